@@ -1,0 +1,1 @@
+"""Networks saved by MATLAB, opened without MATLAB: outputs and exact derivatives at real scale."""

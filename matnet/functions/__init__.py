@@ -1,0 +1,1 @@
+"""The rows: every toolbox function once, its value beside its derivatives."""

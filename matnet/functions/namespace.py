@@ -1,0 +1,45 @@
+"""Which array library an array belongs to, and constants brought into it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = Any
+"""An array of any library that speaks the array API standard, or a symbol of the tape."""
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+def namespace(x: Array) -> Any:
+    """The array API namespace of `x`; array-api-compat is imported only for arrays that lack one (torch)."""
+    own = getattr(x, "__array_namespace__", None)
+    if own is not None:
+        return own()
+    import array_api_compat
+
+    return array_api_compat.array_namespace(x)
+
+
+def constant(like: Array, value: Array) -> Array:
+    """`value` as an array of the library, floating type and device of `like`.
+
+    NumPy values stay float64 beside NumPy arrays, so that a complex `like` (complex step) meets real weights.
+    """
+    if isinstance(like, np.ndarray) or not isinstance(value, np.ndarray):
+        return value
+    return namespace(like).asarray(value, dtype=like.dtype, **_placement(like))
+
+
+def indices(like: Array, value: NDArray[np.intp]) -> Array:
+    """Integer indices as an array of the library and device of `like`, for `take`."""
+    if isinstance(like, np.ndarray):
+        return value
+    return namespace(like).asarray(value, **_placement(like))
+
+
+def _placement(like: Array) -> dict[str, Any]:
+    # Only torch keeps constants and data apart by device; a JAX tracer has no device to ask for.
+    return {"device": like.device} if type(like).__module__.startswith("torch") else {}

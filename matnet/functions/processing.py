@@ -1,0 +1,595 @@
+"""Processing functions: what is done to an input before the network and undone to an output behind it.
+
+A row reads the settings of every toolbox version into one canonical form, a mapping of float64 arrays, and makes of it
+two maps, ``apply`` (raw to processed) and ``reverse`` (processed to raw). A map offers
+
+- ``value(x)``         (..., R_in) -> (..., R_out)
+- ``tangent(x, v)``    its derivative times v, (..., K, R_in) -> (..., K, R_out)
+- ``cotangent(x, u)``  u times its derivative, (..., K, R_out) -> (..., K, R_in)
+
+All maps are piecewise affine, so none has a curvature. The reverse map is for values; a derivative goes through its
+tangent or cotangent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import ModelError
+from matnet.functions.namespace import Array, FloatArray, constant, indices, namespace
+
+Settings: TypeAlias = Mapping[str, FloatArray]
+"""A function's settings in canonical form: 1-D arrays, 2-D for a matrix; indices count from 1 as in MATLAB."""
+
+
+class Map(Protocol):
+    """One direction of a processing function with its settings."""
+
+    def value(self, x: Array) -> Array:
+        """(..., R_in) -> (..., R_out)."""
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """(..., K, R_in) -> (..., K, R_out)."""
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """(..., K, R_out) -> (..., K, R_in)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """x, left as it is."""
+
+    def value(self, x: Array) -> Array:
+        """x."""
+        return x
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v."""
+        return v
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """u."""
+        return u
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """(x − offset)·gain + base, a row each; the subtraction comes first, so that no digit of x is lost."""
+
+    offset: FloatArray
+    gain: FloatArray
+    base: FloatArray
+
+    def value(self, x: Array) -> Array:
+        """(x − offset)·gain + base."""
+        return (x - constant(x, self.offset)) * constant(x, self.gain) + constant(x, self.base)
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """gain·v."""
+        return v * constant(v, self.gain)
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """gain·u."""
+        return u * constant(u, self.gain)
+
+
+@dataclass(frozen=True, eq=False)
+class Unscale:
+    """(y − base)/gain + offset, a row each: the reverse of Scale."""
+
+    offset: FloatArray
+    gain: FloatArray
+    base: FloatArray
+
+    def value(self, x: Array) -> Array:
+        """(y − base)/gain + offset."""
+        return (x - constant(x, self.base)) / constant(x, self.gain) + constant(x, self.offset)
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v/gain."""
+        return v / constant(v, self.gain)
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """u/gain."""
+        return u / constant(u, self.gain)
+
+
+@dataclass(frozen=True, eq=False)
+class Select:
+    """The rows that are kept, in order."""
+
+    keep: NDArray[np.intp]
+    rows: int
+
+    def value(self, x: Array) -> Array:
+        """x(keep)."""
+        return namespace(x).take(x, indices(x, self.keep), axis=-1)
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v(keep)."""
+        return self.value(v)
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """u at keep, 0 at the rows removed."""
+        return _spread(u, self.keep, np.zeros(self.rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Restore:
+    """The kept rows put back among the removed ones, which are constants (NaN for removerows)."""
+
+    keep: NDArray[np.intp]
+    fill: FloatArray
+
+    def value(self, x: Array) -> Array:
+        """keep ← x, removed ← their constants."""
+        return _spread(x, self.keep, self.fill)
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v at keep; 0 at a removed row, NaN where its value is unknown."""
+        return _spread(v, self.keep, self._slope())
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """u(keep), NaN throughout for a u that looks at a row whose value is unknown."""
+        xp = namespace(u)
+        kept = xp.take(u, indices(u, self.keep), axis=-1)
+        unknown = np.flatnonzero(np.isnan(self.fill))
+        if not len(unknown):
+            return kept
+        looks = xp.take(u, indices(u, unknown), axis=-1)
+        return kept + xp.sum(xp.where(looks == 0.0, looks, np.nan), axis=-1, keepdims=True)
+
+    def _slope(self) -> FloatArray:
+        return np.where(np.isnan(self.fill), np.nan, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Multiply:
+    """A matrix times x, without centring."""
+
+    matrix: FloatArray
+
+    def value(self, x: Array) -> Array:
+        """x matrixᵀ."""
+        xp = namespace(x)
+        return xp.matmul(x, xp.matrix_transpose(constant(x, self.matrix)))
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v matrixᵀ."""
+        return self.value(v)
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """u matrix."""
+        return namespace(u).matmul(u, constant(u, self.matrix))
+
+
+@dataclass(frozen=True, eq=False)
+class FlagUnknowns:
+    """Each row that may be NaN becomes two: the value with NaN replaced by the row's mean, and 1 known or 0 unknown.
+
+    ``source`` says for every processed row which raw row it comes from, ``flag`` is 1 where it is the flag of it.
+    """
+
+    source: NDArray[np.intp]
+    flag: FloatArray
+    may_be_unknown: FloatArray
+    means: FloatArray
+    rows: int
+
+    def value(self, x: Array) -> Array:
+        """Values and flags, (..., R_out)."""
+        xp = namespace(x)
+        raw = xp.take(x, indices(x, self.source), axis=-1)
+        flag, optional = constant(x, self.flag), constant(x, self.may_be_unknown)
+        known = raw == raw
+        filled = xp.where(known | (optional == 0.0), raw, constant(x, self.means))
+        return xp.where(flag == 0.0, filled, xp.where(known, 1.0, xp.zeros_like(raw)))
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v at value rows whose x is known; 0 at the flags and where x is unknown."""
+        xp = namespace(v)
+        spread = xp.take(v, indices(v, self.source), axis=-1)
+        return spread * self._slope(x)[..., None, :]
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """The value rows' u where x is known, else 0."""
+        values = np.flatnonzero(self.flag == 0.0)
+        sloped = u * self._slope(x)[..., None, :]
+        ordered = np.asarray([int(values[self.source[values] == row][0]) for row in range(self.rows)])
+        return namespace(u).take(sloped, indices(u, ordered), axis=-1)
+
+    def _slope(self, x: Array) -> Array:
+        xp = namespace(x)
+        raw = xp.take(x, indices(x, self.source), axis=-1)
+        passes = (constant(x, self.flag) == 0.0) & ((raw == raw) | (constant(x, self.may_be_unknown) == 0.0))
+        return xp.where(passes, xp.ones_like(raw), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class RestoreUnknowns:
+    """The value rows back in place, NaN where the flag says that the value is unknown (flag 0).
+
+    ``value_row`` and ``flag_row`` give for every raw row its processed rows; a row without a flag has flag_row −1.
+    """
+
+    value_row: NDArray[np.intp]
+    flag_row: NDArray[np.intp]
+    rows: int
+
+    def value(self, x: Array) -> Array:
+        """(..., R_out)."""
+        xp = namespace(x)
+        values = xp.take(x, indices(x, self.value_row), axis=-1)
+        return xp.where(self._unknown(x), np.nan, values)
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v of the value rows, NaN where the value is unknown."""
+        xp = namespace(v)
+        values = xp.take(v, indices(v, self.value_row), axis=-1)
+        return xp.where(self._unknown(x)[..., None, :], np.nan, values)
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """u at the value rows; NaN throughout for a u that looks at an unknown value."""
+        xp = namespace(u)
+        unknown = self._unknown(x)[..., None, :]
+        looks = xp.sum(xp.where(unknown & (u != 0.0), np.nan, xp.zeros_like(u)), axis=-1, keepdims=True)
+        return _spread(u, self.value_row, np.zeros(self.rows)) + looks
+
+    def _unknown(self, x: Array) -> Array:
+        xp = namespace(x)
+        flags = xp.take(x, indices(x, np.maximum(self.flag_row, 0)), axis=-1)
+        return (flags == 0.0) & (constant(x, (self.flag_row >= 0).astype(float)) == 1.0)
+
+
+def _spread(x: Array, places: NDArray[np.intp], fill: FloatArray) -> Array:
+    """An array with x at `places` of its last axis and the constants `fill` elsewhere: one concat, one take."""
+    xp = namespace(x)
+    rest = np.setdiff1d(np.arange(len(fill)), places)
+    if not len(rest):
+        joined = x
+    else:
+        constants = xp.broadcast_to(constant(x, fill[rest]), (*x.shape[:-1], len(rest)))
+        joined = xp.concat([x, constants], axis=-1)
+    order = np.empty(len(fill), dtype=np.intp)
+    order[np.concatenate([places, rest]).astype(np.intp)] = np.arange(len(fill))
+    return xp.take(joined, indices(x, order), axis=-1)
+
+
+@dataclass(frozen=True)
+class ProcessingFunction:
+    """A row: how its settings are read, how many rows they make of how many, and the two maps."""
+
+    name: str
+    formula: str
+    read: Callable[[Mapping[str, object]], dict[str, FloatArray]]
+    sizes: Callable[[Settings], tuple[int, int]]
+    forward: Callable[[Settings], Map]
+    backward: Callable[[Settings], Map]
+    unconfirmed: str = ""
+
+    def settings(self, raw: Mapping[str, object]) -> dict[str, FloatArray]:
+        """Settings in canonical form from those of any toolbox version.
+
+        Raises
+        ------
+        ModelError
+            A setting is missing, has the wrong shape, or contradicts another.
+        """
+        if not raw:
+            raise ModelError(f"{self.name} has no settings; a network is saved with them once it is configured")
+        settings = self.read(raw)
+        if _flag(raw, "no_change"):
+            settings["no_change"] = np.ones(1)
+        return settings
+
+    def raw_size(self, settings: Settings) -> int:
+        """How many raw rows the settings are for."""
+        return self.sizes(settings)[0]
+
+    def processed_size(self, settings: Settings) -> int:
+        """How many rows come out of ``apply``."""
+        raw, processed = self.sizes(settings)
+        return raw if "no_change" in settings else processed
+
+    def apply(self, settings: Settings) -> Map:
+        """The map from raw to processed rows."""
+        return Identity() if "no_change" in settings else self.forward(settings)
+
+    def reverse(self, settings: Settings) -> Map:
+        """The map from processed to raw rows."""
+        return Identity() if "no_change" in settings else self.backward(settings)
+
+
+def _number(raw: Mapping[str, object], key: str) -> FloatArray:
+    """A numeric setting as a float64 array of MATLAB's shape."""
+    if key not in raw:
+        raise ModelError(f"the setting {key} is missing; found {', '.join(sorted(map(str, raw))) or 'none'}")
+    value = np.asarray(raw[key])
+    if value.dtype.kind not in "biuf":
+        raise ModelError(f"the setting {key} is no number (it is of type {value.dtype})")
+    return value.astype(np.float64)
+
+
+def _rows(raw: Mapping[str, object], key: str, rows: int | None = None) -> FloatArray:
+    """A setting with one number a row, as a 1-D array; a single number serves all rows."""
+    value = _number(raw, key).reshape(-1)
+    if rows is not None and value.size == 1:
+        return np.full(rows, value[0])
+    if rows is not None and value.size != rows:
+        raise ModelError(f"the setting {key} has {value.size} numbers for {rows} rows")
+    return value
+
+
+def _flag(raw: Mapping[str, object], key: str) -> bool:
+    return key in raw and bool(_number(raw, key).any())
+
+
+def _count(raw: Mapping[str, object], key: str) -> int | None:
+    if key not in raw:
+        return None
+    value = _number(raw, key).reshape(-1)
+    if value.size != 1 or value[0] != np.floor(value[0]) or not 0 <= value[0] < 2**31:
+        raise ModelError(f"the setting {key} is no count: {value.tolist()[:3]}")
+    return int(value[0])
+
+
+def _row_numbers(raw: Mapping[str, object], key: str, rows: int) -> FloatArray:
+    """A setting that lists rows, counted from 1, none twice."""
+    value = _number(raw, key).reshape(-1)
+    inside = (value >= 1) & (value <= rows) & (value == np.floor(value))
+    if not inside.all() or len(np.unique(value)) != len(value):
+        raise ModelError(f"the setting {key} does not list rows 1 to {rows}, each once: {value.tolist()[:8]}")
+    return value
+
+
+def _agrees(raw: Mapping[str, object], key: str, rows: int) -> None:
+    count = _count(raw, key)
+    if count is not None and count != rows:
+        raise ModelError(f"the setting {key} is {count}, but the other settings are for {rows} rows")
+
+
+def _places(settings: Settings, key: str) -> NDArray[np.intp]:
+    return settings[key].astype(np.intp) - 1
+
+
+def _read_mapminmax(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    if "xmin" in raw or "xmax" in raw:
+        xmin = _rows(raw, "xmin")
+        xmax = _rows(raw, "xmax", len(xmin))
+        ymin, ymax = _rows(raw, "ymin", len(xmin)), _rows(raw, "ymax", len(xmin))
+        offset, gain = _minmax_gain(raw, xmin, xmax, ymin, ymax)
+    else:
+        # genFunction writes these three alone
+        gain = _rows(raw, "gain")
+        offset, ymin = _rows(raw, "xoffset", len(gain)), _rows(raw, "ymin", len(gain))
+    _agrees(raw, "xrows", len(gain))
+    _agrees(raw, "yrows", len(gain))
+    if not (np.isfinite(gain).all() and np.isfinite(offset).all() and np.isfinite(ymin).all()) or (gain == 0).any():
+        raise ModelError("a gain or offset of mapminmax is zero or not finite")
+    return {"xoffset": offset, "gain": gain, "ymin": ymin}
+
+
+def _minmax_gain(
+    raw: Mapping[str, object], xmin: FloatArray, xmax: FloatArray, ymin: FloatArray, ymax: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Offset and gain a row; a row without a finite range is left as it is: gain 1, and ymin taken off and put back."""
+    identity = ~(np.isfinite(xmin) & np.isfinite(xmax)) | (xmin == xmax)
+    span = np.where(identity, 1.0, xmax - xmin)
+    gain = np.where(identity, 1.0, (ymax - ymin) / span)
+    offset = np.where(identity, ymin, xmin)
+    if "gain" not in raw or "xoffset" not in raw:
+        return offset, gain
+    stored_gain, stored_offset = _rows(raw, "gain", len(xmin)), _rows(raw, "xoffset", len(xmin))
+    left_alone = (stored_gain == 1.0) & (stored_offset == ymin)
+    agrees = (np.abs(stored_gain - gain) <= 1e-12 * np.abs(gain)) & (stored_offset == offset)
+    if not (agrees | left_alone).all():
+        row = int(np.flatnonzero(~(agrees | left_alone))[0])
+        raise ModelError(
+            f"row {row + 1}: the stored gain {stored_gain[row]:.17g} and xoffset {stored_offset[row]:.17g} contradict "
+            f"xmin, xmax, ymin and ymax, which give {gain[row]:.17g} and {offset[row]:.17g}"
+        )
+    return stored_offset, stored_gain
+
+
+def _read_mapstd(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    if "xmean" in raw:
+        xmean = _rows(raw, "xmean")
+        xstd = _rows(raw, "xstd", len(xmean))
+        ymean, ystd = _rows(raw, "ymean", len(xmean)), _rows(raw, "ystd", len(xmean))
+        identity = ~(np.isfinite(xmean) & np.isfinite(xstd)) | (xstd == 0)
+        gain = np.where(identity, 1.0, ystd / np.where(identity, 1.0, xstd))
+        offset = np.where(identity, ymean, xmean)
+        if "gain" in raw:
+            stored = _rows(raw, "gain", len(xmean))
+            if not (np.abs(stored - gain) <= 1e-12 * np.abs(gain)).all():
+                raise ModelError("the stored gain contradicts xstd and ystd")
+            gain = stored
+        if "xoffset" in raw and not (_rows(raw, "xoffset", len(xmean)) == offset).all():
+            raise ModelError("the stored xoffset contradicts xmean")
+    else:
+        gain = _rows(raw, "gain")
+        offset, ymean = _rows(raw, "xoffset", len(gain)), _rows(raw, "ymean", len(gain))
+    _agrees(raw, "xrows", len(gain))
+    _agrees(raw, "yrows", len(gain))
+    if not (np.isfinite(gain).all() and np.isfinite(offset).all() and np.isfinite(ymean).all()) or (gain == 0).any():
+        raise ModelError("a gain or offset of mapstd is zero or not finite")
+    return {"xoffset": offset, "gain": gain, "ymean": ymean}
+
+
+def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    """removeconstantrows and removerows: which rows stay, and what stands in the others."""
+    rows = _count(raw, "xrows")
+    kept = _number(raw, "keep").reshape(-1)
+    if rows is None:
+        removed_count = _number(raw, "remove").size if "remove" in raw else 0
+        rows = kept.size + removed_count
+    if kept.size > rows:
+        raise ModelError(f"the setting keep lists {kept.size} of {rows} rows")
+    keep = _row_numbers(raw, "keep", rows)
+    removed = np.setdiff1d(np.arange(1.0, rows + 1), keep)
+    if "remove" in raw:
+        listed = _row_numbers(raw, "remove", rows)
+        if not np.array_equal(np.sort(listed), removed):
+            raise ModelError("the settings keep and remove do not share out the rows between them")
+        removed = listed
+    _agrees(raw, "yrows", len(keep))
+    return {"rows": np.array([float(rows)]), "keep": keep, "remove": removed}
+
+
+def _read_removeconstantrows(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    settings = _read_removal(raw)
+    removed = len(settings["remove"])
+    names = [key for key in ("constants", "value") if key in raw]
+    if not names and removed and "yrows" in raw:
+        raise ModelError("the setting constants is missing, so the removed rows cannot be put back")
+    # genFunction writes only keep on inputs, where nothing is put back
+    constants = _rows(raw, names[0]) if names else np.full(removed, np.nan)
+    if len(constants) != removed:
+        raise ModelError(f"the setting {names[0]} has {len(constants)} numbers for {removed} removed rows")
+    return {**settings, "constants": constants}
+
+
+def _read_processpca(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    transform = _number(raw, "transform")
+    if transform.ndim != 2 or not np.isfinite(transform).all():
+        raise ModelError("the setting transform is no matrix of finite numbers")
+    inverse = _number(raw, "inverseTransform") if "inverseTransform" in raw else transform.T
+    if inverse.shape != transform.T.shape:
+        raise ModelError(f"inverseTransform is {inverse.shape}, transform is {transform.shape}")
+    _agrees(raw, "xrows", transform.shape[1])
+    _agrees(raw, "yrows", transform.shape[0])
+    return {"transform": transform, "inverse_transform": inverse}
+
+
+def _read_fixunknowns(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    rows = _count(raw, "xrows")
+    if rows is None:
+        raise ModelError("the setting xrows is missing")
+    unknown, known = _row_numbers(raw, "unknown", rows), _row_numbers(raw, "known", rows)
+    if len(unknown) + len(known) != rows or np.intersect1d(unknown, known).size:
+        raise ModelError("the settings known and unknown do not share out the rows between them")
+    expected = np.array([float((unknown < row).sum()) for row in range(1, rows + 1)])
+    if "shift" in raw and not np.array_equal(_rows(raw, "shift"), expected):
+        raise ModelError("the setting shift contradicts unknown")
+    _agrees(raw, "yrows", rows + len(unknown))
+    means = _rows(raw, "xmeans", rows)
+    return {"rows": np.array([float(rows)]), "unknown": unknown, "xmeans": means}
+
+
+def _flag_unknowns(settings: Settings) -> Map:
+    rows, unknown = int(settings["rows"][0]), set(_places(settings, "unknown").tolist())
+    source = [row for row in range(rows) for _ in range(2 if row in unknown else 1)]
+    flag = [float(k) for row in range(rows) for k in range(2 if row in unknown else 1)]
+    return FlagUnknowns(
+        np.asarray(source, dtype=np.intp),
+        np.asarray(flag),
+        np.asarray([float(row in unknown) for row in source]),
+        settings["xmeans"][np.asarray(source, dtype=np.intp)],
+        rows,
+    )
+
+
+def _restore_unknowns(settings: Settings) -> Map:
+    rows, unknown = int(settings["rows"][0]), np.sort(_places(settings, "unknown"))
+    value_row = np.arange(rows) + np.searchsorted(unknown, np.arange(rows))
+    flag_row = np.where(np.isin(np.arange(rows), unknown), value_row + 1, -1)
+    return RestoreUnknowns(value_row, flag_row, rows + len(unknown))
+
+
+def _read_lvqoutputs(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    rows = _count(raw, "xrows")
+    if rows is None:
+        raise ModelError("the setting xrows is missing")
+    _agrees(raw, "yrows", rows)
+    return {"rows": np.array([float(rows)])}
+
+
+def _removal_sizes(settings: Settings) -> tuple[int, int]:
+    return int(settings["rows"][0]), len(settings["keep"])
+
+
+def _select(settings: Settings) -> Map:
+    return Select(_places(settings, "keep"), int(settings["rows"][0]))
+
+
+def _restore(settings: Settings) -> Map:
+    fill = np.full(int(settings["rows"][0]), np.nan)
+    if "constants" in settings:
+        fill[_places(settings, "remove")] = settings["constants"]
+    return Restore(
+        _places(settings, "keep"), np.where(np.isin(np.arange(len(fill)), _places(settings, "keep")), 0.0, fill)
+    )
+
+
+def _same_size(key: str) -> Callable[[Settings], tuple[int, int]]:
+    return lambda settings: (len(settings[key]), len(settings[key]))
+
+
+_ROWS: tuple[ProcessingFunction, ...] = (
+    ProcessingFunction(
+        "mapminmax",
+        "(x - xoffset) gain + ymin; reverse (y - ymin) / gain + xoffset",
+        _read_mapminmax,
+        _same_size("gain"),
+        lambda s: Scale(s["xoffset"], s["gain"], s["ymin"]),
+        lambda s: Unscale(s["xoffset"], s["gain"], s["ymin"]),
+    ),
+    ProcessingFunction(
+        "mapstd",
+        "(x - xmean) ystd / xstd + ymean; reverse its inverse",
+        _read_mapstd,
+        _same_size("gain"),
+        lambda s: Scale(s["xoffset"], s["gain"], s["ymean"]),
+        lambda s: Unscale(s["xoffset"], s["gain"], s["ymean"]),
+        unconfirmed="a row whose xstd is 0 or not finite is left as it is; gain and xoffset mean what they mean in mapminmax",
+    ),
+    ProcessingFunction(
+        "removeconstantrows",
+        "x(keep); reverse puts the constants back",
+        _read_removeconstantrows,
+        _removal_sizes,
+        _select,
+        _restore,
+    ),
+    ProcessingFunction(
+        "removerows",
+        "x(keep); reverse puts NaN back",
+        _read_removal,
+        _removal_sizes,
+        _select,
+        _restore,
+        unconfirmed="the names of the settings",
+    ),
+    ProcessingFunction(
+        "fixunknowns",
+        "each row that may be NaN becomes two: its value, NaN replaced by the row's mean, and 1 known or 0 unknown",
+        _read_fixunknowns,
+        lambda s: (int(s["rows"][0]), int(s["rows"][0]) + len(s["unknown"])),
+        _flag_unknowns,
+        _restore_unknowns,
+    ),
+    ProcessingFunction(
+        "processpca",
+        "transform x; reverse inverseTransform y",
+        _read_processpca,
+        lambda s: (s["transform"].shape[1], s["transform"].shape[0]),
+        lambda s: Multiply(s["transform"]),
+        lambda s: Multiply(s["inverse_transform"]),
+    ),
+    ProcessingFunction(
+        "lvqoutputs",
+        "x",
+        _read_lvqoutputs,
+        lambda s: (int(s["rows"][0]), int(s["rows"][0])),
+        lambda s: Identity(),
+        lambda s: Identity(),
+    ),
+)
+
+PROCESSING: Mapping[str, ProcessingFunction] = {row.name: row for row in _ROWS}
+"""The table: the processing functions by the toolbox's names."""

@@ -1,0 +1,333 @@
+"""Weight functions z = f(w, p): one row each, the value beside its derivatives by p and by w.
+
+Shapes: w is (S, R), one row a neuron; p is (..., R), z and u of S neurons (..., S); directions carry one more axis.
+
+- ``value(w, p)``                   z, (..., S)
+- ``tangent(w, p, z, v)``           dz/dp·v for v (..., K, R), (..., K, S)
+- ``cotangent(w, p, z, u)``         uᵀdz/dp for u (..., K, S), (..., K, R)
+- ``curvature(w, p, z, u, v, y)``   Σ_i u_i z''_ijk v_j y_k for u (..., S), v (..., J, R), y (..., K, R): (..., J, K)
+- ``weight_tangent(w, p, z, dw)``   dz/dw·dw for dw (K, S, R), (..., K, S)
+- ``weight_cotangent(w, p, z, u)``  uᵀdz/dw for u (..., K, S), (..., K, S, R)
+
+At the kinks of dist, mandist and boxdist (p = w, or equal distances) the derivatives are pinned as SEMANTICS gives
+them: 0 where the distance is 0, sign(0) = 0, the first of the largest; the curvature of dist at p = w is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from matnet.functions.namespace import Array, namespace
+from matnet.functions.transfer import first_largest, weighted_products
+
+
+class WeightFunction(Protocol):
+    """What every row of the table offers."""
+
+    @property
+    def name(self) -> str:
+        """The toolbox's name."""
+
+    @property
+    def formula(self) -> str:
+        """z_i in plain text."""
+
+    @property
+    def derivative(self) -> str:
+        """dz_i/dp_j in plain text."""
+
+    @property
+    def analytic(self) -> bool:
+        """Whether the value may be continued to complex p, so that complex step is allowed."""
+
+    @property
+    def linear(self) -> bool:
+        """Whether dz/dp does not depend on p."""
+
+    @property
+    def square(self) -> WeightFunction | None:
+        """The row of z², for functions whose square is smooth where they are not."""
+
+    @property
+    def unconfirmed(self) -> str:
+        """What of this row rests on no evidence from MATLAB itself; empty where nothing does."""
+
+    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
+        """The shape of w between a source of `elements` and a layer of `neurons`; None where they cannot be joined."""
+
+    def value(self, w: Array, p: Array) -> Array:
+        """z, (..., S)."""
+
+    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
+        """dz/dp·v, (..., K, S)."""
+
+    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """uᵀdz/dp, (..., K, R)."""
+
+    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+        """Σ_i u_i z''_ijk v_j y_k, (..., J, K)."""
+
+    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
+        """dz/dw·dw, (..., K, S)."""
+
+    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """uᵀdz/dw, (..., K, S, R)."""
+
+
+@dataclass(frozen=True)
+class NeuronWise:
+    """A row whose z_i depends on row i of w alone, declared by its value, its two slopes and its curvature.
+
+    dz_dp and dz_dw are (..., S, R), element [i, j] the derivative of z_i by p_j and by w_ij.
+    """
+
+    name: str
+    formula: str
+    derivative: str
+    z: Callable[[Array, Array], Array]
+    dz_dp: Callable[[Array, Array, Array], Array]
+    dz_dw: Callable[[Array, Array, Array], Array]
+    d2z_dp2: Callable[[Array, Array, Array, Array, Array, Array], Array]
+    analytic: bool = False
+    linear: bool = False
+    square: WeightFunction | None = None
+    unconfirmed: str = ""
+
+    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
+        """(S, R)."""
+        return neurons, elements
+
+    def value(self, w: Array, p: Array) -> Array:
+        """z, (..., S)."""
+        return self.z(w, p)
+
+    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
+        """dz/dp·v, (..., K, S)."""
+        xp = namespace(v)
+        return xp.matmul(v, xp.matrix_transpose(self.dz_dp(w, p, z)))
+
+    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """uᵀdz/dp, (..., K, R)."""
+        return namespace(u).matmul(u, self.dz_dp(w, p, z))
+
+    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+        """Σ_i u_i z''_ijk v_j y_k, (..., J, K)."""
+        return self.d2z_dp2(w, p, z, u, v, y)
+
+    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
+        """Σ_j dz_i/dw_ij dw_ij, (..., K, S)."""
+        return namespace(dw).sum(dw * self.dz_dw(w, p, z)[..., None, :, :], axis=-1)
+
+    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """u_i dz_i/dw_ij, (..., K, S, R)."""
+        return u[..., None] * self.dz_dw(w, p, z)[..., None, :, :]
+
+
+@dataclass(frozen=True)
+class Scalprod:
+    """z = w p with a single weight, w (1, 1)."""
+
+    name: str = "scalprod"
+    formula: str = "w p_i"
+    derivative: str = "w where i == j, else 0"
+    analytic: bool = True
+    linear: bool = True
+    square: WeightFunction | None = None
+    unconfirmed: str = ""
+
+    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
+        """(1, 1), and only between equal sizes."""
+        return (1, 1) if neurons == elements else None
+
+    def value(self, w: Array, p: Array) -> Array:
+        """z, (..., S)."""
+        return w[0, :] * p
+
+    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
+        """w v, (..., K, S)."""
+        return w * v
+
+    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """w u, (..., K, R)."""
+        return w * u
+
+    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+        """0, (..., J, K)."""
+        return _no_curvature(w, p, z, u, v, y)
+
+    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
+        """p dw, (..., K, S)."""
+        return dw[..., :, 0] * p[..., None, :]
+
+    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """Σ_i u_i p_i, (..., K, 1, 1)."""
+        return namespace(u).sum(u * p[..., None, :], axis=-1, keepdims=True)[..., None]
+
+
+def _no_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+    xp = namespace(v)
+    return xp.zeros_like(xp.matmul(v, xp.matrix_transpose(y)))
+
+
+def _difference(w: Array, p: Array) -> Array:
+    return p[..., None, :] - w
+
+
+def _distance(w: Array, p: Array) -> Array:
+    xp = namespace(p)
+    d = _difference(w, p)
+    return xp.sqrt(xp.sum(d * d, axis=-1))
+
+
+def _direction(w: Array, p: Array, z: Array) -> Array:
+    """(p − w)/dist, 0 where the distance is 0."""
+    xp = namespace(p)
+    distance = xp.where(z == 0.0, 1.0, z)
+    return _difference(w, p) / distance[..., None]
+
+
+def _dist_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+    # Σ_i u_i/z_i (v·y − (e_i·v)(e_i·y)), e_i the direction; a neuron at distance 0 is a kink and gives 0
+    xp = namespace(p)
+    direction = _direction(w, p, z)
+    scaled = xp.where(z == 0.0, 0.0, u / z)
+    along_v = xp.matmul(v, xp.matrix_transpose(direction))
+    along_y = xp.matmul(y, xp.matrix_transpose(direction))
+    plain = xp.matmul(v, xp.matrix_transpose(y))
+    return xp.sum(scaled, axis=-1)[..., None, None] * plain - weighted_products(scaled, along_v, along_y)
+
+
+def _squared_distance(w: Array, p: Array) -> Array:
+    d = _difference(w, p)
+    return namespace(p).sum(d * d, axis=-1)
+
+
+def _squared_distance_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+    xp = namespace(v)
+    return 2.0 * xp.sum(u, axis=-1)[..., None, None] * xp.matmul(v, xp.matrix_transpose(y))
+
+
+def _manhattan(w: Array, p: Array) -> Array:
+    xp = namespace(p)
+    return xp.sum(xp.abs(_difference(w, p)), axis=-1)
+
+
+def _box(w: Array, p: Array) -> Array:
+    xp = namespace(p)
+    return xp.max(xp.abs(_difference(w, p)), axis=-1)
+
+
+def _box_side(w: Array, p: Array) -> Array:
+    d = _difference(w, p)
+    xp = namespace(d)
+    return first_largest(xp.abs(d)) * xp.sign(d)
+
+
+def _total(p: Array) -> Array:
+    return namespace(p).sum(p, axis=-1, keepdims=True)
+
+
+def _normprod(w: Array, p: Array) -> Array:
+    xp = namespace(p)
+    return xp.matmul(p, xp.matrix_transpose(w)) / _total(p)
+
+
+def _normprod_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+    # −Σ_i u_i (w_ij + w_ik − 2 z_i) / (Σp)² contracted with v_j y_k
+    xp = namespace(p)
+    total = _total(p)[..., None]
+    weight = u[..., None, :]
+    v_sum, y_sum = xp.sum(v, axis=-1, keepdims=True), xp.sum(y, axis=-1, keepdims=True)
+    v_tilt = xp.sum(weight * (xp.matmul(v, xp.matrix_transpose(w)) - z[..., None, :] * v_sum), axis=-1, keepdims=True)
+    y_tilt = xp.sum(weight * (xp.matmul(y, xp.matrix_transpose(w)) - z[..., None, :] * y_sum), axis=-1, keepdims=True)
+    products = v_tilt * xp.matrix_transpose(y_sum) + v_sum * xp.matrix_transpose(y_tilt)
+    return -products / (total * total)
+
+
+_SQUARED_DISTANCE = NeuronWise(
+    "square of dist",
+    "sum((w_i - p)²)",
+    "2 (p_j - w_ij)",
+    _squared_distance,
+    lambda w, p, z: 2.0 * _difference(w, p),
+    lambda w, p, z: -2.0 * _difference(w, p),
+    _squared_distance_curvature,
+    analytic=True,
+)
+
+_ROWS: tuple[WeightFunction, ...] = (
+    NeuronWise(
+        "dotprod",
+        "sum(w_i p)",
+        "w_ij",
+        lambda w, p: namespace(p).matmul(p, namespace(p).matrix_transpose(w)),
+        lambda w, p, z: w,
+        lambda w, p, z: p[..., None, :],
+        _no_curvature,
+        analytic=True,
+        linear=True,
+    ),
+    NeuronWise(
+        "dist",
+        "sqrt(sum((w_i - p)²))",
+        "(p_j - w_ij) / z_i, 0 where z_i = 0",
+        _distance,
+        _direction,
+        lambda w, p, z: -_direction(w, p, z),
+        _dist_curvature,
+        analytic=True,
+        square=_SQUARED_DISTANCE,
+    ),
+    NeuronWise(
+        "negdist",
+        "-sqrt(sum((w_i - p)²))",
+        "(p_j - w_ij) / z_i, 0 where z_i = 0",
+        lambda w, p: -_distance(w, p),
+        _direction,
+        lambda w, p, z: -_direction(w, p, z),
+        _dist_curvature,
+        analytic=True,
+        square=_SQUARED_DISTANCE,
+    ),
+    NeuronWise(
+        "mandist",
+        "sum(|w_i - p|)",
+        "sign(p_j - w_ij)",
+        _manhattan,
+        lambda w, p, z: namespace(p).sign(_difference(w, p)),
+        lambda w, p, z: -namespace(p).sign(_difference(w, p)),
+        _no_curvature,
+    ),
+    NeuronWise(
+        "boxdist",
+        "max(|w_i - p|)",
+        "sign(p_j - w_ij) at the first largest difference, else 0",
+        _box,
+        lambda w, p, z: _box_side(w, p),
+        lambda w, p, z: -_box_side(w, p),
+        _no_curvature,
+    ),
+    NeuronWise(
+        "normprod",
+        "sum(w_i p) / sum(p)",
+        "(w_ij - z_i) / sum(p)",
+        _normprod,
+        lambda w, p, z: (w - z[..., None]) / _total(p)[..., None],
+        lambda w, p, z: (p / _total(p))[..., None, :],
+        _normprod_curvature,
+        analytic=True,
+        unconfirmed="newer releases may divide by sum(|p|), which differs where an element of p is negative",
+    ),
+    Scalprod(),
+)
+
+WEIGHT: Mapping[str, WeightFunction] = {row.name: row for row in _ROWS}
+"""The table: the weight functions by the toolbox's names."""
+
+REFUSED_WEIGHT: Mapping[str, str] = {
+    "convwf": "the orientation of its kernel is not known for certain",
+    "linkdist": "it is a layer's distance function, not a weight function",
+}
+"""Weight functions that are known and not done, with the reason."""

@@ -1,0 +1,36 @@
+"""Where a network came from, as far as its file tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the file says of the training: shown to a reader, never used in a computation.
+
+    ``best_performance`` holds the record's best_perf, best_vperf and best_tperf; NaN for an empty set, None where the
+    record has none. ``division`` is the name of the data division (divideFcn).
+    """
+
+    function: str = ""
+    epochs: int | None = None
+    best_epoch: int | None = None
+    best_performance: tuple[float | None, float | None, float | None] = (None, None, None)
+    division: str = ""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """File, variable and toolbox version of a network; ``oddities`` are remarks that a user should read once."""
+
+    file: str = ""
+    sha256: str = ""
+    path: str = ""
+    header: str = ""
+    toolbox_version: str = ""
+    stored_as: str = ""
+    training: Training | None = None
+    oddities: tuple[str, ...] = ()
+    scaling_candidates: Mapping[str, str] = field(default_factory=dict)

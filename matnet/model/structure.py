@@ -1,0 +1,335 @@
+"""Input, Weight, Layer, Output and the Structure they form.
+
+Indices count from 0 here; places in messages are MATLAB's, counted from 1. Arrays are float64 and read-only.
+A weight's columns are delay-major: all elements of its source for delays[0], then all for delays[1], and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from matnet.errors import ModelError, UnsupportedError
+from matnet.functions.namespace import Array, FloatArray
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.processing import PROCESSING, Map, Settings
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
+
+
+def _frozen(value: Array) -> Array:
+    """A read-only float64 copy of a NumPy array or sequence; arrays of other libraries stay as they are."""
+    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray):
+        return value
+    if type(value).__module__.startswith("torch"):
+        return value
+    array = np.array(value, dtype=np.float64)
+    array.setflags(write=False)
+    return array
+
+
+def _known(name: str, table: Iterable[str], what: str) -> None:
+    if name not in table:
+        raise UnsupportedError(f"unknown {what} function '{name}'; known: {', '.join(sorted(table))}")
+
+
+@dataclass(frozen=True, eq=False)
+class Process:
+    """One processing function with its settings in canonical form (see functions/processing.py)."""
+
+    function: str
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        _known(self.function, PROCESSING, "processing")
+        frozen = {key: _frozen(value) for key, value in self.settings.items()}
+        object.__setattr__(self, "settings", MappingProxyType(frozen))
+
+    @classmethod
+    def from_matlab(cls, function: str, raw: Mapping[str, object]) -> Process:
+        """From settings as MATLAB stores them, of any toolbox version.
+
+        Raises
+        ------
+        UnsupportedError
+            The function is not in the table.
+        ModelError
+            A setting is missing or contradicts another.
+        """
+        _known(function, PROCESSING, "processing")
+        return cls(function, PROCESSING[function].settings(raw))
+
+    @property
+    def raw_size(self) -> int:
+        """Rows before."""
+        return PROCESSING[self.function].raw_size(self.settings)
+
+    @property
+    def processed_size(self) -> int:
+        """Rows after."""
+        return PROCESSING[self.function].processed_size(self.settings)
+
+    @property
+    def apply(self) -> Map:
+        """The map from raw to processed rows."""
+        return PROCESSING[self.function].apply(self.settings)
+
+    @property
+    def reverse(self) -> Map:
+        """The map from processed to raw rows."""
+        return PROCESSING[self.function].reverse(self.settings)
+
+
+def _processed_size(size: int, processing: Sequence[Process]) -> int:
+    for step, process in enumerate(processing, start=1):
+        if process.raw_size != size:
+            raise ModelError(
+                f"processSettings{{{step}}}: {process.function} is for {process.raw_size} rows, but {size} reach it"
+            )
+        size = process.processed_size
+    return size
+
+
+def _frozen_range(value: Array | None, size: int) -> Array | None:
+    if value is None:
+        return None
+    limits = np.asarray(value, dtype=np.float64)
+    if limits.shape != (size, 2):
+        raise ModelError(f"range is {' by '.join(map(str, limits.shape))}, expected {size} by 2")
+    return _frozen(limits)
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """An input of `size` raw elements; ``range`` (size, 2) is the smallest and largest seen in training, or None.
+
+    ``feedback_output`` is the number (from 0, in the order of the outputs) of the output that an open loop feeds back
+    through this input, or None.
+    """
+
+    size: int
+    processing: tuple[Process, ...] = ()
+    range: FloatArray | None = None
+    name: str = "Input"
+    feedback_output: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ModelError("size is 0: the network was never configured (train or configure it before saving)")
+        object.__setattr__(self, "range", _frozen_range(self.range, self.size))
+        self.processed_size  # noqa: B018 - checks that the steps fit each other
+
+    @cached_property
+    def processed_size(self) -> int:
+        """Elements behind the processing: what the weights see."""
+        return _processed_size(self.size, self.processing)
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """A weight function with its matrix, (S, R·taps), and the delays whose taps it sees, in time steps."""
+
+    value: Array
+    function: str = "dotprod"
+    delays: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        if self.function in REFUSED_WEIGHT:
+            raise UnsupportedError(f"weight function '{self.function}' is not done: {REFUSED_WEIGHT[self.function]}")
+        _known(self.function, WEIGHT, "weight")
+        object.__setattr__(self, "value", _frozen(self.value))
+        if not self.delays:
+            raise ModelError("delays is empty: the weight sees nothing")
+        if any(later <= earlier for earlier, later in zip((-1, *self.delays), self.delays, strict=False)):
+            raise ModelError(f"delays must be whole, not negative and rising, got {list(self.delays)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer of `size` neurons: a = transfer(net_input(bias, weights)).
+
+    ``input_weights`` and ``layer_weights`` map the number of the source (from 0) to the weight from it.
+    """
+
+    size: int
+    transfer: str
+    input_weights: Mapping[int, Weight] = field(default_factory=dict)
+    layer_weights: Mapping[int, Weight] = field(default_factory=dict)
+    bias: Array | None = None
+    net_input: str = "netsum"
+    name: str = "Layer"
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ModelError("size is 0: the network was never configured (train or configure it before saving)")
+        try:
+            _known(self.transfer, TRANSFER, "transfer")
+        except UnsupportedError as error:
+            raise error.at("transferFcn: ") from None
+        try:
+            _known(self.net_input, NET_INPUT, "net input")
+        except UnsupportedError as error:
+            raise error.at("netInputFcn: ") from None
+        for kind in ("input_weights", "layer_weights"):
+            object.__setattr__(self, kind, MappingProxyType(dict(sorted(getattr(self, kind).items()))))
+        if self.bias is not None:
+            object.__setattr__(self, "bias", _frozen(self.bias))
+            if tuple(self.bias.shape) != (self.size,):
+                raise ModelError(f"the bias has shape {tuple(self.bias.shape)}, expected ({self.size},)")
+        if self.bias is None and not self.input_weights and not self.layer_weights:
+            raise ModelError("the layer has neither weights nor a bias")
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """An output of `size` raw elements, taken from layer `layer` (from 0) by its processing in reverse.
+
+    ``feedback_mode`` is 'none', 'open' or 'closed'; in an open loop ``feedback_input`` is the number of the input that
+    carries the feedback and ``feedback_delay`` how many steps the loop still has to be closed with.
+    """
+
+    layer: int
+    size: int
+    processing: tuple[Process, ...] = ()
+    range: FloatArray | None = None
+    name: str = "Output"
+    feedback_mode: str = "none"
+    feedback_input: int | None = None
+    feedback_delay: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ModelError("size is 0: the network was never configured (train or configure it before saving)")
+        object.__setattr__(self, "range", _frozen_range(self.range, self.size))
+        if self.feedback_mode not in ("none", "open", "closed"):
+            raise ModelError(f"feedbackMode is '{self.feedback_mode}', expected none, open or closed")
+        self.processed_size  # noqa: B018 - checks that the steps fit each other
+
+    @cached_property
+    def processed_size(self) -> int:
+        """Elements before the reverse processing: the size of the layer."""
+        return _processed_size(self.size, self.processing)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The network's own performance function: its name, regularization in [0, 1] and normalization.
+
+    ``unsupported`` says what of performParam changes the value in a way that is not done; empty where nothing does.
+    """
+
+    function: str
+    regularization: float = 0.0
+    unsupported: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A whole network; making one checks that everything fits.
+
+    Raises
+    ------
+    ModelError
+        The network contradicts itself: shapes, sources, a loop without delay, processing that does not fit.
+    UnsupportedError
+        It uses a function that is not in the tables.
+    """
+
+    inputs: tuple[Input, ...]
+    layers: tuple[Layer, ...]
+    outputs: tuple[Output, ...]
+    performance: Performance | None = None
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ModelError("the network has no layers")
+        if not self.outputs:
+            raise ModelError("no layer is connected to an output")
+        for number, layer in enumerate(self.layers):
+            self._check_weights(number, layer)
+        self._check_outputs()
+        self.order  # noqa: B018 - checks that there is one
+
+    def _check_weights(self, number: int, layer: Layer) -> None:
+        for place, source_size, weight in self._weights_of(number, layer):
+            elements = source_size * len(weight.delays)
+            expected = WEIGHT[weight.function].weight_shape(layer.size, elements)
+            got = tuple(weight.value.shape)
+            if expected is None:
+                raise ModelError(f"{place}: {weight.function} cannot join {elements} elements to {layer.size} neurons")
+            if got != expected:
+                raise ModelError(
+                    f"{place} is {' by '.join(map(str, got))}, expected {expected[0]} by {expected[1]} "
+                    f"({layer.size} neurons, {source_size} elements, {len(weight.delays)} delays)"
+                )
+
+    def _weights_of(self, number: int, layer: Layer) -> Iterator[tuple[str, int, Weight]]:
+        for source, weight in layer.input_weights.items():
+            if not 0 <= source < len(self.inputs):
+                raise ModelError(f"layers{{{number + 1}}} takes input {source + 1}, there are {len(self.inputs)}")
+            yield f"IW{{{number + 1},{source + 1}}}", self.inputs[source].processed_size, weight
+        for source, weight in layer.layer_weights.items():
+            if not 0 <= source < len(self.layers):
+                raise ModelError(f"layers{{{number + 1}}} takes layer {source + 1}, there are {len(self.layers)}")
+            yield f"LW{{{number + 1},{source + 1}}}", self.layers[source].size, weight
+
+    def _check_outputs(self) -> None:
+        for number, output in enumerate(self.outputs):
+            if not 0 <= output.layer < len(self.layers):
+                raise ModelError(f"output {number + 1} is taken from layer {output.layer + 1}, which does not exist")
+            size = self.layers[output.layer].size
+            if output.processed_size != size:
+                raise ModelError(
+                    f"outputs{{{output.layer + 1}}}: its processing makes {output.processed_size} rows of "
+                    f"{output.size}, but its layer has {size} neurons"
+                )
+        taken = [output.layer for output in self.outputs]
+        if taken != sorted(set(taken)):
+            raise ModelError("the outputs are not in the order of their layers, one a layer")
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The layers in an order where every source without delay comes before what it feeds."""
+        done: list[int] = []
+        waiting = {
+            number: {source for source, weight in layer.layer_weights.items() if 0 in weight.delays}
+            for number, layer in enumerate(self.layers)
+        }
+        while waiting:
+            ready = [number for number, sources in waiting.items() if sources <= set(done)]
+            if not ready:
+                loop = ", ".join(str(number + 1) for number in sorted(waiting))
+                raise ModelError(f"layers {loop} feed each other in a loop without delay")
+            done += ready
+            for number in ready:
+                del waiting[number]
+        return tuple(done)
+
+    @property
+    def input_size(self) -> int:
+        """R: the raw elements of all inputs side by side."""
+        return sum(entry.size for entry in self.inputs)
+
+    @property
+    def output_size(self) -> int:
+        """S: the raw elements of all outputs side by side."""
+        return sum(entry.size for entry in self.outputs)
+
+    @property
+    def input_delay(self) -> int:
+        """ID: the longest delay of an input weight."""
+        return max((weight.delays[-1] for layer in self.layers for weight in layer.input_weights.values()), default=0)
+
+    @property
+    def layer_delay(self) -> int:
+        """LD: the longest delay of a layer weight."""
+        return max((weight.delays[-1] for layer in self.layers for weight in layer.layer_weights.values()), default=0)
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether any weight looks back in time, or the network has no input at all."""
+        return self.input_delay > 0 or self.layer_delay > 0 or not self.inputs
