@@ -81,7 +81,7 @@ class Netsum:
 
 @dataclass(frozen=True)
 class Netprod:
-    """n = b Π z: the bias is a factor. The derivative by a factor is the product of the others, never n divided by it."""
+    """n = b Π z: the bias is a factor. The slope by a factor is the product of the others, never n divided by it."""
 
     name: str = "netprod"
     formula: str = "b prod(z)"

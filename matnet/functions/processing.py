@@ -546,7 +546,7 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         _same_size("gain"),
         lambda s: Scale(s["xoffset"], s["gain"], s["ymean"]),
         lambda s: Unscale(s["xoffset"], s["gain"], s["ymean"]),
-        unconfirmed="a row whose xstd is 0 or not finite is left as it is; gain and xoffset mean what they mean in mapminmax",
+        unconfirmed="a row whose xstd is 0 or not finite is left as it is; gain and xoffset are as in mapminmax",
     ),
     ProcessingFunction(
         "removeconstantrows",

@@ -7,7 +7,8 @@ Shapes: w is (S, R), one row a neuron; p is (..., R), z and u of S neurons (...,
 - ``cotangent(w, p, z, u)``         uᵀdz/dp for u (..., K, S), (..., K, R)
 - ``curvature(w, p, z, u, v, y)``   Σ_i u_i z''_ijk v_j y_k for u (..., S), v (..., J, R), y (..., K, R): (..., J, K)
 - ``weight_tangent(w, p, z, dw)``   dz/dw·dw for dw (K, S, R), (..., K, S)
-- ``weight_cotangent(w, p, z, u)``  uᵀdz/dw for u (..., K, S), (..., K, S, R)
+- ``weight_cotangent(w, p, z, u)``  uᵀdz/dw for u (..., K, S), (..., K, R, S): w transposed, so that its elements
+  follow each other in MATLAB's column-major order
 
 At the kinks of dist, mandist and boxdist (p = w, or equal distances) the derivatives are pinned as SEMANTICS gives
 them: 0 where the distance is 0, sign(0) = 0, the first of the largest; the curvature of dist at p = w is 0.
@@ -73,7 +74,7 @@ class WeightFunction(Protocol):
         """dz/dw·dw, (..., K, S)."""
 
     def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """uᵀdz/dw, (..., K, S, R)."""
+        """uᵀdz/dw, (..., K, R, S)."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,9 @@ class NeuronWise:
         return namespace(dw).sum(dw * self.dz_dw(w, p, z)[..., None, :, :], axis=-1)
 
     def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """u_i dz_i/dw_ij, (..., K, S, R)."""
-        return u[..., None] * self.dz_dw(w, p, z)[..., None, :, :]
+        """u_i dz_i/dw_ij, (..., K, R, S)."""
+        slope = namespace(u).matrix_transpose(self.dz_dw(w, p, z))
+        return u[..., None, :] * slope[..., None, :, :]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 
@@ -47,7 +46,7 @@ class Process:
     def __post_init__(self) -> None:
         _known(self.function, PROCESSING, "processing")
         frozen = {key: _frozen(value) for key, value in self.settings.items()}
-        object.__setattr__(self, "settings", MappingProxyType(frozen))
+        object.__setattr__(self, "settings", frozen)
 
     @classmethod
     def from_matlab(cls, function: str, raw: Mapping[str, object]) -> Process:
@@ -175,7 +174,7 @@ class Layer:
         except UnsupportedError as error:
             raise error.at("netInputFcn: ") from None
         for kind in ("input_weights", "layer_weights"):
-            object.__setattr__(self, kind, MappingProxyType(dict(sorted(getattr(self, kind).items()))))
+            object.__setattr__(self, kind, dict(sorted(getattr(self, kind).items())))
         if self.bias is not None:
             object.__setattr__(self, "bias", _frozen(self.bias))
             if tuple(self.bias.shape) != (self.size,):
