@@ -112,12 +112,12 @@ class Joined(Step):
 
     def value(self, p: Sequence[Array]) -> Array:
         """All sources, one behind the other."""
-        return _side_by_side(p)
+        return side_by_side(p)
 
     def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
         """Their tangents, 0 for a source that does not vary."""
         known = next(direction for direction in v if direction is not None)
-        return _side_by_side(
+        return side_by_side(
             [
                 constant(known, np.zeros((1, size))) if direction is None else direction
                 for direction, size in zip(v, self.sizes, strict=True)
@@ -302,7 +302,7 @@ class Transferred(Step):
         return self.row.curvature(p[0], a, u, v[0], w[0])
 
 
-def _side_by_side(parts: Sequence[Array]) -> Array:
+def side_by_side(parts: Sequence[Array]) -> Array:
     """Arrays joined on the last axis, their other axes broadcast: one without a batch is a constant beside the rest."""
     if len(parts) == 1:
         return parts[0]
@@ -518,4 +518,4 @@ def batched(value: Array, x: Array) -> Array:
 
 def outputs(laid_out: Program, values: Sequence[Array], x: Array) -> Array:
     """The network's outputs side by side, (..., S), at raw scale."""
-    return batched(_side_by_side([values[signal] for signal in laid_out.outputs]), x)
+    return batched(side_by_side([values[signal] for signal in laid_out.outputs]), x)

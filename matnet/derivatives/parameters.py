@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from matnet.derivatives.accumulate import cotangents, gathered, identity_seeds, step_values
-from matnet.functions.namespace import Array
+from matnet.errors import ShapeError
+from matnet.functions.namespace import Array, FloatArray
+from matnet.model.structure import Structure, Weight
 from matnet.simulate import Directions, ParameterKey, Program
 
 
@@ -37,6 +41,46 @@ def parameter_jacobian(program: Program, values: Sequence[Array], of: Sequence[i
     return parameter_products(program, values, identity_seeds(program, of, x), count, x)
 
 
-def parameter_vector(program: Program, arrays: dict[ParameterKey, Array]) -> Array:
+def parameter_arrays(structure: Structure) -> dict[ParameterKey, Array]:
+    """Every bias (S,) and weight (S, R·taps) of a structure."""
+    found: dict[ParameterKey, Array] = {}
+    for number, layer in enumerate(structure.layers):
+        if layer.bias is not None:
+            found["b", number, -1] = layer.bias
+        found |= {("IW", number, source): weight.value for source, weight in layer.input_weights.items()}
+        found |= {("LW", number, source): weight.value for source, weight in layer.layer_weights.items()}
+    return found
+
+
+def parameter_vector(program: Program, arrays: dict[ParameterKey, Array]) -> FloatArray:
     """All weights and biases as one vector (P,): each column-major, in the order of ``Program.parameters``."""
-    return np.concatenate([arrays[key].T.reshape(-1) for key in program.parameters])
+    return np.concatenate([np.zeros(0), *(arrays[key].T.reshape(-1) for key in program.parameters)])
+
+
+def with_parameters(structure: Structure, program: Program, theta: Array) -> Structure:
+    """The structure with the weights and biases of the vector theta (P,)."""
+    vector = np.asarray(theta, dtype=np.float64)
+    if vector.shape != (sum(program.parameter_sizes),):
+        raise ShapeError(f"theta has shape {vector.shape}, expected ({sum(program.parameter_sizes)},)")
+    pieces = np.split(vector, np.cumsum(program.parameter_sizes)[:-1])
+    shapes = {key: array.shape for key, array in parameter_arrays(structure).items()}
+    arrays = {key: piece.reshape(shapes[key][::-1]).T for key, piece in zip(program.parameters, pieces, strict=True)}
+    return with_arrays(structure, arrays)
+
+
+def with_arrays(structure: Structure, arrays: dict[ParameterKey, Array]) -> Structure:
+    """The structure with the given biases (S,) and weights (S, R·taps) in place of its own."""
+
+    def weights(kind: Literal["IW", "LW"], number: int, own: Mapping[int, Weight]) -> dict[int, Weight]:
+        return {source: replace(weight, value=arrays[kind, number, source]) for source, weight in own.items()}
+
+    layers = [
+        replace(
+            layer,
+            bias=arrays.get(("b", number, -1)),
+            input_weights=weights("IW", number, layer.input_weights),
+            layer_weights=weights("LW", number, layer.layer_weights),
+        )
+        for number, layer in enumerate(structure.layers)
+    ]
+    return replace(structure, layers=tuple(layers))

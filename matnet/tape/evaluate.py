@@ -70,8 +70,7 @@ class _Block:
             dies = self._last_use[base] == number and self._tape.nodes[base].operation not in ("input", "constant")
             shared = node.operation == "where" and base in {self._bases[other] for other in node.operands[:2]}
             overlaps = any(
-                other is not argument and np.may_share_memory(other, argument) and other.strides != argument.strides
-                for other in arguments
+                np.may_share_memory(other, argument) and not _same_place(other, argument) for other in arguments
             )
             if reusable and whole and dies and not shared and not overlaps:
                 return argument
@@ -109,6 +108,12 @@ class _Block:
         else:
             function = _copy
         self.instructions.append((function, tuple(arguments), out))
+
+
+def _same_place(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two arrays are the same view of the same memory, so that elementwise work may overwrite one by itself."""
+    address = one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
+    return address and one.shape == other.shape and one.strides == other.strides
 
 
 def _where(condition: NDArray[Any], x: NDArray[Any], y: NDArray[Any], out: NDArray[Any]) -> None:
@@ -162,10 +167,7 @@ class Evaluator:
         rows = len(inputs[0])
         if rows <= self.block_rows:
             return self._one(inputs, rows)
-        results = [
-            np.empty((rows, *self.tape.nodes[output].shape[1:]))
-            for output in self.tape.outputs  # type: ignore[arg-type]
-        ]
+        results = [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
         starts = range(0, rows, self.block_rows)
         workers = min(cores(), len(starts))
         shares = [starts[worker::workers] for worker in range(workers)]
@@ -213,9 +215,13 @@ class Evaluator:
             return _Block(self.tape, rows)
 
 
+def _row_shape(node: Node) -> tuple[int, ...]:
+    return tuple(size for size in node.shape if size is not None)
+
+
 def _block_rows(tape: Tape) -> int:
     """How many rows a block has: a power of two that keeps the buffers in cache."""
-    widths = [int(np.prod([size for size in node.shape if size is not None])) for node in tape.nodes if node.batched]
+    widths = [int(np.prod(_row_shape(node))) for node in tape.nodes if node.batched]
     live = sum(sorted(widths, reverse=True)[:6])
     rows = 1 << max(0, (_BLOCK_BYTES // (8 * max(live, 1))).bit_length() - 1)
     return min(max(rows, 32), 4096)

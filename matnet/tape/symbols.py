@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.simulate import broadcast_shape
+from matnet.simulate import Program, broadcast_shape
 
 Shape: TypeAlias = tuple[int | None, ...]
 
@@ -293,10 +293,6 @@ def _index(shape: Shape, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], Shape]:
 class Recorder:
     """The array API namespace of a tape's symbols: as much of the standard as the rows use."""
 
-    bool = "bool"
-    float64 = "float"
-    int64 = "int"
-
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
 
@@ -311,9 +307,9 @@ class Recorder:
         operands = [self._source(operand, operands, shape) for operand in operands]
         if operation == "multiply":
             for one, other in (operands, operands[::-1]):
-                if one.value is not None and one.value.dtype.kind == "f" and (one.value == 1.0).all():
-                    if other.shape == shape:
-                        return other
+                ones = one.value is not None and one.value.dtype.kind == "f" and bool((one.value == 1.0).all())
+                if ones and other.shape == shape:
+                    return other
         kind = "bool" if operation in _LOGICAL else operands[-1].dtype
         return self.tape.record(operation, operands, shape, kind)
 
@@ -430,3 +426,14 @@ class Recorder:
     def ones_like(self, x: Symbol) -> Symbol:
         """1.0, in the shape of x."""
         return self.broadcast_to(self.tape.constant(1.0), x.shape)
+
+
+def record(program: Program, compute: Callable[..., Any], sizes: Sequence[int]) -> Tape:
+    """What `compute(program, *arrays)` does to arrays (batch, size) of the given sizes, as a tape.
+
+    The tape's outputs are what `compute` returns: one array or a sequence of them.
+    """
+    tape = Tape()
+    result = compute(program, *(tape.input(size) for size in sizes))
+    tape.finish(list(result) if isinstance(result, (tuple, list)) else [result])
+    return tape

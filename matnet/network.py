@@ -1,0 +1,373 @@
+"""The public face: a Structure with a name and a provenance, every method one call downwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from matnet.derivatives import parameters as by_parameters
+from matnet.derivatives import quantities
+from matnet.derivatives.quantities import Scale
+from matnet.errors import ShapeError
+from matnet.functions.namespace import Array, FloatArray
+from matnet.model.provenance import Provenance
+from matnet.model.structure import Structure
+from matnet.simulate import Program, program
+from matnet.tape.evaluate import Evaluator
+from matnet.tape.symbols import record
+
+
+class Network:
+    """A shallow network as MATLAB's ``network`` class means it, with its values and exact derivatives at real scale.
+
+    Samples are rows: the last axis is the network's elements, everything before it is batch. R counts the elements of
+    all inputs side by side, S those of all outputs. NumPy arrays of integers and of float32 are computed in float64;
+    PyTorch and JAX arrays stay arrays of their library, in their own type and on their own device.
+
+    Parameters
+    ----------
+    structure
+        Layers, weights and processing.
+    provenance
+        The file it came from, as far as known.
+    name
+        A name for people.
+    """
+
+    def __init__(self, structure: Structure, provenance: Provenance | None = None, name: str = "") -> None:
+        self.structure = structure
+        self.provenance = provenance or Provenance()
+        self.name = name
+        self._laid_out: Program | None = None
+        self._evaluators: dict[Any, Evaluator] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"structure": self.structure, "provenance": self.provenance, "name": self.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        sizes = [self.input_size, *(layer.size for layer in self.structure.layers)]
+        functions = ", ".join(layer.transfer for layer in self.structure.layers)
+        name = f"{self.name}: " if self.name else ""
+        return f"<Network {name}{'-'.join(map(str, sizes))}, {functions}>"
+
+    @property
+    def program(self) -> Program:
+        """The network's steps."""
+        if self._laid_out is None:
+            self._laid_out = program(self.structure)
+        return self._laid_out
+
+    @property
+    def input_size(self) -> int:
+        """R: the elements of all inputs side by side."""
+        return self.structure.input_size
+
+    @property
+    def output_size(self) -> int:
+        """S: the elements of all outputs side by side."""
+        return self.structure.output_size
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the network looks back in time; then it is run over a series, see ``run``."""
+        return self.structure.dynamic
+
+    @property
+    def input_range(self) -> FloatArray:
+        """(R, 2): the smallest and largest of each input element seen in training, NaN where the file does not say."""
+        return _ranges(self.structure.inputs)
+
+    @property
+    def output_range(self) -> FloatArray:
+        """(S, 2): the smallest and largest of each output element seen in training, NaN where the file does not say."""
+        return _ranges(self.structure.outputs)
+
+    def __call__(self, x: Array) -> Array:
+        """The network's outputs, y = reverse(layers(apply(x))).
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+
+        Returns
+        -------
+        (..., S), raw scale: element [..., i] is output i of the sample.
+
+        Raises
+        ------
+        ShapeError
+            The last axis of x is not R long, or the network is dynamic.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matnet import Network
+        >>> from matnet.model.structure import Input, Layer, Output, Structure, Weight
+        >>> layer = Layer(1, "tansig", {0: Weight([[2.0]])}, bias=[0.5])
+        >>> net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+        >>> float(net(np.array([0.25]))[0]) == float(np.tanh(1.0))
+        True
+        """
+        return self._evaluate("value", quantities.value, x)
+
+    def value_and_jacobian(self, x: Array) -> tuple[Array, Array]:
+        """``net(x)`` and ``net.jacobian(x)`` in one pass.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+
+        Returns
+        -------
+        y (..., S) and J (..., S, R).
+        """
+        y, jacobian = self._evaluate("value_and_jacobian", quantities.value_and_jacobian, x)
+        return y, jacobian
+
+    def jacobian(self, x: Array, of: int | str | None = None, scale: Scale = "real") -> Array:
+        """The derivative of the outputs by the inputs.
+
+        dy/dx = (reverse processing)' · dny/dnx · (processing)'; with mapminmax on both sides this is
+        dny/dnx · gain_in / gain_out. Accumulated forward or backward, whichever carries fewer directions.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+        of
+            A layer's number, from 1, or name: its output (layer scale) takes the place of the network's.
+        scale
+            "real": raw outputs by raw inputs. "normalized": the recipe's dny/dnx, the output layers' values by the
+            processed inputs, without any processing.
+
+        Returns
+        -------
+        (..., S, R), element [..., i, j] is dy_i/dx_j.
+
+        Raises
+        ------
+        ShapeError
+            The last axis of x is not R long, there is no such layer, or the network is dynamic.
+
+        Notes
+        -----
+        At a kink the derivative is the one pinned in the function's row, as MATLAB has it: 1 for poslin at 0. The
+        derivative of compet and hardlim is 0 wherever it exists, and 0 is what is given.
+        """
+        if scale not in ("real", "normalized"):
+            raise ShapeError(f"scale is '{scale}', expected 'real' or 'normalized'")
+        target = self._layer(of)
+        return self._evaluate(("jacobian", target, scale), quantities.jacobian_of(target, scale), x)
+
+    def hessian(self, x: Array, of: int | str | None = None) -> Array:
+        """The second derivative of the outputs by the inputs.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+        of
+            A layer's number, from 1, or name, in place of the network's outputs.
+
+        Returns
+        -------
+        (..., S, R, R), element [..., i, j, k] is d²y_i/dx_j dx_k; symmetric in j and k to the bit.
+
+        Raises
+        ------
+        ShapeError
+            As in ``jacobian``.
+        """
+        target = self._layer(of)
+        return self._evaluate(("hessian", target), quantities.hessian_of(target), x)
+
+    def jvp(self, x: Array, v: Array) -> Array:
+        """J v without forming J: how the outputs change when the inputs move along v.
+
+        Parameters
+        ----------
+        x, v
+            (..., R) each, raw scale.
+
+        Returns
+        -------
+        (..., S), element [..., i] is Σ_j dy_i/dx_j v_j.
+
+        Raises
+        ------
+        ShapeError
+            The last axis of x or v is not R long, or their batches differ.
+        """
+        return self._evaluate("jvp", quantities.jvp, x, v, sizes=(self.input_size, self.input_size), names=("x", "v"))
+
+    def vjp(self, x: Array, u: Array) -> Array:
+        """u J without forming J: the gradient of u·y by the inputs.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+        u
+            (..., S).
+
+        Returns
+        -------
+        (..., R), element [..., j] is Σ_i u_i dy_i/dx_j.
+
+        Raises
+        ------
+        ShapeError
+            The last axis of x is not R long or that of u not S, or their batches differ.
+        """
+        return self._evaluate("vjp", quantities.vjp, x, u, sizes=(self.input_size, self.output_size), names=("x", "u"))
+
+    def layer_outputs(self, x: Array) -> tuple[Array, ...]:
+        """Every layer's output a, at layer scale.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+
+        Returns
+        -------
+        One array (..., S_i) a layer.
+
+        Raises
+        ------
+        ShapeError
+            The last axis of x is not R long, or the network is dynamic.
+        """
+        return tuple(self._evaluate("layer_outputs", quantities.layer_outputs, x))
+
+    @property
+    def parameters(self) -> FloatArray:
+        """The weight vector (P,): for each layer b, then IW, then LW, each column-major: MATLAB's getwb order."""
+        return by_parameters.parameter_vector(self.program, by_parameters.parameter_arrays(self.structure))
+
+    def with_parameters(self, theta: Array) -> Network:
+        """The network with another weight vector: MATLAB's setwb.
+
+        Parameters
+        ----------
+        theta
+            (P,), in the order of ``parameters``.
+
+        Raises
+        ------
+        ShapeError
+            theta is not (P,).
+        """
+        return Network(by_parameters.with_parameters(self.structure, self.program, theta), self.provenance, self.name)
+
+    def parameter_jacobian(self, x: Array, of: int | str | None = None) -> Array:
+        """The derivative of the outputs by all weights and biases, in one backward pass.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+        of
+            A layer's number, from 1, or name, in place of the network's outputs.
+
+        Returns
+        -------
+        (..., S, P), element [..., i, k] is dy_i by entry k of ``parameters``; 0 for parameters behind layer `of`.
+
+        Raises
+        ------
+        ShapeError
+            As in ``jacobian``.
+        """
+        target = self._layer(of)
+        return self._evaluate(("parameter_jacobian", target), quantities.parameter_jacobian_of(target), x)
+
+    def _layer(self, of: int | str | None) -> int | None:
+        """The layer that `of` names, from 0."""
+        if of is None:
+            return None
+        layers = self.structure.layers
+        if isinstance(of, str):
+            named = [number for number, layer in enumerate(layers) if layer.name == of]
+            if len(named) != 1:
+                names = ", ".join(repr(layer.name) for layer in layers)
+                raise ShapeError(f"{len(named) or 'no'} layers are called '{of}'; the names are {names}")
+            return named[0]
+        if not 1 <= of <= len(layers):
+            raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(layers)}")
+        return of - 1
+
+    def _evaluate(
+        self,
+        what: Any,
+        compute: Callable[..., Any],
+        *arrays: Array,
+        sizes: Sequence[int] | None = None,
+        names: Sequence[str] = ("x",),
+    ) -> Any:
+        """`compute` on arrays of any library: NumPy's through the tape, the others' through the plain rows."""
+        if self.dynamic:
+            raise ShapeError(
+                "this network looks back in time, so one sample has no output of its own: "
+                "use net.run(x) with a series x (..., T, R), or run_jacobian for its derivatives"
+            )
+        sizes = (self.input_size,) if sizes is None else sizes
+        given = [_checked(array, size, name) for array, size, name in zip(arrays, sizes, names, strict=True)]
+        lead = given[0].shape[:-1]
+        for array, name in zip(given, names, strict=True):
+            if array.shape[:-1] != lead:
+                raise ShapeError(f"{name} has the batch {array.shape[:-1]}, but {names[0]} has {lead}")
+        if not isinstance(given[0], np.ndarray) or given[0].dtype.kind == "c":
+            with np.errstate(all="ignore"):
+                return compute(self.program, *given)
+        evaluator = self._evaluators.get(what)
+        if evaluator is None:
+            evaluator = self._evaluators.setdefault(what, Evaluator(record(self.program, compute, sizes)))
+        count = int(np.prod(lead))
+        results = evaluator(*(array.reshape(count, array.shape[-1]) for array in given))
+        shaped = [result.reshape(lead + result.shape[1:]) for result in results]
+        return shaped[0] if len(shaped) == 1 and what != "layer_outputs" else shaped
+
+
+def _ranges(entries: Sequence[Any]) -> FloatArray:
+    limits = [np.full((entry.size, 2), np.nan) if entry.range is None else entry.range for entry in entries]
+    return np.concatenate([np.zeros((0, 2)), *limits])
+
+
+def _checked(x: Array, size: int, name: str) -> Array:
+    """x as an array with `size` elements on its last axis."""
+    if hasattr(x, "columns"):
+        x = _by_name(x, size)
+    if isinstance(x, np.ndarray) or not _of_a_library(x):
+        x = np.asarray(x)
+        if x.dtype.kind not in "biufc":
+            raise ShapeError(f"{name} is no array of numbers (its type is {x.dtype})")
+        x = np.ascontiguousarray(x, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)
+    if x.ndim == 0 or x.shape[-1] != size:
+        advice = ""
+        if x.ndim == 1 and size == 1:
+            advice = f"; a 1-D array is one sample, write {name}[:, None] for a batch of {x.shape[0]} samples"
+        elif x.ndim == 2 and x.shape[0] == size:
+            advice = f"; samples are rows here, write {name}.T if they are columns as in MATLAB"
+        raise ShapeError(f"{name} has shape {tuple(x.shape)}, expected (..., {size}){advice}")
+    return x
+
+
+def _of_a_library(x: Any) -> bool:
+    return hasattr(x, "__array_namespace__") or type(x).__module__.startswith("torch")
+
+
+def _by_name(frame: Any, size: int) -> FloatArray:
+    """The columns x1, x2, … of a data frame, or all of them where there are exactly as many as inputs."""
+    names = [f"x{number}" for number in range(1, size + 1)]
+    columns = list(frame.columns)
+    if not set(names) <= set(columns):
+        raise ShapeError(f"the data frame has the columns {', '.join(map(str, columns))}, expected {', '.join(names)}")
+    return np.column_stack([np.asarray(frame[name], dtype=np.float64) for name in names])
