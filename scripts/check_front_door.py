@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import scipy.io
-from make_fixtures import head
 from numpy.typing import NDArray
+
+from make_fixtures import head
 
 Matrix = NDArray[np.float64]
 

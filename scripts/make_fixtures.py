@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.random import RandomState
+
 from network_object import (
     LayerPlan,
     Matrix,
@@ -26,7 +28,6 @@ from network_object import (
     signal,
     write,
 )
-from numpy.random import RandomState
 
 GRID = 2.0**-16
 """Weights are multiples of this. Rounding after every step of the training swallows the last digits, in which one
