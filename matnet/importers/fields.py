@@ -1,0 +1,119 @@
+"""The fields of MATLAB structs, each asked for by name and kind; what is missing or of another kind is a ModelError."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import numpy as np
+
+from matnet.errors import MatnetError, ModelError
+from matnet.functions.namespace import FloatArray
+from matnet.importers.paths import describe
+from matnet.importers.values import Cell, Char, Numeric, Sparse, Struct, Value, describe_shape
+
+Slots: TypeAlias = tuple[tuple[Value | None, ...], ...]
+"""A cell array of rows and columns; None where it was never set."""
+
+
+@contextmanager
+def at_place(place: str) -> Iterator[None]:
+    """Puts a place before the message of what goes wrong within."""
+    try:
+        yield
+    except MatnetError as error:
+        raise error.at(place) from error.__cause__
+
+
+class Fields:
+    """The fields of a struct at a place, each asked for by name and kind."""
+
+    def __init__(self, value: Struct, place: str) -> None:
+        self._value = value
+        self.place = place
+
+    def get(self, name: str) -> Value | None:
+        """The field's value, None where there is no such field or it is an empty matrix."""
+        value = self._value.get(name)
+        return None if value is None or (isinstance(value, Numeric) and not value.array.size) else value
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a field, empty or not."""
+        return name in self._value.fields
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A field that is one line of text; the default stands for one that is missing or empty."""
+        value = self.get(name)
+        if isinstance(value, Char) and len(value.rows) <= 1:
+            return value.text or default or ""
+        if value is None and default is not None:
+            return default
+        raise self.wrong(name, "one line of text")
+
+    def count(self, name: str, default: int | None = None) -> int:
+        """A field that is a whole number, not negative."""
+        value = self.get(name)
+        if value is None and default is not None:
+            return default
+        if isinstance(value, Numeric) and value.array.size == 1 and value.array.dtype.kind != "c":
+            number = float(value.array.reshape(-1)[0])
+            if number.is_integer() and 0 <= number < 2**31:
+                return int(number)
+        raise self.wrong(name, "a whole number, not negative")
+
+    def floats(self, name: str) -> FloatArray:
+        """A field of numbers."""
+        return numbers_of(self.get(name), f"{self.place}.{name}")
+
+    def connections(self, name: str, rows: int, columns: int) -> FloatArray:
+        """A matrix of 0 and 1."""
+        value = self.get(name)
+        if value is None and rows * columns == 0:
+            return np.zeros((rows, columns))
+        matrix = numbers_of(value, f"{self.place}.{name}")
+        if matrix.shape != (rows, columns):
+            got = describe_shape(matrix.shape)
+            raise ModelError(
+                f"{self.place}.{name} is {got}, expected {rows}x{columns} by the numbers of inputs and layers"
+            )
+        if not ((matrix == 0) | (matrix == 1)).all():
+            raise ModelError(f"{self.place}.{name} has other numbers than 0 and 1")
+        return matrix
+
+    def slots(self, name: str, rows: int, columns: int) -> Slots:
+        """A cell array; a single row or column may lie either way."""
+        value = self.get(name)
+        if rows * columns == 0:
+            return ((),) * rows
+        if not isinstance(value, Cell):
+            raise self.wrong(name, f"a {rows}x{columns} cell")
+        fits = value.shape == (rows, columns) or (1 in (rows, columns) and value.shape == (columns, rows))
+        if not fits:
+            raise self.wrong(name, f"a {rows}x{columns} cell")
+        items = [None if isinstance(item, Numeric) and not item.array.size else item for item in value.items]
+        return tuple(tuple(items[row + column * rows] for column in range(columns)) for row in range(rows))
+
+    def wrong(self, name: str, expected: str) -> ModelError:
+        """The error of a field that is missing or of another kind."""
+        value = self._value.get(name)
+        got = "is missing" if value is None else f"is a {describe(value)}"
+        return ModelError(f"{self.place}.{name} {got}, expected {expected}")
+
+
+def numbers_of(value: Value | None, place: str) -> FloatArray:
+    """The numbers of a full or sparse matrix, float64."""
+    if not isinstance(value, Numeric | Sparse):
+        raise ModelError(
+            f"{place} {'is missing or empty' if value is None else f'is a {describe(value)}'}, expected numbers"
+        )
+    with at_place(f"{place}: "):
+        return value.floats()
+
+
+def fields_of(value: Value | None, place: str) -> Fields:
+    """A subobject: an input, a layer, a weight."""
+    if isinstance(value, Struct) and math.prod(value.shape) == 1:
+        return Fields(value, place)
+    raise ModelError(f"{place} {'is empty' if value is None else f'is a {describe(value)}'}, expected a struct")

@@ -1,0 +1,233 @@
+"""From a file to networks: `load` and `load_all`."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.importers.matfile import open_mat, sha256
+from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
+from matnet.importers.paths import describe, find, listing, walk
+from matnet.importers.records import is_record, read_record
+from matnet.importers.scaling import candidates
+from matnet.importers.values import DEFAULT_LIMIT, MatFile, Struct, Value
+from matnet.model.provenance import Provenance, Training
+from matnet.network import Network
+
+OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph", "nnet.cnn.layer.Layer"})
+"""Classes of networks that are not the toolbox's shallow `network`."""
+
+SUPPORTED = "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make"
+
+SUFFIXES = (".mat", ".m", ".json")
+"""Files that a folder is searched for."""
+
+
+class NoNetworkError(FormatError):
+    """A sound file that holds no network."""
+
+
+def load(
+    path: str | os.PathLike[str],
+    network: str | None = None,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    allow_nonfinite: bool = False,
+) -> Network:
+    """The network in a file.
+
+    Parameters
+    ----------
+    path
+        A MAT-file that MATLAB saved (-v6, -v7 or -v7.3), or a function file that genFunction wrote (.m).
+    network
+        Which one, as MATLAB names it: ``results.Network``, ``nets{3}``. Needed only where the file holds several.
+    limit
+        Bytes of memory that the file's contents may take.
+    allow_nonfinite
+        Whether weights that are NaN or Inf are taken as they are; otherwise they are refused.
+
+    Returns
+    -------
+    Network
+        With the file, its SHA-256, the path in it and what else the file tells in ``provenance``.
+
+    Raises
+    ------
+    FormatError
+        The file cannot be read, is broken, holds no network, or several while `network` is not given.
+    ModelError
+        The network contradicts itself or was never configured.
+    UnsupportedError
+        It uses a function or a class that is not done.
+    """
+    file = Path(path)
+    with_suffix = _OTHER_FORMATS.get(file.suffix.lower())
+    if with_suffix is not None:
+        if network is not None:
+            raise FormatError(f"{file}: holds a single network, which has no path in it; got network='{network}'")
+        return with_suffix(file)
+    try:
+        return _Workspace(file, limit, allow_nonfinite).only(network)
+    except MatnetError as error:
+        raise error.at(f"{file}: ") from error.__cause__
+
+
+def load_all(
+    path: str | os.PathLike[str], *, limit: int = DEFAULT_LIMIT, allow_nonfinite: bool = False
+) -> dict[str, Network]:
+    """All networks of a file, of a folder or of a glob.
+
+    Parameters
+    ----------
+    path
+        A file as for ``load``, a folder, or a pattern such as ``runs/*.mat``. In a folder, and by a pattern, files
+        without a network are passed over; a network that cannot be loaded is an error nevertheless.
+    limit, allow_nonfinite
+        As for ``load``.
+
+    Returns
+    -------
+    dict
+        By MATLAB's path in a MAT-file (``nets{1}``), by the file's name for a function file; from a folder or pattern
+        by file name, with the path behind it for a MAT-file: ``ws.mat:nets{1}``.
+
+    Raises
+    ------
+    FormatError, ModelError, UnsupportedError
+        As for ``load``; no network at all is a FormatError too.
+    """
+    text = os.fspath(path)
+    if Path(text).is_dir() or (glob.has_magic(text) and not Path(text).exists()):
+        return _load_many(text, limit, allow_nonfinite)
+    return _load_file(Path(text), limit, allow_nonfinite)
+
+
+def _load_many(pattern: str, limit: int, allow_nonfinite: bool) -> dict[str, Network]:
+    found: dict[str, Network] = {}
+    for name, file in files(pattern):
+        try:
+            networks = _load_file(file, limit, allow_nonfinite)
+        except NoNetworkError:
+            continue
+        single = file.suffix.lower() in _OTHER_FORMATS
+        found |= {name if single else f"{name}:{inner}": network for inner, network in networks.items()}
+    if not found:
+        raise NoNetworkError(f"{pattern}: no network in any of its files")
+    return found
+
+
+def files(pattern: str) -> list[tuple[str, Path]]:
+    """The files of a folder or of a glob that may hold a network, sorted, with their names below what they share."""
+    folder = Path(pattern)
+    paths = sorted(folder.iterdir()) if folder.is_dir() else sorted(map(Path, glob.glob(pattern, recursive=True)))
+    paths = [entry for entry in paths if entry.is_file() and entry.suffix.lower() in SUFFIXES]
+    if not paths:
+        raise FormatError(f"{pattern}: no file with the suffix {', '.join(SUFFIXES)}")
+    root = os.path.commonpath([entry.parent for entry in paths])
+    return [(entry.relative_to(root).as_posix() if root else entry.as_posix(), entry) for entry in paths]
+
+
+def _load_file(file: Path, limit: int, allow_nonfinite: bool) -> dict[str, Network]:
+    with_suffix = _OTHER_FORMATS.get(file.suffix.lower())
+    if with_suffix is not None:
+        return {file.name: with_suffix(file)}
+    try:
+        return _Workspace(file, limit, allow_nonfinite).all()
+    except MatnetError as error:
+        raise error.at(f"{file}: ") from error.__cause__
+
+
+def _load_function(file: Path) -> Network:
+    from matnet.importers.genfunction import load_genfunction
+
+    structure, provenance = load_genfunction(file)
+    return Network(structure, provenance, file.stem)
+
+
+_OTHER_FORMATS: Mapping[str, Callable[[Path], Network]] = {".m": _load_function}
+"""What is told by its suffix; all else is taken for a MAT-file, which is told by its first bytes."""
+
+
+class _Workspace:
+    """The networks of a MAT-file and what lies beside them."""
+
+    def __init__(self, path: Path, limit: int, allow_nonfinite: bool) -> None:
+        self._path = path
+        self._allow_nonfinite = allow_nonfinite
+        self._file: MatFile = open_mat(path, limit)
+        self._values = dict(walk(self._file, lambda value: is_network(value) or is_record(value)))
+        self._networks = {place: value for place, value in self._values.items() if is_network(value)}
+
+    def only(self, network: str | None) -> Network:
+        """The network at a path, or the only one."""
+        if network is not None:
+            return self._network(network, self._named(network))
+        self._refuse_none()
+        if len(self._networks) > 1:
+            names = list(self._networks)
+            raise FormatError(f"{len(names)} networks in it: {', '.join(names)}; name one, as in network='{names[0]}'")
+        return next(self._network(place, value) for place, value in self._networks.items())
+
+    def all(self) -> dict[str, Network]:
+        """All networks by their paths."""
+        self._refuse_none()
+        return {place: self._network(place, value) for place, value in self._networks.items()}
+
+    def _named(self, network: str) -> Value:
+        value = find(self._file, network)
+        if not is_network(value):
+            known = ", ".join(self._networks) or "none"
+            raise FormatError(f"{network} is a {describe(value)}, not a network; networks in the file: {known}")
+        return value
+
+    def _refuse_none(self) -> None:
+        if self._networks:
+            return
+        for place, value in self._values.items():
+            if value.class_name in OTHER_NETWORKS:
+                raise UnsupportedError(f"{place} is a {value.class_name}; {SUPPORTED}")
+            if value.class_name == CLASS_NAME:
+                raise FormatError(f"{place} is a {describe(value)}: an array of networks without elements")
+        raise NoNetworkError(f"no network in it; found: {listing(self._file)}; {SUPPORTED}")
+
+    def _network(self, place: str, value: Value) -> Network:
+        found = read_network(value, place, self._allow_nonfinite)
+        provenance = Provenance(
+            file=self._path.name,
+            sha256=self._sha256(),
+            path=place,
+            header=self._file.header,
+            toolbox_version=found.version,
+            stored_as=found.stored_as,
+            training=self._training(place, found),
+            oddities=found.oddities,
+            scaling_candidates=candidates(self._file, self._values),
+        )
+        return Network(found.structure, provenance, place)
+
+    def _sha256(self) -> str:
+        return sha256(self._path)
+
+    def _training(self, place: str, found: NetworkObject) -> Training | None:
+        """The record beside the network, where there is one record and one network; else what the network says."""
+        beside = _container(place)
+        networks = [other for other in self._networks if _container(other) == beside]
+        records = [value for value in self._beside(beside) if is_record(value)]
+        if len(networks) == len(records) == 1 and isinstance(records[0], Struct):
+            return read_record(records[0])
+        if found.train_function or found.divide_function:
+            return Training(found.train_function, division=found.divide_function)
+        return None
+
+    def _beside(self, container: str) -> Iterator[Value]:
+        return (value for place, value in self._values.items() if _container(place) == container)
+
+
+def _container(place: str) -> str:
+    """The path without its last step; a variable lies in the workspace, whose path is empty."""
+    return re.sub(r"(^|\.)[A-Za-z]\w*$|\{[\d,]+\}$|\([\d,]+\)$", "", place)

@@ -1,0 +1,89 @@
+"""Opening a MAT-file of any level that can hold a network: by what is in it, not by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+
+from matnet.errors import FormatError, UnsupportedError
+from matnet.importers.mat5 import HEADER_SIZE, read_mat5
+from matnet.importers.values import Budget, MatFile
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HDF5_USER_BLOCK = 512
+_CHUNK = 1 << 20
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a file.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read, or is larger than the limit.
+    """
+    try:
+        if path.is_dir():
+            raise FormatError("is a folder, expected a file")
+        Budget(limit).take(path.stat().st_size)
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}") from error
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal digits."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def open_mat(path: Path, limit: int) -> MatFile:
+    """The header and the variables of a MAT-file; values are read when they are asked for.
+
+    Raises
+    ------
+    FormatError
+        It is no MAT-file, or broken, or cannot be read.
+    UnsupportedError
+        It is a MAT-file of level 4, which can hold no network.
+    """
+    start = _first_bytes(path)
+    if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE) or start.startswith(_HDF5_SIGNATURE):
+        from matnet.importers.hdf5 import read_hdf5
+
+        return read_hdf5(path, start, limit)
+    if start[126:HEADER_SIZE] in (b"IM", b"MI") and len(start) >= HEADER_SIZE:
+        return read_mat5(read_bytes(path, limit), Budget(limit))
+    if start.startswith(b"MATLAB"):
+        raise FormatError("a MAT-file that is cut off within its header")
+    if _level_4(start):
+        raise UnsupportedError("a MAT-file of level 4; save it with -v7 instead")
+    raise FormatError(f"not a MAT-file: it begins with {start[:16]!r}" if start else "not a MAT-file: it is empty")
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise FormatError("is a folder, expected a file")
+        with path.open("rb") as stream:
+            return stream.read(_HDF5_USER_BLOCK + len(_HDF5_SIGNATURE))
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}") from error
+
+
+def _level_4(start: bytes) -> bool:
+    """Level 4 begins with four digits MOPT as a whole number, then rows, columns, a flag and the length of a name."""
+    if len(start) < 20:
+        return False
+    for order in "<>":
+        numbers = struct.unpack_from(f"{order}5I", start)
+        if numbers[0] <= 4052 and numbers[3] in (0, 1) and 1 < numbers[4] <= 64:
+            return True
+    return False

@@ -1,0 +1,420 @@
+"""MATLAB's `network` object, of any toolbox version, as a Structure. Only this module knows MATLAB's field names.
+
+By `version`: absent (2006: no processing), '6', '7', '8', and '9', where the fields are within an object of a newer
+class. What has no effect on net(x) is never read. Whatever contradicts itself or would have to be guessed is refused,
+with its place in MATLAB's syntax.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from matnet.errors import MatnetError, ModelError, UnsupportedError
+from matnet.functions.namespace import FloatArray
+from matnet.functions.processing import PROCESSING
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.importers.fields import Fields, at_place, fields_of, numbers_of
+from matnet.importers.paths import describe
+from matnet.importers.values import Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
+from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
+
+CLASS_NAME = "network"
+_TELLING = frozenset({"numInputs", "numLayers", "layers", "IW", "LW", "b"})
+"""Fields by which a plain struct is known to be a network."""
+
+_NEWER_PROPERTY = "any"
+"""The property of a version 9 object that holds the fields."""
+
+_MAX_LAYERS = 10_000
+
+
+@dataclass(frozen=True)
+class NetworkObject:
+    """A network as read, with what its object says of itself."""
+
+    structure: Structure
+    version: str
+    stored_as: str
+    train_function: str
+    divide_function: str
+    oddities: tuple[str, ...]
+
+
+@dataclass
+class _Notes:
+    """What a reader of the file should know, gathered on the way."""
+
+    allow_nonfinite: bool
+    narrowed: list[str] = field(default_factory=list)
+    sparse: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def is_network(value: Value) -> bool:
+    """Whether the value is one network: an object of class `network`, or a plain struct with its fields."""
+    if math.prod(value.shape) != 1:
+        return False
+    if isinstance(value, Struct):
+        return value.class_name == CLASS_NAME or (value.class_name == "struct" and value.fields.keys() >= _TELLING)
+    return isinstance(value, Opaque) and value.class_name == CLASS_NAME
+
+
+def read_network(value: Value, path: str, allow_nonfinite: bool = False) -> NetworkObject:
+    """The network in a value for which ``is_network`` holds; `path` is where it was found, for messages.
+
+    Raises
+    ------
+    FormatError
+        The file does not hold what the object refers to.
+    ModelError
+        The network contradicts itself, was never configured, or has weights that are NaN or Inf.
+    UnsupportedError
+        It uses something that is not done.
+    """
+    fields, stored_as = _open(value, path)
+    notes = _Notes(allow_nonfinite)
+    inputs, outputs = _inputs(fields, notes), _outputs(fields, notes)
+    layers = _layers(fields, notes, len(inputs))
+    performance = _performance(fields, notes)
+    with at_place(f"{path}: "):
+        structure = Structure(tuple(inputs), tuple(layers), tuple(outputs), performance)
+    return NetworkObject(
+        structure,
+        fields.text("version", ""),
+        stored_as,
+        fields.text("trainFcn", ""),
+        fields.text("divideFcn", ""),
+        tuple(_oddities(notes, structure)),
+    )
+
+
+def _open(value: Value, path: str) -> tuple[Fields, str]:
+    """The struct of a network's fields, out of whatever it is wrapped in."""
+    stored_as = "struct" if value.class_name == "struct" else "network object"
+    if isinstance(value, Opaque):
+        with at_place(f"{path}: "):
+            inner = value.objects()[0].get(_NEWER_PROPERTY)
+        if inner is None:
+            raise UnsupportedError(
+                f"{path}: the network object has no property '{_NEWER_PROPERTY}', where its fields are"
+            )
+        value, stored_as = inner, "network object of a newer class (MCOS)"
+    if not isinstance(value, Struct) or math.prod(value.shape) != 1:
+        raise ModelError(f"{path}: the network's fields are a {describe(value)}, expected a struct")
+    fields = Fields(value, path)
+    if fields.count("numLayers") > _MAX_LAYERS or fields.count("numInputs") > _MAX_LAYERS:
+        raise UnsupportedError(f"{path}: more than {_MAX_LAYERS} layers or inputs")
+    return fields, stored_as
+
+
+def _inputs(fields: Fields, notes: _Notes) -> list[Input]:
+    count = fields.count("numInputs")
+    slots = fields.slots("inputs", count, 1)
+    return [_input(fields_of(slots[k][0], f"{fields.place}.inputs{{{k + 1}}}"), fields, notes) for k in range(count)]
+
+
+def _input(part: Fields, network: Fields, notes: _Notes) -> Input:
+    size = part.count("size")
+    processing = _processing(part, notes) if size else ()
+    with at_place(f"{part.place}: "):
+        entry = Input(size, processing, _range(part), part.text("name", "Input"), _feedback_output(part, network))
+    _check_processed_size(part, entry.processed_size)
+    return entry
+
+
+def _range(part: Fields) -> FloatArray | None:
+    """The range of each element as (smallest, largest); None where it was never set."""
+    value = part.get("range")
+    return value.floats() if isinstance(value, Numeric | Sparse) else None
+
+
+def _check_processed_size(part: Fields, computed: int) -> None:
+    stored = part.count("processedSize", computed)
+    if stored != computed:
+        raise ModelError(f"{part.place}.processedSize is {stored}, but its processing makes {computed}")
+
+
+def _feedback_output(part: Fields, network: Fields) -> int | None:
+    """MATLAB counts the feedback's output by its layer; here outputs are counted among themselves."""
+    if part.get("feedbackOutput") is None:
+        return None
+    layer = part.count("feedbackOutput") - 1
+    layers = _output_layers(network)
+    if layer not in layers:
+        raise ModelError(f"feedbackOutput is {layer + 1}, but layer {layer + 1} is no output")
+    return layers.index(layer)
+
+
+def _output_layers(fields: Fields) -> list[int]:
+    """The layers, from 0, that are outputs."""
+    connected = np.flatnonzero(fields.connections("outputConnect", 1, fields.count("numLayers"))).tolist()
+    announced = fields.count("numOutputs", len(connected))
+    if announced != len(connected):
+        raise ModelError(f"{fields.place}.numOutputs is {announced}, but outputConnect has {len(connected)}")
+    return connected
+
+
+def _processing(part: Fields, notes: _Notes) -> tuple[Process, ...]:
+    if not part.has("processFcns"):
+        notes.remarks.append(
+            f"{part.place} has no processing fields (saved by a toolbox that had none): none is applied"
+        )
+        return ()
+    value = part.get("processFcns")
+    names = (value,) if isinstance(value, Char) else value.items if isinstance(value, Cell) else ()
+    if value is not None and not isinstance(value, Char | Cell):
+        raise part.wrong("processFcns", "a cell of names")
+    if not names:
+        return ()
+    settings = part.get("processSettings")
+    items = settings.items if isinstance(settings, Cell) else (settings,) if isinstance(settings, Struct) else ()
+    if len(items) != len(names):
+        raise ModelError(
+            f"{part.place}.processSettings has {len(items)} entries for {len(names)} processing functions; "
+            "a network is saved with them once it is configured"
+        )
+    return tuple(
+        _process(name, item, part.place, k) for k, (name, item) in enumerate(zip(names, items, strict=True), 1)
+    )
+
+
+def _process(name: Value, settings: Value, place: str, k: int) -> Process:
+    if not isinstance(name, Char):
+        raise UnsupportedError(f"{place}.processFcns{{{k}}} is a {describe(name)}, expected a name")
+    if name.text not in PROCESSING:
+        known = ", ".join(sorted(PROCESSING))
+        raise UnsupportedError(f"{place}.processFcns{{{k}}}: unknown processing function '{name.text}'; known: {known}")
+    here = f"{place}.processSettings{{{k}}}"
+    if isinstance(settings, Numeric) and not settings.array.size:
+        raw: Mapping[str, object] = {}
+    elif isinstance(settings, Struct) and math.prod(settings.shape) == 1:
+        raw = {field_name: _setting(values[0], here) for field_name, values in settings.fields.items()}
+    else:
+        raise UnsupportedError(f"{here} is a {describe(settings)}, expected a struct with the settings of {name.text}")
+    with at_place(f"{here}: "):
+        return Process.from_matlab(name.text, raw)
+
+
+def _setting(value: Value, place: str) -> object:
+    if isinstance(value, Numeric | Sparse):
+        return numbers_of(value, place)
+    return value.text if isinstance(value, Char) else value
+
+
+def _outputs(fields: Fields, notes: _Notes) -> list[Output]:
+    layers = _output_layers(fields)
+    slots = fields.slots("outputs", 1, fields.count("numLayers"))[0]
+    return [_output(fields_of(slots[k], f"{fields.place}.outputs{{{k + 1}}}"), fields, k, notes) for k in layers]
+
+
+def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
+    size = part.count("size")
+    processing = _processing(part, notes) if size else ()
+    mode = part.text("feedbackMode", "none")
+    feedback_input = part.count("feedbackInput") - 1 if mode == "open" else None
+    if feedback_input is not None and not 0 <= feedback_input < network.count("numInputs"):
+        raise ModelError(
+            f"{part.place}.feedbackInput is {feedback_input + 1}, there are {network.count('numInputs')} inputs"
+        )
+    with at_place(f"{part.place}: "):
+        entry = Output(
+            layer,
+            size,
+            processing,
+            _range(part),
+            part.text("name", "Output"),
+            mode,
+            feedback_input,
+            part.count("feedbackDelay", 0),
+        )
+    _check_processed_size(part, entry.processed_size)
+    return entry
+
+
+def _layers(fields: Fields, notes: _Notes, input_count: int) -> list[Layer]:
+    count = fields.count("numLayers")
+    input_weights = _weights(fields, notes, ("inputConnect", "inputWeights", "IW"), input_count)
+    layer_weights = _weights(fields, notes, ("layerConnect", "layerWeights", "LW"), count)
+    biases = _biases(fields, notes, count)
+    slots = fields.slots("layers", count, 1)
+    return [
+        _layer(
+            fields_of(slots[k][0], f"{fields.place}.layers{{{k + 1}}}"), input_weights[k], layer_weights[k], biases[k]
+        )
+        for k in range(count)
+    ]
+
+
+def _layer(
+    part: Fields, input_weights: Mapping[int, Weight], layer_weights: Mapping[int, Weight], bias: FloatArray | None
+) -> Layer:
+    for parameter in ("transferParam", "netInputParam"):
+        _refuse_parameter(part, parameter)
+    size, name = part.count("size"), part.text("name", "Layer")
+    transfer, net_input = part.text("transferFcn"), part.text("netInputFcn", "netsum")
+    try:
+        return Layer(size, transfer, input_weights, layer_weights, bias, net_input, name)
+    except MatnetError as error:
+        # Layer names the field itself where a function is unknown
+        names_field = str(error).startswith(("transferFcn: ", "netInputFcn: "))
+        raise error.at(f"{part.place}{'.' if names_field else ': '}") from error.__cause__
+
+
+def _refuse_parameter(part: Fields, name: str) -> None:
+    """No function that is known takes parameters: one that has some is not the function of the table."""
+    value = part.get(name)
+    if (
+        value is None
+        or (isinstance(value, Struct) and not value.fields)
+        or (isinstance(value, Cell) and not value.items)
+    ):
+        return
+    if isinstance(value, Struct | Cell | Opaque | Numeric | Sparse | Char):
+        raise UnsupportedError(
+            f"{part.place}.{name} is not empty ({describe(value)}); functions with parameters are not done"
+        )
+
+
+def _biases(fields: Fields, notes: _Notes, count: int) -> list[FloatArray | None]:
+    connected = fields.connections("biasConnect", count, 1)[:, 0]
+    slots = fields.slots("b", count, 1)
+    return [_bias(slots[k][0], bool(connected[k]), f"{fields.place}.b{{{k + 1}}}", notes) for k in range(count)]
+
+
+def _bias(value: Value | None, connected: bool, place: str, notes: _Notes) -> FloatArray | None:
+    if not connected:
+        _refuse_unconnected(value, place, "biasConnect")
+        return None
+    bias = _weight_values(value, place, notes)
+    if bias.shape[1:] != (1,):
+        raise ModelError(f"{place} is {describe_shape(bias.shape)}, expected one column")
+    return bias[:, 0]
+
+
+def _refuse_unconnected(value: Value | None, place: str, connect: str) -> None:
+    if value is not None:
+        raise ModelError(f"{place} has values, but {connect} says that there is no such connection")
+
+
+def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray:
+    values = numbers_of(value, place)
+    if values.ndim != 2:
+        raise ModelError(f"{place} has {values.ndim} dimensions, expected a matrix")
+    if isinstance(value, Sparse):
+        notes.sparse.append(place)
+    if isinstance(value, Numeric) and value.narrowed:
+        notes.narrowed.append(place)
+    if not notes.allow_nonfinite and not np.isfinite(values).all():
+        raise ModelError(f"{place} has values that are NaN or Inf; allow_nonfinite=True loads them as they are")
+    return values
+
+
+def _weights(fields: Fields, notes: _Notes, names: tuple[str, str, str], sources: int) -> list[dict[int, Weight]]:
+    """By layer, the weights from inputs or from layers, by the number of their source."""
+    connect, parts, matrices = names
+    count = fields.count("numLayers")
+    connected = fields.connections(connect, count, sources)
+    part_slots, value_slots = fields.slots(parts, count, sources), fields.slots(matrices, count, sources)
+    found: list[dict[int, Weight]] = [{} for _ in range(count)]
+    for row, column in np.ndindex(count, sources):
+        index = f"{{{row + 1},{column + 1}}}"
+        place, value = f"{fields.place}.{matrices}{index}", value_slots[row][column]
+        if connected[row, column]:
+            part = fields_of(part_slots[row][column], f"{fields.place}.{parts}{index}")
+            found[row][column] = _weight(part, value, place, notes)
+        else:
+            _refuse_unconnected(value, place, connect)
+    return found
+
+
+def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Weight:
+    _refuse_parameter(part, "weightParam")
+    function, delays = part.text("weightFcn", "dotprod"), part.floats("delays")
+    if not (delays == np.floor(delays)).all() or not (np.abs(delays) < 2**31).all():
+        raise ModelError(
+            f"{part.place}.delays: delays must be whole, not negative and rising, got {delays.ravel().tolist()}"
+        )
+    values = _weight_values(value, place, notes)
+    with at_place(f"{part.place}: "):
+        return Weight(values, function, tuple(int(delay) for delay in delays.ravel(order="F")))
+
+
+def _performance(fields: Fields, notes: _Notes) -> Performance | None:
+    name = fields.text("performFcn", "")
+    if not name:
+        return None
+    value = fields.get("performParam")
+    if value is None:
+        return Performance(name)
+    if not isinstance(value, Struct) or math.prod(value.shape) != 1:
+        return Performance(name, unsupported=f"performParam is a {describe(value)}, expected a struct")
+    part = Fields(value, f"{fields.place}.performParam")
+    if name == "msereg":
+        return _msereg(part, notes)
+    regularization, unsupported = 0.0, []
+    for parameter in value.fields:
+        if parameter == "regularization":
+            regularization = _number(part, parameter)
+        elif not _without_effect(parameter, value.get(parameter)):
+            unsupported.append(f"performParam.{parameter}")
+    if not 0.0 <= regularization <= 1.0:
+        unsupported.append(f"performParam.regularization of {regularization}")
+        regularization = 0.0
+    return Performance(name, regularization, ", ".join(unsupported))
+
+
+def _number(part: Fields, name: str) -> float:
+    value = part.floats(name)
+    if value.size != 1:
+        raise part.wrong(name, "one number")
+    return float(value.ravel()[0])
+
+
+def _msereg(part: Fields, notes: _Notes) -> Performance:
+    """An older name: ratio·mse + (1 − ratio)·mean(w²) is mse with the regularization 1 − ratio."""
+    if part.get("ratio") is None:
+        return Performance("msereg", unsupported="performParam.ratio is missing")
+    ratio = _number(part, "ratio")
+    if not 0.0 <= ratio <= 1.0:
+        return Performance("msereg", unsupported=f"performParam.ratio of {ratio}")
+    notes.remarks.append(f"performFcn is msereg with ratio {ratio:g}: taken as mse with regularization 1 - ratio")
+    return Performance("mse", 1.0 - ratio)
+
+
+def _without_effect(parameter: str, value: Value | None) -> bool:
+    """Whether a parameter of the performance leaves its value as it is."""
+    if parameter == "normalization":
+        return isinstance(value, Char) and value.text == "none"
+    if parameter == "squaredWeighting":
+        # it says how error weights count, and a network stores none
+        return isinstance(value, Numeric) and value.array.size == 1 and bool(value.array.ravel()[0] == 1)
+    return False
+
+
+def _oddities(notes: _Notes, structure: Structure) -> Iterator[str]:
+    yield from dict.fromkeys(notes.remarks)
+    if notes.narrowed:
+        yield f"whole numbers stored as integers (nothing is lost): {', '.join(notes.narrowed)}"
+    if notes.sparse:
+        yield f"sparse weights: {', '.join(notes.sparse)}"
+    yield from _unconfirmed(structure)
+
+
+def _unconfirmed(structure: Structure) -> Iterator[str]:
+    """The rules in use that rest on no evidence from MATLAB itself."""
+    transfer = {layer.transfer: TRANSFER[layer.transfer].unconfirmed for layer in structure.layers}
+    weights = {
+        weight.function: WEIGHT[weight.function].unconfirmed
+        for layer in structure.layers
+        for weight in (*layer.input_weights.values(), *layer.layer_weights.values())
+    }
+    steps = [entry.processing for entry in structure.inputs] + [entry.processing for entry in structure.outputs]
+    processing = {step.function: PROCESSING[step.function].unconfirmed for chain in steps for step in chain}
+    for name, remark in sorted({**transfer, **weights, **processing}.items()):
+        if remark:
+            yield f"{name}: not confirmed by numbers from MATLAB: {remark}"

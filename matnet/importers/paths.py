@@ -1,0 +1,132 @@
+"""MATLAB's own way to name a value within a file: ``results.Network``, ``nets{3}``, ``s(2).net``, ``grid{2,1}``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+
+from matnet.errors import FormatError, UnsupportedError
+from matnet.importers.values import (
+    MAX_DEPTH,
+    Cell,
+    MatFile,
+    Opaque,
+    Shape,
+    Struct,
+    Value,
+    children,
+    describe_shape,
+)
+
+_NAME = re.compile(r"[A-Za-z]\w*")
+_STEP = re.compile(r"\.([A-Za-z]\w*)|\{(\d+(?:,\d+)*)\}|\((\d+(?:,\d+)*)\)")
+
+
+def describe(value: Value) -> str:
+    """A value in a few words: ``double 3x4``."""
+    return f"{value.class_name} {describe_shape(value.shape)}"
+
+
+def listing(file: MatFile) -> str:
+    """The variables of a file in one line, for messages."""
+    found = [f"{entry.name} ({entry.class_name} {describe_shape(entry.shape)})" for entry in file.variables.values()]
+    return f"{', '.join(found[:20])}, and {len(found) - 20} more" if len(found) > 20 else ", ".join(found) or "nothing"
+
+
+def find(file: MatFile, path: str) -> Value:
+    """The value at a path.
+
+    Raises
+    ------
+    FormatError
+        The path is none, or there is nothing at it; the message says how far it leads.
+    """
+    path = re.sub(r"\s", "", path)
+    start = _NAME.match(path)
+    if start is None:
+        raise FormatError(f"'{path}' is no path; expected one as results.Network, nets{{3}} or s(2).net")
+    name = start.group()
+    if name not in file.variables:
+        raise FormatError(f"there is no variable {name}; found: {listing(file)}")
+    value, done = file.variables[name].value, start.end()
+    while done < len(path):
+        step = _STEP.match(path, done)
+        if step is None:
+            raise FormatError(f"'{path}' is no path from '{path[done:]}' on; expected .field, {{3}} or (2)")
+        value = _step(value, step, path[:done])
+        done = step.end()
+    return value
+
+
+def _step(value: Value, step: re.Match[str], place: str) -> Value:
+    field, brace, parenthesis = step.groups()
+    if field is not None:
+        return _field(value, field, place)
+    if brace is not None:
+        if not isinstance(value, Cell):
+            raise FormatError(f"{place} is a {describe(value)}, not a cell: {step.group()} leads nowhere")
+        return value.items[_position(brace, value.shape, place)]
+    if isinstance(value, Cell):
+        return Cell((1, 1), (value.items[_position(parenthesis, value.shape, place)],))
+    if isinstance(value, Struct):
+        return value.element(_position(parenthesis, value.shape, place))
+    if isinstance(value, Opaque):
+        return value.objects()[_position(parenthesis, value.shape, place)]
+    raise FormatError(f"{place} is a {describe(value)}: {step.group()} leads to no value that can be used")
+
+
+def _field(value: Value, field: str, place: str) -> Value:
+    if isinstance(value, Opaque):
+        objects = value.objects()
+        if len(objects) == 1:
+            value = objects[0]
+    if not isinstance(value, Struct):
+        raise FormatError(f"{place} is a {describe(value)}: it has no field {field}")
+    if field not in value.fields:
+        raise FormatError(f"{place} has no field {field}; it has {', '.join(value.fields) or 'none'}")
+    if len(value.fields[field]) != 1:
+        raise FormatError(f"{place} is a {describe(value)}: say which element, as in {place}(1).{field}")
+    return value.fields[field][0]
+
+
+def _position(text: str, shape: Shape, place: str) -> int:
+    """The position, column by column, that MATLAB's subscripts name."""
+    subscripts = [int(number) for number in text.split(",")]
+    limits = shape if len(subscripts) > 1 else (math.prod(shape),)
+    if len(subscripts) != len(limits) or not all(
+        1 <= number <= limit for number, limit in zip(subscripts, limits, strict=True)
+    ):
+        raise FormatError(f"{place} is {describe_shape(shape)}: it has no element {text}")
+    position, step = 0, 1
+    for number, limit in zip(subscripts, limits, strict=True):
+        position += (number - 1) * step
+        step *= limit
+    return position
+
+
+def walk(file: MatFile, closed: Callable[[Value], bool]) -> Iterator[tuple[str, Value]]:
+    """All values that may hold others, and what is in them, with their paths; not what is within a `closed` one.
+
+    An object that is referred to from two places is met once, so that objects that refer to each other end.
+    """
+    met: set[tuple[int, ...]] = set()
+    for variable in file.variables.values():
+        if variable.holds_values:
+            yield from _within(variable.name, variable.value, closed, met, 0)
+
+
+def _within(
+    path: str, value: Value, closed: Callable[[Value], bool], met: set[tuple[int, ...]], depth: int
+) -> Iterator[tuple[str, Value]]:
+    if isinstance(value, Opaque) and value.numbers:
+        if value.numbers in met:
+            return
+        met.add(value.numbers)
+    yield path, value
+    if closed(value):
+        return
+    if depth > 2 * MAX_DEPTH:
+        raise UnsupportedError(f"{path}: values are nested more than {2 * MAX_DEPTH} deep")
+    for suffix, child in children(value):
+        yield from _within(path + suffix, child, closed, met, depth + 1)

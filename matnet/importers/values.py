@@ -1,0 +1,283 @@
+"""Plain MATLAB values: what a file holds, whichever of MATLAB's formats it is written in.
+
+Every reader gives these, and nothing else; arrays keep MATLAB's shape (at least two dimensions) and class.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import FormatError, UnsupportedError
+from matnet.functions.namespace import FloatArray
+
+Shape: TypeAlias = tuple[int, ...]
+
+DEFAULT_LIMIT = 2 * 1024**3
+"""Bytes that a file may need in memory before it is refused."""
+
+MAX_DEPTH = 64
+"""How deep values may be nested in each other."""
+
+
+class Budget:
+    """Memory that a file may still take; asked before every allocation that a count in the file decides."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._left = limit
+
+    def take(self, count: int) -> None:
+        """Take `count` bytes off, or refuse.
+
+        Raises
+        ------
+        FormatError
+            The file asks for more than the limit.
+        """
+        if count > self._left:
+            raise FormatError(f"the file needs more than {self.limit} bytes of memory; raise the limit if you trust it")
+        self._left -= count
+
+
+def describe_shape(shape: Shape) -> str:
+    """A shape as MATLAB writes it: 3x4."""
+    return "x".join(map(str, shape))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Numeric:
+    """Numbers or logicals. ``narrowed`` tells that the file stores a double in fewer bytes, which loses nothing."""
+
+    array: NDArray[Any]
+    class_name: str = "double"
+    narrowed: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """MATLAB's size()."""
+        return self.array.shape
+
+    def floats(self) -> FloatArray:
+        """As float64.
+
+        Raises
+        ------
+        UnsupportedError
+            The numbers are complex, or 64-bit integers that float64 does not hold.
+        """
+        if self.array.dtype.kind == "c":
+            raise UnsupportedError("complex numbers, expected real ones")
+        floats = self.array.astype(np.float64)
+        if self.array.dtype.kind in "iu" and self.array.dtype.itemsize == 8 and (np.abs(floats) > 2.0**53).any():
+            raise UnsupportedError(f"{self.class_name} numbers beyond 2^53, which float64 does not hold exactly")
+        return floats
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sparse:
+    """A sparse matrix by compressed columns; ``budget`` is asked before it is made dense."""
+
+    shape: Shape
+    data: NDArray[Any]
+    rows: NDArray[np.int64]
+    column_starts: NDArray[np.int64]
+    budget: Budget
+    class_name: str = "double"
+
+    def __post_init__(self) -> None:
+        starts, count = self.column_starts, len(self.data)
+        fits = len(self.shape) == 2 and len(starts) == self.shape[1] + 1 and len(self.rows) == count
+        if not fits or starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 0).any():
+            raise FormatError("a sparse matrix whose column starts contradict its size")
+        if count and not (self.rows.min() >= 0 and self.rows.max() < self.shape[0]):
+            raise FormatError(f"a sparse matrix with elements outside its {self.shape[0]} rows")
+
+    def floats(self) -> FloatArray:
+        """Dense, as float64.
+
+        Raises
+        ------
+        FormatError
+            Dense it would not fit into the limit.
+        UnsupportedError
+            The numbers are complex.
+        """
+        if self.data.dtype.kind == "c":
+            raise UnsupportedError("complex numbers, expected real ones")
+        self.budget.take(8 * math.prod(self.shape))
+        dense = np.zeros(self.shape)
+        columns = np.repeat(np.arange(self.shape[1]), np.diff(self.column_starts))
+        np.add.at(dense, (self.rows, columns), self.data.astype(np.float64))
+        return dense
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Char:
+    """Text, one string a row."""
+
+    shape: Shape
+    rows: tuple[str, ...]
+
+    class_name = "char"
+
+    @property
+    def text(self) -> str:
+        """The rows, one below the other."""
+        return "\n".join(self.rows)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Cell:
+    """A cell array; ``items`` are in MATLAB's order, column by column."""
+
+    shape: Shape
+    items: tuple[Value, ...]
+
+    class_name = "cell"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Struct:
+    """A struct, a struct array, or an object of an old-style class; a field's values are in column order."""
+
+    shape: Shape
+    fields: Mapping[str, tuple[Value, ...]]
+    class_name: str = "struct"
+
+    def element(self, number: int) -> Struct:
+        """The element `number` (from 0, column by column) as a struct of its own."""
+        return Struct((1, 1), {name: (values[number],) for name, values in self.fields.items()}, self.class_name)
+
+    def get(self, name: str) -> Value | None:
+        """A field of a single struct, None where it has no such field."""
+        values = self.fields.get(name, ())
+        return values[0] if len(values) == 1 else None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Function:
+    """A function handle; it is never called."""
+
+    class_name = "function_handle"
+    shape = (1, 1)
+
+
+class Objects(Protocol):
+    """Where the objects of a file live that it refers to by number (mcos.py)."""
+
+    def object(self, number: int) -> Struct:
+        """The properties that are stored of object `number` (from 1)."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Opaque:
+    """An object whose class alone is told: MATLAB's newer classes (system MCOS), Java objects, unknown values."""
+
+    class_name: str
+    system: str
+    shape: Shape = (1, 1)
+    numbers: tuple[int, ...] = ()
+    home: Callable[[], Objects] | None = None
+
+    def objects(self) -> tuple[Struct, ...]:
+        """The elements' properties as the file stores them, one struct each.
+
+        Raises
+        ------
+        FormatError, UnsupportedError
+            The file does not hold them, or in a way that is not known.
+        """
+        if self.home is None or self.system != "MCOS":
+            raise UnsupportedError(f"the {self.system or 'unknown'} object of class {self.class_name} cannot be read")
+        home = self.home()
+        return tuple(home.object(number) for number in self.numbers)
+
+
+Value: TypeAlias = Numeric | Sparse | Char | Cell | Struct | Function | Opaque
+"""Any MATLAB value."""
+
+EMPTY = Numeric(np.zeros((0, 0)))
+"""The empty matrix []."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A variable of a file: known by name, class and size at once, read when it is asked for."""
+
+    name: str
+    class_name: str
+    shape: Shape
+    read: Callable[[], Value] = field(repr=False)
+
+    @cached_property
+    def value(self) -> Value:
+        """Its value.
+
+        Raises
+        ------
+        FormatError
+            The file is broken within it.
+        """
+        return self.read()
+
+    @property
+    def holds_values(self) -> bool:
+        """Whether other values may be within: all but numbers, text and function handles."""
+        return self.class_name not in _PLAIN
+
+
+NUMERIC_CLASSES = ("double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+"""MATLAB's numeric classes, in the order of their numbers in a MAT-file of level 5."""
+
+_PLAIN = frozenset({*NUMERIC_CLASSES, "logical", "char", "function_handle"})
+
+
+@dataclass(frozen=True, eq=False)
+class MatFile:
+    """A MAT-file: its header line and its variables in the file's order."""
+
+    header: str
+    variables: Mapping[str, Variable]
+
+
+def children(value: Value) -> Iterator[tuple[str, Value]]:
+    """What is directly within a value, each with what MATLAB writes to reach it: ``{3}``, ``.net``, ``(2)``.
+
+    An object that cannot be read has nothing within.
+    """
+    if isinstance(value, Cell):
+        for number, item in enumerate(value.items):
+            yield f"{{{subscript(value.shape, number)}}}", item
+    elif isinstance(value, Struct):
+        if math.prod(value.shape) == 1:
+            yield from ((f".{name}", values[0]) for name, values in value.fields.items())
+        elif value.fields:
+            for number in range(math.prod(value.shape)):
+                yield f"({subscript(value.shape, number)})", value.element(number)
+    elif isinstance(value, Opaque):
+        yield from _properties(value)
+
+
+def _properties(value: Opaque) -> Iterator[tuple[str, Value]]:
+    try:
+        objects = value.objects()
+    except (FormatError, UnsupportedError):
+        return
+    if len(objects) == 1:
+        yield from children(objects[0])
+    else:
+        yield from ((f"({subscript(value.shape, number)})", entry) for number, entry in enumerate(objects))
+
+
+def subscript(shape: Shape, number: int) -> str:
+    """MATLAB's index of the element `number` (from 0, column by column): a single one in a vector."""
+    if len(shape) == 2 and 1 in shape:
+        return str(number + 1)
+    return ",".join(str(index + 1) for index in np.unravel_index(number, shape, order="F"))
