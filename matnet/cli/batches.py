@@ -1,0 +1,76 @@
+"""From the options of a command to the batch run over a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from matnet.cli.options import dialect
+from matnet.cli.speech import Progress, complain
+from matnet.tables.dialect import Dialect
+
+if TYPE_CHECKING:
+    from matnet.tables.batch import Summary
+    from matnet.tables.columns import Columns
+    from matnet.tables.csv_table import CsvTable
+    from matnet.tables.mat_table import MatTable
+
+LISTED = 6
+
+
+def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
+    """Load the network, open table and target, run, and say what a user should know."""
+    import matnet
+    from matnet.tables.columns import Columns
+    from matnet.tables.csv_sink import delimiter_for
+    from matnet.tables.target import open_target
+
+    delimiter = delimiter_for(options["out"])
+    asked = {key: options[key] for key in ("inputs", "outputs", "keep", "wrt", "of") if key in options}
+    columns = Columns(**asked)
+    how = dialect(options)
+    net = matnet.load(options["file"], network=options["network"])
+    progress = Progress()
+    with (
+        _opened(options["table"], how, options["samples"], columns) as table,
+        open_target(options["out"], sys.stdout.buffer) as target,
+    ):
+        for note in table.notes:
+            complain(note)
+        try:
+            summary = run(net, table, target, columns, delimiter, progress)
+        finally:
+            progress.clear()
+    _report(summary, table)
+
+
+@contextmanager
+def _opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator[CsvTable | MatTable]:
+    from matnet.tables.mat_table import MatTable, mat_address
+
+    address = mat_address(name)
+    if address is not None:
+        from matnet.importers import read_array
+
+        yield MatTable(read_array(*address), name, "rows" if samples == "rows" else "columns")
+        return
+    from matnet.tables.csv_table import CsvTable
+    from matnet.tables.streams import open_stream
+
+    with open_stream(name, sys.stdin.buffer) as stream:
+        yield CsvTable(stream, how, (*(columns.inputs or ()), *columns.keep))
+
+
+def _report(summary: Summary, table: CsvTable | MatTable) -> None:
+    if not summary.outside:
+        return
+    pairs = zip(summary.input_names, summary.outside_by_input, strict=True)
+    counts = [f"{name}: {count:,}" for name, count in pairs if count]
+    listed = ", ".join(counts[:LISTED]) + (f" and {len(counts) - LISTED} more inputs" if len(counts) > LISTED else "")
+    lie = "lies" if summary.outside == 1 else "lie"
+    complain(
+        f"{table.place}: {summary.outside:,} of {summary.rows:,} rows {lie} outside the range the network was "
+        f"trained on ({listed})"
+    )

@@ -1,0 +1,119 @@
+"""The program `matnet`: finds the command, and turns what it raises into one line and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import NoReturn
+
+import click
+
+from matnet.cli.speech import complain
+from matnet.errors import MatnetError
+
+COMMANDS = ("inspect", "predict", "gradients")
+"""In the order of the help; each is the module of that name here, and `command` in it."""
+
+DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
+
+
+class Commands(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"matnet.cli.{cmd_name}").command
+        return command
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="matnet", prog_name="matnet", message="%(prog)s %(version)s")
+def program() -> None:
+    """Networks saved by MATLAB, opened without MATLAB: outputs and exact derivatives at real scale.
+
+    FILE is what MATLAB saved, with the network in it. TABLE holds the samples: a CSV file, FILE.mat:variable, or - for
+    standard input. Results go to standard output unless -o names a file, everything else to standard error.
+
+    Exit status: 0 done; 1 the answer is no; 2 bad usage or bad input; 3 verify found little or nothing to compare;
+    70 a bug of matnet; 130 interrupted.
+    """
+
+
+class _BugReport:
+    """Around the whole program: what nobody foresaw ends with a traceback, a request and exit status 70."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, SystemExit):
+            return
+        traceback.print_exception(kind, error, trace, file=sys.stderr)
+        complain("this is a bug of matnet; please report the lines above in the project's issue tracker")
+        raise SystemExit(BUG)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program with `arguments`, by default those of the process, and end with its exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program with `arguments`; its exit status."""
+    with _BugReport():
+        try:
+            status = _invoke(list(arguments) or ["--help"])
+            sys.stdout.flush()
+            return status
+        except click.exceptions.Exit as done:
+            return done.exit_code
+        except click.ClickException as error:
+            complain(_usage(error))
+        except MatnetError as error:
+            complain(str(error))
+        except BrokenPipeError:
+            _close_stdout()
+            return DONE
+        except KeyboardInterrupt:
+            complain("interrupted")
+            return INTERRUPTED
+        return BAD_INPUT
+
+
+def _invoke(arguments: list[str]) -> int:
+    with program.make_context("matnet", arguments) as context:
+        result = program.invoke(context)
+    return result if isinstance(result, int) else DONE
+
+
+def _usage(error: click.ClickException) -> str:
+    """Click's complaint in one line, with the help that explains it."""
+    message = error.format_message().strip().removesuffix(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "matnet"
+    return f"{' '.join(message.split())}; see {path} --help"
+
+
+def _close_stdout() -> None:
+    """Nobody reads any more: let Python's own last flush go nowhere instead of complaining."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

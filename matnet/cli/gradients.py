@@ -1,0 +1,44 @@
+"""The command `gradients`: a network's outputs and their derivatives for every row of a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from matnet.cli.batches import run_batch
+from matnet.cli.options import (
+    file_argument,
+    inputs_option,
+    keep_option,
+    network_option,
+    of_option,
+    out_option,
+    outputs_option,
+    table_argument,
+    table_options,
+    wrt_option,
+)
+
+
+@click.command("gradients", short_help="Outputs and exact derivatives for every row of a table.")
+@file_argument
+@table_argument
+@out_option
+@network_option
+@inputs_option
+@outputs_option
+@keep_option
+@of_option
+@wrt_option
+@table_options
+def command(**options: Any) -> None:
+    """Write the outputs of the network in FILE and their derivatives by the inputs for every row of TABLE.
+
+    The result has the same rows in the same order: the kept columns as they were, then y1, y2 .., then dy1_dx1, dy1_dx2
+    .. dy2_dx1 .., all at real scale. With --inputs speed,load --outputs power the derivatives are dpower_dspeed and
+    dpower_dload.
+    """
+    from matnet.tables.batch import gradients
+
+    run_batch(gradients, options)

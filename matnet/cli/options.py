@@ -1,0 +1,101 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from matnet.tables.dialect import Dialect
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Names with commas between; a name that has a comma in it stands in double quotes."""
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
+    if not all(names):
+        raise click.BadParameter(f"'{value}' has an empty name in it; write names with commas between")
+    return names
+
+
+def _delimiter(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """One character, or the word tab."""
+    return "\t" if value in ("tab", "\\t") else value
+
+
+file_argument = click.argument("file", metavar="FILE")
+table_argument = click.argument("table", metavar="TABLE")
+network_option = click.option(
+    "--network", metavar="PATH", help="The network in FILE, in MATLAB's own syntax, where there are several: nets{3}."
+)
+out_option = click.option(
+    "-o", "--out", default="-", metavar="OUT", help="Where the result goes: .csv, .tsv or .txt; - is standard output."
+)
+inputs_option = click.option(
+    "--inputs",
+    metavar="NAMES",
+    callback=_names,
+    help="The table's columns that are the inputs, in the network's order; the result's columns are named by them. "
+    "Without it: x1, x2 .. where all are there, else all columns in their order.",
+)
+outputs_option = click.option(
+    "--outputs", metavar="NAMES", callback=_names, help="Names for the outputs, instead of y1, y2 .."
+)
+keep_option = click.option(
+    "--keep",
+    metavar="NAMES",
+    callback=_names,
+    default="",
+    help="Columns of the table that are written to the result as they are.",
+)
+of_option = click.option(
+    "--of", metavar="NAMES", callback=_names, help="Only these outputs, by their names in the result."
+)
+wrt_option = click.option(
+    "--wrt", metavar="NAMES", callback=_names, help="Derivatives by these inputs only, by their names in the result."
+)
+header_option = click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether line 1 of the table names its columns. Without it: it does unless every cell is a number.",
+)
+delimiter_option = click.option(
+    "--delimiter",
+    metavar="CHARACTER",
+    callback=_delimiter,
+    default=",",
+    show_default=True,
+    help="What divides the table's cells; or tab.",
+)
+decimal_option = click.option(
+    "--decimal", type=click.Choice([".", ","]), default=".", show_default=True, help="The table's decimal sign."
+)
+missing_option = click.option(
+    "--missing",
+    type=click.Choice(["error", "nan"]),
+    default="error",
+    show_default=True,
+    help="What an empty cell of an input is.",
+)
+samples_option = click.option(
+    "--samples",
+    type=click.Choice(["columns", "rows"]),
+    default="columns",
+    show_default=True,
+    help="How the samples lie in the variable of FILE.mat:variable.",
+)
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how the table is read: `header`, `delimiter`, `decimal`, `missing` and `samples`."""
+    for option in (samples_option, missing_option, decimal_option, delimiter_option, header_option):
+        command = option(command)
+    return command
+
+
+def dialect(options: dict[str, Any]) -> Dialect:
+    """How the table is written, from the options of `table_options`."""
+    return Dialect(options["delimiter"], options["decimal"], options["header"], options["missing"])

@@ -1,0 +1,53 @@
+"""What the program says on standard error, and how text from files is shown on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+FIRST_PROGRESS, PROGRESS_EVERY = 2.0, 0.25
+"""Seconds before the first line of progress and between two."""
+
+
+def printable(text: str) -> str:
+    """Text from a file on one line: whatever could move the cursor or hide text stands as an escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    line = f"matnet: {printable(message)}\n"
+    encoding = sys.stderr.encoding or "ascii"
+    sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stderr.flush()
+
+
+class Progress:
+    """Rows done, their rate and the time left: on a terminal, and only where it takes long."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._next = self._start + FIRST_PROGRESS
+        self._shown = False
+        self._on_terminal = sys.stderr.isatty()
+
+    def __call__(self, rows: int, fraction: float | None) -> None:
+        """Show how far it is."""
+        now = time.monotonic()
+        if not self._on_terminal or now < self._next:
+            return
+        self._next = now + PROGRESS_EVERY
+        self._shown = True
+        elapsed = now - self._start
+        line = f"{rows:,} rows, {rows / elapsed:,.0f} rows/s"
+        if fraction:
+            left = round(elapsed / fraction - elapsed)
+            line += f", {fraction:.0%}, {left // 60}:{left % 60:02d} left"
+        sys.stderr.write(f"\r{line}\x1b[K")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away again."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,218 @@
+"""From a block of records to numbers and kept text.
+
+Three readers of one meaning. The fast one gives the block to polars with the inputs as float64; where anything is odd
+(a cell that polars cannot read, an infinity, a count that does not fit) the second has polars read text and turns
+it into numbers with spaces, decimal commas and missing cells in mind; where that too finds something odd, the third
+walks through the cells one by one and either reads them or names the line and column of the first bad one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from matnet.errors import TableError
+from matnet.functions.namespace import FloatArray
+from matnet.tables.dialect import INFINITY, Dialect
+from matnet.tables.records import BOM, NEWLINE, Block, check_quotes, even, marks
+
+SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Consecutive rows of a table: ``x`` (N, R) for the network, ``kept`` N rows of text written unchanged."""
+
+    x: FloatArray
+    kept: pl.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a table are read: the inputs as numbers and the kept as text, by index from 0."""
+
+    place: str
+    names: tuple[str, ...]
+    inputs: tuple[int, ...]
+    keep: tuple[int, ...]
+    dialect: Dialect
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """Names of the kept columns."""
+        return tuple(self.names[index] for index in self.keep)
+
+
+def read_rows(block: Block, layout: Layout) -> Rows:
+    """The rows of a block.
+
+    Raises
+    ------
+    TableError
+        Names the line and, where it is a cell, the column: a record with too few or too many cells, a blank line,
+        a cell that is no number, an empty cell (unless missing cells are allowed), text that is not UTF-8.
+    """
+    check_quotes(block, layout.place, layout.dialect.byte)
+    records = even(block.data, layout.dialect.byte, len(layout.names))
+    if records is None or block.data.startswith(BOM):
+        return _walk(block, layout)
+    for as_text in (False, True):
+        rows = _parse(block, layout, records, as_text=as_text)
+        if rows is not None:
+            return rows
+    return _walk(block, layout)
+
+
+def _parse(block: Block, layout: Layout, records: int, *, as_text: bool) -> Rows | None:
+    """The rows as polars reads them; None where it reads anything else than plain good rows."""
+    frame = _frame(block, layout, as_text=as_text or layout.dialect.decimal == ",")
+    if frame is None or frame.height != records:
+        return None
+    x = np.empty((records, len(layout.inputs)))
+    for place, index in enumerate(layout.inputs):
+        values = frame.to_series(index)
+        column = _numbers(values, layout.dialect) if values.dtype == pl.String else _finite(values)
+        if column is None:
+            return None
+        x[:, place] = column
+    kept = pl.DataFrame([frame.to_series(index).alias(layout.names[index]) for index in layout.keep])
+    return Rows(x, kept)
+
+
+def _frame(block: Block, layout: Layout, *, as_text: bool) -> pl.DataFrame | None:
+    numeric = set() if as_text else set(layout.inputs) - set(layout.keep)
+    schema = {str(index): pl.Float64 if index in numeric else pl.String for index in range(len(layout.names))}
+    try:
+        return pl.read_csv(
+            block.data,
+            has_header=False,
+            schema=schema,
+            separator=layout.dialect.delimiter,
+            ignore_errors=True,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _finite(values: pl.Series) -> FloatArray | None:
+    """The numbers as read; None where one is missing or infinite: it may be text, or too large for a float64."""
+    if values.null_count() or values.is_infinite().any():
+        return None
+    return values.to_numpy()
+
+
+def _numbers(texts: pl.Series, dialect: Dialect) -> FloatArray | None:
+    """Numbers from text; None where a text is no number, or missing where that is not allowed."""
+    texts = texts.str.strip_chars()
+    if dialect.decimal == ",":
+        if texts.str.contains(".", literal=True).any():
+            return None
+        texts = texts.str.replace_all(",", ".", literal=True)
+    values = texts.cast(pl.Float64, strict=False)
+    if values.is_infinite().any() and not texts.filter(values.is_infinite()).str.contains("(?i)inf").all():
+        return None
+    empty = texts.is_null() | (texts == "")
+    if values.null_count() != int(empty.fill_null(True).sum()) or (values.null_count() and dialect.missing == "error"):
+        return None
+    return values.fill_null(float("nan")).to_numpy()
+
+
+def _walk(block: Block, layout: Layout) -> Rows:
+    """The rows cell by cell: slow, and exact about what is wrong where."""
+    numbers: list[list[float]] = []
+    texts: list[list[str | None]] = []
+    for line, cells in walk_records(block, layout.place, layout.dialect):
+        _check_count(line, cells, layout)
+        numbers.append([_number(cells[index], line, layout.names[index], layout) for index in layout.inputs])
+        texts.append([unquoted(cells[index]) for index in layout.keep])
+    kept = pl.DataFrame(texts, schema=dict.fromkeys(layout.kept_names, pl.String), orient="row")
+    return Rows(np.array(numbers, dtype=np.float64).reshape(len(numbers), len(layout.inputs)), kept)
+
+
+def walk_records(block: Block, place: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Each record's first line and its cells as they are written, quotes included."""
+    line, first_line, start = block.line, block.line, 0
+    cells: list[str] = []
+    for end in marks(block.data, dialect.byte).tolist():
+        raw = block.data[start:end]
+        start = end + 1
+        line += raw.count(b"\n")
+        if last := block.data[end] == NEWLINE:
+            raw = raw.removesuffix(b"\r")
+        cells.append(_decoded(raw, place, line))
+        if last:
+            yield first_line, cells
+            line += 1
+            first_line, cells = line, []
+
+
+def _decoded(raw: bytes, place: str, line: int) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise TableError(
+            f"{place}: line {line}: the text is not UTF-8 (byte 0x{raw[error.start]:02x}); save the table as UTF-8"
+        ) from None
+
+
+def unquoted(cell: str) -> str | None:
+    """What a cell says; None where nothing is written, not even quotes."""
+    if cell.startswith('"'):
+        return cell[1:-1].replace('""', '"')
+    return cell or None
+
+
+def _check_count(line: int, cells: Sequence[str], layout: Layout) -> None:
+    expected = len(layout.names)
+    if cells == [""]:
+        raise TableError(
+            f"{layout.place}: line {line} is blank; delete the line"
+            + (", or write NaN for a missing number" if expected == 1 else "")
+        )
+    if len(cells) != expected:
+        raise TableError(
+            f"{layout.place}: line {line}: {_counted(len(cells), 'cell')}, expected {expected} as in line 1; "
+            "a delimiter inside a cell needs quotes around the cell"
+        )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _number(cell: str, line: int, name: str, layout: Layout) -> float:
+    text = unquoted(cell) or ""
+    dialect = layout.dialect
+    where = f"{layout.place}: line {line}, column {name}"
+    if not text.strip():
+        if dialect.missing == "nan":
+            return float("nan")
+        raise TableError(f"{where}: the cell is empty; fill it, or let --missing nan read it as NaN")
+    if not dialect.is_number(text):
+        raise TableError(f"{where}: {_not_a_number(text, dialect)}")
+    value = float(dialect.plain(text))
+    if np.isinf(value) and not INFINITY.fullmatch(text.strip()):
+        raise TableError(f"{where}: {shown(text)} is too large for a float64; write Inf if that is meant")
+    return value
+
+
+def _not_a_number(text: str, dialect: Dialect) -> str:
+    message = f"{shown(text)} is not a number"
+    other = Dialect(";", "," if dialect.decimal == "." else ".")
+    if other.is_number(text):
+        message += f"; if '{other.decimal}' is its decimal sign say --decimal '{other.decimal}'"
+        if dialect.delimiter == other.decimal:
+            message += " and --delimiter for what divides the cells"
+    return message
+
+
+def shown(text: str) -> str:
+    """A text of the user's as it stands in a message: one line, not too long."""
+    text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text) + "'"

@@ -1,0 +1,64 @@
+"""Writing results as CSV in UTF-8: commas, decimal points, the fewest digits that read back exactly, NaN as NaN."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import numpy as np
+import polars as pl
+
+from matnet.errors import TableError
+from matnet.functions.namespace import FloatArray
+from matnet.tables.columns import check_clash, safe_name
+from matnet.tables.target import Target
+
+SUFFIXES = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+NEEDS_QUOTES = frozenset('",;\t\r\n')
+
+
+def delimiter_for(name: str) -> str:
+    """What divides the cells of a target, by its suffix; standard output and devices get commas.
+
+    Raises
+    ------
+    TableError
+        The suffix is of a format that is not written.
+    """
+    suffix = PurePath(name).suffix.lower()
+    if name == "-" or (not suffix and PurePath(name).is_absolute() and PurePath(name).parts[1:2] == ("dev",)):
+        return ","
+    if suffix not in SUFFIXES:
+        known = ", ".join(sorted(SUFFIXES))
+        raise TableError(f"{name}: results are not written in this format; known: {known}, or - for standard output")
+    return SUFFIXES[suffix]
+
+
+class CsvSink:
+    """A table that is written row by row.
+
+    Raises
+    ------
+    TableError
+        Two columns have the same name.
+    """
+
+    def __init__(self, target: Target, names: Sequence[str], delimiter: str = ",") -> None:
+        check_clash(names)
+        self._target = target
+        self._delimiter = delimiter
+        self._target.write((delimiter.join(self._cell(safe_name(name)) for name in names) + "\n").encode())
+
+    def _cell(self, text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if not text or NEEDS_QUOTES & set(text) else text
+
+    def write(self, kept: pl.DataFrame, numbers: Sequence[FloatArray]) -> None:
+        """Rows: their kept text, then the numbers, each array (N, columns)."""
+        columns = [column for array in numbers for column in np.ascontiguousarray(array.T)]
+        frame = pl.DataFrame({str(index): column for index, column in enumerate(columns)})
+        text = io.BytesIO()
+        kept.rename(lambda name: f"kept {name}").hstack(frame).write_csv(
+            text, include_header=False, separator=self._delimiter, quote_style="necessary"
+        )
+        self._target.write(text.getbuffer())

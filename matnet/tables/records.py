@@ -1,0 +1,171 @@
+"""Cutting a stream of CSV text into blocks of whole records, and finding the marks inside a block.
+
+The rules are RFC 4180's: a cell that begins with a quote ends at the next single quote, a quote inside it is doubled,
+and delimiters and line ends inside it are text. A quote anywhere else is refused: readers differ in what it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import TableError
+from matnet.tables.streams import Reader
+
+BLOCK_BYTES = 8 << 20
+LONGEST_RECORD = 64 << 20
+NEWLINE, RETURN, QUOTE = 10, 13, 34
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records, each ended by a newline; ``line`` is the number of the first line.
+
+    A block of nothing but line ends is found only at the end of a table: blank lines behind the last record.
+    """
+
+    data: bytes
+    line: int
+
+    @property
+    def blank(self) -> bool:
+        """Whether there are only line ends."""
+        return not self.data.strip(b"\r\n")
+
+
+def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Block]:
+    """The stream as blocks of whole records of about `size` bytes, without a byte order mark.
+
+    Raises
+    ------
+    TableError
+        A record is longer than 64 MiB, which a quote that never closes makes of any table.
+    """
+    line = 1
+    rest = b""
+    chunk = stream.read(size).removeprefix(BOM)
+    while chunk:
+        data = rest + chunk
+        end = _whole_records(data)
+        rest = data[end:]
+        if len(rest) > LONGEST_RECORD:
+            start = line + data.count(b"\n", 0, end)
+            raise TableError(
+                f"{place}: line {start}: this record is longer than {LONGEST_RECORD >> 20} MiB; "
+                "is there a quote that never closes?"
+            )
+        if end:
+            yield Block(data[:end], line)
+            line += data.count(b"\n", 0, end)
+        chunk = stream.read(size)
+    yield from _last_blocks(rest, line)
+
+
+def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
+    content = rest.rstrip(b"\r\n")
+    if content:
+        yield Block(content + b"\n", line)
+        line += content.count(b"\n") + 1
+        rest = rest[len(content) :].removeprefix(b"\r").removeprefix(b"\n")
+    if rest:
+        yield Block(rest, line)
+
+
+def _whole_records(data: bytes) -> int:
+    """Where the last whole record ends; blank lines behind it stay for later, they may be the table's last."""
+    end = _last_record_end(data)
+    content = len(data[:end].rstrip(b"\r\n"))
+    return data.index(b"\n", content) + 1 if content else 0
+
+
+def _last_record_end(data: bytes) -> int:
+    end = data.rfind(b"\n") + 1
+    if QUOTE not in data:
+        return end
+    quotes = positions(data, QUOTE)
+    while end:
+        before = int(np.searchsorted(quotes, end - 1))
+        if before % 2 == 0:
+            return end
+        end = data.rfind(b"\n", 0, int(quotes[before - 1])) + 1
+    return 0
+
+
+def first_record_end(data: bytes) -> int:
+    """Where the first record of a block ends."""
+    end = data.index(b"\n") + 1
+    while data.count(b'"', 0, end) % 2 and end < len(data):
+        end = data.find(b"\n", end) + 1 or len(data)
+    return end
+
+
+def positions(data: bytes, byte: int) -> NDArray[np.int64]:
+    """Where `byte` stands in `data`."""
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == byte).astype(np.int64, copy=False)
+
+
+def check_quotes(block: Block, place: str, delimiter: int) -> None:
+    """Whether every quote opens or closes a cell, or is doubled inside one.
+
+    Raises
+    ------
+    TableError
+        Names the line of the first quote that does not.
+    """
+    quotes = positions(block.data, QUOTE)
+    if not len(quotes):
+        return
+    text = np.frombuffer(block.data, np.uint8)
+    opening, closing = quotes[::2], quotes[1::2]
+    before = np.where(opening > 0, text[opening - 1], NEWLINE)
+    doubled = np.zeros(len(opening), dtype=bool)
+    doubled[1:] = opening[1:] == closing[: len(opening) - 1] + 1
+    stray = ~(doubled | _among(before, delimiter, NEWLINE))
+    after = text[closing + 1]
+    carriage = (after == RETURN) & (text[np.minimum(closing + 2, len(text) - 1)] == NEWLINE)
+    followed = np.zeros(len(closing), dtype=bool)
+    followed[: len(opening) - 1] = doubled[1 : len(closing) + 1]
+    loose = ~(followed | carriage | _among(after, delimiter, NEWLINE))
+    wrong = sorted([*opening[stray].tolist()[:1], *closing[loose].tolist()[:1]])
+    if wrong:
+        line = block.line + block.data.count(b"\n", 0, wrong[0])
+        raise TableError(
+            f"{place}: line {line}: a quote inside a cell; put the whole cell in quotes and double the quotes within"
+        )
+    if len(quotes) % 2:
+        line = block.line + block.data.count(b"\n", 0, int(quotes[-1]))
+        raise TableError(f"{place}: line {line}: a quote opens here and never closes")
+
+
+def _among(values: NDArray[Any], *choices: int) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.isin(values, choices)
+    return found
+
+
+def marks(data: bytes, delimiter: int) -> NDArray[np.int64]:
+    """Where the cells end: the delimiters and newlines outside quotes."""
+    text = np.frombuffer(data, np.uint8)
+    found = (text == delimiter) | (text == NEWLINE)
+    if QUOTE in data:
+        found &= np.bitwise_xor.accumulate(text == QUOTE) == 0
+    return np.flatnonzero(found).astype(np.int64, copy=False)
+
+
+def even(data: bytes, delimiter: int, columns: int) -> int | None:
+    """The number of records if there are as many cells as `columns` cells in each would make, else None.
+
+    Records that are too long hide records that are too short here; the reader of the cells finds the long ones.
+    """
+    if QUOTE in data:
+        ends = np.frombuffer(data, np.uint8)[marks(data, delimiter)]
+        cells, records = len(ends), int(np.count_nonzero(ends == NEWLINE))
+    else:
+        text = np.frombuffer(data, np.uint8)
+        records = int(np.count_nonzero(text == NEWLINE))
+        cells = records + int(np.count_nonzero(text == delimiter))
+    return records if cells == records * columns else None

@@ -1,0 +1,178 @@
+"""Opening what a table is read from: a file or a stream, plain or compressed, known by its first bytes."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from matnet.errors import MissingExtraError, TableError
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+FOREIGN = {
+    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; export the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; export the sheet as CSV",
+    b"PAR1": "is a Parquet file, which is not read as a table; export it as CSV",
+    b"ARROW1": "is an Arrow file, which is not read as a table; export it as CSV",
+    b"BZh": "is compressed with bzip2; unpack it or use gzip or zstd",
+    b"\xfd7zXZ\x00": "is compressed with xz; unpack it or use gzip or zstd",
+    b"MATLAB 5.0 MAT-file": "is a MAT-file; name the variable that holds the samples: FILE.mat:variable",
+    b"MATLAB 7.3 MAT-file": "is a MAT-file; name the variable that holds the samples: FILE.mat:variable",
+    b"\x89HDF\r\n": "is an HDF5 file; of a MAT-file name the variable: FILE.mat:variable",
+}
+MAGIC_BYTES = 512
+
+
+class Reader(Protocol):
+    """What the block reader needs of a stream."""
+
+    def read(self, size: int, /) -> bytes: ...  # noqa: D102
+
+
+class Stream:
+    """A readable stream of plain bytes that knows what to call itself in messages and how far it has come.
+
+    Reading raises TableError where the file breaks off or its compression is damaged.
+    """
+
+    def __init__(self, raw: BinaryIO, place: str, size: int | None = None) -> None:
+        self.place = place
+        self._counted = _Counted(raw)
+        self._size = size
+        self._plain = self._unpacked()
+
+    def _unpacked(self) -> Reader:
+        with self._failures_named():
+            magic = self._counted.peek(MAGIC_BYTES)
+            if magic.startswith(GZIP_MAGIC):
+                import gzip
+
+                plain: Reader = gzip.GzipFile(fileobj=io.BufferedReader(self._counted))
+            elif magic.startswith(ZSTD_MAGIC):
+                plain = _zstd(io.BufferedReader(self._counted), self.place)
+            else:
+                plain = self._counted
+                _refuse_foreign(magic, self.place)
+        return plain
+
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        try:
+            yield
+        except EOFError:
+            raise TableError(f"{self.place}: the compressed data break off; the file is incomplete") from None
+        except zlib.error as error:
+            raise TableError(f"{self.place}: the compressed data are damaged: {error}") from error
+        except OSError as error:
+            raise TableError(f"{self.place}: cannot be read: {error.strerror or error}") from error
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes, fewer only at the end."""
+        with self._failures_named():
+            return self._plain.read(size)
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the file has been read, 0 to 1; None where its size is not known."""
+        if not self._size:
+            return None
+        return min(1.0, self._counted.count / self._size)
+
+
+class _Counted(io.RawIOBase):
+    """A stream that counts what was taken from it and lets the first bytes be looked at."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._ahead = b""
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def peek(self, size: int) -> bytes:
+        self._ahead = self._raw.read(size)
+        return self._ahead
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size < 0:
+            return self.readall()
+        data = self._ahead[:size]
+        self._ahead = self._ahead[size:]
+        if len(data) < size:
+            data += self._raw.read(size - len(data))
+        self.count += len(data)
+        return data
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _refuse_foreign(magic: bytes, place: str) -> None:
+    for start, refusal in FOREIGN.items():
+        if magic.startswith(start):
+            raise TableError(f"{place} {refusal}")
+    if b"\x00" in magic:
+        raise TableError(f"{place} is not text: it holds zero bytes; a CSV table in UTF-8 is expected")
+
+
+def _zstd(raw: BinaryIO, place: str) -> Reader:
+    try:
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        try:
+            from backports import zstd  # type: ignore[import-not-found, unused-ignore]
+        except ImportError:
+            raise MissingExtraError(
+                f"{place} is compressed with zstd, which needs a package: pip install 'matnet[zstd]'"
+            ) from None
+    return _ZstdErrors(zstd.ZstdFile(raw), zstd.ZstdError)
+
+
+class _ZstdErrors:
+    """zstd's errors under the name that gzip's have."""
+
+    def __init__(self, plain: Reader, error: type[BaseException]) -> None:
+        self._plain = plain
+        self._error = error
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._plain.read(size)
+        except self._error as error:
+            raise zlib.error(str(error)) from error
+
+
+@contextmanager
+def open_stream(name: str, stdin: BinaryIO | None) -> Iterator[Stream]:
+    """The table named `name` as a stream of plain bytes; ``-`` is `stdin`.
+
+    Raises
+    ------
+    TableError
+        The file cannot be opened, or its first bytes show that it is no text.
+    MissingExtraError
+        It is compressed with zstd and no package for that is installed.
+    """
+    if name == "-":
+        if stdin is None:
+            raise TableError("-: there is no standard input to read the table from")
+        yield Stream(stdin, "standard input")
+        return
+    path = Path(name)
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise TableError(f"{name}: cannot be read: {error.strerror or error}") from error
+    with raw:
+        size = path.stat().st_size if path.is_file() else None
+        stream = Stream(raw, name, size)
+        yield stream
