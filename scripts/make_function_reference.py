@@ -30,7 +30,8 @@ def reference() -> str:
     return "\n".join([HEAD, *_transfer(), *_weight(), *_net_input(), *_processing()])
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """The lines of a Markdown table, and an empty one."""
     names = list(head)
     lines = [names, ["---"] * len(names), *([*row] for row in rows)]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines] + [""]
@@ -50,7 +51,7 @@ def _transfer() -> list[str]:
         for name, row in sorted(TRANSFER.items())
     )
     text = "NaN gives NaN, in the value and in the slope (`purelin` and `compet` keep their constant slopes).\n"
-    return ["## Transfer functions\n", text, *_table(("name", "a", "da/dn", "slope at kinks", "not confirmed"), rows)]
+    return ["## Transfer functions\n", text, *table(("name", "a", "da/dn", "slope at kinks", "not confirmed"), rows)]
 
 
 def _weight() -> list[str]:
@@ -59,18 +60,18 @@ def _weight() -> list[str]:
         for name, row in sorted(WEIGHT.items())
     )
     refused = [f"`{name}` is refused: {reason}.\n" for name, reason in sorted(REFUSED_WEIGHT.items())]
-    return ["## Weight functions\n", *_table(("name", "z_i", "dz_i/dp_j", "not confirmed"), rows), *refused]
+    return ["## Weight functions\n", *table(("name", "z_i", "dz_i/dp_j", "not confirmed"), rows), *refused]
 
 
 def _net_input() -> list[str]:
     rows = ((_code(name), _code(row.formula), _code(row.derivative)) for name, row in sorted(NET_INPUT.items()))
-    return ["## Net input functions\n", *_table(("name", "n", "dn/dz_k"), rows)]
+    return ["## Net input functions\n", *table(("name", "n", "dn/dz_k"), rows)]
 
 
 def _processing() -> list[str]:
     rows = ((_code(name), _code(row.formula), row.unconfirmed) for name, row in sorted(PROCESSING.items()))
     text = "Inputs go through them first to last; outputs come back through them last to first.\n"
-    return ["## Processing functions\n", text, *_table(("name", "apply; reverse", "not confirmed"), rows)]
+    return ["## Processing functions\n", text, *table(("name", "apply; reverse", "not confirmed"), rows)]
 
 
 if __name__ == "__main__":

@@ -5,17 +5,40 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
-from make_function_reference import PAGE, reference
+import make_command_reference
+import make_function_reference
 from matnet import errors
 
-DOCS = Path(__file__).parent.parent / "docs"
+PROJECT = Path(__file__).parent.parent
+DOCS = PROJECT / "docs"
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.MatnetError)]
 
 
 def test_the_page_of_the_functions_is_in_step_with_the_rows() -> None:
-    assert PAGE.read_text(encoding="utf-8") == reference(), "run python scripts/make_function_reference.py"
+    page = make_function_reference.PAGE.read_text(encoding="utf-8")
+    assert page == make_function_reference.reference(), "run python scripts/make_function_reference.py"
+
+
+def test_the_page_of_the_commands_is_in_step_with_the_commands() -> None:
+    page = make_command_reference.PAGE.read_text(encoding="utf-8")
+    assert page == make_command_reference.reference(), "run python scripts/make_command_reference.py"
+
+
+def test_every_command_and_option_explains_itself() -> None:
+    for name, command in make_command_reference.commands():
+        assert command.help, name
+        assert command.get_short_help_str(), name
+        for option in command.params:
+            assert isinstance(option, click.Argument) or getattr(option, "help", None), f"{name} {option.name}"
+
+
+def test_the_readme_names_every_command() -> None:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for name, _ in make_command_reference.commands():
+        assert f"`matnet {name} " in text, name
 
 
 @pytest.mark.parametrize("kind", ERRORS)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import scipy.io
 
+import matnet
+
 PROJECT = Path(__file__).parent.parent
 FIXTURES = PROJECT / "fixtures"
 NETWORKS = ("pump.mat", "cascade.mat", "two_by_two.mat")
@@ -103,3 +105,46 @@ def test_the_object_has_the_fields_of_a_real_file() -> None:
     assert list(got) == list(expected)
     for part in ("inputs", "layers", "biases", "outputs", "inputWeights", "layerWeights", "revert", "performParam"):
         assert got[part] == expected[part], part
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_network_gives_the_stored_outputs(name: str) -> None:
+    stored = scipy.io.loadmat(FIXTURES / name)
+    y = matnet.load(FIXTURES / name)(stored["x"].T)
+    off = np.abs(y - stored["y"].T).max(axis=0)
+    assert (off <= 2e-14 * np.ptp(stored["y"], axis=1)).all(), off
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_jacobian_is_the_slope_of_the_outputs(name: str) -> None:
+    net = matnet.load(FIXTURES / name)
+    x = scipy.io.loadmat(FIXTURES / name)["x"].T
+    low, high = net.input_range.T
+    step = 1e-6 * np.where(high > low, high - low, 1.0)
+    J = net.jacobian(x)
+    for j, h in enumerate(step):
+        direction = h * np.eye(len(step))[j]
+        column = (net(x + direction) - net(x - direction)) / (2.0 * h)
+        scale = np.abs(column).max(axis=0) + np.ptp(net(x), axis=0) / h * 1e-9
+        # a sample that lies within a step of a kink of poslin has two slopes there
+        assert np.quantile(np.abs(J[:, :, j] - column) / np.where(scale > 0, scale, 1.0), 0.98) < 1e-7
+
+
+def test_two_by_two_has_two_inputs_and_two_outputs_and_rows_that_never_changed() -> None:
+    net = matnet.load(FIXTURES / "two_by_two.mat")
+    assert [entry.size for entry in net.structure.inputs] == [3, 2]
+    assert [entry.size for entry in net.structure.outputs] == [2, 2]
+    x = scipy.io.loadmat(FIXTURES / "two_by_two.mat")["x"].T
+    J = net.jacobian(x)
+    assert J.shape == (40, 4, 5)
+    assert (J[:, :, 1] == 0.0).all(), "the input that was removed moves nothing"
+    assert (J[:, 2, :] == 0.0).all(), "the output that was removed is not moved"
+    assert (net(x)[:, 2] == 2.5).all()
+    assert (J[:, [0, 1, 3]][:, :, [0, 2, 3, 4]] != 0.0).all(), "every other input moves every other output"
+
+
+def test_cascade_has_every_path_of_a_cascade() -> None:
+    structure = matnet.load(FIXTURES / "cascade.mat").structure
+    assert [layer.transfer for layer in structure.layers] == ["poslin", "poslin", "purelin"]
+    assert [sorted(layer.input_weights) for layer in structure.layers] == [[0], [0], [0]]
+    assert [sorted(layer.layer_weights) for layer in structure.layers] == [[], [0], [0, 1]]

@@ -90,7 +90,7 @@ def test_only_the_commands_know_click(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("statement", "allowed"),
-    [("import matnet", set()), ("from matnet.cli import main; main(['--help'], standalone_mode=False)", {"click"})],
+    [("import matnet", set()), ("from matnet.cli.entry import run; run(['--help'])", {"click"})],
     ids=["import matnet", "matnet --help"],
 )
 def test_heavy_modules_are_imported_when_they_are_used(statement: str, allowed: set[str]) -> None:
