@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from matnet.functions.namespace import Array, constant, namespace
+from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.simulate import Directions, Program, Step, broadcast_shape
 
 
@@ -47,16 +47,18 @@ def step_values(step: Step, values: Sequence[Array]) -> tuple[list[Array], Array
 def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dict[int, Array]:
     """For each signal the directions that make the signals, side by side, vary one element at a time.
 
-    Seed i is (K, size_i), K the elements of all `signals` together: the columns of the identity that are its own. A
-    signal that is named twice gets the sum of its columns' seeds in two signals' places, so name each once.
+    Seed i is (K, size_i), K the elements of all `signals` together: the columns of the identity that are its own. For
+    cotangents a signal may be named twice (an output without processing is its layer): its seed then serves both.
     """
     total = sum(program.sizes[signal] for signal in signals)
     columns = np.eye(total)
-    seeds, start = {}, 0
+    seeds: dict[int, FloatArray] = {}
+    start = 0
     for signal in signals:
-        seeds[signal] = constant(like, np.ascontiguousarray(columns[:, start : start + program.sizes[signal]]))
+        own = columns[:, start : start + program.sizes[signal]]
+        seeds[signal] = seeds.get(signal, 0.0) + own
         start += program.sizes[signal]
-    return seeds
+    return {signal: constant(like, seed) for signal, seed in seeds.items()}
 
 
 def gathered(parts: Sequence[Directions], sizes: Sequence[int], count: int, x: Array) -> Array:

@@ -9,22 +9,24 @@ from matnet.functions.namespace import Array
 from matnet.simulate import Program
 
 
-def _seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[int, Array]:
-    """The pieces of `directions` (..., Σ sizes) that belong to each signal, (..., 1, size)."""
-    seeds, start = {}, 0
+def seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[int, Array]:
+    """The pieces of `directions` (..., Σ sizes) that belong to each signal, (..., 1, size), added where it recurs."""
+    found: dict[int, Array] = {}
+    start = 0
     for signal in signals:
-        seeds[signal] = directions[..., None, start : start + program.sizes[signal]]
+        piece = directions[..., None, start : start + program.sizes[signal]]
+        found[signal] = found[signal] + piece if signal in found else piece
         start += program.sizes[signal]
-    return seeds
+    return found
 
 
 def jvp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array, v: Array) -> Array:
     """J v: v (..., R) -> (..., S), element i the rate of change of element i of `of` along v."""
-    columns = tangents(program, values, _seeds(program, wrt, v))
+    columns = tangents(program, values, seeds(program, wrt, v))
     return gathered([columns[signal] for signal in of], [program.sizes[signal] for signal in of], 1, x)[..., 0, :]
 
 
 def vjp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array, u: Array) -> Array:
     """u J: u (..., S) -> (..., R), element j the derivative of u·of by element j of `wrt`."""
-    rows = cotangents(program, values, _seeds(program, of, u))
+    rows = cotangents(program, values, seeds(program, of, u))
     return gathered([rows[signal] for signal in wrt], [program.sizes[signal] for signal in wrt], 1, x)[..., 0, :]

@@ -79,3 +79,34 @@ def layer_outputs(laid_out: Program, x: Array) -> list[Array]:
     """Every layer's output, (..., S_i) each."""
     values = laid_out.run(x)
     return [batched(values[signal], x) for signal in laid_out.layers]
+
+
+def signals_of(signals: tuple[int, ...]) -> Callable[[Program, Array], list[Array]]:
+    """The values of some signals, (..., size) each."""
+
+    def compute(laid_out: Program, x: Array) -> list[Array]:
+        values = laid_out.run(x)
+        return [batched(values[signal], x) for signal in signals]
+
+    return compute
+
+
+def adjoints_of(signals: tuple[int, ...]) -> Callable[[Program, Array, Array], tuple[Array, Array]]:
+    """For cotangents u (..., Σ sizes) of some signals: u's derivative by x (..., R) and by the parameters (..., P)."""
+
+    def compute(laid_out: Program, x: Array, u: Array) -> tuple[Array, Array]:
+        values = laid_out.run(x)
+        seeds = products.seeds(laid_out, signals, u)
+        by_inputs = products.vjp(laid_out, values, signals, _arguments(laid_out), x, u)
+        return by_inputs, by_parameters.parameter_products(laid_out, values, seeds, 1, x)[..., 0, :]
+
+    return compute
+
+
+def jacobian_of_signals(signals: tuple[int, ...]) -> Callable[[Program, Array], Array]:
+    """J of some signals, (..., Σ sizes, R)."""
+
+    def compute(laid_out: Program, x: Array) -> Array:
+        return first.jacobian(laid_out, laid_out.run(x), signals, _arguments(laid_out), x)
+
+    return compute

@@ -66,6 +66,10 @@ class TransferFunction(Protocol):
     def unconfirmed(self) -> str:
         """What of this row rests on no evidence from MATLAB itself; empty where nothing does."""
 
+    @property
+    def log_cotangent(self) -> Callable[[Array, Array, Array], Array] | None:
+        """(n, a, u) -> uᵀ(ln a)', all (..., S), for functions whose values are probabilities; else None."""
+
     def value(self, n: Array) -> Array:
         """a, (..., S)."""
 
@@ -101,6 +105,7 @@ class Elementwise:
     stepwise: bool = False
     even: TransferFunction | None = None
     unconfirmed: str = ""
+    log_cotangent: Callable[[Array, Array, Array], Array] | None = None
     coupled: bool = field(default=False, init=False)
 
     def value(self, n: Array) -> Array:
@@ -134,6 +139,11 @@ class Softmax:
     coupled: bool = field(default=True, init=False)
     even: TransferFunction | None = None
     unconfirmed: str = ""
+
+    @property
+    def log_cotangent(self) -> Callable[[Array, Array, Array], Array] | None:
+        """u_j − a_j Σ u: nothing is divided by an a that has gone to 0."""
+        return lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True)
 
     def value(self, n: Array) -> Array:
         """a, (..., S)."""
@@ -175,6 +185,7 @@ class OfMinusSquare:
     stepwise: bool = field(default=False, init=False)
     coupled: bool = field(default=True, init=False)
     unconfirmed: str = ""
+    log_cotangent: None = field(default=None, init=False)
 
     def value(self, n: Array) -> Array:
         """a, (..., S), by the differences of squares as products, which no finite n overflows to NaN."""
@@ -217,6 +228,7 @@ class Negated:
     coupled: bool = field(default=True, init=False)
     even: TransferFunction | None = None
     unconfirmed: str = ""
+    log_cotangent: None = field(default=None, init=False)
 
     def value(self, n: Array) -> Array:
         """of(−q), (..., S)."""
@@ -249,6 +261,7 @@ class Compet:
     coupled: bool = field(default=True, init=False)
     even: TransferFunction | None = None
     unconfirmed: str = ""
+    log_cotangent: None = field(default=None, init=False)
 
     def value(self, n: Array) -> Array:
         """a, (..., S); all NaN where any n of the layer is."""
@@ -424,7 +437,16 @@ _ROWS: tuple[TransferFunction, ...] = (
         d2a_dn2=lambda n, a: -2.0 * a * _tansig_slope(n, a),
         analytic=True,
     ),
-    Elementwise("logsig", "1 / (1 + exp(-n))", "a (1 - a)", _logsig, _logsig_slope, _logsig_curve, analytic=True),
+    Elementwise(
+        "logsig",
+        "1 / (1 + exp(-n))",
+        "a (1 - a)",
+        _logsig,
+        _logsig_slope,
+        _logsig_curve,
+        analytic=True,
+        log_cotangent=lambda n, a, u: u * _logsig(-n),
+    ),
     Elementwise(
         "purelin",
         "n",

@@ -1,0 +1,138 @@
+"""The cost of a network over given targets, and where its gradient enters the backward walk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matnet.errors import ShapeError, UnsupportedError
+from matnet.functions.namespace import FloatArray
+from matnet.functions.performance import PerformanceFunction, known, performance_row, shares, slope, total
+from matnet.functions.transfer import TransferFunction
+from matnet.model.structure import Output, Structure
+from matnet.simulate import Program, Transferred
+
+
+@dataclass(frozen=True, eq=False)
+class Cost:
+    """A performance function over the outputs of one network.
+
+    ``signals`` are where the gradient enters, one an output: the output itself, or its layer's net input where the
+    cost is of ln y and the layer a softmax or logsig whose values are the output as they are.
+    """
+
+    row: PerformanceFunction
+    regularization: float
+    single: FloatArray
+    sizes: tuple[int, ...]
+    signals: tuple[int, ...]
+    by_net_input: tuple[TransferFunction | None, ...]
+
+    def value(self, t: FloatArray, y: FloatArray, weights: FloatArray | None, theta: FloatArray) -> float:
+        """(1 − r)·cost + r·mean(theta²)."""
+        cost = float(total(self.row, t, y, self.single, weights))
+        if not self.regularization:
+            return cost
+        return (1.0 - self.regularization) * cost + self.regularization * float(np.mean(theta * theta))
+
+    def seeds(
+        self, t: FloatArray, y: FloatArray, weights: FloatArray | None, at_signals: Sequence[FloatArray]
+    ) -> FloatArray:
+        """The cost's derivative by `signals`, side by side, (N, Σ sizes), without the factor 1 − r."""
+        by_output = slope(self.row, t, y, self.single, weights)
+        scale = np.ones_like(y) if weights is None else weights
+        t_share = shares(self.row, t, y, scale * t)
+        rest_share = shares(self.row, t, y, scale * (1.0 - t))
+        parts, start = [], 0
+        for size, row, n in zip(self.sizes, self.by_net_input, at_signals, strict=True):
+            own = slice(start, start + size)
+            start += size
+            if row is None or row.log_cotangent is None:
+                parts.append(by_output[:, own])
+                continue
+            seed = -row.log_cotangent(n, y[:, own], t_share[:, own])
+            if size == 1:
+                # ln(1 − a) at n is ln a at −n
+                seed = seed + row.log_cotangent(-n, 1.0 - y[:, own], rest_share[:, own])
+            whole = known(t[:, own], y[:, own]).any(axis=-1, keepdims=True)
+            parts.append(np.where(whole, seed, 0.0))
+        return np.concatenate(parts, axis=-1)
+
+
+def cost_of(structure: Structure, program: Program, name: str | None, regularization: float | None) -> Cost:
+    """The cost named `name`, or the network's own.
+
+    Raises
+    ------
+    UnsupportedError
+        The network has no performance function of its own, there is none of that name, or the network's has settings
+        that are not done.
+    """
+    own = structure.performance
+    if name is None:
+        if own is None:
+            raise UnsupportedError("the network has no performance function of its own; name one, such as 'mse'")
+        if own.unsupported:
+            raise UnsupportedError(f"performParam: {own.unsupported}")
+        name, own_regularization = own.function, own.regularization
+    else:
+        own_regularization = 0.0
+    row = performance_row(name)
+    chosen = own_regularization if regularization is None else regularization
+    if not 0.0 <= chosen <= 1.0:
+        raise ShapeError(f"regularization is {chosen}, expected a number from 0 to 1")
+    rows = [_by_net_input(program, output) if row.logarithmic else None for output in structure.outputs]
+    entries = zip(rows, program.outputs, structure.outputs, strict=True)
+    return Cost(
+        row=row,
+        regularization=chosen,
+        single=np.concatenate([np.full(output.size, float(output.size == 1)) for output in structure.outputs]),
+        sizes=tuple(output.size for output in structure.outputs),
+        signals=tuple(
+            signal if found is None else _transfer_step(program, output).source for found, signal, output in entries
+        ),
+        by_net_input=tuple(rows),
+    )
+
+
+def _transfer_step(program: Program, output: Output) -> Transferred:
+    layer = program.layers[output.layer]
+    return next(step for step in program.steps if isinstance(step, Transferred) and step.target == layer)
+
+
+def _by_net_input(program: Program, output: Output) -> TransferFunction | None:
+    """The output's transfer row, where the cost of ln y may be taken by its net input."""
+    row = _transfer_step(program, output).row
+    if row.log_cotangent is None or (output.size == 1 and row.coupled) or not _unchanged(output):
+        return None
+    return row
+
+
+def _unchanged(output: Output) -> bool:
+    """Whether the output's processing gives back what it gets: an affine map that does so twice is the identity."""
+    probes = np.stack([np.linspace(0.0, 1.0, output.processed_size), np.linspace(3.0, 2.0, output.processed_size)])
+    values = probes
+    for process in reversed(output.processing):
+        values = process.reverse.value(values)
+    return values.shape == probes.shape and bool((values == probes).all())
+
+
+def without_unknown_inputs(structure: Structure, x: FloatArray) -> FloatArray:
+    """x (N, R) with 0 for the NaN that no fixunknowns takes up.
+
+    Such a NaN makes the sample's errors NaN, which leaves it out of the cost; its share of the gradient is 0, but the
+    product of that 0 with a derivative that is NaN would not be.
+    """
+    taken_up: list[bool] = []
+    for entry in structure.inputs:
+        functions = [process.function for process in entry.processing]
+        if "fixunknowns" in functions[1:]:
+            taken_up += [True] * entry.size
+        elif functions[:1] == ["fixunknowns"] and "no_change" not in entry.processing[0].settings:
+            listed = entry.processing[0].settings["unknown"]
+            taken_up += [row + 1 in listed for row in range(entry.size)]
+        else:
+            taken_up += [False] * entry.size
+    return np.where(np.isnan(x) & ~np.asarray(taken_up, dtype=bool), 0.0, x)

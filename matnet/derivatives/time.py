@@ -1,0 +1,227 @@
+"""Dynamic networks: a series run step by step, and its total derivatives through taps and recurrences.
+
+A Program sees one instant; its leaves are the inputs and layer outputs at the delays that its weights look back. Here
+the instants are put in a row. With P(t) the derivative of one step by its leaves, the total derivative of what a step
+computes by something earlier is
+
+    D(t) = P_direct(t) + Σ_{k,d} P_{k,d}(t) D_k(t − d)
+
+over the layers k that are fed back with delay d. Initial states are held fixed, except where the derivative is by them.
+
+Arrays here are flat in their batch: x (B, T, R), input states (B, ID, R), layer states (B, LD, N), N the neurons of all
+layers, the oldest first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from matnet.derivatives import quantities
+from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Structure
+from matnet.simulate import Leaf, Program
+
+
+class Evaluate(Protocol):
+    """Runs a quantity on arrays (rows, size); the key names it, so that its tape is recorded once."""
+
+    def __call__(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
+        """The quantity's results, (rows, …) each."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ``Network.run`` gives.
+
+    ``outputs`` (..., T, S) at raw scale; ``input_states`` (..., ID, R) raw and ``layer_states`` (..., LD, N) at layer
+    scale are the states behind the last step, oldest first: given to the next run, it goes on exactly.
+    ``layer_outputs`` (..., T, N) are all layers' outputs side by side.
+    """
+
+    outputs: FloatArray
+    input_states: FloatArray
+    layer_states: FloatArray
+    layer_outputs: FloatArray
+
+
+class Series:
+    """A network's geometry in time: which columns of a step's argument are which part of the history."""
+
+    def __init__(self, structure: Structure, program: Program, evaluate: Evaluate) -> None:
+        self.program = program
+        self.evaluate = evaluate
+        self.input_delay = structure.input_delay
+        self.layer_delay = structure.layer_delay
+        self.input_size = structure.input_size
+        self.output_size = structure.output_size
+        self.layer_size = sum(layer.size for layer in structure.layers)
+        inputs = np.cumsum([0, *(entry.size for entry in structure.inputs)])
+        layers = np.cumsum([0, *(layer.size for layer in structure.layers)])
+        self._columns = {"input": inputs, "layer": layers}
+        starts = np.cumsum([0, *(leaf.size for leaf in program.leaves)])
+        self.leaf_columns = [slice(int(a), int(b)) for a, b in itertools.pairwise(starts)]
+
+    def columns(self, leaf: Leaf) -> slice:
+        """The columns of x, or of all layers' outputs, that a leaf shows."""
+        edges = self._columns[leaf.kind]
+        return slice(int(edges[leaf.index]), int(edges[leaf.index + 1]))
+
+    @property
+    def leaves(self) -> list[tuple[Leaf, slice]]:
+        """The leaves with their columns in a step's argument."""
+        return list(zip(self.program.leaves, self.leaf_columns, strict=True))
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether any layer is seen with a delay, so that the steps must be taken one by one."""
+        return any(leaf.kind == "layer" for leaf in self.program.leaves)
+
+    def argument(self, inputs: FloatArray, layers: FloatArray, time: int | slice) -> FloatArray:
+        """A step's argument out of the histories: inputs (B, ID + T, R), layers (B, LD + T, N).
+
+        For one time (B, A); for a slice of times (B, times, A).
+        """
+        parts = []
+        for leaf in self.program.leaves:
+            history, reach = (inputs, self.input_delay) if leaf.kind == "input" else (layers, self.layer_delay)
+            back = reach - leaf.delay
+            when: int | slice
+            when = time + back if isinstance(time, int) else slice(time.start + back, time.stop + back)
+            parts.append(history[:, when, self.columns(leaf)])
+        return np.concatenate(parts, axis=-1)
+
+    def histories(self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray) -> tuple[FloatArray, ...]:
+        """All inputs (B, ID + T, R), all layers' outputs (B, LD + T, N) and the outputs (B, T, S)."""
+        batch, steps = x.shape[:2]
+        inputs = np.concatenate([input_states, x], axis=1)
+        layers = np.concatenate([layer_states, np.zeros((batch, steps, self.layer_size))], axis=1)
+        outputs = np.empty((batch, steps, self.output_size))
+        if not self.recurrent:
+            argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
+            y, *parts = self.evaluate("step", _step, argument)
+            outputs[...] = y.reshape(outputs.shape)
+            layers[:, self.layer_delay :] = np.concatenate(parts, axis=-1).reshape(batch, steps, -1)
+            return inputs, layers, outputs
+        for time in range(steps):
+            y, *parts = self.evaluate("step", _step, self.argument(inputs, layers, time))
+            outputs[:, time] = y
+            layers[:, self.layer_delay + time] = np.concatenate(parts, axis=-1)
+        return inputs, layers, outputs
+
+    def run(self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray) -> Run:
+        """The outputs of a series and the states behind it."""
+        inputs, layers, outputs = self.histories(x, input_states, layer_states)
+        steps = x.shape[1]
+        return Run(
+            outputs=outputs,
+            input_states=inputs[:, inputs.shape[1] - self.input_delay :].copy(),
+            layer_states=layers[:, layers.shape[1] - self.layer_delay :].copy(),
+            layer_outputs=layers[:, layers.shape[1] - steps :].copy(),
+        )
+
+    def _step_jacobians(
+        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray
+    ) -> tuple[FloatArray, list[int]]:
+        """P (B, T, S + n, A): outputs and the n neurons fed back, by a step's argument; and which neurons these are."""
+        batch, steps = x.shape[:2]
+        inputs, layers, _ = self.histories(x, input_states, layer_states)
+        fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
+        argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
+        signals = (*self.program.outputs, *(self.program.layers[index] for index in fed_back))
+        found = self.evaluate(("step_jacobian", signals), quantities.jacobian_of_signals(signals), argument)[0]
+        neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]
+        return found.reshape(batch, steps, *found.shape[1:]), neurons
+
+    def _rows(self, leaf: Leaf, neurons: Sequence[int]) -> slice:
+        """Where the neurons that a leaf shows stand behind the outputs in a step's Jacobian."""
+        first = neurons.index(self.columns(leaf).start)
+        return slice(self.output_size + first, self.output_size + first + leaf.size)
+
+    def jacobian_by_lag(
+        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int
+    ) -> FloatArray:
+        """dy(t)/dx(t − lag), (B, T, lags + 1, S, R); 0 where t − lag lies before the series."""
+        step, neurons = self._step_jacobians(x, input_states, layer_states)
+        batch, steps, rows = step.shape[:3]
+        total = np.zeros((lags + 1, batch, steps, rows, self.input_size))
+        for lag in range(min(lags, steps - 1) + 1):
+            for leaf, own in self.leaves:
+                if leaf.kind == "input" and leaf.delay == lag:
+                    total[lag][:, lag:, :, self.columns(leaf)] += step[:, lag:, :, own]
+                elif leaf.kind == "layer" and leaf.delay <= lag:
+                    before = total[lag - leaf.delay][:, : steps - leaf.delay, self._rows(leaf, neurons)]
+                    later = step[:, leaf.delay :, :, own] @ before
+                    total[lag][:, lag:] += later[:, lag - leaf.delay :]
+        return np.ascontiguousarray(np.moveaxis(total, 0, 2)[:, :, :, : self.output_size])
+
+    def jacobian_by_states(
+        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, kind: str
+    ) -> FloatArray:
+        """dy(t) by the initial states: (B, T, S, ID, R) for kind "input", (B, T, S, LD, N) for "layer"."""
+        step, neurons = self._step_jacobians(x, input_states, layer_states)
+        batch, steps, rows = step.shape[:3]
+        reach, width = (self.input_delay, self.input_size) if kind == "input" else (self.layer_delay, self.layer_size)
+        total = np.zeros((batch, steps, rows, reach, width))
+        for time in range(steps):
+            for leaf, own in self.leaves:
+                source = time - leaf.delay
+                if source < 0 and leaf.kind == kind:
+                    total[:, time, :, reach + source, self.columns(leaf)] += step[:, time, :, own]
+                elif source >= 0 and leaf.kind == "layer":
+                    before = total[:, source, self._rows(leaf, neurons)].reshape(batch, leaf.size, reach * width)
+                    total[:, time] += (step[:, time, :, own] @ before).reshape(batch, rows, reach, width)
+        return np.ascontiguousarray(total[:, :, : self.output_size])
+
+    def adjoints(
+        self, inputs: FloatArray, layers: FloatArray, signals: tuple[int, ...], seeds: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """A cost's gradient over the whole series, by one walk back in time.
+
+        Parameters
+        ----------
+        inputs, layers
+            The histories.
+        signals, seeds
+            Where the cost's derivative enters at every step, and that derivative, (B, T, Σ sizes).
+
+        Returns
+        -------
+        By x (B, T, R), by the parameters (P,), by the input states (B, ID, R) and by the layer states (B, LD, N).
+        """
+        steps = seeds.shape[1]
+        fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
+        everywhere = (*signals, *(self.program.layers[index] for index in fed_back))
+        neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]
+        compute = quantities.adjoints_of(everywhere)
+        by_inputs, by_layers = np.zeros_like(inputs), np.zeros_like(layers)
+        by_parameters = np.zeros(sum(self.program.parameter_sizes))
+        for time in reversed(range(steps)):
+            later = by_layers[:, self.layer_delay + time][:, neurons]
+            u = np.concatenate([seeds[:, time], later], axis=-1)
+            by_leaves, by_weights = self.evaluate(
+                ("adjoints", everywhere), compute, self.argument(inputs, layers, time), u
+            )
+            by_parameters += by_weights.sum(axis=0)
+            for leaf, own in self.leaves:
+                target, reach = (by_inputs, self.input_delay) if leaf.kind == "input" else (by_layers, self.layer_delay)
+                target[:, reach + time - leaf.delay, self.columns(leaf)] += by_leaves[:, own]
+        return (
+            by_inputs[:, self.input_delay :],
+            by_parameters,
+            by_inputs[:, : self.input_delay],
+            by_layers[:, : self.layer_delay],
+        )
+
+
+def _edges(edges: FloatArray, index: int) -> tuple[int, int]:
+    return int(edges[index]), int(edges[index + 1])
+
+
+def _step(laid_out: Program, x: Any) -> list[Any]:
+    """One step's outputs, then every layer's."""
+    return [quantities.value(laid_out, x), *quantities.layer_outputs(laid_out, x)]
