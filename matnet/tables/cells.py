@@ -17,7 +17,7 @@ import polars as pl
 from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.dialect import INFINITY, Dialect
-from matnet.tables.records import BOM, NEWLINE, Block, check_quotes, even, marks
+from matnet.tables.records import BOM, NEWLINE, Block, check_marks, even, marks
 
 SHOWN = 40
 
@@ -58,7 +58,7 @@ def read_rows(block: Block, layout: Layout) -> Rows:
         Names the line and, where it is a cell, the column: a record with too few or too many cells, a blank line,
         a cell that is no number, an empty cell (unless missing cells are allowed), text that is not UTF-8.
     """
-    check_quotes(block, layout.place, layout.dialect.byte)
+    check_marks(block, layout.place, layout.dialect.byte)
     records = even(block.data, layout.dialect.byte, len(layout.names))
     if records is None or block.data.startswith(BOM):
         return _walk(block, layout)
@@ -74,6 +74,8 @@ def _parse(block: Block, layout: Layout, records: int, *, as_text: bool) -> Rows
     frame = _frame(block, layout, as_text=as_text or layout.dialect.decimal == ",")
     if frame is None or frame.height != records:
         return None
+    if frame.width == 1 and frame.to_series(0).null_count():
+        return None  # a blank line
     x = np.empty((records, len(layout.inputs)))
     for place, index in enumerate(layout.inputs):
         values = frame.to_series(index)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matnet.errors import TableError
 from matnet.tables.cells import shown, unquoted, walk_records
 from matnet.tables.dialect import Dialect
-from matnet.tables.records import Block, check_quotes, first_record_end
+from matnet.tables.records import Block, check_marks, first_record_end
 
 OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 
@@ -34,13 +34,11 @@ def read_header(block: Block, place: str, dialect: Dialect, wanted: Sequence[str
     """
     end = first_record_end(block.data)
     first = Block(block.data[:end], block.line)
-    check_quotes(first, place, dialect.byte)
+    check_marks(first, place, dialect.byte)
     (_, written), *_ = walk_records(first, place, dialect)
     cells = [(unquoted(cell) or "").strip() for cell in written]
     if cells == [""]:
         raise TableError(f"{place}: line {block.line} is blank; the table begins with its header or its first row")
-    if any("\r" in cell for cell in written):
-        raise TableError(f"{place}: line 1: the lines end with a carriage return alone; save with LF or CRLF")
     if _has_header(cells, place, dialect, wanted):
         _check_names(cells, place)
         rest = Block(block.data[end:], block.line + first.data.count(b"\n"))

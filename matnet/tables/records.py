@@ -19,6 +19,7 @@ from matnet.tables.streams import Reader
 BLOCK_BYTES = 8 << 20
 LONGEST_RECORD = 64 << 20
 NEWLINE, RETURN, QUOTE = 10, 13, 34
+LINE_ENDS = b"\r\n"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -35,7 +36,7 @@ class Block:
     @property
     def blank(self) -> bool:
         """Whether there are only line ends."""
-        return not self.data.strip(b"\r\n")
+        return self.data[0] in LINE_ENDS and not self.data.strip(LINE_ENDS)
 
 
 def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Block]:
@@ -47,9 +48,8 @@ def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Bloc
         A record is longer than 64 MiB, which a quote that never closes makes of any table.
     """
     line = 1
-    rest = b""
-    chunk = stream.read(size).removeprefix(BOM)
-    while chunk:
+    rest = stream.read(len(BOM)).removeprefix(BOM)
+    while chunk := stream.read(size):
         data = rest + chunk
         end = _whole_records(data)
         rest = data[end:]
@@ -62,12 +62,11 @@ def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Bloc
         if end:
             yield Block(data[:end], line)
             line += data.count(b"\n", 0, end)
-        chunk = stream.read(size)
     yield from _last_blocks(rest, line)
 
 
 def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
-    content = rest.rstrip(b"\r\n")
+    content = rest.rstrip(LINE_ENDS)
     if content:
         yield Block(content + b"\n", line)
         line += content.count(b"\n") + 1
@@ -78,8 +77,9 @@ def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
 
 def _whole_records(data: bytes) -> int:
     """Where the last whole record ends; blank lines behind it stay for later, they may be the table's last."""
-    end = _last_record_end(data)
-    content = len(data[:end].rstrip(b"\r\n"))
+    content = _last_record_end(data)
+    while content and data[content - 1] in LINE_ENDS:
+        content -= 1
     return data.index(b"\n", content) + 1 if content else 0
 
 
@@ -109,15 +109,24 @@ def positions(data: bytes, byte: int) -> NDArray[np.int64]:
     return np.flatnonzero(np.frombuffer(data, np.uint8) == byte).astype(np.int64, copy=False)
 
 
-def check_quotes(block: Block, place: str, delimiter: int) -> None:
-    """Whether every quote opens or closes a cell, or is doubled inside one.
+def check_marks(block: Block, place: str, delimiter: int) -> None:
+    """Whether quotes and carriage returns stand only where all readers take them for the same.
+
+    Every quote opens or closes a cell, or is doubled inside one; a carriage return stands before a newline or within
+    quotes.
 
     Raises
     ------
     TableError
-        Names the line of the first quote that does not.
+        Names the line of the first mark that does not.
     """
-    quotes = positions(block.data, QUOTE)
+    quotes = positions(block.data, QUOTE) if QUOTE in block.data else np.zeros(0, np.int64)
+    _check_quotes(block, place, delimiter, quotes)
+    if RETURN in block.data:
+        _check_returns(block, place, quotes)
+
+
+def _check_quotes(block: Block, place: str, delimiter: int, quotes: NDArray[np.int64]) -> None:
     if not len(quotes):
         return
     text = np.frombuffer(block.data, np.uint8)
@@ -133,13 +142,28 @@ def check_quotes(block: Block, place: str, delimiter: int) -> None:
     loose = ~(followed | carriage | _among(after, delimiter, NEWLINE))
     wrong = sorted([*opening[stray].tolist()[:1], *closing[loose].tolist()[:1]])
     if wrong:
-        line = block.line + block.data.count(b"\n", 0, wrong[0])
         raise TableError(
-            f"{place}: line {line}: a quote inside a cell; put the whole cell in quotes and double the quotes within"
+            f"{place}: line {_line(block, wrong[0])}: a quote inside a cell; "
+            "put the whole cell in quotes and double the quotes within"
         )
     if len(quotes) % 2:
-        line = block.line + block.data.count(b"\n", 0, int(quotes[-1]))
-        raise TableError(f"{place}: line {line}: a quote opens here and never closes")
+        raise TableError(f"{place}: line {_line(block, int(quotes[-1]))}: a quote opens here and never closes")
+
+
+def _check_returns(block: Block, place: str, quotes: NDArray[np.int64]) -> None:
+    text = np.frombuffer(block.data, np.uint8)
+    alone = np.flatnonzero((text[:-1] == RETURN) & (text[1:] != NEWLINE))
+    if len(quotes):
+        alone = alone[np.searchsorted(quotes, alone) % 2 == 0]
+    if len(alone):
+        raise TableError(
+            f"{place}: line {_line(block, int(alone[0]))}: a carriage return without a newline; "
+            "save with LF or CRLF at the line ends, or put the cell that it is in in quotes"
+        )
+
+
+def _line(block: Block, position: int) -> int:
+    return block.line + block.data.count(b"\n", 0, position)
 
 
 def _among(values: NDArray[Any], *choices: int) -> NDArray[np.bool_]:
