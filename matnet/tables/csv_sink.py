@@ -56,9 +56,8 @@ class CsvSink:
     def write(self, kept: pl.DataFrame, numbers: Sequence[FloatArray]) -> None:
         """Rows: their kept text, then the numbers, each array (N, columns)."""
         columns = [column for array in numbers for column in np.ascontiguousarray(array.T)]
-        frame = pl.DataFrame({str(index): column for index, column in enumerate(columns)})
+        series = [*kept.get_columns(), *map(pl.Series, columns)]
+        frame = pl.DataFrame([one.alias(str(index)) for index, one in enumerate(series)])
         text = io.BytesIO()
-        kept.rename(lambda name: f"kept {name}").hstack(frame).write_csv(
-            text, include_header=False, separator=self._delimiter, quote_style="necessary"
-        )
+        frame.write_csv(text, include_header=False, separator=self._delimiter, quote_style="necessary")
         self._target.write(text.getbuffer())
