@@ -43,7 +43,8 @@ def load(
     Parameters
     ----------
     path
-        A MAT-file that MATLAB saved (-v6, -v7 or -v7.3), or a function file that genFunction wrote (.m).
+        A MAT-file that MATLAB saved (-v6, -v7 or -v7.3), a function file that genFunction wrote (.m), or an archive
+        that ``save`` wrote (.json).
     network
         Which one, as MATLAB names it: ``results.Network``, ``nets{3}``. Needed only where the file holds several.
     limit
@@ -70,7 +71,7 @@ def load(
     if with_suffix is not None:
         if network is not None:
             raise FormatError(f"{file}: holds a single network, which has no path in it; got network='{network}'")
-        return with_suffix(file)
+        return with_suffix(file, limit, allow_nonfinite)
     try:
         return _Workspace(file, limit, allow_nonfinite).only(network)
     except MatnetError as error:
@@ -135,21 +136,31 @@ def files(pattern: str) -> list[tuple[str, Path]]:
 def _load_file(file: Path, limit: int, allow_nonfinite: bool) -> dict[str, Network]:
     with_suffix = _OTHER_FORMATS.get(file.suffix.lower())
     if with_suffix is not None:
-        return {file.name: with_suffix(file)}
+        return {file.name: with_suffix(file, limit, allow_nonfinite)}
     try:
         return _Workspace(file, limit, allow_nonfinite).all()
     except MatnetError as error:
         raise error.at(f"{file}: ") from error.__cause__
 
 
-def _load_function(file: Path) -> Network:
+def _load_function(file: Path, limit: int, allow_nonfinite: bool) -> Network:
     from matnet.importers.genfunction import load_genfunction
 
     structure, provenance = load_genfunction(file)
     return Network(structure, provenance, file.stem)
 
 
-_OTHER_FORMATS: Mapping[str, Callable[[Path], Network]] = {".m": _load_function}
+def _load_archive(file: Path, limit: int, allow_nonfinite: bool) -> Network:
+    from matnet.importers.archive import load_archive
+    from matnet.model.archive import NoArchiveError
+
+    try:
+        return load_archive(file, limit, allow_nonfinite)
+    except NoArchiveError as error:
+        raise NoNetworkError(str(error)) from None
+
+
+_OTHER_FORMATS: Mapping[str, Callable[[Path, int, bool], Network]] = {".m": _load_function, ".json": _load_archive}
 """What is told by its suffix; all else is taken for a MAT-file, which is told by its first bytes."""
 
 

@@ -26,7 +26,8 @@ def _frozen(value: Array) -> Array:
         return value
     if type(value).__module__.startswith("torch"):
         return value
-    array = np.array(value, dtype=np.float64)
+    # one order in memory, so that the same numbers from two files give the same results to the bit
+    array = np.array(value, dtype=np.float64, order="C")
     array.setflags(write=False)
     return array
 

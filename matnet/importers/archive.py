@@ -1,0 +1,62 @@
+"""Reading the archive: the network in it must still give the answers that are stored with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from matnet.errors import FormatError, MatnetError, ModelError
+from matnet.importers.matfile import read_bytes
+from matnet.model.archive import loads
+from matnet.model.checks import TOLERANCE, differing
+from matnet.model.structure import Structure
+from matnet.network import Network
+
+
+def load_archive(path: Path, limit: int, allow_nonfinite: bool = False) -> Network:
+    """The network of an archive, its check vectors computed again.
+
+    Raises
+    ------
+    FormatError
+        The file is no archive, is damaged, or the network does not give the stored answers.
+    UnsupportedError
+        The archive is of a later version, or uses a function that is not known.
+    ModelError
+        The network in it contradicts itself, or has weights that are NaN or Inf while those are not allowed.
+    """
+    try:
+        return _checked(read_bytes(path, limit), allow_nonfinite)
+    except MatnetError as error:
+        raise error.at(f"{path}: ") from error.__cause__
+
+
+def _checked(content: bytes, allow_nonfinite: bool) -> Network:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"not JSON: byte {error.start} is no UTF-8") from None
+    archive = loads(text)
+    if not allow_nonfinite:
+        _refuse_nonfinite(archive.structure)
+    net = Network(archive.structure, archive.provenance, archive.name)
+    found = differing(net, archive.checks)
+    if found is not None:
+        point, what, deviation = found
+        raise FormatError(
+            f".checks.{what}[{point}]: the network gives another answer than the one stored with it, "
+            f"by {deviation:.3g} of the range where {TOLERANCE:g} is allowed; a number in the file was changed: "
+            "take an unchanged copy, or archive the network again from its source"
+        )
+    return net
+
+
+def _refuse_nonfinite(structure: Structure) -> None:
+    for number, layer in enumerate(structure.layers):
+        weights = [*layer.input_weights.values(), *layer.layer_weights.values()]
+        arrays = [weight.value for weight in weights] + ([] if layer.bias is None else [layer.bias])
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ModelError(
+                f".layers[{number}] has values that are NaN or Inf; allow_nonfinite=True loads them as they are"
+            )

@@ -1,0 +1,401 @@
+"""The archive: a network as a JSON text that is readable without this program (docs/archive.md has the schema).
+
+Indices count from 1 and settings have MATLAB's names, as in MATLAB itself. Every float is read back to the bit (of the
+NaNs there is one). The text of the same network is the same, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.functions.namespace import Array, FloatArray
+from matnet.model.checks import Checks
+from matnet.model.provenance import Provenance, Training
+from matnet.model.strict_json import Json, Node, parse, plain, plain_number, write
+from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
+
+FORMAT = "matnet network archive"
+VERSION = 1
+
+_KEYS = ("format", "version", "name", "inputs", "layers", "outputs", "performance", "provenance", "checks")
+_INPUT = ("name", "size", "range", "processing", "feedback_output")
+_LAYER = ("name", "size", "transfer", "net_input", "bias", "input_weights", "layer_weights")
+_WEIGHT = ("source", "function", "delays", "value")
+_OUTPUT = (
+    "name",
+    "layer",
+    "size",
+    "range",
+    "processing",
+    "feedback_mode",
+    "feedback_input",
+    "feedback_delay",
+)
+_PERFORMANCE = ("function", "regularization", "unsupported")
+_PROVENANCE = (
+    "file",
+    "sha256",
+    "path",
+    "header",
+    "toolbox_version",
+    "stored_as",
+    "training",
+    "oddities",
+    "scaling_candidates",
+)
+_TRAINING = ("function", "epochs", "best_epoch", "best_performance", "division")
+_CHECKS = ("inputs", "outputs", "jacobians")
+
+_MATLAB_NAMES = {"rows": "xrows", "inverse_transform": "inverseTransform"}
+"""Settings whose name in the model is not MATLAB's."""
+
+_COUNTS = frozenset({"xrows", "no_change"})
+_MATRICES = frozenset({"transform", "inverseTransform"})
+
+
+class NoArchiveError(FormatError):
+    """A JSON file of another kind."""
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """What an archive holds."""
+
+    structure: Structure
+    provenance: Provenance
+    name: str
+    checks: Checks
+
+
+def dumps(archive: Archive) -> str:
+    """The archive as text.
+
+    Raises
+    ------
+    UnsupportedError
+        A weight or a bias is an array of another library than NumPy.
+    """
+    structure = archive.structure
+    return write(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": archive.name,
+            "inputs": [_write_input(entry) for entry in structure.inputs],
+            "layers": [_write_layer(entry) for entry in structure.layers],
+            "outputs": [_write_output(entry) for entry in structure.outputs],
+            "performance": _write_performance(structure.performance),
+            "provenance": _write_provenance(archive.provenance),
+            "checks": {key: plain(getattr(archive.checks, key)) for key in _CHECKS},
+        }
+    )
+
+
+def loads(text: str) -> Archive:
+    """What the text of an archive holds; the check vectors are read and not computed again.
+
+    Raises
+    ------
+    FormatError
+        The text is no archive, or one that lacks or holds what an archive does not.
+    UnsupportedError
+        The archive is of a later version, or uses a function that is not known.
+    ModelError
+        The network in it contradicts itself.
+    """
+    node = parse(text)
+    _check_version(node)
+    found = node.keys(_KEYS)
+    # no honest input has more elements than its archive has characters: this bounds the memory that a size can ask for
+    most = len(text)
+    inputs = tuple(_read_input(entry, most) for entry in found["inputs"].items())
+    layers = tuple(_read_layer(entry, most) for entry in found["layers"].items())
+    outputs = tuple(_read_output(entry, most) for entry in found["outputs"].items())
+    structure = Structure(inputs, layers, outputs, _read_performance(found["performance"]))
+    provenance = _read_provenance(found["provenance"])
+    return Archive(structure, provenance, found["name"].text(), _read_checks(found["checks"], structure))
+
+
+def _check_version(node: Node) -> None:
+    entries = node.entries() if isinstance(node.value, dict) else {}
+    if "format" not in entries or entries["format"].value != FORMAT:
+        raise NoArchiveError(f'no archive of a network: it lacks the entry "format": "{FORMAT}"')
+    if "version" not in entries:
+        raise FormatError('no archive of a network: it lacks the entry "version"')
+    version = entries["version"].count(1)
+    if version > VERSION:
+        raise UnsupportedError(
+            f"version {version} of the archive, but this matnet reads versions up to {VERSION}; install a newer matnet"
+        )
+
+
+@contextmanager
+def _at(node: Node) -> Iterator[None]:
+    """Puts the place before what the model's dataclasses raise, which know no place."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except MatnetError as error:
+        raise error.at(f"{node.place}: ") from error.__cause__
+
+
+def _numbers(value: Array, what: str) -> Json:
+    if not isinstance(value, np.ndarray):
+        library = type(value).__module__.split(".")[0]
+        raise UnsupportedError(
+            f"{what} is an array of {library}; bring the parameters to NumPy before the network is archived"
+        )
+    return plain(value)
+
+
+def _one_based(number: int | None) -> int | None:
+    return None if number is None else number + 1
+
+
+def _zero_based(node: Node) -> int | None:
+    return None if node.value is None else node.count(1) - 1
+
+
+def _write_range(limits: FloatArray | None) -> Json:
+    return None if limits is None else plain(limits)
+
+
+def _read_range(node: Node) -> FloatArray | None:
+    return None if node.value is None else node.array((None, 2))
+
+
+def _size(node: Node, most: int) -> int:
+    size = node.count()
+    if size > most:
+        node.refuse("a size that the archive has numbers for")
+    return size
+
+
+def _write_processing(processing: tuple[Process, ...]) -> Json:
+    return [{"function": process.function, "settings": _write_settings(process)} for process in processing]
+
+
+def _write_settings(process: Process) -> Json:
+    return {
+        name: int(value[0]) if name in _COUNTS else plain(value)
+        for name, value in ((_MATLAB_NAMES.get(key, key), value) for key, value in process.settings.items())
+    }
+
+
+def _read_processing(node: Node) -> tuple[Process, ...]:
+    return tuple(_read_process(entry) for entry in node.items())
+
+
+def _read_process(node: Node) -> Process:
+    found = node.keys(("function", "settings"))
+    function = found["function"].text()
+    given = found["settings"].entries()
+    raw = {name: _read_setting(name, entry) for name, entry in given.items()}
+    if function == "fixunknowns" and "xrows" in raw and "unknown" in raw:
+        rows = given["xrows"].count()
+        if rows > given["xmeans"].array((None,)).size:
+            given["xrows"].refuse("as many rows as xmeans has")
+        raw["known"] = np.setdiff1d(np.arange(1.0, rows + 1.0), np.asarray(raw["unknown"]))
+    with _at(node):
+        process = Process.from_matlab(function, raw)
+    expected = _write_settings(process).keys()
+    if expected != given.keys():
+        found["settings"].refuse(f"the settings {', '.join(expected)} and no others")
+    return process
+
+
+def _read_setting(name: str, node: Node) -> object:
+    if name in _COUNTS:
+        return float(node.count())
+    return node.array((None, None) if name in _MATRICES else (None,))
+
+
+def _write_input(entry: Input) -> Json:
+    return {
+        "name": entry.name,
+        "size": entry.size,
+        "range": _write_range(entry.range),
+        "processing": _write_processing(entry.processing),
+        "feedback_output": _one_based(entry.feedback_output),
+    }
+
+
+def _read_input(node: Node, most: int) -> Input:
+    found = node.keys(_INPUT)
+    processing, limits = _read_processing(found["processing"]), _read_range(found["range"])
+    with _at(node):
+        return Input(
+            _size(found["size"], most),
+            processing,
+            limits,
+            found["name"].text(),
+            _zero_based(found["feedback_output"]),
+        )
+
+
+def _write_layer(entry: Layer) -> Json:
+    return {
+        "name": entry.name,
+        "size": entry.size,
+        "transfer": entry.transfer,
+        "net_input": entry.net_input,
+        "bias": None if entry.bias is None else _numbers(entry.bias, "a bias"),
+        "input_weights": _write_weights(entry.input_weights),
+        "layer_weights": _write_weights(entry.layer_weights),
+    }
+
+
+def _write_weights(weights: Mapping[int, Weight]) -> Json:
+    return [
+        {
+            "source": source + 1,
+            "function": weight.function,
+            "delays": list(weight.delays),
+            "value": _numbers(weight.value, "a weight"),
+        }
+        for source, weight in weights.items()
+    ]
+
+
+def _read_layer(node: Node, most: int) -> Layer:
+    found = node.keys(_LAYER)
+    input_weights, layer_weights = _read_weights(found["input_weights"]), _read_weights(found["layer_weights"])
+    bias = None if found["bias"].value is None else found["bias"].array((None,))
+    with _at(node):
+        return Layer(
+            _size(found["size"], most),
+            found["transfer"].text(),
+            input_weights,
+            layer_weights,
+            bias,
+            found["net_input"].text(),
+            found["name"].text(),
+        )
+
+
+def _read_weights(node: Node) -> dict[int, Weight]:
+    weights: dict[int, Weight] = {}
+    for entry in node.items():
+        found = entry.keys(_WEIGHT)
+        source = found["source"].count(1) - 1
+        if source in weights:
+            found["source"].refuse("a source that has no weight yet")
+        value, delays = found["value"].array((None, None)), tuple(delay.count() for delay in found["delays"].items())
+        with _at(entry):
+            weights[source] = Weight(value, found["function"].text(), delays)
+    return weights
+
+
+def _write_output(entry: Output) -> Json:
+    return {
+        "name": entry.name,
+        "layer": entry.layer + 1,
+        "size": entry.size,
+        "range": _write_range(entry.range),
+        "processing": _write_processing(entry.processing),
+        "feedback_mode": entry.feedback_mode,
+        "feedback_input": _one_based(entry.feedback_input),
+        "feedback_delay": entry.feedback_delay,
+    }
+
+
+def _read_output(node: Node, most: int) -> Output:
+    found = node.keys(_OUTPUT)
+    processing, limits = _read_processing(found["processing"]), _read_range(found["range"])
+    with _at(node):
+        return Output(
+            found["layer"].count(1) - 1,
+            _size(found["size"], most),
+            processing,
+            limits,
+            found["name"].text(),
+            found["feedback_mode"].text(),
+            _zero_based(found["feedback_input"]),
+            found["feedback_delay"].count(),
+        )
+
+
+def _write_performance(entry: Performance | None) -> Json:
+    if entry is None:
+        return None
+    return {
+        "function": entry.function,
+        "regularization": plain_number(entry.regularization),
+        "unsupported": entry.unsupported,
+    }
+
+
+def _read_performance(node: Node) -> Performance | None:
+    if node.value is None:
+        return None
+    found = node.keys(_PERFORMANCE)
+    return Performance(found["function"].text(), found["regularization"].number(), found["unsupported"].text())
+
+
+def _write_provenance(entry: Provenance) -> Json:
+    return {
+        "file": entry.file,
+        "sha256": entry.sha256,
+        "path": entry.path,
+        "header": entry.header,
+        "toolbox_version": entry.toolbox_version,
+        "stored_as": entry.stored_as,
+        "training": _write_training(entry.training),
+        "oddities": list(entry.oddities),
+        "scaling_candidates": dict(entry.scaling_candidates),
+    }
+
+
+def _read_provenance(node: Node) -> Provenance:
+    found = node.keys(_PROVENANCE)
+    return Provenance(
+        file=found["file"].text(),
+        sha256=found["sha256"].text(),
+        path=found["path"].text(),
+        header=found["header"].text(),
+        toolbox_version=found["toolbox_version"].text(),
+        stored_as=found["stored_as"].text(),
+        training=_read_training(found["training"]),
+        oddities=tuple(entry.text() for entry in found["oddities"].items()),
+        scaling_candidates={name: entry.text() for name, entry in found["scaling_candidates"].entries().items()},
+    )
+
+
+def _write_training(entry: Training | None) -> Json:
+    if entry is None:
+        return None
+    performance = [None if value is None else plain_number(value) for value in entry.best_performance]
+    return {
+        "function": entry.function,
+        "epochs": entry.epochs,
+        "best_epoch": entry.best_epoch,
+        "best_performance": performance,
+        "division": entry.division,
+    }
+
+
+def _read_training(node: Node) -> Training | None:
+    if node.value is None:
+        return None
+    found = node.keys(_TRAINING)
+    best = [None if entry.value is None else entry.number() for entry in found["best_performance"].items()]
+    if len(best) != 3:
+        found["best_performance"].refuse("a list of 3")
+    epochs, best_epoch = (None if found[key].value is None else found[key].count() for key in ("epochs", "best_epoch"))
+    return Training(found["function"].text(), epochs, best_epoch, (best[0], best[1], best[2]), found["division"].text())
+
+
+def _read_checks(node: Node, structure: Structure) -> Checks:
+    found = node.keys(_CHECKS)
+    points, inputs, outputs = len(found["inputs"].items()), structure.input_size, structure.output_size
+    return Checks(
+        found["inputs"].array((points, inputs)),
+        found["outputs"].array((points, outputs)),
+        found["jacobians"].array((points, outputs, inputs)),
+    )

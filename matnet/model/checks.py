@@ -1,0 +1,149 @@
+"""Check vectors: a network's own answers at a few points, stored beside it and computed again when it is read.
+
+A static network has samples: inputs (Q, R), outputs (Q, S), Jacobians (Q, S, R). A dynamic one has one series from
+states that are zeros: inputs (T, R), outputs (T, S), and the Jacobians (T, S, R) of each step's outputs by the same
+step's inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from matnet.functions.namespace import FloatArray
+from matnet.model.points import input_box, points_in
+from matnet.model.structure import Structure
+
+
+class Answering(Protocol):
+    """What answers: a Network, of which the model does not know."""
+
+    structure: Structure
+
+    def value_and_jacobian(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Outputs (Q, S) and Jacobians (Q, S, R) of samples (Q, R)."""
+
+    def run(self, x: Any = None, *, steps: int | None = None) -> Any:
+        """Something with the outputs (T, S) of a series (T, R) from states of zeros."""
+
+    def run_jacobian(self, x: Any, lags: int) -> FloatArray:
+        """dy(t)/dx(t − lag), (T, lags + 1, S, R)."""
+
+
+TOLERANCE = 1e-12
+"""Of the range: far above what another order of sums or another exp makes, far below any change that matters.
+
+What a network of ordinary weights moves between platforms is some 1e-15 of the range; points where rounding moves it
+by more than this tolerance are never stored (`make_checks`).
+"""
+
+_POINTS = 5
+_CANDIDATES = 24
+_JACOBIAN_NUMBERS = 100_000
+"""How many numbers the Jacobians may have together; wide networks get fewer points, but at least one."""
+
+_ROUNDING = 2.0**-50
+"""A relative change of all weights and inputs that stands for what rounding does: 4 units in the last place."""
+
+
+@dataclass(frozen=True, eq=False)
+class Checks:
+    """Inputs, and the outputs and Jacobians that belong to them."""
+
+    inputs: FloatArray
+    outputs: FloatArray
+    jacobians: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def at(self, rows: slice | list[int]) -> Checks:
+        """Some of the points."""
+        return Checks(self.inputs[rows], self.outputs[rows], self.jacobians[rows])
+
+
+def deviations(structure: Structure, stored: Checks, found: Checks) -> tuple[FloatArray, FloatArray]:
+    """How far the outputs and the Jacobians of each point are apart, relative to the range; NaN meets NaN.
+
+    Outputs are measured by the largest of their range and their own size; dy_i/dx_j by the range of x_j and the
+    largest effect that any input has on y_i over its range.
+    """
+    box = input_box(structure)
+    width = (box[:, 1] - box[:, 0])[None, :]
+    limits = [np.zeros((e.size, 2)) if e.range is None else e.range for e in structure.outputs]
+    spans = np.concatenate([np.abs(limit[:, 1] - limit[:, 0]) for limit in limits])
+    y_scale = np.fmax(np.where(np.isfinite(spans), spans, 0.0), _largest(stored.outputs, 0))
+    effects = np.moveaxis(stored.jacobians, -2, 0) * width
+    j_scale = _largest(effects.reshape(len(effects), -1), 1)[:, None]
+    return (
+        _relative(stored.outputs, found.outputs, y_scale),
+        _relative(stored.jacobians * width, found.jacobians * width, j_scale),
+    )
+
+
+def _largest(values: FloatArray, axis: int) -> FloatArray:
+    finite = np.where(np.isfinite(values), np.abs(values), 0.0)
+    return np.asarray(np.max(finite, axis=axis, initial=0.0))
+
+
+def _relative(stored: FloatArray, found: FloatArray, scale: FloatArray) -> FloatArray:
+    """Per point the largest difference by its scale; Inf where one is NaN or infinite and the other is not."""
+    same = (stored == found) | (np.isnan(stored) & np.isnan(found))
+    with np.errstate(all="ignore"):
+        relative = np.where(same, 0.0, np.abs(stored - found) / scale)
+    relative = np.where(np.isnan(relative), np.inf, relative)
+    return np.asarray(np.max(relative.reshape(len(relative), -1), axis=1, initial=0.0))
+
+
+def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Checks:
+    """Check vectors of a network, at points where rounding does not move it by the tolerance.
+
+    Parameters
+    ----------
+    net
+        The network.
+    perturbed
+        The same network with all its weights changed by a relative amount, up and down by turns.
+
+    Returns
+    -------
+    Checks
+        Empty where rounding moves the network everywhere.
+    """
+    structure = net.structure
+    series = structure.dynamic
+    numbers = max(structure.input_size * structure.output_size, 1)
+    count = max(1, min(_POINTS + series * structure.input_delay, _JACOBIAN_NUMBERS // numbers))
+    stored = answers(net, points_in(input_box(structure), count if series else _CANDIDATES))
+    steady = np.ones(len(stored), dtype=bool)
+    for change in (_ROUNDING, -_ROUNDING):
+        moved = answers(perturbed(change), stored.inputs * (1.0 + change))
+        for deviation in deviations(structure, stored, moved):
+            steady &= deviation < TOLERANCE
+    if series:
+        # a step stands on those before it, so the series ends before the first that moves
+        return stored.at(slice(0, len(stored) if steady.all() else int(np.argmin(steady))))
+    return stored.at(np.flatnonzero(steady)[:count].tolist())
+
+
+def answers(net: Answering, inputs: FloatArray) -> Checks:
+    """The network's answers at the inputs of check vectors."""
+    if not net.structure.dynamic:
+        return Checks(inputs, *net.value_and_jacobian(inputs))
+    if not net.structure.input_size:
+        outputs = net.run(steps=len(inputs)).outputs
+        return Checks(inputs, outputs, np.zeros((*outputs.shape, 0)))
+    return Checks(inputs, net.run(inputs).outputs, net.run_jacobian(inputs, lags=0)[:, 0])
+
+
+def differing(net: Answering, stored: Checks) -> tuple[int, str, float] | None:
+    """The first point (from 0) at which the network deviates by more than the tolerance, in what, and by how much."""
+    structure, found = net.structure, answers(net, stored.inputs)
+    for what, deviation in zip(("outputs", "jacobians"), deviations(structure, stored, found), strict=True):
+        beyond = np.flatnonzero(~(deviation <= TOLERANCE))
+        if len(beyond):
+            return int(beyond[0]), what, float(deviation[beyond[0]])
+    return None

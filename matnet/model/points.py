@@ -1,0 +1,48 @@
+"""Points within the range that a network was trained on: the same ones for the same structure, every time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Input, Structure
+
+
+def input_box(structure: Structure) -> FloatArray:
+    """(R, 2): finite limits of each input element, low < high.
+
+    The range seen in training where the file tells it; else what the processing maps to [−1, 1]; else [−1, 1]. A range
+    without width is widened by its own size, so that a point may move in it.
+    """
+    boxes = [np.zeros((0, 2)), *(_box(entry) for entry in structure.inputs)]
+    return np.concatenate(boxes)
+
+
+def _box(entry: Input) -> FloatArray:
+    low, high = (_unprocessed(entry, level) for level in (-1.0, 1.0))
+    low = np.where(np.isfinite(low), low, -1.0)
+    high = np.where(np.isfinite(high), high, 1.0)
+    if entry.range is not None:
+        told = np.isfinite(entry.range).all(axis=1)
+        low = np.where(told, entry.range[:, 0], low)
+        high = np.where(told, entry.range[:, 1], high)
+    low, high = np.minimum(low, high), np.maximum(low, high)
+    pad = np.where(low == high, np.maximum(np.abs(low), 1.0) / 2.0, 0.0)
+    return np.stack([low - pad, high + pad], axis=1)
+
+
+def _unprocessed(entry: Input, level: float) -> FloatArray:
+    """The raw elements whose processed ones are all `level`, as far as the processing can be undone."""
+    value: FloatArray = np.full((1, entry.processed_size), level)
+    with np.errstate(all="ignore"):
+        for process in reversed(entry.processing):
+            value = process.reverse.value(value)
+    return np.asarray(value[0])
+
+
+def points_in(box: FloatArray, count: int) -> FloatArray:
+    """(count, R): the middle of the box, its lowest and its highest corner, then points spread over it."""
+    low, high = box[:, 0], box[:, 1]
+    fractions = np.random.Generator(np.random.PCG64(1)).random((max(count, 3), len(box)))
+    fractions[:3] = np.array([[0.5], [0.0], [1.0]])
+    return np.asarray((low + fractions * (high - low))[:count])
