@@ -52,7 +52,7 @@ def _opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator
 
     address = mat_address(name)
     if address is not None:
-        from matnet.importers import read_array
+        from matnet.importers.arrays import read_array
 
         yield MatTable(read_array(*address), name, "rows" if samples == "rows" else "columns")
         return

@@ -1,0 +1,215 @@
+"""A network in words and numbers: one dictionary, from which both the text and the JSON of `inspect` are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from matnet.functions.namespace import FloatArray
+from matnet.model.provenance import Training
+from matnet.model.structure import Input, Layer, Output, Process, Weight
+from matnet.network import Network
+
+LISTED = 12
+"""Elements of an input or output whose ranges are listed in the text."""
+
+
+def describe(net: Network, file: str) -> dict[str, Any]:
+    """Everything `inspect` tells of a network, ready for JSON: numbers that are not finite are None."""
+    structure, provenance = net.structure, net.provenance
+    return {
+        "file": file,
+        "path": provenance.path,
+        "name": net.name,
+        "stored_as": provenance.stored_as,
+        "toolbox_version": provenance.toolbox_version,
+        "header": provenance.header,
+        "sha256": provenance.sha256,
+        "dynamic": net.dynamic,
+        "input_delay": structure.input_delay,
+        "layer_delay": structure.layer_delay,
+        "parameters": _parameters(structure.layers),
+        "inputs": [_input(entry) for entry in structure.inputs],
+        "layers": [_layer(entry) for entry in structure.layers],
+        "outputs": [_output(entry) for entry in structure.outputs],
+        "performance": None
+        if structure.performance is None
+        else {
+            "function": structure.performance.function,
+            "regularization": structure.performance.regularization,
+        },
+        "training": _training(provenance.training),
+        "oddities": list(provenance.oddities),
+        "scaling_candidates": dict(provenance.scaling_candidates),
+    }
+
+
+def _parameters(layers: Sequence[Layer]) -> int:
+    total = 0
+    for layer in layers:
+        total += layer.size if layer.bias is not None else 0
+        total += sum(weight.value.size for weight in (*layer.input_weights.values(), *layer.layer_weights.values()))
+    return total
+
+
+def _range(limits: FloatArray | None) -> list[list[float | None]] | None:
+    if limits is None:
+        return None
+    return [[_finite(value) for value in row] for row in limits.tolist()]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _processing(steps: Sequence[Process]) -> list[dict[str, Any]]:
+    return [
+        {"function": step.function, "raw_size": step.raw_size, "processed_size": step.processed_size} for step in steps
+    ]
+
+
+def _input(entry: Input) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "size": entry.size,
+        "range": _range(entry.range),
+        "processing": _processing(entry.processing),
+        "feedback_output": None if entry.feedback_output is None else entry.feedback_output + 1,
+    }
+
+
+def _layer(entry: Layer) -> dict[str, Any]:
+    sources = [_source("input", number, weight) for number, weight in entry.input_weights.items()]
+    sources += [_source("layer", number, weight) for number, weight in entry.layer_weights.items()]
+    return {
+        "name": entry.name,
+        "size": entry.size,
+        "transfer": entry.transfer,
+        "net_input": entry.net_input,
+        "bias": entry.bias is not None,
+        "sources": sources,
+    }
+
+
+def _source(kind: str, number: int, weight: Weight) -> dict[str, Any]:
+    return {"from": f"{kind} {number + 1}", "weight": weight.function, "delays": list(weight.delays)}
+
+
+def _output(entry: Output) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "layer": entry.layer + 1,
+        "size": entry.size,
+        "range": _range(entry.range),
+        "processing": _processing(entry.processing),
+        "feedback_mode": entry.feedback_mode,
+        "feedback_delay": entry.feedback_delay,
+    }
+
+
+def _training(training: Training | None) -> dict[str, Any] | None:
+    if training is None:
+        return None
+    train, validation, test = map(_finite, training.best_performance)
+    return {
+        "function": training.function,
+        "division": training.division,
+        "epochs": training.epochs,
+        "best_epoch": training.best_epoch,
+        "best_performance": {"training": train, "validation": validation, "test": test},
+    }
+
+
+def text(described: Mapping[str, Any]) -> Iterator[str]:
+    """The lines that a person reads."""
+    yield ": ".join(filter(None, (described["file"], described["path"])))
+    yield from _row("stored", _stored(described))
+    yield from _row("inputs", *_signals("x", described["inputs"], _input_words))
+    yield from _row("layers", *_layer_lines(described["layers"]))
+    yield from _row("outputs", *_signals("y", described["outputs"], _output_words))
+    if described["dynamic"]:
+        yield from _row(
+            "in time",
+            f"looks back {described['input_delay']} steps of the inputs, {described['layer_delay']} of layers",
+        )
+    yield from _row("weights", f"{described['parameters']:,} weights and biases")
+    if described["training"]:
+        yield from _row("training", _training_words(described))
+    yield from _row("scaling?", *(f"{name}: {what}" for name, what in described["scaling_candidates"].items()))
+    yield from _row("note", *described["oddities"])
+
+
+def _row(title: str, *lines: str) -> Iterator[str]:
+    for line in lines:
+        yield f"  {title:<10}{line}"
+        title = ""
+
+
+def _stored(described: Mapping[str, Any]) -> str:
+    version = f"toolbox version {described['toolbox_version']}" if described["toolbox_version"] else ""
+    sha256 = f"SHA-256 {described['sha256']}" if described["sha256"] else ""
+    return "; ".join(filter(None, (described["stored_as"], version, described["header"], sha256)))
+
+
+def _signals(letter: str, entries: Sequence[Mapping[str, Any]], words: Any) -> Iterator[str]:
+    first = 1
+    for number, entry in enumerate(entries, start=1):
+        last = first + entry["size"] - 1
+        columns = f"{letter}{first}" if entry["size"] == 1 else f"{letter}{first} to {letter}{last}"
+        steps = ", ".join(step["function"] for step in entry["processing"]) or "no processing"
+        yield f"{number} {entry['name']}: {columns}, {steps}{words(entry)}"
+        yield from _ranges(letter, first, entry)
+        first = last + 1
+
+
+def _ranges(letter: str, first: int, entry: Mapping[str, Any]) -> Iterator[str]:
+    limits = entry["range"] or []
+    for offset, (low, high) in enumerate(limits[:LISTED]):
+        yield f"    {letter}{first + offset:<5}{_number(low)} to {_number(high)}"
+    if len(limits) > LISTED:
+        yield f"    and {len(limits) - LISTED} more"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.10g}"
+
+
+def _input_words(entry: Mapping[str, Any]) -> str:
+    return f", fed back from output {entry['feedback_output']}" if entry["feedback_output"] else ""
+
+
+def _output_words(entry: Mapping[str, Any]) -> str:
+    loop = {"none": "", "open": ", open loop", "closed": ", closed loop"}[entry["feedback_mode"]]
+    return f", from layer {entry['layer']}{loop}"
+
+
+def _layer_lines(layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for number, layer in enumerate(layers, start=1):
+        terms = ["bias"] if layer["bias"] else []
+        terms += [_term(source) for source in layer["sources"]]
+        yield f"{number} {layer['name']}: {layer['size']} {layer['transfer']}, {layer['net_input']}({', '.join(terms)})"
+
+
+def _term(source: Mapping[str, Any]) -> str:
+    delays = source["delays"]
+    late = "" if delays == [0] else f" delayed {_delays(delays)}"
+    return f"{source['weight']} of {source['from']}{late}"
+
+
+def _delays(delays: Sequence[int]) -> str:
+    if len(delays) > 2 and delays[-1] - delays[0] == len(delays) - 1:
+        return f"{delays[0]} to {delays[-1]}"
+    return " and ".join(filter(None, (", ".join(map(str, delays[:-1])), str(delays[-1]))))
+
+
+def _training_words(described: Mapping[str, Any]) -> str:
+    training = described["training"]
+    parts = [training["function"], training["division"]]
+    if training["best_epoch"] is not None:
+        parts.append(f"best epoch {training['best_epoch']} of {_number(training['epochs'])}")
+    best = [f"{_number(value)} {which}" for which, value in training["best_performance"].items() if value is not None]
+    if best:
+        function = described["performance"]["function"] if described["performance"] else "performance"
+        parts.append(f"{function} {', '.join(best)}")
+    return "; ".join(filter(None, parts))

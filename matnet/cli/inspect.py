@@ -1,0 +1,93 @@
+"""The command `inspect`: what is in a file."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matnet.cli.options import network_option
+from matnet.cli.speech import complain, printable
+from matnet.errors import MatnetError
+
+if TYPE_CHECKING:
+    from matnet.network import Network
+
+BAD_INPUT = 2
+
+
+@click.command("inspect", short_help="What is in a file: networks, their layers, ranges and origin.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@network_option
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def command(files: tuple[str, ...], network: str | None, as_json: bool) -> int:
+    """Show every network in the files: layers, functions, delays, inputs and outputs with their ranges, and origin.
+
+    FILE may be a folder or a pattern such as 'runs/*.mat'. A file that cannot be read is named on standard error, the
+    others are shown, and the exit status is 2.
+    """
+    from matnet.cli.description import describe
+
+    found: list[dict[str, Any]] = []
+    failures: list[dict[str, str]] = []
+    for file, alone in _files(files, failures):
+        try:
+            found += [describe(net, file) for net in _networks(file, network, alone)]
+        except MatnetError as error:
+            _fail(file, error, failures)
+    _show_json(found, failures) if as_json else _show_text(found)
+    return BAD_INPUT if failures else 0
+
+
+def _fail(file: str, error: MatnetError, failures: list[dict[str, str]]) -> None:
+    complain(str(error))
+    failures.append({"file": file, "error": str(error)})
+
+
+def _files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tuple[str, bool]]:
+    """The files that are named, and those in the folders and of the patterns that are, and whether by itself."""
+    from matnet.importers.load import files
+
+    for name in names:
+        path = Path(name)
+        if not path.is_dir() and (path.exists() or not glob.has_magic(name)):
+            yield name, True
+            continue
+        try:
+            yield from ((str(found), False) for _, found in files(name))
+        except MatnetError as error:
+            _fail(name, error, failures)
+
+
+def _networks(file: str, network: str | None, alone: bool) -> list[Network]:
+    """The networks of a file; in a folder or by a pattern a file may have none."""
+    import matnet
+    from matnet.importers.load import NoNetworkError
+
+    if network is not None:
+        return [matnet.load(file, network=network)]
+    try:
+        return list(matnet.load_all(file).values())
+    except NoNetworkError:
+        if alone:
+            raise
+        return []
+
+
+def _show_json(found: list[dict[str, Any]], failures: list[dict[str, str]]) -> None:
+    import json
+
+    click.echo(json.dumps({"networks": found, "failures": failures}, indent=2, allow_nan=False))
+
+
+def _show_text(found: list[dict[str, Any]]) -> None:
+    from matnet.cli.description import text
+
+    for number, described in enumerate(found):
+        if number:
+            click.echo()
+        for line in text(described):
+            click.echo(printable(line))
