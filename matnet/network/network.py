@@ -10,10 +10,14 @@ import numpy as np
 from matnet.derivatives import parameters as by_parameters
 from matnet.derivatives import quantities
 from matnet.derivatives.quantities import Scale
+from matnet.derivatives.time import Run, Series
 from matnet.errors import ShapeError
-from matnet.functions.namespace import Array, FloatArray
+from matnet.functions.namespace import Array, FloatArray, namespace
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
+from matnet.network.arguments import checked, series_arguments
+from matnet.network.assessment import Assessment
+from matnet.network.scaling import Scaling, with_scaling
 from matnet.simulate import Program, program
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.symbols import record
@@ -41,6 +45,7 @@ class Network:
         self.provenance = provenance or Provenance()
         self.name = name
         self._laid_out: Program | None = None
+        self._in_time: Series | None = None
         self._evaluators: dict[Any, Evaluator] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -289,6 +294,212 @@ class Network:
         target = self._layer(of)
         return self._evaluate(("parameter_jacobian", target), quantities.parameter_jacobian_of(target), x)
 
+    def propagate(self, x: Array, covariance: Array) -> Array:
+        """The outputs' covariance from the inputs', to first order: J Σ Jᵀ.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+        covariance
+            Σ, (R, R) or (..., R, R), raw scale squared.
+
+        Returns
+        -------
+        (..., S, S), element [..., i, k] is the covariance of outputs i and k.
+
+        Raises
+        ------
+        ShapeError
+            As in ``jacobian``, or the covariance is not R by R.
+        """
+        jacobian = self.jacobian(x)
+        size = self.input_size
+        sigma = np.asarray(covariance, dtype=np.float64) if isinstance(jacobian, np.ndarray) else covariance
+        if tuple(sigma.shape[-2:]) != (size, size):
+            raise ShapeError(f"covariance has shape {tuple(sigma.shape)}, expected (..., {size}, {size})")
+        xp = namespace(jacobian)
+        return xp.matmul(xp.matmul(jacobian, sigma), xp.matrix_transpose(jacobian))
+
+    def performance(
+        self,
+        x: Array,
+        t: Array,
+        name: str | None = None,
+        error_weights: Array | None = None,
+        regularization: float | None = None,
+        **states: Array,
+    ) -> float:
+        """The cost of the network's outputs for targets t, by its own performance function or the one named.
+
+        (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale; a series (..., T, R) for a dynamic network.
+        t
+            (..., S) targets, raw scale; NaN where there is none.
+        name
+            mse, sse, mae, sae or crossentropy; None for the network's own.
+        error_weights
+            Factors of the elements' costs, broadcast to the shape of t.
+        regularization
+            r, from 0 to 1; None for the network's own, or 0 where `name` is given.
+        states
+            ``input_states`` and ``layer_states`` of a dynamic network, see ``run``.
+
+        Returns
+        -------
+        One number; NaN where no error is known.
+
+        Raises
+        ------
+        ShapeError
+            x or t does not fit the network.
+        UnsupportedError
+            The function is unknown, or the network's own has settings that are not done.
+        """
+        return Assessment(self, x, t, name, error_weights, regularization, states).value()
+
+    def performance_gradient(
+        self,
+        x: Array,
+        t: Array,
+        wrt: str = "inputs",
+        name: str | None = None,
+        error_weights: Array | None = None,
+        regularization: float | None = None,
+        **states: Array,
+    ) -> FloatArray:
+        """The derivative of ``performance`` by the inputs, the parameters, or a dynamic network's initial states.
+
+        By one backward walk; over a series by reverse accumulation in time. A softmax or logsig output under
+        crossentropy is differentiated by its net input, so that a saturated one loses no digit.
+
+        Parameters
+        ----------
+        x, t, name, error_weights, regularization, states
+            As in ``performance``.
+        wrt
+            "inputs", "parameters", "input_states" or "layer_states".
+
+        Returns
+        -------
+        The shape of what it is taken by: x's, (P,) in the order of ``parameters``, or a state's. 0 for samples whose
+        errors are not known.
+
+        Raises
+        ------
+        ShapeError, UnsupportedError
+            As in ``performance``, or `wrt` is none of these.
+        """
+        return Assessment(self, x, t, name, error_weights, regularization, states).gradient(wrt)
+
+    def run(
+        self,
+        x: Array | None = None,
+        input_states: Array | None = None,
+        layer_states: Array | None = None,
+        steps: int | None = None,
+    ) -> Run:
+        """A dynamic network over a series, or a static one over each of its steps.
+
+        Parameters
+        ----------
+        x
+            (..., T, R), raw scale; None for a network without inputs.
+        input_states
+            (..., ID, R): the inputs before the series, raw scale, oldest first; None for zeros.
+        layer_states
+            (..., LD, N): all layers' outputs before the series, layer scale, oldest first; None for zeros. Entries
+            that no weight looks at may be NaN.
+        steps
+            T, for a network without inputs.
+
+        Returns
+        -------
+        A Run: outputs (..., T, S) and the states behind the last step, which continue the series exactly.
+
+        Raises
+        ------
+        ShapeError
+            The series or a state does not fit, or the series is shorter than the input delays and no states are given.
+        """
+        given = series_arguments(self.structure, x, input_states, layer_states, steps)
+        return given.unflattened(self.series.run(given.x, given.input_states, given.layer_states))
+
+    def run_jacobian(
+        self,
+        x: Array | None = None,
+        lags: int | None = None,
+        wrt: str = "inputs",
+        input_states: Array | None = None,
+        layer_states: Array | None = None,
+        steps: int | None = None,
+    ) -> FloatArray:
+        """The total derivative of a series' outputs, through all taps and recurrences.
+
+        Parameters
+        ----------
+        x, input_states, layer_states, steps
+            As in ``run``.
+        lags
+            The largest lag for wrt="inputs"; None for the longest input delay.
+        wrt
+            "inputs": by the input `lag` steps before. "input_states", "layer_states": by the initial states.
+
+        Returns
+        -------
+        wrt="inputs": (..., T, lags + 1, S, R), element [..., t, k, i, j] is dy_i(t)/dx_j(t − k), 0 where t − k lies
+        before the series. wrt="input_states": (..., T, S, ID, R). wrt="layer_states": (..., T, S, LD, N). Initial
+        states are held fixed under wrt="inputs"; an open loop's feedback input is an input like any other.
+
+        Raises
+        ------
+        ShapeError
+            As in ``run``, or `wrt` is none of these, or `lags` is negative.
+        """
+        given = series_arguments(self.structure, x, input_states, layer_states, steps)
+        if wrt == "inputs":
+            reach = self.structure.input_delay if lags is None else lags
+            if reach < 0:
+                raise ShapeError(f"lags is {reach}, expected 0 or more")
+            found = self.series.jacobian_by_lag(given.x, given.input_states, given.layer_states, reach)
+        elif wrt in ("input_states", "layer_states"):
+            kind = "input" if wrt == "input_states" else "layer"
+            found = self.series.jacobian_by_states(given.x, given.input_states, given.layer_states, kind)
+        else:
+            raise ShapeError(f"wrt is '{wrt}', expected 'inputs', 'input_states' or 'layer_states'")
+        return found.reshape(given.lead + found.shape[1:])
+
+    def with_scaling(
+        self,
+        inputs: Scaling | Sequence[Scaling | None] | None = None,
+        outputs: Scaling | Sequence[Scaling | None] | None = None,
+    ) -> Network:
+        """The network with scaling that was kept outside it: x and y become what they were before that scaling.
+
+        Parameters
+        ----------
+        inputs, outputs
+            The settings that mapminmax or mapstd returned (or minp and maxp, meanp and stdp; mint … for outputs), as a
+            mapping; a list with one for each where there are several inputs or outputs.
+
+        Raises
+        ------
+        ModelError, UnsupportedError
+            The settings do not fit, or are of no known scaling.
+        """
+        return Network(with_scaling(self.structure, inputs, outputs), self.provenance, self.name)
+
+    @property
+    def series(self) -> Series:
+        """The network in time: what ``run`` and its derivatives walk."""
+        if self._in_time is None:
+            self._in_time = Series(self.structure, self.program, self.evaluate)
+        return self._in_time
+
     def _layer(self, of: int | str | None) -> int | None:
         """The layer that `of` names, from 0."""
         if of is None:
@@ -319,7 +530,7 @@ class Network:
                 "use net.run(x) with a series x (..., T, R), or run_jacobian for its derivatives"
             )
         sizes = (self.input_size,) if sizes is None else sizes
-        given = [_checked(array, size, name) for array, size, name in zip(arrays, sizes, names, strict=True)]
+        given = [checked(array, size, name) for array, size, name in zip(arrays, sizes, names, strict=True)]
         lead = given[0].shape[:-1]
         for array, name in zip(given, names, strict=True):
             if array.shape[:-1] != lead:
@@ -327,47 +538,20 @@ class Network:
         if not isinstance(given[0], np.ndarray) or given[0].dtype.kind == "c":
             with np.errstate(all="ignore"):
                 return compute(self.program, *given)
-        evaluator = self._evaluators.get(what)
-        if evaluator is None:
-            evaluator = self._evaluators.setdefault(what, Evaluator(record(self.program, compute, sizes)))
         count = int(np.prod(lead))
-        results = evaluator(*(array.reshape(count, array.shape[-1]) for array in given))
+        results = self.evaluate(what, compute, *(array.reshape(count, array.shape[-1]) for array in given))
         shaped = [result.reshape(lead + result.shape[1:]) for result in results]
         return shaped[0] if len(shaped) == 1 and what != "layer_outputs" else shaped
+
+    def evaluate(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
+        """`compute(program, *arrays)` on NumPy arrays (rows, size), by its tape; `key` names the computation."""
+        evaluator = self._evaluators.get(key)
+        if evaluator is None:
+            recorded = record(self.program, compute, [array.shape[-1] for array in arrays])
+            evaluator = self._evaluators.setdefault(key, Evaluator(recorded))
+        return evaluator(*arrays)
 
 
 def _ranges(entries: Sequence[Any]) -> FloatArray:
     limits = [np.full((entry.size, 2), np.nan) if entry.range is None else entry.range for entry in entries]
     return np.concatenate([np.zeros((0, 2)), *limits])
-
-
-def _checked(x: Array, size: int, name: str) -> Array:
-    """x as an array with `size` elements on its last axis."""
-    if hasattr(x, "columns"):
-        x = _by_name(x, size)
-    if isinstance(x, np.ndarray) or not _of_a_library(x):
-        x = np.asarray(x)
-        if x.dtype.kind not in "biufc":
-            raise ShapeError(f"{name} is no array of numbers (its type is {x.dtype})")
-        x = np.ascontiguousarray(x, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)
-    if x.ndim == 0 or x.shape[-1] != size:
-        advice = ""
-        if x.ndim == 1 and size == 1:
-            advice = f"; a 1-D array is one sample, write {name}[:, None] for a batch of {x.shape[0]} samples"
-        elif x.ndim == 2 and x.shape[0] == size:
-            advice = f"; samples are rows here, write {name}.T if they are columns as in MATLAB"
-        raise ShapeError(f"{name} has shape {tuple(x.shape)}, expected (..., {size}){advice}")
-    return x
-
-
-def _of_a_library(x: Any) -> bool:
-    return hasattr(x, "__array_namespace__") or type(x).__module__.startswith("torch")
-
-
-def _by_name(frame: Any, size: int) -> FloatArray:
-    """The columns x1, x2, … of a data frame, or all of them where there are exactly as many as inputs."""
-    names = [f"x{number}" for number in range(1, size + 1)]
-    columns = list(frame.columns)
-    if not set(names) <= set(columns):
-        raise ShapeError(f"the data frame has the columns {', '.join(map(str, columns))}, expected {', '.join(names)}")
-    return np.column_stack([np.asarray(frame[name], dtype=np.float64) for name in names])

@@ -1,0 +1,120 @@
+"""A network's cost on given data, and the gradient of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from matnet.derivatives import quantities
+from matnet.derivatives.cost import cost_of, without_unknown_inputs
+from matnet.errors import ShapeError
+from matnet.functions.namespace import Array, FloatArray
+from matnet.network.arguments import checked, series_arguments
+
+if TYPE_CHECKING:
+    from matnet.network.network import Network
+
+_PRODUCT_ELEMENTS = 1 << 22  # how many elements of a batch's parameter products are held at once
+
+
+class Assessment:
+    """The cost of `network` on x and t; see ``Network.performance`` for the arguments.
+
+    Samples are held as (B, T, ·): a batch of series, or for a static network one series of independent samples.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        x: Array,
+        t: Array,
+        name: str | None,
+        error_weights: Array | None,
+        regularization: float | None,
+        states: Mapping[str, Array],
+    ) -> None:
+        unknown = set(states) - {"input_states", "layer_states"}
+        if unknown:
+            raise ShapeError(f"unknown argument {', '.join(sorted(unknown))}; expected input_states or layer_states")
+        self.network = network
+        self.cost = cost_of(network.structure, network.program, name, regularization)
+        given = np.asarray(checked(x, network.input_size, "x"), dtype=np.float64)
+        self.shape = given.shape
+        if not network.dynamic:
+            given = given.reshape(1, -1, network.input_size)
+        self.series = series_arguments(
+            network.structure, given, states.get("input_states"), states.get("layer_states"), None
+        )
+        self.t = self._like_outputs(t, "t")
+        self.weights = None
+        if error_weights is not None:
+            factors = np.broadcast_to(np.asarray(error_weights, dtype=np.float64), np.shape(t))
+            self.weights = self._like_outputs(factors, "error_weights")
+
+    def _like_outputs(self, t: Array, name: str) -> FloatArray:
+        targets = np.asarray(t, dtype=np.float64)
+        expected = (*self.shape[:-1], self.network.output_size)
+        if targets.shape != expected:
+            raise ShapeError(f"{name} has shape {targets.shape}, expected {expected}")
+        return targets.reshape(-1, self.network.output_size)
+
+    def value(self) -> float:
+        """The cost."""
+        return self.cost.value(self.t, self._outputs(), self.weights, self.network.parameters)
+
+    def _outputs(self) -> FloatArray:
+        if not self.network.dynamic:
+            return np.asarray(self.network(self.series.x[0]))
+        found = self.network.series.histories(self.series.x, self.series.input_states, self.series.layer_states)[2]
+        return found.reshape(-1, self.network.output_size)
+
+    def gradient(self, wrt: str) -> FloatArray:
+        """The cost's derivative by the inputs, the parameters or the initial states."""
+        if wrt not in ("inputs", "parameters", "input_states", "layer_states"):
+            raise ShapeError(f"wrt is '{wrt}', expected 'inputs', 'parameters', 'input_states' or 'layer_states'")
+        if wrt.endswith("states") and not self.network.dynamic:
+            raise ShapeError(f"wrt is '{wrt}', but the network is static and has no states")
+        y = self._outputs()
+        by_inputs, by_parameters, by_input_states, by_layer_states = (
+            self._over_time(y) if self.network.dynamic else self._over_samples(y)
+        )
+        share = 1.0 - self.cost.regularization
+        if wrt == "parameters":
+            theta = self.network.parameters
+            return share * by_parameters + self.cost.regularization * 2.0 * theta / len(theta)
+        if wrt == "inputs":
+            return share * by_inputs.reshape(self.shape)
+        found = by_input_states if wrt == "input_states" else by_layer_states
+        return share * found.reshape(self.series.lead + found.shape[1:])
+
+    def _over_samples(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """By x (N, R) and by the parameters (P,): blocks of samples, each carried back once."""
+        network = self.network
+        x = without_unknown_inputs(network.structure, self.series.x[0])
+        signals = self.cost.signals
+        at_signals = network.evaluate(("signals", signals), quantities.signals_of(signals), x)
+        seeds = self.cost.seeds(self.t, y, self.weights, at_signals)
+        by_inputs = np.empty_like(x)
+        by_parameters = np.zeros(len(network.parameters))
+        rows = max(1, _PRODUCT_ELEMENTS // max(1, len(by_parameters)))
+        for start in range(0, len(x), rows):
+            block = slice(start, start + rows)
+            compute = quantities.adjoints_of(signals)
+            by_inputs[block], products = network.evaluate(("adjoints", signals), compute, x[block], seeds[block])
+            by_parameters += products.sum(axis=0)
+        return by_inputs, by_parameters, self.series.input_states, self.series.layer_states
+
+    def _over_time(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """By x (B, T, R), the parameters (P,) and the states, back in time."""
+        series, structure = self.network.series, self.network.structure
+        x = without_unknown_inputs(structure, self.series.x)
+        before = without_unknown_inputs(structure, self.series.input_states)
+        inputs, layers, _ = series.histories(x, before, self.series.layer_states)
+        batch, steps = x.shape[:2]
+        argument = series.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
+        signals = self.cost.signals
+        at_signals = self.network.evaluate(("signals", signals), quantities.signals_of(signals), argument)
+        seeds = self.cost.seeds(self.t, y, self.weights, at_signals)
+        return series.adjoints(inputs, layers, signals, seeds.reshape(batch, steps, -1))
