@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +70,7 @@ class _Source:
     subsystem: Callable[[], Subsystem]
 
 
-@dataclass(frozen=True)
-class _Element:
+class _Element(NamedTuple):
     """A data element: its type and its bytes, `place` bytes into what it was found in."""
 
     kind: int
@@ -150,8 +150,7 @@ def _array(element: _Element, order: str) -> NDArray[np.generic]:
     return np.frombuffer(element.data, dtype)
 
 
-@dataclass(frozen=True)
-class _Header:
+class _Header(NamedTuple):
     """The head of a matrix element: what comes before its contents."""
 
     kind: int

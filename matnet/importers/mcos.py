@@ -61,7 +61,7 @@ class Subsystem:
     """The objects of a file."""
 
     def __init__(self, cells: Sequence[Value]) -> None:
-        self._cells = cells
+        self.cells = cells
         self._data = _metadata(cells)
         version, name_count, *offsets = self._numbers(0, 2 + 8)
         if version not in _VERSIONS:
@@ -114,9 +114,9 @@ class Subsystem:
             return Numeric(np.full((1, 1), value, dtype=np.float64))
         if kind != 1:
             raise FormatError(f"a property is stored in the unknown kind {kind}")
-        if _FIRST_PROPERTY_CELL + value >= len(self._cells):
+        if _FIRST_PROPERTY_CELL + value >= len(self.cells):
             raise FormatError(f"property cell {value} is referred to, which does not exist")
-        found = self._cells[_FIRST_PROPERTY_CELL + value]
+        found = self.cells[_FIRST_PROPERTY_CELL + value]
         if isinstance(found, Numeric) and _is_reference(found):
             shape, numbers, class_number = reference(found)
             return Opaque(self._class_name(class_number), "MCOS", shape, numbers, lambda: self)

@@ -1,0 +1,81 @@
+"""The real networks that MATLAB saved, in a folder beside the project: one named test a network and a case.
+
+The folder is the one that MATNET_CORPUS names, else ../shared/corpus. Where it is missing its tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CORPUS = Path(os.environ.get("MATNET_CORPUS", Path(__file__).parent.parent.parent / "shared" / "corpus"))
+
+
+@dataclass(frozen=True)
+class ListedNetwork:
+    """A network of the corpus with what is known of it from an independent reader."""
+
+    file: str
+    path: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Numbers that MATLAB stored beside a network: see cases.json."""
+
+    kind: str
+    file: str
+    network: str
+    fields: dict[str, Any]
+
+
+def listed_networks() -> Iterator[ListedNetwork]:
+    """The networks that can be loaded."""
+    listed = json.loads((CORPUS / "networks.json").read_text())
+    for file, entry in listed.items():
+        if file.startswith("refuse_"):
+            continue
+        yield from (ListedNetwork(file, facts["path"], facts) for facts in entry["networks"])
+
+
+def cases(kind: str) -> list[Case]:
+    listed = json.loads((CORPUS / "cases.json").read_text())
+    return [Case(kind, entry["file"], entry["network"], entry) for entry in listed if entry["kind"] == kind]
+
+
+def named(entries: list[Any]) -> list[Any]:
+    """The entries as parameters with names that tell them apart."""
+    names = [f"{entry.file}:{entry.path if isinstance(entry, ListedNetwork) else entry.network}" for entry in entries]
+    repeated = [names[: k + 1].count(name) for k, name in enumerate(names)]
+    return [
+        pytest.param(entry, id=name if count == 1 else f"{name} #{count}")
+        for entry, name, count in zip(entries, names, repeated, strict=True)
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    kinds = {"outputs_case": "outputs", "series_case": "series", "record_case": "training_record"}
+    for fixture in {"listed_network", "corpus_file", *kinds} & set(metafunc.fixturenames):
+        if not CORPUS.is_dir():
+            entries = [pytest.param(None, marks=pytest.mark.skip(reason=f"there is no folder {CORPUS}"), id="corpus")]
+        elif fixture == "listed_network":
+            entries = named(list(listed_networks()))
+        elif fixture == "corpus_file":
+            entries = [pytest.param(path, id=path.name) for path in sorted(CORPUS.glob("*.mat"))]
+        else:
+            entries = named(cases(kinds[fixture]))
+        metafunc.parametrize(fixture, entries)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    if not CORPUS.is_dir():
+        pytest.skip(f"there is no folder {CORPUS}")
+    return CORPUS
