@@ -192,17 +192,17 @@ class OfMinusSquare:
         xp = namespace(n)
         m = xp.abs(n)
         least = xp.min(m, axis=-1, keepdims=True)
-        e = xp.exp((least - m) * (least + m))
+        e = xp.exp((least - m) * (0.5 * least + 0.5 * m) * 2.0)
         return e / xp.sum(e, axis=-1, keepdims=True)
 
     def tangent(self, n: Array, a: Array, v: Array) -> Array:
         """g'·(2 n v), (..., K, S)."""
-        m = _bounded(n, 1e150)
+        m = _bounded(n, 1e300)
         return self.even.tangent(m * m, a, 2.0 * m[..., None, :] * v)
 
     def cotangent(self, n: Array, a: Array, u: Array) -> Array:
         """(uᵀg') 2 n, (..., K, S)."""
-        m = _bounded(n, 1e150)
+        m = _bounded(n, 1e300)
         return 2.0 * m[..., None, :] * self.even.cotangent(m * m, a, u)
 
     def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:

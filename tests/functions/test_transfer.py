@@ -1,0 +1,360 @@
+"""Every transfer row against mpmath: value, slope, curvature, kinks, limits, NaN and extremes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+from numpy.typing import NDArray
+from precise_rows import PRECISE_TRANSFER, PreciseCoupled, PreciseElementwise, precise
+
+from matnet.functions.transfer import TRANSFER, TransferFunction
+
+Real = NDArray[np.float64]
+
+EPS = 2.0**-52
+SMALLEST_NORMAL = 2.0**-1022
+
+ELEMENTWISE = sorted(name for name, row in TRANSFER.items() if not row.coupled)
+COUPLED = sorted(name for name, row in TRANSFER.items() if row.coupled)
+ANALYTIC = sorted(name for name, row in TRANSFER.items() if row.analytic)
+
+MAGNITUDES = [0.1, 0.3, 0.5, 0.70710678, 0.95, 1.5, 2.75, 6.0, 18.7, 20.0, 26.9, 37.5, 300.0, 709.0, 745.5]
+EXTREMES = [5e-324, 1e-310, 1e-200, 1e-8, 1e4, 1e8, 1e154, 1.5e154, 1e200, 1.7e308]
+POINTS = [sign * size for size in [*MAGNITUDES, *EXTREMES] for sign in (1.0, -1.0)]
+
+LAYERS = [
+    [0.3, -1.2, 0.8],
+    [2.0, 2.0, -0.5, 1.25],
+    [40.0, -3.0, 0.1],
+    [-25.0, 26.0, 24.5, 25.9],
+    [700.0, -700.0, 690.0],
+    [0.0, 0.0],
+    [1.5],
+]
+
+
+def elementwise(name: str, n: Real) -> tuple[Real, Real, Real]:
+    """a, da/dn and d²a/dn² of single neurons, through the row's own four functions."""
+    row = TRANSFER[name]
+    column, one = n[:, None], np.ones((1, 1))
+    with np.errstate(all="ignore"):
+        a = row.value(column)
+        slope = np.broadcast_to(row.tangent(column, a, np.broadcast_to(one, (*column.shape, 1))), (len(n), 1, 1))
+        curve = row.curvature(column, a, np.ones_like(column), one, one)
+    return a[:, 0], slope[:, 0, 0], np.broadcast_to(curve, (len(n), 1, 1))[:, 0, 0]
+
+
+def assert_within(got: float, exact: Any, tolerance: Any, where: str) -> None:
+    if math.isinf(got):
+        assert abs(exact) > mpf(2) ** 1023 * mpf("1.999"), f"{where}: got {got}, exact {mp.nstr(exact, 17)}"
+        assert (got > 0) == (exact > 0), where
+        return
+    error = abs(mpf(got) - exact)
+    assert error <= tolerance + SMALLEST_NORMAL, (
+        f"{where}: got {got!r}, exact {mp.nstr(exact, 17)}, off by {mp.nstr(error, 3)}, allowed {mp.nstr(tolerance, 3)}"
+    )
+
+
+def test_the_second_copy_covers_the_table() -> None:
+    assert set(PRECISE_TRANSFER) == set(TRANSFER)
+    assert len(TRANSFER) == 16
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_the_second_copy_is_itself_right(name: str) -> None:
+    """Its derivatives against numerical ones of its own values, in 50 digits."""
+    row = PRECISE_TRANSFER[name]
+    assert isinstance(row, PreciseElementwise)
+    for n in precise([-2.3, -0.62, 0.17, 0.81, 1.9]):
+        assert abs(mp.diff(row.a, n) - row.da(n)) < mpf("1e-20"), (name, n)
+        assert abs(mp.diff(row.a, n, 2) - row.d2a(n)) < mpf("1e-12"), (name, n)
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_the_second_copy_of_a_coupled_row_is_itself_right(name: str) -> None:
+    row = PRECISE_TRANSFER[name]
+    assert isinstance(row, PreciseCoupled)
+    n = precise([0.3, -1.2, 0.8])
+    slope, curve = row.da(n), row.d2a(n)
+    for i, j, k in itertools.product(range(3), repeat=3):
+
+        def along(t: Any, s: Any, i: int = i, j: int = j, k: int = k) -> Any:
+            moved = list(n)
+            moved[j] += t
+            moved[k] += s
+            return row.a(moved)[i]
+
+        assert abs(mp.diff(lambda t, along=along: along(t, mpf(0)), 0) - slope[i][j]) < mpf("1e-20")
+        assert abs(mp.diff(along, (0, 0), (1, 1)) - curve[i][j][k]) < mpf("1e-12"), (name, i, j, k)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_value_slope_and_curvature(name: str) -> None:
+    """Each within 8 eps of its own size plus what a rounding of n would change."""
+    row = PRECISE_TRANSFER[name]
+    assert isinstance(row, PreciseElementwise)
+    got = elementwise(name, np.array(POINTS))
+    for q, n in enumerate(precise(POINTS)):
+        smooth = abs(n) < 1e3 and n not in precise(list(TRANSFER[name].kinks)) and abs(n) > 1e-3
+        third = mp.diff(row.d2a, n, h=mpf("1e-15")) if smooth else mpf(0)
+        exact = (row.a(n), row.da(n), row.d2a(n))
+        moved = (n * exact[1], n * exact[2], n * third)
+        for order in range(3):
+            tolerance = 8 * EPS * (abs(exact[order]) + abs(moved[order]))
+            assert_within(float(got[order][q]), exact[order], tolerance, f"{name} order {order} at {POINTS[q]!r}")
+
+
+@pytest.mark.parametrize("name", ["tansig", "logsig"])
+def test_slopes_of_the_sigmoids_are_right_to_8_ulp(name: str) -> None:
+    row = PRECISE_TRANSFER[name]
+    assert isinstance(row, PreciseElementwise)
+    points = np.concatenate([np.linspace(-300.0, 300.0, 401), np.linspace(-2.0, 2.0, 41), [1e-9, -1e-160, 17.99]])
+    _, slopes, _ = elementwise(name, points)
+    for point, slope in zip(points, slopes, strict=True):
+        exact = row.da(mpf(float(point)))
+        assert abs(mpf(float(slope)) - exact) <= 8 * float(np.spacing(float(exact))), (name, point)
+
+
+@pytest.mark.parametrize("name", COUPLED)
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_coupled_value_and_derivatives(name: str, layer: list[float]) -> None:
+    row, exact = TRANSFER[name], PRECISE_TRANSFER[name]
+    assert isinstance(exact, PreciseCoupled)
+    n, N = np.array(layer), precise(layer)
+    size = range(len(layer))
+    identity = np.eye(len(layer))
+    with np.errstate(all="ignore"):
+        a = row.value(n)
+        slope = row.tangent(n, a, identity).T
+        curve = np.stack([row.curvature(n, a, u, identity, identity) for u in identity])
+    # exp magnifies a rounding of its argument by the argument
+    spread = max(N) - min(N) if name != "radbasn" else max(e * e for e in N) - min(e * e for e in N)
+    unit = 8 * EPS * (1 + spread)
+    values, slopes, curves = exact.a(N), exact.da(N), exact.d2a(N)
+    terms = _curvature_terms(name, N)
+    for i in size:
+        assert_within(float(a[i]), values[i], unit * values[i], f"a_{i}")
+        for j in size:
+            assert_within(float(slope[i, j]), slopes[i][j], unit * abs(slopes[i][j]), f"da_{i}/dn_{j}")
+            for k in size:
+                assert_within(float(curve[i, j, k]), curves[i][j][k], unit * terms(i, j, k), f"d²a_{i}/dn_{j}dn_{k}")
+
+
+def _curvature_terms(name: str, n: list[Any]) -> Any:
+    """Σ |terms| of the third cumulant of a, which the second derivative of softmax is, and of the chain behind it."""
+    if name == "compet":
+        return lambda i, j, k: mpf(0)
+    radial = name == "radbasn"
+    q = [-entry * entry for entry in n] if radial else n
+    softmax = PRECISE_TRANSFER["softmax"]
+    assert isinstance(softmax, PreciseCoupled)
+    a, first = softmax.a(q), softmax.da(q)
+
+    def centred(i: int, j: int) -> Any:
+        return mp.fsum(a[m] for m in range(len(a)) if m != i) if i == j else a[j]
+
+    def terms(i: int, j: int, k: int) -> Any:
+        total = mp.fsum(a[l] * centred(l, i) * centred(l, j) * centred(l, k) for l in range(len(a)))
+        if not radial:
+            return total
+        return 4 * abs(n[j] * n[k]) * total + (2 * abs(first[i][j]) if j == k else 0)
+
+    return terms
+
+
+def test_a_coupled_row_of_huge_inputs_keeps_its_slope() -> None:
+    """Two neurons equally far out share the layer: their slopes are as large as n, not at a limit."""
+    row = TRANSFER["radbasn"]
+    n = np.array([1e160, 1e160])
+    a = row.value(n)
+    assert a.tolist() == [0.5, 0.5]
+    with np.errstate(over="ignore"):
+        slope = row.tangent(n, a, np.eye(2))
+    np.testing.assert_allclose(slope, 0.5e160 * np.array([[-1.0, 1.0], [1.0, -1.0]]), rtol=1e-15)
+
+
+PINNED = {
+    # name: (n, value, slope) at each kink, from MathWorks' documentation of the derivative functions
+    "poslin": [(0.0, 0.0, 1.0)],
+    "satlin": [(0.0, 0.0, 1.0), (1.0, 1.0, 1.0)],
+    "satlins": [(-1.0, -1.0, 1.0), (1.0, 1.0, 1.0)],
+    "hardlim": [(0.0, 1.0, 0.0)],
+    "hardlims": [(0.0, 1.0, 0.0)],
+    "tribas": [(-1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, -1.0)],
+}
+
+
+def test_every_row_with_kinks_is_pinned() -> None:
+    assert {name: dict(row.kinks) for name, row in TRANSFER.items() if row.kinks} == {
+        name: {n: slope for n, _, slope in places} for name, places in PINNED.items()
+    }
+
+
+@pytest.mark.parametrize("name", sorted(PINNED))
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_value_and_slope_at_kinks(name: str, zero: float) -> None:
+    for n, value, slope in PINNED[name]:
+        a, da, d2a = elementwise(name, np.array([n or zero]))
+        assert (a[0], da[0], d2a[0]) == (value, slope, 0.0), (name, n)
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"), [("elliotsig", 1.0), ("elliot2sig", 0.0), ("tansig", 1.0), ("logsig", 0.25)]
+)
+def test_slope_at_zero_of_rows_written_with_sign_and_abs(name: str, slope: float) -> None:
+    for zero in (0.0, -0.0):
+        _, da, d2a = elementwise(name, np.array([zero]))
+        assert (da[0], d2a[0]) == (slope, 0.0)
+
+
+def test_compet_gives_the_first_of_equals() -> None:
+    assert TRANSFER["compet"].value(np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])).tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+INF = math.inf
+LIMITS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    # name: (a, da, d²a) at −Inf, at +Inf
+    "tansig": ((-1, 0, 0), (1, 0, 0)),
+    "logsig": ((0, 0, 0), (1, 0, 0)),
+    "purelin": ((-INF, 1, 0), (INF, 1, 0)),
+    "poslin": ((0, 0, 0), (INF, 1, 0)),
+    "satlin": ((0, 0, 0), (1, 0, 0)),
+    "satlins": ((-1, 0, 0), (1, 0, 0)),
+    "hardlim": ((0, 0, 0), (1, 0, 0)),
+    "hardlims": ((-1, 0, 0), (1, 0, 0)),
+    "radbas": ((0, 0, 0), (0, 0, 0)),
+    "tribas": ((0, 0, 0), (0, 0, 0)),
+    "elliotsig": ((-1, 0, 0), (1, 0, 0)),
+    "elliot2sig": ((-1, 0, 0), (1, 0, 0)),
+    "netinv": ((0, 0, 0), (0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_limits_at_infinity(name: str) -> None:
+    got = np.stack(elementwise(name, np.array([-INF, INF])), axis=-1)
+    np.testing.assert_array_equal(got, np.array(LIMITS[name]))
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_nan_gives_nan(name: str) -> None:
+    """In value, slope and curvature; the derivative of a linear row does not depend on n."""
+    a, da, d2a = elementwise(name, np.array([math.nan]))
+    assert math.isnan(a[0])
+    if TRANSFER[name].linear:
+        assert (da[0], d2a[0]) == (1.0, 0.0)
+    else:
+        assert math.isnan(da[0])
+        assert math.isnan(d2a[0])
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_nan_anywhere_makes_the_whole_layer_nan(name: str) -> None:
+    row = TRANSFER[name]
+    n = np.array([0.5, math.nan, 1.0])
+    a = row.value(n)
+    assert np.isnan(a).all()
+    slope, curve = row.tangent(n, a, np.eye(3)), row.curvature(n, a, np.ones(3), np.eye(3), np.eye(3))
+    if row.stepwise:
+        assert not slope.any()
+        assert not curve.any()
+    else:
+        assert np.isnan(slope).all()
+        assert np.isnan(curve).all()
+
+
+def test_coupled_rows_at_infinity() -> None:
+    with np.errstate(all="ignore"):
+        softmax, radbasn, compet = (TRANSFER[name] for name in ("softmax", "radbasn", "compet"))
+        assert np.isnan(softmax.value(np.array([0.0, INF]))).all()
+        assert softmax.value(np.array([0.0, -INF])).tolist() == [1.0, 0.0]
+        n = np.array([0.5, -INF, INF])
+        a = radbasn.value(n)
+        assert a.tolist() == [1.0, 0.0, 0.0]
+        assert not radbasn.tangent(n, a, np.eye(3)).any()
+        assert not radbasn.cotangent(n, a, np.eye(3)).any()
+        assert not radbasn.curvature(n, a, np.ones(3), np.eye(3), np.eye(3)).any()
+        assert compet.value(np.array([-INF, -INF])).tolist() == [1.0, 0.0]
+        assert compet.value(np.array([0.0, INF, INF])).tolist() == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_a_finite_layer_never_gives_nan(name: str) -> None:
+    row = TRANSFER[name]
+    for layer in itertools.product([0.0, 5e-324, -1.0, 30.0, -1e154, 1e200, 1.7e308], repeat=2):
+        n = np.array(layer)
+        with np.errstate(all="ignore"):
+            a = row.value(n)
+            found = [a, row.tangent(n, a, np.eye(2)), row.curvature(n, a, np.array([1.0, -2.0]), np.eye(2), np.eye(2))]
+        assert not any(np.isnan(array).any() for array in found), layer
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_a_finite_n_never_gives_nan(name: str) -> None:
+    points = np.concatenate([POINTS, [0.0, -0.0, 1.0, -1.0], np.geomspace(1e-320, 1e308, 400)])
+    if name == "netinv":
+        points = points[points != 0.0]  # singular there
+    assert not any(np.isnan(array).any() for array in elementwise(name, points))
+
+
+@pytest.mark.parametrize("name", ANALYTIC)
+def test_complex_step(name: str) -> None:
+    """The slope from the value alone, without differences."""
+    n, h = np.array([-3.1, -0.7, 0.2, 1.3, 4.0]), 1e-200
+    _, da, _ = elementwise(name, n)
+    stepped = TRANSFER[name].value((n + 1j * h)[:, None])[:, 0].imag / h
+    np.testing.assert_allclose(stepped, da, rtol=4e-15, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", sorted(set(TRANSFER) - set(ANALYTIC)))
+def test_central_differences(name: str) -> None:
+    """For rows that complex step is not allowed on; off the kinks."""
+    row = TRANSFER[name]
+    n, h = np.array([-1.37, -0.71, 0.23, 0.64, 1.9]), 2.0**-17
+    a = row.value(n)
+    columns = [(row.value(n + h * e) - row.value(n - h * e)) / (2.0 * h) for e in np.eye(5)]
+    np.testing.assert_allclose(row.tangent(n, a, np.eye(5)), np.stack(columns), rtol=0.0, atol=2e-9)
+    u = np.array([0.3, -1.1, 0.7, 0.2, -0.4])
+
+    def gradient(at: Real) -> Real:
+        found: Real = row.cotangent(at, row.value(at), u[None, :])[0]
+        return found
+
+    second = [(gradient(n + h * e) - gradient(n - h * e)) / (2.0 * h) for e in np.eye(5)]
+    np.testing.assert_allclose(row.curvature(n, a, u, np.eye(5), np.eye(5)), np.stack(second), rtol=0.0, atol=2e-9)
+
+
+def every_function(row: TransferFunction, n: Any, u: Any, v: Any, w: Any) -> list[Any]:
+    """All four: u is (..., 1, S) for cotangent and its only row for curvature."""
+    a = row.value(n)
+    return [a, row.tangent(n, a, v), row.cotangent(n, a, u), row.curvature(n, a, u[..., 0, :], v, w)]
+
+
+@pytest.mark.parametrize("name", sorted(TRANSFER))
+def test_the_four_functions_agree_with_each_other(name: str) -> None:
+    """u·(a'v) = (ua')·v, and the curvature is linear in each of its three directions and symmetric in two."""
+    rng = np.random.default_rng(7)
+    n, u = rng.normal(size=(6, 4)), rng.normal(size=(6, 1, 4))
+    v, w = rng.normal(size=(6, 2, 4)), rng.normal(size=(6, 3, 4))
+    row = TRANSFER[name]
+    a, forward, backward, curve = every_function(row, n, u, v, w)
+    assert (a.shape, forward.shape, backward.shape, curve.shape) == ((6, 4), (6, 2, 4), (6, 1, 4), (6, 2, 3))
+    scale = 1.0 + np.abs(forward).max() + np.abs(curve).max()
+    np.testing.assert_allclose((forward * u).sum(-1), (v * backward).sum(-1), rtol=0.0, atol=1e-14 * scale)
+    flat = u[:, 0, :]
+    np.testing.assert_allclose(row.curvature(n, a, flat, w, v), curve.swapaxes(-1, -2), rtol=0, atol=1e-14 * scale)
+    np.testing.assert_allclose(row.curvature(n, a, -2.0 * flat, v, 3.0 * w), -6.0 * curve, rtol=0, atol=1e-13 * scale)
+
+
+@pytest.mark.parametrize("name", sorted(TRANSFER))
+@pytest.mark.parametrize("batch", [(), (0,), (1,), (3, 0), (2, 3)])
+def test_every_batch_shape(name: str, batch: tuple[int, ...]) -> None:
+    n, u = np.full((*batch, 3), 0.4), np.ones((*batch, 1, 3))
+    v, w = np.ones((*batch, 2, 3)), np.ones((*batch, 5, 3))
+    shapes = [array.shape for array in every_function(TRANSFER[name], n, u, v, w)]
+    assert shapes == [(*batch, 3), (*batch, 2, 3), (*batch, 1, 3), (*batch, 2, 5)]

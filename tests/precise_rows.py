@@ -1,0 +1,233 @@
+"""The one deliberate second copy of the formulas: every row's value and derivatives in mpmath, 50 digits.
+
+An elementwise transfer function is three functions of one number. A coupled one gives a list, a matrix (list of rows)
+and a list of matrices, element [i][j][k] the second derivative of a_i by n_j and n_k. A weight function of one neuron
+takes its row of w and p and gives z, the gradients by p and by w, and the matrix of second derivatives by p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mpmath import mp, mpf
+
+Number: TypeAlias = Any
+"""An mpf."""
+
+Vector: TypeAlias = list[Number]
+Matrix: TypeAlias = list[list[Number]]
+
+mp.dps = 50
+
+
+@dataclass(frozen=True)
+class PreciseElementwise:
+    """a(n), da/dn and d²a/dn²."""
+
+    a: Callable[[Number], Number]
+    da: Callable[[Number], Number]
+    d2a: Callable[[Number], Number]
+
+
+@dataclass(frozen=True)
+class PreciseCoupled:
+    """a, da_i/dn_j and d²a_i/dn_j dn_k of a whole layer."""
+
+    a: Callable[[Vector], Vector]
+    da: Callable[[Vector], Matrix]
+    d2a: Callable[[Vector], list[Matrix]]
+
+
+@dataclass(frozen=True)
+class PreciseWeight:
+    """z, dz/dp_j, dz/dw_j and d²z/dp_j dp_k of one neuron with the weights w."""
+
+    z: Callable[[Vector, Vector], Number]
+    dz_dp: Callable[[Vector, Vector], Vector]
+    dz_dw: Callable[[Vector, Vector], Vector]
+    d2z_dp2: Callable[[Vector, Vector], Matrix]
+
+
+def _zero(n: Number) -> Number:
+    return mpf(0)
+
+
+def _inside(n: Number, low: int, high: int) -> Number:
+    return mpf(1) if low <= n <= high else mpf(0)
+
+
+def _clip(n: Number, low: int, high: int) -> Number:
+    return min(max(n, mpf(low)), mpf(high))
+
+
+def _logsig(n: Number) -> Number:
+    return 1 / (1 + mp.exp(-n))
+
+
+def _logsig_slope(n: Number) -> Number:
+    return _logsig(n) * _logsig(-n)
+
+
+def _softmax(n: Vector) -> Vector:
+    top = max(n)
+    e = [mp.exp(entry - top) for entry in n]
+    total = mp.fsum(e)
+    return [entry / total for entry in e]
+
+
+def _same(i: int, j: int) -> Number:
+    return mpf(int(i == j))
+
+
+def _softmax_slope(n: Vector) -> Matrix:
+    a = _softmax(n)
+    # 1 − a_i as the sum of the others: near saturation the difference would lose digits even here
+    others = [mp.fsum(a[j] for j in range(len(a)) if j != i) for i in range(len(a))]
+    return [[a[i] * others[i] if i == j else -a[i] * a[j] for j in range(len(n))] for i in range(len(n))]
+
+
+def _softmax_curve(n: Vector) -> list[Matrix]:
+    a, size = _softmax(n), range(len(n))
+    others = [mp.fsum(a[j] for j in size if j != i) for i in size]
+
+    def centred(i: int, j: int) -> Number:
+        return others[j] if i == j else -a[j]
+
+    return [[[a[i] * (centred(i, j) * centred(i, k) - a[j] * centred(j, k)) for k in size] for j in size] for i in size]
+
+
+def _radbasn(n: Vector) -> Vector:
+    return _softmax([-entry * entry for entry in n])
+
+
+def _radbasn_slope(n: Vector) -> Matrix:
+    by_square = _softmax_slope([-entry * entry for entry in n])
+    return [[-2 * n[j] * entry for j, entry in enumerate(row)] for row in by_square]
+
+
+def _radbasn_curve(n: Vector) -> list[Matrix]:
+    minus_square = [-entry * entry for entry in n]
+    first, second = _softmax_slope(minus_square), _softmax_curve(minus_square)
+    size = range(len(n))
+    return [
+        [[4 * n[j] * n[k] * second[i][j][k] - 2 * _same(j, k) * first[i][j] for k in size] for j in size] for i in size
+    ]
+
+
+def _compet(n: Vector) -> Vector:
+    winner = n.index(max(n))
+    return [_same(i, winner) for i in range(len(n))]
+
+
+def _zero_matrix(n: Vector) -> Matrix:
+    return [[mpf(0) for _ in n] for _ in n]
+
+
+PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
+    "tansig": PreciseElementwise(mp.tanh, lambda n: mp.sech(n) ** 2, lambda n: -2 * mp.tanh(n) * mp.sech(n) ** 2),
+    "logsig": PreciseElementwise(_logsig, _logsig_slope, lambda n: -_logsig_slope(n) * mp.tanh(n / 2)),
+    "purelin": PreciseElementwise(lambda n: n, lambda n: mpf(1), _zero),
+    "poslin": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n >= 0)), _zero),
+    "satlin": PreciseElementwise(lambda n: _clip(n, 0, 1), lambda n: _inside(n, 0, 1), _zero),
+    "satlins": PreciseElementwise(lambda n: _clip(n, -1, 1), lambda n: _inside(n, -1, 1), _zero),
+    "hardlim": PreciseElementwise(lambda n: mpf(int(n >= 0)), _zero, _zero),
+    "hardlims": PreciseElementwise(lambda n: mpf(1 if n >= 0 else -1), _zero, _zero),
+    "radbas": PreciseElementwise(
+        lambda n: mp.exp(-n * n), lambda n: -2 * n * mp.exp(-n * n), lambda n: (4 * n * n - 2) * mp.exp(-n * n)
+    ),
+    "radbasn": PreciseCoupled(_radbasn, _radbasn_slope, _radbasn_curve),
+    "tribas": PreciseElementwise(
+        lambda n: max(mpf(0), 1 - abs(n)), lambda n: -mp.sign(n) if abs(n) <= 1 else mpf(0), _zero
+    ),
+    "softmax": PreciseCoupled(_softmax, _softmax_slope, _softmax_curve),
+    "compet": PreciseCoupled(_compet, _zero_matrix, lambda n: [_zero_matrix(n) for _ in n]),
+    "elliotsig": PreciseElementwise(
+        lambda n: n / (1 + abs(n)), lambda n: 1 / (1 + abs(n)) ** 2, lambda n: -2 * mp.sign(n) / (1 + abs(n)) ** 3
+    ),
+    "elliot2sig": PreciseElementwise(
+        lambda n: mp.sign(n) * n * n / (1 + n * n),
+        lambda n: 2 * abs(n) / (1 + n * n) ** 2,
+        lambda n: 2 * mp.sign(n) * (1 - 3 * n * n) / (1 + n * n) ** 3,
+    ),
+    "netinv": PreciseElementwise(lambda n: 1 / n, lambda n: -1 / n**2, lambda n: 2 / n**3),
+}
+
+
+def _no_curve(w: Vector, p: Vector) -> Matrix:
+    return _zero_matrix(p)
+
+
+def _dot(w: Vector, p: Vector) -> Number:
+    return mp.fsum(one * other for one, other in zip(w, p, strict=True))
+
+
+def _distance(w: Vector, p: Vector) -> Number:
+    return mp.sqrt(mp.fsum((one - other) ** 2 for one, other in zip(w, p, strict=True)))
+
+
+def _direction(w: Vector, p: Vector) -> Vector:
+    z = _distance(w, p)
+    return [(other - one) / z if z else mpf(0) for one, other in zip(w, p, strict=True)]
+
+
+def _distance_curve(w: Vector, p: Vector) -> Matrix:
+    z, u = _distance(w, p), _direction(w, p)
+    size = range(len(p))
+    return [[(_same(j, k) - u[j] * u[k]) / z if z else mpf(0) for k in size] for j in size]
+
+
+def _box_slope(w: Vector, p: Vector) -> Vector:
+    d = [other - one for one, other in zip(w, p, strict=True)]
+    largest = [abs(entry) for entry in d].index(max(abs(entry) for entry in d))
+    return [mp.sign(entry) * _same(j, largest) for j, entry in enumerate(d)]
+
+
+def _normalized(w: Vector, p: Vector) -> Number:
+    return _dot(w, p) / mp.fsum(p)
+
+
+def _normalized_curve(w: Vector, p: Vector) -> Matrix:
+    z, total = _normalized(w, p), mp.fsum(p)
+    return [[-(one + other - 2 * z) / total**2 for other in w] for one in w]
+
+
+def _negative(values: Vector) -> Vector:
+    return [-entry for entry in values]
+
+
+PRECISE_WEIGHT: Mapping[str, PreciseWeight] = {
+    "dotprod": PreciseWeight(_dot, lambda w, p: list(w), lambda w, p: list(p), _no_curve),
+    "dist": PreciseWeight(_distance, _direction, lambda w, p: _negative(_direction(w, p)), _distance_curve),
+    "negdist": PreciseWeight(
+        lambda w, p: -_distance(w, p),
+        lambda w, p: _negative(_direction(w, p)),
+        _direction,
+        lambda w, p: [_negative(row) for row in _distance_curve(w, p)],
+    ),
+    "mandist": PreciseWeight(
+        lambda w, p: mp.fsum(abs(one - other) for one, other in zip(w, p, strict=True)),
+        lambda w, p: [mp.sign(other - one) for one, other in zip(w, p, strict=True)],
+        lambda w, p: [mp.sign(one - other) for one, other in zip(w, p, strict=True)],
+        _no_curve,
+    ),
+    "boxdist": PreciseWeight(
+        lambda w, p: max(abs(one - other) for one, other in zip(w, p, strict=True)),
+        _box_slope,
+        lambda w, p: _negative(_box_slope(w, p)),
+        _no_curve,
+    ),
+    "normprod": PreciseWeight(
+        _normalized,
+        lambda w, p: [(entry - _normalized(w, p)) / mp.fsum(p) for entry in w],
+        lambda w, p: [entry / mp.fsum(p) for entry in p],
+        _normalized_curve,
+    ),
+}
+"""All but scalprod, whose neurons do not see all of p."""
+
+
+def precise(values: Sequence[float]) -> Vector:
+    """Doubles as exact 50-digit numbers."""
+    return [mpf(float(entry)) for entry in values]
