@@ -7,7 +7,7 @@ takes its row of w and p and gives z, the gradients by p and by w, and the matri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -228,6 +228,6 @@ PRECISE_WEIGHT: Mapping[str, PreciseWeight] = {
 """All but scalprod, whose neurons do not see all of p."""
 
 
-def precise(values: Sequence[float]) -> Vector:
+def precise(values: Iterable[Any]) -> Vector:
     """Doubles as exact 50-digit numbers."""
     return [mpf(float(entry)) for entry in values]
