@@ -179,12 +179,13 @@ def _check_count(line: int, cells: Sequence[str], layout: Layout) -> None:
         )
     if len(cells) != expected:
         raise TableError(
-            f"{layout.place}: line {line}: {_counted(len(cells), 'cell')}, expected {expected} as in line 1; "
+            f"{layout.place}: line {line}: {counted(len(cells), 'cell')}, expected {expected} as in line 1; "
             "a delimiter inside a cell needs quotes around the cell"
         )
 
 
-def _counted(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """A number of things: 1 cell, 2 cells."""
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matnet.errors import TableError
-from matnet.tables.cells import shown
+from matnet.tables.cells import counted, shown
 from matnet.tables.dialect import Dialect
 from matnet.tables.header import Header, other_delimiter
 
@@ -63,14 +63,13 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, dialec
 
 def _misfit(header: Header, free: int, input_size: int, place: str, dialect: Dialect, kept: bool) -> str:
     beside = " beside the kept" if kept else ""
-    needed = f"the network takes {input_size} input" + ("s" if input_size != 1 else "")
     advice = other_delimiter(header.names, dialect) or (
         f"; name the columns of the inputs with --inputs, or keep others with --keep ({_listed(header.names)})"
         if free > input_size
         else f" ({_listed(header.names)})"
     )
-    plural = "" if free == 1 else "s"
-    return f"{place}: {needed}, but the table has {free} column{plural}{beside}{advice}"
+    needed, there = counted(input_size, "input"), counted(free, "column")
+    return f"{place}: the network takes {needed}, but the table has {there}{beside}{advice}"
 
 
 def _found(header: Header, names: Sequence[str], option: str, place: str, dialect: Dialect) -> tuple[int, ...]:
@@ -98,8 +97,9 @@ def numbered(letter: str, size: int) -> tuple[str, ...]:
 def check_names(names: Sequence[str], size: int, option: str, what: str) -> None:
     """Whether there are as many different names as the network has inputs or outputs."""
     if len(names) != size:
-        plural = "" if size == 1 else "s"
-        raise TableError(f"{option} gives {len(names)} names ({_listed(names)}), the network has {size} {what}{plural}")
+        raise TableError(
+            f"{option} gives {counted(len(names), 'name')} ({_listed(names)}), the network has {counted(size, what)}"
+        )
     check_twice(names, option)
 
 

@@ -304,7 +304,7 @@ def test_dialects_that_cannot_be(delimiter: str, decimal: str, message: str) -> 
         (Columns(inputs=("a", "z")), "t.csv: --inputs: no column 'z' in the table; it has 'a', 'b', 'c'"),
         (Columns(inputs=("y", "z")), "t.csv: --inputs: no columns 'y', 'z' in the table; it has 'a', 'b', 'c'"),
         (Columns(inputs=("a", "a")), "--inputs gives 'a' twice"),
-        (Columns(inputs=("a",)), "--inputs gives 1 names ('a'), the network has 2 inputs"),
+        (Columns(inputs=("a",)), "--inputs gives 1 name ('a'), the network has 2 inputs"),
         (Columns(keep=("z",)), "t.csv: --keep: no column 'z' in the table; it has 'a', 'b', 'c'"),
         (Columns(keep=("a", "a")), "--keep gives 'a' twice"),
         (

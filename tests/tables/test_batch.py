@@ -1,0 +1,323 @@
+"""Networks over tables: the columns of the result, their names and numbers, and the rows outside the range."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matnet.errors import ShapeError, TableError
+from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.tables import rows as rows_module
+from matnet.tables.batch import Summary, gradients, predict
+from matnet.tables.cells import Rows
+from matnet.tables.columns import Columns
+from matnet.tables.csv_sink import CsvSink, delimiter_for
+from matnet.tables.csv_table import CsvTable
+from matnet.tables.dialect import Dialect
+from matnet.tables.mat_table import MatTable, mat_address
+from matnet.tables.rows import chunk_rows, rechunked
+from matnet.tables.streams import Stream
+from matnet.tables.target import Target
+
+Command = Callable[..., Summary]
+
+
+def network() -> Network:
+    """Two inputs, two outputs, ranges known for the first input alone."""
+    W = np.array([[0.5, -1.25], [2.0, 0.75], [-0.3, 0.1]])
+    hidden = Layer(3, "tansig", {0: Weight(W)}, bias=np.array([0.1, -0.2, 0.3]))
+    output = Layer(2, "purelin", {}, {0: Weight(np.array([[1.0, -2.0, 3.0], [0.5, 0.25, 4.0]]))}, np.array([1.0, 2.0]))
+    limits = np.array([[-1.0, 1.0], [np.nan, np.nan]])
+    return Network(Structure((Input(2, range=limits),), (hidden, output), (Output(1, 2),)))
+
+
+NET = network()
+
+
+def run(command: Command, text: str, columns: Columns | None = None) -> tuple[list[list[str]], Summary]:
+    """The result's lines as cells, header first."""
+    columns = columns or Columns()
+    stdout = io.BytesIO()
+    table = CsvTable(Stream(io.BytesIO(text.encode()), "t.csv"), Dialect(missing="nan"), columns.keep)
+    summary = command(NET, table, Target(stdout, "out"), columns)
+    return list(csv.reader(io.StringIO(stdout.getvalue().decode(), newline=""), strict=True)), summary
+
+
+def refusal(command: Command, text: str, columns: Columns) -> str:
+    with pytest.raises(TableError) as raised:
+        run(command, text, columns)
+    return str(raised.value)
+
+
+def numbers(cells: list[list[str]]) -> FloatArray:
+    return np.array([[float(cell) for cell in row] for row in cells[1:]])
+
+
+TEXT = "x1,x2,id\n0.5,1,007\n-0.25,2,1.50\n"
+X = np.array([[0.5, 1.0], [-0.25, 2.0]])
+
+
+def test_predict_writes_outputs() -> None:
+    cells, _ = run(predict, TEXT)
+    assert cells[0] == ["y1", "y2"]
+    np.testing.assert_array_equal(numbers(cells), NET(X))
+
+
+def test_gradients_writes_outputs_and_their_derivatives() -> None:
+    cells, _ = run(gradients, TEXT)
+    assert cells[0] == ["y1", "y2", "dy1_dx1", "dy1_dx2", "dy2_dx1", "dy2_dx2"]
+    y, jacobian = NET.value_and_jacobian(X)
+    np.testing.assert_array_equal(numbers(cells), np.hstack([y, jacobian.reshape(2, 4)]))
+
+
+def test_kept_columns_come_first_and_unchanged() -> None:
+    cells, _ = run(predict, TEXT, Columns(keep=("id", "x1")))
+    assert [row[:2] for row in cells] == [["id", "x1"], ["007", "0.5"], ["1.50", "-0.25"]]
+
+
+def test_names_given_replace_x_and_y() -> None:
+    text = "load,speed\n1,0.5\n2,-0.25\n"
+    cells, _ = run(gradients, text, Columns(inputs=("speed", "load"), outputs=("power", "heat")))
+    assert cells[0] == [
+        "power", "heat", "dpower_dspeed", "dpower_dload", "dheat_dspeed", "dheat_dload",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(numbers(cells)[:, 2:], NET.jacobian(X).reshape(2, 4))
+
+
+def test_selected_derivatives() -> None:
+    cells, _ = run(gradients, TEXT, Columns(of=("y2",), wrt=("x2", "x1")))
+    assert cells[0] == ["y2", "dy2_dx2", "dy2_dx1"]
+    np.testing.assert_array_equal(numbers(cells)[:, 1:], NET.jacobian(X)[:, 1, ::-1])
+
+
+def test_selected_outputs() -> None:
+    cells, _ = run(predict, TEXT, Columns(of=("y2",)))
+    assert cells[0] == ["y2"]
+    np.testing.assert_array_equal(numbers(cells), NET(X)[:, 1:])
+
+
+def test_header_only_gives_header_only() -> None:
+    cells, summary = run(gradients, "x1,x2\n", Columns(of=("y1",)))
+    assert cells == [["y1", "dy1_dx1", "dy1_dx2"]]
+    assert summary.rows == 0
+
+
+def test_missing_inputs_are_nan_and_so_are_their_outputs() -> None:
+    cells, _ = run(predict, "x1,x2\n,1\n0.5,1\n")
+    assert cells[1] == ["NaN", "NaN"]
+    np.testing.assert_array_equal(numbers(cells)[1], NET(X[0]))
+
+
+def test_rows_outside_the_range_are_counted() -> None:
+    _, summary = run(predict, "x1,x2\n1,1e9\n1.0000001,0\n-2,0\n,0\nInf,0\n")
+    assert (summary.rows, summary.outside, summary.outside_by_input) == (5, 3, [3, 0])
+    assert summary.input_names == ("x1", "x2")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            Columns(keep=("y1",)),
+            "two columns of the result would be named 'y1'; "
+            "name the inputs or outputs with --inputs or --outputs, or drop a column from --keep",
+        ),
+        (
+            Columns(outputs=("a", "da_dx1")),
+            "two columns of the result would be named 'da_dx1'; "
+            "name the inputs or outputs with --inputs or --outputs, or drop a column from --keep",
+        ),
+        (Columns(outputs=("a",)), "--outputs gives 1 name ('a'), the network has 2 outputs"),
+        (Columns(outputs=("a", "a")), "--outputs gives 'a' twice"),
+        (Columns(of=("y3",)), "--of: there is no 'y3'; there are 'y1', 'y2'"),
+        (Columns(wrt=("speed",)), "--wrt: there is no 'speed'; there are 'x1', 'x2'"),
+        (Columns(wrt=("x1", "x1")), "--wrt gives 'x1' twice"),
+    ],
+)
+def test_names_that_do_not_fit(columns: Columns, message: str) -> None:
+    assert refusal(gradients, "x1,x2,y1\n1,2,3\n", columns) == message
+
+
+def test_a_dynamic_network_is_refused() -> None:
+    layer = Layer(1, "purelin", {0: Weight(np.ones((1, 2)), delays=(0, 1))})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    table = CsvTable(Stream(io.BytesIO(b"x1\n1\n"), "t.csv"), Dialect())
+    with pytest.raises(ShapeError):
+        predict(net, table, Target(io.BytesIO(), "out"), Columns())
+
+
+def test_the_result_does_not_depend_on_how_the_table_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MOST_ROWS", 256)
+    rng = np.random.default_rng(5)
+    text = "x1,x2\n" + "".join(f"{a!r},{b!r}\n" for a, b in rng.normal(size=(1000, 2)).tolist())
+    results = set()
+    for block in (100, 1000, 12345, 1 << 20):
+        stdout = io.BytesIO()
+        table = CsvTable(Stream(io.BytesIO(text.encode()), "t.csv"), Dialect(), block_bytes=block)
+        summary = gradients(NET, table, Target(stdout, "out"), Columns())
+        assert summary.rows == 1000
+        results.add(stdout.getvalue())
+    assert len(results) == 1
+
+
+def test_progress_is_told_after_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MOST_ROWS", 256)
+    told: list[tuple[int, float | None]] = []
+    text = ("x1,x2\n" + "1,2\n" * 600).encode()
+    table = CsvTable(Stream(io.BytesIO(text), "t.csv", len(text)), Dialect())
+    predict(NET, table, Target(io.BytesIO(), "out"), Columns(), progress=lambda *how: told.append(how))
+    assert told == [(256, 1.0), (512, 1.0), (600, 1.0)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 7))
+def test_rechunked_rows_are_the_same_rows(sizes: list[int], size: int) -> None:
+    ends = np.cumsum([0, *sizes])
+    parts = [
+        Rows(np.arange(a, b)[:, None].astype(float), pl.DataFrame({"k": [str(n) for n in range(a, b)]}))
+        for a, b in pairwise(ends)
+        if b > a
+    ]
+    chunks = list(rechunked(parts, size))
+    assert all(len(chunk) == size for chunk in chunks[:-1])
+    assert [value for chunk in chunks for value in chunk.x[:, 0].tolist()] == list(range(ends[-1]))
+    assert [text for chunk in chunks for text in chunk.kept["k"].to_list()] == [str(n) for n in range(ends[-1])]
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1, 65536), (64, 65536), (65, 32768), (1000, 4096), (10**7, 256)])
+def test_chunks_have_a_size_by_the_width_of_the_result(width: int, rows: int) -> None:
+    assert chunk_rows(width) == rows
+
+
+def written(names: list[str], kept: pl.DataFrame, values: FloatArray, delimiter: str = ",") -> str:
+    stdout = io.BytesIO()
+    CsvSink(Target(stdout, "out"), names, delimiter).write(kept, [values])
+    return stdout.getvalue().decode()
+
+
+def test_floats_are_written_short_and_exact() -> None:
+    values = [1e-5, 1e300, 5e-324, -0.0, np.nan, np.inf, -np.inf, 0.1, 1 / 3, 1e22]
+    text = written(["y"], pl.DataFrame(), np.array(values)[:, None])
+    cells = text.splitlines()[1:]
+    assert cells == [
+        "0.00001", "1e+300", "5e-324", "-0.0", "NaN", "inf", "-inf", "0.1", "0.3333333333333333", "1e+22",
+    ]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(), min_size=1, max_size=50))
+def test_floats_read_back_to_the_bit_with_the_fewest_digits(values: list[float]) -> None:
+    cells = written(["y"], pl.DataFrame(), np.array(values)[:, None]).splitlines()[1:]
+    for cell, value in zip(cells, values, strict=True):
+        np.testing.assert_array_equal(float(cell), value)
+        assert np.isnan(value) or np.signbit(float(cell)) == np.signbit(value)
+        assert len(digits(cell)) <= len(digits(repr(value)))
+
+
+def digits(text: str) -> str:
+    """The significant digits of a number's text."""
+    return text.lstrip("-").split("e")[0].replace(".", "").strip("0")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text(st.sampled_from("a,\"\n\r;\t =é'"), max_size=5), min_size=1, max_size=9), st.sampled_from(",\t")
+)
+def test_kept_text_reads_back_unchanged(texts: list[str], delimiter: str) -> None:
+    text = written(["k", "y"], pl.DataFrame({"k": texts}), np.zeros((len(texts), 1)), delimiter)
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    assert [row[0] for row in rows[1:]] == texts
+
+
+def test_names_that_a_spreadsheet_would_run_are_disarmed() -> None:
+    names = ["=1+1", "+a", "-b", "@c", "\td", "a=b", 'q"', "", "e,f"]
+    text = written(names, pl.DataFrame(), np.zeros((1, len(names))))
+    header = text.splitlines()[0]
+    assert header == '\'=1+1,\'+a,\'-b,\'@c,"\'\td",a=b,"q""","","e,f"'
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.TXT", ","), ("a.tsv", "\t"), ("-", ",")])
+def test_the_suffix_says_how_to_write(name: str, delimiter: str) -> None:
+    assert delimiter_for(name) == delimiter
+
+
+def test_devices_are_written_as_csv() -> None:
+    assert delimiter_for("/dev/stderr") == ","
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a", "net.mat"])
+def test_other_suffixes_are_refused(name: str) -> None:
+    with pytest.raises(TableError) as raised:
+        delimiter_for(name)
+    assert str(raised.value) == (
+        f"{name}: results are not written in this format; known: .csv, .tsv, .txt, or - for standard output"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "address"),
+    [
+        ("a.mat:x", ("a.mat", "x")),
+        ("C:\\data\\a.MAT:results.x{2}", ("C:\\data\\a.MAT", "results.x{2}")),
+        ("a.csv", None),
+        ("a.mat", None),
+        ("a.mat:", None),
+        ("a.mat:dir/b.csv", None),
+    ],
+)
+def test_addresses_in_mat_files(table: str, address: tuple[str, str] | None) -> None:
+    assert mat_address(table) == address
+
+
+def test_samples_of_an_array_lie_in_columns_or_rows() -> None:
+    for array, samples in ((X.T, "columns"), (X, "rows")):
+        stdout = io.BytesIO()
+        assert samples in ("columns", "rows")
+        table = MatTable(array, "a.mat:x", "rows" if samples == "rows" else "columns")
+        predict(NET, table, Target(stdout, "out"), Columns(inputs=("a", "b")))
+        cells = list(csv.reader(io.StringIO(stdout.getvalue().decode())))
+        np.testing.assert_array_equal(numbers(cells), NET(X))
+        assert table.fraction == 1.0
+
+
+def test_an_array_of_another_size() -> None:
+    with pytest.raises(TableError) as raised:
+        MatTable(np.zeros((5, 2)), "a.mat:x", "columns").choose(Columns(), 2)
+    assert str(raised.value) == (
+        "a.mat:x: the array is 5 by 2, expected 2 by any: samples in columns; say --samples rows if it has them so"
+    )
+    with pytest.raises(TableError) as raised:
+        MatTable(np.zeros((5, 3)), "a.mat:x", "rows").choose(Columns(), 2)
+    assert str(raised.value) == "a.mat:x: the array is 5 by 3, expected any by 2: samples in rows"
+
+
+def test_an_array_has_no_columns_to_keep() -> None:
+    with pytest.raises(TableError) as raised:
+        MatTable(np.zeros((2, 5)), "a.mat:x", "columns").choose(Columns(keep=("id",)), 2)
+    assert str(raised.value) == "a.mat:x: --keep needs a table with named columns; this is an array of numbers"
+
+
+def test_an_array_of_three_dimensions() -> None:
+    with pytest.raises(TableError) as raised:
+        MatTable(np.zeros((2, 5, 2)), "a.mat:x", "columns")
+    assert str(raised.value) == "a.mat:x: the array has 3 dimensions, expected 2"
+
+
+def test_no_such_table(tmp_path: Path) -> None:
+    from matnet.tables.streams import open_stream
+
+    path = tmp_path / "none.csv"
+    with pytest.raises(TableError) as raised, open_stream(str(path), None):
+        pass
+    assert str(raised.value) == f"{path}: cannot be read: No such file or directory"

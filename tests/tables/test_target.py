@@ -1,0 +1,149 @@
+"""Where results go: whole or absent, permissions kept, links and devices as they should be."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from matnet.errors import TableError
+from matnet.tables.target import open_target
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions, links and devices of POSIX")
+
+
+def write(path: Path, text: bytes = b"new") -> None:
+    with open_target(str(path), None) as target:
+        target.write(text)
+
+
+def write_half(path: Path, error: type[BaseException]) -> None:
+    with open_target(str(path), None) as target:
+        target.write(b"half")
+        raise error
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(TableError) as raised:
+        write(path)
+    return str(raised.value)
+
+
+def test_a_new_file(tmp_path: Path) -> None:
+    write(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TableError, ZeroDivisionError])
+def test_a_failure_leaves_the_folder_as_it_was(
+    tmp_path: Path, before: bytes | None, error: type[BaseException]
+) -> None:
+    path = tmp_path / "out.csv"
+    if before is not None:
+        path.write_bytes(before)
+    with pytest.raises(error):
+        write_half(path, error)
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == ([] if before is None else [before])
+
+
+@posix
+def test_permissions_of_the_file_before_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    write(path)
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new", 0o640)
+
+
+@posix
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write(tmp_path / "out.csv")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o640
+
+
+@posix
+def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_bytes(b"old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    write(tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_bytes() == b"new"
+
+
+@posix
+def test_a_link_to_nothing_yet_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    write(tmp_path / "link.csv")
+    assert (tmp_path / "real.csv").read_bytes() == b"new"
+
+
+@posix
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "real.csv").write_bytes(b"old")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    link = inside / "link.csv"
+    link.symlink_to(elsewhere / "real.csv")
+    real = (elsewhere / "real.csv").resolve()
+    assert refusal(link) == f"{link} is a symbolic link out of its folder, to {real}; name that file itself"
+    assert (elsewhere / "real.csv").read_bytes() == b"old"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == f"{tmp_path} is a folder; name a file in it"
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "out.csv"
+    assert refusal(path) == f"{path}: cannot be written: No such file or directory"
+
+
+def test_a_write_protected_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "access", lambda name, mode: mode != os.W_OK)  # root may write everywhere
+    assert refusal(path) == f"{path} is write-protected; remove it or name another file"
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk() -> None:
+    assert refusal(Path("/dev/full")) == "/dev/full: cannot be written: No space left on device"
+
+
+@posix
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    write(Path("/dev/null"))
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_standard_output() -> None:
+    stdout = io.BytesIO()
+    with open_target("-", stdout) as target:
+        target.write(b"text")
+    assert stdout.getvalue() == b"text"
+    assert not stdout.closed
+
+
+def test_no_standard_output() -> None:
+    with pytest.raises(TableError) as raised, open_target("-", None):
+        pass
+    assert str(raised.value) == "-: there is no standard output to write to"
+
+
+def test_a_very_long_name(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 250 + ".csv")
+    write(path)
+    assert path.read_bytes() == b"new"
