@@ -62,7 +62,9 @@ class Assessment:
 
     def value(self) -> float:
         """The cost."""
-        return self.cost.value(self.t, self._outputs(), self.weights, self.network.parameters)
+        y = self._outputs()
+        with np.errstate(all="ignore"):
+            return self.cost.value(self.t, y, self.weights, self.network.parameters)
 
     def _outputs(self) -> FloatArray:
         if not self.network.dynamic:
@@ -95,7 +97,7 @@ class Assessment:
         x = without_unknown_inputs(network.structure, self.series.x[0])
         signals = self.cost.signals
         at_signals = network.evaluate(("signals", signals), quantities.signals_of(signals), x)
-        seeds = self.cost.seeds(self.t, y, self.weights, at_signals)
+        seeds = self._seeds(y, at_signals)
         by_inputs = np.empty_like(x)
         by_parameters = np.zeros(len(network.parameters))
         rows = max(1, _PRODUCT_ELEMENTS // max(1, len(by_parameters)))
@@ -105,6 +107,10 @@ class Assessment:
             by_inputs[block], products = network.evaluate(("adjoints", signals), compute, x[block], seeds[block])
             by_parameters += products.sum(axis=0)
         return by_inputs, by_parameters, self.series.input_states, self.series.layer_states
+
+    def _seeds(self, y: FloatArray, at_signals: list[FloatArray]) -> FloatArray:
+        with np.errstate(all="ignore"):
+            return self.cost.seeds(self.t, y, self.weights, at_signals)
 
     def _over_time(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """By x (B, T, R), the parameters (P,) and the states, back in time."""
@@ -116,5 +122,5 @@ class Assessment:
         argument = series.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
         signals = self.cost.signals
         at_signals = self.network.evaluate(("signals", signals), quantities.signals_of(signals), argument)
-        seeds = self.cost.seeds(self.t, y, self.weights, at_signals)
+        seeds = self._seeds(y, at_signals)
         return series.adjoints(inputs, layers, signals, seeds.reshape(batch, steps, -1))

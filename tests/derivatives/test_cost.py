@@ -1,0 +1,243 @@
+"""Performance and its gradient: MATLAB's own number, mpmath, and differences of the performance itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import matnet
+from matnet import Network, ShapeError, UnsupportedError
+from matnet.functions.performance import PERFORMANCE
+from matnet.importers.arrays import read_array
+from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
+
+STEP = 1e-6
+
+
+def softmax_network(outputs: int = 4, transfer: str = "softmax", gain: float = 1.0) -> Network:
+    rng = np.random.default_rng(0)
+    hidden = Layer(5, "tansig", {0: Weight(rng.normal(size=(5, 3)))}, bias=rng.normal(size=5))
+    last = Layer(outputs, transfer, {}, {0: Weight(gain * rng.normal(size=(outputs, 5)))}, rng.normal(size=outputs))
+    return Network(Structure((Input(3),), (hidden, last), (Output(1, outputs),), Performance("crossentropy", 0.2)))
+
+
+def two_outputs() -> Network:
+    rng = np.random.default_rng(1)
+    first = Layer(1, "logsig", {0: Weight(rng.normal(size=(1, 3)))}, bias=rng.normal(size=1))
+    second = Layer(3, "softmax", {0: Weight(rng.normal(size=(3, 3)))}, bias=rng.normal(size=3))
+    return Network(Structure((Input(3),), (first, second), (Output(0, 1), Output(1, 3))))
+
+
+def data(net: Network) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Inputs with an unknown one, targets with unknown ones, and error weights."""
+    rng = np.random.default_rng(2)
+    x, t = rng.normal(size=(12, net.input_size)), rng.uniform(size=(12, net.output_size))
+    t[1], t[2] = np.round(t[1]), 0.0
+    t[3, 0], x[5, 1] = np.nan, np.nan
+    return x, t, rng.uniform(0.1, 2.0, size=t.shape)
+
+
+def assert_gradient(net: Network, x: Any, t: Any, wrt: str, **options: Any) -> None:
+    found = net.performance_gradient(x, t, wrt=wrt, **options)
+    start = x if wrt == "inputs" else net.parameters
+    assert found.shape == start.shape
+    for place in np.ndindex(start.shape):
+        step = np.zeros_like(start)
+        step[place] = STEP
+        above, below = (
+            (net if wrt == "inputs" else net.with_parameters(start + sign * step)).performance(
+                start + sign * step if wrt == "inputs" else x, t, **options
+            )
+            for sign in (1, -1)
+        )
+        expected = (above - below) / (2 * STEP)
+        assert found[place] == pytest.approx(expected, rel=1e-6, abs=1e-8 * max(1.0, abs(above))), (wrt, place)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("wrt", ["inputs", "parameters"])
+@pytest.mark.parametrize("name", [None, *PERFORMANCE])
+@pytest.mark.parametrize("net", [softmax_network(), softmax_network(1, "logsig"), two_outputs()], ids=["4", "1", "1+3"])
+def test_gradient_against_differences(net: Network, name: str | None, wrt: str, weighted: bool) -> None:
+    if name is None and net.structure.performance is None:
+        name = "mse"
+    x, t, weights = data(net)
+    assert_gradient(net, x, t, wrt, name=name, error_weights=weights if weighted else None)
+
+
+def test_an_unknown_error_leaves_its_element_out_and_gives_no_gradient() -> None:
+    net = softmax_network()
+    x, t, _ = data(net)
+    known = ~np.isnan(x).any(axis=1) & ~np.isnan(t).any(axis=1)
+    t[~known] = np.nan
+    assert net.performance(x, t, name="mse") == pytest.approx(
+        net.performance(x[known], t[known], name="mse"), rel=1e-15
+    )
+    gradient = net.performance_gradient(x, t, name="mse")
+    assert (gradient[~known] == 0).all()
+    assert np.isfinite(net.performance_gradient(x, t, wrt="parameters", name="mse")).all()
+
+
+def test_no_known_error_at_all_is_nan() -> None:
+    net = softmax_network()
+    for name in PERFORMANCE:
+        assert np.isnan(net.performance(np.zeros((2, 3)), np.full((2, 4), np.nan), name=name))
+
+
+def test_values_against_50_digits() -> None:
+    mpmath.mp.dps = 50
+    net = two_outputs()
+    x, t, _ = data(net)
+    x[5, 1], t[3, 0] = 0.3, 0.7
+    y = net(x)
+
+    def total(element: Any) -> Any:
+        return mpmath.fsum(element(mpmath.mpf(float(a)), mpmath.mpf(float(b)), j) for a, b, j in elements)
+
+    elements = [(t[i, j], y[i, j], j) for i in range(12) for j in range(4)]
+    n = len(elements)
+
+    def entropy(target: Any, output: Any, j: int) -> Any:
+        cost = -target * mpmath.log(output) if target else mpmath.mpf(0)
+        if j == 0 and target != 1:
+            cost -= (1 - target) * mpmath.log(1 - output)
+        return cost
+
+    expected = {
+        "mse": total(lambda a, b, j: (a - b) ** 2) / n,
+        "sse": total(lambda a, b, j: (a - b) ** 2),
+        "mae": total(lambda a, b, j: abs(a - b)) / n,
+        "sae": total(lambda a, b, j: abs(a - b)),
+        "crossentropy": total(entropy) / n,
+    }
+    assert set(expected) == set(PERFORMANCE)
+    for name, value in expected.items():
+        assert net.performance(x, t, name=name) == pytest.approx(float(value), rel=1e-14), name
+
+
+def test_regularization() -> None:
+    net = softmax_network()
+    x, t, _ = data(net)
+    own, plain = net.performance(x, t), net.performance(x, t, name="crossentropy")
+    assert own == pytest.approx(0.8 * plain + 0.2 * np.mean(net.parameters**2), rel=1e-15)
+    assert net.performance(x, t, name="crossentropy", regularization=1.0) == np.mean(net.parameters**2)
+    assert_gradient(net, x, t, "parameters", name="mse", regularization=0.5)
+
+
+@pytest.mark.parametrize("transfer", ["softmax", "logsig"])
+def test_crossentropy_of_a_saturated_output_keeps_its_gradient(transfer: str) -> None:
+    """At outputs that have gone to 0 and 1 the derivative by the net input is still a − t, never 0·∞."""
+    count = 4 if transfer == "softmax" else 1
+    net = softmax_network(count, transfer, gain=30000.0)
+    x = np.random.default_rng(3).normal(size=(6, 3))
+    y = net(x)
+    assert ((y == 0) | (y == 1)).all()
+    wrong = np.roll(y, 1, axis=1) if count > 1 else 1.0 - y
+    gradient = net.performance_gradient(x, wrong, wrt="parameters", regularization=0.0)
+    bias = net.structure.layers[1].size
+    start = len(net.parameters) - bias - net.structure.layers[1].layer_weights[0].value.size
+    np.testing.assert_allclose(gradient[start : start + bias], (y - wrong).sum(axis=0) / y.size, rtol=1e-14)
+
+
+def test_gradient_norm_is_the_one_that_matlab_stored(corpus: Path) -> None:
+    """‖d mse/d wb‖ at the weights that training ended with, over its training samples, is tr.gradient there."""
+    file = corpus / "static_pump_nan_samples.mat"
+    net = matnet.load(file)
+    x, t = read_array(file, "Input_Training"), read_array(file, "Output_Training")
+    mask = read_array(file, "tr.trainMask").T
+    epoch = int(read_array(file, "tr.best_epoch")[0, 0])
+    stored = read_array(file, "tr.gradient").reshape(-1)[epoch]
+    found = np.linalg.norm(net.performance_gradient(x, t * mask, wrt="parameters"))
+    assert found == pytest.approx(stored, rel=1e-12)
+
+
+def test_gradient_of_a_series_by_reverse_accumulation() -> None:
+    source = Path(__file__).with_name("test_time.py")
+    spec = importlib.util.spec_from_file_location("series_networks", source)
+    assert spec is not None
+    assert spec.loader is not None
+    networks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(networks)
+    net = networks.recurrent()
+    given = networks.series(net)
+    x, states = given.pop("x"), given
+    rng = np.random.default_rng(6)
+    t = rng.normal(size=(2, 6, 6))
+    t[0, 2, 1] = np.nan
+    options = {"error_weights": rng.uniform(size=t.shape)}
+    for wrt in ("inputs", "parameters", "input_states", "layer_states"):
+        found = net.performance_gradient(x, t, wrt=wrt, **options, **states)
+        start = {"inputs": x, "parameters": net.parameters, **states}[wrt]
+        for place in np.ndindex(start.shape):
+            step = np.zeros_like(start)
+            step[place] = STEP
+            values = []
+            for moved in (start + step, start - step):
+                at = net.with_parameters(moved) if wrt == "parameters" else net
+                arguments = {**states, **({wrt: moved} if wrt in states else {})}
+                values.append(at.performance(moved if wrt == "inputs" else x, t, **options, **arguments))
+            assert found[place] == pytest.approx((values[0] - values[1]) / (2 * STEP), abs=1e-8), (wrt, place)
+
+
+def test_an_input_taken_up_by_fixunknowns_keeps_its_derivative() -> None:
+    settings = {"xrows": 2, "yrows": 3, "unknown": [2.0], "known": [1.0], "shift": [0.0, 0.0], "xmeans": [0.5, 0.25]}
+    rng = np.random.default_rng(7)
+    layer = Layer(1, "tansig", {0: Weight(rng.normal(size=(1, 3)))}, bias=rng.normal(size=1))
+    filled = Input(2, (Process.from_matlab("fixunknowns", settings),))
+    net = Network(Structure((filled,), (layer,), (Output(0, 1),)))
+    x, t = np.array([[0.2, np.nan], [0.1, 0.7], [np.nan, 0.3]]), np.array([[0.5], [0.2], [0.1]])
+    gradient = net.performance_gradient(x, t, name="mse")
+    slope = net.jacobian(x)[:, 0]
+    expected = -2.0 * (t - net(x)) / 2.0 * slope
+    np.testing.assert_allclose(gradient[:2], expected[:2], rtol=1e-14)
+    assert gradient[0, 1] == 0.0
+    assert (gradient[2] == 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"name": "mape"},
+            UnsupportedError,
+            "unknown performance function 'mape'; known: crossentropy, mae, mse, sae, sse",
+        ),
+        ({"regularization": 2.0}, ShapeError, "regularization is 2.0, expected a number from 0 to 1"),
+        ({"lag": 2}, ShapeError, "unknown argument lag; expected input_states or layer_states"),
+    ],
+)
+def test_refusals(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        softmax_network().performance(np.zeros((2, 3)), np.zeros((2, 4)), **options)
+
+
+def test_more_refusals() -> None:
+    net = softmax_network()
+    x, t = np.zeros((2, 3)), np.zeros((2, 4))
+    with pytest.raises(ShapeError, match=re.escape("t has shape (4,), expected (2, 4)")):
+        net.performance(x, np.zeros(4))
+    with pytest.raises(
+        ShapeError, match=r"^wrt is 'x', expected 'inputs', 'parameters', 'input_states' or 'layer_states'$"
+    ):
+        net.performance_gradient(x, t, wrt="x")
+    with pytest.raises(ShapeError, match=r"^wrt is 'layer_states', but the network is static and has no states$"):
+        net.performance_gradient(x, t, wrt="layer_states")
+    with pytest.raises(
+        UnsupportedError, match=r"^the network has no performance function of its own; name one, such as 'mse'$"
+    ):
+        two_outputs().performance(x, t)
+    refused = Structure(
+        net.structure.inputs,
+        net.structure.layers,
+        net.structure.outputs,
+        Performance("mse", 0.0, "normalization 'standard'"),
+    )
+    with pytest.raises(UnsupportedError, match=r"^performParam: normalization 'standard'$"):
+        Network(refused).performance(x, t)

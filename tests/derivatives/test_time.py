@@ -1,0 +1,234 @@
+"""Series: states, total derivatives by lag and by the initial states, against differences of the run itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import matnet
+from matnet import Network, ShapeError
+from matnet.importers.arrays import read_array
+from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
+
+STEP = 1e-6
+
+
+def minmax(low: list[float], high: list[float]) -> Process:
+    return Process.from_matlab("mapminmax", {"xmin": low, "xmax": high, "ymin": -1.0, "ymax": 1.0})
+
+
+def recurrent(seed: int = 0) -> Network:
+    """Two inputs with gaps in their delays, an inner loop, and an output fed back with two delays."""
+    rng = np.random.default_rng(seed)
+
+    def weight(neurons: int, elements: int, delays: tuple[int, ...]) -> Weight:
+        return Weight(0.5 * rng.normal(size=(neurons, elements * len(delays))), "dotprod", delays)
+
+    hidden = Layer(
+        4,
+        "tansig",
+        {0: weight(4, 2, (0, 2)), 1: weight(4, 1, (1,))},
+        {0: weight(4, 4, (1, 3)), 1: weight(4, 2, (1, 2))},
+        rng.normal(size=4),
+    )
+    last = Layer(2, "logsig", {}, {0: weight(2, 4, (0, 1))}, rng.normal(size=2))
+    scaled = Output(1, 2, (minmax([0.0, 0.0], [4.0, 5.0]),))
+    inputs = (Input(2, (minmax([-2.0, -1.0], [3.0, 1.0]),)), Input(1))
+    return Network(Structure(inputs, (hidden, last), (Output(0, 4), scaled), Performance("mse", 0.1)))
+
+
+def radial_taps() -> Network:
+    """Taps into dist and netprod: a weight whose value is no sum over its delays."""
+    rng = np.random.default_rng(5)
+    hidden = Layer(
+        3, "radbas", {0: Weight(rng.normal(size=(3, 4)), "dist", (0, 3))}, {}, rng.uniform(0.3, 1, 3), "netprod"
+    )
+    last = Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 3)))}, np.zeros(1))
+    return Network(Structure((Input(2),), (hidden, last), (Output(1, 1),)))
+
+
+def autonomous() -> Network:
+    """A closed NAR network: no input, two delays."""
+    rng = np.random.default_rng(2)
+    hidden = Layer(3, "tansig", {}, {1: Weight(rng.normal(size=(3, 2)), "dotprod", (1, 2))}, rng.normal(size=3))
+    last = Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 3)))}, np.zeros(1))
+    return Network(Structure((), (hidden, last), (Output(1, 1),)))
+
+
+NETWORKS = {"recurrent": recurrent, "radial_taps": radial_taps, "autonomous": autonomous}
+
+
+def series(net: Network, batch: tuple[int, ...] = (2,), steps: int = 6) -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    neurons = sum(layer.size for layer in net.structure.layers)
+    return {
+        "x": rng.normal(size=(*batch, steps, net.input_size)),
+        "input_states": rng.normal(size=(*batch, net.structure.input_delay, net.input_size)),
+        "layer_states": rng.normal(size=(*batch, net.structure.layer_delay, neurons)),
+    }
+
+
+def differences(net: Network, given: dict[str, Any], name: str) -> NDArray[np.float64]:
+    """d outputs (..., T, S) by the argument `name` (..., T', R'), (..., T, S, T', R'), by central differences."""
+    array = given[name]
+    columns = []
+    for place in np.ndindex(array.shape[-2:]):
+        step = np.zeros_like(array)
+        step[(..., *place)] = STEP
+        above, below = (net.run(**{**given, name: array + sign * step}).outputs for sign in (1, -1))
+        columns.append((above - below) / (2 * STEP))
+    stacked = np.stack(columns, axis=-1) if columns else np.zeros((*net.run(**given).outputs.shape, 0))
+    return stacked.reshape(*stacked.shape[:-1], *array.shape[-2:])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_final_states_continue_exactly(name: str) -> None:
+    net = NETWORKS[name]()
+    given = series(net)
+    whole = net.run(**given)
+    first = net.run(given["x"][:, :2], given["input_states"], given["layer_states"])
+    rest = net.run(given["x"][:, 2:], first.input_states, first.layer_states)
+    assert np.array_equal(np.concatenate([first.outputs, rest.outputs], axis=1), whole.outputs)
+    assert np.array_equal(rest.input_states, whole.input_states)
+    assert np.array_equal(rest.layer_states, whole.layer_states)
+
+
+@pytest.mark.parametrize("name", ["recurrent", "radial_taps"])
+def test_jacobian_by_lag_is_the_total_derivative(name: str) -> None:
+    net = NETWORKS[name]()
+    given = series(net)
+    by_time = differences(net, given, "x")
+    found = net.run_jacobian(**given, lags=8)
+    assert found.shape == (2, 6, 9, net.output_size, net.input_size)
+    for t in range(6):
+        for lag in range(9):
+            expected = by_time[:, t, :, t - lag] if lag <= t else np.zeros_like(found[:, t, lag])
+            np.testing.assert_allclose(found[:, t, lag], expected, atol=2e-9)
+    assert np.array_equal(net.run_jacobian(**given, lags=1), found[:, :, :2])
+
+
+@pytest.mark.parametrize("wrt", ["input_states", "layer_states"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_jacobian_by_the_initial_states(name: str, wrt: str) -> None:
+    net = NETWORKS[name]()
+    given = series(net)
+    found = net.run_jacobian(**given, wrt=wrt)
+    expected = differences(net, given, wrt)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=2e-9)
+
+
+def test_states_left_out_are_raw_zeros_and_layer_zeros() -> None:
+    net = recurrent()
+    given = series(net, batch=())
+    zeros = {name: np.zeros_like(given[name]) for name in ("input_states", "layer_states")}
+    assert np.array_equal(net.run(given["x"]).outputs, net.run(given["x"], **zeros).outputs)
+
+
+def test_unused_state_entries_may_be_nan() -> None:
+    net = recurrent()
+    given = series(net, batch=())
+    unused = given["layer_states"].copy()
+    unused[0, 4:] = np.nan  # the last layer is seen one and two steps back, never three
+    assert np.array_equal(net.run(given["x"], given["input_states"], unused).outputs, net.run(**given).outputs)
+
+
+def test_a_nan_input_reaches_the_later_steps_that_see_it() -> None:
+    net = radial_taps()
+    x = series(net, batch=())["x"]
+    x[1, 0] = np.nan
+    assert np.isnan(net.run(x).outputs[:, 0]).tolist() == [False, True, False, False, True, False]
+
+
+def test_a_network_without_input_runs_for_a_number_of_steps() -> None:
+    net = autonomous()
+    start = np.random.default_rng(3).normal(size=(2, 4))
+    y = net.run(steps=5, layer_states=start).outputs
+    w1, w2 = net.structure.layers[0].layer_weights[1].value, net.structure.layers[1].layer_weights[0].value
+    past = list(start[:, 3])
+    for _ in range(5):
+        taps = np.array([past[-1], past[-2]])
+        past.append(float((w2 @ np.tanh(w1 @ taps + net.structure.layers[0].bias))[0]))
+    np.testing.assert_allclose(y[:, 0], past[2:], rtol=1e-14)
+
+
+def test_open_and_closed_loop_agree_when_the_feedback_is_the_output() -> None:
+    """closeloop: IW{1,2} becomes LW{1,2} unchanged; fed its own past outputs, the open loop gives the closed one."""
+    rng = np.random.default_rng(4)
+    scaling = minmax([-3.0], [2.0])
+    exogenous = Weight(rng.normal(size=(3, 2)), "dotprod", (1, 2))
+    feedback = Weight(rng.normal(size=(3, 2)), "dotprod", (1, 2))
+    bias, last = rng.normal(size=3), Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 3)))}, rng.normal(size=1))
+    output = Output(1, 1, (scaling,))
+    opened = Structure(
+        (Input(1), Input(1, (scaling,), feedback_output=0)),
+        (Layer(3, "tansig", {0: exogenous, 1: feedback}, {}, bias), last),
+        (output,),
+    )
+    closed = Structure((Input(1),), (Layer(3, "tansig", {0: exogenous}, {1: feedback}, bias), last), (output,))
+    u = rng.normal(size=(8, 1))
+    before_u, before_y = rng.normal(size=(2, 1)), rng.uniform(-3, 2, size=(2, 1))
+    states = np.concatenate([np.zeros((2, 3)), scaling.apply.value(before_y)], axis=1)
+    y = Network(closed).run(u, input_states=before_u, layer_states=states).outputs
+    past = np.concatenate([before_y, y])
+    again = Network(opened).run(
+        np.concatenate([u, past[2:]], axis=1), input_states=np.concatenate([before_u, before_y], axis=1)
+    )
+    np.testing.assert_allclose(again.outputs, y, rtol=1e-13)
+
+
+def test_a_static_network_runs_step_by_step(corpus: Path) -> None:
+    net = matnet.load(corpus / "static_chemical_workspace.mat")
+    x = read_array(corpus / "static_chemical_workspace.mat", "x")
+    x = x if x.shape[1] == net.input_size else x.T
+    assert np.array_equal(net.run(x).outputs, net(x))
+    np.testing.assert_allclose(net.run_jacobian(x)[:, 0], net.jacobian(x), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "x is missing, expected a series (..., T, 3)"),
+        ({"x": np.zeros(3)}, "x has shape (3,), expected a series (..., T, 3)"),
+        ({"x": np.zeros((4, 2))}, "x has shape (4, 2), expected (..., 3)"),
+        (
+            {"x": np.zeros((1, 3))},
+            "the series has 1 steps, but the network looks 2 back: give input_states (..., 2, 3), zeros if that is "
+            "what came before",
+        ),
+        ({"x": np.zeros((4, 3)), "steps": 5}, "steps=5 contradicts the series, which has 4"),
+        (
+            {"x": np.zeros((4, 3)), "input_states": np.zeros((1, 3))},
+            "input_states has shape (1, 3), expected (..., 2, 3), oldest first",
+        ),
+        (
+            {"x": np.zeros((4, 3)), "layer_states": np.zeros((3, 5))},
+            "layer_states has shape (3, 5), expected (..., 3, 6), oldest first",
+        ),
+        (
+            {"x": np.zeros((7, 4, 3)), "layer_states": np.zeros((2, 3, 6))},
+            "layer_states has the batch (2,), but x has (7,)",
+        ),
+    ],
+)
+def test_a_series_that_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        recurrent().run(**arguments)
+
+
+def test_other_refusals() -> None:
+    net = recurrent()
+    x = np.zeros((4, 3))
+    with pytest.raises(ShapeError, match=r"^wrt is 'weights', expected 'inputs', 'input_states' or 'layer_states'$"):
+        net.run_jacobian(x, wrt="weights")
+    with pytest.raises(ShapeError, match=r"^lags is -1, expected 0 or more$"):
+        net.run_jacobian(x, lags=-1)
+    with pytest.raises(ShapeError, match=r"^this network looks back in time"):
+        net(x)
+    with pytest.raises(ShapeError, match=r"^the network has no inputs: say how many steps to run, got steps=None$"):
+        autonomous().run()
