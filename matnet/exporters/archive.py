@@ -20,7 +20,8 @@ def archive_text(net: Network) -> str:
 
     def perturbed(change: float) -> Network:
         theta = net.parameters
-        return net.with_parameters(theta * (1.0 + np.where(np.arange(len(theta)) % 2, -change, change)))
+        with np.errstate(over="ignore"):
+            return net.with_parameters(theta * (1.0 + np.where(np.arange(len(theta)) % 2, -change, change)))
 
     checks = make_checks(net, perturbed)
     return dumps(Archive(net.structure, net.provenance, net.name, checks))

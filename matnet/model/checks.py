@@ -72,19 +72,24 @@ def deviations(structure: Structure, stored: Checks, found: Checks) -> tuple[Flo
     largest effect that any input has on y_i over its range.
     """
     box = input_box(structure)
-    width = (box[:, 1] - box[:, 0])[None, :]
-    limits = [np.zeros((e.size, 2)) if e.range is None else e.range for e in structure.outputs]
+    with np.errstate(all="ignore"):
+        width = (box[:, 1] - box[:, 0])[None, :]
+        y_scale = np.fmax(_spans(structure), _largest(stored.outputs, 0))
+        j_scale = _largest(stored.jacobians * width, (0, 2))[:, None]
+        return (
+            _relative(stored.outputs, found.outputs, y_scale),
+            _relative(stored.jacobians * width, found.jacobians * width, j_scale),
+        )
+
+
+def _spans(structure: Structure) -> FloatArray:
+    """The width of each output's range, 0 where it is not known."""
+    limits = [np.zeros((entry.size, 2)) if entry.range is None else entry.range for entry in structure.outputs]
     spans = np.concatenate([np.abs(limit[:, 1] - limit[:, 0]) for limit in limits])
-    y_scale = np.fmax(np.where(np.isfinite(spans), spans, 0.0), _largest(stored.outputs, 0))
-    effects = np.moveaxis(stored.jacobians, -2, 0) * width
-    j_scale = _largest(effects.reshape(len(effects), -1), 1)[:, None]
-    return (
-        _relative(stored.outputs, found.outputs, y_scale),
-        _relative(stored.jacobians * width, found.jacobians * width, j_scale),
-    )
+    return np.where(np.isfinite(spans), spans, 0.0)
 
 
-def _largest(values: FloatArray, axis: int) -> FloatArray:
+def _largest(values: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
     finite = np.where(np.isfinite(values), np.abs(values), 0.0)
     return np.asarray(np.max(finite, axis=axis, initial=0.0))
 
@@ -92,10 +97,9 @@ def _largest(values: FloatArray, axis: int) -> FloatArray:
 def _relative(stored: FloatArray, found: FloatArray, scale: FloatArray) -> FloatArray:
     """Per point the largest difference by its scale; Inf where one is NaN or infinite and the other is not."""
     same = (stored == found) | (np.isnan(stored) & np.isnan(found))
-    with np.errstate(all="ignore"):
-        relative = np.where(same, 0.0, np.abs(stored - found) / scale)
+    relative = np.where(same, 0.0, np.abs(stored - found) / scale)
     relative = np.where(np.isnan(relative), np.inf, relative)
-    return np.asarray(np.max(relative.reshape(len(relative), -1), axis=1, initial=0.0))
+    return np.asarray(np.max(relative, axis=tuple(range(1, relative.ndim)), initial=0.0))
 
 
 def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Checks:
@@ -116,7 +120,8 @@ def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Chec
     structure = net.structure
     series = structure.dynamic
     numbers = max(structure.input_size * structure.output_size, 1)
-    count = max(1, min(_POINTS + series * structure.input_delay, _JACOBIAN_NUMBERS // numbers))
+    delay = max(structure.input_delay, structure.layer_delay)
+    count = max(1, min(_POINTS + delay, _JACOBIAN_NUMBERS // numbers))
     stored = answers(net, points_in(input_box(structure), count if series else _CANDIDATES))
     steady = np.ones(len(stored), dtype=bool)
     for change in (_ROUNDING, -_ROUNDING):

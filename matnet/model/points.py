@@ -45,4 +45,5 @@ def points_in(box: FloatArray, count: int) -> FloatArray:
     low, high = box[:, 0], box[:, 1]
     fractions = np.random.Generator(np.random.PCG64(1)).random((max(count, 3), len(box)))
     fractions[:3] = np.array([[0.5], [0.0], [1.0]])
-    return np.asarray((low + fractions * (high - low))[:count])
+    # not low + fraction·(high − low), which would overflow in the widest of ranges
+    return np.asarray((low * (1.0 - fractions) + high * fractions)[:count])

@@ -1,0 +1,377 @@
+"""The archive: to the bit and back, and every way in which a file may be wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import matnet
+from matnet.errors import FormatError, MatnetError, ModelError, UnsupportedError
+from matnet.exporters.archive import archive_text
+from matnet.functions.processing import PROCESSING
+from matnet.functions.transfer import TRANSFER
+from matnet.model.archive import VERSION, dumps, loads
+from matnet.model.provenance import Provenance, Training
+from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
+from matnet.network import Network
+
+if TYPE_CHECKING:
+    from conftest import ListedNetwork
+
+PROJECT = Path(__file__).parent.parent.parent
+FIXTURES = PROJECT / "fixtures"
+
+
+def bits(value: Any) -> Any:
+    """A value as something that is equal to another only where every number is, to the bit."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, [float(number).hex() for number in value.ravel()]
+    if is_dataclass(value):
+        return type(value).__name__, {field.name: bits(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, float):
+        return value.hex()
+    if isinstance(value, dict):
+        return {key: bits(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [bits(entry) for entry in value]
+    return value
+
+
+def back(net: Network, folder: Path) -> Network:
+    """The network through a file and back."""
+    path = folder / "net.json"
+    path.write_text(archive_text(net))
+    return matnet.load(path, allow_nonfinite=True)
+
+
+def test_every_network_of_the_corpus_comes_back_to_the_bit(
+    listed_network: ListedNetwork, corpus: Path, tmp_path: Path
+) -> None:
+    net = matnet.load(corpus / listed_network.file, network=listed_network.path)
+    found = back(net, tmp_path)
+    assert bits(found.structure) == bits(net.structure)
+    assert bits(found.provenance) == bits(net.provenance)
+    assert found.name == net.name
+    assert archive_text(found) == (tmp_path / "net.json").read_text() == archive_text(net)
+
+
+def test_every_network_of_the_corpus_has_check_vectors(listed_network: ListedNetwork, corpus: Path) -> None:
+    net = matnet.load(corpus / listed_network.file, network=listed_network.path)
+    checks = loads(archive_text(net)).checks
+    assert len(checks) >= 5
+    if not net.dynamic:
+        # one sample at a time, so in another order of sums
+        y, J = zip(*(net.value_and_jacobian(x) for x in checks.inputs), strict=True)
+        np.testing.assert_allclose(y, checks.outputs, rtol=0, atol=1e-13 * np.abs(checks.outputs).max())
+        np.testing.assert_allclose(J, checks.jacobians, rtol=0, atol=1e-12 * np.abs(checks.jacobians).max())
+
+
+SETTINGS: dict[str, dict[str, object]] = {
+    "mapminmax": {"xmin": [0.1, -0.0], "xmax": [1 / 3, 1e-300], "ymin": -1.0, "ymax": 1.0},
+    "mapstd": {"xmean": [0.1, 1e300], "xstd": [1 / 3, 0.0], "ymean": 0.0, "ystd": 1.0},
+    "removeconstantrows": {"keep": [2.0], "remove": [1.0], "constants": [np.nan], "xrows": 2.0, "yrows": 1.0},
+    "removerows": {"keep": [2.0], "remove": [1.0], "xrows": 2.0, "yrows": 1.0},
+    "fixunknowns": {"unknown": [2.0], "known": [1.0], "xmeans": [np.nan, 0.1], "xrows": 2.0, "yrows": 3.0},
+    "processpca": {"transform": [[0.1, 0.2]], "inverseTransform": [[3.0], [1 / 3]], "xrows": 2.0, "yrows": 1.0},
+    "lvqoutputs": {"xrows": 2.0, "yrows": 2.0},
+}
+"""Settings of two rows for every function of the table."""
+
+
+@pytest.mark.parametrize("no_change", [False, True], ids=["", "no_change"])
+@pytest.mark.parametrize("function", sorted(PROCESSING))
+def test_settings_of_every_processing_function_come_back(function: str, no_change: bool, tmp_path: Path) -> None:
+    process = Process.from_matlab(function, {**SETTINGS[function], "no_change": float(no_change)})
+    layer = Layer(1, "purelin", {0: Weight(np.ones((1, process.processed_size)))})
+    net = Network(Structure((Input(2, (process,)),), (layer,), (Output(0, 1),)))
+    assert bits(back(net, tmp_path).structure) == bits(net.structure)
+
+
+def hard_numbers() -> Network:
+    """A network of the numbers that texts get wrong, with every optional part in it."""
+    hard = [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -0.0, 0.1, 1 / 3, 9007199254740993.0, 1e23, 1e22]
+    layers = (
+        Layer(9, "tansig", {0: Weight(np.array(hard)[:, None], delays=(0,))}, bias=hard[::-1], name='\u00e4\n"\\'),
+        Layer(1, "purelin", layer_weights={0: Weight(np.array([hard]))}, name="\U0001f600"),
+    )
+    structure = Structure(
+        (Input(1, range=np.array([[-np.inf, np.nan]]), feedback_output=0),),
+        layers,
+        (Output(1, 1, feedback_mode="open", feedback_input=0, feedback_delay=2),),
+        Performance("mse", 0.1, "normalization"),
+    )
+    training = Training("trainlm", 3, None, (0.1, np.nan, None), "dividerand")
+    provenance = Provenance("a.mat", "ff", "n", "MATLAB", "8", "network", training, ("odd",), {"ps": "mapminmax"})
+    return Network(structure, provenance, "hard")
+
+
+def test_hard_numbers_and_texts_come_back(tmp_path: Path) -> None:
+    net = hard_numbers()
+    found = back(net, tmp_path)
+    assert bits(found.structure) == bits(net.structure)
+    assert bits(found.provenance) == bits(net.provenance)
+
+
+def test_weights_that_are_not_finite_come_back_where_they_are_allowed(tmp_path: Path) -> None:
+    layer = Layer(1, "purelin", {0: Weight(np.array([[np.nan, np.inf, -np.inf]]))}, bias=[1.0])
+    net = Network(Structure((Input(3),), (layer,), (Output(0, 1),)))
+    assert bits(back(net, tmp_path).structure) == bits(net.structure)
+    with pytest.raises(ModelError) as caught:
+        matnet.load(tmp_path / "net.json")
+    assert str(caught.value) == (
+        f"{tmp_path / 'net.json'}: .layers[0] has values that are NaN or Inf; "
+        "allow_nonfinite=True loads them as they are"
+    )
+
+
+@pytest.fixture
+def text() -> str:
+    return archive_text(matnet.load(FIXTURES / "two_by_two.mat"))
+
+
+def test_the_text_is_strict_json_in_ascii(text: str) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert json.loads(text, parse_constant=refuse)["version"] == VERSION
+    assert text.isascii()
+    assert text.endswith("}\n")
+
+
+def refused(path: Path, content: str | bytes) -> MatnetError:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(MatnetError) as caught:
+        matnet.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    return type(caught.value)(str(caught.value).removeprefix(f"{path}: "))
+
+
+def entry(document: Any, path: str) -> tuple[Any, str | int]:
+    """The container and key of a place as jq writes it."""
+    steps = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", path)]
+    for step in steps[:-1]:
+        document = document[step]
+    return document, steps[-1]
+
+
+PLANTED: dict[str, Callable[[float], float]] = {
+    "a digit": lambda number: number * (1.0 + 1e-8),
+    "a sign": lambda number: -number,
+}
+
+
+@pytest.mark.parametrize("change", sorted(PLANTED))
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".checks.outputs[0][0]",
+        ".checks.jacobians[1][0][0]",
+        ".checks.inputs[0][0]",
+        ".layers[0].bias[0]",
+        ".layers[0].input_weights[0].value[0][0]",
+        ".inputs[0].processing[1].settings.gain[0]",
+    ],
+)
+def test_one_changed_number_is_noticed(text: str, tmp_path: Path, place: str, change: str) -> None:
+    document = json.loads(text)
+    holder, key = entry(document, place)
+    holder[key] = PLANTED[change](holder[key])
+    message = str(refused(tmp_path / "net.json", json.dumps(document)))
+    assert re.fullmatch(
+        r"\.checks\.(outputs|jacobians)\[\d\]: the network gives another answer than the one stored with it, by \S+ of "
+        r"the range where 1e-12 is allowed; a number in the file was changed: take an unchanged copy, or archive the "
+        r"network again from its source",
+        message,
+    )
+
+
+def test_a_wrong_check_vector_is_refused(text: str, tmp_path: Path) -> None:
+    document = json.loads(text)
+    document["checks"]["outputs"][2][0] = "NaN"
+    error = refused(tmp_path / "net.json", json.dumps(document))
+    assert isinstance(error, FormatError)
+    assert str(error) == (
+        ".checks.outputs[2]: the network gives another answer than the one stored with it, by inf of the range where "
+        "1e-12 is allowed; a number in the file was changed: take an unchanged copy, or archive the network again from "
+        "its source"
+    )
+
+
+class Edit(NamedTuple):
+    """A value put at a place, and how the file is then refused."""
+
+    place: str
+    value: Any
+    kind: type[MatnetError]
+    message: str
+
+
+EDITS: list[Edit] = [
+    Edit(
+        ".version",
+        2,
+        UnsupportedError,
+        "version 2 of the archive, but this matnet reads versions up to 1; install a newer matnet",
+    ),
+    Edit(".version", "1", FormatError, '.version: found "1", expected a whole number from 1 on'),
+    Edit(".version", True, FormatError, ".version: found true, expected a whole number from 1 on"),
+    Edit(
+        ".format",
+        "other",
+        FormatError,
+        'no archive of a network: it lacks the entry "format": "matnet network archive"',
+    ),
+    Edit(".name", 3, FormatError, ".name: found 3, expected a string"),
+    Edit(
+        ".author",
+        "me",
+        FormatError,
+        ".: unknown key 'author'; known: format, version, name, inputs, layers, outputs, "
+        "performance, provenance, checks",
+    ),
+    Edit(".layers[0].size", 1e9, FormatError, ".layers[0].size: found 1000000000.0, expected a whole number from 0 on"),
+    Edit(
+        ".layers[0].transfer",
+        "mytf",
+        UnsupportedError,
+        ".layers[0]: transferFcn: unknown transfer function 'mytf'; known: " + ", ".join(sorted(TRANSFER)),
+    ),
+    Edit(".layers[0].bias", [], ModelError, ".layers[0]: the bias has shape (0,), expected (4,)"),
+    Edit(
+        ".layers[0].bias[0]",
+        "1",
+        FormatError,
+        '.layers[0].bias[0]: found "1", expected a number, "NaN", "Infinity" or "-Infinity"',
+    ),
+    Edit(
+        ".layers[0].bias[0]",
+        None,
+        FormatError,
+        '.layers[0].bias[0]: found null, expected a number, "NaN", "Infinity" or "-Infinity"',
+    ),
+    Edit(
+        ".layers[0].input_weights[0].value[1]",
+        [1.0],
+        FormatError,
+        ".layers[0].input_weights[0].value[1]: a list of 1, expected one of 2",
+    ),
+    Edit(
+        ".layers[0].input_weights[0].value",
+        1.0,
+        FormatError,
+        ".layers[0].input_weights[0].value: found 1.0, expected a list",
+    ),
+    Edit(
+        ".layers[0].input_weights[0].delays",
+        [1, 0],
+        ModelError,
+        ".layers[0].input_weights[0]: delays must be whole, not negative and rising, got [1, 0]",
+    ),
+    Edit(".layers[0].input_weights[0].source", 9, ModelError, "layers{1} takes input 9, there are 2"),
+    Edit(
+        ".layers[0].input_weights[0].source",
+        0,
+        FormatError,
+        ".layers[0].input_weights[0].source: found 0, expected a whole number from 1 on",
+    ),
+    Edit(".checks.inputs", [], FormatError, ".checks.outputs: a list of 5, expected one of 0"),
+    Edit(".inputs[0].range", [[0.0]], FormatError, ".inputs[0].range[0]: a list of 1, expected one of 2"),
+    Edit(".provenance", [], FormatError, ".provenance: found a list of 0, expected an object"),
+    Edit(".performance", {}, FormatError, ".performance: the key 'function' is missing"),
+]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=[f"{edit.place} {edit.value}" for edit in EDITS])
+def test_an_edited_archive_is_refused_with_the_whole_message(text: str, tmp_path: Path, edit: Edit) -> None:
+    document = json.loads(text)
+    holder, key = entry(document, edit.place)
+    holder[key] = edit.value
+    error = refused(tmp_path / "net.json", json.dumps(document))
+    assert str(error) == edit.message
+    assert isinstance(error, edit.kind)
+
+
+TEXTS = {
+    "": "not JSON: Expecting value in line 1, column 1",
+    "[1, 2": "not JSON: Expecting ',' delimiter in line 1, column 6",
+    "{}": 'no archive of a network: it lacks the entry "format": "matnet network archive"',
+    "[]": 'no archive of a network: it lacks the entry "format": "matnet network archive"',
+    '{"format": "matnet network archive"}': 'no archive of a network: it lacks the entry "version"',
+    '{"a": 1, "a": 2}': "the key 'a' stands twice in one object",
+    "[NaN]": 'NaN is no JSON; the archive writes the string "NaN"',
+    "[1e999]": "the number 1e999 is beyond what float64 holds",
+    "[1" + "0" * 400 + "]": "the number 1000000000000000000000000000000000000000 is beyond what float64 holds",
+    "[" * 100_000 + "]" * 100_000: "nested more than 32 deep",
+    "[" * 40 + "]" * 40: "nested more than 32 deep",
+}
+
+
+@pytest.mark.parametrize("content", TEXTS, ids=[content[:30] for content in TEXTS])
+def test_a_text_that_is_no_archive_is_refused_with_the_whole_message(content: str, tmp_path: Path) -> None:
+    error = refused(tmp_path / "net.json", content)
+    assert str(error) == TEXTS[content]
+    assert isinstance(error, FormatError)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    assert str(refused(tmp_path / "net.json", b'{"\xff"')) == "not JSON: byte 2 is no UTF-8"
+
+
+def test_an_archive_that_is_cut_off_is_refused_wherever_it_is_cut(text: str, tmp_path: Path) -> None:
+    for length in range(0, len(text.rstrip()), 37):
+        assert isinstance(refused(tmp_path / "net.json", text[:length]), FormatError)
+
+
+def test_a_size_without_numbers_takes_no_memory(tmp_path: Path) -> None:
+    net = Network(Structure((Input(1), Input(1)), (Layer(1, "purelin", {0: Weight([[1.0]])}),), (Output(0, 1),)))
+    document = json.loads(archive_text(net))
+    document["inputs"][1]["size"] = 10**12
+    error = refused(tmp_path / "net.json", json.dumps(document))
+    assert str(error) == ".inputs[1].size: found 1000000000000, expected a size that the archive has numbers for"
+
+
+def test_a_setting_too_many_is_refused(text: str, tmp_path: Path) -> None:
+    document = json.loads(text)
+    document["inputs"][0]["processing"][1]["settings"]["xmin"] = [0.0, 0.0]
+    assert isinstance(refused(tmp_path / "net.json", json.dumps(document)), MatnetError)
+    del document["inputs"][0]["processing"][1]["settings"]["xmin"]
+    document["inputs"][0]["processing"][1]["settings"]["slope"] = [0.0, 0.0]
+    assert str(refused(tmp_path / "net.json", json.dumps(document))) == (
+        ".inputs[0].processing[1].settings: found an object, expected the settings xoffset, gain, ymin and no others"
+    )
+
+
+def test_an_array_of_another_library_is_refused() -> None:
+    strict = pytest.importorskip("array_api_strict")
+    layer = Layer(1, "purelin", {0: Weight(strict.asarray([[1.0]]))})
+    archive = loads(archive_text(matnet.load(FIXTURES / "pump.mat")))
+    foreign = Structure((Input(1),), (layer,), (Output(0, 1),))
+    with pytest.raises(UnsupportedError) as caught:
+        dumps(replace(archive, structure=foreign))
+    assert str(caught.value) == (
+        "a weight is an array of array_api_strict; bring the parameters to NumPy before the network is archived"
+    )
+
+
+def test_points_where_rounding_decides_are_no_check_vectors() -> None:
+    # the middle of the range lies on hardlim's step, where the last digit of a sum decides
+    bias = -(0.1 + 0.2) * 0.5 * 3.0
+    layer = Layer(1, "hardlim", {0: Weight([[3.0]])}, bias=[bias])
+    net = Network(Structure((Input(1, range=np.array([[0.1, 0.2]])),), (layer,), (Output(0, 1),)))
+    middle = 0.5 * 0.1 + 0.5 * 0.2
+    checks = loads(archive_text(net)).checks
+    assert len(checks) == 5
+    assert middle not in checks.inputs
+
+
+def test_a_folder_of_other_json_files_is_passed_over(text: str, tmp_path: Path) -> None:
+    (tmp_path / "net.json").write_text(text)
+    (tmp_path / "package.json").write_text('{"name": "other"}')
+    assert list(matnet.load_all(tmp_path)) == ["net.json"]
