@@ -10,9 +10,10 @@ from matnet.errors import (
     UnsupportedError,
 )
 from matnet.importers.load import load, load_all
-from matnet.network import Network
+from matnet.network import Ensemble, Network
 
 __all__ = [
+    "Ensemble",
     "FormatError",
     "MatnetError",
     "MissingExtraError",

@@ -1,0 +1,88 @@
+"""Scaling kept outside the network: composed, and then right in value and derivative."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from matnet import Network
+from matnet.errors import ModelError, UnsupportedError
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+
+RNG = np.random.default_rng(0)
+BARE = Structure(
+    (Input(2, range=np.array([[-1.0, 1.0], [-0.5, 1.0]])),),
+    (
+        Layer(3, "tansig", {0: Weight(RNG.normal(size=(3, 2)))}, bias=RNG.normal(size=3)),
+        Layer(1, "purelin", {}, {0: Weight(RNG.normal(size=(1, 3)))}, RNG.normal(size=1)),
+    ),
+    (Output(1, 1, range=np.array([[-1.0, 1.0]])),),
+)
+LOW, HIGH = np.array([[10.0], [-3.0]]), np.array([[20.0], [5.0]])
+X = np.random.default_rng(1).uniform(LOW.T, HIGH.T, size=(6, 2))
+
+MINMAX = (
+    {"xmin": LOW, "xmax": HIGH, "ymin": -1.0, "ymax": 1.0},
+    {"xmin": 100.0, "xmax": 500.0, "ymin": -1.0, "ymax": 1.0},
+)
+SCALINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "mapminmax": MINMAX,
+    "premnmx": ({"minp": LOW, "maxp": HIGH}, {"mint": 100.0, "maxt": 500.0}),
+    "mapstd": (
+        {"xmean": LOW, "xstd": HIGH, "ymean": 0.0, "ystd": 1.0},
+        {"xmean": 100.0, "xstd": 500.0, "ymean": 0.0, "ystd": 1.0},
+    ),
+    "prestd": ({"meanp": LOW, "stdp": HIGH}, {"meant": 100.0, "stdt": 500.0}),
+}
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+def test_composed_by_hand(name: str) -> None:
+    inputs, outputs = SCALINGS[name]
+    bare = Network(BARE)
+    net = bare.with_scaling(inputs, outputs)
+    low, high = LOW.T, HIGH.T
+    if "minmax" in name or name == "premnmx":
+        scaled, gain_in, gain_out = 2.0 * (X - low) / (high - low) - 1.0, 2.0 / (high - low), 2.0 / 400.0
+        expected = (bare(scaled) + 1.0) / gain_out + 100.0
+    else:
+        scaled, gain_in, gain_out = (X - low) / high, 1.0 / high, 1.0 / 500.0
+        expected = bare(scaled) * 500.0 + 100.0
+    np.testing.assert_allclose(net(X), expected, rtol=1e-13)
+    np.testing.assert_allclose(net.jacobian(X), bare.jacobian(scaled) * gain_in / gain_out, rtol=1e-12)
+
+
+def test_the_range_is_carried_to_raw_scale() -> None:
+    net = Network(BARE).with_scaling(*MINMAX)
+    np.testing.assert_allclose(net.input_range, [[10.0, 20.0], [-1.0, 5.0]], rtol=1e-15)
+    np.testing.assert_allclose(net.output_range, [[100.0, 500.0]], rtol=1e-15)
+
+
+def test_one_side_alone() -> None:
+    net = Network(BARE).with_scaling(outputs=MINMAX[1])
+    np.testing.assert_allclose(net(X), (Network(BARE)(X) + 1.0) * 200.0 + 100.0, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "error", "message"),
+    [
+        (
+            {"gain": 2.0},
+            UnsupportedError,
+            "these are no scaling settings: gain; expected those of mapminmax (xmin, xmax, …), mapstd (xmean, xstd, "
+            "…), premnmx (minp, maxp) or prestd (meanp, stdp)",
+        ),
+        (
+            {"xmin": [0.0], "xmax": [1.0], "ymin": -1.0, "ymax": 1.0},
+            ModelError,
+            "the scaling is for 1 rows, but there are 2",
+        ),
+        ([{}, {}], ModelError, "2 scalings for 1 inputs; give one for each, None where there is none"),
+    ],
+)
+def test_scaling_that_does_not_fit_is_refused(scaling: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        Network(BARE).with_scaling(inputs=scaling)
