@@ -1,0 +1,258 @@
+"""Processing rows: settings of every toolbox version, both maps and their derivatives, NaN, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from processing_settings import ROTATION, SETTINGS
+
+from matnet.errors import ModelError
+from matnet.functions.processing import PROCESSING, Map
+
+Real = NDArray[np.float64]
+
+NAN = float("nan")
+
+CASES = [
+    pytest.param(name, raw, id=f"{name}-{number}") for name, many in SETTINGS.items() for number, raw in enumerate(many)
+]
+
+
+def maps(name: str, raw: Mapping[str, Any]) -> tuple[Map, Map, int, int]:
+    row = PROCESSING[name]
+    settings = row.settings(raw)
+    return row.apply(settings), row.reverse(settings), row.raw_size(settings), row.processed_size(settings)
+
+
+def test_every_row_has_settings_here() -> None:
+    assert set(SETTINGS) == set(PROCESSING)
+
+
+def apply(name: str, case: int, x: Any) -> list[Any]:
+    found: list[Any] = maps(name, SETTINGS[name][case])[0].value(np.asarray(x, dtype=float)).tolist()
+    return found
+
+
+def reverse(name: str, case: int, y: Any) -> list[Any]:
+    found: list[Any] = maps(name, SETTINGS[name][case])[1].value(np.asarray(y, dtype=float)).tolist()
+    return found
+
+
+def test_mapminmax_by_hand() -> None:
+    assert apply("mapminmax", 0, [2.5, 3.0, 2.75]) == [-0.5, 0.5, 2.75]  # the last row has no range: left alone
+    assert apply("mapminmax", 1, [2.5, 1.0, 3.0]) == [0.125, 0.25, 0.25]
+    assert apply("mapminmax", 2, [3.0, 2.5, 3.25]) == [0.0, -2.0, 0.0]
+    assert apply("mapminmax", 3, [3.0, 2.5, 3.25]) == [3.0, 2.5, 3.25]
+    assert reverse("mapminmax", 0, [-0.5, 0.5, 2.75]) == [2.5, 3.0, 2.75]
+
+
+def test_mapminmax_does_not_clip() -> None:
+    assert apply("mapminmax", 0, [20.0, -11.0, 0.0]) == [3.0, -3.0, 0.0]
+
+
+def test_mapminmax_subtracts_before_it_multiplies() -> None:
+    """x·gain − xoffset·gain would lose the digits of a small range far from 0."""
+    forward, *_ = maps("mapminmax", {"xmin": [1e9], "xmax": [1e9 + 3.0], "ymin": -1, "ymax": 1})
+    assert forward.value(np.array([1e9 + 1.5])).tolist() == [0.0]
+
+
+def test_mapstd_by_hand() -> None:
+    assert apply("mapstd", 0, [3.0, 17.0, 4.0]) == [1.0, 17.0, -2.0]  # the second row has no spread: left alone
+    assert apply("mapstd", 1, [3.0, 2.5, 3.25]) == [1.25, -0.75, 1.25]
+    assert reverse("mapstd", 0, [1.0, 17.0, -2.0]) == [3.0, 17.0, 4.0]
+
+
+def test_removed_rows_by_hand() -> None:
+    for case in (0, 1):
+        assert apply("removeconstantrows", case, [1.0, 99.0, 3.0]) == [1.0, 3.0]
+        assert reverse("removeconstantrows", case, [1.0, 3.0]) == [1.0, 7.5, 3.0]
+    assert apply("removerows", 0, [1.0, 99.0, 3.0]) == [3.0, 1.0]
+    back = reverse("removerows", 0, [3.0, 1.0])
+    np.testing.assert_array_equal(back, [1.0, NAN, 3.0])
+
+
+def test_fixunknowns_by_hand() -> None:
+    assert apply("fixunknowns", 0, [1.0, 2.0, 3.0]) == [1.0, 2.0, 1.0, 3.0]
+    assert apply("fixunknowns", 0, [1.0, NAN, 3.0]) == [1.0, 4.5, 0.0, 3.0]
+    assert apply("fixunknowns", 1, [NAN, 2.0, NAN]) == [1.5, 0.0, 2.0, -2.5, 0.0]
+    np.testing.assert_array_equal(apply("fixunknowns", 0, [NAN, 2.0, 3.0]), [NAN, 2.0, 1.0, 3.0])
+    np.testing.assert_array_equal(reverse("fixunknowns", 0, [1.0, 2.0, 0.0, 3.0]), [1.0, NAN, 3.0])
+    np.testing.assert_array_equal(reverse("fixunknowns", 0, [1.0, 2.0, 1.0, 3.0]), [1.0, 2.0, 3.0])
+
+
+def test_fixunknowns_derivative_by_hand() -> None:
+    """1 on the value row and 0 on the flag where x is known; 0 on both where it is not."""
+    forward, *_ = maps("fixunknowns", SETTINGS["fixunknowns"][0])
+    eye = np.eye(3)
+    known, unknown = np.array([1.0, 2.0, 3.0]), np.array([1.0, NAN, 3.0])
+    assert forward.tangent(known, eye).T.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]
+    assert forward.tangent(unknown, eye).T.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_processpca_by_hand() -> None:
+    np.testing.assert_allclose(apply("processpca", 0, [1.0, 2.0, 3.0]), [2.2, 0.4], rtol=1e-15)
+    for case in (0, 1):
+        np.testing.assert_allclose(reverse("processpca", case, [1.0, 2.0]), [-1.0, 2.0, 0.0], atol=1e-15)
+    assert reverse("processpca", 2, [1.0, 10.0]) == [21.0, 43.0, 65.0]
+
+
+@pytest.mark.parametrize(("name", "raw"), CASES)
+def test_a_row_that_loses_nothing_is_undone_by_its_reverse(name: str, raw: Mapping[str, Any]) -> None:
+    forward, backward, raw_size, processed_size = maps(name, raw)
+    assert raw_size == 3
+    x = np.array([[0.25, 7.5, 3.5], [1.0, 7.5, -2.0]])
+    y = forward.value(x)
+    assert y.shape == (2, processed_size)
+    if name != "processpca" and name != "removerows":
+        np.testing.assert_allclose(backward.value(y), x, rtol=1e-15, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "raw"), CASES)
+@pytest.mark.parametrize("direction", ["apply", "reverse"])
+def test_derivatives_are_those_of_the_value(name: str, raw: Mapping[str, Any], direction: str) -> None:
+    """Piecewise affine maps: a difference is exact but for rounding. NaN derivatives only where the value is NaN."""
+    forward, backward, raw_size, processed_size = maps(name, raw)
+    chosen, rows_in, rows_out = (
+        (forward, raw_size, processed_size) if direction == "apply" else (backward, processed_size, raw_size)
+    )
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(4, rows_in))
+    v, u = rng.normal(size=(4, 2, rows_in)), rng.normal(size=(4, 3, rows_out))
+    forwards, backwards = chosen.tangent(x, v), chosen.cotangent(x, u)
+    assert (forwards.shape, backwards.shape) == ((4, 2, rows_out), (4, 3, rows_in))
+    h = 2.0**-10
+    for k in range(2):
+        difference = (chosen.value(x + h * v[:, k]) - chosen.value(x - h * v[:, k])) / (2 * h)
+        np.testing.assert_allclose(forwards[:, k], difference, rtol=0.0, atol=1e-11)
+    if np.isnan(forwards).any():
+        assert np.isnan(backwards).all()
+        return
+    np.testing.assert_allclose(
+        np.einsum("qai,qbi->qab", u, forwards), np.einsum("qaj,qbj->qab", backwards, v), rtol=0.0, atol=1e-13
+    )
+
+
+def test_a_cotangent_that_looks_at_an_unknown_row_is_nan_and_another_is_not() -> None:
+    _, removed, *_ = maps("removerows", SETTINGS["removerows"][0])
+    np.testing.assert_array_equal(removed.cotangent(np.zeros(2), np.eye(3)), [[0.0, 1.0], [NAN, NAN], [1.0, 0.0]])
+    _, unknowns, *_ = maps("fixunknowns", SETTINGS["fixunknowns"][0])
+    back = unknowns.cotangent(np.array([1.0, 2.0, 0.0, 3.0]), np.eye(3))
+    np.testing.assert_array_equal(back, [[1, 0, 0, 0], [NAN, NAN, NAN, NAN], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(("name", "raw"), CASES)
+@pytest.mark.parametrize("batch", [(), (0,), (2, 3)])
+def test_every_batch_shape(name: str, raw: Mapping[str, Any], batch: tuple[int, ...]) -> None:
+    forward, backward, raw_size, processed_size = maps(name, raw)
+    for chosen, rows_in, rows_out in ((forward, raw_size, processed_size), (backward, processed_size, raw_size)):
+        x = np.zeros((*batch, rows_in))
+        assert chosen.value(x).shape == (*batch, rows_out)
+        assert chosen.tangent(x, np.ones((*batch, 2, rows_in))).shape == (*batch, 2, rows_out)
+        assert chosen.cotangent(x, np.ones((*batch, 2, rows_out))).shape == (*batch, 2, rows_in)
+
+
+def test_integers_of_a_file_are_taken_as_doubles() -> None:
+    """v5 files store integer-valued doubles as uint8: 5 − 10 must not wrap."""
+    raw = {"xmin": np.array([10], np.uint8), "xmax": np.array([14], np.uint8), "ymin": np.int8(-1), "ymax": np.uint8(1)}
+    forward, *_ = maps("mapminmax", raw)
+    assert forward.value(np.array([5.0])).tolist() == [-3.5]
+
+
+def without(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name != key}
+
+
+MINMAX, REMOVED, UNKNOWNS = SETTINGS["mapminmax"][1], SETTINGS["removeconstantrows"][0], SETTINGS["fixunknowns"][0]
+
+REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
+    ("mapminmax", {}, "mapminmax has no settings; a network is saved with them once it is configured"),
+    (
+        "mapminmax",
+        without(MINMAX, "xmax"),
+        "the setting xmax is missing; found gain, no_change, xmin, xoffset, xrange, xrows, ymax, ymin, yrange, yrows",
+    ),
+    ("mapminmax", {**MINMAX, "xmax": [1.0, 2.0]}, "the setting xmax has 2 numbers for 3 rows"),
+    ("mapminmax", {**MINMAX, "xrows": 4}, "the setting xrows is 4, but the other settings are for 3 rows"),
+    ("mapminmax", {**MINMAX, "xmin": "low"}, "the setting xmin is no number (it is of type <U3)"),
+    ("mapminmax", {**MINMAX, "xrows": 2.5}, "the setting xrows is no count: [2.5]"),
+    (
+        "mapminmax",
+        {**MINMAX, "gain": [0.05, 0.0625, 0.3]},
+        "row 3: the stored gain 0.29999999999999999 and xoffset 2 contradict xmin, xmax, ymin and ymax, "
+        "which give 0.25 and 2",
+    ),
+    ("mapminmax", {**without(MINMAX, "gain"), "ymax": 0.0}, "a gain or offset of mapminmax is zero or not finite"),
+    (
+        "mapstd",
+        {"xmean": [0.0], "xstd": [2.0], "ymean": 0, "ystd": 0},
+        "a gain or offset of mapstd is zero or not finite",
+    ),
+    (
+        "mapstd",
+        {"xmean": [0.0], "xstd": [2.0], "ymean": 0, "ystd": 1, "gain": 0.4},
+        "the stored gain contradicts xstd and ystd",
+    ),
+    (
+        "removeconstantrows",
+        {**REMOVED, "keep": [1, 4]},
+        "the setting keep does not list rows 1 to 3, each once: [1.0, 4.0]",
+    ),
+    (
+        "removeconstantrows",
+        {**REMOVED, "keep": [1, 1]},
+        "the setting keep does not list rows 1 to 3, each once: [1.0, 1.0]",
+    ),
+    (
+        "removeconstantrows",
+        {**REMOVED, "remove": [3]},
+        "the settings keep and remove do not share out the rows between them",
+    ),
+    (
+        "removeconstantrows",
+        {**REMOVED, "constants": [1.0, 2.0]},
+        "the setting constants has 2 numbers for 1 removed rows",
+    ),
+    (
+        "removeconstantrows",
+        without(without(REMOVED, "constants"), "value"),
+        "the setting constants is missing, so the removed rows cannot be put back",
+    ),
+    ("fixunknowns", without(UNKNOWNS, "xrows"), "the setting xrows is missing"),
+    (
+        "fixunknowns",
+        {**UNKNOWNS, "known": [1]},
+        "the settings known and unknown do not share out the rows between them",
+    ),
+    ("fixunknowns", {**UNKNOWNS, "shift": [0, 1, 1]}, "the setting shift contradicts unknown"),
+    ("processpca", {"transform": [1.0, 2.0]}, "the setting transform is no matrix of finite numbers"),
+    (
+        "processpca",
+        {"transform": ROTATION, "inverseTransform": ROTATION},
+        "inverseTransform is (2, 3), transform is (2, 3)",
+    ),
+    ("lvqoutputs", {"classRatios": [1.0]}, "the setting xrows is missing"),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "message"), REFUSED, ids=[f"{case[0]}-{n}" for n, case in enumerate(REFUSED)])
+def test_settings_that_contradict_themselves_are_refused(name: str, raw: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        PROCESSING[name].settings(raw)
+    assert str(caught.value) == message
+
+
+def test_a_map_of_every_kind_was_seen() -> None:
+    """So that a new kind of map cannot go untested."""
+    seen = {type(chosen) for name in SETTINGS for raw in SETTINGS[name] for chosen in maps(name, raw)[:2]}
+    modules = [sys.modules[kind.__module__] for kind in seen]
+    kinds = {value for module in modules for value in vars(module).values() if _is_map(value)}
+    assert seen == kinds
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, type) and value is not Map and hasattr(value, "cotangent")
