@@ -52,6 +52,11 @@ class Fields:
             return default
         raise self.wrong(name, "one line of text")
 
+    def label(self, name: str, default: str) -> str:
+        """A field that only people read: the default where it is no line of text."""
+        value = self.get(name)
+        return value.text if isinstance(value, Char) and len(value.rows) == 1 and value.text else default
+
     def count(self, name: str, default: int | None = None) -> int:
         """A field that is a whole number, not negative."""
         value = self.get(name)

@@ -85,10 +85,10 @@ def read_network(value: Value, path: str, allow_nonfinite: bool = False) -> Netw
         structure = Structure(tuple(inputs), tuple(layers), tuple(outputs), performance)
     return NetworkObject(
         structure,
-        fields.text("version", ""),
+        fields.label("version", ""),
         stored_as,
-        fields.text("trainFcn", ""),
-        fields.text("divideFcn", ""),
+        fields.label("trainFcn", ""),
+        fields.label("divideFcn", ""),
         tuple(_oddities(notes, structure)),
     )
 
@@ -122,7 +122,7 @@ def _input(part: Fields, network: Fields, notes: _Notes) -> Input:
     size = part.count("size")
     processing = _processing(part, notes) if size else ()
     with at_place(f"{part.place}: "):
-        entry = Input(size, processing, _range(part), part.text("name", "Input"), _feedback_output(part, network))
+        entry = Input(size, processing, _range(part), part.label("name", "Input"), _feedback_output(part, network))
     _check_processed_size(part, entry.processed_size)
     return entry
 
@@ -227,7 +227,7 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
             size,
             processing,
             _range(part),
-            part.text("name", "Output"),
+            part.label("name", "Output"),
             mode,
             feedback_input,
             part.count("feedbackDelay", 0),
@@ -255,8 +255,8 @@ def _layer(
 ) -> Layer:
     for parameter in ("transferParam", "netInputParam"):
         _refuse_parameter(part, parameter)
-    size, name = part.count("size"), part.text("name", "Layer")
-    transfer, net_input = part.text("transferFcn"), part.text("netInputFcn", "netsum")
+    size, name = part.count("size"), part.label("name", "Layer")
+    transfer, net_input = part.text("transferFcn"), part.text("netInputFcn")
     try:
         return Layer(size, transfer, input_weights, layer_weights, bias, net_input, name)
     except MatnetError as error:
@@ -334,7 +334,7 @@ def _weights(fields: Fields, notes: _Notes, names: tuple[str, str, str], sources
 
 def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Weight:
     _refuse_parameter(part, "weightParam")
-    function, delays = part.text("weightFcn", "dotprod"), part.floats("delays")
+    function, delays = part.text("weightFcn"), part.floats("delays")
     if not (delays == np.floor(delays)).all() or not (np.abs(delays) < 2**31).all():
         raise ModelError(
             f"{part.place}.delays: delays must be whole, not negative and rising, got {delays.ravel().tolist()}"
@@ -345,7 +345,7 @@ def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Wei
 
 
 def _performance(fields: Fields, notes: _Notes) -> Performance | None:
-    name = fields.text("performFcn", "")
+    name = fields.label("performFcn", "")
     if not name:
         return None
     value = fields.get("performParam")

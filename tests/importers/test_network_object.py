@@ -1,0 +1,449 @@
+"""MATLAB's network object: what is read of it, and every contradiction that is refused, with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+import scipy.sparse
+from scipy.io.matlab import MatlabObject
+
+import matnet
+from matnet.functions.transfer import TRANSFER
+from matnet.model.structure import Performance
+
+Save: TypeAlias = Callable[..., Path]
+
+
+def field(net: Any, name: str) -> Any:
+    return net[name][0, 0]
+
+
+def put(net: Any, name: str, value: object) -> Any:
+    net[name][0, 0] = value
+    return net
+
+
+def part(net: Any, name: str, row: int = 0, column: int = 0) -> Any:
+    """A subobject, counted from 0: its dict can be edited."""
+    return field(net, name)[row, column]
+
+
+def settings(net: Any, name: str = "inputs", column: int = 0) -> Any:
+    return part(net, name, 0, column)["processSettings"][0, 0]
+
+
+def without(net: Any, *names: str) -> MatlabObject:
+    """The object without some of its fields, as older toolboxes saved it."""
+    kept = [name for name in net.dtype.names if name not in names]
+    record = np.empty((1, 1), dtype=[(name, object) for name in kept])
+    for name in kept:
+        record[name][0, 0] = field(net, name)
+    return MatlabObject(record, net.classname)
+
+
+def test_sizes_functions_and_weights_are_those_saved(small: MatlabObject, save: Save) -> None:
+    structure = matnet.load(save(net=small)).structure
+    assert [entry.size for entry in structure.inputs] == [2]
+    assert [(layer.size, layer.transfer, layer.net_input) for layer in structure.layers] == [
+        (3, "tansig", "netsum"),
+        (1, "purelin", "netsum"),
+    ]
+    first, second = structure.layers
+    assert first.input_weights[0].value.tolist() == [[0.5, -0.5], [1.5, 0.25], [-1.0, 2.0]]
+    assert first.bias is not None
+    assert first.bias.tolist() == [0.1, 0.2, 0.3]
+    assert second.layer_weights[0].value.tolist() == [[0.75, -0.125, 0.0625]]
+    assert structure.outputs[0].layer == 1
+    assert structure.inputs[0].range is not None
+    assert structure.inputs[0].range.tolist() == [[0.0, 4.0], [-2.0, 1.0]]
+    assert structure.performance == Performance("mse")
+
+
+def test_a_plain_struct_with_the_fields_is_a_network(small: MatlabObject, save: Save) -> None:
+    as_struct = {name: field(small, name) for name in small.dtype.names}
+    loaded = matnet.load(save(s=as_struct))
+    assert loaded.provenance.stored_as == "struct"
+    assert loaded.provenance.path == "s"
+    x = np.array([[0.3, -1.0], [2.0, 0.0]])
+    assert (loaded(x) == matnet.load(save(net=small))(x)).all()
+
+
+def test_whole_numbers_and_sparse_weights_are_pointed_out_and_read_alike(small: MatlabObject, save: Save) -> None:
+    field(small, "IW")[0, 0] = np.array([[1.0, 0.0], [0.0, 300.0], [-2.0, 0.0]])
+    dense = matnet.load(save(net=small))
+    field(small, "IW")[0, 0] = scipy.sparse.csc_matrix(field(small, "IW")[0, 0])
+    sparse = matnet.load(save("sparse.mat", net=small))
+    assert sparse.provenance.oddities == ("sparse weights: net.IW{1,1}",)
+    x = np.array([[0.3, -1.0], [2.0, 0.0]])
+    assert (sparse(x) == dense(x)).all()
+
+
+def test_unconfirmed_rules_in_use_are_pointed_out(small: MatlabObject, save: Save) -> None:
+    part(small, "layers")["transferFcn"] = "netinv"
+    remark = TRANSFER["netinv"].unconfirmed
+    assert remark
+    assert matnet.load(save(net=small)).provenance.oddities == (
+        f"netinv: not confirmed by numbers from MATLAB: {remark}",
+    )
+
+
+def test_the_layout_of_2006_has_no_processing(small: MatlabObject, save: Save) -> None:
+    for place, name in ((part(small, "inputs"), "inputs"), (part(small, "outputs", 0, 1), "outputs")):
+        for key in [key for key in place if key not in ("size", "range", "userdata")]:
+            del place[key]
+        assert set(place) == {"size", "range", "userdata"}, name
+    old = without(small, "version", "name", "performParam", "numFeedbackDelays", "divideFcn", "trainFcn")
+    loaded = matnet.load(save(net=old))
+    assert loaded.provenance.toolbox_version == ""
+    assert loaded.structure.inputs[0].processing == ()
+    assert loaded.provenance.oddities == (
+        "net.inputs{1} has no processing fields (saved by a toolbox that had none): none is applied",
+        "net.outputs{2} has no processing fields (saved by a toolbox that had none): none is applied",
+    )
+    x = np.array([0.3, -1.0])
+    h = np.tanh(np.array([0.1, 0.2, 0.3]) + field(small, "IW")[0, 0] @ x)
+    np.testing.assert_allclose(loaded(x), field(small, "LW")[1, 0] @ h + 0.4, rtol=1e-15)
+
+
+def test_settings_without_gain_and_offset_are_those_of_version_7(small: MatlabObject, save: Save) -> None:
+    x = np.array([[0.3, -1.0], [2.0, 0.0], [9.0, 9.0]])
+    newer = matnet.load(save(net=small))(x)
+    for place in (settings(small), settings(small, "outputs", 1)):
+        for key in ("gain", "xoffset", "no_change"):
+            del place[key]
+    put(small, "version", "7")
+    older = matnet.load(save("older.mat", net=small))
+    assert older.provenance.toolbox_version == "7"
+    np.testing.assert_allclose(older(x), newer, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters", "expected"),
+    [
+        ("mse", {"regularization": 0.25, "normalization": "none"}, Performance("mse", 0.25)),
+        ("mse", {"squaredWeighting": 1.0}, Performance("mse")),
+        ("mse", {"squaredWeighting": 0.0}, Performance("mse", 0.0, "performParam.squaredWeighting")),
+        ("sse", {"normalization": "percent"}, Performance("sse", 0.0, "performParam.normalization")),
+        ("mse", {"regularization": 2.0}, Performance("mse", 0.0, "performParam.regularization of 2.0")),
+        ("mse", {"mystery": 1.0}, Performance("mse", 0.0, "performParam.mystery")),
+        ("mse", 3.0, Performance("mse", 0.0, "performParam is a double 1x1, expected a struct")),
+        ("msereg", {"ratio": 0.75}, Performance("mse", 0.25)),
+        ("msereg", {"ratio": 7.0}, Performance("msereg", 0.0, "performParam.ratio of 7.0")),
+        ("msereg", {"other": 7.0}, Performance("msereg", 0.0, "performParam.ratio is missing")),
+    ],
+)
+def test_performance(small: MatlabObject, save: Save, function: str, parameters: object, expected: Performance) -> None:
+    put(small, "performFcn", function)
+    put(small, "performParam", parameters)
+    assert matnet.load(save(net=small)).structure.performance == expected
+
+
+def open_loop(net: Any) -> Any:
+    """The small network as an open loop: its second input carries the output back."""
+    fed_back = dict(part(net, "outputs", 0, 1), name="Input2", feedbackOutput=2.0)
+    inputs, connect = np.empty((2, 1), dtype=object), np.array([[True, True], [False, False]])
+    inputs[0, 0], inputs[1, 0] = part(net, "inputs"), fed_back
+    weights, values = np.empty((2, 2), dtype=object), np.empty((2, 2), dtype=object)
+    for place in np.ndindex(2, 2):
+        weights[place] = values[place] = np.zeros((0, 0))
+    weights[0, 0], values[0, 0] = part(net, "inputWeights"), field(net, "IW")[0, 0]
+    weights[0, 1] = dict(weights[0, 0], delays=np.array([[1.0, 3.0]]))
+    values[0, 1] = np.arange(6.0).reshape(3, 2) + 0.5
+    for name, value in {
+        "numInputs": 2.0,
+        "numInputDelays": 3.0,
+        "inputs": inputs,
+        "inputConnect": connect,
+        "inputWeights": weights,
+        "IW": values,
+    }.items():
+        put(net, name, value)
+    part(net, "outputs", 0, 1).update(feedbackMode="open", feedbackInput=2.0, feedbackDelay=0.0)
+    return net
+
+
+def test_an_open_loop_names_its_feedback_among_inputs_and_outputs(small: MatlabObject, save: Save) -> None:
+    open_loop(small)
+    structure = matnet.load(save(net=small)).structure
+    assert [entry.feedback_output for entry in structure.inputs] == [None, 0]
+    assert (structure.outputs[0].feedback_mode, structure.outputs[0].feedback_input) == ("open", 1)
+    assert structure.layers[0].input_weights[1].delays == (1, 3)
+    assert structure.dynamic
+
+
+Edit = Callable[[Any], object]
+
+REFUSED: dict[str, tuple[Edit, str]] = {
+    "an unknown transfer function": (
+        lambda net: part(net, "layers", 1).update(transferFcn="mytf"),
+        "net.layers{2}.transferFcn: unknown transfer function 'mytf'; known: compet, elliot2sig, elliotsig, hardlim, "
+        "hardlims, logsig, netinv, poslin, purelin, radbas, radbasn, satlin, satlins, softmax, tansig, tribas",
+    ),
+    "an unknown net input function": (
+        lambda net: part(net, "layers", 0).update(netInputFcn="netmax"),
+        "net.layers{1}.netInputFcn: unknown net input function 'netmax'; known: netprod, netsum",
+    ),
+    "an unknown weight function": (
+        lambda net: part(net, "layerWeights", 1, 0).update(weightFcn="myweight"),
+        "net.layerWeights{2,1}: unknown weight function 'myweight'; known: boxdist, dist, dotprod, mandist, negdist, "
+        "normprod, scalprod",
+    ),
+    "convwf": (
+        lambda net: part(net, "inputWeights").update(weightFcn="convwf"),
+        "net.inputWeights{1,1}: weight function 'convwf' is not done: the orientation of its kernel is not known for "
+        "certain",
+    ),
+    "linkdist": (
+        lambda net: part(net, "inputWeights").update(weightFcn="linkdist"),
+        "net.inputWeights{1,1}: weight function 'linkdist' is not done: it is a layer's distance function, not a "
+        "weight function",
+    ),
+    "an unknown processing function": (
+        lambda net: part(net, "inputs")["processFcns"].__setitem__((0, 0), "myscale"),
+        "net.inputs{1}.processFcns{1}: unknown processing function 'myscale'; known: fixunknowns, lvqoutputs, "
+        "mapminmax, mapstd, processpca, removeconstantrows, removerows",
+    ),
+    "a transfer function that is no text": (
+        lambda net: part(net, "layers").update(transferFcn=3.0),
+        "net.layers{1}.transferFcn is a double 1x1, expected one line of text",
+    ),
+    "a transfer function with parameters": (
+        lambda net: part(net, "layers").update(transferParam={"alpha": 2.0}),
+        "net.layers{1}.transferParam is not empty (struct 1x1); functions with parameters are not done",
+    ),
+    "a weight of the wrong width": (
+        lambda net: field(net, "IW").__setitem__((0, 0), np.zeros((3, 3))),
+        "net: IW{1,1} is 3 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
+    ),
+    "a weight missing": (
+        lambda net: field(net, "LW").__setitem__((1, 0), np.zeros((0, 0))),
+        "net.LW{2,1} is missing or empty, expected numbers",
+    ),
+    "a weight that nothing connects": (
+        lambda net: field(net, "LW").__setitem__((0, 1), np.ones((3, 1))),
+        "net.LW{1,2} has values, but layerConnect says that there is no such connection",
+    ),
+    "a bias missing": (
+        lambda net: field(net, "b").__setitem__((0, 0), np.zeros((0, 0))),
+        "net.b{1} is missing or empty, expected numbers",
+    ),
+    "a bias that nothing connects": (
+        lambda net: put(net, "biasConnect", np.array([[True], [False]])),
+        "net.b{2} has values, but biasConnect says that there is no such connection",
+    ),
+    "a bias of the wrong length": (
+        lambda net: field(net, "b").__setitem__((0, 0), np.ones((2, 1))),
+        "net.layers{1}: the bias has shape (2,), expected (3,)",
+    ),
+    "a bias that lies": (
+        lambda net: field(net, "b").__setitem__((0, 0), np.ones((1, 3))),
+        "net.b{1} is 1x3, expected one column",
+    ),
+    "a weight that is NaN": (
+        lambda net: field(net, "IW")[0, 0].__setitem__((0, 0), np.nan),
+        "net.IW{1,1} has values that are NaN or Inf; allow_nonfinite=True loads them as they are",
+    ),
+    "a complex weight": (
+        lambda net: field(net, "IW").__setitem__((0, 0), np.full((3, 2), 1j)),
+        "net.IW{1,1}: complex numbers, expected real ones",
+    ),
+    "a weight that is text": (
+        lambda net: field(net, "IW").__setitem__((0, 0), "abc"),
+        "net.IW{1,1} is a char 1x3, expected numbers",
+    ),
+    "a weight of three dimensions": (
+        lambda net: field(net, "IW").__setitem__((0, 0), np.ones((3, 2, 2))),
+        "net.IW{1,1} has 3 dimensions, expected a matrix",
+    ),
+    "a cell of weights of another size": (
+        lambda net: put(net, "LW", field(net, "LW")[:1]),
+        "net.LW is a cell 1x2, expected a 2x2 cell",
+    ),
+    "a connection that is neither 0 nor 1": (
+        lambda net: put(net, "layerConnect", np.array([[0.0, 0.0], [2.0, 0.0]])),
+        "net.layerConnect has other numbers than 0 and 1",
+    ),
+    "connections of another size": (
+        lambda net: put(net, "inputConnect", np.array([[True]])),
+        "net.inputConnect is 1x1, expected 2x1 by the numbers of inputs and layers",
+    ),
+    "a loop without delay": (
+        lambda net: (
+            put(net, "layerConnect", np.array([[False, True], [True, False]])),
+            field(net, "LW").__setitem__((0, 1), np.ones((3, 1))),
+            field(net, "layerWeights").__setitem__((0, 1), part(net, "layerWeights", 1, 0)),
+        ),
+        "net: layers 1, 2 feed each other in a loop without delay",
+    ),
+    "a negative delay": (
+        lambda net: part(net, "inputWeights").update(delays=-1.0),
+        "net.inputWeights{1,1}: delays must be whole, not negative and rising, got [-1]",
+    ),
+    "a repeated delay": (
+        lambda net: (
+            part(net, "inputWeights").update(delays=np.array([[1.0, 1.0]])),
+            field(net, "IW").__setitem__((0, 0), np.ones((3, 4))),
+        ),
+        "net.inputWeights{1,1}: delays must be whole, not negative and rising, got [1, 1]",
+    ),
+    "a delay that is not whole": (
+        lambda net: part(net, "inputWeights").update(delays=0.5),
+        "net.inputWeights{1,1}.delays: delays must be whole, not negative and rising, got [0.5]",
+    ),
+    "no delay at all": (
+        lambda net: part(net, "inputWeights").update(delays=np.zeros((1, 0))),
+        "net.inputWeights{1,1}.delays is missing or empty, expected numbers",
+    ),
+    "a weight for other delays": (
+        lambda net: part(net, "inputWeights").update(delays=np.array([[0.0, 1.0]])),
+        "net: IW{1,1} is 3 by 2, expected 3 by 4 (3 neurons, 2 elements, 2 delays)",
+    ),
+    "settings missing": (
+        lambda net: part(net, "inputs").update(processSettings=np.zeros((0, 0))),
+        "net.inputs{1}.processSettings has 0 entries for 1 processing functions; a network is saved with them once it "
+        "is configured",
+    ),
+    "settings empty": (
+        lambda net: part(net, "inputs")["processSettings"].__setitem__((0, 0), np.zeros((0, 0))),
+        "net.inputs{1}.processSettings{1}: mapminmax has no settings; a network is saved with them once it is "
+        "configured",
+    ),
+    "settings that are text": (
+        lambda net: part(net, "inputs")["processSettings"].__setitem__((0, 0), "none"),
+        "net.inputs{1}.processSettings{1} is a char 1x4, expected a struct with the settings of mapminmax",
+    ),
+    "a setting missing": (
+        lambda net: settings(net).pop("xmax"),
+        "net.inputs{1}.processSettings{1}: the setting xmax is missing; found gain, name, no_change, xmin, xoffset, "
+        "xrange, xrows, ymax, ymin, yrange, yrows",
+    ),
+    "a setting that is text": (
+        lambda net: settings(net).update(xmin="low"),
+        "net.inputs{1}.processSettings{1}: the setting xmin is no number (it is of type <U3)",
+    ),
+    "a gain that contradicts the limits": (
+        lambda net: settings(net).update(gain=np.array([[0.5], [0.75]])),
+        "net.inputs{1}.processSettings{1}: row 2: the stored gain 0.75 and xoffset -2 contradict xmin, xmax, ymin and "
+        "ymax, which give 0.66666666666666663 and -2",
+    ),
+    "settings for other rows": (
+        lambda net: part(net, "inputs").update(size=3.0, range=np.zeros((3, 2)), processedSize=3.0),
+        "net.inputs{1}: processSettings{1}: mapminmax is for 2 rows, but 3 reach it",
+    ),
+    "a processed size that its settings do not give": (
+        lambda net: part(net, "inputs").update(processedSize=5.0),
+        "net.inputs{1}.processedSize is 5, but its processing makes 2",
+    ),
+    "a range of the wrong size": (
+        lambda net: part(net, "inputs").update(range=np.zeros((3, 2))),
+        "net.inputs{1}: range is 3 by 2, expected 2 by 2",
+    ),
+    "an input without size": (
+        lambda net: part(net, "inputs").update(size=0.0),
+        "net.inputs{1}: size is 0: the network was never configured (train or configure it before saving)",
+    ),
+    "an output without size": (
+        lambda net: part(net, "outputs", 0, 1).update(size=0.0),
+        "net.outputs{2}: size is 0: the network was never configured (train or configure it before saving)",
+    ),
+    "a layer without size": (
+        lambda net: part(net, "layers", 0).update(size=0.0),
+        "net.layers{1}: size is 0: the network was never configured (train or configure it before saving)",
+    ),
+    "a layer of another size": (
+        lambda net: part(net, "layers", 0).update(size=4.0),
+        "net.layers{1}: the bias has shape (3,), expected (4,)",
+    ),
+    "a size that is no number": (
+        lambda net: part(net, "layers", 0).update(size="three"),
+        "net.layers{1}.size is a char 1x5, expected a whole number, not negative",
+    ),
+    "another number of outputs than connected": (
+        lambda net: put(net, "numOutputs", 2.0),
+        "net.numOutputs is 2, but outputConnect has 1",
+    ),
+    "an output that is not there": (
+        lambda net: field(net, "outputs").__setitem__((0, 1), np.zeros((0, 0))),
+        "net.outputs{2} is empty, expected a struct",
+    ),
+    "no outputs": (
+        lambda net: (put(net, "outputConnect", np.array([[False, False]])), put(net, "numOutputs", 0.0)),
+        "net: no layer is connected to an output",
+    ),
+    "another number of layers": (
+        lambda net: put(net, "numLayers", 3.0),
+        "net.outputConnect is 1x2, expected 1x3 by the numbers of inputs and layers",
+    ),
+    "a number of layers that no network has": (
+        lambda net: put(net, "numLayers", 2.0e9),
+        "net: more than 10000 layers or inputs",
+    ),
+    "a feedback mode that does not exist": (
+        lambda net: part(net, "outputs", 0, 1).update(feedbackMode="ajar"),
+        "net.outputs{2}: feedbackMode is 'ajar', expected none, open or closed",
+    ),
+    "an open loop whose input does not exist": (
+        lambda net: (open_loop(net), part(net, "outputs", 0, 1).update(feedbackInput=3.0)),
+        "net.outputs{2}.feedbackInput is 3, there are 2 inputs",
+    ),
+    "an open loop from a layer that is no output": (
+        lambda net: (open_loop(net), part(net, "inputs", 1).update(feedbackOutput=1.0)),
+        "net.inputs{2}: feedbackOutput is 1, but layer 1 is no output",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_contradiction_is_refused_with_its_place(small: MatlabObject, save: Save, case: str) -> None:
+    edit, message = REFUSED[case]
+    matnet.load(save("before.mat", net=small))
+    edit(small)
+    file = save(net=small)
+    with pytest.raises((matnet.ModelError, matnet.UnsupportedError)) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: {message}"
+
+
+def test_weights_that_are_not_finite_can_be_allowed(small: MatlabObject, save: Save) -> None:
+    field(small, "IW")[0, 0][0, 0] = np.nan
+    loaded = matnet.load(save(net=small), allow_nonfinite=True)
+    assert np.isnan(loaded.structure.layers[0].input_weights[0].value[0, 0])
+
+
+def test_labels_that_are_no_text_do_no_harm(small: MatlabObject, save: Save) -> None:
+    for name in ("version", "trainFcn", "divideFcn"):
+        put(small, name, 3.0)
+    part(small, "inputs").update(name=1.0)
+    loaded = matnet.load(save(net=small))
+    assert (loaded.provenance.toolbox_version, loaded.provenance.training) == ("", None)
+    assert loaded.structure.inputs[0].name == "Input"
+
+
+@pytest.mark.parametrize("name", ["weightFcn", "delays"])
+def test_a_weight_without_its_function_or_delays_is_refused(small: MatlabObject, save: Save, name: str) -> None:
+    del part(small, "layerWeights", 1, 0)[name]
+    file = save(net=small)
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(file)
+    assert str(refused.value).startswith(f"{file}: net.layerWeights{{2,1}}.{name} is missing")
+
+
+@pytest.mark.parametrize(
+    "name", ["numInputs", "numLayers", "inputs", "layers", "outputs", "IW", "LW", "b", "biasConnect"]
+)
+def test_a_missing_field_is_refused(small: MatlabObject, save: Save, name: str) -> None:
+    file = save(net=without(small, name))
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(file)
+    assert str(refused.value).startswith(f"{file}: net.{name} is missing")
+
+
+def test_an_object_of_the_class_with_other_fields_is_refused(save: Save) -> None:
+    file = save(net=MatlabObject(np.array([[(1.0,)]], dtype=[("numLayers", object)]), "network"))
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: net.numInputs is missing, expected a whole number, not negative"
