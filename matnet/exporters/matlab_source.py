@@ -1,0 +1,299 @@
+"""MATLAB and GNU Octave: ``[y, dydx] = NAME(x)``, samples in columns, vectorised over them.
+
+An array of the tape (N, d1, d2) is written as d2 × d1 × N. With all axes reversed, memory order and broadcasting are
+the same in both languages, so that every operation keeps its meaning; only dy/dx is turned at the end.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import FormatError, UnsupportedError
+from matnet.exporters.names import documented
+from matnet.exporters.recording import Function, Recording
+from matnet.exporters.target import Job, Target
+from matnet.functions.namespace import FloatArray
+from matnet.tape.symbols import Node
+
+_TABLE = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} .* {1}",
+    "divide": "{0} ./ {1}",
+    "negative": "-{0}",
+    "abs": "abs({0})",
+    "sign": "sign({0})",
+    "exp": "exp({0})",
+    "tanh": "tanh({0})",
+    "sqrt": "sqrt({0})",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "equal": "{0} == {1}",
+    "logical_and": "{0} & {1}",
+    "logical_or": "{0} | {1}",
+    "logical_not": "~{0}",
+    "where": "either({0}, {1}, {2}, {size})",
+    "matmul": "product({0}, {1}, {size})",
+    "sum": "reshape(sum({0}, 1), {size})",
+    "max": "reshape(largest({0}), {size})",
+    "min": "reshape(-largest(-{0}), {size})",
+    "argmax": "reshape(place({0}), {size})",
+    "take": "{0}({1} + 1, :, :, :)",
+    "concat": "[{all}]",
+    "index": "{indexed}",
+    "transpose": "permute({0}, [2, 1, 3, 4])",
+    "reshape": "reshape({0}, {size})",
+    "broadcast": "spread({0}, {size})",
+}
+"""What each operation of a tape is called in MATLAB."""
+
+_HELPERS = {
+    "either": """
+function r = either(condition, a, b, size_)
+% a where the condition holds, else b; NaN and Inf of the one that is not taken do not matter
+a = spread(a, size_);
+r = spread(b, size_);
+condition = spread(condition, size_);
+r(condition) = a(condition);
+end
+""",
+    "largest": """
+function r = largest(a)
+% the largest along the first axis, NaN where one is: max alone passes over NaN
+r = max(a, [], 1);
+r(any(isnan(a), 1)) = NaN;
+end
+""",
+    "place": """
+function k = place(a)
+% where the first largest is along the first axis, from 0; a NaN counts as the largest
+[~, k] = max(double(bsxfun(@eq, a, largest(a)) | isnan(a)), [], 1);
+k = k - 1;
+end
+""",
+    "product": """
+function r = product(a, b, size_)
+% the matrix products of the pages of a (K x S) and b (S x R), both stored transposed
+if ndims(b) < 3
+    r = reshape(b * reshape(a, size(a, 1), []), size_);
+else
+    left = reshape(a, [1, size(a, 1), size(a, 2), size(a, 3)]);
+    right = reshape(b, [size(b, 1), size(b, 2), 1, size(b, 3)]);
+    r = reshape(sum(bsxfun(@times, left, right), 2), size_);
+end
+end
+""",
+    "spread": """
+function r = spread(a, size_)
+% a repeated along axes of length 1
+if islogical(a)
+    r = a & true(size_);
+elseif isequal(size(a), size_)
+    r = a;
+else
+    r = bsxfun(@times, a, ones(size_));
+end
+end
+""",
+}
+"""The few forms that MATLAB and Octave lack; each is written where it is used."""
+
+_NEEDS = {
+    "either": ("either", "spread"),
+    "largest": ("largest",),
+    "place": ("place", "largest"),
+    "product": ("product",),
+    "spread": ("spread",),
+}
+
+_RESERVED = """
+x y dydx n value value_and_jacobian abs sign exp tanh sqrt sum max min reshape permute size any isnan ones true false
+ndims bsxfun isequal islogical double error
+"""
+"""What the written code uses itself."""
+
+
+class _Body:
+    """The statements of one function; constants stand in the function itself."""
+
+    def __init__(self, function: Function) -> None:
+        self.lines: list[str] = []
+        self.helpers: set[str] = set()
+        self._constants: dict[str, str] = {}
+        names: list[str] = []
+        for number, node in enumerate(function.tape.nodes):
+            if node.value is not None:
+                names.append(self._constant(node.value, number))
+            elif node.operation == "input":
+                names.append(function.arguments[node.attributes[0]].name)
+            else:
+                names.append(f"t{number}")
+                self.lines.append(f"t{number} = {self._expression(node, [names[k] for k in node.operands], function)};")
+        self.results = [names[output] for output in function.tape.outputs]
+
+    def _constant(self, value: NDArray[np.generic], number: int) -> str:
+        if value.size == 1:
+            literal = _literal(value.reshape(-1)[0].item())
+            return f"({literal})" if literal.startswith("-") else literal
+        text = _array(value)
+        if text not in self._constants:
+            self._constants[text] = f"c{number}"
+            self.lines.append(f"c{number} = {text};")
+        return self._constants[text]
+
+    def _expression(self, node: Node, operands: Sequence[str], function: Function) -> str:
+        size = _size(node.shape)
+        fields = {"size": size, "all": "; ".join(operands)}
+        if node.operation == "index":
+            fields["indexed"] = _indexed(node, operands[0], function.tape.nodes[node.operands[0]], size)
+        text = _TABLE[node.operation].format(*operands, **fields)
+        self.helpers |= {needed for helper, all_ in _NEEDS.items() if f"{helper}(" in text for needed in all_}
+        return text
+
+
+def _literal(item: float | bool | int) -> str:
+    if not isinstance(item, float):
+        return str(item).lower()
+    if item != item:
+        return "NaN"
+    if item in (np.inf, -np.inf):
+        return "Inf" if item > 0 else "-Inf"
+    return f"{item:.17g}"
+
+
+def _array(value: NDArray[np.generic]) -> str:
+    """A constant with its axes reversed, four numbers a line."""
+    numbers = [_literal(item) for item in value.reshape(-1).tolist()]
+    rows = ["; ".join(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
+    column = "[" + "; ...\n    ".join(rows) + "]"
+    if value.ndim == 1 and value.size:
+        return column
+    return f"reshape({column}, {_size(value.shape)})"
+
+
+def _size(shape: Sequence[int | None]) -> str:
+    """A shape with its axes reversed; n is the number of samples."""
+    sizes = ["n" if size is None else str(size) for size in reversed(shape)]
+    return f"[{', '.join(sizes if len(sizes) > 1 else ['1', *sizes])}]"
+
+
+def _indexed(node: Node, operand: str, source: Node, size: str) -> str:
+    """A slice, and new axes as a reshape of it."""
+    parts = [part for part in reversed(node.attributes[0]) if part is not None]
+    axes = list(reversed(source.shape))
+    keys = []
+    for part, length in zip(parts, axes, strict=True):
+        if not isinstance(part, tuple):
+            keys.append(str(part + 1 if part >= 0 else int(length or 0) + part + 1))
+        else:
+            keys.append(":" if part[0] is None or part == (0, length) else f"{part[0] + 1}:{part[1]}")
+    sliced = operand if set(keys) == {":"} else f"{operand}({', '.join(keys)})"
+    return f"reshape({sliced}, {size})"
+
+
+def _render(recording: Recording) -> bytes:
+    if recording.name in (*_RESERVED.split(), *_NEEDS):
+        raise UnsupportedError(f"the function's name is '{recording.name}', which its own code uses; give another")
+    value, *both = (_Body(function) for function in recording.functions)
+    sizes = {"R": len(recording.inputs), "S": len(recording.outputs)}
+    jacobian = bool(both)
+    head = [
+        f"function {'[y, dydx]' if jacobian else 'y'} = {recording.name}(x)",
+        f"% {recording.name}: written by matnet; for MATLAB R2016b or newer and GNU Octave.",
+        "%",
+        *(f"% {line}" for line in recording.origin),
+        "%",
+        f"% x     {sizes['R']} x N, raw scale, samples in columns",
+        f"% y     {sizes['S']} x N, raw scale",
+        *([f"% dydx  {sizes['S']} x {sizes['R']} x N, dydx(i, j, q) = dy_i/dx_j of sample q"] if jacobian else []),
+        "%",
+        "% Inputs, x(k, :)",
+        *(f"%     {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        "% Outputs, y(k, :)",
+        *(f"%     {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        f"if ndims(x) > 2 || size(x, 1) ~= {sizes['R']}",
+        f"    error('{recording.name}: x must have {sizes['R']} rows, one sample a column');",
+        "end",
+        "x = double(x);",
+        *(
+            ["if nargout < 2", "    y = value(x);", "else", "    [y, dydx] = value_and_jacobian(x);", "end"]
+            if jacobian
+            else ["y = value(x);"]
+        ),
+        "end",
+        "",
+        "function y = value(x)",
+        "n = size(x, 2);",
+        *value.lines,
+        f"y = {value.results[0]};",
+        "end",
+        "",
+    ]
+    for body in both:
+        head += [
+            "function [y, dydx] = value_and_jacobian(x)",
+            "n = size(x, 2);",
+            *body.lines,
+            f"y = {body.results[0]};",
+            f"dydx = permute({body.results[1]}, [2, 1, 3]);",
+            "end",
+            "",
+        ]
+    needed = sorted(value.helpers.union(*(body.helpers for body in both)))
+    helpers = [_HELPERS[helper].lstrip("\n") for helper in needed]
+    return ("\n".join([*head, *helpers]).rstrip("\n") + "\n").encode()
+
+
+def _call(job: Job) -> str:
+    rows = len(job.arguments[0])
+    sizes = [array.shape[1] for array in job.arguments]
+    given = [f"a{k}" for k in range(len(sizes))]
+    found = [f"r{k}" for k in range(len(job.shapes))]
+    lines = [f"{name} = fread(in, [{size}, {rows}], 'double');" for name, size in zip(given, sizes, strict=True)]
+    lines.append(f"[{', '.join(found)}] = {job.name}({', '.join(given)});")
+    for name, shape in zip(found, job.shapes, strict=True):
+        wanted = ", ".join(map(str, (*shape, rows)))
+        lines.append(f"assert(size(ones({wanted})), size({name}));")
+        lines.append(f"fwrite(out, {name}, 'double');")
+    return "\n".join(lines)
+
+
+def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
+    """One Octave process for all files."""
+    calls = []
+    with (folder / "in.bin").open("wb") as file:
+        for job in jobs:
+            quoted = str(job.path.resolve().parent).replace("'", "''")
+            calls += [f"addpath('{quoted}');", _call(job)]
+            for array in job.arguments:
+                file.write(np.ascontiguousarray(array, dtype=np.float64).tobytes())
+    script = ["in = fopen('in.bin', 'r');", "out = fopen('out.bin', 'w');", *calls, "fclose(in);", "fclose(out);"]
+    (folder / "driver_of_jobs.m").write_text("\n".join(script), encoding="utf-8")
+    command = [str(shutil.which("octave-cli") or shutil.which("octave")), "--no-gui", "-qf", "driver_of_jobs.m"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FormatError(f"the written MATLAB code does not run in Octave: {done.stderr.strip()[:2000]}")
+    content, results, start = (folder / "out.bin").read_bytes(), [], 0
+    for job in jobs:
+        answers = []
+        for shape in job.shapes:
+            turned = (*shape, len(job.arguments[0]))
+            numbers = np.frombuffer(content, np.float64, prod(turned), start)
+            start += numbers.nbytes
+            answers.append(np.moveaxis(numbers.reshape(turned, order="F"), -1, 0))
+        results.append(answers)
+    return results
+
+
+def _missing() -> str:
+    return "" if shutil.which("octave-cli") or shutil.which("octave") else "GNU Octave"
+
+
+TARGET = Target(".m", "MATLAB", _render, _missing, _run)

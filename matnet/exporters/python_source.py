@@ -1,0 +1,219 @@
+"""Python: a module that needs only NumPy, with ``predict(x)`` and ``value_and_jacobian(x)``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import FormatError
+from matnet.exporters.names import documented
+from matnet.exporters.recording import Function, Recording
+from matnet.exporters.target import Job, Target
+from matnet.functions.namespace import FloatArray
+from matnet.tape.symbols import Node, Tape
+
+_TABLE = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "abs": "np.abs({0})",
+    "sign": "np.sign({0})",
+    "exp": "np.exp({0})",
+    "tanh": "np.tanh({0})",
+    "sqrt": "np.sqrt({0})",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "equal": "{0} == {1}",
+    "logical_and": "{0} & {1}",
+    "logical_or": "{0} | {1}",
+    "logical_not": "~{0}",
+    "where": "np.where({0}, {1}, {2})",
+    "matmul": "{0} @ {1}",
+    "sum": "np.sum({0}, axis=-1, keepdims={keep})",
+    "max": "np.max({0}, axis=-1, keepdims={keep})",
+    "min": "np.min({0}, axis=-1, keepdims={keep})",
+    "argmax": "np.argmax({0}, axis=-1, keepdims={keep})",
+    "take": "np.take({0}, {1}, axis=-1)",
+    "concat": "np.concatenate([{all}], axis=-1)",
+    "index": "{0}[{key}]",
+    "transpose": "np.swapaxes({0}, -1, -2)",
+    "reshape": "np.reshape({0}, {shape})",
+    "broadcast": "np.broadcast_to({0}, {shape})",
+}
+"""What each operation of a tape is called in NumPy."""
+
+_FUNCTIONS = {"value": "predict", "value_and_jacobian": "value_and_jacobian"}
+
+
+class _Constants:
+    """The constants of a module, each written once."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._names: dict[tuple[bytes, tuple[int, ...], str], str] = {}
+
+    def name(self, value: NDArray[np.generic]) -> str:
+        """What stands for the constant in an expression: a literal for a number, a name for an array."""
+        if value.ndim == 0:
+            literal = _literal(value.item())
+            return f"({literal})" if literal.startswith("-") else literal
+        key = (value.tobytes(), value.shape, value.dtype.str)
+        if key not in self._names:
+            self._names[key] = f"_C{len(self._names)}"
+            kind = {"f": "np.float64", "b": "np.bool_"}.get(value.dtype.kind, "np.intp")
+            numbers = ", ".join(_literal(item) for item in value.reshape(-1).tolist())
+            shaped = f".reshape({value.shape})" if value.ndim > 1 else ""
+            self.lines.append(f"{self._names[key]} = np.array([{numbers}], dtype={kind}){shaped}")
+        return self._names[key]
+
+
+def _literal(item: float | bool | int) -> str:
+    if isinstance(item, float) and item != item:
+        return "np.nan"
+    return repr(item).replace("inf", "np.inf")
+
+
+def _shape(node: Node) -> str:
+    return "(" + ", ".join("n" if size is None else str(size) for size in node.shape) + ",)"
+
+
+def _key(node: Node) -> str:
+    """The index that an ``index`` node stands for."""
+    parts = []
+    for part in node.attributes[0]:
+        if part is None:
+            parts.append("None")
+        elif isinstance(part, tuple):
+            parts.append(":" if part[0] is None else f"{part[0]}:{part[1]}")
+        else:
+            parts.append(str(part))
+    return ", ".join(parts)
+
+
+def _expression(node: Node, operands: Sequence[str]) -> str:
+    fields = {"all": ", ".join(operands), "shape": _shape(node)}
+    if node.operation == "index":
+        fields["key"] = _key(node)
+    if len(node.attributes) == 2:
+        fields["keep"] = str(node.attributes[1])
+    return _TABLE[node.operation].format(*operands, **fields)
+
+
+def _body(tape: Tape, constants: _Constants) -> list[str]:
+    """One statement a node."""
+    names: list[str] = []
+    lines = []
+    for number, node in enumerate(tape.nodes):
+        if node.value is not None:
+            names.append(constants.name(node.value))
+        elif node.operation == "input":
+            names.append("x")
+        else:
+            names.append(f"t{number}")
+            lines.append(f"t{number} = {_expression(node, [names[operand] for operand in node.operands])}")
+    return [*lines, f"return {', '.join(names[output] for output in tape.outputs)},"]
+
+
+def _function(function: Function, constants: _Constants) -> list[str]:
+    body = ["n = x.shape[0]"] if any(node.operation in ("reshape", "broadcast") for node in function.tape.nodes) else []
+    body += _body(function.tape, constants)
+    return [f"def _{function.name}(x):", *(f"    {line}" for line in body), "", ""]
+
+
+_PUBLIC = {
+    "value": '''
+def predict(x):
+    """y (..., {S}) of x (..., {R}), raw scale on both sides; samples are rows."""
+    (y,) = _run(_value, x)
+    return y
+''',
+    "value_and_jacobian": '''
+
+def value_and_jacobian(x):
+    """y (..., {S}) and J (..., {S}, {R}); J[..., i, j] is dy_i/dx_j."""
+    y, jacobian = _run(_value_and_jacobian, x)
+    return y, jacobian
+''',
+}
+
+_RUN = """
+def _run(function, x):
+    x = np.asarray(x, dtype=np.float64)
+    if x.ndim == 0 or x.shape[-1] != {R}:
+        raise ValueError(f"x has shape {{x.shape}}, expected (..., {R})")
+    with np.errstate(all="ignore"):
+        results = function(x.reshape(-1, {R}))
+    return [result.reshape(x.shape[:-1] + result.shape[1:]) for result in results]
+
+"""
+
+
+def _render(recording: Recording) -> bytes:
+    constants = _Constants()
+    private = [line for function in recording.functions for line in _function(function, constants)]
+    sizes = {"R": len(recording.inputs), "S": len(recording.outputs)}
+    public = "".join(_PUBLIC[function.name].format(**sizes) for function in recording.functions)
+    head = [
+        f'"""{recording.name}: written by matnet; needs only NumPy.',
+        "",
+        *recording.origin,
+        "",
+        "Inputs, x[..., k - 1]",
+        *(f"    {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        "Outputs, y[..., k - 1]",
+        *(f"    {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        '"""',
+        "",
+        "import numpy as np",
+        "",
+        f"INPUTS = {recording.inputs!r}",
+        f"OUTPUTS = {recording.outputs!r}",
+        "",
+        *constants.lines,
+        "",
+        "",
+        *private,
+    ]
+    return ("\n".join(head).rstrip("\n") + "\n\n" + _RUN.format(**sizes) + public).encode()
+
+
+_DRIVER = """
+import importlib.util, sys
+import numpy as np
+for line in open(sys.argv[1], encoding="utf-8"):
+    number, function, path = line.rstrip("\\n").split(" ", 2)
+    spec = importlib.util.spec_from_file_location("written_" + number, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    given = np.load(f"{sys.argv[2]}/in{number}.npz")
+    results = getattr(module, function)(*(given[key] for key in given.files))
+    np.savez(f"{sys.argv[2]}/out{number}.npz", *(results if isinstance(results, tuple) else (results,)))
+"""
+
+
+def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
+    """One Python process that imports every module and calls its function."""
+    listing = folder / "jobs.txt"
+    lines = [f"{number} {_FUNCTIONS[job.function]} {job.path.resolve()}" for number, job in enumerate(jobs)]
+    listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for number, job in enumerate(jobs):
+        np.savez(folder / f"in{number}.npz", *job.arguments)
+    command = [sys.executable, "-I", "-W", "error", "-c", _DRIVER, str(listing), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FormatError(f"the written Python does not run: {done.stderr.strip()[-2000:]}")
+    results = []
+    for number in range(len(jobs)):
+        with np.load(folder / f"out{number}.npz") as answer:
+            results.append([answer[key] for key in answer.files])
+    return results
+
+
+TARGET = Target(".py", "Python", _render, lambda: "", _run)

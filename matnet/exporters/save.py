@@ -1,0 +1,107 @@
+"""``matnet.save``: a network to a file, the format by the suffix."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.exporters.archive import archive_text
+from matnet.exporters.recording import Options, Recording, recorded
+from matnet.exporters.target import target_of
+from matnet.network import Network
+
+
+def save(
+    net: Network,
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    jacobian: bool = True,
+    float32: bool = False,
+    opset: int | None = None,
+) -> None:
+    """Writes a network, to be opened again (.json) or to be used without matnet (.onnx, .c, .m, .py).
+
+    Every export but .json carries y and dy/dx, printed from the library's own computation of both.
+
+    Parameters
+    ----------
+    net
+        The network.
+    path
+        The file; its suffix is the format.
+    name
+        The name of the function in the file; by default the file's stem.
+    inputs, outputs
+        Names of the elements, for the file's documentation; by default x1, x2, … and y1, y2, ….
+    jacobian
+        Whether dy/dx is written too.
+    float32
+        Whether the file computes in float32 (.c and .onnx only).
+    opset
+        The version of ONNX' operators (.onnx only); by default 17.
+
+    Raises
+    ------
+    UnsupportedError
+        The suffix names no format, the format has no such option, a name is no identifier, or the network cannot be
+        expressed in the format. The file is then not written, and one that was there is left as it was.
+    MissingExtraError
+        A package is needed to write the format and not installed.
+    """
+    place = Path(path)
+    options = Options(
+        name=name,
+        inputs=None if inputs is None else tuple(inputs),
+        outputs=None if outputs is None else tuple(outputs),
+        jacobian=jacobian,
+        precision="float32" if float32 else "float64",
+        opset=opset,
+    )
+    if place.suffix == ".json":
+        if options != Options():
+            raise UnsupportedError(f"{place}: a .json holds the network itself and takes no options of an export")
+        _replace(place, archive_text(net).encode("utf-8"))
+        return
+    write(net, place, options)
+
+
+def write(net: Network, path: Path, options: Options) -> Recording:
+    """Writes a network by the target of the path's suffix, and gives what was printed."""
+    target = target_of(path)
+    if options.precision not in target.precisions:
+        raise UnsupportedError(f"{path}: {target.name} is written in {' or '.join(target.precisions)} only")
+    if options.opset is not None and path.suffix != ".onnx":
+        raise UnsupportedError(f"{path}: only .onnx has an opset")
+    try:
+        recording = recorded(net, path.stem, options)
+        content = target.render(recording)
+    except MatnetError as error:
+        raise error.at(f"{path}: ") from error.__cause__
+    _replace(path, content)
+    return recording
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Puts the content in the file at once: a half-written file is never seen under its name."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise FormatError(f"{path}: cannot be written: {error.strerror}") from error
