@@ -64,6 +64,8 @@ def _opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator
 
 
 def _report(summary: Summary, table: CsvTable | MatTable) -> None:
+    if summary.note:
+        complain(summary.note)
     if not summary.outside:
         return
     pairs = zip(summary.input_names, summary.outside_by_input, strict=True)

@@ -106,10 +106,11 @@ def _invoke(arguments: list[str]) -> int:
 
 def _usage(error: click.ClickException) -> str:
     """Click's complaint in one line, with the help that explains it."""
-    message = error.format_message().strip().removesuffix(".")
+    message = " ".join(error.format_message().split())
+    end = "" if message.endswith((".", "?")) else "."
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "matnet"
-    return f"{' '.join(message.split())}; see {path} --help"
+    return f"{message}{end} See {path} --help"
 
 
 def _close_stdout() -> None:

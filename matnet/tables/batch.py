@@ -46,7 +46,7 @@ class Summary:
     """What was done: rows written, and how many of them lie outside the range of the training, in all and by input."""
 
     input_names: tuple[str, ...]
-    by_position: bool
+    note: str = ""
     rows: int = 0
     outside: int = 0
     outside_by_input: list[int] = field(default_factory=list)
@@ -139,7 +139,7 @@ def _run(
     progress: Progress | None,
 ) -> Summary:
     sink = CsvSink(target, table.kept_names(choice) + job.names, delimiter)
-    summary = Summary(choice.input_names, choice.by_position)
+    summary = Summary(choice.input_names, choice.note)
     size = chunk_rows(net.output_size * (1 + net.input_size))
     for chunk in rechunked(table.rows(choice), size):
         summary.count(chunk.x, net.input_range)

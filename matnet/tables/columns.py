@@ -30,12 +30,12 @@ class Columns:
 
 @dataclass(frozen=True)
 class Choice:
-    """Indices of the columns that are read, the inputs' names in the result, and how the inputs were found."""
+    """Indices of the columns that are read, the inputs' names in the result, and what a user should know of it."""
 
     inputs: tuple[int, ...]
     keep: tuple[int, ...]
     input_names: tuple[str, ...]
-    by_position: bool
+    note: str = ""
 
 
 def choose(header: Header, columns: Columns, input_size: int, place: str, dialect: Dialect) -> Choice:
@@ -52,13 +52,22 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, dialec
     if wanted is not None:
         check_names(wanted, input_size, "--inputs", "input")
         if header.written or set(wanted) <= set(header.names):
-            return Choice(_found(header, wanted, "--inputs", place, dialect), keep, wanted, False)
+            return Choice(_found(header, wanted, "--inputs", place, dialect), keep, wanted)
     elif header.written and set(default) <= set(header.names):
-        return Choice(_found(header, default, "--inputs", place, dialect), keep, default, False)
+        return Choice(_found(header, default, "--inputs", place, dialect), keep, default)
     free = tuple(index for index in range(len(header.names)) if index not in keep)
     if len(free) != input_size:
         raise TableError(_misfit(header, len(free), input_size, place, dialect, bool(keep)))
-    return Choice(free, keep, wanted or default, True)
+    names = wanted or default
+    return Choice(free, keep, names, _position_note(header, free, names, place))
+
+
+def _position_note(header: Header, columns: Sequence[int], names: Sequence[str], place: str) -> str:
+    if not header.written:
+        return ""
+    pairs = [f"{name} = {header.names[index]}" for name, index in zip(names, columns, strict=True)]
+    more = f" and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
+    return f"{place}: the inputs are taken by position: {', '.join(pairs[:LISTED])}{more}"
 
 
 def _misfit(header: Header, free: int, input_size: int, place: str, dialect: Dialect, kept: bool) -> str:

@@ -61,7 +61,7 @@ class MatTable:
             raise TableError(self._misfit(samples, elements, input_size))
         if columns.inputs is not None:
             check_names(columns.inputs, input_size, "--inputs", "input")
-        return Choice(tuple(range(input_size)), (), columns.inputs or numbered("x", input_size), False)
+        return Choice(tuple(range(input_size)), (), columns.inputs or numbered("x", input_size))
 
     def _misfit(self, samples: int, elements: int, input_size: int) -> str:
         sides = (elements, samples) if self._samples == "columns" else (samples, elements)

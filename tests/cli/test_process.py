@@ -1,0 +1,105 @@
+"""The program as a process: pipes, signals, terminals and how fast it starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+PUMP = str(FIXTURES / "pump.mat")
+MATNET = [sys.executable, "-c", "from matnet.cli import main; main()"]
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*MATNET, *arguments], stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def test_through_a_pipe() -> None:
+    with start("predict", PUMP, "-") as process:
+        out, err = process.communicate(b"x1,x2\n20,1500\n")
+    assert (process.returncode, err) == (0, b"")
+    assert out.startswith(b"y1\n")
+
+
+@posix
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    with start("predict", PUMP, "-") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        try:
+            process.stdin.write(b"x1,x2\n" + b"20,1500\n" * 3_000_000)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # it may be gone before it has read everything
+        err = process.stderr.read()
+        process.stdin = None
+        status = process.wait()
+    assert (status, err) == (0, b"")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_file(tmp_path: Path, number: int) -> None:
+    target = tmp_path / "out.csv"
+    with start("predict", PUMP, "-", "-o", str(target)) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"x1,x2\n" + b"20,1500\n" * 2_000_000)
+        process.stdin.flush()
+        deadline = time.monotonic() + 30
+        while not any(entry.stat().st_size for entry in tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert [entry.name[:9] for entry in tmp_path.iterdir()] == [".out.csv."]
+        process.send_signal(number)
+        _, err = process.communicate()
+    assert (process.returncode, err) == (130, b"matnet: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_standard_output_on_a_full_disk() -> None:
+    with open("/dev/full", "wb") as full:
+        arguments = [*MATNET, "predict", PUMP, "-"]
+        done = subprocess.run(arguments, input=b"x1,x2\n20,1500\n", stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"matnet: standard output: cannot be written: No space left on device\n",
+    )
+
+
+@posix
+def test_progress_on_a_terminal_and_none_in_a_pipe() -> None:
+    text = b"x1,x2\n" + b"20,1500\n" * 200_000
+    code = "import matnet.cli.speech as s; s.FIRST_PROGRESS = s.PROGRESS_EVERY = 0.0; " + MATNET[2]
+    arguments = [sys.executable, "-c", code, "predict", PUMP, "-"]
+    master, slave = os.openpty()
+    done = subprocess.run(arguments, input=text, stdout=subprocess.DEVNULL, stderr=slave)
+    os.close(slave)
+    shown = os.read(master, 1 << 16)
+    os.close(master)
+    assert done.returncode == 0
+    assert shown.startswith(b"\r65,536 rows, ")
+    assert shown.endswith(b"\r\x1b[K")
+    piped = subprocess.run(arguments, input=text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert (piped.returncode, piped.stderr) == (0, b"")
+
+
+def test_the_help_needs_none_of_the_heavy_modules() -> None:
+    code = (
+        "import sys\n"
+        "from matnet.cli.entry import run\n"
+        "assert run(['gradients', '--help']) == 0\n"
+        "heavy = {'scipy', 'h5py', 'polars', 'torch', 'jax', 'onnx', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
