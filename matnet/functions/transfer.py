@@ -197,17 +197,17 @@ class OfMinusSquare:
 
     def tangent(self, n: Array, a: Array, v: Array) -> Array:
         """g'·(2 n v), (..., K, S)."""
-        m = _bounded(n, 1e300)
-        return self.even.tangent(m * m, a, 2.0 * m[..., None, :] * v)
+        m = _where_alive(n, a)
+        return 2.0 * self.even.tangent(m * m, a, m[..., None, :] * v)
 
     def cotangent(self, n: Array, a: Array, u: Array) -> Array:
         """(uᵀg') 2 n, (..., K, S)."""
-        m = _bounded(n, 1e300)
-        return 2.0 * m[..., None, :] * self.even.cotangent(m * m, a, u)
+        m = _where_alive(n, a)
+        return 2.0 * (m[..., None, :] * self.even.cotangent(m * m, a, u))
 
     def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
         """uᵀg''(2 n v, 2 n w) + 2 Σ_j (uᵀg')_j v_j w_j, (..., J, K)."""
-        m = _bounded(n, 1e150)
+        m = _bounded(_where_alive(n, a), 1e153)
         q, slope = m * m, 2.0 * m[..., None, :]
         first = self.even.cotangent(q, a, u[..., None, :])[..., 0, :]
         return self.even.curvature(q, a, u, slope * v, slope * w) + 2.0 * weighted_products(first, v, w)
@@ -297,6 +297,11 @@ def _bounded(n: Array, bound: float) -> Array:
     return xp.where(xp.abs(n) > bound, bound * xp.sign(n), n)
 
 
+def _where_alive(n: Array, a: Array) -> Array:
+    """n, and 0 where a has gone to 0: there n may be infinite, and n a must come out as 0; NaN stays."""
+    return namespace(n).where(a == 0.0, 0.0, n)
+
+
 def _flat(n: Array) -> Array:
     """0, and NaN where n is."""
     return namespace(n).where(n == n, 0.0, n)
@@ -363,12 +368,13 @@ def _radbas(n: Array) -> Array:
 
 
 def _radbas_slope(n: Array, a: Array) -> Array:
-    return -2.0 * _bounded(n, 1e150) * a
+    return -2.0 * (_where_alive(n, a) * a)
 
 
 def _radbas_curve(n: Array, a: Array) -> Array:
-    m = _bounded(n, 1e150)
-    return (4.0 * m * m - 2.0) * a
+    # (4n² − 2) a with n² never alone: it may overflow where a is 0
+    m = _where_alive(n, a)
+    return 4.0 * (m * (m * a)) - 2.0 * a
 
 
 def _tribas(n: Array) -> Array:
@@ -382,37 +388,37 @@ def _tribas_slope(n: Array, a: Array) -> Array:
 
 
 def _elliotsig(n: Array) -> Array:
-    m = _bounded(n, 1e170)
+    m = _bounded(n, 1e18)
     return m / (1.0 + namespace(n).abs(m))
 
 
 def _elliotsig_slope(n: Array, a: Array) -> Array:
-    xp = namespace(n)
-    d = 1.0 + xp.abs(_bounded(n, 1e170))
+    d = 1.0 + namespace(n).abs(n)
     return 1.0 / (d * d)
 
 
 def _elliotsig_curve(n: Array, a: Array) -> Array:
     xp = namespace(n)
-    d = 1.0 + xp.abs(_bounded(n, 1e170))
+    d = 1.0 + xp.abs(n)
     return -2.0 * xp.sign(n) / (d * d * d)
 
 
 def _elliot2sig(n: Array) -> Array:
-    m = _bounded(n, 1e150)
+    m = _bounded(n, 1e15)
     return namespace(n).sign(n) * (m * m / (1.0 + m * m))
 
 
 def _elliot2sig_slope(n: Array, a: Array) -> Array:
-    m = namespace(n).abs(_bounded(n, 1e150))
+    xp = namespace(n)
+    m = xp.abs(xp.where(xp.abs(n) == np.inf, 0.0, n))
     d = 1.0 + m * m
     return 2.0 * (m / d) / d
 
 
 def _elliot2sig_curve(n: Array, a: Array) -> Array:
-    m = _bounded(n, 1e150)
-    d = 1.0 + m * m
-    return 2.0 * namespace(n).sign(n) * ((1.0 - 3.0 * m * m) / d / d / d)
+    # 2 sign(n) (1 − 3n²) / d³ with (1 − 3n²) / d = 4/d − 3, which stays finite where n² overflows
+    d = 1.0 + n * n
+    return 2.0 * namespace(n).sign(n) * ((4.0 / d - 3.0) / d / d)
 
 
 _RADBAS_OF_SQUARE = Elementwise(

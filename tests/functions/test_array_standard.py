@@ -49,6 +49,7 @@ def assert_same(found: Any, expected: Real, dtype: Any, tolerance: float) -> Non
 
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
 @pytest.mark.parametrize("name", sorted(TRANSFER))
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # a bound beyond float32 is its infinity there
 def test_transfer(name: str, dtype: Any, tolerance: float) -> None:
     row = TRANSFER[name]
     n, u = given(dtype, 5, 4), given(dtype, 5, 3, 4, seed=1)
@@ -63,6 +64,26 @@ def test_transfer(name: str, dtype: Any, tolerance: float) -> None:
     assert_same(bent, row.curvature(N, A, U[:, 0], V, W), dtype, 200 * tolerance)
     if row.log_cotangent is not None:
         assert_same(row.log_cotangent(n, a, u[:, 0, :]), row.log_cotangent(N, A, U[:, 0]), dtype, 10 * tolerance)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in TRANSFER.items() if not row.coupled))
+def test_float32_reaches_its_limits_without_nan(name: str) -> None:
+    """A tensor of float32 stays float32, whose numbers end at 3e38: no constant in a row may lie beyond."""
+    row = TRANSFER[name]
+    sizes = [1e-40, 1e-30, 0.3, 1.0, 12.0, 90.0, 1e9, 1e19, 2e20, 3e38, np.inf]
+    n = np.array([sign * size for size in sizes for sign in (1.0, -1.0)], dtype=np.float32)[:, None]
+    x, one = strict.asarray(n), strict.ones((len(n), 1, 1), dtype=strict.float32)
+    with np.errstate(all="ignore"):
+        a = row.value(x)
+        found = [a, row.tangent(x, a, one)[:, 0, :], row.curvature(x, a, one[:, 0, :], one, one)[:, 0, :]]
+        N, One = n.astype(np.float64), np.ones((len(n), 1, 1))
+        A = row.value(N)
+        expected = [A, row.tangent(N, A, One)[:, 0, :], row.curvature(N, A, One[:, 0, :], One, One)[:, 0, :]]
+    for got, exact in zip(found, expected, strict=True):
+        assert got.dtype == strict.float32
+        # beyond the range of float32 the exact number is its infinity, below its normal numbers 0
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(plain(got), exact.astype(np.float32), rtol=1e-5, atol=1.2e-38)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
