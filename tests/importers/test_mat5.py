@@ -1,0 +1,344 @@
+"""MAT-files of level 5: values as scipy reads them too, and files that are cut off, damaged or hostile."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
+from scipy.io.matlab import MatlabFunction, MatlabObject, MatlabOpaque
+
+import matnet
+from matnet.importers.mat5 import read_mat5
+from matnet.importers.matfile import open_mat
+from matnet.importers.values import (
+    DEFAULT_LIMIT,
+    EMPTY,
+    Budget,
+    Cell,
+    Char,
+    Function,
+    Numeric,
+    Opaque,
+    Sparse,
+    Struct,
+    Value,
+    Variable,
+)
+
+Save: TypeAlias = Callable[..., Path]
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+
+NUMBERS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
+INT8, INT32, UINT32, DOUBLE, MATRIX, COMPRESSED, UTF8, UTF16 = 1, 5, 6, 9, 14, 15, 16, 17
+CELL, CHAR, DOUBLE_CLASS = 1, 4, 6
+
+
+def element(kind: int, data: bytes, order: str = "<") -> bytes:
+    """A data element as the document of the format has it."""
+    return struct.pack(f"{order}II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def head(mx_class: int, shape: tuple[int, ...], name: bytes, order: str = "<", flags: int = 0) -> bytes:
+    return (
+        element(UINT32, struct.pack(f"{order}II", mx_class | flags << 8, 0), order)
+        + element(INT32, struct.pack(f"{order}{len(shape)}i", *shape), order)
+        + element(INT8, name, order)
+    )
+
+
+def matrix(values: list[float], shape: tuple[int, ...], name: bytes = b"x", order: str = "<") -> bytes:
+    data = struct.pack(f"{order}{len(values)}d", *values)
+    return element(MATRIX, head(DOUBLE_CLASS, shape, name, order) + element(DOUBLE, data, order), order)
+
+
+def packed(content: bytes) -> bytes:
+    data = zlib.compress(content)
+    return struct.pack("<II", COMPRESSED, len(data)) + data
+
+
+def file_of(*variables: bytes, order: str = "<") -> bytes:
+    version = struct.pack(f"{order}H", 0x0100) + (b"IM" if order == "<" else b"MI")
+    return b"MATLAB 5.0 MAT-file, by hand".ljust(116) + bytes(8) + version + b"".join(variables)
+
+
+def read(data: bytes, limit: int = DEFAULT_LIMIT) -> dict[str, Variable]:
+    return dict(read_mat5(data, Budget(limit)).variables)
+
+
+def differences(ours: Value, theirs: Any, place: str) -> Iterator[str]:
+    """Where scipy, an independent reader, has another value."""
+    if isinstance(theirs, np.ndarray) and theirs.dtype.names and not isinstance(theirs, MatlabFunction | MatlabOpaque):
+        yield from _struct_differences(ours, theirs, place)
+    elif isinstance(theirs, np.ndarray) and theirs.dtype == object and isinstance(ours, Cell):
+        items = theirs.reshape(-1, order="F")
+        if ours.shape != theirs.shape:
+            yield f"{place}: {ours.shape} is not {theirs.shape}"
+        for number, item in enumerate(ours.items):
+            yield from differences(item, items[number], f"{place}{{{number + 1}}}")
+    elif not _same_leaf(ours, theirs):
+        yield f"{place}: {ours} is not {theirs!r}"
+
+
+def _struct_differences(ours: Value, theirs: Any, place: str) -> Iterator[str]:
+    if not isinstance(ours, Struct) or ours.shape != theirs.shape or set(ours.fields) != set(theirs.dtype.names):
+        yield f"{place}: {ours} is not {theirs!r}"
+        return
+    if isinstance(theirs, MatlabObject) and ours.class_name != theirs.classname:
+        yield f"{place}: {ours.class_name} is not {theirs.classname}"
+    records = theirs.reshape(-1, order="F")
+    for name, values in ours.fields.items():
+        for number, value in enumerate(values):
+            yield from differences(value, records[number][name], f"{place}({number + 1}).{name}")
+
+
+def _same_leaf(ours: Value, theirs: Any) -> bool:
+    if isinstance(theirs, MatlabOpaque):
+        return isinstance(ours, Opaque)
+    if isinstance(theirs, MatlabFunction):
+        return isinstance(ours, Function)
+    if ours is EMPTY:
+        # a slot that was never set: [] in MATLAB, which is 0x0
+        return bool(theirs.shape == (1, 0))
+    if scipy.sparse.issparse(theirs):
+        return isinstance(ours, Sparse) and np.array_equal(ours.floats(), theirs.toarray())
+    if isinstance(ours, Struct):
+        # scipy gives a struct without fields as an array of None
+        return not ours.fields and ours.shape == theirs.shape
+    if isinstance(ours, Char):
+        rows = [text.rstrip() for text in ours.rows]
+        return [str(text).rstrip() for text in theirs.ravel()] == (rows if theirs.size else [])
+    if not isinstance(ours, Numeric) or ours.array.dtype != (bool if ours.class_name == "logical" else theirs.dtype):
+        return False
+    return np.array_equal(ours.array, theirs, equal_nan=True)
+
+
+def agrees_with_scipy(path: Path) -> int:
+    """How many variables were compared."""
+    variables = open_mat(path, DEFAULT_LIMIT).variables
+    # opaque variables have no name in scipy's reading
+    theirs = {name: value for name, value in scipy.io.loadmat(path, mat_dtype=True).items() if name[:2] != "__"}
+    theirs.pop("None", None)
+    for name, value in theirs.items():
+        assert list(differences(variables[name].value, value, name)) == []
+    return len(theirs)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate variable name")
+def test_real_files_hold_what_scipy_reads(corpus_file: Path) -> None:
+    if corpus_file.name == "layout_v73_old_class.mat":
+        with pytest.raises(NotImplementedError):
+            scipy.io.loadmat(corpus_file)
+    else:
+        assert agrees_with_scipy(corpus_file) or "None" in scipy.io.loadmat(corpus_file)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_all_kinds_of_values_are_what_scipy_wrote(tmp_path: Path, compressed: bool) -> None:
+    cell = np.empty((2, 2), dtype=object)
+    cell[0, 0], cell[1, 0], cell[0, 1], cell[1, 1] = 1.5, "text", np.zeros((0, 3)), np.arange(3)
+    records = np.zeros((1, 2), dtype=[("a", object), ("b", object)])
+    records[0, 0], records[0, 1] = (1.0, "x"), (cell, {"c": 2.0})
+    variables = {
+        **{f"v_{kind}": np.array([[1, 2], [3, 120]], dtype=kind) for kind in NUMBERS},
+        "cube": np.arange(24.0).reshape(2, 3, 4) + 0.5,
+        "flags": np.array([[True, False]]),
+        "text": "Größe → 5",
+        "lines": np.array(["abc", "de "]),
+        "cells": cell,
+        "record": {"first": 1.0, "second": {"third": np.array([[np.nan, np.inf]])}},
+        "records": records,
+        "sparse": scipy.sparse.csc_matrix(np.array([[0.0, 2.0], [0.0, 0.0], [3.0, 0.0]])),
+        "object": MatlabObject(np.array([[(1.0,)]], dtype=[("field", object)]), "myclass"),
+        "empty": np.zeros((0, 4)),
+    }
+    scipy.io.savemat(tmp_path / "all.mat", variables, do_compression=compressed, long_field_names=True)
+    assert agrees_with_scipy(tmp_path / "all.mat") == len(variables)
+
+
+def test_narrowed_doubles_are_doubles_again() -> None:
+    content = head(DOUBLE_CLASS, (1, 3), b"x") + element(2, bytes([1, 2, 250]))
+    value = read(file_of(element(MATRIX, content)))["x"].value
+    assert isinstance(value, Numeric)
+    assert value.narrowed
+    assert value.array.dtype == np.float64
+    assert value.array.tolist() == [[1.0, 2.0, 250.0]]
+
+
+def test_complex_numbers_keep_both_parts(tmp_path: Path) -> None:
+    # scipy drops the imaginary part where it is asked for MATLAB's classes
+    wave = np.array([[1 + 2j, -3j], [0.5, 4j]])
+    scipy.io.savemat(tmp_path / "wave.mat", {"wave": wave})
+    value = open_mat(tmp_path / "wave.mat", DEFAULT_LIMIT).variables["wave"].value
+    assert isinstance(value, Numeric)
+    assert np.array_equal(value.array, wave)
+    with pytest.raises(matnet.UnsupportedError, match=r"^complex numbers, expected real ones$"):
+        value.floats()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_either_byte_order(order: str) -> None:
+    text = element(
+        MATRIX,
+        head(CHAR, (1, 2), b"s", order) + element(UTF16, "hi".encode(f"utf-16-{'lb'[order == '>']}e"), order),
+        order,
+    )
+    variables = read(file_of(matrix([1.0, -2.5], (2, 1), order=order), text, order=order))
+    numbers, text_value = variables["x"].value, variables["s"].value
+    assert isinstance(numbers, Numeric)
+    assert numbers.array.tolist() == [[1.0], [-2.5]]
+    assert isinstance(text_value, Char)
+    assert text_value.text == "hi"
+
+
+def test_a_file_without_variables_is_empty() -> None:
+    assert read(file_of()) == {}
+
+
+def deep(levels: int) -> bytes:
+    inner = matrix([1.0], (1, 1), b"")
+    for _ in range(levels):
+        inner = element(MATRIX, head(CELL, (1, 1), b"") + inner)
+    return element(MATRIX, head(CELL, (1, 1), b"x") + inner)
+
+
+HUGE = 2**31 - 1
+GOOD = matrix([1.0], (1, 1))
+OVERSTATED = packed(struct.pack("<II", MATRIX, 10**9) + GOOD[8:])
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "an announced length beyond the end": (
+        file_of(struct.pack("<II", MATRIX, 1000) + bytes(8)),
+        "byte 128: the file is cut off or broken: an element of 1000 bytes is announced, 8 are left",
+    ),
+    "a cut within a tag": (file_of(GOOD)[:132], "byte 128: the file is cut off: a data element was expected"),
+    "another element than a variable": (
+        file_of(element(DOUBLE, bytes(8))),
+        "byte 128: broken: a data element of type 9, expected 14 or 15",
+    ),
+    "an empty variable": (file_of(element(MATRIX, b"")), "byte 128: broken: an empty variable"),
+    "more numbers than bytes": (
+        file_of(matrix([1.0], (HUGE, HUGE))),
+        f"x (byte 128): broken: 1 numbers for an array of {HUGE}x{HUGE}",
+    ),
+    "more cells than bytes": (
+        file_of(element(MATRIX, head(CELL, (HUGE, HUGE), b"x"))),
+        f"x (byte 128): the file is cut off or broken: {HUGE**2} values are announced, 0 bytes are left",
+    ),
+    "a negative dimension": (file_of(matrix([1.0], (-1, 1))), "byte 128: broken: the dimensions are [-1, 1]"),
+    "a single dimension": (file_of(matrix([1.0], (1,))), "byte 128: broken: the dimensions are [1]"),
+    "nesting without end": (file_of(deep(100)), "x (byte 128): values are nested more than 64 deep"),
+    "an unknown storage type": (
+        file_of(element(MATRIX, head(DOUBLE_CLASS, (1, 1), b"x") + element(99, bytes(8)))),
+        "x (byte 128): byte 48: broken: numbers of the unknown storage type 99",
+    ),
+    "half a number": (
+        file_of(element(MATRIX, head(DOUBLE_CLASS, (1, 1), b"x") + element(DOUBLE, bytes(12)))),
+        "x (byte 128): byte 48: broken: 12 bytes are no whole number of float64",
+    ),
+    "a name twice": (file_of(GOOD, GOOD), "byte 200: a second variable of the name x"),
+    "compressed bytes that are none": (
+        file_of(struct.pack("<II", COMPRESSED, 16) + b"\1" * 16),
+        "byte 128: broken: the compressed bytes cannot be read (Error -3 while decompressing data: incorrect header "
+        "check)",
+    ),
+    "a compressed number": (
+        file_of(packed(element(DOUBLE, bytes(8)))),
+        "byte 128: broken: the compressed variable is no array",
+    ),
+    "a compressed variable that announces more than it can be": (
+        file_of(OVERSTATED),
+        f"x (byte 128): broken: 1000000000 bytes are announced in {len(OVERSTATED) - 8} compressed ones",
+    ),
+    "a compressed variable that announces too much": (
+        file_of(packed(struct.pack("<II", MATRIX, 100) + GOOD[8:])),
+        "x (byte 128): the file is cut off or broken: 100 bytes are announced, 64 came out",
+    ),
+    "a compressed variable that announces too little": (
+        file_of(packed(struct.pack("<II", MATRIX, 48) + GOOD[8:])),
+        "x (byte 128): the file is cut off or broken: 48 bytes are announced, 48 came out",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_file_is_refused_with_the_place(case: str) -> None:
+    data, message = BROKEN[case]
+    with pytest.raises(matnet.FormatError) as refused:
+        _ = [variable.value for variable in read(data).values()]
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(("size", "place"), [(2, "byte 128"), (100_000, "x (byte 128)")])
+def test_a_damaged_checksum_is_found(size: int, place: str) -> None:
+    whole = packed(matrix([1.0] * size, (1, size)))
+    damaged = whole[:-1] + bytes([whole[-1] ^ 1])
+    with pytest.raises(matnet.FormatError) as refused:
+        _ = [variable.value for variable in read(file_of(damaged)).values()]
+    reason = "Error -3 while decompressing data: incorrect data check"
+    assert str(refused.value) == f"{place}: broken: the compressed bytes cannot be read ({reason})"
+
+
+def test_the_limit_is_asked_before_memory_is_taken() -> None:
+    bomb = packed(matrix([0.0] * 100_000, (1, 100_000)))
+    variable = read(file_of(bomb), limit=500_000)["x"]
+    assert (variable.class_name, variable.shape) == ("double", (1, 100_000))
+    with pytest.raises(matnet.FormatError) as refused:
+        variable.value  # noqa: B018 - values are read when they are asked for
+    message = "the file needs more than 500000 bytes of memory; raise the limit if you trust it"
+    assert str(refused.value) == f"x (byte 128): {message}"
+
+
+def cuts_that_load(path: Path, cut_file: Path, step: int) -> list[int]:
+    """Where the file can be cut and still loads, which must be the identical network; elsewhere it must be refused."""
+    data = path.read_bytes()
+    whole = matnet.load(path)
+    loaded, refused = [], 0
+    for length in [*range(0, len(data), step), len(data) - 1]:
+        cut_file.write_bytes(data[:length])
+        try:
+            net = matnet.load(cut_file)
+        except matnet.FormatError:
+            refused += 1
+        else:
+            assert np.array_equal(net.parameters, whole.parameters)
+            assert [str(layer.transfer) for layer in net.structure.layers] == [
+                str(layer.transfer) for layer in whole.structure.layers
+            ]
+            loaded.append(length)
+    assert refused
+    return loaded
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_cut_at_any_byte_is_refused_or_whole(small: MatlabObject, tmp_path: Path, compressed: bool) -> None:
+    path = tmp_path / "net.mat"
+    scipy.io.savemat(path, {"net": small, "behind": np.arange(3.0)}, do_compression=compressed, long_field_names=True)
+    with path.open("rb") as stream:
+        stream.seek(132)
+        behind = 136 + int.from_bytes(stream.read(4), "little")
+    assert cuts_that_load(path, tmp_path / "cut.mat", 1 if compressed else 29) == [behind] * (
+        compressed or behind % 29 == 0
+    )
+
+
+def test_a_real_file_cut_anywhere_is_refused(corpus: Path, tmp_path: Path) -> None:
+    assert cuts_that_load(corpus / "rbf_newrb.mat", tmp_path / "cut.mat", 13) == []
+
+
+def test_a_newer_object_whose_subsystem_is_cut_off_is_refused(corpus: Path, tmp_path: Path) -> None:
+    data = (corpus / "static_mcos_v9.mat").read_bytes()
+    end_of_variable = 136 + int.from_bytes(data[132:136], "little")
+    cut = tmp_path / "cut.mat"
+    cut.write_bytes(data[:end_of_variable])
+    with pytest.raises(matnet.FormatError) as refused:
+        matnet.load(cut)
+    message = "the file has no subsystem, where objects of newer classes are kept: it is cut off"
+    assert str(refused.value) == f"{cut}: net: {message}"
