@@ -129,7 +129,7 @@ class _Constants:
 
     def view(self, value: NDArray[np.generic]) -> _View:
         """The constant as operands see it."""
-        if value.size == 1:
+        if value.size and len(set(value.reshape(-1).view(f"V{value.itemsize}").tolist())) == 1:
             return _View(self.literal(value.reshape(-1)[0].item()), (0,) * value.ndim, value.shape, literal=True)
         key = (value.tobytes(), value.shape, value.dtype.str)
         if key in self._views:
@@ -400,7 +400,7 @@ def _render(recording: Recording) -> bytes:
         *(f" * {line}" for line in recording.origin),
         " *",
         f" * One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides; dydx has",
-        f" * {sizes['S']} rows of {sizes['R']}: dydx[i * {sizes['R']} + j] is dy_i/dx_j. Safe to call from several threads.",
+        f" * {sizes['S']} rows of {sizes['R']}, dydx[i * {sizes['R']} + j] is dy_i/dx_j. Several threads may call it.",
         " *",
         " * Inputs, x[k - 1]",
         *(f" *     {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
