@@ -144,9 +144,12 @@ def _load_file(file: Path, limit: int, allow_nonfinite: bool) -> dict[str, Netwo
 
 
 def _load_function(file: Path, limit: int, allow_nonfinite: bool) -> Network:
-    from matnet.importers.genfunction import load_genfunction
+    from matnet.importers.genfunction import NoGeneratedFunctionError, load_genfunction
 
-    structure, provenance = load_genfunction(file)
+    try:
+        structure, provenance = load_genfunction(file, limit, allow_nonfinite)
+    except NoGeneratedFunctionError as error:
+        raise NoNetworkError(str(error)) from None
     return Network(structure, provenance, file.stem)
 
 
