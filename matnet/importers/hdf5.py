@@ -227,10 +227,9 @@ class _Reader:
             raise FormatError("the data lie in another file, which is not read")
         filters = item.id.get_create_plist()
         for number in range(filters.get_nfilters()):
-            if filters.get_filter(number)[0] not in _FILTERS:
-                raise FormatError(
-                    f"the data are packed with filter {filters.get_filter(number)[0]}, unknown in MAT-files"
-                )
+            code = filters.get_filter(number)[0]
+            if code not in _FILTERS:
+                raise FormatError(f"the data are packed with filter {code}, which MATLAB does not use")
         size = item.size * item.dtype.itemsize if item.size else 0
         if size > _DEFLATE_RATIO * item.id.get_storage_size():
             raise FormatError(f"broken: {size} bytes of data are announced, {item.id.get_storage_size()} are stored")

@@ -1,0 +1,267 @@
+"""MAT-files of level 7.3: value for value what the reader of level 5 gives, and nothing read from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import matnet
+from make_hdf5_fixtures import main, number, one_of_each, write_hdf5
+from matnet.importers.matfile import open_mat
+from matnet.importers.values import DEFAULT_LIMIT, Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+
+
+def differences(ours: Value, theirs: Value, place: str) -> Iterator[str]:
+    """Where two values are not the same, numbers to the bit; how a double was stored does not count."""
+    if type(ours) is not type(theirs) or ours.class_name != theirs.class_name or ours.shape != theirs.shape:
+        yield f"{place}: {ours} is not {theirs}"
+    elif isinstance(ours, Numeric) and isinstance(theirs, Numeric):
+        if ours.array.dtype != theirs.array.dtype or ours.array.tobytes() != theirs.array.tobytes():
+            yield f"{place}: {ours} is not {theirs}"
+    elif isinstance(ours, Sparse) and isinstance(theirs, Sparse):
+        if not np.array_equal(ours.floats(), theirs.floats()):
+            yield f"{place}: {ours} is not {theirs}"
+    elif isinstance(ours, Cell) and isinstance(theirs, Cell):
+        for number_, (a, b) in enumerate(zip(ours.items, theirs.items, strict=True), start=1):
+            yield from differences(a, b, f"{place}{{{number_}}}")
+    elif isinstance(ours, Struct) and isinstance(theirs, Struct):
+        if set(ours.fields) != set(theirs.fields):
+            yield f"{place}: fields {sorted(ours.fields)} are not {sorted(theirs.fields)}"
+            return
+        for name, values in ours.fields.items():
+            for number_, (a, b) in enumerate(zip(values, theirs.fields[name], strict=True), start=1):
+                yield from differences(a, b, f"{place}({number_}).{name}")
+    elif isinstance(ours, Opaque) and isinstance(theirs, Opaque):
+        for a, b in zip(ours.objects(), theirs.objects(), strict=True):
+            yield from differences(a, b, f"{place}.")
+    elif isinstance(ours, Char) and isinstance(theirs, Char) and ours.rows != theirs.rows:
+        yield f"{place}: {ours.rows} is not {theirs.rows}"
+
+
+def values(path: Path) -> dict[str, Value]:
+    return {name: variable.value for name, variable in open_mat(path, DEFAULT_LIMIT).variables.items()}
+
+
+def all_differences(ours: dict[str, Value], theirs: dict[str, Value]) -> list[str]:
+    assert sorted(ours) == sorted(theirs)
+    return [line for name, value in ours.items() for line in differences(value, theirs[name], name)]
+
+
+def test_every_kind_of_value_is_read_as_it_is_laid_out() -> None:
+    assert all_differences(values(FIXTURES / "values_v73.mat"), one_of_each()) == []
+
+
+def test_class_and_size_are_known_before_a_value_is_read() -> None:
+    variables = open_mat(FIXTURES / "values_v73.mat", DEFAULT_LIMIT).variables
+    for name, value in one_of_each().items():
+        assert (variables[name].class_name, variables[name].shape) == (value.class_name, value.shape), name
+
+
+def test_the_network_of_level_7_3_is_that_of_level_5() -> None:
+    newer, older = FIXTURES / "pump_v73.mat", FIXTURES / "pump.mat"
+    assert all_differences(values(newer), values(older)) == []
+    ours, theirs = matnet.load(newer), matnet.load(older)
+    assert (ours.parameters == theirs.parameters).all()
+    low, high = theirs.input_range.T
+    x = np.random.default_rng(1).uniform(low, high, (50, theirs.input_size))
+    assert (ours(x) == theirs(x)).all()
+    assert (ours.jacobian(x) == theirs.jacobian(x)).all()
+
+
+def test_the_script_makes_the_committed_files(tmp_path: Path) -> None:
+    main(tmp_path)
+    for name in ("pump_v73.mat", "values_v73.mat"):
+        assert all_differences(values(tmp_path / name), values(FIXTURES / name)) == []
+
+
+def test_a_real_file_of_level_7_3(corpus: Path) -> None:
+    file = open_mat(corpus / "layout_v73_old_class.mat", DEFAULT_LIMIT)
+    assert file.header.startswith("MATLAB 7.3 MAT-file, Platform: PCWIN64, Created on: Fri Feb  2 14:58:10 2024")
+    value = file.variables["tc_old"].value
+    assert isinstance(value, Struct)
+    assert (value.class_name, list(value.fields)) == ("TestClassOld", ["foo"])
+    assert value.get("foo") is not None
+    assert list(differences(value.fields["foo"][0], Numeric(np.zeros((0, 0))), "tc_old.foo")) == []
+
+
+NETWORKS = (
+    "static_chemical_workspace.mat",
+    "static_cell_of_networks.mat",
+    "static_struct_field.mat",
+    "static_fixunknowns.mat",
+    "static_v6_integer_weights.mat",
+    "static_v7_opaque_params.mat",
+    "static_mcos_v9.mat",
+    "competitive_mcos_v9.mat",
+    "nested_autoencoder_mcos.mat",
+    "rbf_pnn_2006_sparse.mat",
+    "dynamic_narx_closed.mat",
+    "dynamic_nar_closed_no_input.mat",
+)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_real_network_written_anew_is_the_same(corpus: Path, tmp_path: Path, name: str) -> None:
+    older = values(corpus / name)
+    write_hdf5(tmp_path / name, older)
+    assert all_differences(values(tmp_path / name), older) == []
+    ours, theirs = matnet.load_all(tmp_path / name), matnet.load_all(corpus / name)
+    assert list(ours) == sorted(theirs)
+    for path, net in ours.items():
+        assert np.array_equal(net.parameters, theirs[path].parameters)
+        assert net.provenance.stored_as == theirs[path].provenance.stored_as
+
+
+def edited(path: Path, edit: Callable[[Any], object]) -> Path:
+    write_hdf5(
+        path,
+        {"x": number(1.0), "c": Cell((1, 2), (number(1.0), number(2.0))), "s": Struct((1, 1), {"a": (number(1.0),)})},
+    )
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    return path
+
+
+def relabel(file: Any, name: str, class_name: str) -> None:
+    file[name].attrs["MATLAB_class"] = np.bytes_(class_name)
+
+
+def replace(file: Any, name: str, data: Any, class_name: str, **options: Any) -> None:
+    del file[name]
+    file.create_dataset(name, data=data, **options)
+    relabel(file, name, class_name)
+
+
+def circle(file: Any) -> None:
+    file["c"][0, 0] = file["c"].ref
+
+
+def shared(file: Any) -> None:
+    file["c"][1, 0] = file["c"][0, 0]
+
+
+def soft_link(file: Any) -> None:
+    file["s/b"] = h5py.SoftLink("/x")
+
+
+def external_link(file: Any) -> None:
+    file["s/b"] = h5py.ExternalLink("other.mat", "/x")
+
+
+def external_storage(file: Any) -> None:
+    del file["x"]
+    file.create_dataset("x", (1, 1), "f8", external=[("/etc/hostname", 0, 8)])
+    relabel(file, "x", "double")
+
+
+def virtual(file: Any) -> None:
+    del file["x"]
+    layout = h5py.VirtualLayout((1, 1), "f8")
+    layout[:] = h5py.VirtualSource("other.mat", "x", (1, 1))
+    file.create_virtual_dataset("x", layout)
+    relabel(file, "x", "double")
+
+
+def never_written(file: Any) -> None:
+    del file["x"]
+    file.create_dataset("x", (100_000, 100_000), "f8", chunks=(1000, 1000))
+    relabel(file, "x", "double")
+
+
+def other_filter(file: Any) -> None:
+    replace(file, "x", np.zeros((64, 64)), "double", compression="lzf", chunks=(64, 64))
+
+
+def emptied(file: Any) -> None:
+    replace(file, "x", np.array([2, 3], dtype=np.uint64), "double")
+    file["x"].attrs["MATLAB_empty"] = np.uint8(1)
+
+
+def nothing_referred_to(file: Any) -> None:
+    file["c"][0, 0] = h5py.Reference()
+
+
+def uneven(file: Any) -> None:
+    del file["s/a"]
+    file["s"].create_dataset("a", (2, 1), h5py.ref_dtype)
+    file["s"].create_dataset("b", (3, 1), h5py.ref_dtype)
+
+
+REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
+    "a circle of references": (circle, "c: broken: a value is referred to from two places"),
+    "a value with two references": (shared, "c: broken: a value is referred to from two places"),
+    "a reference to nothing": (nothing_referred_to, "c: broken: a reference to nothing"),
+    "a soft link": (soft_link, "s: b is a link to elsewhere, which MATLAB never writes and which is not followed"),
+    "an external link": (
+        external_link,
+        "s: b is a link to elsewhere, which MATLAB never writes and which is not followed",
+    ),
+    "data in another file": (external_storage, "x: the data lie in another file, which is not read"),
+    "a virtual dataset": (virtual, "x: the data lie in another file, which is not read"),
+    "data that were never written": (never_written, "x: broken: 80000000000 bytes of data are announced, 0 are stored"),
+    "a filter that MATLAB does not use": (
+        other_filter,
+        "x: the data are packed with filter 32000, which MATLAB does not use",
+    ),
+    "an empty value that is not": (emptied, "x: broken: an empty value of 2x3"),
+    "numbers that are text": (
+        lambda file: replace(file, "x", np.array([[b"abc"]]), "double"),
+        "x: broken: numbers of type |S3",
+    ),
+    "text that is numbers": (lambda file: relabel(file, "x", "char"), "x: broken: text of type float64"),
+    "a cell of numbers": (
+        lambda file: relabel(file, "x", "cell"),
+        "x: broken: a cell of type float64, expected references",
+    ),
+    "one dimension": (lambda file: replace(file, "x", np.zeros(3), "double"), "x: broken: data of the shape (3,)"),
+    "fields of different sizes": (
+        uneven,
+        "s: broken: the fields of a struct array have different sizes: [(1, 2), (1, 3)]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_broken_or_hostile_file_is_refused(tmp_path: Path, case: str) -> None:
+    edit, message = REFUSED[case]
+    path = edited(tmp_path / "net.mat", edit)
+    with pytest.raises(matnet.FormatError) as refused:
+        values(path)
+    assert str(refused.value) == message
+
+
+def test_the_limit_is_asked_before_memory_is_taken(tmp_path: Path) -> None:
+    write_hdf5(tmp_path / "big.mat", {"x": Numeric(np.ones((1000, 1000)))})
+    variable = open_mat(tmp_path / "big.mat", 1_000_000).variables["x"]
+    with pytest.raises(matnet.FormatError) as refused:
+        variable.value  # noqa: B018 - values are read when they are asked for
+    assert str(refused.value) == "x: the file needs more than 1000000 bytes of memory; raise the limit if you trust it"
+
+
+def test_an_hdf5_file_that_is_not_matlabs_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.mat", "w") as file:
+        file["x"] = 1.0
+    with pytest.raises(matnet.FormatError) as refused:
+        matnet.load(tmp_path / "other.mat")
+    message = "an HDF5 file, but not a MAT-file: its first bytes are not MATLAB's"
+    assert str(refused.value) == f"{tmp_path / 'other.mat'}: {message}"
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    data = (FIXTURES / "pump_v73.mat").read_bytes()
+    cut = tmp_path / "cut.mat"
+    for length in [*range(0, len(data), len(data) // 60), len(data) - 1]:
+        cut.write_bytes(data[:length])
+        with pytest.raises(matnet.FormatError):
+            matnet.load(cut)
+
+
+def test_a_function_handle_is_known_and_never_called() -> None:
+    assert isinstance(values(FIXTURES / "values_v73.mat")["handle"], Function)
