@@ -62,13 +62,18 @@ def test_the_python_session_has_at_most_ten_lines() -> None:
     assert 0 < sum(line.startswith((">>>", "...")) for line in session.splitlines()) <= 10
 
 
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_python_of_the_readme_is_a_session() -> None:
+    """So that its answers are tested too."""
+    assert all(block.startswith(">>> ") for block in python_blocks(README))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_python_on_the_page_runs(page: Path, clone: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    assert all(block.startswith(">>> ") for block in blocks), (
-        "Python on a page is a session, so that its answers are tested"
-    )
+def test_the_sessions_on_the_page_run(page: Path, clone: Path) -> None:
+    blocks = [block for block in python_blocks(page.read_text(encoding="utf-8")) if block.startswith(">>> ")]
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
     complaints: list[str] = []
     result = doctest.DocTestRunner().run(test, out=complaints.append)
