@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ import matnet
 PROJECT = Path(__file__).parent.parent
 FIXTURES = PROJECT / "fixtures"
 NETWORKS = ("pump.mat", "cascade.mat", "two_by_two.mat")
-REAL = Path(os.environ.get("MATNET_CORPUS", PROJECT.parent / "shared" / "corpus")) / "static_chemical_workspace.mat"
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +92,9 @@ def field_names(value: object) -> object:
     return None
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the corpus is not beside the project")
-def test_the_object_has_the_fields_of_a_real_file() -> None:
-    real, ours = (scipy.io.loadmat(path)["net"] for path in (REAL, FIXTURES / "pump.mat"))
+def test_the_object_has_the_fields_of_a_real_file(corpus: Path) -> None:
+    files = (corpus / "static_chemical_workspace.mat", FIXTURES / "pump.mat")
+    real, ours = (scipy.io.loadmat(path)["net"] for path in files)
     assert type(real).__name__ == type(ours).__name__ == "MatlabObject"
     assert ours.classname == real.classname == "network"
     expected, got = field_names(real), field_names(ours)
