@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
@@ -213,19 +214,24 @@ class _Workspace:
         found = read_network(value, place, self._allow_nonfinite)
         provenance = Provenance(
             file=self._path.name,
-            sha256=self._sha256(),
+            sha256=self._sha256,
             path=place,
             header=self._file.header,
             toolbox_version=found.version,
             stored_as=found.stored_as,
             training=self._training(place, found),
             oddities=found.oddities,
-            scaling_candidates=candidates(self._file, self._values),
+            scaling_candidates=self._scaling,
         )
         return Network(found.structure, provenance, place)
 
+    @cached_property
     def _sha256(self) -> str:
         return sha256(self._path)
+
+    @cached_property
+    def _scaling(self) -> dict[str, str]:
+        return candidates(self._file, self._values)
 
     def _training(self, place: str, found: NetworkObject) -> Training | None:
         """The record beside the network, where there is one record and one network; else what the network says."""
