@@ -12,42 +12,47 @@ from matnet.cli.speech import Progress, complain
 from matnet.tables.dialect import Dialect
 
 if TYPE_CHECKING:
+    from matnet.functions.namespace import FloatArray
+    from matnet.network import Network
     from matnet.tables.batch import Summary
     from matnet.tables.columns import Columns
     from matnet.tables.csv_table import CsvTable
     from matnet.tables.mat_table import MatTable
 
+COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of")
 LISTED = 6
 
 
 def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
     """Load the network, open table and target, run, and say what a user should know."""
     import matnet
+    from matnet.tables.batch import Asked
     from matnet.tables.columns import Columns
     from matnet.tables.csv_sink import delimiter_for
     from matnet.tables.target import open_target
 
     delimiter = delimiter_for(options["out"])
-    asked = {key: options[key] for key in ("inputs", "outputs", "keep", "wrt", "of") if key in options}
-    columns = Columns(**asked)
+    columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
+    asked = Asked(columns, delimiter, **{key: options[key] for key in ("hessian", "tidy") if key in options})
     how = dialect(options)
     net = matnet.load(options["file"], network=options["network"])
     progress = Progress()
     with (
-        _opened(options["table"], how, options["samples"], columns) as table,
+        opened(options["table"], how, options["samples"], columns) as table,
         open_target(options["out"], sys.stdout.buffer) as target,
     ):
         for note in table.notes:
             complain(note)
         try:
-            summary = run(net, table, target, columns, delimiter, progress)
+            summary = run(net, table, target, asked, progress)
         finally:
             progress.clear()
     _report(summary, table)
 
 
 @contextmanager
-def _opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator[CsvTable | MatTable]:
+def opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator[CsvTable | MatTable]:
+    """The table of that name: a CSV stream, or a variable of a MAT-file."""
     from matnet.tables.mat_table import MatTable, mat_address
 
     address = mat_address(name)
@@ -61,6 +66,23 @@ def _opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator
 
     with open_stream(name, sys.stdin.buffer) as stream:
         yield CsvTable(stream, how, (*(columns.inputs or ()), *columns.keep))
+
+
+def samples(net: Network, options: dict[str, Any]) -> tuple[FloatArray, tuple[str, ...]]:
+    """All samples of the table (N, R), and the inputs' names: for what needs them at once."""
+    import numpy as np
+
+    from matnet.tables.columns import Columns
+
+    columns = Columns(inputs=options["inputs"])
+    with opened(options["table"], dialect(options), options["samples"], columns) as table:
+        for note in table.notes:
+            complain(note)
+        choice = table.choose(columns, net.input_size)
+        if choice.note:
+            complain(choice.note)
+        parts = [rows.x for rows in table.rows(choice)]
+    return np.concatenate([np.zeros((0, net.input_size)), *parts]), choice.input_names
 
 
 def _report(summary: Summary, table: CsvTable | MatTable) -> None:

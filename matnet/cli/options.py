@@ -28,6 +28,7 @@ def _delimiter(context: click.Context, parameter: click.Parameter, value: str) -
 
 file_argument = click.argument("file", metavar="FILE")
 table_argument = click.argument("table", metavar="TABLE")
+optional_table_argument = click.argument("table", metavar="[TABLE]", required=False)
 network_option = click.option(
     "--network", metavar="PATH", help="The network in FILE, in MATLAB's own syntax, where there are several: nets{3}."
 )

@@ -1,0 +1,102 @@
+"""The command `check`: analytic against numerical derivatives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matnet.cli.batches import samples
+from matnet.cli.options import (
+    file_argument,
+    inputs_option,
+    network_option,
+    optional_table_argument,
+    outputs_option,
+    table_options,
+)
+
+if TYPE_CHECKING:
+    from matnet.proof.check import Check, Element
+
+LISTED = 20
+AGREES, DIFFERS = 0, 1
+
+
+@click.command("check", short_help="Analytic against numerical derivatives.")
+@file_argument
+@optional_table_argument
+@network_option
+@inputs_option
+@outputs_option
+@table_options
+@click.option("--all", "everything", is_flag=True, help=f"List every derivative, not only the {LISTED} worst.")
+def command(**options: Any) -> int:
+    """Compare the derivatives of the network in FILE with numerical ones.
+
+    On the samples of TABLE, for a dynamic network a series; without TABLE on points in the range of the training. Where
+    every function is analytic the numerical derivative is a complex step, exact to rounding, else central differences
+    with an error estimate. Of each derivative the sample is shown where the two are furthest apart, the worst first.
+    At a sample near a kink, where the derivative jumps, a difference proves nothing and is named so.
+
+    Exit status 0: all agree; 1: some differ.
+    """
+    import matnet
+    from matnet.proof.check import check
+    from matnet.tables.columns import Columns, numbered, output_names
+
+    net = matnet.load(options["file"], network=options["network"])
+    names = options["inputs"] or numbered("x", net.input_size)
+    x = None
+    if options["table"] is not None:
+        x, names = samples(net, options)
+    found = check(net, x)
+    outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)
+    shown = found.elements if options["everything"] else found.elements[:LISTED]
+    # a network without inputs is checked by its initial layer states, named by their neuron
+    inputs = names or tuple(f"state{number + 1}" for number in range(1 + max(e.input for e in found.elements)))
+    click.echo("\n".join(_table(shown, outputs, inputs, net.dynamic)))
+    click.echo(_verdict(found, len(shown)))
+    return AGREES if found.agrees else DIFFERS
+
+
+def _table(
+    elements: tuple[Element, ...], outputs: tuple[str, ...], inputs: tuple[str, ...], dynamic: bool
+) -> list[str]:
+    rows = [("derivative", "sample", "analytic", "numerical", "difference", "estimate", "verdict")]
+    for element in elements:
+        lag = f"(t-{element.lag})" if dynamic else ""
+        rows.append(
+            (
+                f"d{outputs[element.output]}_d{inputs[element.input]}{lag}",
+                str(element.sample + 1),
+                f"{element.analytic:.9g}",
+                f"{element.numerical:.9g}",
+                f"{element.difference:.2g}",
+                f"{element.estimate:.2g}",
+                {"kink": "at a kink"}.get(element.verdict, element.verdict),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if k in (0, 6) else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _verdict(found: Check, shown: int) -> str:
+    counts = {
+        verdict: sum(element.verdict == verdict for element in found.elements)
+        for verdict in ("differs", "unresolved", "kink")
+    }
+    total = len(found.elements)
+    parts = [f"{total - sum(counts.values())} of {total} derivatives agree"]
+    parts += [f"{counts['differs']} differ"] if counts["differs"] else []
+    parts += [f"{counts['kink']} disagree only at a kink"] if counts["kink"] else []
+    parts += [f"{counts['unresolved']} are too rough numerically to say"] if counts["unresolved"] else []
+    kinks = f", {found.at_kinks} of them near a kink" if found.at_kinks else ""
+    more = f" ({total - shown} more not listed; --all lists them)" if shown < total else ""
+    return f"{', '.join(parts)}: {found.method}, {found.samples} samples{kinks}{more}"

@@ -1,0 +1,316 @@
+"""Analytic against numerical derivatives, on samples of a user's or of our own.
+
+Where every row of the network is analytic the numerical derivative is a complex step, exact to rounding:
+dy/dx_j = Im y(x + ih e_j)/h. Elsewhere it is a central difference, extrapolated from two steps, with the difference
+between the two as its error estimate; of several step sizes each element takes the one with the smallest estimate. Both
+go through values alone, so that a slip in a derivative cannot hide in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import ShapeError
+from matnet.functions.namespace import FloatArray
+from matnet.model.points import input_box, points_in
+from matnet.network import Network
+from matnet.simulate import Program, Transferred, Weighted
+
+_COMPLEX_STEP = 1e-30
+_STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # of the width of the input's range
+_ROUNDING = 1e-10  # what complex step and the analytic form may differ by, of the element's largest derivative
+_COARSE = 1e-6  # the same for differences, whose best step is chosen by its own estimate
+_RESOLVED = 1e-4  # ten estimates above this share of the largest derivative say nothing
+
+
+@dataclass(frozen=True)
+class Element:
+    """One derivative dy_i/dx_j (by lag where dynamic) at the sample where it looks worst; indices count from 0.
+
+    ``verdict`` is "agrees", "differs", "kink" (every sample that disagrees lies where the derivative jumps) or
+    "unresolved" (the numerical derivative is too rough to say).
+    """
+
+    output: int
+    input: int
+    lag: int
+    sample: int
+    analytic: float
+    numerical: float
+    estimate: float
+    verdict: str
+
+    @property
+    def difference(self) -> float:
+        """|analytic − numerical|."""
+        return abs(self.analytic - self.numerical)
+
+
+@dataclass(frozen=True)
+class Check:
+    """The elements, worst first; how they were checked, over how many samples, and how many of these lie at a kink."""
+
+    elements: tuple[Element, ...]
+    method: str
+    samples: int
+    at_kinks: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no element differs."""
+        return all(element.verdict != "differs" for element in self.elements)
+
+
+def analytic_throughout(program: Program) -> bool:
+    """Whether every row may be continued to complex numbers."""
+    return all(step.row.analytic for step in program.steps if isinstance(step, (Transferred, Weighted)))
+
+
+def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Check:
+    """The network's Jacobian against a numerical one.
+
+    Parameters
+    ----------
+    network
+        Static or dynamic.
+    x
+        Samples (N, R) at raw scale, for a dynamic network a series (T, R); None for `count` points of our own in the
+        range of the training.
+    count
+        How many of our own.
+
+    Raises
+    ------
+    ShapeError
+        x does not fit the network.
+    """
+    box = input_box(network.structure)
+    if x is None and network.dynamic:
+        count = 2 * (network.structure.input_delay + network.structure.layer_delay) + 3
+    samples = points_in(box, count) if x is None else x
+    if len(samples) == 0:
+        raise ShapeError("there are no samples to check the derivatives on")
+    if network.dynamic:
+        return _check_series(network, samples, box)
+    analytic = network.jacobian(samples)
+    widths = _widths(samples, box)
+    if analytic_throughout(network.program):
+        numerical = _complex_step(network, samples)
+        estimate = np.full(analytic.shape, 0.0)
+        method = "complex step"
+    else:
+        numerical, estimate = _differences(network, samples, widths)
+        method = "central differences"
+    kinks = _at_kinks(network, samples, widths)
+    by_lag = (analytic[:, None], numerical[:, None], estimate[:, None])
+    return _summary(*by_lag, kinks, method, widths, np.asarray(network(samples)))
+
+
+def _widths(x: FloatArray, box: FloatArray) -> FloatArray:
+    """The scale of each input: the width of its range, or its own size where that is larger by far."""
+    with np.errstate(invalid="ignore"):
+        own = 1e-6 * np.nan_to_num(np.abs(x)).max(axis=0, initial=0.0)
+        return np.asarray(np.maximum(box[:, 1] - box[:, 0], own))
+
+
+def _complex_step(network: Network, x: FloatArray) -> FloatArray:
+    columns = []
+    for j in range(x.shape[-1]):
+        moved = x.astype(np.complex128)
+        moved[:, j] += 1j * _COMPLEX_STEP
+        columns.append(np.asarray(network(moved)).imag / _COMPLEX_STEP)
+    return np.stack(columns, axis=-1)
+
+
+def _differences(network: Network, x: FloatArray, widths: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Numerical Jacobian (N, S, R) and its error estimate."""
+    directions = np.diag(widths)[:, None, :]
+
+    def along(share: float) -> FloatArray:
+        return np.asarray(network(x + share * directions))
+
+    numerical, estimate = _best_difference(along, widths[:, None, None])
+    return np.moveaxis(numerical, 0, -1), np.moveaxis(estimate, 0, -1)
+
+
+def _best_difference(along: Callable[[float], FloatArray], widths: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The derivative of `along(share)` at 0 by share·widths, each element by the step that extrapolation moves least.
+
+    The estimate is how much extrapolation moves it, and what rounding of the values makes of it.
+    """
+    best: list[FloatArray] = []
+    for share in _STEPS:
+        step = share * widths
+        coarse = (along(share) - along(-share)) / (2.0 * step)
+        above, below = along(0.5 * share), along(-0.5 * share)
+        fine = (above - below) / step
+        rounding = 4.0 * np.finfo(np.float64).eps * np.maximum(np.abs(above), np.abs(below)) / step
+        found = [fine + (fine - coarse) / 3.0, np.abs(fine - coarse) + rounding]
+        if best:
+            better = found[1] < best[1]
+            found = [np.where(better, new, old) for new, old in zip(found, best, strict=True)]
+        best = found
+    return best[0], best[1]
+
+
+def _at_kinks(network: Network, x: FloatArray, widths: FloatArray) -> FloatArray:
+    """1.0 for the samples (N,) around which a row changes its piece within the smallest difference step."""
+    found = np.zeros(len(x), dtype=bool)
+    here = _pieces(network.program, x)
+    for j, width in enumerate(widths):
+        for sign in (1.0, -1.0):
+            moved = x.copy()
+            moved[:, j] += sign * _STEPS[-1] * width
+            found |= (_pieces(network.program, moved) != here).any(axis=-1)
+    return found.astype(float)
+
+
+def _pieces(program: Program, x: FloatArray) -> FloatArray:
+    """Which piece of each piecewise row a sample is on, (N, number): it changes where a kink is crossed."""
+    with np.errstate(all="ignore"):
+        values = program.run(x)
+        parts = [np.zeros((len(x), 1))]
+        for step in program.steps:
+            if isinstance(step, Transferred):
+                n = values[step.source]
+                parts += [(n >= kink).astype(float) for kink in step.row.kinks]
+                if step.row.coupled and step.row.stepwise:
+                    parts.append(np.nan_to_num(values[step.target]))
+            elif isinstance(step, Weighted) and not step.row.linear:
+                parts.append(_weight_pieces(step, values[step.source], values[step.target]))
+    return np.concatenate([part for part in parts if part.ndim == 2], axis=-1)  # a layer of bias alone has no batch
+
+
+def _weight_pieces(step: Weighted, p: FloatArray, z: FloatArray) -> FloatArray:
+    if not step.row.analytic:
+        slopes = step.row.tangent(step.w, p, z, np.eye(p.shape[-1])[None])
+        return np.asarray(slopes, dtype=np.float64).reshape(len(p), -1)
+    if step.row.square is not None:
+        # a distance of 0 is a kink on its own: NaN is unequal to every piece, itself included
+        return np.where(np.abs(z) > 1e-4 * (1.0 + np.abs(p).max(axis=-1, keepdims=True)), 1.0, np.nan)
+    return np.zeros((len(p), 0))
+
+
+def _check_series(network: Network, x: FloatArray, box: FloatArray) -> Check:
+    """A dynamic network: dy(t)/dx(t − lag) as far back as its delays reach together."""
+    structure = network.structure
+    if network.input_size == 0:
+        return _check_states(network)
+    steps, size = x.shape
+    lags = structure.input_delay + structure.layer_delay
+    states = np.zeros((structure.input_delay, size))
+    analytic = network.run_jacobian(x, lags=lags, input_states=states)
+    widths = _widths(x, box)
+    directions = np.eye(steps * size).reshape(-1, steps, size) * widths
+    before = np.broadcast_to(states, (len(directions), *states.shape))
+
+    def along(share: float) -> FloatArray:
+        return network.run(x + share * directions, input_states=before).outputs
+
+    by_step = _best_difference(along, np.tile(widths, steps)[:, None, None])
+    numerical, estimate = (_by_lag(array.reshape(steps, size, steps, -1), lags) for array in by_step)
+    kinks = _kinks_of_series(network, x, x + _STEPS[-1] * np.concatenate([directions, -directions]))
+    y = network.run(x, input_states=states).outputs
+    return _summary(analytic, numerical, estimate, kinks, "central differences over a series", widths, y)
+
+
+def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray) -> FloatArray:
+    """1.0 for the steps (T,) at which a row is on another piece in one of the moved series (D, T, R)."""
+    series, structure = network.series, network.structure
+    pieces = []
+    for batch in (x[None], moved):
+        states = np.zeros((len(batch), structure.input_delay, network.input_size))
+        neurons = sum(layer.size for layer in structure.layers)
+        histories = series.histories(batch, states, np.zeros((len(batch), structure.layer_delay, neurons)))
+        argument = series.argument(histories[0], histories[1], slice(0, len(x)))
+        pieces.append(_pieces(network.program, argument.reshape(-1, argument.shape[-1])))
+    changed = pieces[1].reshape(len(moved), *pieces[0].shape) != pieces[0]
+    return np.asarray(changed.any(axis=(0, 2)), dtype=np.float64)
+
+
+def _by_lag(by_step: FloatArray, lags: int) -> FloatArray:
+    """Derivatives (s, R, t, S) of step t by step s as (t, lags + 1, S, R), 0 before the series."""
+    steps, size, _, outputs = by_step.shape
+    found = np.zeros((steps, lags + 1, outputs, size))
+    for time in range(steps):
+        for lag in range(min(lags, time) + 1):
+            found[time, lag] = by_step[time - lag, :, time].T
+    return found
+
+
+def _check_states(network: Network) -> Check:
+    """A network without inputs: its outputs by the initial layer states."""
+    delay, neurons = network.structure.layer_delay, sum(layer.size for layer in network.structure.layers)
+    start = 0.5 * points_in(np.tile([-1.0, 1.0], (neurons, 1)), delay + 3)[3:]
+    steps = 3 * delay
+    analytic = network.run_jacobian(steps=steps, wrt="layer_states", layer_states=start)
+    directions = np.eye(start.size).reshape(-1, *start.shape)
+
+    def along(share: float) -> FloatArray:
+        return network.run(steps=steps, layer_states=start + share * directions).outputs
+
+    by_state = [
+        np.moveaxis(array.reshape(delay, neurons, steps, -1), (0, 1), (1, 3))
+        for array in _best_difference(along, np.ones(1))
+    ]
+    method, y = "central differences by the initial states", network.run(steps=steps, layer_states=start).outputs
+    by_age = (np.moveaxis(analytic, 2, 1), by_state[0], by_state[1])
+    return _summary(*by_age, np.zeros(steps), method, np.ones(neurons), y)
+
+
+def _summary(
+    analytic: FloatArray,
+    numerical: FloatArray,
+    estimate: FloatArray,
+    kinks: FloatArray,
+    method: str,
+    widths: FloatArray,
+    y: FloatArray,
+) -> Check:
+    """Arrays (N, lags, S, R) and outputs (N, S) -> for every element its worst sample, the worst element first."""
+    # a derivative matters as far as it moves its output, over the input's range, by a share of that output's size
+    usual = np.nan_to_num(np.abs(y)).max(axis=0, initial=0.0)
+    elements = []
+    for lag, i, j in np.ndindex(*analytic.shape[1:]):
+        compared = _Compared(analytic[:, lag, i, j], numerical[:, lag, i, j], estimate[:, lag, i, j], kinks == 1.0)
+        floor = _ROUNDING if method == "complex step" else _COARSE
+        elements.append(compared.worst((i, j, lag), floor, float(usual[i] / widths[j])))
+    order = {"differs": 0, "unresolved": 1, "kink": 2, "agrees": 3}
+    elements.sort(key=lambda element: (order[element.verdict], -element.difference))
+    return Check(tuple(elements), method, len(analytic), int(kinks.sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """One element over all samples: analytic, numerical, its error estimate, and whether the sample lies at a kink."""
+
+    analytic: FloatArray
+    numerical: FloatArray
+    estimate: FloatArray
+    at_kink: NDArray[np.bool_]
+
+    def worst(self, place: tuple[int, int, int], floor: float, usual: float) -> Element:
+        """The element's verdict, with the sample that speaks loudest for it."""
+        a, b = self.analytic, self.numerical
+        finite = np.isfinite(a) & np.isfinite(b)
+        scale = np.abs(a[finite]).max(initial=0.0)
+        same_kind = np.where(np.isnan(a) == np.isnan(b), 0.0, np.inf)
+        apart = np.where(finite, np.abs(np.where(finite, a, 0.0) - np.where(finite, b, 0.0)), same_kind)
+        error = np.where(finite, self.estimate, 0.0)
+        beyond = apart > np.maximum(10.0 * error, floor * scale)
+        rough = 10.0 * error > _RESOLVED * max(scale, usual)
+        for verdict, which, measure in (
+            ("differs", beyond & ~self.at_kink, apart),
+            ("unresolved", rough & ~self.at_kink, error),
+            ("kink", beyond & self.at_kink, apart),
+            ("agrees", ~self.at_kink, apart),
+        ):
+            if which.any() or verdict == "agrees":
+                sample = int(np.argmax(np.where(which, measure, -1.0)))
+                break
+        i, j, lag = place
+        return Element(i, j, lag, sample, float(a[sample]), float(b[sample]), float(self.estimate[sample]), verdict)

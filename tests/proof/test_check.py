@@ -1,0 +1,139 @@
+"""Analytic against numerical derivatives: right ones pass, planted wrong ones do not, kinks are named."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import matnet
+from matnet import Network, ShapeError
+from matnet.cli.entry import run
+from matnet.functions import transfer
+from matnet.importers.load import load_all
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.proof.check import analytic_throughout, check
+
+
+def network(function: str, weight: str = "dotprod", bias: float = 0.1) -> Network:
+    rng = np.random.default_rng(0)
+    hidden = Layer(4, function, {0: Weight(rng.normal(size=(4, 2)), weight)}, bias=np.full(4, bias))
+    last = Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 4)))}, np.zeros(1))
+    return Network(Structure((Input(2, range=np.array([[-1.0, 1.0], [-1.0, 1.0]])),), (hidden, last), (Output(1, 1),)))
+
+
+SMOOTH = [name for name, row in transfer.TRANSFER.items() if row.analytic and name != "netinv"]
+OTHER = [name for name in transfer.TRANSFER if name not in SMOOTH and name != "netinv"]
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_an_analytic_network_is_checked_by_complex_step(name: str) -> None:
+    found = check(network(name))
+    assert analytic_throughout(network(name).program)
+    assert (found.method, found.samples, len(found.elements)) == ("complex step", 20, 2)
+    assert all(element.verdict == "agrees" and element.difference < 1e-12 for element in found.elements)
+
+
+@pytest.mark.parametrize("weight", ["dotprod", "mandist", "boxdist", "dist"])
+@pytest.mark.parametrize("name", OTHER)
+def test_another_network_is_checked_by_differences(name: str, weight: str) -> None:
+    found = check(network(name, weight))
+    assert found.method == "central differences"
+    assert found.agrees, found.elements
+    assert {element.verdict for element in found.elements} <= {"agrees", "kink"}
+
+
+@pytest.mark.parametrize("name", ["tansig", "elliotsig"])
+def test_a_wrong_slope_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row whose slope is off by one part in ten thousand."""
+    row = transfer.TRANSFER[name]
+    assert isinstance(row, transfer.Elementwise)
+    right = row.da_dn
+    wrong = dataclasses.replace(row, da_dn=lambda n, a: right(n, a) * 1.0001)
+    monkeypatch.setitem(transfer.TRANSFER, name, wrong)
+    found = check(network(name))
+    assert not found.agrees
+    assert {element.verdict for element in found.elements} == {"differs"}
+    assert found.elements[0].difference == pytest.approx(1e-4 * abs(found.elements[0].analytic), rel=1e-2)
+
+
+def test_a_sample_at_a_kink_is_named_and_proves_nothing() -> None:
+    layer = Layer(1, "poslin", {0: Weight(np.array([[1.0, 0.5]]))}, bias=np.zeros(1))
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    found = check(net, np.array([[0.0, 0.0], [1.0, 1.0]]))
+    assert found.agrees
+    assert found.at_kinks == 1
+    assert [element.verdict for element in found.elements] == ["kink", "kink"]
+    assert [(element.sample, element.analytic) for element in found.elements] == [(0, 1.0), (0, 0.5)]
+    assert found.elements[0].numerical == pytest.approx(0.5)
+
+
+def test_p_equal_to_w_is_a_kink_of_dist() -> None:
+    layer = Layer(1, "purelin", {0: Weight(np.array([[1.0, 0.5]]), "dist")})
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    assert check(net, np.array([[1.0, 0.5], [3.0, 2.0]])).at_kinks == 1
+
+
+def test_unknown_inputs_give_unknown_derivatives_on_both_sides() -> None:
+    assert check(network("tansig"), np.array([[np.nan, 0.0], [0.5, 0.5]])).agrees
+    assert check(network("poslin"), np.array([[np.nan, 0.0], [0.5, 0.5]])).agrees
+
+
+def test_no_samples_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"^there are no samples to check the derivatives on$"):
+        check(network("tansig"), np.zeros((0, 2)))
+
+
+def test_every_network_of_the_corpus(corpus_file: Path) -> None:
+    """The Jacobian of every real network, static or dynamic, against its own values."""
+    try:
+        networks = load_all(corpus_file)
+    except matnet.MatnetError:
+        return  # files without a network that can be loaded: what is said of them is tested with the importers
+    for path, net in networks.items():
+        if net.input_size * net.output_size > 2600:
+            continue
+        found = check(net)
+        assert found.agrees, (path, found.elements[0])
+        assert sum(element.verdict == "agrees" for element in found.elements) >= 0.9 * len(found.elements), path
+
+
+@pytest.fixture
+def pump() -> Path:
+    return Path(__file__).parent.parent.parent / "fixtures" / "pump.mat"
+
+
+def test_command(pump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(pump), str(pump.with_name("pump_inputs.csv")), "--outputs", "head"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split() == ["derivative", "sample", "analytic", "numerical", "difference", "estimate", "verdict"]
+    assert {line.split()[0] for line in printed[1:3]} == {"dhead_dx1", "dhead_dx2"}
+    assert printed[3] == "2 of 2 derivatives agree: complex step, 24 samples"
+
+
+def test_command_says_no_where_they_differ(
+    pump: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Network.jacobian
+
+    def wrong(self: Network, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.asarray(right(self, x)) * np.array([1.0, 1.01]))
+
+    monkeypatch.setattr(Network, "jacobian", wrong)
+    assert run(["check", str(pump)]) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].split()[0] == "dy1_dx2"
+    assert printed[1].split()[-1] == "differs"
+    assert printed[-1] == "1 of 2 derivatives agree, 1 differ: complex step, 20 samples"
+
+
+def test_command_on_a_dynamic_network(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(corpus / "dynamic_narx_open.mat"), "--all"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == "12 of 12 derivatives agree: central differences over a series, 7 samples"
+    assert {line.split()[0] for line in printed[1:-1]} == {
+        f"dy1_dx{j}(t-{lag})" for j in range(1, 5) for lag in range(3)
+    }
