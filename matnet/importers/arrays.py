@@ -141,7 +141,7 @@ def as_matrix(value: Value, path: str) -> FloatArray:
 
 def _joined(cell: Cell, path: str) -> FloatArray:
     if len(cell.shape) != 2 or not cell.items:
-        raise UnsupportedError(f"{path} is an {describe(cell)}, expected a matrix or a cell of columns")
+        raise UnsupportedError(f"{path} is a {describe(cell)}, expected a matrix or a cell of columns")
     signals, steps = cell.shape
     blocks = [as_matrix(item, path) for item in cell.items]
     widths = {block.shape[1] for block in blocks}

@@ -72,7 +72,7 @@ class Subsystem:
             or sorted(offsets[:5]) != offsets[:5]
         ):
             raise FormatError(f"the linking metadata are broken: their parts start at {offsets}")
-        names = self._data[_NAMES_AT : offsets[0]].split(b"\0")[:name_count]
+        names = self._data[_NAMES_AT : offsets[0]].rstrip(b"\0").split(b"\0")[:name_count]
         if len(names) != name_count:
             raise FormatError(f"the linking metadata announce {name_count} names, {len(names)} are there")
         self._names = [name.decode("latin-1") for name in names]

@@ -1,0 +1,198 @@
+"""Matrices and scaling that lie beside a network, by MATLAB's paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+import scipy.sparse
+from scipy.io.matlab import MatlabObject
+
+import matnet
+from matnet.importers.arrays import list_arrays, read_array
+from matnet.importers.matfile import open_mat
+from matnet.importers.scaling import read_scaling
+from matnet.importers.values import DEFAULT_LIMIT
+
+Save: TypeAlias = Callable[..., Path]
+
+
+def cell(shape: tuple[int, int], *entries: object) -> Any:
+    """A cell array, its entries column by column."""
+    made = np.empty(shape, dtype=object)
+    for number, entry in enumerate(entries):
+        made[np.unravel_index(number, shape, order="F")] = entry
+    return made
+
+
+def column(*numbers: float) -> Any:
+    return np.array(numbers)[:, None]
+
+
+def test_matrices_are_float64_in_matlabs_orientation(save: Save) -> None:
+    file = save(
+        x=np.arange(6.0).reshape(2, 3),
+        small=np.array([[1, 255]], dtype=np.uint8),
+        flags=np.array([[True], [False]]),
+        sparse=scipy.sparse.csc_matrix([[0.0, 2.0], [3.0, 0.0]]),
+        s={"nested": np.eye(2)},
+    )
+    for path, expected in {
+        "x": [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]],
+        "small": [[1.0, 255.0]],
+        "flags": [[1.0], [0.0]],
+        "sparse": [[0.0, 2.0], [3.0, 0.0]],
+        "s.nested": [[1.0, 0.0], [0.0, 1.0]],
+    }.items():
+        array = read_array(file, path)
+        assert array.dtype == np.float64
+        assert array.tolist() == expected
+
+
+def test_a_cell_of_columns_is_a_series(save: Save) -> None:
+    file = save(
+        series=cell((1, 3), column(1, 2), column(3, 4), column(5, 6)),
+        signals=cell((2, 2), column(1), column(2, 3), column(4), column(5, 6)),
+        batch=cell((2, 1), np.ones((1, 4)), np.zeros((2, 4))),
+        only=cell((1, 1), np.arange(6.0).reshape(2, 3)),
+    )
+    assert read_array(file, "series").tolist() == [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]]
+    assert read_array(file, "signals").tolist() == [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]
+    assert read_array(file, "batch").tolist() == [[1.0] * 4, [0.0] * 4, [0.0] * 4]
+    assert (
+        read_array(file, "only").tolist() == read_array(file, "only{1}").tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    )
+    assert read_array(file, "signals{2,1}").tolist() == [[2.0], [3.0]]
+    assert read_array(file, "signals{3}").tolist() == [[4.0]]
+
+
+AMBIGUOUS = "joining them is ambiguous; expected one column a cell, or name one cell as in"
+
+NO_MATRIX = {
+    "text": "text is a char 1x3, expected a matrix of numbers",
+    "cube": "cube has 3 dimensions, expected a matrix",
+    "wave": "wave: complex numbers, expected real ones",
+    "long": "long: int64 numbers beyond 2^53, which float64 does not hold exactly",
+    "wide": f"wide is a cell 1x2 of matrices 2x3: {AMBIGUOUS} wide{{1}}",
+    "mixed": f"mixed is a cell 2x1 of matrices 1x1, 1x2: {AMBIGUOUS} mixed{{1}}",
+    "changing": "changing: the signals change their number of elements from one time step to another",
+    "none": "none is a cell 0x0, expected a matrix or a cell of columns",
+    "s": "s is a struct 1x1, expected a matrix of numbers",
+    "r.a": "r is a struct 1x2: say which element, as in r(1).a",
+}
+
+
+@pytest.mark.parametrize("path", NO_MATRIX)
+def test_what_is_no_matrix_is_refused(save: Save, path: str) -> None:
+    records = np.zeros((1, 2), dtype=[("a", object)])
+    records[0, 0], records[0, 1] = (1.0,), (2.0,)
+    file = save(
+        text="abc",
+        cube=np.zeros((2, 2, 2)),
+        wave=np.array([[1j]]),
+        long=np.array([[2**53 + 2**10]], dtype=np.int64),
+        wide=cell((1, 2), np.ones((2, 3)), np.ones((2, 3))),
+        mixed=cell((2, 1), np.ones((1, 1)), np.ones((1, 2))),
+        changing=cell((1, 2), column(1), column(1, 2)),
+        none=np.empty((0, 0), dtype=object),
+        s={"a": 1.0},
+        r=records,
+    )
+    assert read_array(file, "r(2).a").tolist() == [[2.0]]
+    with pytest.raises((matnet.FormatError, matnet.UnsupportedError)) as refused:
+        read_array(file, path)
+    assert str(refused.value) == f"{file}: {NO_MATRIX[path]}"
+
+
+def test_all_matrices_are_listed_but_not_those_of_networks(small: MatlabObject, save: Save) -> None:
+    file = save(
+        net=small,
+        x=np.ones((2, 3)),
+        text="abc",
+        s={"y": np.zeros((1, 3)), "name": "n"},
+        series=cell((1, 3), column(1, 2), column(3, 4), column(5, 6)),
+        mixed=cell((1, 2), np.ones((2, 2)), "text"),
+        tr={"trainFcn": "trainlm", "best_epoch": 1.0, "best_perf": 2.0},
+    )
+    listed = {entry.path: entry for entry in list_arrays(file)}
+    assert {path: entry.shape for path, entry in listed.items()} == {
+        "x": (2, 3),
+        "s.y": (1, 3),
+        "series": (2, 3),
+        "mixed{1}": (2, 2),
+    }
+    for path, entry in listed.items():
+        assert entry.read().tolist() == read_array(file, path).tolist()
+        assert entry.read().shape == entry.shape
+
+
+def test_real_series_and_tool_sessions(corpus: Path) -> None:
+    assert read_array(corpus / "dynamic_nar_open_closed.mat", "Aic").shape == (21, 5)
+    assert read_array(corpus / "static_turning_nntool_session.mat", "STATE.input.values{1}{1}").shape == (3, 18)
+    listed = {entry.path for entry in list_arrays(corpus / "static_turning_nntool_session.mat")}
+    assert {"STATE.input.values{1}{1}", "STATE.output.values{1}{1}"} <= listed
+
+
+MINMAX = {
+    "name": "mapminmax", "xrows": 2.0, "xmin": column(0, -1), "xmax": column(4, 1), "xrange": column(4, 2),
+    "yrows": 2.0, "ymin": -1.0, "ymax": 1.0, "yrange": 2.0,
+}  # fmt: skip
+STD = {"name": "mapstd", "xmean": column(1, 2), "xstd": column(2, 4), "ymean": 0.0, "ystd": 1.0}
+
+
+def test_scaling_beside_the_network_is_pointed_out(small: MatlabObject, save: Save) -> None:
+    file = save(
+        net=small,
+        ps=MINMAX,
+        s={"output_ps": STD, "other": {"xmin": 1.0}},
+        minp=column(0, 1, 2), maxp=column(1, 2, 3),
+        meant=column(0), stdt=column(1),
+        meanp=column(1), stdp=column(1, 2),
+    )  # fmt: skip
+    assert matnet.load(file).provenance.scaling_candidates == {
+        "ps": "settings of mapminmax for 2 rows",
+        "s.output_ps": "settings of mapstd for 2 rows",
+        "minp,maxp": "what premnmx returned for the inputs, 3 rows",
+        "meant,stdt": "what prestd returned for the targets, 1 rows",
+    }
+
+
+def test_scaling_is_read_as_the_processing_it_is(save: Save) -> None:
+    file = open_mat(
+        save(ps=MINMAX, ts=STD, minp=column(0, -1), maxp=column(4, 1), meant=column(1, 2), stdt=column(2, 4)),
+        DEFAULT_LIMIT,
+    )
+    x = np.array([[3.0, 0.5], [0.0, -1.0]])
+    between = (x - [0.0, -1.0]) * [0.5, 1.0] - 1.0
+    for name, expected in (
+        ("ps", between),
+        ("minp,maxp", between),
+        ("ts", (x - [1.0, 2.0]) / [2.0, 4.0]),
+        ("meant, stdt", (x - [1.0, 2.0]) / [2.0, 4.0]),
+    ):
+        process = read_scaling(file, name)
+        np.testing.assert_allclose(process.apply.value(x), expected, rtol=0, atol=1e-15)
+        np.testing.assert_allclose(process.reverse.value(process.apply.value(x)), x, rtol=0, atol=1e-15)
+
+
+NO_SCALING = {
+    "x": (
+        "x is a double 1x1, expected the settings struct that mapminmax or mapstd returned, or one of minp,maxp, "
+        "mint,maxt, meanp,stdp, meant,stdt"
+    ),
+    "minp,maxp": "minp is 2x2, expected one number a row",
+    "mint,maxt": "there is no variable mint; found: x (double 1x1), minp (double 2x2), bad (struct 1x1)",
+    "bad": "bad: the setting xmax has 3 numbers for 2 rows",
+}
+
+
+def test_what_is_no_scaling_is_refused(save: Save) -> None:
+    bad = {key: MINMAX[key] for key in ("xmin", "ymin", "ymax")} | {"xmax": column(1, 2, 3)}
+    file = open_mat(save(x=1.0, minp=np.eye(2), bad=bad), DEFAULT_LIMIT)
+    for name, message in NO_SCALING.items():
+        with pytest.raises(matnet.MatnetError) as refused:
+            read_scaling(file, name)
+        assert str(refused.value) == message
