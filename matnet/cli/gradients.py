@@ -31,6 +31,14 @@ from matnet.cli.options import (
 @keep_option
 @of_option
 @wrt_option
+@click.option(
+    "--hessian", is_flag=True, help="The second derivatives too: d2y1_dx1_dx1, d2y1_dx1_dx2 .., each pair once."
+)
+@click.option(
+    "--tidy",
+    is_flag=True,
+    help="One row a (sample, output, input) instead: sample, output, input, y, dy_dx; with --hessian d2y_dx_dx1 ..",
+)
 @table_options
 def command(**options: Any) -> None:
     """Write the outputs of the network in FILE and their derivatives by the inputs for every row of TABLE.

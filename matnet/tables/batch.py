@@ -9,14 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
-from matnet.network import Network
 from matnet.tables.cells import Rows
-from matnet.tables.columns import Choice, Columns, output_names, selected
+from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv_sink import CsvSink
+from matnet.tables.jobs import Job, Model, gradient, prediction, tidy_gradient
 from matnet.tables.rows import chunk_rows, rechunked
 from matnet.tables.target import Target
 
-Compute = Callable[[FloatArray], list[FloatArray]]
 Progress = Callable[[int, float | None], None]
 
 
@@ -61,30 +60,33 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is computed from a chunk of rows, (N, R) to arrays (N, columns), and the names of those columns."""
+class Asked:
+    """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
-    names: tuple[str, ...]
-    compute: Compute
+    ``delimiter`` divides the cells of the result. ``tidy`` writes one row a (sample, output, input).
+    """
+
+    columns: Columns = field(default_factory=Columns)
+    delimiter: str = ","
+    hessian: bool = False
+    tidy: bool = False
 
 
 def predict(
-    net: Network, table: Table, target: Target, columns: Columns, delimiter: str = ",", progress: Progress | None = None
+    model: Model, table: Table, target: Target, asked: Asked | None = None, progress: Progress | None = None
 ) -> Summary:
     """Write the kept columns and the network's outputs y1 .. yS for every row of a table.
 
     Parameters
     ----------
-    net
-        A static network.
+    model
+        A static network, or an ensemble of them: then y1_std follows y1.
     table
         Where the rows come from.
     target
         Where the CSV text goes.
-    columns
-        Names and selections; ``of`` leaves out outputs.
-    delimiter
-        What divides the cells of the result.
+    asked
+        Names and selections; ``columns.of`` leaves out outputs.
     progress
         Called after each chunk with the rows done and the share of the table that has been read, where known.
 
@@ -95,42 +97,27 @@ def predict(
     ShapeError
         The network is dynamic.
     """
-    choice = table.choose(columns, net.input_size)
-    return _run(net, table, choice, _prediction(net, columns), target, delimiter, progress)
+    asked = asked or Asked()
+    choice = table.choose(asked.columns, model.input_size)
+    return _run(model, table, choice, prediction(model, asked.columns), target, asked.delimiter, progress)
 
 
 def gradients(
-    net: Network, table: Table, target: Target, columns: Columns, delimiter: str = ",", progress: Progress | None = None
+    model: Model, table: Table, target: Target, asked: Asked | None = None, progress: Progress | None = None
 ) -> Summary:
     """Write the kept columns, the outputs y1 .. yS and their derivatives dy1_dx1, dy1_dx2 .. dy2_dx1 .. for every row.
 
-    Parameters and errors are those of `predict`; ``wrt`` and ``of`` select the derivatives.
+    Parameters and errors are those of `predict`; ``columns.wrt`` and ``columns.of`` select the derivatives.
     """
-    choice = table.choose(columns, net.input_size)
-    return _run(net, table, choice, _gradient(net, columns, choice), target, delimiter, progress)
-
-
-def _prediction(net: Network, columns: Columns) -> Job:
-    names = output_names(columns, net.output_size)
-    of = selected(names, columns.of, "--of")
-    return Job(tuple(names[i] for i in of), lambda x: [net(x)[:, of]])
-
-
-def _gradient(net: Network, columns: Columns, choice: Choice) -> Job:
-    names = output_names(columns, net.output_size)
-    of = selected(names, columns.of, "--of")
-    wrt = selected(choice.input_names, columns.wrt, "--wrt")
-    slopes = tuple(f"d{names[i]}_d{choice.input_names[j]}" for i in of for j in wrt)
-
-    def compute(x: FloatArray) -> list[FloatArray]:
-        y, jacobian = net.value_and_jacobian(x)
-        return [y[:, of], jacobian[:, of][:, :, wrt].reshape(len(x), -1)]
-
-    return Job(tuple(names[i] for i in of) + slopes, compute)
+    asked = asked or Asked()
+    choice = table.choose(asked.columns, model.input_size)
+    make = tidy_gradient if asked.tidy else gradient
+    job = make(model, asked.columns, choice, asked.hessian)
+    return _run(model, table, choice, job, target, asked.delimiter, progress)
 
 
 def _run(
-    net: Network,
+    model: Model,
     table: Table,
     choice: Choice,
     job: Job,
@@ -140,10 +127,9 @@ def _run(
 ) -> Summary:
     sink = CsvSink(target, table.kept_names(choice) + job.names, delimiter)
     summary = Summary(choice.input_names, choice.note)
-    size = chunk_rows(net.output_size * (1 + net.input_size))
-    for chunk in rechunked(table.rows(choice), size):
-        summary.count(chunk.x, net.input_range)
-        sink.write(chunk.kept, job.compute(chunk.x))
+    for chunk in rechunked(table.rows(choice), chunk_rows(job.width)):
+        sink.write(job.compute(chunk, summary.rows))
+        summary.count(chunk.x, model.input_range)
         if progress is not None:
             progress(summary.rows, table.fraction)
     return summary

@@ -24,10 +24,10 @@ SHOWN = 40
 
 @dataclass(frozen=True)
 class Rows:
-    """Consecutive rows of a table: ``x`` (N, R) for the network, ``kept`` N rows of text written unchanged."""
+    """Consecutive rows of a table: ``x`` (N, R) for the network, and columns of text, each N long."""
 
     x: FloatArray
-    kept: pl.DataFrame
+    texts: pl.DataFrame
 
     def __len__(self) -> int:
         return len(self.x)
@@ -35,18 +35,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns of a table are read: the inputs as numbers and the kept as text, by index from 0."""
+    """Which columns of a table are read: the inputs as numbers and others as text, by index from 0."""
 
     place: str
     names: tuple[str, ...]
     inputs: tuple[int, ...]
-    keep: tuple[int, ...]
+    texts: tuple[int, ...]
     dialect: Dialect
-
-    @property
-    def kept_names(self) -> tuple[str, ...]:
-        """Names of the kept columns."""
-        return tuple(self.names[index] for index in self.keep)
 
 
 def read_rows(block: Block, layout: Layout) -> Rows:
@@ -83,12 +78,11 @@ def _parse(block: Block, layout: Layout, records: int, *, as_text: bool) -> Rows
         if column is None:
             return None
         x[:, place] = column
-    kept = pl.DataFrame([frame.to_series(index).alias(layout.names[index]) for index in layout.keep])
-    return Rows(x, kept)
+    return Rows(x, pl.DataFrame([frame.to_series(index).alias(str(place)) for place, index in enumerate(layout.texts)]))
 
 
 def _frame(block: Block, layout: Layout, *, as_text: bool) -> pl.DataFrame | None:
-    numeric = set() if as_text else set(layout.inputs) - set(layout.keep)
+    numeric = set() if as_text else set(layout.inputs) - set(layout.texts)
     schema = {str(index): pl.Float64 if index in numeric else pl.String for index in range(len(layout.names))}
     try:
         return pl.read_csv(
@@ -132,9 +126,10 @@ def _walk(block: Block, layout: Layout) -> Rows:
     for line, cells in walk_records(block, layout.place, layout.dialect):
         _check_count(line, cells, layout)
         numbers.append([_number(cells[index], line, layout.names[index], layout) for index in layout.inputs])
-        texts.append([unquoted(cells[index]) for index in layout.keep])
-    kept = pl.DataFrame(texts, schema=dict.fromkeys(layout.kept_names, pl.String), orient="row")
-    return Rows(np.array(numbers, dtype=np.float64).reshape(len(numbers), len(layout.inputs)), kept)
+        texts.append([unquoted(cells[index]) for index in layout.texts])
+    schema = {str(place): pl.String for place in range(len(layout.texts))}
+    x = np.array(numbers, dtype=np.float64).reshape(len(numbers), len(layout.inputs))
+    return Rows(x, pl.DataFrame(texts, schema=schema, orient="row"))
 
 
 def walk_records(block: Block, place: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

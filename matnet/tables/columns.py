@@ -18,7 +18,8 @@ FORMULA_STARTS = "=+-@\t\r"
 class Columns:
     """What the user asked for by name; None and empty leave it to the rules.
 
-    ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged.
+    ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged;
+    ``group`` is the column that tells several series in one table apart.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -26,6 +27,7 @@ class Columns:
     keep: tuple[str, ...] = ()
     wrt: tuple[str, ...] | None = None
     of: tuple[str, ...] | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Choice:
     keep: tuple[int, ...]
     input_names: tuple[str, ...]
     note: str = ""
+    group: int | None = None
+
+    @property
+    def texts(self) -> tuple[int, ...]:
+        """The columns that are read as text: the kept, then the group's."""
+        return self.keep if self.group is None else (*self.keep, self.group)
 
 
 def choose(header: Header, columns: Columns, input_size: int, place: str, dialect: Dialect) -> Choice:
@@ -44,22 +52,23 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, dialec
     Raises
     ------
     TableError
-        A column that is named is not there, or the table has not exactly R columns beside the kept.
+        A column that is named is not there, or the table has not exactly R columns beside those named.
     """
     keep = _found(header, columns.keep, "--keep", place, dialect)
+    group = None if columns.group is None else _found(header, (columns.group,), "--group", place, dialect)[0]
     default = numbered("x", input_size)
     wanted = columns.inputs
     if wanted is not None:
         check_names(wanted, input_size, "--inputs", "input")
         if header.written or set(wanted) <= set(header.names):
-            return Choice(_found(header, wanted, "--inputs", place, dialect), keep, wanted)
+            return Choice(_found(header, wanted, "--inputs", place, dialect), keep, wanted, group=group)
     elif header.written and set(default) <= set(header.names):
-        return Choice(_found(header, default, "--inputs", place, dialect), keep, default)
-    free = tuple(index for index in range(len(header.names)) if index not in keep)
+        return Choice(_found(header, default, "--inputs", place, dialect), keep, default, group=group)
+    free = tuple(index for index in range(len(header.names)) if index not in keep and index != group)
     if len(free) != input_size:
-        raise TableError(_misfit(header, len(free), input_size, place, dialect, bool(keep)))
+        raise TableError(_misfit(header, len(free), input_size, place, dialect, len(free) < len(header.names)))
     names = wanted or default
-    return Choice(free, keep, names, _position_note(header, free, names, place))
+    return Choice(free, keep, names, _position_note(header, free, names, place), group)
 
 
 def _position_note(header: Header, columns: Sequence[int], names: Sequence[str], place: str) -> str:
@@ -71,7 +80,7 @@ def _position_note(header: Header, columns: Sequence[int], names: Sequence[str],
 
 
 def _misfit(header: Header, free: int, input_size: int, place: str, dialect: Dialect, kept: bool) -> str:
-    beside = " beside the kept" if kept else ""
+    beside = " beside those named" if kept else ""
     advice = other_delimiter(header.names, dialect) or (
         f"; name the columns of the inputs with --inputs, or keep others with --keep ({_listed(header.names)})"
         if free > input_size

@@ -6,11 +6,9 @@ import io
 from collections.abc import Sequence
 from pathlib import PurePath
 
-import numpy as np
 import polars as pl
 
 from matnet.errors import TableError
-from matnet.functions.namespace import FloatArray
 from matnet.tables.columns import check_clash, safe_name
 from matnet.tables.target import Target
 
@@ -53,11 +51,9 @@ class CsvSink:
     def _cell(self, text: str) -> str:
         return '"' + text.replace('"', '""') + '"' if not text or NEEDS_QUOTES & set(text) else text
 
-    def write(self, kept: pl.DataFrame, numbers: Sequence[FloatArray]) -> None:
-        """Rows: their kept text, then the numbers, each array (N, columns)."""
-        columns = [column for array in numbers for column in np.ascontiguousarray(array.T)]
-        series = [*kept.get_columns(), *map(pl.Series, columns)]
-        frame = pl.DataFrame([one.alias(str(index)) for index, one in enumerate(series)])
+    def write(self, columns: Sequence[pl.Series]) -> None:
+        """Rows, as columns of one length: text, whole numbers, floats."""
+        frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
         text = io.BytesIO()
         frame.write_csv(text, include_header=False, separator=self._delimiter, quote_style="necessary")
         self._target.write(text.getbuffer())

@@ -76,7 +76,7 @@ class CsvTable:
         TableError
             A record or cell that cannot be read, by line and column.
         """
-        layout = Layout(self.place, self.header.names, choice.inputs, choice.keep, self._dialect)
+        layout = Layout(self.place, self.header.names, choice.inputs, choice.texts, self._dialect)
         first = () if self.header.rest is None else (self.header.rest,)
         for block in chain(first, self._blocks):
             if not self._ends(block):

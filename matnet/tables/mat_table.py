@@ -54,8 +54,9 @@ class MatTable:
         TableError
             The array's other side is not R, or columns are to be kept that it has not.
         """
-        if columns.keep:
-            raise TableError(f"{self.place}: --keep needs a table with named columns; this is an array of numbers")
+        if columns.keep or columns.group is not None:
+            option = "--keep" if columns.keep else "--group"
+            raise TableError(f"{self.place}: {option} needs a table with named columns; this is an array of numbers")
         samples, elements = self._x.shape
         if elements != input_size:
             raise TableError(self._misfit(samples, elements, input_size))

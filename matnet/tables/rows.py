@@ -43,8 +43,8 @@ def rechunked(parts: Iterable[Rows], size: int) -> Iterator[Rows]:
 def _joined(parts: list[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
-    return Rows(np.concatenate([part.x for part in parts]), pl.concat([part.kept for part in parts]))
+    return Rows(np.concatenate([part.x for part in parts]), pl.concat([part.texts for part in parts]))
 
 
 def _slice(rows: Rows, start: int, size: int) -> Rows:
-    return Rows(rows.x[start : start + size], rows.kept.slice(start, size))
+    return Rows(rows.x[start : start + size], rows.texts.slice(start, size))

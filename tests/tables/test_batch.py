@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from matnet.errors import ShapeError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
-from matnet.network import Network
+from matnet.network import Ensemble, Network
 from matnet.tables import rows as rows_module
-from matnet.tables.batch import Summary, gradients, predict
+from matnet.tables.batch import Asked, Summary, gradients, predict
 from matnet.tables.cells import Rows
 from matnet.tables.columns import Columns
 from matnet.tables.csv_sink import CsvSink, delimiter_for
@@ -45,12 +45,14 @@ def network() -> Network:
 NET = network()
 
 
-def run(command: Command, text: str, columns: Columns | None = None) -> tuple[list[list[str]], Summary]:
+def run(
+    command: Command, text: str, columns: Columns | None = None, hessian: bool = False, tidy: bool = False
+) -> tuple[list[list[str]], Summary]:
     """The result's lines as cells, header first."""
     columns = columns or Columns()
     stdout = io.BytesIO()
     table = CsvTable(Stream(io.BytesIO(text.encode()), "t.csv"), Dialect(missing="nan"), columns.keep)
-    summary = command(NET, table, Target(stdout, "out"), columns)
+    summary = command(NET, table, Target(stdout, "out"), Asked(columns, hessian=hessian, tidy=tidy))
     return list(csv.reader(io.StringIO(stdout.getvalue().decode(), newline=""), strict=True)), summary
 
 
@@ -107,6 +109,68 @@ def test_selected_outputs() -> None:
     np.testing.assert_array_equal(numbers(cells), NET(X)[:, 1:])
 
 
+def test_second_derivatives_come_last_each_pair_once() -> None:
+    cells, _ = run(gradients, TEXT, Columns(of=("y2",)), hessian=True)
+    assert cells[0] == ["y2", "dy2_dx1", "dy2_dx2", "d2y2_dx1_dx1", "d2y2_dx1_dx2", "d2y2_dx2_dx2"]
+    H = NET.hessian(X)[:, 1]
+    np.testing.assert_array_equal(numbers(cells)[:, 3:], H[:, [0, 0, 1], [0, 1, 1]])
+
+
+def test_second_derivatives_of_all_outputs_in_the_order_asked_for() -> None:
+    columns = Columns(inputs=("x1", "x2"), outputs=("p", "q"), wrt=("x2", "x1"))
+    cells, _ = run(gradients, TEXT, columns, hessian=True)
+    assert cells[0][6:] == [
+        "d2p_dx2_dx2", "d2p_dx2_dx1", "d2p_dx1_dx1", "d2q_dx2_dx2", "d2q_dx2_dx1", "d2q_dx1_dx1",
+    ]  # fmt: skip
+    H = NET.hessian(X)[:, :, [1, 1, 0], [1, 0, 0]]
+    np.testing.assert_array_equal(numbers(cells)[:, 6:], H.reshape(2, 6))
+
+
+def test_the_tidy_form_has_a_row_for_every_derivative() -> None:
+    cells, summary = run(gradients, TEXT, Columns(keep=("id",)), tidy=True)
+    assert cells[0] == ["id", "sample", "output", "input", "y", "dy_dx"]
+    y, J = NET.value_and_jacobian(X)
+    expected = [
+        [("007", "1.50")[q], str(q + 1), f"y{i + 1}", f"x{j + 1}", y[q, i], J[q, i, j]]
+        for q in range(2)
+        for i in range(2)
+        for j in range(2)
+    ]
+    assert [[*row[:4], float(row[4]), float(row[5])] for row in cells[1:]] == expected
+    assert summary.rows == 2
+
+
+def test_the_tidy_form_with_names_and_second_derivatives() -> None:
+    columns = Columns(inputs=("x2", "x1"), outputs=("=p", "q"), of=("=p",), wrt=("x1",))
+    cells, _ = run(gradients, "x1,x2\n1,0.5\n", columns, hessian=True, tidy=True)
+    assert cells[0] == ["sample", "output", "input", "y", "dy_dx", "d2y_dx_dx1"]
+    assert cells[1][:3] == ["1", "'=p", "x1"]
+    assert [float(cell) for cell in cells[1][4:]] == [
+        NET.jacobian(X)[0, 0, 1],
+        NET.hessian(X)[0, 0, 1, 1],
+    ]
+
+
+def test_samples_are_numbered_through_all_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MOST_ROWS", 256)
+    cells, _ = run(gradients, "x1,x2\n" + "1,2\n" * 600, Columns(of=("y1",), wrt=("x1",)), tidy=True)
+    assert [int(row[0]) for row in cells[1:]] == list(range(1, 601))
+
+
+def test_an_ensemble_gives_mean_and_spread() -> None:
+    other = NET.with_parameters(NET.parameters * 1.25)
+    mean = Ensemble([NET, other])
+    stdout = io.BytesIO()
+    table = CsvTable(Stream(io.BytesIO(TEXT.encode()), "t.csv"), Dialect())
+    gradients(mean, table, Target(stdout, "out"), Asked(Columns(of=("y2",))))
+    cells = list(csv.reader(io.StringIO(stdout.getvalue().decode())))
+    assert cells[0] == ["y2", "y2_std", "dy2_dx1", "dy2_dx2"]
+    y = np.stack([NET(X), other(X)])[..., 1]
+    J = np.stack([NET.jacobian(X), other.jacobian(X)])[:, :, 1]
+    expected = np.column_stack([y.mean(axis=0), np.abs(y[0] - y[1]) / np.sqrt(2), J.mean(axis=0)])
+    np.testing.assert_allclose(numbers(cells), expected, rtol=1e-14)
+
+
 def test_header_only_gives_header_only() -> None:
     cells, summary = run(gradients, "x1,x2\n", Columns(of=("y1",)))
     assert cells == [["y1", "dy1_dx1", "dy1_dx2"]]
@@ -154,7 +218,7 @@ def test_a_dynamic_network_is_refused() -> None:
     net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
     table = CsvTable(Stream(io.BytesIO(b"x1\n1\n"), "t.csv"), Dialect())
     with pytest.raises(ShapeError):
-        predict(net, table, Target(io.BytesIO(), "out"), Columns())
+        predict(net, table, Target(io.BytesIO(), "out"))
 
 
 def test_the_result_does_not_depend_on_how_the_table_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +229,7 @@ def test_the_result_does_not_depend_on_how_the_table_was_cut(monkeypatch: pytest
     for block in (100, 1000, 12345, 1 << 20):
         stdout = io.BytesIO()
         table = CsvTable(Stream(io.BytesIO(text.encode()), "t.csv"), Dialect(), block_bytes=block)
-        summary = gradients(NET, table, Target(stdout, "out"), Columns())
+        summary = gradients(NET, table, Target(stdout, "out"))
         assert summary.rows == 1000
         results.add(stdout.getvalue())
     assert len(results) == 1
@@ -176,7 +240,7 @@ def test_progress_is_told_after_every_chunk(monkeypatch: pytest.MonkeyPatch) -> 
     told: list[tuple[int, float | None]] = []
     text = ("x1,x2\n" + "1,2\n" * 600).encode()
     table = CsvTable(Stream(io.BytesIO(text), "t.csv", len(text)), Dialect())
-    predict(NET, table, Target(io.BytesIO(), "out"), Columns(), progress=lambda *how: told.append(how))
+    predict(NET, table, Target(io.BytesIO(), "out"), progress=lambda *how: told.append(how))
     assert told == [(256, 1.0), (512, 1.0), (600, 1.0)]
 
 
@@ -192,7 +256,7 @@ def test_rechunked_rows_are_the_same_rows(sizes: list[int], size: int) -> None:
     chunks = list(rechunked(parts, size))
     assert all(len(chunk) == size for chunk in chunks[:-1])
     assert [value for chunk in chunks for value in chunk.x[:, 0].tolist()] == list(range(ends[-1]))
-    assert [text for chunk in chunks for text in chunk.kept["k"].to_list()] == [str(n) for n in range(ends[-1])]
+    assert [text for chunk in chunks for text in chunk.texts["k"].to_list()] == [str(n) for n in range(ends[-1])]
 
 
 @pytest.mark.parametrize(("width", "rows"), [(1, 65536), (64, 65536), (65, 32768), (1000, 4096), (10**7, 256)])
@@ -202,7 +266,8 @@ def test_chunks_have_a_size_by_the_width_of_the_result(width: int, rows: int) ->
 
 def written(names: list[str], kept: pl.DataFrame, values: FloatArray, delimiter: str = ",") -> str:
     stdout = io.BytesIO()
-    CsvSink(Target(stdout, "out"), names, delimiter).write(kept, [values])
+    columns = [*kept.get_columns(), *(pl.Series(column) for column in values.T)]
+    CsvSink(Target(stdout, "out"), names, delimiter).write(columns)
     return stdout.getvalue().decode()
 
 
@@ -285,7 +350,7 @@ def test_samples_of_an_array_lie_in_columns_or_rows() -> None:
         stdout = io.BytesIO()
         assert samples in ("columns", "rows")
         table = MatTable(array, "a.mat:x", "rows" if samples == "rows" else "columns")
-        predict(NET, table, Target(stdout, "out"), Columns(inputs=("a", "b")))
+        predict(NET, table, Target(stdout, "out"), Asked(Columns(inputs=("a", "b"))))
         cells = list(csv.reader(io.StringIO(stdout.getvalue().decode())))
         np.testing.assert_array_equal(numbers(cells), NET(X))
         assert table.fraction == 1.0

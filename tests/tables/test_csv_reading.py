@@ -35,7 +35,7 @@ def read(
     table = CsvTable(Stream(io.BytesIO(data), "t.csv"), dialect or Dialect(), wanted, block)
     parts = list(table.rows(table.choose(columns, R)))
     x = np.concatenate([np.zeros((0, R)), *(part.x for part in parts)])
-    return x, [row for part in parts for row in part.kept.rows()]
+    return x, [row for part in parts for row in part.texts.rows()]
 
 
 def refusal(text: str | bytes, R: int, columns: Columns | None = None, dialect: Dialect | None = None) -> str:
@@ -309,7 +309,7 @@ def test_dialects_that_cannot_be(delimiter: str, decimal: str, message: str) -> 
         (Columns(keep=("a", "a")), "--keep gives 'a' twice"),
         (
             Columns(keep=("a", "b")),
-            "t.csv: the network takes 2 inputs, but the table has 1 column beside the kept ('a', 'b', 'c')",
+            "t.csv: the network takes 2 inputs, but the table has 1 column beside those named ('a', 'b', 'c')",
         ),
     ],
 )
