@@ -14,7 +14,7 @@ from matnet.model.structure import Input, Output, Process, Structure
 
 _Entry = TypeVar("_Entry", Input, Output)
 
-Scaling: TypeAlias = Mapping[str, object]
+Scaling: TypeAlias = Mapping[str, object] | Process
 """The settings struct of mapminmax or mapstd as MATLAB keeps it, or {minp, maxp} / {meanp, stdp} (…t for targets)."""
 
 
@@ -28,6 +28,8 @@ def process(scaling: Scaling) -> Process:
     ModelError
         A setting is missing or contradicts another.
     """
+    if isinstance(scaling, Process):
+        return scaling
     for end in "pt":
         if f"min{end}" in scaling and f"max{end}" in scaling:
             limits = {"xmin": scaling[f"min{end}"], "xmax": scaling[f"max{end}"], "ymin": -1.0, "ymax": 1.0}
@@ -61,7 +63,7 @@ def with_scaling(
 def _paired(
     entries: Sequence[_Entry], scalings: Scaling | Sequence[Scaling | None] | None, what: str
 ) -> list[tuple[_Entry, Scaling | None]]:
-    listed = [scalings] if isinstance(scalings, Mapping) else list(scalings or [None] * len(entries))
+    listed = [scalings] if isinstance(scalings, Mapping | Process) else list(scalings or [None] * len(entries))
     if len(listed) != len(entries):
         raise ModelError(
             f"{len(listed)} scalings for {len(entries)} {what}s; give one for each, None where there is none"
