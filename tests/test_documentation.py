@@ -50,3 +50,15 @@ def test_every_error_is_on_the_page_of_the_errors(kind: type) -> None:
         row = re.search(rf"^\| `{kind.__name__}` \| `(\w+)` \|", text, flags=re.MULTILINE)
         assert row is not None
         assert row[1] == kind.__bases__[1].__name__
+
+
+@pytest.mark.parametrize("page", [PROJECT / "README.md", *sorted(DOCS.glob("**/*.md"))], ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)#]+)", prose):
+        assert (page.parent / link).is_file(), link
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    links = re.findall(r"\]\((docs/[^)#]+)", (PROJECT / "README.md").read_text(encoding="utf-8"))
+    assert set(links) == {path.relative_to(PROJECT).as_posix() for path in DOCS.glob("*.md")}
