@@ -1,0 +1,119 @@
+"""What is computed for the rows of a table, and the columns that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+
+from matnet.functions.namespace import FloatArray
+from matnet.network import Ensemble, Network
+from matnet.tables.cells import Rows
+from matnet.tables.columns import Choice, Columns, output_names, safe_name, selected
+
+Model: TypeAlias = Network | Ensemble
+
+
+@dataclass(frozen=True)
+class Job:
+    """Columns for a chunk of rows.
+
+    ``names`` are the columns behind the kept ones, ``width`` how many numbers are computed for a row, which decides how
+    many rows make a chunk. ``compute`` takes the rows and how many came before them, and gives the columns, the kept
+    ones first.
+    """
+
+    names: tuple[str, ...]
+    width: int
+    compute: Callable[[Rows, int], list[pl.Series]]
+
+
+def prediction(model: Model, columns: Columns) -> Job:
+    """The outputs y1, y2 ..; of an ensemble y1, y1_std, y2, y2_std .. with the members' standard deviation."""
+    names = output_names(columns, model.output_size)
+    of = selected(names, columns.of, "--of")
+
+    def compute(rows: Rows, before: int) -> list[pl.Series]:
+        return [*rows.texts.get_columns(), *_columns(_with_std(model, rows.x, model(rows.x))[:, of])]
+
+    return Job(_value_names(model, names, of), model.output_size, compute)
+
+
+def gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> Job:
+    """The outputs, then dy1_dx1, dy1_dx2 .. dy2_dx1 .., then on request d2y1_dx1_dx1, d2y1_dx1_dx2 ..
+
+    A second derivative is symmetric, so each pair of inputs is there once.
+    """
+    names = output_names(columns, model.output_size)
+    of = selected(names, columns.of, "--of")
+    wrt = selected(choice.input_names, columns.wrt, "--wrt")
+    by = [choice.input_names[j] for j in wrt]
+    upper = np.triu_indices(len(wrt))
+    pairs = list(zip(*(place.tolist() for place in upper), strict=True)) if hessian else []
+    slopes = [f"d{names[i]}_d{name}" for i in of for name in by]
+    bends = [f"d2{names[i]}_d{by[j]}_d{by[k]}" for i in of for j, k in pairs]
+
+    def compute(rows: Rows, before: int) -> list[pl.Series]:
+        y, jacobian = model.value_and_jacobian(rows.x)
+        arrays = [_with_std(model, rows.x, y)[:, of], jacobian[:, of][:, :, wrt]]
+        if hessian:
+            arrays.append(model.hessian(rows.x)[:, of][:, :, wrt][..., wrt][:, :, upper[0], upper[1]])
+        return [*rows.texts.get_columns(), *(column for array in arrays for column in _columns(array))]
+
+    return Job((*_value_names(model, names, of), *slopes, *bends), _width(model, hessian), compute)
+
+
+def tidy_gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> Job:
+    """One row a (sample, output, input): sample from 1, output, input, y, dy_dx, and on request d2y_dx_dx1 ..
+
+    Of an ensemble y is followed by y_std.
+    """
+    names = output_names(columns, model.output_size)
+    of = selected(names, columns.of, "--of")
+    wrt = selected(choice.input_names, columns.wrt, "--wrt")
+    each = len(of) * len(wrt)
+    outputs = [safe_name(names[i]) for i in of for _ in wrt]
+    inputs = [safe_name(choice.input_names[j]) for _ in of for j in wrt]
+    bends = [f"d2y_dx_d{choice.input_names[j]}" for j in wrt] if hessian else []
+    values = ["y"] if isinstance(model, Network) else ["y", "y_std"]
+
+    def compute(rows: Rows, before: int) -> list[pl.Series]:
+        sample = np.repeat(np.arange(len(rows)), each)
+        y, jacobian = model.value_and_jacobian(rows.x)
+        told = np.repeat(_with_std(model, rows.x, y)[:, of].reshape(len(rows) * len(of), -1), len(wrt), axis=0)
+        arrays = [told, jacobian[:, of][:, :, wrt].reshape(-1, 1)]
+        if hessian:
+            arrays.append(model.hessian(rows.x)[:, of][:, :, wrt][..., wrt].reshape(len(sample), len(wrt)))
+        return [
+            *(column.gather(sample) for column in rows.texts.get_columns()),
+            pl.Series(sample + (before + 1)),
+            pl.Series(outputs * len(rows), dtype=pl.String),
+            pl.Series(inputs * len(rows), dtype=pl.String),
+            *(column for array in arrays for column in _columns(array)),
+        ]
+
+    return Job(("sample", "output", "input", *values, "dy_dx", *bends), 4 * _width(model, hessian), compute)
+
+
+def _width(model: Model, hessian: bool) -> int:
+    R = model.input_size
+    return model.output_size * (1 + R + R * R * hessian)
+
+
+def _value_names(model: Model, names: Sequence[str], of: Sequence[int]) -> tuple[str, ...]:
+    ends = ("",) if isinstance(model, Network) else ("", "_std")
+    return tuple(names[i] + end for i in of for end in ends)
+
+
+def _with_std(model: Model, x: FloatArray, y: FloatArray) -> FloatArray:
+    """(N, S, 1) outputs, or (N, S, 2) outputs and their standard deviation over the members of an ensemble."""
+    return y[..., None] if isinstance(model, Network) else np.stack([y, model.std(x)], axis=-1)
+
+
+def _columns(array: FloatArray) -> list[pl.Series]:
+    """The columns of an array whose first axis is the rows."""
+    flat = array.reshape(len(array), -1)
+    return [pl.Series(column) for column in np.ascontiguousarray(flat.T)]
