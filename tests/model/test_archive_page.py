@@ -54,8 +54,10 @@ def test_the_reader_evaluates_the_corpus_or_stops(
     evaluate: Evaluate, listed_network: ListedNetwork, corpus: Path
 ) -> None:
     net = matnet.load(corpus / listed_network.file, network=listed_network.path)
-    steps = [step for entry in (*net.structure.inputs, *net.structure.outputs) for step in entry.processing]
-    functions = {layer.transfer for layer in net.structure.layers}
+    structure = net.structure
+    steps = [step for entry in structure.inputs for step in entry.processing]
+    steps += [step for output in structure.outputs for step in output.processing]
+    functions = {layer.transfer for layer in structure.layers}
     functions |= {step.function for step in steps if "no_change" not in step.settings}
     if functions <= KNOWN and not net.dynamic:
         agrees(evaluate, net)

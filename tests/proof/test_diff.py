@@ -1,0 +1,176 @@
+"""diff: equal networks are equal, planted errors are found, and the 15 digits of genFunction files are named."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import matnet
+from matnet.cli.entry import run
+from matnet.exporters.archive import archive_text
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.network import Network
+from matnet.proof.diff import compare, ulps_between
+
+if TYPE_CHECKING:
+    from conftest import ListedNetwork
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def pump() -> Network:
+    return matnet.load(FIXTURES / "pump.mat")
+
+
+def test_every_network_of_the_corpus_equals_its_archive(
+    listed_network: ListedNetwork, corpus: Path, tmp_path: Path
+) -> None:
+    net = matnet.load(corpus / listed_network.file, network=listed_network.path)
+    (tmp_path / "net.json").write_text(archive_text(net))
+    found = compare(net, matnet.load(tmp_path / "net.json"))
+    assert (found.verdict, found.facts, found.numbers, found.remarks) == ("equal", (), (), ())
+    assert found.outputs is not None
+    assert found.outputs.largest == 0.0
+
+
+def test_a_changed_weight_is_named_with_its_numbers(pump: Network) -> None:
+    weights = pump.structure.layers[1].layer_weights[0].value
+    changed = weights.copy()
+    changed[0, 6] = np.nextafter(np.nextafter(changed[0, 6], np.inf), np.inf)
+    layer = replace(pump.structure.layers[1], layer_weights={0: Weight(changed)})
+    second = Network(replace(pump.structure, layers=(pump.structure.layers[0], layer)))
+    (found,) = compare(pump, second).numbers
+    assert (found.place, found.differing, found.of, found.index) == ("LW{2,1}", 1, 10, (1, 7))
+    assert (found.first, found.second, found.ulps) == (weights[0, 6], changed[0, 6], 2)
+    assert found.largest == abs(changed[0, 6] - weights[0, 6])
+
+
+def test_ulps_are_counted_across_zero_and_powers_of_two() -> None:
+    assert ulps_between(0.0, -0.0) == 0
+    assert ulps_between(-5e-324, 5e-324) == 2
+    assert ulps_between(1.0, np.nextafter(1.0, 2.0)) == ulps_between(-1.0, np.nextafter(-1.0, 0.0)) == 1
+    assert ulps_between(1.0, 2.0) == 2**52
+
+
+def function_file_and_its_source() -> tuple[Network, Network]:
+    """A genFunction file, and a network of full digits that it could have been written from."""
+    written = matnet.load(FIXTURES / "genfunction" / "static_columns.m")
+    (entry,) = written.structure.inputs
+
+    def full(value: float) -> float:
+        """A float beside it that has the same 15 digits."""
+        return next(
+            near
+            for toward in (np.inf, -np.inf)
+            for near in [float(np.nextafter(value, toward))]
+            if float(f"{near:.15g}") == value
+        )
+
+    steps = [
+        Process(
+            step.function,
+            {
+                key: np.array([full(v) for v in value]) if key == "gain" else value
+                for key, value in step.settings.items()
+            },
+        )
+        for step in entry.processing
+    ]
+    source = replace(written.structure, inputs=(replace(entry, processing=tuple(steps)),))
+    return written, Network(source)
+
+
+def test_the_15_digits_of_a_genfunction_file_are_named_as_the_cause() -> None:
+    written, source = function_file_and_its_source()
+    for first, second in ((written, source), (source, written)):
+        found = compare(first, second)
+        assert found.verdict == "equal to 15 digits"
+        assert found.numbers
+        assert all(entry.rounded for entry in found.numbers)
+
+
+def test_15_digits_excuse_no_weight_and_no_file_of_another_kind() -> None:
+    written, source = function_file_and_its_source()
+    assert compare(Network(written.structure), source).verdict == "different"
+    theta = source.parameters.copy()
+    theta[0] = float(f"{theta[0]:.15g}") * (1.0 + 2**-52)
+    assert compare(written, source.with_parameters(theta)).verdict == "different"
+
+
+def test_steps_that_change_nothing_have_no_effect() -> None:
+    idle = Process.from_matlab("removeconstantrows", {"xrows": 1.0, "keep": [1.0], "remove": [], "constants": []})
+    layer = Layer(1, "tansig", {0: Weight([[2.0]])}, bias=[0.5])
+    plain = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    with_step = Network(Structure((Input(1, (idle,)),), (layer,), (Output(0, 1, (idle,)),)))
+    found = compare(plain, with_step)
+    assert found.verdict == "equal"
+    assert [entry.place for entry in found.remarks] == [
+        "inputs{1}.processFcns that change nothing",
+        "outputs{1}.processFcns that change nothing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.permutations(["pump.mat", "cascade.mat", "two_by_two.mat"], 2))
+)
+def test_other_networks_are_different(first: str, second: str) -> None:
+    assert compare(matnet.load(FIXTURES / first), matnet.load(FIXTURES / second)).verdict == "different"
+
+
+def test_the_command_says_what_differs(pump: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second = tmp_path / "second.json"
+    theta = pump.parameters.copy()
+    theta[0] = 2.0 * theta[0]
+    second.write_text(archive_text(pump.with_parameters(theta)))
+    assert run(["diff", str(FIXTURES / "pump.mat"), str(second)]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = shown.out.splitlines()
+    assert lines[:2] == [f"1  {FIXTURES / 'pump.mat'}  (network object)", f"2  {second}  (network object)"]
+    b = float(pump.parameters[0])
+    assert lines[3:5] == [
+        "numbers:",
+        f"  b{{1}}: 1 of 10 differ, most by {abs(b):.3g} at (1): {b!r} | {2 * b!r}, up to 4.504e+15 ulps",
+    ]
+    assert lines[-3] == "10 matrices compared, 1 with differences"
+    assert lines[-2].startswith("outputs: largest difference ")
+    assert lines[-1] == "different"
+
+
+def test_the_command_finds_equal_networks_equal(
+    pump: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.json").write_text(archive_text(pump))
+    assert run(["diff", f"{FIXTURES / 'pump.mat'}:net", str(tmp_path / "net.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "outputs: no difference over 1000 points of the input range",
+        "equal",
+    ]
+
+
+def test_the_command_names_the_15_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "net.json").write_text(archive_text(function_file_and_its_source()[1]))
+    assert run(["diff", str(FIXTURES / "genfunction" / "static_columns.m"), str(tmp_path / "net.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "equal to 15 digits: genFunction wrote the settings of the processing with 15 digits, which accounts for every "
+        "difference"
+    )
+
+
+def test_many_differences_are_cut_short_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(FIXTURES / "pump.mat"), str(FIXTURES / "two_by_two.mat")]
+    assert run(["diff", *files]) == 1
+    assert "  and 24 more; --all shows them" in capsys.readouterr().out.splitlines()
+    assert run(["diff", "--all", *files]) == 1
+    assert "more; --all" not in capsys.readouterr().out
+
+
+def test_a_file_that_is_not_there_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", "none.mat", str(FIXTURES / "pump.mat")]) == 2
+    assert capsys.readouterr().err == "matnet: none.mat: cannot be read: No such file or directory\n"
