@@ -274,8 +274,8 @@ class Compet:
         return namespace(v).zeros_like(v)
 
     def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """0, (..., K, S)."""
-        return namespace(u).zeros_like(u)
+        """0, (..., K, S); NaN stays: it says that what was looked at is unknown."""
+        return _flat(u)
 
     def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
         """0, (..., J, K)."""

@@ -1,0 +1,220 @@
+"""What must hold between values and derivatives of any network, on random networks of every row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from random_networks import SMOOTH, samples, structures
+
+from matnet.derivatives import quantities
+from matnet.derivatives.accumulate import cotangents, gathered, identity_seeds, tangents
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.model.structure import Structure
+from matnet.network import Network
+
+Real = NDArray[np.float64]
+
+few = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+ANALYTIC = {
+    "transfers": sorted(name for name, row in TRANSFER.items() if row.analytic and name != "netinv"),
+    "weights": sorted(name for name, row in WEIGHT.items() if row.analytic and name != "normprod"),
+    "processes": ("none", "mapminmax", "mapstd", "removeconstantrows", "processpca"),
+}
+"""Rows that complex step may go through, without the two that are singular where a random network may come close."""
+
+CURVED = {
+    "transfers": SMOOTH,
+    "weights": ("dotprod", "dist", "negdist", "mandist", "scalprod"),
+    "processes": ("none", "mapminmax", "mapstd", "removeconstantrows", "processpca"),
+}
+
+
+def assert_close(found: Any, expected: Any, tolerance: float) -> None:
+    """Relative to the largest finite number around, with NaN and infinities in the same places."""
+    finite = np.abs(expected)[np.isfinite(expected)]
+    scale = 1.0 + finite.max(initial=0.0)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
+
+
+@few
+@given(structures())
+def test_products_agree_with_the_jacobian(structure: Structure) -> None:
+    """J v and u J without forming J, and u·(J v) = (u J)·v."""
+    net = Network(structure)
+    x, v = samples(net, 5), samples(net, 5, seed=1)
+    u = np.random.default_rng(2).normal(size=(5, net.output_size))
+    J = net.jacobian(x)
+    assert J.shape == (5, net.output_size, net.input_size)
+    if not np.isfinite(J).all():
+        return  # a removed output that is NaN: its own tests look at it
+    along, back = net.jvp(x, v), net.vjp(x, u)
+    assert_close(along, np.einsum("qij,qj->qi", J, v), 1e-11)
+    assert_close(back, np.einsum("qij,qi->qj", J, u), 1e-11)
+    assert_close((u * along).sum(-1), (back * v).sum(-1), 1e-11)
+
+
+@few
+@given(structures())
+def test_forward_and_backward_accumulation_agree(structure: Structure) -> None:
+    net = Network(structure)
+    x = samples(net, 4)
+    laid_out = net.program
+    of, wrt = laid_out.outputs, tuple(leaf.signal for leaf in laid_out.leaves)
+    with np.errstate(all="ignore"):
+        values = laid_out.run(x)
+        columns = tangents(laid_out, values, identity_seeds(laid_out, wrt, x))
+        rows = cotangents(laid_out, values, identity_seeds(laid_out, of, x))
+    forward = gathered([columns[s] for s in of], [laid_out.sizes[s] for s in of], net.input_size, x)
+    backward = gathered([rows[s] for s in wrt], [laid_out.sizes[s] for s in wrt], net.output_size, x)
+    # an output whose value is unknown (NaN) has no derivative to agree on
+    known = ~np.isnan(net(x))
+    assert_close(forward.swapaxes(-1, -2)[known], backward[known], 1e-11)
+
+
+@few
+@given(structures())
+def test_the_tape_gives_what_the_plain_rows_give(structure: Structure) -> None:
+    net = Network(structure)
+    x = samples(net, 7)
+    last = len(structure.layers) - 1
+    with np.errstate(all="ignore"):
+        pairs = [
+            (net(x), quantities.value(net.program, x)),
+            (net.jacobian(x), quantities.jacobian_of(None, "real")(net.program, x)),
+            (net.jacobian(x, scale="normalized"), quantities.jacobian_of(None, "normalized")(net.program, x)),
+            (net.jacobian(x, of=last + 1), quantities.jacobian_of(last, "real")(net.program, x)),
+            (net.hessian(x), quantities.hessian_of(None)(net.program, x)),
+            (net.parameter_jacobian(x), quantities.parameter_jacobian_of(None)(net.program, x)),
+            *zip(net.layer_outputs(x), quantities.layer_outputs(net.program, x), strict=True),
+            *zip(net.value_and_jacobian(x), quantities.value_and_jacobian(net.program, x), strict=True),
+        ]
+    for found, expected in pairs:
+        assert found.shape == expected.shape
+        assert_close(found, expected, 1e-12)
+
+
+@few
+@given(structures())
+def test_hessians_are_symmetric_to_the_bit(structure: Structure) -> None:
+    net = Network(structure)
+    H = net.hessian(samples(net, 3))
+    assert H.shape == (3, net.output_size, net.input_size, net.input_size)
+    np.testing.assert_array_equal(H, H.swapaxes(-1, -2))
+
+
+@few
+@given(structures(**ANALYTIC))
+def test_jacobians_by_complex_step(structure: Structure) -> None:
+    """A second way to every Jacobian that knows nothing of the rows' derivatives."""
+    net = Network(structure)
+    x, h = samples(net, 3), 1e-150
+    stepped = np.stack([net(x + 1j * h * e).imag / h for e in np.eye(net.input_size)], axis=-1)
+    assert_close(net.jacobian(x), stepped, 1e-11)
+
+
+@few
+@given(structures(**CURVED))
+def test_hessians_are_differences_of_jacobians(structure: Structure) -> None:
+    net = Network(structure)
+    x, h = samples(net, 3), 2.0**-16
+    H = net.hessian(x)
+
+    def difference(h: float) -> Real:
+        moved = [(net.jacobian(x + h * e) - net.jacobian(x - h * e)) / (2 * h) for e in np.eye(net.input_size)]
+        found: Real = np.stack(moved, axis=-1)
+        return found
+
+    coarse, fine = difference(2 * h), difference(h)
+    # where halving the step still changes the difference, that change bounds what the difference is worth
+    doubt = 1e-6 * (1.0 + np.abs(H).max()) + 4.0 * np.abs(coarse - fine)
+    near_kink = np.abs(coarse - fine) > 1e-4 * (1.0 + np.abs(H))
+    assert (near_kink | (np.abs(H - fine) <= doubt)).all()
+    assert near_kink.mean() < 0.5
+
+
+@few
+@given(structures(), st.integers(0, 2**32 - 1))
+def test_parameter_jacobians_are_differences_of_values(structure: Structure, seed: int) -> None:
+    """Along random directions in the space of all weights and biases."""
+    net = Network(structure)
+    x, theta = samples(net, 3), net.parameters
+    D = net.parameter_jacobian(x)
+    assert D.shape == (3, net.output_size, len(theta))
+    np.testing.assert_array_equal(net.with_parameters(theta)(x), net(x))
+    direction = np.random.default_rng(seed).normal(size=len(theta))
+
+    def difference(h: float) -> Real:
+        ahead, behind = (net.with_parameters(theta + sign * h * direction)(x) for sign in (1.0, -1.0))
+        found: Real = (ahead - behind) / (2 * h)
+        return found
+
+    fine, coarse = difference(2.0**-20), difference(2.0**-19)
+    known = np.isfinite(net(x)) & np.isfinite(fine)
+    steady = np.abs(fine - coarse) < 1e-6 * (1.0 + np.abs(fine))  # else a kink or a pole lies within the step
+    along, fine = (D @ direction)[known & steady], fine[known & steady]
+    assert (np.abs(along - fine) <= 2e-6 * (1.0 + np.abs(fine).max(initial=0.0))).all()
+
+
+@few
+@given(structures())
+def test_of_names_a_layer(structure: Structure) -> None:
+    """Of the last layers that are outputs without processing this is the network's own."""
+    net = Network(structure)
+    x = samples(net, 3)
+    for number, layer in enumerate(structure.layers, start=1):
+        by_number, by_name = net.jacobian(x, of=number), net.jacobian(x, of=layer.name)
+        np.testing.assert_array_equal(by_number, by_name)
+        assert by_number.shape == (3, layer.size, net.input_size)
+        assert net.hessian(x, of=number).shape == (3, layer.size, net.input_size, net.input_size)
+        D = net.parameter_jacobian(x, of=number)
+        behind = sum(size for (_, k, _), size in _sizes(net) if k < number)
+        assert not D[..., behind:].any()
+    if not any(output.processing for output in structure.outputs):
+        rows = [net.jacobian(x, of=output.layer + 1) for output in structure.outputs]
+        assert_close(net.jacobian(x), np.concatenate(rows, axis=-2), 1e-12)
+
+
+def _sizes(net: Network) -> list[tuple[tuple[str, int, int], int]]:
+    return list(zip(net.program.parameters, net.program.parameter_sizes, strict=True))
+
+
+def test_the_random_networks_reach_every_row() -> None:
+    """So that a new row cannot go untested here."""
+    seen: set[str] = set()
+
+    @settings(max_examples=150, derandomize=True, database=None, deadline=None)
+    @given(structures())
+    def look(structure: Structure) -> None:
+        for layer in structure.layers:
+            seen.update([layer.transfer, layer.net_input])
+            seen.update(w.function for w in [*layer.input_weights.values(), *layer.layer_weights.values()])
+        for steps in [end.processing for end in structure.inputs] + [end.processing for end in structure.outputs]:
+            seen.update(step.function for step in steps)
+
+    look()
+    assert seen >= set(TRANSFER) | set(WEIGHT) | set(NET_INPUT)
+    assert seen >= {"mapminmax", "mapstd", "removeconstantrows", "fixunknowns", "processpca", "lvqoutputs"}
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+@few
+@given(structures())
+def test_no_sample_and_one_sample(rows: int, structure: Structure) -> None:
+    net = Network(structure)
+    R, S, P = net.input_size, net.output_size, len(net.parameters)
+    x = samples(net, rows)
+    assert net(x).shape == (rows, S)
+    assert net.jacobian(x).shape == (rows, S, R)
+    assert net.hessian(x).shape == (rows, S, R, R)
+    assert net.parameter_jacobian(x).shape == (rows, S, P)
+    assert [a.shape for a in net.layer_outputs(x)] == [(rows, layer.size) for layer in structure.layers]
+    assert net.jvp(x, x).shape == (rows, S)
+    assert net.vjp(x, np.zeros((rows, S))).shape == (rows, R)

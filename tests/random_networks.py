@@ -1,0 +1,161 @@
+"""Networks of every row: random ones for hypothesis, and small builders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.network import Network
+
+Real: TypeAlias = NDArray[np.float64]
+
+TRANSFERS = sorted(TRANSFER)
+SMOOTH = sorted(
+    name for name, row in TRANSFER.items() if not row.kinks and not row.stepwise and name not in ("netinv", "elliotsig")
+)
+"""Rows with a continuous curvature: elliotsig's jumps at 0."""
+
+PROCESSES = ("none", "mapminmax", "mapstd", "removeconstantrows", "fixunknowns", "processpca", "two", "lvqoutputs")
+
+
+def process(function: str, **settings: Any) -> Process:
+    """A processing step from MATLAB's settings."""
+    return Process.from_matlab(function, settings)
+
+
+def minmax(rows: int, rng: np.random.Generator) -> Process:
+    """mapminmax of random limits around ±2."""
+    low, high = -2.0 - rng.random(rows), 2.0 + rng.random(rows)
+    return process("mapminmax", xmin=low, xmax=high, ymin=-1.0, ymax=1.0, xrows=rows, yrows=rows)
+
+
+def standard(rows: int, rng: np.random.Generator) -> Process:
+    """mapstd of random means and spreads."""
+    return process("mapstd", xmean=rng.normal(size=rows), xstd=0.5 + rng.random(rows), ymean=0.0, ystd=1.0)
+
+
+def removal(rows: int, rng: np.random.Generator) -> Process:
+    """removeconstantrows that takes one of `rows` away."""
+    removed = int(rng.integers(rows)) + 1
+    keep = [row for row in range(1, rows + 1) if row != removed]
+    return process(
+        "removeconstantrows", keep=keep, remove=[removed], constants=[rng.normal()], xrows=rows, yrows=rows - 1
+    )
+
+
+def unknowns(rows: int, rng: np.random.Generator) -> Process:
+    """fixunknowns whose first row may be NaN."""
+    shift = [0, *([1] * (rows - 1))]
+    known = list(range(2, rows + 1))
+    return process(
+        "fixunknowns", known=known, unknown=[1], shift=shift, xmeans=rng.normal(size=rows), xrows=rows, yrows=rows + 1
+    )
+
+
+def components(rows: int, kept: int, rng: np.random.Generator) -> Process:
+    """processpca with any matrix: `kept` combinations of `rows`."""
+    return process("processpca", transform=rng.normal(size=(kept, rows)), xrows=rows, yrows=kept)
+
+
+def input_processing(kind: str, rows: int, rng: np.random.Generator) -> tuple[Process, ...]:
+    """Steps of the given kind for an input of `rows` rows; none where the kind needs more rows."""
+    if kind == "none" or (kind == "removeconstantrows" and rows < 2):
+        return ()
+    if kind == "two":
+        first = unknowns(rows, rng)
+        return first, minmax(rows + 1, rng)
+    if kind == "processpca":
+        return (components(rows, max(rows - 1, 1), rng),)
+    if kind == "lvqoutputs":
+        return (process("lvqoutputs", classRatios=[1.0], xrows=rows, yrows=rows),)
+    makers = {"mapminmax": minmax, "mapstd": standard, "removeconstantrows": removal, "fixunknowns": unknowns}
+    return (makers[kind](rows, rng),)
+
+
+def output_processing(kind: str, size: int, rng: np.random.Generator) -> tuple[tuple[Process, ...], int]:
+    """Steps whose processed size is the layer's `size`, and the raw size they make of it."""
+    if kind in ("mapminmax", "mapstd"):
+        return input_processing(kind, size, rng), size
+    if kind == "removeconstantrows":
+        return (removal(size + 1, rng), minmax(size, rng)), size + 1
+    if kind == "fixunknowns" and size >= 2:
+        return (unknowns(size - 1, rng),), size - 1
+    if kind == "processpca":
+        return (minmax(size + 1, rng), components(size + 1, size, rng)), size + 1
+    return (), size
+
+
+def weight(function: str, neurons: int, elements: int, rng: np.random.Generator) -> Weight:
+    """A random weight; dotprod where the function cannot join the sizes."""
+    shape = WEIGHT[function].weight_shape(neurons, elements)
+    if shape is None:
+        return Weight(0.7 * rng.normal(size=(neurons, elements)))
+    return Weight(rng.normal(size=shape), function)
+
+
+@st.composite
+def structures(
+    draw: st.DrawFn,
+    transfers: Sequence[str] = tuple(TRANSFERS),
+    weights: Sequence[str] = tuple(sorted(WEIGHT)),
+    net_inputs: Sequence[str] = tuple(sorted(NET_INPUT)),
+    processes: Sequence[str] = PROCESSES,
+) -> Structure:
+    """A static network: several inputs and outputs, skips, missing biases, layers without weights or readers."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    sizes = draw(st.lists(st.integers(1, 3), min_size=1, max_size=2))
+    inputs = tuple(Input(size, input_processing(draw(st.sampled_from(processes)), size, rng)) for size in sizes)
+    layers: list[Layer] = []
+    for number in range(draw(st.integers(1, 4))):
+        neurons = draw(st.integers(1, 4))
+        sources = draw(st.sets(st.integers(0, len(inputs) + number - 1), max_size=3))
+        # most layers see the one before, so that the networks are deep
+        if number and draw(st.integers(0, 3)):
+            sources.add(len(inputs) + number - 1)
+        bias = rng.normal(size=neurons) if not sources or draw(st.integers(0, 3)) else None
+        functions = {source: draw(st.sampled_from(weights)) for source in sorted(sources)}
+        reading = {
+            source: weight(function, neurons, _size(inputs, layers, source), rng)
+            for source, function in functions.items()
+        }
+        layers.append(
+            Layer(
+                neurons,
+                draw(st.sampled_from(transfers)),
+                {source: w for source, w in reading.items() if source < len(inputs)},
+                {source - len(inputs): w for source, w in reading.items() if source >= len(inputs)},
+                bias,
+                draw(st.sampled_from(net_inputs)),
+                name=f"Layer {number + 1}",
+            )
+        )
+    taken = sorted(draw(st.sets(st.integers(0, len(layers) - 1), min_size=1, max_size=2)) | {len(layers) - 1})
+    outputs = []
+    for number in taken:
+        steps, raw = output_processing(draw(st.sampled_from(processes)), layers[number].size, rng)
+        outputs.append(Output(number, raw, steps))
+    return Structure(inputs, tuple(layers), tuple(outputs))
+
+
+def _size(inputs: Sequence[Input], layers: Sequence[Layer], source: int) -> int:
+    return inputs[source].processed_size if source < len(inputs) else layers[source - len(inputs)].size
+
+
+def samples(net: Network, count: int, seed: int = 0) -> Real:
+    """Raw inputs (count, R) of a size around 1."""
+    return np.random.default_rng(seed).normal(size=(count, net.input_size))
+
+
+def network(*layers: Layer, inputs: int = 1, outputs: Mapping[int, tuple[Process, ...]] | None = None) -> Network:
+    """A network of one input without processing; `outputs` maps layers (from 0) to their processing."""
+    taken = {len(layers) - 1: ()} if outputs is None else outputs
+    found = tuple(Output(k, steps[0].raw_size if steps else layers[k].size, steps) for k, steps in taken.items())
+    return Network(Structure((Input(inputs),), layers, found))
