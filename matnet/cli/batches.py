@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from matnet.cli.models import load_model
 from matnet.cli.options import dialect
 from matnet.cli.speech import Progress, complain
+from matnet.errors import TableError
 from matnet.tables.dialect import Dialect
 
 if TYPE_CHECKING:
@@ -18,14 +21,14 @@ if TYPE_CHECKING:
     from matnet.tables.columns import Columns
     from matnet.tables.csv_table import CsvTable
     from matnet.tables.mat_table import MatTable
+    from matnet.tables.series import States
 
-COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of")
+COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
 
 
 def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
     """Load the network, open table and target, run, and say what a user should know."""
-    import matnet
     from matnet.tables.batch import Asked
     from matnet.tables.columns import Columns
     from matnet.tables.csv_sink import delimiter_for
@@ -33,9 +36,10 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
 
     delimiter = delimiter_for(options["out"])
     columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
-    asked = Asked(columns, delimiter, **{key: options[key] for key in ("hessian", "tidy") if key in options})
+    others = {key: options[key] for key in ("hessian", "tidy", "lags") if key in options}
+    asked = Asked(columns, delimiter, states=_states(options["states"]), **others)
     how = dialect(options)
-    net = matnet.load(options["file"], network=options["network"])
+    model = load_model(options)
     progress = Progress()
     with (
         opened(options["table"], how, options["samples"], columns) as table,
@@ -44,7 +48,7 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
         for note in table.notes:
             complain(note)
         try:
-            summary = run(net, table, target, asked, progress)
+            summary = run(model, table, target, asked, progress)
         finally:
             progress.clear()
     _report(summary, table)
@@ -65,7 +69,28 @@ def opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator[
     from matnet.tables.streams import open_stream
 
     with open_stream(name, sys.stdin.buffer) as stream:
-        yield CsvTable(stream, how, (*(columns.inputs or ()), *columns.keep))
+        group = () if columns.group is None else (columns.group,)
+        yield CsvTable(stream, how, (*(columns.inputs or ()), *columns.keep, *group))
+
+
+def _states(option: str) -> States:
+    """What came before the series, from `zero` or FILE.mat:Xi,Ai."""
+    from matnet.tables.mat_table import mat_address
+    from matnet.tables.series import States
+
+    if option == "zero":
+        return States()
+    address = mat_address(option)
+    if address is None:
+        raise TableError(f"--states: '{option}' is neither zero nor FILE.mat:Xi,Ai")
+    from matnet.importers.arrays import read_array
+
+    file, paths = address
+    names = re.split(r",(?![^{(]*[})])", paths)
+    if len(names) > 2:
+        raise TableError(f"--states: '{paths}' names {len(names)} variables, expected Xi or Xi,Ai")
+    found = [read_array(file, name).T if name else None for name in names]
+    return States(*found)
 
 
 def samples(net: Network, options: dict[str, Any]) -> tuple[FloatArray, tuple[str, ...]]:

@@ -9,12 +9,16 @@ import click
 from matnet.cli.batches import run_batch
 from matnet.cli.options import (
     file_argument,
+    group_option,
+    input_scaling_option,
     inputs_option,
     keep_option,
     network_option,
     of_option,
     out_option,
+    output_scaling_option,
     outputs_option,
+    states_option,
     table_argument,
     table_options,
     wrt_option,
@@ -26,6 +30,8 @@ from matnet.cli.options import (
 @table_argument
 @out_option
 @network_option
+@input_scaling_option
+@output_scaling_option
 @inputs_option
 @outputs_option
 @keep_option
@@ -39,6 +45,15 @@ from matnet.cli.options import (
     is_flag=True,
     help="One row a (sample, output, input) instead: sample, output, input, y, dy_dx; with --hessian d2y_dx_dx1 ..",
 )
+@click.option(
+    "--wrt-time",
+    "lags",
+    metavar="K",
+    type=click.IntRange(min=0),
+    help="Of a dynamic network: derivatives by the inputs of the last K steps. Without it as far as its input delays.",
+)
+@group_option
+@states_option
 @table_options
 def command(**options: Any) -> None:
     """Write the outputs of the network in FILE and their derivatives by the inputs for every row of TABLE.
@@ -46,6 +61,10 @@ def command(**options: Any) -> None:
     The result has the same rows in the same order: the kept columns as they were, then y1, y2 .., then dy1_dx1, dy1_dx2
     .. dy2_dx1 .., all at real scale. With --inputs speed,load --outputs power the derivatives are dpower_dspeed and
     dpower_dload.
+
+    Of a network that looks back in time the rows are the steps of a series and the derivatives go through all taps and
+    loops: dy1_dx1 is by the input of the same step, dy1_dx1_lag1 by that of the step before. FILE may be a folder or a
+    pattern, then everything is of the networks' mean, and y1_std is their standard deviation.
     """
     from matnet.tables.batch import gradients
 

@@ -30,7 +30,10 @@ file_argument = click.argument("file", metavar="FILE")
 table_argument = click.argument("table", metavar="TABLE")
 optional_table_argument = click.argument("table", metavar="[TABLE]", required=False)
 network_option = click.option(
-    "--network", metavar="PATH", help="The network in FILE, in MATLAB's own syntax, where there are several: nets{3}."
+    "--network",
+    metavar="PATH",
+    help="The network in FILE, in MATLAB's own syntax, where there are several: nets{3}. "
+    "Where samples go through a network, nets{:} is the mean of all of them.",
 )
 out_option = click.option(
     "-o", "--out", default="-", metavar="OUT", help="Where the result goes: .csv, .tsv or .txt; - is standard output."
@@ -57,6 +60,29 @@ of_option = click.option(
 )
 wrt_option = click.option(
     "--wrt", metavar="NAMES", callback=_names, help="Derivatives by these inputs only, by their names in the result."
+)
+input_scaling_option = click.option(
+    "--input-scaling",
+    metavar="NAME",
+    multiple=True,
+    help="The variable in FILE with the scaling of the inputs that was kept outside the network: settings of mapminmax "
+    "or mapstd, or minp,maxp or meanp,stdp. One for each input, in order.",
+)
+output_scaling_option = click.option(
+    "--output-scaling", metavar="NAME", multiple=True, help="The same for the outputs; or mint,maxt or meant,stdt."
+)
+group_option = click.option(
+    "--group",
+    metavar="NAME",
+    help="Of a dynamic network: the column that tells several series in the table apart. Without it all rows are one.",
+)
+states_option = click.option(
+    "--states",
+    metavar="STATES",
+    default="zero",
+    show_default=True,
+    help="Of a dynamic network: what came before each series. zero, or FILE.mat:Xi,Ai with MATLAB's own initial input "
+    "and layer states; FILE.mat:Xi gives the inputs alone.",
 )
 header_option = click.option(
     "--header/--no-header",

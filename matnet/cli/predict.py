@@ -9,12 +9,16 @@ import click
 from matnet.cli.batches import run_batch
 from matnet.cli.options import (
     file_argument,
+    group_option,
+    input_scaling_option,
     inputs_option,
     keep_option,
     network_option,
     of_option,
     out_option,
+    output_scaling_option,
     outputs_option,
+    states_option,
     table_argument,
     table_options,
 )
@@ -25,16 +29,23 @@ from matnet.cli.options import (
 @table_argument
 @out_option
 @network_option
+@input_scaling_option
+@output_scaling_option
 @inputs_option
 @outputs_option
 @keep_option
 @of_option
+@group_option
+@states_option
 @table_options
 def command(**options: Any) -> None:
     """Write the outputs of the network in FILE for every row of TABLE.
 
     The result has the same rows in the same order: the kept columns as they were, then y1, y2 .. at real scale. Floats
     are written with the fewest digits that read back exactly.
+
+    Of a network that looks back in time the rows are the steps of a series. FILE may be a folder or a pattern, then the
+    result is the networks' mean with the columns y1_std, y2_std .. for their standard deviation.
     """
     from matnet.tables.batch import predict
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 
+from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
+from matnet.network import Network
 from matnet.tables.cells import Rows
 from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv_sink import CsvSink
 from matnet.tables.jobs import Job, Model, gradient, prediction, tidy_gradient
 from matnet.tables.rows import chunk_rows, rechunked
+from matnet.tables.series import States, series_gradient, series_prediction
 from matnet.tables.target import Target
 
 Progress = Callable[[int, float | None], None]
@@ -63,13 +66,16 @@ class Summary:
 class Asked:
     """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
-    ``delimiter`` divides the cells of the result. ``tidy`` writes one row a (sample, output, input).
+    ``delimiter`` divides the cells of the result. ``tidy`` writes one row a (sample, output, input). Of a dynamic
+    network ``states`` are what came before a series, and ``lags`` how many steps back derivatives go.
     """
 
     columns: Columns = field(default_factory=Columns)
     delimiter: str = ","
     hessian: bool = False
     tidy: bool = False
+    lags: int | None = None
+    states: States = field(default_factory=States)
 
 
 def predict(
@@ -80,7 +86,8 @@ def predict(
     Parameters
     ----------
     model
-        A static network, or an ensemble of them: then y1_std follows y1.
+        A network; a dynamic one runs over the table as a series, or over one for each group. Or an ensemble of static
+        networks: then y1_std follows y1.
     table
         Where the rows come from.
     target
@@ -93,13 +100,18 @@ def predict(
     Raises
     ------
     TableError
-        The table cannot be read as asked, two columns of the result have one name, or the target cannot be written.
+        The table cannot be read as asked, what is asked for does not go together, two columns of the result have one
+        name, or the target cannot be written.
     ShapeError
-        The network is dynamic.
+        The states do not fit the network.
     """
     asked = asked or Asked()
     choice = table.choose(asked.columns, model.input_size)
-    return _run(model, table, choice, prediction(model, asked.columns), target, asked.delimiter, progress)
+    if _in_time(model, asked):
+        job = series_prediction(model, asked.columns, choice, asked.states)
+    else:
+        job = prediction(model, asked.columns)
+    return _run(model, table, choice, job, target, asked.delimiter, progress)
 
 
 def gradients(
@@ -111,9 +123,41 @@ def gradients(
     """
     asked = asked or Asked()
     choice = table.choose(asked.columns, model.input_size)
-    make = tidy_gradient if asked.tidy else gradient
-    job = make(model, asked.columns, choice, asked.hessian)
+    if _in_time(model, asked):
+        job = series_gradient(model, asked.columns, choice, asked.states, _lags(model, asked))
+    else:
+        make = tidy_gradient if asked.tidy else gradient
+        job = make(model, asked.columns, choice, asked.hessian)
     return _run(model, table, choice, job, target, asked.delimiter, progress)
+
+
+def _in_time(model: Model, asked: Asked) -> TypeGuard[Network]:
+    """Whether the rows are time steps of a dynamic network.
+
+    Raises
+    ------
+    TableError
+        Something is asked for that only dynamic networks have, or only static ones.
+    """
+    if isinstance(model, Network) and model.dynamic:
+        for option, given in (("--hessian", asked.hessian), ("--tidy", asked.tidy)):
+            if given:
+                raise TableError(f"{option}: the network looks back in time; this is for networks that do not")
+        return True
+    given_states = asked.states.inputs is not None or asked.states.layers is not None
+    for option, given in (
+        ("--group", asked.columns.group is not None),
+        ("--states", given_states),
+        ("--wrt-time", asked.lags is not None),
+    ):
+        if given:
+            raise TableError(f"{option} is for networks that look back in time; this one does not")
+    return False
+
+
+def _lags(net: Network, asked: Asked) -> int:
+    """How many steps back derivatives go: as asked, else as far as the taps on the inputs."""
+    return net.structure.input_delay if asked.lags is None else asked.lags
 
 
 def _run(

@@ -61,8 +61,8 @@ class CsvTable:
         if self.header.written:
             return ()
         last = len(self.header.names)
-        names = "x1" if last == 1 else f"x1 to x{last}"
-        return (f"{self.place}: line 1 is a row of numbers, so there is no header; the columns are {names}",)
+        names = "column is x1" if last == 1 else f"columns are x1 to x{last}"
+        return (f"{self.place}: line 1 is a row of numbers, so there is no header; the {names}",)
 
     def choose(self, columns: Columns, input_size: int) -> Choice:
         """Which columns feed the network; see `matnet.tables.columns.choose`."""

@@ -37,7 +37,7 @@ def prediction(model: Model, columns: Columns) -> Job:
     of = selected(names, columns.of, "--of")
 
     def compute(rows: Rows, before: int) -> list[pl.Series]:
-        return [*rows.texts.get_columns(), *_columns(_with_std(model, rows.x, model(rows.x))[:, of])]
+        return [*rows.texts.get_columns(), *columns_of(_with_std(model, rows.x, model(rows.x))[:, of])]
 
     return Job(_value_names(model, names, of), model.output_size, compute)
 
@@ -61,7 +61,7 @@ def gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> J
         arrays = [_with_std(model, rows.x, y)[:, of], jacobian[:, of][:, :, wrt]]
         if hessian:
             arrays.append(model.hessian(rows.x)[:, of][:, :, wrt][..., wrt][:, :, upper[0], upper[1]])
-        return [*rows.texts.get_columns(), *(column for array in arrays for column in _columns(array))]
+        return [*rows.texts.get_columns(), *(column for array in arrays for column in columns_of(array))]
 
     return Job((*_value_names(model, names, of), *slopes, *bends), _width(model, hessian), compute)
 
@@ -92,7 +92,7 @@ def tidy_gradient(model: Model, columns: Columns, choice: Choice, hessian: bool)
             pl.Series(sample + (before + 1)),
             pl.Series(outputs * len(rows), dtype=pl.String),
             pl.Series(inputs * len(rows), dtype=pl.String),
-            *(column for array in arrays for column in _columns(array)),
+            *(column for array in arrays for column in columns_of(array)),
         ]
 
     return Job(("sample", "output", "input", *values, "dy_dx", *bends), 4 * _width(model, hessian), compute)
@@ -113,7 +113,7 @@ def _with_std(model: Model, x: FloatArray, y: FloatArray) -> FloatArray:
     return y[..., None] if isinstance(model, Network) else np.stack([y, model.std(x)], axis=-1)
 
 
-def _columns(array: FloatArray) -> list[pl.Series]:
+def columns_of(array: FloatArray) -> list[pl.Series]:
     """The columns of an array whose first axis is the rows."""
     flat = array.reshape(len(array), -1)
     return [pl.Series(column) for column in np.ascontiguousarray(flat.T)]

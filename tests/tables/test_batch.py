@@ -146,8 +146,8 @@ def test_the_tidy_form_with_names_and_second_derivatives() -> None:
     assert cells[0] == ["sample", "output", "input", "y", "dy_dx", "d2y_dx_dx1"]
     assert cells[1][:3] == ["1", "'=p", "x1"]
     assert [float(cell) for cell in cells[1][4:]] == [
-        NET.jacobian(X)[0, 0, 1],
-        NET.hessian(X)[0, 0, 1, 1],
+        NET.jacobian(X[:1])[0, 0, 1],
+        NET.hessian(X[:1])[0, 0, 1, 1],
     ]
 
 
@@ -213,12 +213,12 @@ def test_names_that_do_not_fit(columns: Columns, message: str) -> None:
     assert refusal(gradients, "x1,x2,y1\n1,2,3\n", columns) == message
 
 
-def test_a_dynamic_network_is_refused() -> None:
+def test_an_ensemble_of_dynamic_networks_is_refused() -> None:
     layer = Layer(1, "purelin", {0: Weight(np.ones((1, 2)), delays=(0, 1))})
     net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
     table = CsvTable(Stream(io.BytesIO(b"x1\n1\n"), "t.csv"), Dialect())
     with pytest.raises(ShapeError):
-        predict(net, table, Target(io.BytesIO(), "out"))
+        predict(Ensemble([net, net]), table, Target(io.BytesIO(), "out"))
 
 
 def test_the_result_does_not_depend_on_how_the_table_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:

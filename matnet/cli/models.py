@@ -1,0 +1,71 @@
+"""From FILE and the options beside it to a network, or several as an ensemble."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matnet.errors import FormatError, MatnetError
+
+if TYPE_CHECKING:
+    from matnet.network import Ensemble, Network
+
+
+def load_model(options: dict[str, Any]) -> Network | Ensemble:
+    """The network that FILE and --network name, or all that match as an ensemble, with the scaling kept beside it.
+
+    Raises
+    ------
+    MatnetError
+        FILE cannot be loaded, nothing matches, members take different inputs, or there is no such scaling.
+    """
+    from matnet.network import Ensemble
+
+    file = options["file"]
+    networks = _several(file, options["network"])
+    if networks is None:
+        import matnet
+
+        return _scaled(matnet.load(file, network=options["network"]), options)
+    try:
+        return Ensemble(_scaled(network, options) for network in networks)
+    except MatnetError as error:
+        raise error.at(f"{file}: ") from error.__cause__
+
+
+def _several(file: str, network: str | None) -> list[Network] | None:
+    """The networks of an ensemble: a folder, a pattern of files, or a path with a colon; None where one is meant."""
+    import matnet
+
+    if Path(file).is_dir() or (glob.has_magic(file) and not Path(file).exists()):
+        if network is not None:
+            raise FormatError(f"{file}: --network names a network in one file, but these are several")
+        return list(matnet.load_all(file).values())
+    if network is None or ":" not in network:
+        return None
+    pattern = re.compile(re.escape(re.sub(r"\s", "", network)).replace(":", r"\d+"))
+    found = matnet.load_all(file)
+    members = [net for path, net in found.items() if pattern.fullmatch(path)]
+    if not members:
+        raise FormatError(f"{file}: no network matches {network}; there are {', '.join(found)}")
+    return members
+
+
+def _scaled(net: Network, options: dict[str, Any]) -> Network:
+    """The network with the scaling that was kept outside it, by the names of variables in its file."""
+    names = options.get("input_scaling", ()), options.get("output_scaling", ())
+    if not any(names):
+        return net
+    from matnet.importers.matfile import open_mat
+    from matnet.importers.scaling import read_scaling
+    from matnet.importers.values import DEFAULT_LIMIT
+
+    file = Path(options["file"])
+    try:
+        beside = open_mat(file, DEFAULT_LIMIT)
+        inputs, outputs = ([read_scaling(beside, name) for name in side] or None for side in names)
+        return net.with_scaling(inputs=inputs, outputs=outputs)
+    except MatnetError as error:
+        raise error.at(f"{file}: ") from error.__cause__
