@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from matnet.errors import FormatError, MatnetError, ModelError
+from matnet.errors import FormatError, MatnetError, ModelError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.signals import FromInput, LayerPlan, OutputPlan, Plan, Step
 from matnet.importers.genfunction.tokens import Comment
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+
+MAX_ROWS = 100_000
+"""How many rows an input may have of which some are removed."""
 
 _STATED_SIZE = re.compile(r"(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)")
 
@@ -44,7 +47,8 @@ class Assembly:
         processed = self._processed_sizes()
         for plan in self.plan.layers.values():
             self._check_terms(plan, sizes, processed)
-        inputs = tuple(self._input(number, processed) for number in range(1, self.plan.inputs + 1))
+        steps = self._steps()
+        inputs = tuple(self._input(number, steps[number], processed) for number in range(1, self.plan.inputs + 1))
         layers = tuple(self._layer(self.plan.layers[number]) for number in range(1, count + 1))
         outputs = tuple(self._output(plan, sizes) for _, plan in sorted(self.plan.outputs.items()))
         try:
@@ -120,16 +124,17 @@ class Assembly:
 
     # processing
 
-    def _input(self, number: int, processed: dict[int, int]) -> Input:
-        steps = self._steps_of(number)
-        if number not in processed:
-            raise FormatError(f": no weight takes input {number}, so its size is not known")
+    def _input(self, number: int, steps: tuple[Step, ...], processed: dict[int, int]) -> Input:
         if not steps:
             return Input(processed[number])
         size: int | None = None
         processes: list[Process] = []
         for step in steps:
             process = self._process(step, size, number)
+            if size not in (None, process.raw_size):
+                raise ModelError(
+                    f":{step.line}: {step.text}: the settings are for {process.raw_size} rows, but {size} reach it"
+                )
             processes.append(process)
             size = process.processed_size
         if size != processed[number]:
@@ -140,38 +145,45 @@ class Assembly:
             )
         return Input(processes[0].raw_size, tuple(processes))
 
-    def _steps_of(self, number: int) -> tuple[Step, ...]:
-        """The steps between an input and its weights, the same for all of them."""
-        found: tuple[Step, ...] | None = None
+    def _steps(self) -> dict[int, tuple[Step, ...]]:
+        """The steps between each input and its weights, the same for all of them."""
+        found: dict[int, tuple[Step, ...]] = {}
         for plan in self.plan.layers.values():
             for term in plan.total.terms:
-                if isinstance(term.source, FromInput) and term.source.number == number:
-                    if found is not None and found != term.source.steps:
-                        raise FormatError(f"{_place(plan)}input {number} is processed differently for other layers")
-                    found = term.source.steps
-        return found or ()
+                if isinstance(term.source, FromInput):
+                    number = term.source.number
+                    if found.setdefault(number, term.source.steps) != term.source.steps:
+                        raise UnsupportedError(f"{_place(plan)}input {number} is processed otherwise for another layer")
+        return found
 
     def _process(self, step: Step, rows: int | None, number: int | None) -> Process:
-        """A processing function with its settings; `rows` reach it where that is known before."""
-        raw: dict[str, object] = {}
-        names = dict(step.settings)
-        for role, constant in step.settings:
-            value = self._value(constant)
-            if step.function != "removeconstantrows" and value.shape[1] != 1:
-                raise ModelError(f":{step.line}: {step.text}: {constant} is {_by(value)}, expected one column")
-            raw[role] = value
-        if step.function != "removeconstantrows":
-            longest = max(np.size(value) for value in raw.values())  # type: ignore[arg-type]
-            raw = {
-                role: np.broadcast_to(value, (longest, 1)) if np.size(value) == 1 else value  # type: ignore
-                for role, value in raw.items()
-            }
-        elif number is not None:
-            raw["xrows"] = float(self._raw_rows(names["keep"], rows, number))
+        """A processing function with its settings: of input `number`, which `rows` reach, or of an output."""
         try:
+            removal = step.function == "removeconstantrows"
+            raw = self._removal(step, rows, number) if removal else self._columns(step)
             return Process.from_matlab(step.function, raw)
         except MatnetError as error:
             raise error.at(f":{step.line}: {step.text}: ") from None
+
+    def _columns(self, step: Step) -> Mapping[str, object]:
+        """Settings with one number a row; a single number serves all rows."""
+        found = {role: self._value(constant) for role, constant in step.settings}
+        for role, constant in step.settings:
+            if found[role].shape[1] != 1:
+                raise ModelError(f"{constant} is {_by(found[role])}, expected one column")
+        rows = max(len(value) for value in found.values())
+        return {role: np.repeat(value, rows) if len(value) == 1 else value for role, value in found.items()}
+
+    def _removal(self, step: Step, rows: int | None, number: int | None) -> Mapping[str, object]:
+        names = dict(step.settings)
+        found: dict[str, object] = {role: self._value(constant) for role, constant in step.settings}
+        if number is not None:
+            found["xrows"] = float(self._raw_rows(names["keep"], rows, number))
+            return found
+        total = self._value(names["keep"]).size + self._value(names["remove"]).size
+        if self._value(names["xrows"]).tolist() != [[total]]:
+            raise ModelError(f"{names['xrows']} is not {total}, the number of rows kept and removed")
+        return found
 
     def _raw_rows(self, keep: str, rows: int | None, number: int) -> int:
         """How many rows an input has of which `keep` stay.
@@ -183,12 +195,14 @@ class Assembly:
         if rows is not None:
             return rows
         kept = self._value(keep)
-        last = int(min(kept.max(initial=1.0), 1e7)) if np.isfinite(kept).all() else 1
+        if not (kept <= MAX_ROWS).all():
+            raise UnsupportedError(f"{keep} lists rows beyond {MAX_ROWS}")
+        last = int(kept.max(initial=1.0))
         remove = f"{keep.removesuffix('keep')}remove"
         if keep.endswith("keep") and remove in self.plan.constants:
             return int(kept.size + self._value(remove).size)
         stated = self.stated.get(number)
-        if stated is not None and last <= stated and kept.size < stated:
+        if stated is not None and last <= stated <= MAX_ROWS and kept.size < stated:
             self.oddities.append(
                 f"input {number} has {stated} rows by the file's comment alone; its statements need {last} of them at "
                 "least"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from matnet.errors import FormatError, UnsupportedError
-from matnet.importers.genfunction.bodies import Judged, builtin, mentioned
+from matnet.importers.genfunction.bodies import builtin, mentioned
 from matnet.importers.genfunction.expressions import ADVICE, Expressions, constant_of, integer, is_call, is_name
 from matnet.importers.genfunction.signals import (
     Cells,
@@ -43,9 +42,9 @@ class Assignments(Expressions):
     ``finals`` are the results that hold final states, ``after`` tells that the time loop is over.
     """
 
-    def __init__(self, function: Function, functions: Mapping[str, Judged], defined: frozenset[str]) -> None:
+    def __init__(self, function: Function, defined: frozenset[str]) -> None:
         cells = bool(function.parameters) and not all(map(MATRIX_PARAMETER.fullmatch, function.parameters))
-        super().__init__(functions, cells)
+        super().__init__(cells)
         self.function = function
         self.defined = defined
         self.finals: set[str] = set()
@@ -64,7 +63,7 @@ class Assignments(Expressions):
             return
         if self._constant(target, value):
             return
-        if base in self.plan.constants or any(key.startswith(f"{base}.") for key in self.plan.constants):
+        if base in self.plan.variables:
             raise UnsupportedError(f"the constant '{base}' is set again; {ADVICE}")
         if self._final(base, statement) or self._turn(target, value) or self._output(target, value):
             return
@@ -95,6 +94,7 @@ class Assignments(Expressions):
         if self.looped:
             raise UnsupportedError("a constant is set after the calculation has begun")
         self.plan.constants[key] = found
+        self.plan.variables.setdefault(base, []).append(found)
         return True
 
     def _turn(self, target: Node, value: Node) -> bool:
@@ -105,15 +105,15 @@ class Assignments(Expressions):
         if base == self.outputs or base in self.function.results:
             self._turn_output(target)
             return True
-        used = set(self.raw_used)
+        self.turning = True
         signal = self.value(target)
+        self.turning = False
         if not isinstance(signal, FromInput) or signal.steps or base not in self.function.parameters:
             raise UnsupportedError(f"something is transposed that is neither an input nor an output; {ADVICE}")
         if signal.state:
             return True
-        if signal.number in self.turned or signal.number in used:
+        if signal.number in self.turned or signal.number in self.raw_used:
             raise UnsupportedError(f"input {signal.number} is transposed twice, or after its first use")
-        self.raw_used = used
         self.turned.add(signal.number)
         return True
 
@@ -306,8 +306,8 @@ class Assignments(Expressions):
         if base not in self.finals and not free:
             return False
         used = mentioned([Bare(statement.value, 0, "")])
-        allowed = {*self.env, *self.finals, *(text for text in _PLUMBING), *self.function.parameters}
-        if self.loop is not None or used - allowed:
+        known = (self.env, self.finals, _PLUMBING, self.function.parameters)
+        if self.loop is not None or not all(any(text in held for held in known) for text in used):
             raise UnsupportedError(ADVICE)
         if base not in self.finals:
             self.env[base] = Mark("final")

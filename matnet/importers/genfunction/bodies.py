@@ -21,7 +21,7 @@ from matnet.importers.genfunction.tokens import scan
 MAX_PATHS = 16
 """How many ways through a function are followed; generated functions have up to four."""
 
-MAX_STEPS = 10_000
+MAX_STEPS = 1000
 """How many statements are followed in a file; generated files need about 60."""
 
 
@@ -41,13 +41,15 @@ class Judged:
     """A module function that was recognised.
 
     ``settings`` tells for each setting where the function takes it from: the number of a parameter (from 0), and the
-    name of the field where that parameter is a struct.
+    name of the field where that parameter is a struct. ``nonempty`` lists in the same way what the body was judged
+    for only as far as it is not empty.
     """
 
     kind: str
     function: str
     settings: Mapping[str, tuple[int, str]]
     parameters: int
+    nonempty: frozenset[tuple[int, str]]
 
 
 def _elementwise(function: str, *formulas: str) -> Known:
@@ -155,6 +157,7 @@ class _Followed:
     def __init__(self, functions: Mapping[str, Function]) -> None:
         self.functions = functions
         self.skipped: set[str] = set()
+        self.nonempty: set[tuple[int, str]] = set()
         self.used: set[str] = set()
         self.steps = 0
 
@@ -197,13 +200,31 @@ class _Followed:
     def _if(self, statement: If, path: dict[str, Node], depth: int) -> list[dict[str, Node]]:
         after: list[dict[str, Node]] = []
         for condition, body in statement.branches:
-            if condition is not None and _never(substituted(condition, path)):
+            if condition is not None and self._never(substituted(condition, path)):
                 self.skipped |= mentioned(body) & self.functions.keys()
                 continue
             after += self._block(body, [dict(path)], depth)
-            if condition is None or _always(substituted(condition, path)):
+            if condition is None or self._always(substituted(condition, path)):
                 return after
         return [*after, path]
+
+    def _never(self, condition: Node) -> bool:
+        """Whether a condition holds only for arguments that are never asked for: on a GPU, or empty."""
+        if condition.kind != "call" or condition.args[0].kind != "name":
+            return False
+        function, *arguments = condition.args
+        if function.text == "isa":
+            return len(arguments) == 2 and arguments[1].text in ("'gpuArray'", '"gpuArray"')
+        if function.text != "isempty" or len(arguments) != 1:
+            return False
+        given = arguments[0].args[0] if arguments[0].kind == "field" else arguments[0]
+        if given.kind != "arg":
+            return False
+        self.nonempty.add(_source(arguments[0]))
+        return True
+
+    def _always(self, condition: Node) -> bool:
+        return condition.kind == "not" and self._never(condition.args[0])
 
     def _for(self, statement: For, path: dict[str, Node]) -> dict[str, Node]:
         body = statement.body
@@ -276,22 +297,6 @@ class _Followed:
         return after
 
 
-def _never(condition: Node) -> bool:
-    """Whether a condition holds only for arguments that are never asked for: on a GPU, or empty."""
-    if condition.kind != "call" or condition.args[0].kind != "name":
-        return False
-    function, *arguments = condition.args
-    on_gpu = function.text == "isa" and len(arguments) == 2 and arguments[1].text in ("'gpuArray'", '"gpuArray"')
-    if on_gpu or function.text != "isempty" or len(arguments) != 1:
-        return on_gpu
-    given = arguments[0].args[0] if arguments[0].kind == "field" else arguments[0]
-    return given.kind == "arg"
-
-
-def _always(condition: Node) -> bool:
-    return condition.kind == "not" and _never(condition.args[0])
-
-
 def _names(node: Node) -> set[str]:
     found = {node.text} if node.kind in ("name", "handle") else set()
     for part in node.args:
@@ -361,19 +366,21 @@ def _leaves(node: Node, arguments: int) -> set[Node]:
     return set().union(*(_leaves(part, arguments) for part in node.args))
 
 
-def _match(results: list[Node], parameters: int) -> Judged | None:
+def _match(results: list[Node], parameters: int, nonempty: frozenset[tuple[int, str]]) -> Judged | None:
     for pattern in _patterns():
         known = pattern.known
         leaves = sorted(set().union(*(_leaves(result, known.arguments) for result in results)), key=repr)
         alike = dict.fromkeys(leaves, _ANY)
-        if len(leaves) != len(known.settings) or canonical(replaced(results[0], alike)) not in pattern.skeletons:
+        if len(leaves) != len(known.settings):
+            continue
+        if any(canonical(replaced(result, alike)) not in pattern.skeletons for result in results):
             continue
         # settings in alphabetical order are the usual case and come first
         for roles in permutations(sorted(known.settings)):
             renamed = {leaf: Node("role", role) for leaf, role in zip(leaves, roles, strict=True)}
             if all(canonical(replaced(result, renamed)) in pattern.forms for result in results):
                 settings = {role: _source(leaf) for leaf, role in zip(leaves, roles, strict=True)}
-                return Judged(known.kind, known.function, settings, parameters)
+                return Judged(known.kind, known.function, settings, parameters, nonempty)
     return None
 
 
@@ -383,14 +390,21 @@ def _source(leaf: Node) -> tuple[int, str]:
     return int(leaf.text) - 1, ""
 
 
-def judged(functions: Mapping[str, Function], called: set[str]) -> dict[str, Judged]:
+@dataclass(frozen=True)
+class Modules:
+    """The module functions that the main function calls, judged; ``unused`` are those that no calculation needs."""
+
+    judged: Mapping[str, Judged]
+    unused: tuple[Function, ...]
+
+
+def judged(functions: Mapping[str, Function], called: set[str]) -> Modules:
     """All module functions that the main function calls, each judged by its body.
 
     Raises
     ------
     UnsupportedError
-        A body is none of the known ones, or a function is not needed by the network; the message begins with
-        ``:LINE: STATEMENT:``.
+        A body is none of the known ones; the message begins with ``:LINE: STATEMENT:``.
     """
     for function in functions.values():
         if builtin(function.name):
@@ -399,11 +413,8 @@ def judged(functions: Mapping[str, Function], called: set[str]) -> dict[str, Jud
             )
     followed = _Followed(functions)
     found = {name: _judge(followed, functions[name]) for name in sorted(called & functions.keys())}
-    skipped = _reached(followed.skipped, functions)
-    for function in functions.values():
-        if function.name not in called | followed.used | skipped:
-            raise UnsupportedError(f":{function.line}: {function.text}: no statement of the network uses this function")
-    return found
+    needed = called | followed.used | _reached(followed.skipped, functions)
+    return Modules(found, tuple(function for function in functions.values() if function.name not in needed))
 
 
 def _reached(start: set[str], functions: Mapping[str, Function]) -> set[str]:
@@ -420,8 +431,9 @@ def _reached(start: set[str], functions: Mapping[str, Function]) -> set[str]:
 def _judge(followed: _Followed, function: Function) -> Judged:
     arguments = [Node("arg", str(k + 1)) for k in range(len(function.parameters))]
     try:
+        followed.nonempty = set()
         results = followed.results(function, arguments)
-        match = _match(results, len(function.parameters))
+        match = _match(results, len(function.parameters), frozenset(followed.nonempty))
     except _UnknownError as error:
         raise UnsupportedError(f"{error} (in '{function.name}', which is thus no known function)") from None
     except MatnetError as error:

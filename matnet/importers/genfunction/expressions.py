@@ -31,6 +31,9 @@ ADVICE = "genFunction writes no such statement; undo the edit, or load the netwo
 MAX_DELAY = 100_000
 """The longest delay that is read; real networks stay under 1,000."""
 
+MAX_PROCESSING = 20
+"""How many processing functions may follow each other; real networks have up to four."""
+
 _WEIGHT = re.compile(r"([IL])W(\d{1,6})_(\d{1,6})")
 _BIAS = re.compile(r"b(\d{1,6})")
 
@@ -62,8 +65,8 @@ class Expressions:
     a loop over the initial states with its number of passes.
     """
 
-    def __init__(self, functions: Mapping[str, Judged], cells: bool) -> None:
-        self.functions = functions
+    def __init__(self, cells: bool) -> None:
+        self.functions: Mapping[str, Judged] = {}
         self.cells = cells
         self.plan = Plan()
         self.env: dict[str, Value] = {}
@@ -75,6 +78,7 @@ class Expressions:
         self.layer_states: str | None = None
         self.turned: set[int] = set()
         self.raw_used: set[int] = set()
+        self.turning = False
         self.counts: set[Count] = set()
         self.line = 0
         self.text = ""
@@ -113,7 +117,8 @@ class Expressions:
         return found
 
     def _use_raw(self, number: int) -> None:
-        self.raw_used.add(number)
+        if not self.turning:
+            self.raw_used.add(number)
         self.plan.inputs = max(self.plan.inputs, number)
 
     def _indexed(self, node: Node) -> Value | None:
@@ -296,6 +301,8 @@ class Expressions:
 
     def _processed(self, judged: Judged, arguments: tuple[Node, ...]) -> FromInput | Reversed:
         signal = self.value(arguments[0])
+        if isinstance(signal, FromInput | Reversed) and len(signal.steps) >= MAX_PROCESSING:
+            raise UnsupportedError(f"more than {MAX_PROCESSING} processing functions follow each other")
         step = Step(judged.function, self._settings(judged, arguments), self.line, self.text)
         if judged.kind == "apply":
             if not isinstance(signal, FromInput):
@@ -311,6 +318,7 @@ class Expressions:
             if argument.kind != "name" or not self._known_settings(argument.text):
                 raise UnsupportedError("settings are passed as the constants that the file begins with")
         found: list[tuple[str, str]] = []
+        self._check_nonempty(judged, arguments)
         for role, (position, part) in sorted(judged.settings.items()):
             if position >= len(arguments):
                 raise FormatError(f"the argument with the setting {role} is missing")
@@ -320,12 +328,20 @@ class Expressions:
             found.append((role, constant))
         return tuple(found)
 
+    def _check_nonempty(self, judged: Judged, arguments: tuple[Node, ...]) -> None:
+        for position, part in judged.nonempty:
+            if 1 <= position < len(arguments):
+                constant = f"{arguments[position].text}.{part}" if part else arguments[position].text
+                held = self.plan.constants.get(constant)
+                if held is None or not held.value.size:
+                    raise UnsupportedError(f"the setting {constant} is empty or missing")
+
     def _known_settings(self, text: str) -> bool:
         """Whether the name is a settings struct or a single setting; all of it counts as used."""
-        names = [found for found in self.plan.constants if found == text or found.startswith(f"{text}.")]
-        for found in names:
-            self.plan.constant(found)
-        return bool(names) and text not in self.env and _BIAS.fullmatch(text) is None
+        held = self.plan.variables.get(text, [])
+        for constant in held:
+            constant.used = True
+        return bool(held) and text not in self.env and _BIAS.fullmatch(text) is None
 
     # net inputs
 

@@ -94,13 +94,17 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
     tokens, comments = scan(text)
     functions = Parser(text, tokens).functions()
     main, modules = functions[0], {function.name: function for function in functions[1:]}
-    names = [function.name for function in functions]
-    for number, function in enumerate(functions):
-        if function.name in names[:number]:
+    names: set[str] = set()
+    for function in functions:
+        if function.name in names:
             raise FormatError(f":{function.line}: {function.text}: the function is defined a second time")
+        names.add(function.name)
     called = mentioned(main.body) & modules.keys()
-    reader = MainFunction(main, judged(modules, called), frozenset(names))
-    assembly = Assembly(reader.read(), comments)
+    reader = MainFunction(main, frozenset(names))
+    found = judged(modules, called)
+    assembly = Assembly(reader.read(found.judged), comments)
+    for function in found.unused:
+        raise UnsupportedError(f":{function.line}: {function.text}: no statement of the network uses this function")
     if not allow_nonfinite:
         assembly.check_finite()
     structure = assembly.structure()

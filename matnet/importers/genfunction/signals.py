@@ -159,9 +159,13 @@ class OutputPlan:
 
 @dataclass
 class Plan:
-    """Everything that was read of a network; layers, outputs and inputs by their numbers, counted from 1."""
+    """Everything that was read of a network; layers, outputs and inputs by their numbers, counted from 1.
+
+    ``constants`` are found by name or struct.field, ``variables`` by the name before the point.
+    """
 
     constants: dict[str, Constant] = field(default_factory=dict)
+    variables: dict[str, list[Constant]] = field(default_factory=dict)
     layers: dict[int, LayerPlan] = field(default_factory=dict)
     outputs: dict[int, OutputPlan] = field(default_factory=dict)
     inputs: int = 0

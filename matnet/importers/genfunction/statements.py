@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.importers.genfunction.assignments import MATRIX_PARAMETER, MATRIX_RESULT, Assignments, base_of, shadowed
-from matnet.importers.genfunction.bodies import builtin
+from matnet.importers.genfunction.bodies import Judged, builtin
 from matnet.importers.genfunction.expressions import ADVICE, integer, is_call, is_name
-from matnet.importers.genfunction.signals import Count, FromInput, LayerState, Mark, Plan, Ring
+from matnet.importers.genfunction.signals import Count, FromInput, FromLayer, LayerState, Mark, Plan, Ring
 from matnet.importers.genfunction.syntax import Assign, Bare, For, Function, If, Node, Statement, name
 
 
 class MainFunction(Assignments):
     """One pass over the main function's statements, which fills the plan."""
 
-    def read(self) -> Plan:
-        """The plan of the network.
+    def __init__(self, function: Function, defined: frozenset[str]) -> None:
+        super().__init__(function, defined)
+        self._within(function, self._signature)
+
+    def read(self, functions: Mapping[str, Judged]) -> Plan:
+        """The plan of the network, given what the module functions compute.
 
         Raises
         ------
         MatnetError
             A statement is none of genFunction's; the message begins with ``:LINE: STATEMENT:``.
         """
-        self._within(self.function, self._signature)
+        self.functions = functions
         self._statements(self.function.body)
         self._within(self.function, self._finished)
         return self.plan
@@ -54,7 +58,7 @@ class MainFunction(Assignments):
         if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
             raise UnsupportedError(
                 "the arguments are not those of a network, which are (x1,x2,…,xi1,…,ai1,…) giving [y1,…] or (X,Xi,Ai) "
-                "giving [Y,Xf,Af]"
+                "giving [Y,Xf,Af]; where the network stands inside a larger file, keep its function and those behind it"
             )
         if len(set(named)) < len(named):
             raise FormatError("an argument occurs twice")
@@ -82,6 +86,7 @@ class MainFunction(Assignments):
             self.env[f"ai{number}"] = LayerState(number)
         for number in taken["y"]:
             self.env[f"y{number}"] = Mark("output")
+        self.plan.inputs = len(taken["x"])
         self.finals = {text for text in results if not text.startswith("y")}
 
     # statements
@@ -114,7 +119,8 @@ class MainFunction(Assignments):
             return
         if len(bodies) == 1 and _absent(conditions[0]) and self._zero_states(bodies[0]):
             return
-        raise UnsupportedError(ADVICE)
+        inner = next((body[0] for body in bodies if body), statement)
+        raise UnsupportedError(f":{inner.line}: {inner.text}: {ADVICE}")
 
     def _guard(self, node: Node) -> bool:
         """A condition on which arguments there are."""
@@ -189,7 +195,7 @@ class MainFunction(Assignments):
 
     def _for(self, statement: For) -> None:
         values = statement.values
-        if values.kind != "range" or integer(values.args[0]) != 1 or builtin(statement.variable):
+        if values.kind != "range" or integer(values.args[0]) != 1 or self._taken(statement.variable):
             raise UnsupportedError(ADVICE)
         if self.after:
             self._final_loop(statement)
@@ -209,6 +215,9 @@ class MainFunction(Assignments):
         self._statements(statement.body)
         self.loop, self.after = None, True
 
+    def _taken(self, text: str) -> bool:
+        return builtin(text) or text in self.defined or text in self.plan.variables
+
     def _final_loop(self, statement: For) -> None:
         if self.env.get(statement.variable) not in (None, Mark("final")):
             raise UnsupportedError(ADVICE)
@@ -225,20 +234,12 @@ class MainFunction(Assignments):
 
     def _finished(self) -> None:
         """What can be judged only when all statements are known."""
-        wanted = [text for text in self.function.results if text.startswith("y")] if not self.cells else ["Y"]
-        outputs = sorted(self.plan.outputs)
-        if (
-            not outputs
-            or (not self.cells and len(outputs) < len(wanted))
-            or outputs != list(range(1, len(outputs) + 1))
-        ):
-            raise FormatError(f"outputs {outputs} are calculated, expected one after the other from 1")
+        self._check_outputs()
+        self._check_inputs()
         for plan in self.plan.layers.values():
             if plan.inside != self.looped:
                 raise UnsupportedError(f":{plan.line}: {plan.text}: the layer is calculated outside the time loop")
-        for held in self.env.values():
-            if isinstance(held, Ring):
-                self._check_ring(held)
+        self._check_rings([held for held in self.env.values() if isinstance(held, Ring)])
         for constant in self.plan.constants.values():
             if not constant.used:
                 raise UnsupportedError(
@@ -247,15 +248,40 @@ class MainFunction(Assignments):
                 )
         self._check_orientation()
 
-    def _check_ring(self, ring: Ring) -> None:
-        if ring.written != ring.source:
-            raise UnsupportedError("the initial states and the series go through different steps, or into other rings")
+    def _check_outputs(self) -> None:
+        outputs = sorted(self.plan.outputs)
+        named = sum(text.startswith("y") for text in self.function.results)
+        expected = list(range(1, (len(outputs) if self.cells else named) + 1))
+        if not outputs or outputs != expected:
+            raise FormatError(f"outputs {outputs} are calculated, expected {expected or [1]}")
+
+    def _check_inputs(self) -> None:
+        terms = [term for plan in self.plan.layers.values() for term in plan.total.terms]
+        weighed = {term.source.number for term in terms if isinstance(term.source, FromInput)}
+        given = set(range(1, self.plan.inputs + 1))
+        if weighed != given:
+            raise UnsupportedError(f"no weight takes input {min(given - weighed)}")
+
+    def _check_rings(self, rings: list[Ring]) -> None:
+        for ring in rings:
+            if ring.written != ring.source:
+                raise UnsupportedError(
+                    "the initial states and the series go through different steps, or into other rings"
+                )
+        for kind in (FromInput, FromLayer):
+            slots = {ring.slots for ring in rings if isinstance(ring.source, kind)}
+            if len(slots) > 1:
+                raise UnsupportedError(
+                    f"rings of {', '.join(sorted(map(str, slots)))} slots share their initial states"
+                )
 
     def _check_orientation(self) -> None:
         turned = {number in self.turned for number in range(1, self.plan.inputs + 1)}
         turned |= {output.turned for output in self.plan.outputs.values()}
         if len(turned) > 1:
-            raise UnsupportedError("samples are columns in one place and rows in another: a transposition is missing")
+            raise UnsupportedError(
+                "samples are columns in some places and rows in others: a transposition was added, or is missing"
+            )
         rows = turned == {True}
         for count in self.counts:
             along = 1 if rows and not count.turned else 2

@@ -19,8 +19,11 @@ MAX_NESTING = 30
 MAX_DEPTH = 100
 """How deep an expression may be, a long sum included; generated ones stay under 15."""
 
-MAX_NODES = 1000
+MAX_NODES = 400
 """How many parts an expression may have; generated ones stay under 100."""
+
+MAX_FUNCTIONS = 100
+"""How many functions a file may have; generated ones have up to 15."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Node:
         object.__setattr__(self, "depth", 1 + max((part.depth for part in self.args), default=0))
         object.__setattr__(self, "size", 1 + sum(part.size for part in self.args))
         if self.depth > MAX_DEPTH or self.size > MAX_NODES:
-            raise FormatError(f"the expression is larger than any generated one (over {MAX_DEPTH} deep or long)")
+            raise FormatError("the expression is larger than any that genFunction writes")
 
 
 def name(text: str) -> Node:
@@ -172,6 +175,8 @@ class Parser:
                 raise error.at(self._place(start)) from None
             found.append(function)
             closed.append(ended)
+            if len(found) > MAX_FUNCTIONS:
+                raise FormatError(f":{function.line}: {function.text}: more than {MAX_FUNCTIONS} functions in one file")
             self._skip_separators()
         if not found:
             raise FormatError(": the file holds no function, so it was not written by genFunction")

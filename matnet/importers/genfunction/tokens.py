@@ -14,6 +14,9 @@ import numpy as np
 from matnet.errors import FormatError
 from matnet.functions.namespace import FloatArray
 
+MAX_TOKENS = 400_000
+"""How many tokens a file may have; a matrix of numbers is one, and generated files stay under 5,000."""
+
 _NUMBER = r"(?:\d+(?:\.(?![*/^'\\])\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _TOKEN = re.compile(
     rf"""
@@ -108,6 +111,8 @@ class _Scanner:
 
     def _add(self, kind: str, end: int) -> None:
         found = self.text[self.position : end]
+        if len(self.tokens) >= MAX_TOKENS:
+            raise FormatError(f":{self.line}: {self._line_text()}: the file has more statements than any generated one")
         self.tokens.append(Token(kind, found, self.line, self.position, end, self.space))
         self.space = False
         self.position = end

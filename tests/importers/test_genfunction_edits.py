@@ -1,0 +1,192 @@
+"""Function files that someone edited: refused with line, statement and reason, or accepted with the right meaning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matnet import errors
+from matnet.importers.genfunction import load_genfunction
+from matnet.model.structure import Structure
+from matnet.network import Network
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures" / "genfunction"
+REFUSED = json.loads((FIXTURES / "refused_edits.json").read_text())
+
+
+def edited(file: str, *edits: tuple[str, str]) -> Path:
+    """net.m in the current folder: a fixture with the first occurrence of each old text replaced by the new."""
+    text = (FIXTURES / f"{file}.m").read_bytes().decode("latin-1").replace("\r\n", "\n")
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new, 1)
+    Path("net.m").write_bytes(text.encode("latin-1"))
+    return Path("net.m")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_there_are_many_edits() -> None:
+    assert len(REFUSED) >= 90
+    assert len({entry["edit"] for entry in REFUSED}) == len(REFUSED)
+
+
+@pytest.mark.parametrize("entry", REFUSED, ids=[entry["edit"] for entry in REFUSED])
+def test_refused_with_line_statement_and_reason(entry: dict[str, str]) -> None:
+    path = edited(entry["file"], (entry["old"], entry["new"]))
+    with pytest.raises(getattr(errors, entry["error"])) as caught:
+        load_genfunction(path)
+    assert str(caught.value) == entry["message"]
+    assert type(caught.value).__name__ == entry["error"]
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """An edit that leaves the network as it is."""
+
+    edit: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+
+
+HARMLESS = (
+    Harmless(
+        "a semicolon lost, so that the value is shown", "static_columns", (("y1_step1);\nend", "y1_step1)\nend"),)
+    ),
+    Harmless("no brackets around the result", "static_columns", (("[y1] =", "y1 ="),)),
+    Harmless("x1 made double", "static_columns", (("% Input 1\nxp1", "x1 = double(x1);\nxp1"),)),
+    Harmless("tansig as tanh", "static_columns", (("2 ./ (1 + exp(-2*n)) - 1", "tanh(n)"),)),
+    Harmless("tansig with other signs", "static_columns", (("2 ./ (1 + exp(-2*n)) - 1", "-1 + 2./(exp(-(n*2)) + 1)"),)),
+    Harmless(
+        "bsxfun replaced by operators",
+        "static_columns",
+        (
+            ("y = bsxfun(@minus,x,settings.xoffset);\n", ""),
+            ("y = bsxfun(@times,y,settings.gain);\n", ""),
+            ("y = bsxfun(@plus,y,settings.ymin);", "y = (x - settings.xoffset).*settings.gain + settings.ymin;"),
+        ),
+    ),
+    Harmless(
+        "other names in a module function",
+        "static_columns",
+        (
+            (
+                "a = tansig_apply(n,~)\na = 2 ./ (1 + exp(-2*n)) - 1",
+                "size1 = tansig_apply(max)\nt = exp(-2*max) + 1;\nsize1 = 2./t - 1",
+            ),
+        ),
+    ),
+    Harmless("the bias not repeated", "static_columns", (("repmat(b1,1,Q) + IW1_1*xp1", "b1 + IW1_1*xp1"),)),
+    Harmless(
+        "the bias added by bsxfun",
+        "static_columns",
+        (("repmat(b1,1,Q) + IW", "bsxfun(@plus,b1,IW"), ("*xp1)", "*xp1))")),
+    ),
+    Harmless(
+        "the terms in another order", "static_columns", (("repmat(b2,1,Q) + LW2_1*a1", "LW2_1*a1 + repmat(b2,1,Q)"),)
+    ),
+    Harmless("a row transposed", "static_columns", (("[-2.5;10;0.001]", "[-2.5, 10, 0.001]'"),)),
+    Harmless("comments deleted", "static_columns", (("% Input 1\n", ""), ("% ===== SIMULATION ========\n", ""))),
+    Harmless(
+        "functions without end",
+        "two_inputs",
+        (("y1 = a2;\nend", "y1 = a2;"), ("settings.ymin);\nend", "settings.ymin);"), (") - 1;\nend", ") - 1;")),
+    ),
+    Harmless("other variables", "static_columns", (("xp1 =", "p ="), ("*xp1", "*p"))),
+    Harmless(
+        "the net input in a variable",
+        "static_columns",
+        (("a1 = tansig_apply(", "n1 = ("), ("*xp1);", "*xp1);\na1 = tansig_apply(n1);")),
+    ),
+    Harmless("rows: the output transposed at once", "static_rows", (("y1 = a2;\ny1 = y1';", "y1 = a2';"),)),
+    Harmless("softmax without its guard", "static_rows", (("denominator(denominator == 0) = 1;\n", ""),)),
+    Harmless("poslin without its NaN mask", "static_flat", (("a(isnan(n)) = nan;", ""),)),
+    Harmless("a wrong size in the header", "static_columns", (("3xQ matrix", "9xQ matrix"),)),
+    Harmless("constants with commas", "removed_rows", (("[1 3 4]", "[1, 3, 4]"),)),
+)
+
+
+def read(path: Path) -> Structure:
+    return load_genfunction(path)[0]
+
+
+def assert_same(found: Structure, expected: Structure) -> None:
+    """Every number of two networks is the same, to the bit."""
+    assert len(found.layers) == len(expected.layers)
+    for one, other in zip(found.layers, expected.layers, strict=True):
+        assert one.transfer == other.transfer
+        assert (one.bias is None) == (other.bias is None)
+        assert one.bias is None or np.array_equal(one.bias, other.bias)
+        for kind in ("input_weights", "layer_weights"):
+            mine, theirs = getattr(one, kind), getattr(other, kind)
+            assert mine.keys() == theirs.keys()
+            for source in mine:
+                assert np.array_equal(mine[source].value, theirs[source].value)
+                assert mine[source].delays == theirs[source].delays
+                assert mine[source].function == theirs[source].function
+    for side in ("inputs", "outputs"):
+        for mine, theirs in zip(getattr(found, side), getattr(expected, side), strict=True):
+            assert mine.size == theirs.size
+            assert [step.function for step in mine.processing] == [step.function for step in theirs.processing]
+            for step, meant in zip(mine.processing, theirs.processing, strict=True):
+                assert step.settings.keys() == meant.settings.keys()
+                assert all(
+                    np.array_equal(step.settings[key], meant.settings[key], equal_nan=True) for key in step.settings
+                )
+
+
+@pytest.mark.parametrize("harmless", HARMLESS, ids=[harmless.edit for harmless in HARMLESS])
+def test_accepted_as_the_same_network(harmless: Harmless) -> None:
+    original = read(FIXTURES / f"{harmless.file}.m")
+    assert_same(read(edited(harmless.file, *harmless.edits)), original)
+
+
+def test_a_body_is_judged_and_not_its_name() -> None:
+    """tansig_apply with logsig's formula computes logsig."""
+    found = read(edited("static_columns", ("2 ./ (1 + exp(-2*n)) - 1", "1 ./ (1 + exp(-n))")))
+    assert [layer.transfer for layer in found.layers] == ["logsig", "purelin"]
+    x = np.array([[0.5, 25.0, 0.004]])
+    net, original = Network(found), Network(read(FIXTURES / "static_columns.m"))
+    first, second = found.layers
+    scaled = (x - [-2.5, 10, 0.001]) * [0.444444444444444, 0.0333333333333333, 222.222222222222] - 1
+    a = 1 / (1 + np.exp(-(scaled @ first.input_weights[0].value.T + first.bias)))
+    n = a @ second.layer_weights[0].value.T + second.bias
+    y = (n + 1) / [0.0142857142857143, 4.54545454545455e-05] + [-40, 1250]
+    assert np.allclose(net(x), y, rtol=1e-14)
+    assert np.abs(net(x) - original(x)).max() > 1
+
+
+def test_settings_are_taken_by_what_the_body_does_with_them() -> None:
+    swapped = ("x1_step1_gain,x1_step1_xoffset,x1_step1_ymin", "x1_step1_xoffset,x1_step1_gain,x1_step1_ymin")
+    settings = read(edited("static_flat", swapped)).inputs[0].processing[0].settings
+    assert settings["gain"].tolist() == [15.0, -0.75]
+    assert settings["xoffset"].tolist() == [0.08, 1.14285714285714]
+
+
+def test_a_layer_takes_what_the_statement_says() -> None:
+    found = read(edited("static_columns", ("IW1_1*xp1", "IW1_1*x1")))
+    assert found.inputs[0].processing == ()
+
+
+def test_delays_are_those_of_the_statement() -> None:
+    found = read(edited("narx_open", ("[1 3]", "[1 2]")))
+    assert found.layers[0].input_weights[0].delays == (1, 2)
+    assert found.layers[0].input_weights[1].delays == (2,)
+    assert found.input_delay == 2
+
+
+def test_a_distance_without_its_sign() -> None:
+    found = read(edited("competitive_new", ("z = -sqrt(z);", "z = sqrt(z);")))
+    assert found.layers[0].input_weights[0].function == "dist"
+
+
+def test_what_a_gpu_would_do_is_not_judged() -> None:
+    original = read(FIXTURES / "static_rows.m")
+    assert_same(read(edited("static_rows", ("a = numerator ./ denominator;", "a = numerator;"))), original)
