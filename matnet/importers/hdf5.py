@@ -11,7 +11,7 @@ would load from elsewhere are refused. Every size is checked against what is sto
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError, MatnetError
-from matnet.importers.mcos import Subsystem, reference
+from matnet.importers.mcos import Subsystem, opaque
 from matnet.importers.values import (
     EMPTY,
     MAX_DEPTH,
@@ -126,9 +126,10 @@ class _Reader:
 
         found = group
         for part in name.strip("/").split("/") if name != "/" else ():
-            if part not in found:
-                raise FormatError(f"there is no {name} in the file, where objects of newer classes are kept")
-            if not isinstance(found.get(part, getlink=True), h5py.HardLink):
+            link = found.get(part, getlink=True)
+            if link is None:
+                raise FormatError(f"broken: there is no {name}")
+            if not isinstance(link, h5py.HardLink):
                 raise FormatError(f"{part} is a link to elsewhere, which MATLAB never writes and which is not followed")
             found = found[part]
         return found
@@ -148,7 +149,7 @@ class _Reader:
         if "MATLAB_sparse" in item.attrs:
             columns = self.item(item, "jc").shape[0] - 1
             return class_name, (int(item.attrs["MATLAB_sparse"]), columns)
-        return class_name, self._struct_shape(item)
+        return class_name, _struct_shape(self._members(item))
 
     def value(self, item: Any, depth: int = 0) -> Value:
         """The value of a dataset or a group."""
@@ -191,8 +192,7 @@ class _Reader:
         if _decode(item) == _FUNCTION:
             return Function()
         if _decode(item) == _OPAQUE:
-            shape, numbers, _ = reference(Numeric(self._numbers(item, "uint32"), "uint32"))
-            return Opaque(class_name, "MCOS", shape, numbers, self._subsystem)
+            return opaque(class_name, Numeric(self._numbers(item, "uint32"), "uint32"), self._subsystem)
         if class_name == "char":
             return self._char(item)
         if class_name == "logical":
@@ -282,21 +282,25 @@ class _Reader:
         return tuple(self.value(self._file[entry], depth + 1) for entry in references)
 
     def _struct(self, item: Any, depth: int) -> Struct:
-        shape = self._struct_shape(item)
+        members = self._members(item)
+        shape = _struct_shape(members)
         fields: dict[str, tuple[Value, ...]] = {}
-        for name in self.names(item):
-            member = self.item(item, name)
+        for name, member in members.items():
             fields[name] = self._items(member, depth) if _column(member) else (self.value(member, depth + 1),)
             if len(fields[name]) != math.prod(shape):
                 raise FormatError(f"broken: field {name} has {len(fields[name])} values, expected {math.prod(shape)}")
         return Struct(shape, fields, _class_name(item) or "struct")
 
-    def _struct_shape(self, item: Any) -> Shape:
-        """A struct array's fields are datasets of references that carry no class; a single struct's are values."""
-        shapes = {_shape(member) for member in (self.item(item, name) for name in self.names(item)) if _column(member)}
-        if len(shapes) > 1:
-            raise FormatError(f"broken: the fields of a struct array have different sizes: {sorted(shapes)}")
-        return shapes.pop() if shapes else (1, 1)
+    def _members(self, item: Any) -> dict[str, Any]:
+        return {name: self.item(item, name) for name in self.names(item)}
+
+
+def _struct_shape(members: Mapping[str, Any]) -> Shape:
+    """A struct array's fields are datasets of references that carry no class; a single struct's are values."""
+    shapes = {_shape(member) for member in members.values() if _column(member)}
+    if len(shapes) > 1:
+        raise FormatError(f"broken: the fields of a struct array have different sizes: {sorted(shapes)}")
+    return shapes.pop() if shapes else (1, 1)
 
 
 def _column(member: Any) -> bool:

@@ -181,6 +181,7 @@ class _Workspace:
     def only(self, network: str | None) -> Network:
         """The network at a path, or the only one."""
         if network is not None:
+            network = re.sub(r"\s", "", network)
             return self._network(network, self._named(network))
         self._refuse_none()
         if len(self._networks) > 1:

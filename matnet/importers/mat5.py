@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError
-from matnet.importers.mcos import FILE_WRAPPER, Subsystem, reference
+from matnet.importers.mcos import FILE_WRAPPER, Subsystem, opaque
 from matnet.importers.values import (
     EMPTY,
     MAX_DEPTH,
@@ -281,11 +281,8 @@ def _read_opaque(elements: _Elements, source: _Source, class_name: str, system: 
     if system != "MCOS":
         return Opaque(class_name, system)
     content = _read_matrix(elements.next(MI_MATRIX), source, depth + 1)
-    if isinstance(content, Numeric):
-        shape, numbers, _ = reference(content)
-        return Opaque(class_name, system, shape, numbers, source.subsystem)
     # the column of cells that the subsystem is made of
-    return content if class_name == FILE_WRAPPER else Opaque(class_name, system)
+    return content if class_name == FILE_WRAPPER else opaque(class_name, content, source.subsystem)
 
 
 def read_header(data: memoryview) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -42,7 +42,7 @@ def reference(content: Numeric) -> tuple[Shape, tuple[int, ...], int]:
         The numbers are no reference.
     """
     numbers = [int(number) for number in content.array.reshape(-1, order="F")] if content.array.dtype == "u4" else []
-    if len(numbers) < 6 or numbers[0] != _MAGIC or numbers[1] + 3 > len(numbers):
+    if len(numbers) < 5 or numbers[0] != _MAGIC or numbers[1] + 3 > len(numbers):
         raise FormatError("a reference to an object is broken")
     shape = tuple(numbers[2 : 2 + numbers[1]])
     objects = tuple(numbers[2 + numbers[1] : -1])
@@ -51,8 +51,16 @@ def reference(content: Numeric) -> tuple[Shape, tuple[int, ...], int]:
     return shape, objects, numbers[-1]
 
 
+def opaque(class_name: str, content: Value, home: Callable[[], Subsystem]) -> Opaque:
+    """The object that a reference means; one that is stored in a way that is not known is an object all the same."""
+    if isinstance(content, Numeric) and _is_reference(content):
+        shape, numbers, _ = reference(content)
+        return Opaque(class_name, "MCOS", shape, numbers, home)
+    return Opaque(class_name, "")
+
+
 def _is_reference(value: Value) -> bool:
-    if not isinstance(value, Numeric) or value.array.dtype != "u4" or value.array.size < 6:
+    if not isinstance(value, Numeric) or value.array.dtype != "u4" or value.array.size < 5:
         return False
     return int(value.array.reshape(-1, order="F")[0]) == _MAGIC
 

@@ -79,7 +79,7 @@ def read_network(value: Value, path: str, allow_nonfinite: bool = False) -> Netw
     fields, stored_as = _open(value, path)
     notes = _Notes(allow_nonfinite)
     inputs, outputs = _inputs(fields, notes), _outputs(fields, notes)
-    layers = _layers(fields, notes, len(inputs))
+    layers = _layers(fields, notes, inputs)
     performance = _performance(fields, notes)
     with at_place(f"{path}: "):
         structure = Structure(tuple(inputs), tuple(layers), tuple(outputs), performance)
@@ -236,18 +236,16 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
     return entry
 
 
-def _layers(fields: Fields, notes: _Notes, input_count: int) -> list[Layer]:
+def _layers(fields: Fields, notes: _Notes, inputs: list[Input]) -> list[Layer]:
     count = fields.count("numLayers")
-    input_weights = _weights(fields, notes, ("inputConnect", "inputWeights", "IW"), input_count)
-    layer_weights = _weights(fields, notes, ("layerConnect", "layerWeights", "LW"), count)
-    biases = _biases(fields, notes, count)
     slots = fields.slots("layers", count, 1)
-    return [
-        _layer(
-            fields_of(slots[k][0], f"{fields.place}.layers{{{k + 1}}}"), input_weights[k], layer_weights[k], biases[k]
-        )
-        for k in range(count)
-    ]
+    parts = [fields_of(slots[k][0], f"{fields.place}.layers{{{k + 1}}}") for k in range(count)]
+    sizes = [part.count("size") for part in parts]
+    rows = [entry.processed_size for entry in inputs]
+    input_weights = _weights(fields, notes, ("inputConnect", "inputWeights", "IW"), sizes, rows)
+    layer_weights = _weights(fields, notes, ("layerConnect", "layerWeights", "LW"), sizes, sizes)
+    biases = _biases(fields, notes, count)
+    return [_layer(parts[k], input_weights[k], layer_weights[k], biases[k]) for k in range(count)]
 
 
 def _layer(
@@ -314,10 +312,12 @@ def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray
     return values
 
 
-def _weights(fields: Fields, notes: _Notes, names: tuple[str, str, str], sources: int) -> list[dict[int, Weight]]:
+def _weights(
+    fields: Fields, notes: _Notes, names: tuple[str, str, str], sizes: list[int], source_sizes: list[int]
+) -> list[dict[int, Weight]]:
     """By layer, the weights from inputs or from layers, by the number of their source."""
     connect, parts, matrices = names
-    count = fields.count("numLayers")
+    count, sources = len(sizes), len(source_sizes)
     connected = fields.connections(connect, count, sources)
     part_slots, value_slots = fields.slots(parts, count, sources), fields.slots(matrices, count, sources)
     found: list[dict[int, Weight]] = [{} for _ in range(count)]
@@ -326,6 +326,9 @@ def _weights(fields: Fields, notes: _Notes, names: tuple[str, str, str], sources
         place, value = f"{fields.place}.{matrices}{index}", value_slots[row][column]
         if connected[row, column]:
             part = fields_of(part_slots[row][column], f"{fields.place}.{parts}{index}")
+            if value is None and not source_sizes[column]:
+                # all rows of the input were constant and are removed: no column is left
+                value = Numeric(np.zeros((sizes[row], 0)))
             found[row][column] = _weight(part, value, place, notes)
         else:
             _refuse_unconnected(value, place, connect)

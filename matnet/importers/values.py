@@ -195,7 +195,8 @@ class Opaque:
             The file does not hold them, or in a way that is not known.
         """
         if self.home is None or self.system != "MCOS":
-            raise UnsupportedError(f"the {self.system or 'unknown'} object of class {self.class_name} cannot be read")
+            kind = f"a {self.system} object" if self.system else "stored in a way that is not known"
+            raise UnsupportedError(f"the object of class {self.class_name} cannot be read: it is {kind}")
         home = self.home()
         return tuple(home.object(number) for number in self.numbers)
 

@@ -12,7 +12,7 @@ import pytest
 
 import matnet
 from matnet.importers.matfile import open_mat
-from matnet.importers.mcos import Subsystem, reference
+from matnet.importers.mcos import Subsystem, opaque, reference
 from matnet.importers.paths import walk
 from matnet.importers.values import (
     DEFAULT_LIMIT,
@@ -165,6 +165,24 @@ def test_more_properties_than_bytes_are_refused() -> None:
     with pytest.raises(matnet.FormatError) as refused:
         subsystem(Numeric(np.frombuffer(bytes(data), dtype=np.uint8)[:, None], "uint8"))
     assert str(refused.value) == f"the linking metadata are cut off: {2**31} properties are announced"
+
+
+def test_an_array_of_no_objects_is_no_harm() -> None:
+    shape, numbers, class_number = reference(Numeric(np.array([[0xDD000000, 2, 0, 0, 3]], dtype=np.uint32), "uint32"))
+    assert (shape, numbers, class_number) == ((0, 0), (), 3)
+    assert list(children(Opaque("mine", "MCOS", shape, numbers, lambda: subsystem(metadata())))) == []
+
+
+def test_an_object_that_is_stored_otherwise_is_no_harm_and_is_refused_when_asked_for() -> None:
+    other = opaque("mine", Struct((1, 1), {"tag": (EMPTY,)}), lambda: subsystem(metadata()))
+    assert list(children(other)) == []
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        other.objects()
+    message = "the object of class mine cannot be read: it is stored in a way that is not known"
+    assert str(refused.value) == message
+    with pytest.raises(matnet.UnsupportedError) as java:
+        Opaque("java.util.Vector", "java").objects()
+    assert str(java.value) == "the object of class java.util.Vector cannot be read: it is a java object"
 
 
 def test_objects_that_refer_to_each_other_end() -> None:

@@ -14,6 +14,7 @@ from scipy.io.matlab import MatlabObject
 import matnet
 from matnet.functions.transfer import TRANSFER
 from matnet.model.structure import Performance
+from network_object import removeconstantrows
 
 Save: TypeAlias = Callable[..., Path]
 
@@ -406,6 +407,19 @@ def test_a_contradiction_is_refused_with_its_place(small: MatlabObject, save: Sa
     with pytest.raises((matnet.ModelError, matnet.UnsupportedError)) as refused:
         matnet.load(file)
     assert str(refused.value) == f"{file}: {message}"
+
+
+def test_an_input_whose_rows_were_all_constant_has_no_weights(small: MatlabObject, save: Save) -> None:
+    removal, nothing = removeconstantrows(np.array([[3.0, 3.0], [4.0, 4.0]]))
+    assert nothing.shape == (0, 2)
+    part(small, "inputs")["processFcns"][0, 0] = removal.function
+    part(small, "inputs")["processSettings"][0, 0] = removal.settings
+    part(small, "inputs").update(processedSize=0.0)
+    field(small, "IW")[0, 0] = np.zeros((3, 0))
+    loaded = matnet.load(save(net=small))
+    expected = matnet.load(save("other.mat", net=small))(np.array([3.0, 4.0]))
+    assert loaded(np.array([7.0, -1.0])) == expected
+    assert not loaded.jacobian(np.array([7.0, -1.0])).any()
 
 
 def test_weights_that_are_not_finite_can_be_allowed(small: MatlabObject, save: Save) -> None:
