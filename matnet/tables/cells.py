@@ -20,6 +20,8 @@ from matnet.tables.dialect import INFINITY, Dialect
 from matnet.tables.records import BOM, NEWLINE, Block, check_marks, even, marks
 
 SHOWN = 40
+TAKEN_FOR_COMPRESSED = (BOM, b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
+"""How a block can begin that polars would unpack, or whose first character it would drop."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def read_rows(block: Block, layout: Layout) -> Rows:
     """
     check_marks(block, layout.place, layout.dialect.byte)
     records = even(block.data, layout.dialect.byte, len(layout.names))
-    if records is None or block.data.startswith(BOM):
+    if records is None or block.data.startswith(TAKEN_FOR_COMPRESSED):
         return _walk(block, layout)
     for as_text in (False, True):
         rows = _parse(block, layout, records, as_text=as_text)
@@ -129,7 +131,7 @@ def _walk(block: Block, layout: Layout) -> Rows:
         texts.append([unquoted(cells[index]) for index in layout.texts])
     schema = {str(place): pl.String for place in range(len(layout.texts))}
     x = np.array(numbers, dtype=np.float64).reshape(len(numbers), len(layout.inputs))
-    return Rows(x, pl.DataFrame(texts, schema=schema, orient="row"))
+    return Rows(x, pl.DataFrame(texts, schema=schema, orient="row") if layout.texts else pl.DataFrame())
 
 
 def walk_records(block: Block, place: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

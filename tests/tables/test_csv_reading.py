@@ -349,6 +349,18 @@ def test_gzip_that_is_damaged() -> None:
     assert refusal(bytes(packed), 2).startswith("t.csv: ")
 
 
+@pytest.mark.parametrize("start", [b"x\x01", b"x^", b"\xef\xbb\xbf", b"(\xc2\xb5/"])
+def test_text_that_begins_like_compressed_data_is_text(start: bytes) -> None:
+    x, kept = read(b"t,x1\n" + start + b",2\n", 1, Columns(keep=("t",)), block=3)
+    assert (x.tolist(), kept) == ([[2]], [(start.decode(),)])
+
+
+def test_bytes_that_begin_like_compressed_data_are_no_text() -> None:
+    assert refusal(b"x1,t\n\x1f\x8b,1\n", 1) == (
+        "t.csv: line 2: the text is not UTF-8 (byte 0x8b); save the table as UTF-8"
+    )
+
+
 def test_a_bomb_of_one_record_is_stopped() -> None:
     packed = gzip.compress(b"x1,x2\n1," + b"7" * (80 << 20))
     assert refusal(packed, 2) == (
