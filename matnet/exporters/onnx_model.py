@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ class _Graph:
         if node.value is not None:
             return self.constant(node.value)
         if node.operation == "input":
-            return self.function.arguments[node.attributes[0]].name
+            return self.function.arguments[int(node.attributes[0])].name
         operands = [self.values[operand] for operand in node.operands]
         if node.operation in _TABLE:
             return self.add(_TABLE[node.operation], *operands)
@@ -200,12 +201,11 @@ _FORMS: dict[str, Callable[[_Graph, Node, Sequence[str], Sequence[Node]], str]] 
 
 def _import_onnx() -> Any:
     try:
-        import onnx
+        return import_module("onnx")
     except ImportError as error:
         raise MissingExtraError(
             "writing .onnx needs the package onnx, which is not installed; install it with: pip install 'matnet[onnx]'"
         ) from error
-    return onnx
 
 
 def _metadata(recording: Recording) -> dict[str, str]:
@@ -269,8 +269,7 @@ def _render(recording: Recording) -> bytes:
 
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """Every file in onnxruntime, on the CPU."""
-    import onnxruntime
-
+    onnxruntime: Any = import_module("onnxruntime")
     results = []
     for job in jobs:
         try:

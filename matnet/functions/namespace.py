@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +21,27 @@ def namespace(x: Array) -> Any:
         return own()
     import array_api_compat
 
-    return array_api_compat.array_namespace(x)
+    return _without_masks(array_api_compat.array_namespace(x))
+
+
+class _TorchNamespace:
+    """array-api-compat's namespace of PyTorch, but for ``sign``, which writes through a mask there: vmap refuses it."""
+
+    def __init__(self, compatible: Any) -> None:
+        self._compatible = compatible
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._compatible, name)
+
+    def sign(self, x: Array) -> Array:
+        """−1, 0 or 1; NaN of NaN."""
+        where = self._compatible.where
+        return where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
+
+
+@cache
+def _without_masks(compatible: Any) -> Any:
+    return _TorchNamespace(compatible) if compatible.__name__.endswith(".torch") else compatible
 
 
 def constant(like: Array, value: Array) -> Array:

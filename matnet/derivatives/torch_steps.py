@@ -1,0 +1,165 @@
+"""Steps for PyTorch: autograd.Functions whose derivatives are the rows'.
+
+``_Value`` is a step's value; its backward is ``_Cotangent``, whose own backward is ``_Tangent`` and the row's
+curvature, so that second derivatives by the source are the rows' too. Second derivatives by a weight, and third ones,
+are PyTorch's of the rows' formulas.
+
+There is no forward mode: PyTorch (2.13) gives 0 for the second of two forward derivatives of any autograd.Function
+that has one, and no derivative is better than a wrong one. Reverse mode nests as deep as wanted.
+
+Every tensor goes in as an argument, none inside the step, so that torch.func's transforms see them all. Shapes as in
+the rows: p (..., R), a (..., S), u and v with an axis of directions before the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from matnet.derivatives import attached
+from matnet.functions.namespace import Array, constant
+from matnet.simulate import Directions, ParameterKey, Step
+
+
+class TorchStep(Step):
+    """A step whose value, tangent and cotangent PyTorch differentiates by the row's own derivatives."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.target = step.target
+        self.sources = step.sources
+        self.curved = step.curved
+        self._weight = attached.weight_of(step)
+        self._rule = attached.without_weight(step)
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """The step's value."""
+        return _value(p[0], self._w(p), self._rule)
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """The step's tangent."""
+        return _tangent(p[0], self._w(p), a, v[0], self._rule)
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """The step's cotangent."""
+        return [_cotangent(p[0], self._w(p), a, u, self._rule)]
+
+    def curvature(
+        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
+    ) -> Array | None:
+        """The step's curvature."""
+        return self.step.curvature(p, a, u, v, w)
+
+    def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
+        """The step's derivatives by its weight."""
+        return self.step.parameter_cotangents(p, a, u)
+
+    def _w(self, p: Sequence[Array]) -> Array | None:
+        return None if self._weight is None else constant(p[0], self._weight)
+
+
+def _value(p: Array, w: Array | None, step: Step) -> Array:
+    return _Value.apply(p, w, step)  # type: ignore[no-untyped-call]
+
+
+def _tangent(p: Array, w: Array | None, a: Array, v: Array, step: Step) -> Array:
+    return _Tangent.apply(p, w, a, v, step)  # type: ignore[no-untyped-call]
+
+
+def _cotangent(p: Array, w: Array | None, a: Array, u: Array, step: Step) -> Array:
+    return _Cotangent.apply(p, w, a, u, step)  # type: ignore[no-untyped-call]
+
+
+class _Value(torch.autograd.Function):
+    """a = f(p) or f(w, p)."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(p: Array, w: Array | None, step: Step) -> Array:
+        a = attached.value_of(step, p, w)
+        return a.clone() if a is p else a
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        p, w, ctx.step = inputs
+        ctx.save_for_backward(p, w, output)
+
+    @staticmethod
+    def backward(ctx: Any, u: Array) -> Any:
+        p, w, a = ctx.saved_tensors
+        by_source = _cotangent(p, w, a, u[..., None, :], ctx.step)[..., 0, :]
+        by_weight = None
+        if ctx.needs_input_grad[1]:
+            by_weight = _like(attached.weight_cotangent_of(ctx.step, p, w, a, u), w)
+        return _like(by_source, p), by_weight, None
+
+
+class _Directional(torch.autograd.Function):
+    """What ``_Tangent`` and ``_Cotangent`` share: arguments (p, w, a, directions, step).
+
+    The value a is handed in so that it need not be computed again; as p and w tell it, it has no derivative of its
+    own here.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        p, w, _, directions, ctx.step = inputs
+        ctx.save_for_backward(p, w, directions)
+
+
+class _Tangent(_Directional):
+    """a'·v."""
+
+    @staticmethod
+    def forward(p: Array, w: Array | None, a: Array, v: Array, step: Step) -> Array:
+        return attached.tangent_of(step, p, w, a, v)
+
+    @staticmethod
+    def backward(ctx: Any, g: Array) -> Any:
+        p, w, v = ctx.saved_tensors
+        a = _value(p, w, ctx.step)
+        by_source = _like(attached.bent_sum(ctx.step, p, w, a, g, v), p) if ctx.needs_input_grad[0] else None
+        by_weight = _by_weight(ctx, attached.tangent_of, p, w, v, g)
+        return by_source, by_weight, None, _like(_cotangent(p, w, a, g, ctx.step), v), None
+
+
+class _Cotangent(_Directional):
+    """uᵀa'."""
+
+    @staticmethod
+    def forward(p: Array, w: Array | None, a: Array, u: Array, step: Step) -> Array:
+        return attached.cotangent_of(step, p, w, a, u)
+
+    @staticmethod
+    def backward(ctx: Any, g: Array) -> Any:
+        p, w, u = ctx.saved_tensors
+        a = _value(p, w, ctx.step)
+        by_source = _like(attached.bent_sum(ctx.step, p, w, a, u, g), p) if ctx.needs_input_grad[0] else None
+        by_weight = _by_weight(ctx, attached.cotangent_of, p, w, u, g)
+        return by_source, by_weight, None, _like(_tangent(p, w, a, g, ctx.step), u), None
+
+
+_Rule = Callable[[Step, Array, Array, Array, Array], Array]
+
+
+def _by_weight(ctx: Any, rule: _Rule, p: Array, w: Array | None, directions: Array, g: Array) -> Array | None:
+    """The rule's derivative by the weight, for which the rows have no formula: PyTorch's of the rule's own."""
+    if w is None or not ctx.needs_input_grad[1]:
+        return None
+
+    def of_weight(w: Array) -> Array:
+        return rule(ctx.step, p, w, _value(p, w, ctx.step), directions)
+
+    pull = torch.func.vjp(of_weight, w)[1]
+    return pull(g)[0]
+
+
+def _like(gradient: Array, of: Array) -> Array:
+    """The gradient in the shape of what it is by: repeated where it does not vary, summed where that was repeated."""
+    full = torch.broadcast_tensors(gradient, of)[0]  # type: ignore[no-untyped-call]
+    return full.sum_to_size(of.shape)

@@ -1,0 +1,239 @@
+"""CasADi: a Function from x (R × 1) to y (S × 1) and dydx (S × R), for optimal control.
+
+One sample of the tape is written as matrices: a vector is a row, a number 1 × 1. CasADi's own differentiation of y uses
+the printed Jacobian, so that its first derivatives are matnet's at kinks and in saturation too; second derivatives are
+CasADi's of that Jacobian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import MissingExtraError, UnsupportedError
+from matnet.exporters.names import identifier
+from matnet.exporters.recording import Function, Options, elements, recorded
+from matnet.network import Network
+from matnet.tape.symbols import Node
+
+_TABLE: dict[str, Callable[..., Any]] = {
+    "add": lambda ca, a, b: a + b,
+    "subtract": lambda ca, a, b: a - b,
+    "multiply": lambda ca, a, b: a * b,
+    "divide": lambda ca, a, b: a / b,
+    "negative": lambda ca, a: -a,
+    "abs": lambda ca, a: ca.fabs(a),
+    "sign": lambda ca, a: ca.sign(a),
+    "exp": lambda ca, a: ca.exp(a),
+    "tanh": lambda ca, a: ca.tanh(a),
+    "sqrt": lambda ca, a: ca.sqrt(a),
+    "less": lambda ca, a, b: ca.lt(a, b),
+    "less_equal": lambda ca, a, b: ca.le(a, b),
+    "equal": lambda ca, a, b: ca.eq(a, b),
+    "logical_and": lambda ca, a, b: ca.logic_and(a, b),
+    "logical_or": lambda ca, a, b: ca.logic_or(a, b),
+    "logical_not": lambda ca, a: ca.logic_not(a),
+    "where": lambda ca, a, b, c: ca.if_else(a, b, c),
+}
+"""What each elementwise operation of a tape is in CasADi."""
+
+
+def _matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of an array of the tape without its batch axis."""
+    padded = (1, 1, *shape)
+    if prod(padded[:-2]) != 1:
+        raise UnsupportedError(f"CasADi has matrices only, and an array here has the shape {shape}")
+    return padded[-2], padded[-1]
+
+
+class _Graph:
+    """A tape written in CasADi's symbols."""
+
+    def __init__(self, ca: Any, function: Function, arguments: Sequence[Any]) -> None:
+        self.ca = ca
+        self.nodes = function.tape.nodes
+        self.values: list[Any] = []
+        for node in self.nodes:
+            if node.operation == "input":
+                self.values.append(arguments[node.attributes[0]].T)
+            elif node.value is not None:
+                self.values.append(
+                    ca.MX(ca.DM(np.reshape(node.value.astype(np.float64), _matrix_shape(node.value.shape))))
+                )
+            else:
+                self.values.append(self._value(node))
+        self.results = [self.values[output] for output in function.tape.outputs]
+
+    def _value(self, node: Node) -> Any:
+        operands = [self.values[operand] for operand in node.operands]
+        if node.operation == "equal" and node.operands[0] == node.operands[1]:
+            # a question for NaN, which CasADi would answer with 1 without looking
+            return self.ca.le(operands[0], np.inf)
+        if node.operation == "multiply" and any(self._zero(operand) for operand in node.operands):
+            # CasADi would make 0 of it without looking for NaN and Inf
+            other = operands[1] if self._zero(node.operands[0]) else operands[0]
+            return self._spread(self._times_zero(other), _matrix_shape(elements(node.shape)))
+        if node.operation in _TABLE:
+            shape = _matrix_shape(elements(node.shape))
+            return _TABLE[node.operation](self.ca, *(self._spread(operand, shape) for operand in operands))
+        sources = [elements(self.nodes[operand].shape) for operand in node.operands]
+        return _FORMS[node.operation](self, node, operands, sources)
+
+    def product(self, node: Node, left: Any, right: Any) -> Any:
+        """The matrix product."""
+        shape = _matrix_shape(elements(node.shape))
+        if self._zero(node.operands[0]):
+            return self._spread(self.ca.sum1(self._times_zero(right)), shape)
+        if self._zero(node.operands[1]):
+            return self._spread(self.ca.sum2(self._times_zero(left)), shape)
+        return self.ca.mtimes(left, right)
+
+    def _times_zero(self, x: Any) -> Any:
+        """0·x: NaN where x is NaN or infinite."""
+        return self.ca.if_else(self.ca.lt(self.ca.fabs(x), np.inf), 0.0, np.nan)
+
+    def _zero(self, number: int) -> bool:
+        """Whether a node is 0 throughout, perhaps broadcast."""
+        node = self.nodes[number]
+        if node.operation == "broadcast":
+            return self._zero(node.operands[0])
+        return node.value is not None and bool((node.value == 0.0).all())
+
+    def _spread(self, value: Any, shape: tuple[int, int]) -> Any:
+        """A matrix repeated along axes of length 1."""
+        have = value.shape
+        return value if have == shape else self.ca.repmat(value, shape[0] // have[0], shape[1] // have[1])
+
+    def first_largest(self, x: Any) -> tuple[Any, Any]:
+        """For each row the first largest and its place; a NaN counts as the largest."""
+        ca = self.ca
+        best, place = x[:, 0], ca.MX.zeros(x.shape[0], 1)
+        for k in range(1, x.shape[1]):
+            here = x[:, k]
+            unknown = ca.logic_and(ca.logic_not(ca.le(here, np.inf)), ca.le(best, np.inf))
+            better = ca.logic_or(ca.gt(here, best), unknown)
+            best, place = ca.if_else(better, here, best), ca.if_else(better, k, place)
+        return best, place
+
+
+def _last(node: Node, value: Any) -> Any:
+    """A column of results, one a row: the last axis has length 1, or is gone and the column becomes a row."""
+    return value if node.attributes[1] else value.T
+
+
+def _matmul(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return graph.product(node, *operands)
+
+
+def _sum(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return _last(node, graph.ca.sum2(operands[0]))
+
+
+def _max(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return _last(node, graph.first_largest(operands[0])[0])
+
+
+def _min(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return _last(node, -graph.first_largest(-operands[0])[0])
+
+
+def _argmax(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return _last(node, graph.first_largest(operands[0])[1])
+
+
+def _take(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    places: NDArray[Any] | None = graph.nodes[node.operands[1]].value
+    assert places is not None, "a take at places that are not constant"
+    return operands[0][:, places.reshape(-1).tolist()]
+
+
+def _concat(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return graph.ca.horzcat(*operands)
+
+
+def _transpose(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return operands[0].T
+
+
+def _reshape(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    rows, columns = _matrix_shape(elements(node.shape))
+    return graph.ca.reshape(operands[0].T, columns, rows).T
+
+
+def _broadcast(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    return graph._spread(operands[0], _matrix_shape(elements(node.shape)))
+
+
+def _index(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
+    """A slice along each axis, and then the shape with its new axes; a row and a column differ only in that."""
+    keys = [part for part in node.attributes[0][1:] if part is not None]
+    ranges = [slice(*part) if isinstance(part, tuple) else slice(part, part + 1) for part in keys]
+    cut = operands[0].__getitem__(tuple([slice(None)] * (2 - len(ranges)) + ranges))
+    rows, columns = _matrix_shape(elements(node.shape))
+    return cut if cut.shape == (rows, columns) else graph.ca.reshape(cut.T, columns, rows).T
+
+
+_FORMS: dict[str, Callable[[_Graph, Node, list[Any], list[tuple[int, ...]]], Any]] = {
+    "matmul": _matmul,
+    "sum": _sum,
+    "max": _max,
+    "min": _min,
+    "argmax": _argmax,
+    "take": _take,
+    "concat": _concat,
+    "transpose": _transpose,
+    "reshape": _reshape,
+    "broadcast": _broadcast,
+    "index": _index,
+}
+"""The operations of a tape that are no elementwise one, in CasADi's matrices."""
+
+
+def to_casadi(net: Network, name: str = "net") -> Any:
+    """The network as a CasADi Function.
+
+    Parameters
+    ----------
+    net
+        A static network.
+    name
+        The Function's name.
+
+    Returns
+    -------
+    casadi.Function ``x -> y, dydx``: x (R × 1), y (S × 1) and dydx (S × R), raw scale; dydx[i, j] is dy_i/dx_j.
+
+    Raises
+    ------
+    MissingExtraError
+        CasADi is not installed.
+    UnsupportedError
+        The name is no identifier, or the network looks back in time.
+
+    Notes
+    -----
+    CasADi's derivatives of y are those of dydx. ``expand()`` writes the Function anew and forgets that: then they are
+    CasADi's own, which differ where a function has a kink.
+    """
+    try:
+        ca: Any = import_module("casadi")
+    except ImportError as error:
+        raise MissingExtraError(
+            "to_casadi needs the package casadi, which is not installed; install it with: pip install 'matnet[casadi]'"
+        ) from error
+    recording = recorded(net, identifier(name, "the function's name"), Options())
+    value, both = recording.functions
+    x = ca.MX.sym("x", net.input_size)
+    y = _Graph(ca, value, [x]).results[0]
+    jacobian = _Graph(ca, both, [x]).results[1]
+    derivative = ca.Function(
+        "jac_value", [x, ca.MX.sym("out_y", net.output_size)], [jacobian], ["x", "out_y"], ["jac_y_x"]
+    )
+    options = {"custom_jacobian": derivative, "jac_penalty": 0, "never_inline": True}
+    own = ca.Function("value", [x], [y.T], ["x"], ["y"], options)
+    return ca.Function(name, [x], [own(x), jacobian], ["x"], ["y", "dydx"])
