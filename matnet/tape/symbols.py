@@ -304,7 +304,8 @@ class Recorder:
         """An elementwise operation on symbols, arrays and numbers, broadcast against each other."""
         operands = [self.asarray(argument) for argument in arguments]
         shape = broadcast_shape([operand.shape for operand in operands])
-        operands = [self._source(operand, operands, shape) for operand in operands]
+        for k, operand in enumerate(operands):
+            operands[k] = self._source(operand, operands[:k] + operands[k + 1 :], shape)
         if operation == "multiply":
             for one, other in (operands, operands[::-1]):
                 ones = one.value is not None and one.value.dtype.kind == "f" and bool((one.value == 1.0).all())
@@ -313,14 +314,13 @@ class Recorder:
         kind = "bool" if operation in _LOGICAL else operands[-1].dtype
         return self.tape.record(operation, operands, shape, kind)
 
-    def _source(self, operand: Symbol, operands: Sequence[Symbol], shape: Shape) -> Symbol:
+    def _source(self, operand: Symbol, others: Sequence[Symbol], shape: Shape) -> Symbol:
         """What a broadcast operand was broadcast from, where the result has the same shape without it."""
         node = self.tape.nodes[operand.number]
         if node.operation != "broadcast":
             return operand
         source = Symbol(self.tape, node.operands[0])
-        others = [other.shape for other in operands if other is not operand]
-        return source if broadcast_shape([source.shape, *others]) == shape else operand
+        return source if broadcast_shape([source.shape, *(other.shape for other in others)]) == shape else operand
 
     def negative(self, x: Symbol) -> Symbol:
         """−x."""

@@ -1,0 +1,247 @@
+"""A tape bound to memory: every operation of a block of rows with the buffer that its result goes to.
+
+Which result may lie where is decided once a tape, in its Plan. Views share the memory of what they look at; elementwise
+work overwrites an operand that nobody needs any more; what a concat joins is written where the concat wants it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.tape.symbols import ELEMENTWISE, Node, Tape, compute
+
+_DTYPE = {"float": np.float64, "bool": np.bool_, "int": np.intp}
+_VIEWS = {"index", "transpose", "broadcast"}
+
+
+@dataclass(frozen=True)
+class Home:
+    """The place of a result inside a concat's memory: columns `start` to `stop` of its last axis."""
+
+    concat: int
+    start: int
+    stop: int
+
+
+class Plan:
+    """Whose memory every node of a tape lies in, until when that memory is needed, and what is written into a concat.
+
+    ``bases`` names for every node the node that owns its memory; ``last_use`` for every owner the last node that reads
+    from it, one past the end for what the tape gives out.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.homes = _homes(tape)
+        self.bases = self._owners()
+        self.last_use = list(range(len(tape.nodes)))
+        for number, node in enumerate(tape.nodes):
+            for operand in node.operands:
+                self.last_use[self.bases[operand]] = number
+        for output in tape.outputs:
+            self.last_use[self.bases[output]] = len(tape.nodes)
+
+    def is_view(self, node: Node) -> bool:
+        """Whether a node is another look at its operand's memory; a reshape is one where that lies in one piece."""
+        if node.operation == "reshape":
+            return self.tape.nodes[node.operands[0]].operation not in _VIEWS
+        return node.operation in _VIEWS
+
+    def constant(self, number: int) -> bool:
+        """Whether a node is a constant or a view of one."""
+        return self.tape.nodes[self.bases[number]].value is not None
+
+    def dies(self, number: int, at: int) -> bool:
+        """Whether the memory of node `number` is read for the last time at node `at`, and may then be overwritten."""
+        owner = self.bases[number]
+        return self.last_use[owner] == at and self.tape.nodes[owner].operation not in ("input", "constant")
+
+    def _owners(self) -> list[int]:
+        bases: list[int] = []
+        for number, node in enumerate(self.tape.nodes):
+            if number in self.homes:
+                bases.append(self.homes[number].concat)
+            else:
+                bases.append(bases[node.operands[0]] if self.is_view(node) else number)
+        return bases
+
+
+def _homes(tape: Tape) -> dict[int, Home]:
+    """The elementwise results that only a concat reads, straight or with their last two axes made one."""
+    uses = Counter([operand for node in tape.nodes for operand in node.operands] + tape.outputs)
+    homes: dict[int, Home] = {}
+    for number, node in enumerate(tape.nodes):
+        if node.operation != "concat":
+            continue
+        start = 0
+        for operand in node.operands:
+            part = tape.nodes[operand]
+            home = Home(number, start, start + int(part.shape[-1] or 0))
+            start = home.stop
+            if uses[operand] != 1:
+                continue
+            if part.operation in ELEMENTWISE:
+                homes[operand] = home
+            elif part.operation == "reshape" and uses[part.operands[0]] == 1:
+                source = tape.nodes[part.operands[0]]
+                if source.operation in ELEMENTWISE and source.shape[:-2] == part.shape[:-1]:
+                    homes[part.operands[0]] = homes[operand] = home
+    return homes
+
+
+class Block:
+    """The instructions for blocks of `rows` rows, bound to buffers of their own."""
+
+    def __init__(self, plan: Plan, rows: int) -> None:
+        self.rows = rows
+        self.bytes = 0
+        self._plan = plan
+        self._instructions: list[tuple[Callable[..., Any], tuple[Any, ...], NDArray[Any]]] = []
+        self._free: dict[tuple[int, Any], list[NDArray[Any]]] = {}
+        self._concats: dict[int, NDArray[Any]] = {}
+        self._kept: set[int] = set()
+        self._arrays: list[NDArray[Any]] = []
+        for number, node in enumerate(plan.tape.nodes):
+            self._arrays.append(self._place(number, node))
+        self.inputs = [self._arrays[number] for number in plan.tape.inputs]
+        self.outputs = [self._arrays[number] for number in plan.tape.outputs]
+
+    def run(self) -> None:
+        """From what is in the input buffers to the output buffers."""
+        for function, arguments, out in self._instructions:
+            function(*arguments, out=out)
+
+    def _shape(self, node: Node) -> tuple[int, ...]:
+        return tuple(self.rows if size is None else size for size in node.shape)
+
+    def _place(self, number: int, node: Node) -> NDArray[Any]:
+        """The array of a node, its instruction noted and what it was the last to read set free."""
+        if node.value is not None:
+            return node.value
+        if node.operation == "input":
+            return self._new(self._shape(node), np.float64)
+        arguments = [self._arrays[operand] for operand in node.operands]
+        if number not in self._plan.homes and self._plan.is_view(node):
+            return np.asarray(compute(node.operation, arguments, node.attributes, self._shape(node)))
+        if node.operation == "concat":
+            out = self._concatenated(number, node, arguments)
+        elif number in self._plan.homes:
+            out = self._at_home(self._plan.homes[number], node)
+            if node.operation != "reshape":
+                self._emit(node, arguments, out)
+        else:
+            out = self._buffer(number, node, arguments)
+            self._emit(node, arguments, out)
+        for operand in {self._plan.bases[operand] for operand in node.operands}:
+            if self._dies(operand, number):
+                self._release(operand, out)
+        return out
+
+    def _dies(self, number: int, at: int) -> bool:
+        return self._plan.dies(number, at) and self._plan.bases[number] not in self._kept
+
+    def _new(self, shape: tuple[int, ...], dtype: Any, fresh: bool = False) -> NDArray[Any]:
+        """A buffer that is free, or memory of its own."""
+        size = int(np.prod(shape))
+        free = self._free.get((size, dtype))
+        if free and not fresh:
+            return free.pop().reshape(shape)
+        self.bytes += size * np.dtype(dtype).itemsize
+        return np.zeros(size, dtype=dtype).reshape(shape)
+
+    def _buffer(self, number: int, node: Node, arguments: list[NDArray[Any]]) -> NDArray[Any]:
+        """Memory for a result: an operand's own where it is not needed any more, else a buffer."""
+        shape, bases = self._shape(node), self._plan.bases
+        for operand, argument in zip(node.operands, arguments, strict=True):
+            reusable = node.operation in ELEMENTWISE and (node.operation != "where" or operand == node.operands[2])
+            whole = argument.shape == shape and argument.flags.c_contiguous and argument.dtype == _DTYPE[node.kind]
+            shared = node.operation == "where" and bases[operand] in {bases[other] for other in node.operands[:2]}
+            overlaps = any(
+                np.may_share_memory(other, argument) and not _same_place(other, argument) for other in arguments
+            )
+            if reusable and whole and self._dies(operand, number) and not shared and not overlaps:
+                return argument
+        return self._new(shape, _DTYPE[node.kind])
+
+    def _release(self, owner: int, out: NDArray[Any]) -> None:
+        memory = self._arrays[owner]
+        if not np.may_share_memory(memory, out):
+            self._free.setdefault((memory.size, memory.dtype.type), []).append(memory.reshape(-1))
+
+    def _concat_memory(self, number: int) -> NDArray[Any]:
+        """The memory of a concat, taken when the first of its parts is written.
+
+        A concat with constant parts has memory that nothing else is ever written to, so that they are copied only once.
+        """
+        if number not in self._concats:
+            node = self._plan.tape.nodes[number]
+            if any(self._plan.constant(operand) for operand in node.operands):
+                self._kept.add(number)
+            self._concats[number] = self._new(self._shape(node), _DTYPE[node.kind], fresh=number in self._kept)
+        return self._concats[number]
+
+    def _at_home(self, home: Home, node: Node) -> NDArray[Any]:
+        """A node's place in a concat; of a node that is reshaped on the way there, with its last axis cut in two."""
+        return self._concat_memory(home.concat)[..., home.start : home.stop].reshape(self._shape(node))
+
+    def _concatenated(self, number: int, node: Node, arguments: list[NDArray[Any]]) -> NDArray[Any]:
+        """The concat's memory; only the parts that are not in it yet are copied, constants once for all runs."""
+        out = self._concat_memory(number)
+        start = 0
+        for operand, argument in zip(node.operands, arguments, strict=True):
+            place = out[..., start : start + argument.shape[-1]]
+            start += argument.shape[-1]
+            if self._plan.constant(operand):
+                np.copyto(place, argument)
+            elif operand not in self._plan.homes:
+                self._instructions.append((_copy, (argument,), place))
+        return out
+
+    def _emit(self, node: Node, arguments: list[NDArray[Any]], out: NDArray[Any]) -> None:
+        function: Callable[..., Any]
+        if node.operation == "where":
+            function = _where
+        elif node.operation in ELEMENTWISE:
+            function = ELEMENTWISE[node.operation]
+        elif node.operation == "matmul":
+            function = np.matmul
+            left, right = arguments
+            if left.ndim > 2 and right.ndim == 2 and left.flags.c_contiguous and left.size and out.size:
+                # one product of a tall matrix instead of many of small ones
+                arguments = [left.reshape(-1, left.shape[-1]), right]
+                out = out.reshape(-1, out.shape[-1])
+        elif node.operation in ("sum", "max", "min"):
+            ufunc = {"sum": np.add, "max": np.maximum, "min": np.minimum}[node.operation]
+            function = partial(ufunc.reduce, axis=node.attributes[0], keepdims=node.attributes[1])
+        elif node.operation == "argmax":
+            function = partial(np.argmax, axis=node.attributes[0], keepdims=node.attributes[1])
+        elif node.operation == "take":
+            function = partial(np.take, axis=node.attributes[0], mode="clip")
+        elif node.operation == "reshape":
+            function, out = _copy, out.reshape(arguments[0].shape)
+        else:
+            raise AssertionError(f"the tape has no operation {node.operation}")
+        self._instructions.append((function, tuple(arguments), out))
+
+
+def _same_place(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two arrays are the same view of the same memory, so that elementwise work may overwrite one by itself."""
+    address = one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
+    return address and one.shape == other.shape and one.strides == other.strides
+
+
+def _where(condition: NDArray[Any], x: NDArray[Any], y: NDArray[Any], out: NDArray[Any]) -> None:
+    if out is not y:
+        np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+
+
+def _copy(x: NDArray[Any], out: NDArray[Any]) -> None:
+    np.copyto(out, x)
