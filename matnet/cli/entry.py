@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import click
 from matnet.cli.speech import complain
 from matnet.errors import MatnetError
 
-COMMANDS = ("inspect", "predict", "gradients", "check", "diff")
+COMMANDS = ("inspect", "predict", "gradients", "verify", "check", "diff")
 """In the order of the help; each is the module of that name here, and `command` in it."""
 
 DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
@@ -69,6 +70,9 @@ class _BugReport:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program with `arguments`, by default those of the process, and end with its exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names from files may not fit the terminal's encoding
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -81,7 +85,8 @@ def run(arguments: Sequence[str]) -> int:
     with _BugReport():
         try:
             status = _invoke(list(arguments) or ["--help"])
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return status
         except click.exceptions.Exit as done:
             return done.exit_code

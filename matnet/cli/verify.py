@@ -1,0 +1,157 @@
+"""The command `verify`: MATLAB's stored answers against ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from matnet.cli.options import file_argument, network_option
+from matnet.cli.speech import printable
+
+if TYPE_CHECKING:
+    from matnet.functions.namespace import FloatArray
+    from matnet.importers.stored_records import StoredRecord
+    from matnet.network import Network
+    from matnet.proof.candidates import Matrix
+    from matnet.proof.verify import Row, Workspace
+
+STATUS: Mapping[str, int] = {"proved": 0, "contradicted": 1, "weak": 3, "nothing to compare": 3}
+
+_TABLES = (".csv", ".tsv", ".txt", ".gz", ".zst")
+_WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
+
+
+@click.command("verify", short_help="MATLAB's stored answers against ours.")
+@file_argument
+@network_option
+@click.option("--inputs", metavar="X", help=f"The inputs of the stored answers: {_WHERE}.")
+@click.option("--outputs", metavar="Y", help=f"The answers that MATLAB stored: {_WHERE}.")
+@click.option("--targets", metavar="T", help=f"The targets of the training: {_WHERE}.")
+@click.option("--record", metavar="TR", help="The training record: a path in FILE, or FILE.mat:path.")
+@click.option("--input-states", metavar="XI", help="The inputs before a series, a column a step, the oldest first.")
+@click.option("--layer-states", metavar="AI", help="The layers' outputs before a series, a column a step.")
+@click.option("--steps", type=click.IntRange(1), help="The steps that a network without inputs was run for.")
+def command(
+    file: str,
+    network: str | None,
+    inputs: str | None,
+    outputs: str | None,
+    targets: str | None,
+    record: str | None,
+    input_states: str | None,
+    layer_states: str | None,
+    steps: int | None,
+) -> int:
+    """Find what MATLAB stored beside the network in FILE, compute it again, and compare.
+
+    Outputs are found by their shape, or named by --inputs and --outputs; the best performances of training records by
+    their masks, or named by --inputs, --targets and --record. Samples may be in rows or in columns.
+
+    A row is proved where MATLAB's numbers come out again and chance is ruled out; weak where they do and would for
+    other networks too, or nearly do; contradicted where they do not. Exit status: 0 something is proved and nothing
+    contradicted; 1 something is contradicted; 3 weak, or nothing to compare.
+    """
+    from matnet.proof.verify import Told, verdict_of, verify
+
+    nets = _networks(file, network)
+    workspace = _workspace(file, nets)
+    matrices = {
+        name: None if place is None else _matrix(file, place)
+        for name, place in {
+            "inputs": inputs,
+            "outputs": outputs,
+            "targets": targets,
+            "input_states": input_states,
+            "layer_states": layer_states,
+        }.items()
+    }
+    told = Told(record=None if record is None else _record(file, record), steps=steps, **matrices)
+    rows = {place: verify(net, workspace, told) for place, net in nets.items()}
+    verdict = verdict_of([row for found in rows.values() for row in found])
+    for line in _report(rows, verdict):
+        click.echo(printable(line))
+    return STATUS[verdict]
+
+
+def _networks(file: str, network: str | None) -> dict[str, Network]:
+    import matnet
+
+    return matnet.load_all(file) if network is None else {network: matnet.load(file, network=network)}
+
+
+def _workspace(file: str, nets: Mapping[str, Network]) -> Workspace:
+    """What lies beside the networks: only a MAT-file has room for that."""
+    import matnet
+    from matnet.importers.arrays import list_arrays
+    from matnet.importers.stored_records import list_records
+    from matnet.proof.verify import Workspace
+
+    if not _is_mat(file):
+        return Workspace()
+    return Workspace(list_arrays(file), list_records(file), tuple(matnet.load_all(file)))
+
+
+def _is_mat(file: str) -> bool:
+    return os.path.splitext(file)[1].lower() not in (".m", ".json")
+
+
+def _matrix(file: str, place: str) -> Matrix:
+    from matnet.importers.arrays import read_array
+    from matnet.proof.candidates import Matrix
+    from matnet.tables.mat_table import mat_address
+
+    address = mat_address(place)
+    if address is not None:
+        return Matrix(place, read_array(address[0], address[1]))
+    if not _is_mat(file) or place.lower().endswith(_TABLES):
+        return Matrix(place, _csv(place))
+    return Matrix(place, read_array(file, place))
+
+
+def _csv(place: str) -> FloatArray:
+    """All columns of a CSV table, a sample a row."""
+    import numpy as np
+
+    from matnet.tables.columns import Choice
+    from matnet.tables.csv_table import CsvTable
+    from matnet.tables.dialect import Dialect
+    from matnet.tables.streams import open_stream
+
+    with open_stream(place, sys.stdin.buffer) as stream:
+        table = CsvTable(stream, Dialect(missing="nan"))
+        names = table.header.names
+        choice = Choice(tuple(range(len(names))), (), tuple(names))
+        return np.concatenate([np.zeros((0, len(names))), *(rows.x for rows in table.rows(choice))])
+
+
+def _record(file: str, place: str) -> StoredRecord:
+    from matnet.importers.stored_records import read_stored_record
+    from matnet.tables.mat_table import mat_address
+
+    address = mat_address(place)
+    return read_stored_record(*((file, place) if address is None else address))
+
+
+_HEADER = ("what", "samples", "difference", "of range", "verdict")
+
+
+def _report(rows: Mapping[str, Sequence[Row]], verdict: str) -> Iterator[str]:
+    for place, found in rows.items():
+        yield place
+        table = [_HEADER, *(_cells(row) for row in found)]
+        widths = [max(len(line[column]) for line in table) for column in range(len(_HEADER))]
+        for line, row in zip(table, [None, *found], strict=True):
+            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            if row is not None and row.reason:
+                yield f"    {row.reason}"
+        yield ""
+    yield verdict
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    numbers = ["" if value is None else f"{value:.2g}" for value in (row.largest, row.relative)]
+    return (row.what, str(row.samples or ""), *numbers, row.verdict)
