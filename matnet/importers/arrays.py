@@ -99,7 +99,7 @@ def _variable_matrix(variable: Variable) -> FloatArray:
 
 
 def _nested(mat: MatFile) -> Iterator[StoredArray]:
-    for path, value in walk(mat, lambda value: is_network(value) or is_record(value) or _is_series(value)):
+    for path, value in walk(mat, lambda value: is_network(value) or is_record(value) or _is_series(value), leaves=True):
         if isinstance(value, Numeric | Sparse) and len(value.shape) == 2:
             yield StoredArray(path, value.shape, partial(as_matrix, value, path))
         elif isinstance(value, Cell) and _is_series(value):

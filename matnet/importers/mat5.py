@@ -129,6 +129,14 @@ class _Elements:
         element = self.next(*kinds)
         return _array(element, self._source.order).astype(np.int64)
 
+    def whole(self, *kinds: int) -> tuple[int, ...]:
+        """The next element as a few whole numbers of four bytes: what every value begins with."""
+        element = self.next(*kinds)
+        letter = "i" if element.kind == MI_INT32 else "I"
+        return struct.unpack(
+            f"{self._source.order}{len(element.data) // 4}{letter}", element.data[: len(element.data) & ~3]
+        )
+
     def name(self) -> str:
         """The next element as a name."""
         return bytes(self.next(MI_INT8, MI_UINT8, MI_UTF8).data).decode("latin-1")
@@ -162,14 +170,14 @@ class _Header(NamedTuple):
 
 
 def _read_header(elements: _Elements) -> _Header:
-    flags = elements.numbers(MI_UINT32)
+    flags = elements.whole(MI_UINT32)
     if len(flags) != 2:
         raise FormatError("broken: the array flags are not two numbers")
-    kind, bits = int(flags[0]) & 0xFF, int(flags[0]) >> 8
+    kind, bits = flags[0] & 0xFF, flags[0] >> 8
     if kind == MX_OPAQUE:
         name, system, class_name = elements.name(), elements.name(), elements.name()
         return _Header(kind, name, (1, 1), f"{class_name}\n{system}", False, False)
-    shape = tuple(int(size) for size in elements.numbers(MI_INT32, MI_UINT32))
+    shape = elements.whole(MI_INT32, MI_UINT32)
     if not 2 <= len(shape) <= 32 or min(shape) < 0:
         raise FormatError(f"broken: the dimensions are {list(shape)[:8]}")
     name = elements.name()

@@ -105,20 +105,22 @@ def _position(text: str, shape: Shape, place: str) -> int:
     return position
 
 
-def walk(file: MatFile, closed: Callable[[Value], bool]) -> Iterator[tuple[str, Value]]:
-    """All values that may hold others, and what is in them, with their paths; not what is within a `closed` one.
+def walk(file: MatFile, closed: Callable[[Value], bool], leaves: bool = False) -> Iterator[tuple[str, Value]]:
+    """All values that may hold others, with their paths; not what is within a `closed` one.
 
-    An object that is referred to from two places is met once, so that objects that refer to each other end.
+    With `leaves`, the numbers and texts within them too. An object that is referred to from two places is met once, so
+    that objects that refer to each other end.
     """
     met: set[tuple[int, ...]] = set()
     for variable in file.variables.values():
         if variable.holds_values:
-            yield from _within(variable.name, variable.value, closed, met, 0)
+            yield from _within(variable.name, variable.value, (closed, leaves, met), 0)
 
 
 def _within(
-    path: str, value: Value, closed: Callable[[Value], bool], met: set[tuple[int, ...]], depth: int
+    path: str, value: Value, how: tuple[Callable[[Value], bool], bool, set[tuple[int, ...]]], depth: int
 ) -> Iterator[tuple[str, Value]]:
+    closed, leaves, met = how
     if isinstance(value, Opaque) and value.numbers:
         if value.numbers in met:
             return
@@ -128,5 +130,8 @@ def _within(
         return
     if depth > 2 * MAX_DEPTH:
         raise UnsupportedError(f"{path}: values are nested more than {2 * MAX_DEPTH} deep")
-    for suffix, child in children(value):
-        yield from _within(path + suffix, child, closed, met, depth + 1)
+    for suffix, child in children(value, leaves):
+        if isinstance(child, Cell | Struct | Opaque):
+            yield from _within(path + suffix, child, how, depth + 1)
+        elif leaves:
+            yield path + suffix, child

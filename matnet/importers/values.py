@@ -248,14 +248,16 @@ class MatFile:
     variables: Mapping[str, Variable]
 
 
-def children(value: Value) -> Iterator[tuple[str, Value]]:
+def children(value: Value, leaves: bool = True) -> Iterator[tuple[str, Value]]:
     """What is directly within a value, each with what MATLAB writes to reach it: ``{3}``, ``.net``, ``(2)``.
 
-    An object that cannot be read has nothing within.
+    An object that cannot be read has nothing within. `leaves` tells whether cells' numbers, texts and the like count:
+    there may be millions of them.
     """
     if isinstance(value, Cell):
         for number, item in enumerate(value.items):
-            yield f"{{{subscript(value.shape, number)}}}", item
+            if leaves or isinstance(item, Cell | Struct | Opaque):
+                yield f"{{{subscript(value.shape, number)}}}", item
     elif isinstance(value, Struct):
         if math.prod(value.shape) == 1:
             yield from ((f".{name}", values[0]) for name, values in value.fields.items())

@@ -342,3 +342,22 @@ def test_a_newer_object_whose_subsystem_is_cut_off_is_refused(corpus: Path, tmp_
         matnet.load(cut)
     message = "the file has no subsystem, where objects of newer classes are kept: it is cut off"
     assert str(refused.value) == f"{cut}: net: {message}"
+
+
+def test_a_changed_file_is_an_error_with_a_place_or_a_network(small: MatlabObject, tmp_path: Path) -> None:
+    path = tmp_path / "net.mat"
+    scipy.io.savemat(path, {"net": small}, long_field_names=True)
+    data, random = path.read_bytes(), np.random.default_rng(7)
+    refused = loaded = 0
+    for _ in range(300):
+        changed = bytearray(data)
+        at = int(random.integers(128, len(data) - 4)) & ~3
+        changed[at : at + 4] = int(random.choice([0, 1, 14, 2**31 - 1, 2**32 - 1])).to_bytes(4, "little")
+        path.write_bytes(changed)
+        try:
+            matnet.load(path)
+            loaded += 1
+        except matnet.MatnetError:
+            refused += 1
+    assert refused > 50
+    assert loaded > 50
