@@ -43,7 +43,7 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
     progress = Progress()
     with (
         opened(options["table"], how, options["samples"], columns) as table,
-        open_target(options["out"], sys.stdout.buffer) as target,
+        open_target(options["out"], None if sys.stdout is None else sys.stdout.buffer) as target,
     ):
         for note in table.notes:
             complain(note)
@@ -68,7 +68,7 @@ def opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator[
     from matnet.tables.csv_table import CsvTable
     from matnet.tables.streams import open_stream
 
-    with open_stream(name, sys.stdin.buffer) as stream:
+    with open_stream(name, None if sys.stdin is None else sys.stdin.buffer) as stream:
         group = () if columns.group is None else (columns.group,)
         yield CsvTable(stream, how, (*(columns.inputs or ()), *columns.keep, *group))
 

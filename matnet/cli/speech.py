@@ -16,9 +16,9 @@ def printable(text: str) -> str:
 
 def complain(message: str) -> None:
     """One line on standard error."""
-    line = f"matnet: {printable(message)}\n"
-    encoding = sys.stderr.encoding or "ascii"
-    sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
+    if sys.stderr is None:
+        return
+    sys.stderr.write(f"matnet: {printable(message)}\n")
     sys.stderr.flush()
 
 
@@ -29,7 +29,7 @@ class Progress:
         self._start = time.monotonic()
         self._next = self._start + FIRST_PROGRESS
         self._shown = False
-        self._on_terminal = sys.stderr.isatty()
+        self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, rows: int, fraction: float | None) -> None:
         """Show how far it is."""

@@ -72,7 +72,7 @@ def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
         line += content.count(b"\n") + 1
         rest = rest[len(content) :].removeprefix(b"\r").removeprefix(b"\n")
     if rest:
-        yield Block(rest, line)
+        yield Block(rest.removesuffix(b"\n") + b"\n", line)
 
 
 def _whole_records(data: bytes) -> int:

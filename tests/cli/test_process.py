@@ -78,6 +78,31 @@ def test_standard_output_on_a_full_disk() -> None:
 
 
 @posix
+@pytest.mark.parametrize(
+    ("closed", "error"),
+    [
+        ("<&-", b"matnet: -: there is no standard input to read the table from\n"),
+        (">&-", b"matnet: -: there is no standard output to write to\n"),
+        ("2>&-", b""),
+    ],
+)
+def test_streams_that_are_closed(closed: str, error: bytes) -> None:
+    command = f'"$@" {closed}'
+    text = b"x1,x2\n20,1500\n" if closed != "2>&-" else b"x1,x2\n20,four\n"
+    done = subprocess.run(["sh", "-c", command, "sh", *MATNET, "predict", PUMP, "-"], input=text, capture_output=True)
+    assert (done.returncode, done.stderr) == (2, error)
+
+
+def test_names_that_the_output_cannot_spell_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "pump Ω.mat"
+    path.write_bytes(Path(PUMP).read_bytes())
+    spelled = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([*MATNET, "inspect", str(path)], capture_output=True, env=spelled)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(str(path).encode("cp1252", "backslashreplace") + b": net")
+
+
+@posix
 def test_progress_on_a_terminal_and_none_in_a_pipe() -> None:
     text = b"x1,x2\n" + b"20,1500\n" * 200_000
     code = "import matnet.cli.speech as s; s.FIRST_PROGRESS = s.PROGRESS_EVERY = 0.0; " + MATNET[2]

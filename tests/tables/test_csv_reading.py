@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import struct
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,13 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matnet.errors import TableError
+from matnet.errors import MissingExtraError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.columns import Columns
 from matnet.tables.csv_table import CsvTable
 from matnet.tables.dialect import Dialect
 from matnet.tables.records import BLOCK_BYTES
 from matnet.tables.streams import Stream
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Kept = list[tuple[str | None, ...]]
 
@@ -165,6 +171,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "blank line within": ("x1,x2\n1,2\n\n3,4\n", "t.csv: line 3 is blank; delete the line"),
     "blank line behind the header": ("x1,x2\r\n\r\n3,4\r\n", "t.csv: line 2 is blank; delete the line"),
+    "a carriage return and nothing else": (
+        "\r",
+        "t.csv: line 1 is blank; the table begins with its header or its first row",
+    ),
     "names twice": ("x1,x2,x1\n1,2,3\n", "t.csv: columns 1 and 3 are both named 'x1'; rename one"),
     "numbers and text in line 1": (
         "id,2020\na,1\n",
@@ -336,6 +346,26 @@ def test_lines_are_counted_through_quoted_newlines() -> None:
 def test_gzip_is_known_by_its_first_bytes() -> None:
     x, _ = read(gzip.compress(b"x1,x2\n1,2\n"), 2)
     assert x.tolist() == [[1, 2]]
+
+
+def test_zstd_is_known_by_its_first_bytes() -> None:
+    x, _ = read(zstd.compress(b"x1,x2\n1,2\n"), 2)
+    assert x.tolist() == [[1, 2]]
+
+
+def test_zstd_that_breaks_off_or_is_damaged() -> None:
+    packed = zstd.compress(b"x1,x2\n" + b"1.234,2\n" * 1000)
+    assert refusal(packed[:-5], 2) == "t.csv: the compressed data break off; the file is incomplete"
+    damaged = packed[:20] + bytes(byte ^ 0xFF for byte in packed[20:30]) + packed[30:]
+    assert refusal(damaged, 2).startswith("t.csv: the compressed data are damaged: ")
+
+
+def test_zstd_without_a_package_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("compression", "backports"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError) as raised:
+        read(zstd.compress(b"x1\n1\n"), 1)
+    assert str(raised.value) == "t.csv is compressed with zstd, which needs a package: pip install 'matnet[zstd]'"
 
 
 def test_gzip_that_breaks_off() -> None:
