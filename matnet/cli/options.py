@@ -11,14 +11,16 @@ import click
 from matnet.tables.dialect import Dialect
 
 
-def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+def names(text: str) -> tuple[str, ...]:
     """Names with commas between; a name that has a comma in it stands in double quotes."""
-    if value is None:
-        return None
-    names = tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
-    if not all(names):
-        raise click.BadParameter(f"'{value}' has an empty name in it; write names with commas between")
-    return names
+    found = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+    if not all(found):
+        raise click.BadParameter(f"'{text}' has an empty name in it; write names with commas between")
+    return found
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else names(value)
 
 
 def _delimiter(context: click.Context, parameter: click.Parameter, value: str) -> str:

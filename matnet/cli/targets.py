@@ -1,0 +1,110 @@
+"""Samples together with their targets, and the training record that divides them into sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matnet.cli.batches import opened, samples
+from matnet.cli.options import dialect, names
+from matnet.cli.speech import complain
+from matnet.errors import FormatError, TableError
+
+if TYPE_CHECKING:
+    from matnet.functions.namespace import FloatArray
+    from matnet.importers.history import History
+    from matnet.network import Network
+
+targets_option = click.option(
+    "--targets",
+    metavar="NAMES",
+    help="The columns of TABLE that hold the targets, in the order of the outputs; or FILE.mat:variable.",
+)
+record_option = click.option(
+    "--record",
+    metavar="PATH",
+    help="The training record in FILE, in MATLAB's own syntax: tr. Without it: the only one that is there.",
+)
+
+
+def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArray, FloatArray | None, tuple[str, ...]]:
+    """Samples (N, R), targets (N, S) where --targets names them, and the inputs' names.
+
+    Raises
+    ------
+    TableError
+        The table or the targets cannot be read as asked, or do not have the same rows.
+    """
+    from matnet.tables.columns import Columns
+    from matnet.tables.mat_table import mat_address
+
+    given = options["targets"]
+    if given is None:
+        x, inputs = samples(net, options)
+        return x, None, inputs
+    if mat_address(given) is not None:
+        x, inputs = samples(net, options)
+        t = _elements(given, options["samples"], net.output_size)
+        if len(t) != len(x):
+            raise TableError(f"{given}: {len(t)} targets for {len(x)} samples")
+        return x, t, inputs
+    columns = Columns(inputs=options["inputs"], keep=names(given))
+    if len(columns.keep) != net.output_size:
+        raise TableError(f"--targets names {len(columns.keep)} columns, the network has {net.output_size} outputs")
+    with opened(options["table"], dialect(options), options["samples"], columns) as table:
+        for note in table.notes:
+            complain(note)
+        choice = table.choose(columns, net.input_size)
+        if choice.note:
+            complain(choice.note)
+        both = replace(choice, inputs=(*choice.inputs, *choice.keep), keep=())
+        rows = _joined([part.x for part in table.rows(both)], len(both.inputs))
+    return rows[:, : net.input_size], rows[:, net.input_size :], choice.input_names
+
+
+def _elements(address: str, layout: str, size: int) -> FloatArray:
+    from matnet.tables.columns import Columns
+    from matnet.tables.dialect import Dialect
+
+    with opened(address, Dialect(), layout, Columns()) as table:
+        choice = table.choose(Columns(), size)
+        return _joined([part.x for part in table.rows(choice)], size)
+
+
+def _joined(parts: list[FloatArray], size: int) -> FloatArray:
+    import numpy as np
+
+    return np.concatenate([np.zeros((0, size)), *parts])
+
+
+def history(options: dict[str, Any], needed: bool = False) -> History | None:
+    """The training record of FILE: the one that --record names, else the only one; None where there is none.
+
+    Raises
+    ------
+    FormatError
+        There is none at the path that is named, or none at all and it is needed.
+    """
+    from matnet.importers.history import read_history
+
+    if options["record"] is not None or needed:
+        return read_history(options["file"], options["record"])
+    if not options["file"].lower().endswith(".mat"):
+        return None
+    try:
+        return read_history(options["file"])
+    except FormatError:
+        return None
+
+
+def sets(record: History | None, count: int) -> Any:
+    """The sets of the record where it is of that many samples; otherwise a word on standard error."""
+    if record is None or not record.members:
+        return None
+    recorded = len(next(iter(record.members.values())))
+    if recorded == count:
+        return record.members
+    complain(f"the training record {record.path} is of {recorded} samples, the table has {count}: sets are not shown")
+    return None

@@ -1,0 +1,256 @@
+"""How well a network fits: outputs against targets, their differences, and the course of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import ShapeError
+from matnet.functions.namespace import FloatArray
+from matnet.importers.history import History
+from matnet.network import Network
+from matnet.plots.style import (
+    BLACK,
+    BLUE,
+    DASHES,
+    GREEN,
+    GREY,
+    MARKERS,
+    SMALL,
+    VERMILION,
+    chosen,
+    names,
+    new_axes,
+    samples,
+    table,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Sets = Mapping[str, NDArray[np.bool_]]
+"""Flags (N,) by the name of the set."""
+
+COLOURS = {"training": BLUE, "validation": GREEN, "test": VERMILION}
+_ALL = "all samples"
+_REST = "in no set"
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Outputs and targets of one output for the samples of one set at which both are known.
+
+    ``rmse`` is the root of the mean squared error, ``r2`` 1 − Σ(t − y)² / Σ(t − mean t)², NaN where all t are equal.
+    """
+
+    name: str
+    y: FloatArray
+    t: FloatArray
+
+    @property
+    def rmse(self) -> float:
+        """In the unit of the output."""
+        return float(np.sqrt(np.mean((self.t - self.y) ** 2))) if len(self.t) else float("nan")
+
+    @property
+    def r2(self) -> float:
+        """The share of the targets' variance that the outputs explain."""
+        spread = float(((self.t - self.t.mean()) ** 2).sum()) if len(self.t) else 0.0
+        return 1.0 - float(((self.t - self.y) ** 2).sum()) / spread if spread > 0.0 else float("nan")
+
+
+def fits(
+    net: Network, x: Any, t: Any, of: int | str = 1, sets: Sets | None = None, outputs: Sequence[str] | None = None
+) -> tuple[list[Fit], int]:
+    """The fit of each set, and at how many samples target or output is NaN.
+
+    Raises
+    ------
+    ShapeError
+        x, t and sets do not fit each other or the network, or nothing is known at all.
+    """
+    if net.dynamic:
+        x = table(x, net.input_size, "x")
+        y = net.run(x).outputs
+    else:
+        x = samples(net, x)
+        y = np.asarray(net(x))
+    targets = table(t, net.output_size, "t")
+    if len(targets) != len(y):
+        raise ShapeError(f"t has {len(targets)} rows, but x has {len(y)}")
+    i = chosen(of, outputs, "y", net.output_size)
+    known = np.isfinite(y[:, i]) & np.isfinite(targets[:, i])
+    if not known.any():
+        raise ShapeError(f"at no sample are output {i + 1} and its target both known: nothing to compare")
+    found = [Fit(name, y[flags & known, i], targets[flags & known, i]) for name, flags in _flags(sets, len(y))]
+    return [fit for fit in found if len(fit.t)], int(np.count_nonzero(~known))
+
+
+def _flags(sets: Sets | None, count: int) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    if not sets:
+        yield _ALL, np.ones(count, dtype=bool)
+        return
+    rest = np.ones(count, dtype=bool)
+    for name, flags in sets.items():
+        if np.shape(flags) != (count,):
+            raise ShapeError(f"the set '{name}' has flags for {np.size(flags)} samples, but there are {count}")
+        rest &= ~flags
+        yield name, np.asarray(flags, dtype=bool)
+    yield _REST, rest
+
+
+def parity(
+    net: Network,
+    x: Any,
+    t: Any,
+    of: int | str = 1,
+    sets: Sets | None = None,
+    outputs: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Outputs against targets: on the diagonal they agree.
+
+    Parameters
+    ----------
+    net
+        Static, or dynamic: then x and t are a series that starts from states of zeros.
+    x, t
+        Samples (N, R) and targets (N, S), raw scale; samples whose target or output is NaN are left out.
+    of
+        The output, by number from 1 or by name.
+    sets
+        Flags (N,) by the name of the set, as ``History.members`` of the training record has them.
+    outputs
+        Names; y1 .. yS without them.
+    ax
+        Where to draw; None for a new figure.
+
+    Returns
+    -------
+    The Axes. The legend gives for each set the number of samples, the root of the mean squared error and R².
+
+    Raises
+    ------
+    ShapeError
+        x, t or sets do not fit, or there is nothing to compare.
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    found, unknown = fits(net, x, t, of, sets, outputs)
+    name = names(outputs, "y", net.output_size)[chosen(of, outputs, "y", net.output_size)]
+    ax = new_axes(ax, 5.0, 4.8)
+    tidy(ax)
+    for number, fit in enumerate(found):
+        r2 = "" if np.isnan(fit.r2) else f", R² {fit.r2:.4f}"
+        _dots(ax, fit.t, fit.y, number, fit.name, f"{fit.name}: {len(fit.t):,}, rmse {fit.rmse:.3g}{r2}")
+    everything = np.concatenate([values for fit in found for values in (fit.t, fit.y)])
+    ends = [everything.min(), everything.max()]
+    ax.plot(ends, ends, color=BLACK, linewidth=0.9, zorder=2)
+    ax.set_xlabel(f"target of {name}", fontsize=SMALL + 1)
+    ax.set_ylabel(f"output {name}", fontsize=SMALL + 1)
+    ax.set_title(_title(f"Parity of {name}", unknown), fontsize=SMALL + 1, loc="left")
+    ax.legend(fontsize=SMALL, frameon=False, loc="upper left")
+    return ax
+
+
+def _title(text: str, unknown: int) -> str:
+    return f"{text}; {unknown:,} samples with NaN left out" if unknown else text
+
+
+def _dots(ax: Axes, x: FloatArray, y: FloatArray, number: int, set_name: str, label: str) -> None:
+    ax.plot(
+        x,
+        y,
+        linestyle="none",
+        marker=MARKERS[number % len(MARKERS)],
+        markersize=3.0 if len(x) > 500 else 4.5,
+        color=COLOURS.get(set_name, GREY),
+        alpha=0.5 if len(x) > 100 else 0.8,
+        markeredgewidth=0.0,
+        label=label,
+        rasterized=len(x) > 2000,
+    )
+
+
+def residuals(
+    net: Network,
+    x: Any,
+    t: Any,
+    of: int | str = 1,
+    sets: Sets | None = None,
+    outputs: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Target minus output over the output: a band around 0 without a shape is what a good fit leaves.
+
+    The parameters, returns and errors are those of ``parity``; dashed lines stand at plus and minus twice the rmse.
+    """
+    found, unknown = fits(net, x, t, of, sets, outputs)
+    name = names(outputs, "y", net.output_size)[chosen(of, outputs, "y", net.output_size)]
+    ax = new_axes(ax, 6.0, 4.0)
+    tidy(ax)
+    for number, fit in enumerate(found):
+        _dots(ax, fit.y, fit.t - fit.y, number, fit.name, f"{fit.name}: mean {np.mean(fit.t - fit.y):.2g}")
+    errors = np.concatenate([fit.t - fit.y for fit in found])
+    twice = 2.0 * float(np.sqrt(np.mean(errors**2)))
+    ax.axhline(0.0, color=BLACK, linewidth=0.9)
+    for level in (-twice, twice):
+        ax.axhline(level, color=GREY, linewidth=0.9, linestyle="--")
+    ax.set_xlabel(f"output {name}", fontsize=SMALL + 1)
+    ax.set_ylabel(f"target − output of {name}", fontsize=SMALL + 1)
+    ax.set_title(_title(f"Residuals of {name}, dashed: twice the rmse", unknown), fontsize=SMALL + 1, loc="left")
+    ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+def training(history: History, ax: Axes | None = None) -> Axes:
+    """The performance by epoch on the training, validation and test set, with the epoch whose weights were kept.
+
+    Parameters
+    ----------
+    history
+        Of a training record, from ``matnet.importers.history.read_history``.
+    ax
+        Where to draw; None for a new figure.
+
+    Returns
+    -------
+    The Axes.
+
+    Raises
+    ------
+    ShapeError
+        The record keeps no curves.
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    if not history.curves:
+        raise ShapeError(f"the training record {history.path} keeps no curve of the performance")
+    ax = new_axes(ax, 6.0, 4.0)
+    tidy(ax)
+    for number, (name, values) in enumerate(history.curves.items()):
+        few = len(values) <= 40
+        ax.plot(
+            history.epochs,
+            values,
+            label=name,
+            color=COLOURS.get(name, GREY),
+            linestyle=DASHES[number % len(DASHES)],
+            linewidth=1.5,
+            marker=MARKERS[number % len(MARKERS)] if few else "",
+            markersize=3.5,
+        )
+    if history.best_epoch is not None:
+        ax.axvline(history.best_epoch, color=BLACK, linewidth=0.9, linestyle=":", label="weights kept")
+    if all((values[np.isfinite(values)] > 0.0).all() for values in history.curves.values()):
+        ax.set_yscale("log")
+    ax.set_xlabel("epoch", fontsize=SMALL + 1)
+    ax.set_ylabel(history.performance or "performance", fontsize=SMALL + 1)
+    ax.set_title("Training", fontsize=SMALL + 1, loc="left")
+    ax.legend(fontsize=SMALL, frameon=False)
+    return ax

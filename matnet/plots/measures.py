@@ -1,0 +1,284 @@
+"""Sensitivity measures: the distribution of dy/dx over samples in a few numbers, as NeuralSens defines them.
+
+Over the N samples at which s = dy_i/dx_j is known:
+
+    mean = Σ s / N        sd = sqrt(Σ (s − mean)² / (N − 1))        rms = sqrt(Σ s² / N)
+
+and the alpha curve is (Σ |s|^α / N)^(1/α), which is the mean of |s| at α = 1, the rms at 2 and the largest |s| at ∞
+(Pizarroso, Portela, Muñoz: NeuralSens, Journal of Statistical Software 102 (2022) 7; with Alfaya: Metric Tools for
+Sensitivity Analysis with Applications to Neural Networks, arXiv 2305.02368).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from matnet.functions.namespace import FloatArray
+from matnet.network import Network
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+KEPT_ELEMENTS = 1 << 24
+"""Derivatives that are held for the quantiles, 128 MiB; of more a random part of the samples stands for all."""
+
+_WORKING_ELEMENTS = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """The measures of each derivative, arrays (S, R), or (lags + 1, S, R) of a dynamic network.
+
+    ``count`` is the number of samples at which the derivative is known (not NaN), of ``rows``. ``positive`` and
+    ``negative`` are shares of `count`; ``sign_changes`` counts from one sample to the next, in their order, passing
+    over zeros. ``quantiles`` (5, ...) are those of QUANTILES, from ``quantile_rows`` of the rows.
+    """
+
+    rows: int
+    count: FloatArray
+    mean: FloatArray
+    sd: FloatArray
+    rms: FloatArray
+    smallest: FloatArray
+    largest: FloatArray
+    positive: FloatArray
+    negative: FloatArray
+    sign_changes: FloatArray
+    quantiles: FloatArray
+    quantile_rows: int
+
+
+@dataclass(eq=False)
+class Widths:
+    """The widths of the ranges of inputs and outputs: those seen in training, else those of the data.
+
+    Derivatives multiplied by input width / output width compare inputs of different units: the share of the output's
+    range by which the output would move if the slope held over all of the input's range.
+    """
+
+    told_inputs: FloatArray
+    told_outputs: FloatArray
+    _x: list[FloatArray] = field(default_factory=list)
+    _y: list[FloatArray] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, net: Network) -> Widths:
+        """The ranges that the network tells; the data's are added by `add`."""
+        return cls(net.input_range, net.output_range)
+
+    def add(self, x: FloatArray, y: FloatArray) -> None:
+        """Samples (N, R) with their outputs (N, S)."""
+        for seen, values in ((self._x, x), (self._y, y)):
+            seen[:] = [_limits(np.concatenate([*(limits.T for limits in seen), values]))]
+
+    @property
+    def inputs(self) -> FloatArray:
+        """(R,): NaN where neither the network nor the data tell."""
+        return _width(self.told_inputs, self._x)
+
+    @property
+    def outputs(self) -> FloatArray:
+        """(S,): NaN where neither the network nor the data tell."""
+        return _width(self.told_outputs, self._y)
+
+    @property
+    def scale(self) -> FloatArray:
+        """(S, R): input width / output width; NaN where the output has no width."""
+        outputs = np.where(self.outputs > 0.0, self.outputs, np.nan)
+        return np.asarray(self.inputs[None, :] / outputs[:, None])
+
+
+def _limits(values: FloatArray) -> FloatArray:
+    """(size, 2): the smallest and largest finite value of each column, NaN where there is none."""
+    finite = np.isfinite(values)
+    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
+    return np.stack([np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)], axis=1)
+
+
+def _width(told: FloatArray, seen: Sequence[FloatArray]) -> FloatArray:
+    widths = told[:, 1] - told[:, 0]
+    if not seen:
+        return widths
+    return np.where(np.isfinite(widths), widths, seen[0][:, 1] - seen[0][:, 0])
+
+
+class Accumulator:
+    """Measures of derivatives that come in chunks: the result depends on the chunks by rounding alone.
+
+    Quantiles need all values at once: up to KEPT_ELEMENTS they are held, of longer tables an evenly random part of the
+    samples (the same part every time).
+    """
+
+    def __init__(self, shape: tuple[int, ...], kept_elements: int = KEPT_ELEMENTS) -> None:
+        self._shape = shape
+        self._rows = 0
+        self._count, self._mean, self._deviation, self._squares = (np.zeros(shape) for _ in range(4))
+        self._positive, self._negative, self._changes, self._last_sign = (np.zeros(shape) for _ in range(4))
+        self._smallest, self._largest = np.full(shape, np.inf), np.full(shape, -np.inf)
+        size = max(1, int(np.prod(shape)))
+        self._capacity = max(1, kept_elements // size)
+        self._kept = np.zeros((0, *shape))
+        self._random = np.random.Generator(np.random.PCG64(1))
+        self._keys = np.zeros(0)
+
+    def add(self, derivatives: FloatArray) -> None:
+        """Derivatives (N, *shape) of the next N samples; NaN is left out."""
+        if len(derivatives) == 0:
+            return
+        known = ~np.isnan(derivatives)
+        values = np.where(known, derivatives, 0.0)
+        with np.errstate(all="ignore"):
+            self._add_moments(values, known)
+        np.minimum(self._smallest, np.where(known, values, np.inf).min(axis=0), out=self._smallest)
+        np.maximum(self._largest, np.where(known, values, -np.inf).max(axis=0), out=self._largest)
+        self._add_signs(np.sign(values))
+        self._keep(derivatives)
+        self._rows += len(derivatives)
+
+    def _add_moments(self, values: FloatArray, known: FloatArray) -> None:
+        """Chan's update: stable where the mean is large beside the spread."""
+        count = known.sum(axis=0).astype(float)
+        total = self._count + count
+        mean = values.sum(axis=0) / np.maximum(count, 1.0)
+        step = mean - self._mean
+        deviation = (np.where(known, values - mean, 0.0) ** 2).sum(axis=0)
+        weight = np.where(total > 0.0, count / np.maximum(total, 1.0), 0.0)
+        self._deviation += deviation + step**2 * self._count * weight
+        self._mean = self._mean + step * weight
+        self._squares += (values**2).sum(axis=0)
+        self._count = total
+
+    def _add_signs(self, signs: FloatArray) -> None:
+        self._positive += (signs > 0).sum(axis=0)
+        self._negative += (signs < 0).sum(axis=0)
+        followed = np.concatenate([self._last_sign[None], signs])
+        # a zero takes the sign before it, so that a change through zero counts once
+        places = np.where(followed != 0.0, np.arange(len(followed)).reshape(-1, *[1] * len(self._shape)), 0)
+        held = np.take_along_axis(followed, np.maximum.accumulate(places, axis=0), axis=0)
+        self._changes += (held[1:] * held[:-1] < 0.0).sum(axis=0)
+        self._last_sign = held[-1]
+
+    def _keep(self, derivatives: FloatArray) -> None:
+        """The samples with the smallest random keys, which are an even choice of all so far."""
+        keys = np.concatenate([self._keys, self._random.random(len(derivatives))])
+        kept = np.concatenate([self._kept, derivatives])
+        if len(keys) > self._capacity:
+            chosen = np.sort(np.argpartition(keys, self._capacity - 1)[: self._capacity])
+            keys, kept = keys[chosen], kept[chosen]
+        self._keys, self._kept = keys, kept
+
+    def measures(self) -> Measures:
+        """The measures so far; NaN where there is nothing to tell, as the sd of a single sample."""
+        count = np.where(self._count > 0.0, self._count, np.nan)
+        freedom = np.where(self._count > 1.0, self._count - 1.0, np.nan)
+        with np.errstate(all="ignore"):
+            return Measures(
+                self._rows,
+                self._count,
+                np.where(self._count > 0.0, self._mean, np.nan),
+                np.sqrt(self._deviation / freedom),
+                np.sqrt(self._squares / count),
+                np.where(self._count > 0.0, self._smallest, np.nan),
+                np.where(self._count > 0.0, self._largest, np.nan),
+                self._positive / count,
+                self._negative / count,
+                self._changes,
+                quantiles(self._kept, QUANTILES),
+                len(self._kept),
+            )
+
+
+def quantiles(values: FloatArray, shares: Sequence[float]) -> FloatArray:
+    """Quantiles (len(shares), ...) over the first axis, NaN left out; linear between order statistics."""
+    ordered = np.sort(values, axis=0)  # NaN goes to the end
+    count = (~np.isnan(values)).sum(axis=0)
+    found = np.full((len(shares), *values.shape[1:]), np.nan)
+    if len(values) == 0:
+        return found
+    for number, share in enumerate(shares):
+        place = share * np.maximum(count - 1, 0)
+        low = np.floor(place).astype(int)
+        high = np.minimum(low + 1, np.maximum(count - 1, 0))
+        below, above = (np.take_along_axis(ordered, index[None], axis=0)[0] for index in (low, high))
+        with np.errstate(invalid="ignore"):  # equal infinities
+            between = np.where(above == below, below, below + (place - low) * (above - below))
+        found[number] = np.where(count > 0, between, np.nan)
+    return found
+
+
+def measures(derivatives: FloatArray) -> Measures:
+    """The measures of derivatives (N, ...) that are all there."""
+    accumulator = Accumulator(derivatives.shape[1:], max(derivatives.size, 1))
+    accumulator.add(np.asarray(derivatives, dtype=np.float64))
+    return accumulator.measures()
+
+
+def alpha_means(derivatives: FloatArray, alphas: Sequence[float]) -> FloatArray:
+    """(len(alphas), ...): (Σ |s|^α / N)^(1/α) over the samples (N, ...), for ∞ the largest |s|; NaN left out."""
+    sizes = np.abs(derivatives)
+    known = ~np.isnan(sizes)
+    count = known.sum(axis=0)
+    largest = np.where(known, sizes, 0.0).max(axis=0, initial=0.0)
+    found = []
+    with np.errstate(all="ignore"):
+        # the largest is taken out, so that no power overflows
+        shares = np.where(known & (largest > 0.0), sizes / largest, 0.0)
+        for alpha in alphas:
+            mean = (shares**alpha).sum(axis=0) / count if np.isfinite(alpha) else np.ones(largest.shape)
+            found.append(np.where(count > 0, largest * mean ** (1.0 / alpha), np.nan))
+    return np.stack(found)
+
+
+def ranks(rms: FloatArray, widths: FloatArray) -> FloatArray:
+    """(S, R) or (lags + 1, S, R): 1 for the input, of each output, whose rms times its width is largest.
+
+    An input without known width counts with its rms alone.
+    """
+    strength = rms * np.where(np.isfinite(widths), widths, 1.0)
+    strength = np.where(np.isnan(strength), -1.0, strength)
+    by_output = strength.reshape(-1, *strength.shape[-2:]).swapaxes(0, 1).reshape(strength.shape[-2], -1)
+    order = np.argsort(-by_output, axis=1, kind="stable")
+    found = np.empty_like(by_output)
+    np.put_along_axis(found, order, np.arange(1.0, by_output.shape[1] + 1.0)[None, :], axis=1)
+    lagged = found.reshape(strength.shape[-2], -1, strength.shape[-1]).swapaxes(0, 1)
+    return lagged.reshape(strength.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """How the effect of one input depends on another: d²y_i/dx_j dx_k over the samples, (S, R, R) each.
+
+    Element [i, j, k] of ``mean`` and ``rms`` is that of dy_i by inputs j and k; j = k is the curvature.
+    """
+
+    mean: FloatArray
+    rms: FloatArray
+    count: FloatArray
+
+
+class InteractionAccumulator:
+    """Mean and rms of the Hessian over samples that come in chunks."""
+
+    def __init__(self, net: Network) -> None:
+        self._net = net
+        shape = (net.output_size, net.input_size, net.input_size)
+        self._sum, self._squares, self._count = (np.zeros(shape) for _ in range(3))
+
+    def add(self, x: FloatArray) -> None:
+        """The next samples (N, R)."""
+        rows = max(1, _WORKING_ELEMENTS // max(1, self._sum.size))
+        for start in range(0, len(x), rows):
+            hessian = np.asarray(self._net.hessian(x[start : start + rows]))
+            known = ~np.isnan(hessian)
+            values = np.where(known, hessian, 0.0)
+            self._sum += values.sum(axis=0)
+            self._squares += (values**2).sum(axis=0)
+            self._count += known.sum(axis=0)
+
+    def interactions(self) -> Interactions:
+        """What has been found so far; NaN where no sample tells."""
+        count = np.where(self._count > 0.0, self._count, np.nan)
+        return Interactions(self._sum / count, np.sqrt(self._squares / count), self._count)
