@@ -149,9 +149,16 @@ def _size(inputs: Sequence[Input], layers: Sequence[Layer], source: int) -> int:
     return inputs[source].processed_size if source < len(inputs) else layers[source - len(inputs)].size
 
 
-def samples(net: Network, count: int, seed: int = 0) -> Real:
+def samples(net: Network, count: int, seed: int = 1000) -> Real:
     """Raw inputs (count, R) of a size around 1."""
     return np.random.default_rng(seed).normal(size=(count, net.input_size))
+
+
+def regular(net: Network, count: int) -> Real:
+    """Those of `count` samples at which no layer sits on a pole: netinv at 0, normprod where the sum is 0."""
+    x = samples(net, count)
+    finite = [np.isfinite(a).all(axis=-1) for a in net.layer_outputs(x)]
+    return x[np.all(finite, axis=0)]
 
 
 def network(*layers: Layer, inputs: int = 1, outputs: Mapping[int, tuple[Process, ...]] | None = None) -> Network:

@@ -130,8 +130,7 @@ class Tape:
 def compute(operation: str, arguments: Sequence[Any], attributes: Sequence[Any], shape: Sequence[Any]) -> Any:
     """What an operation means, on NumPy arrays: `shape` is the result's with the batch filled in."""
     if operation in ELEMENTWISE:
-        with np.errstate(all="ignore"):
-            return ELEMENTWISE[operation](*arguments)
+        return ELEMENTWISE[operation](*arguments)
     if operation == "matmul":
         return np.matmul(*arguments)
     if operation in ("sum", "max", "min"):
@@ -434,6 +433,7 @@ def record(program: Program, compute: Callable[..., Any], sizes: Sequence[int]) 
     The tape's outputs are what `compute` returns: one array or a sequence of them.
     """
     tape = Tape()
-    result = compute(program, *(tape.input(size) for size in sizes))
+    with np.errstate(all="ignore"):  # constants are computed as they are recorded, and one may be singular
+        result = compute(program, *(tape.input(size) for size in sizes))
     tape.finish(list(result) if isinstance(result, (tuple, list)) else [result])
     return tape

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from random_networks import SMOOTH, samples, structures
+from random_networks import SMOOTH, regular, samples, structures
 
 from matnet.derivatives import quantities
 from matnet.derivatives.accumulate import cotangents, gathered, identity_seeds, tangents
@@ -49,10 +49,11 @@ def assert_close(found: Any, expected: Any, tolerance: float) -> None:
 def test_products_agree_with_the_jacobian(structure: Structure) -> None:
     """J v and u J without forming J, and u·(J v) = (u J)·v."""
     net = Network(structure)
-    x, v = samples(net, 5), samples(net, 5, seed=1)
-    u = np.random.default_rng(2).normal(size=(5, net.output_size))
+    x = regular(net, 5)
+    rng = np.random.default_rng(2)
+    v, u = rng.normal(size=x.shape), rng.normal(size=(len(x), net.output_size))
     J = net.jacobian(x)
-    assert J.shape == (5, net.output_size, net.input_size)
+    assert J.shape == (len(x), net.output_size, net.input_size)
     if not np.isfinite(J).all():
         return  # a removed output that is NaN: its own tests look at it
     along, back = net.jvp(x, v), net.vjp(x, u)
@@ -65,7 +66,7 @@ def test_products_agree_with_the_jacobian(structure: Structure) -> None:
 @given(structures())
 def test_forward_and_backward_accumulation_agree(structure: Structure) -> None:
     net = Network(structure)
-    x = samples(net, 4)
+    x = regular(net, 4)
     laid_out = net.program
     of, wrt = laid_out.outputs, tuple(leaf.signal for leaf in laid_out.leaves)
     with np.errstate(all="ignore"):
@@ -145,9 +146,9 @@ def test_hessians_are_differences_of_jacobians(structure: Structure) -> None:
 def test_parameter_jacobians_are_differences_of_values(structure: Structure, seed: int) -> None:
     """Along random directions in the space of all weights and biases."""
     net = Network(structure)
-    x, theta = samples(net, 3), net.parameters
+    x, theta = regular(net, 4), net.parameters
     D = net.parameter_jacobian(x)
-    assert D.shape == (3, net.output_size, len(theta))
+    assert D.shape == (len(x), net.output_size, len(theta))
     np.testing.assert_array_equal(net.with_parameters(theta)(x), net(x))
     direction = np.random.default_rng(seed).normal(size=len(theta))
 
@@ -168,12 +169,12 @@ def test_parameter_jacobians_are_differences_of_values(structure: Structure, see
 def test_of_names_a_layer(structure: Structure) -> None:
     """Of the last layers that are outputs without processing this is the network's own."""
     net = Network(structure)
-    x = samples(net, 3)
+    x = regular(net, 4)
     for number, layer in enumerate(structure.layers, start=1):
         by_number, by_name = net.jacobian(x, of=number), net.jacobian(x, of=layer.name)
         np.testing.assert_array_equal(by_number, by_name)
-        assert by_number.shape == (3, layer.size, net.input_size)
-        assert net.hessian(x, of=number).shape == (3, layer.size, net.input_size, net.input_size)
+        assert by_number.shape == (len(x), layer.size, net.input_size)
+        assert net.hessian(x, of=number).shape == (len(x), layer.size, net.input_size, net.input_size)
         D = net.parameter_jacobian(x, of=number)
         behind = sum(size for (_, k, _), size in _sizes(net) if k < number)
         assert not D[..., behind:].any()
