@@ -1,0 +1,262 @@
+"""The tape's evaluator against a node-by-node interpretation, and what batches, blocks and threads must not change."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from numpy.typing import NDArray
+from random_networks import minmax, network, samples, structures
+
+from matnet.derivatives import quantities
+from matnet.model.structure import Layer, Structure, Weight
+from matnet.network import Network
+from matnet.simulate import program
+from matnet.tape import evaluate
+from matnet.tape.evaluate import Evaluator
+from matnet.tape.symbols import Symbol, Tape, compute, record
+
+Real = NDArray[np.float64]
+
+few = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+QUANTITIES: dict[str, Callable[..., Any]] = {
+    "value": quantities.value,
+    "value_and_jacobian": quantities.value_and_jacobian,
+    "jacobian": quantities.jacobian_of(None, "real"),
+    "normalized": quantities.jacobian_of(None, "normalized"),
+    "of the first layer": quantities.jacobian_of(0, "real"),
+    "hessian": quantities.hessian_of(None),
+    "parameter_jacobian": quantities.parameter_jacobian_of(None),
+    "layer_outputs": quantities.layer_outputs,
+    "jvp": quantities.jvp,
+    "vjp": quantities.vjp,
+}
+
+
+def arguments(structure: Structure, name: str) -> list[int]:
+    """How many elements each argument of a quantity has."""
+    second = {"jvp": [structure.input_size], "vjp": [structure.output_size]}
+    return [structure.input_size, *second.get(name, [])]
+
+
+def interpreted(tape: Tape, inputs: Sequence[Real]) -> list[Real]:
+    """Every node by itself, each in memory of its own: what the evaluator must not differ from."""
+    rows = len(inputs[0])
+    values: list[Any] = []
+    for node in tape.nodes:
+        shape = tuple(rows if size is None else size for size in node.shape)
+        if node.operation == "input":
+            values.append(inputs[node.attributes[0]])
+        elif node.value is not None:
+            values.append(node.value)
+        else:
+            with np.errstate(all="ignore"):
+                values.append(compute(node.operation, [values[k] for k in node.operands], node.attributes, shape))
+        assert np.broadcast_shapes(np.shape(values[-1]), shape) == shape
+    return [np.broadcast_to(values[k], (rows, *map(int, tape.nodes[k].shape[1:]))) for k in tape.outputs]
+
+
+def assert_close(found: Real, expected: Real) -> None:
+    finite = np.abs(expected)[np.isfinite(expected)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13 * (1.0 + finite.max(initial=0.0)))
+
+
+@few
+@given(structures())
+def test_the_evaluator_computes_what_the_tape_says(structure: Structure) -> None:
+    """Buffers that are used again, overwritten in place or shared with a concat are invisible from outside."""
+    laid_out = program(structure)
+    rng = np.random.default_rng(1)
+    for name, quantity in QUANTITIES.items():
+        sizes = arguments(structure, name)
+        tape = record(laid_out, quantity, sizes)
+        run = Evaluator(tape)
+        for rows in (3, 3, 1):  # the second time the buffers hold what the first run left in them
+            inputs = [rng.normal(size=(rows, size)) for size in sizes]
+            given = [array.copy() for array in inputs]
+            found = run(*inputs)
+            for array, kept in zip(inputs, given, strict=True):
+                np.testing.assert_array_equal(array, kept)
+            for result, expected in zip(found, interpreted(tape, inputs), strict=True):
+                assert_close(result, expected)
+
+
+@few
+@given(structures())
+def test_every_shape_on_a_tape_is_the_one_that_is_computed(structure: Structure) -> None:
+    """But for a constant that stands for all rows, a node's recorded shape is its result's: exporters rely on it."""
+    laid_out = program(structure)
+    for name, quantity in QUANTITIES.items():
+        tape = record(laid_out, quantity, arguments(structure, name))
+        values: list[Any] = []
+        for node in tape.nodes:
+            shape = tuple(2 if size is None else size for size in node.shape)
+            given = [values[k] for k in node.operands]
+            value = node.value if node.value is not None else np.ones(shape)
+            if node.operands:
+                with np.errstate(all="ignore"):
+                    value = compute(node.operation, given, node.attributes, shape)
+            values.append(value)
+            assert value.shape == shape, node
+            assert value.dtype.kind == {"float": "f", "bool": "b", "int": "i"}[node.kind], node
+
+
+def deep() -> Network:
+    """3-12-9-2 with both kinds of coupled and uncoupled layers, wide enough that blocks are short."""
+    rng = np.random.default_rng(8)
+    first = Layer(12, "tansig", {0: Weight(rng.normal(size=(12, 3)))}, bias=rng.normal(size=12))
+    second = Layer(9, "softmax", {}, {0: Weight(rng.normal(size=(9, 12)))}, rng.normal(size=9))
+    last = Layer(
+        2, "purelin", {0: Weight(rng.normal(size=(2, 3)))}, {1: Weight(rng.normal(size=(2, 9)))}, rng.normal(size=2)
+    )
+    return network(first, second, last, inputs=3, outputs={2: (minmax(2, rng),)})
+
+
+def evaluator(net: Network, name: str) -> Evaluator:
+    return Evaluator(record(net.program, QUANTITIES[name], arguments(net.structure, name)))
+
+
+BATCHES = ["value", "jacobian", "hessian", "parameter_jacobian"]
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches_around_a_block(name: str) -> None:
+    run = evaluator(deep(), name)
+    block = run.block_rows
+    for rows in (0, 1, block - 1, block, block + 1, 3 * block, 3 * block + 5):
+        x = samples(deep(), rows)
+        (found,) = run(x)
+        (expected,) = interpreted(run.tape, [x])
+        assert found.shape == expected.shape
+        assert found.flags.c_contiguous
+        assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_cutting_a_batch_at_whole_blocks_changes_no_bit(name: str) -> None:
+    run = evaluator(deep(), name)
+    block = run.block_rows
+    x = samples(deep(), 4 * block + 7)
+    (whole,) = run(x)
+    for cuts in ([block], [2 * block], [block, 3 * block], [4 * block], [block, 2 * block, 3 * block, 4 * block]):
+        pieces = [run(piece)[0] for piece in np.split(x, cuts)]
+        np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_the_number_of_threads_changes_no_bit(name: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = evaluator(deep(), name)
+    x = samples(deep(), 6 * run.block_rows + 11)
+    (expected,) = run(x)
+    with ThreadPoolExecutor(threads) as pool:
+        monkeypatch.setattr(evaluate, "cores", lambda: threads)
+        monkeypatch.setattr(evaluate, "_pool", lambda: pool)
+        (found,) = run(x)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_wide_products_do_not_depend_on_the_blas_threads() -> None:
+    """Of a layer so wide that a BLAS library would share one block's product among threads."""
+    import threadpoolctl
+
+    rng = np.random.default_rng(0)
+    hidden = Layer(300, "tansig", {0: Weight(rng.normal(size=(300, 40)))}, bias=rng.normal(size=300))
+    middle = Layer(300, "tansig", {}, {0: Weight(rng.normal(size=(300, 300)) / 17.0)}, bias=rng.normal(size=300))
+    net = network(hidden, middle, Layer(3, "purelin", {}, {1: Weight(rng.normal(size=(3, 300)))}), inputs=40)
+    x = rng.normal(size=(65, 40))
+    found = []
+    for threads in (1, 2, 4):
+        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+            found.append(net.value_and_jacobian(x))
+    for y, J in found[1:]:
+        np.testing.assert_array_equal(y, found[0][0])
+        np.testing.assert_array_equal(J, found[0][1])
+
+
+def blas_threads() -> list[int]:
+    import threadpoolctl
+
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_calls_from_many_threads_at_once() -> None:
+    """With many batch sizes, more than are kept, so that blocks are made and dropped under the callers' feet."""
+    net = deep()
+    before = blas_threads()
+    batches = [samples(net, rows, seed) for seed, rows in enumerate([1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 2500] * 6)]
+    expected = [(net(x), net.jacobian(x)) for x in batches]
+    ready = threading.Barrier(6)
+
+    def work(worker: int) -> list[tuple[Real, Real]]:
+        ready.wait()
+        return [(net(x), net.jacobian(x)) for x in batches[worker::6]]
+
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(work, range(6)))
+    for worker, results in enumerate(found):
+        for (y, J), (expected_y, expected_J) in zip(results, expected[worker::6], strict=True):
+            np.testing.assert_array_equal(y, expected_y)
+            np.testing.assert_array_equal(J, expected_J)
+    assert blas_threads() == before
+
+
+def test_results_are_the_callers_own() -> None:
+    net = deep()
+    x = samples(net, 4)
+    first = net.jacobian(x)
+    kept = first.copy()
+    first[...] = np.nan
+    np.testing.assert_array_equal(net.jacobian(x), kept)
+    second = net.jacobian(2.0 * x)
+    assert not np.array_equal(second, kept)
+    np.testing.assert_array_equal(net.jacobian(x), kept)
+
+
+def _rows_of_a_child(net: Network, x: Real, answer: Any) -> None:
+    answer.put(net.jacobian(x))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked on Windows")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    """A pool that was started before the fork has no threads behind it: waiting for one would take for ever."""
+    net = deep()
+    x = samples(net, 5000)
+    expected = net.jacobian(x)
+    context = multiprocessing.get_context("fork")
+    answer = context.Queue()
+    child = context.Process(target=_rows_of_a_child, args=(net, x, answer))
+    child.start()
+    found = answer.get(timeout=60)
+    child.join(60)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_constants_beside_parts_that_vary_stay_right_in_later_runs() -> None:
+    """A constant part of a concat is written once; nothing else may be computed where it lies."""
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        grown = xp.exp(x) * xp.exp(x + 1.0)
+        constants = xp.broadcast_to(xp.asarray(np.array([7.0, 8.0])), (None, 2))
+        joined = xp.concat([grown, constants, x * 3.0], axis=-1)
+        return xp.tanh(joined) + joined, xp.concat([grown + 1.0, joined], axis=-1)
+
+    net = deep()
+    run = Evaluator(record(net.program, quantity, [3]))
+    for seed in range(3):
+        x = samples(net, 5, seed)
+        grown = np.exp(x) * np.exp(x + 1.0)
+        joined = np.concatenate([grown, np.broadcast_to([7.0, 8.0], (5, 2)), 3.0 * x], axis=-1)
+        found = run(x)
+        np.testing.assert_allclose(found[0], np.tanh(joined) + joined, rtol=1e-15)
+        np.testing.assert_allclose(found[1], np.concatenate([grown + 1.0, joined], axis=-1), rtol=1e-15)
