@@ -83,6 +83,7 @@ def read_network(value: Value, path: str, allow_nonfinite: bool = False) -> Netw
     performance = _performance(fields, notes)
     with at_place(f"{path}: "):
         structure = Structure(tuple(inputs), tuple(layers), tuple(outputs), performance)
+    _compare_delays(fields, structure, notes)
     return NetworkObject(
         structure,
         fields.label("version", ""),
@@ -397,6 +398,16 @@ def _without_effect(parameter: str, value: Value | None) -> bool:
         # it says how error weights count, and a network stores none
         return isinstance(value, Numeric) and value.array.size == 1 and bool(value.array.ravel()[0] == 1)
     return False
+
+
+def _compare_delays(fields: Fields, structure: Structure, notes: _Notes) -> None:
+    """The object says its longest delays a second time; the weights' own delays are what counts."""
+    for name, longest in (("numInputDelays", structure.input_delay), ("numLayerDelays", structure.layer_delay)):
+        stored = fields.count(name, longest)
+        if stored != longest:
+            notes.remarks.append(
+                f"{fields.place}.{name} is {stored}, but the longest delay of the weights is {longest}"
+            )
 
 
 def _oddities(notes: _Notes, structure: Structure) -> Iterator[str]:

@@ -422,6 +422,13 @@ def test_an_input_whose_rows_were_all_constant_has_no_weights(small: MatlabObjec
     assert not loaded.jacobian(np.array([7.0, -1.0])).any()
 
 
+def test_delays_said_otherwise_elsewhere_are_pointed_out(small: MatlabObject, save: Save) -> None:
+    put(small, "numInputDelays", 2.0)
+    assert matnet.load(save(net=small)).provenance.oddities == (
+        "net.numInputDelays is 2, but the longest delay of the weights is 0",
+    )
+
+
 def test_weights_that_are_not_finite_can_be_allowed(small: MatlabObject, save: Save) -> None:
     field(small, "IW")[0, 0][0, 0] = np.nan
     loaded = matnet.load(save(net=small), allow_nonfinite=True)
