@@ -122,8 +122,9 @@ def assert_same(found: Structure, expected: Structure) -> None:
     assert len(found.layers) == len(expected.layers)
     for one, other in zip(found.layers, expected.layers, strict=True):
         assert one.transfer == other.transfer
-        assert (one.bias is None) == (other.bias is None)
-        assert one.bias is None or np.array_equal(one.bias, other.bias)
+        biases = [bias for bias in (one.bias, other.bias) if bias is not None]
+        assert len(biases) != 1
+        assert all(np.array_equal(bias, biases[0]) for bias in biases)
         for kind in ("input_weights", "layer_weights"):
             mine, theirs = getattr(one, kind), getattr(other, kind)
             assert mine.keys() == theirs.keys()

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from matnet.importers.genfunction.syntax import Node, call
+from matnet.importers.genfunction.nodes import Node, call
 
 _OPERATORS = {"plus": "+", "minus": "-", "times": ".*", "rdivide": "./", "power": ".^", "mtimes": "*"}
-_NAN = Node("number", "nan")
-_CONSTANTS = {"nan": _NAN, "NaN": _NAN, "Inf": Node("number", "inf"), "inf": Node("number", "inf")}
+_CONSTANTS = {
+    "nan": Node("number", "nan"),
+    "NaN": Node("number", "nan"),
+    "Inf": Node("number", "inf"),
+    "inf": Node("number", "inf"),
+}
 _ONE = Node("number", "1.0")
-_ZERO = Node("number", "0.0")
 
 
 def key(node: Node) -> str:
@@ -168,21 +171,8 @@ def _unrepeated(index: Node) -> Node:
     return index
 
 
-def _set(node: Node) -> Node:
-    """``v(indices) = value`` as (v, value, indices); setting NaN where the argument is NaN is what every row does."""
-    old, value, *indices = node.args
-    mask = indices[-1]
-    if value == _NAN and all(index.kind == "colon" for index in indices[:-1]):
-        if mask.kind == "call" and mask.args[0].text == "any" and mask.args[2:] == (_ONE,):
-            mask = mask.args[1]
-        if mask == call("isnan", Node("arg", "1")):
-            return old
-    return node
-
-
 _RULES: Mapping[str, Callable[[Node], Node]] = {
     "op": _operation,
     "neg": lambda node: _negated(node.args[0]),
     "call": lambda node: _call(node) if node.args[0].kind == "name" else _index(node),
-    "set": _set,
 }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.genfunction.bodies import builtin, mentioned
 from matnet.importers.genfunction.expressions import ADVICE, Expressions, constant_of, integer, is_call, is_name
+from matnet.importers.genfunction.nodes import Assign, Bare, Function, Node
 from matnet.importers.genfunction.signals import (
     Cells,
     Count,
@@ -21,7 +22,6 @@ from matnet.importers.genfunction.signals import (
     Ring,
     Total,
 )
-from matnet.importers.genfunction.syntax import Assign, Bare, Function, Node
 
 MATRIX_PARAMETER = re.compile(r"(x|xi|ai)([1-9]\d{0,3})")
 """The arguments of the matrix interface."""

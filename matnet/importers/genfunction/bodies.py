@@ -15,7 +15,8 @@ from itertools import permutations
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.importers.genfunction.algebra import canonical, replaced, substituted
-from matnet.importers.genfunction.syntax import Assign, Bare, For, Function, If, Node, Parser, Statement, call, walk
+from matnet.importers.genfunction.nodes import Assign, Bare, For, Function, If, Node, Statement, call, walk
+from matnet.importers.genfunction.syntax import Parser
 from matnet.importers.genfunction.tokens import scan
 
 MAX_PATHS = 16
@@ -53,8 +54,17 @@ class Judged:
 
 
 def _elementwise(function: str, *formulas: str) -> Known:
-    return Known("transfer", function, 1, (), tuple(f"a = {formula};" for formula in formulas))
+    """A row of n alone; NaN may be put back where n is NaN, which is what all our rows do."""
+    bodies = [f"a = {formula}; {mask}" for formula in formulas for mask in ("", "a(isnan(n)) = nan;")]
+    return Known("transfer", function, 1, (), tuple(bodies))
 
+
+_WINNERS = (
+    "a = zeros(size(n,1),size(n,2)); a(row + size(n,1)*(0:size(n,2)-1)) = 1;",
+    "a = zeros(size(n)); a(row + size(n,1)*(0:size(n,2)-1)) = 1;",
+    "a = full(sparse(row,1:size(n,2),ones(1,size(n,2)),size(n,1),size(n,2)));",
+    "a = full(sparse(row,1:size(n,2),1,size(n,1),size(n,2)));",
+)
 
 _DISTANCES = (
     "d = zeros(size(w,1),size(p,2)); pt = p'; for q = 1:size(p,2), d(:,q) = sum((w - pt(q,:)).^2,2); end",
@@ -88,11 +98,8 @@ _KNOWN: tuple[Known, ...] = (
         "compet",
         1,
         (),
-        (
-            "a = zeros(size(n,1),size(n,2)); [~,row] = max(n,[],1); a(row + size(n,1)*(0:size(n,2)-1)) = 1;",
-            "a = zeros(size(n)); [~,row] = max(n,[],1); a(row + size(n,1)*(0:size(n,2)-1)) = 1;",
-            "[~,row] = max(n,[],1); a = full(sparse(row,1:size(n,2),ones(1,size(n,2)),size(n,1),size(n,2)));",
-            "[~,row] = max(n,[],1); a = full(sparse(row,1:size(n,2),1,size(n,1),size(n,2)));",
+        tuple(
+            f"[~,row] = max(n,[],1); {body} {mask}" for body in _WINNERS for mask in ("", "a(:,any(isnan(n),1)) = nan;")
         ),
     ),
     Known("weight", "negdist", 2, (), tuple(f"{distance} a = -sqrt(d);" for distance in _DISTANCES)),

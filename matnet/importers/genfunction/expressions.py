@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.genfunction.bodies import Judged
+from matnet.importers.genfunction.nodes import Node, name
 from matnet.importers.genfunction.signals import (
     Constant,
     Count,
@@ -24,7 +25,6 @@ from matnet.importers.genfunction.signals import (
     Total,
     Value,
 )
-from matnet.importers.genfunction.syntax import Node, name
 from matnet.importers.genfunction.tokens import literal_array
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"

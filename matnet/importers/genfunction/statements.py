@@ -8,8 +8,8 @@ from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.importers.genfunction.assignments import MATRIX_PARAMETER, MATRIX_RESULT, Assignments, base_of, shadowed
 from matnet.importers.genfunction.bodies import Judged, builtin
 from matnet.importers.genfunction.expressions import ADVICE, integer, is_call, is_name
+from matnet.importers.genfunction.nodes import Assign, Bare, For, Function, If, Node, Statement, name
 from matnet.importers.genfunction.signals import Count, FromInput, FromLayer, LayerState, Mark, Plan, Ring
-from matnet.importers.genfunction.syntax import Assign, Bare, For, Function, If, Node, Statement, name
 
 
 class MainFunction(Assignments):
@@ -259,8 +259,10 @@ class MainFunction(Assignments):
         terms = [term for plan in self.plan.layers.values() for term in plan.total.terms]
         weighed = {term.source.number for term in terms if isinstance(term.source, FromInput)}
         given = set(range(1, self.plan.inputs + 1))
-        if weighed != given:
+        if given - weighed:
             raise UnsupportedError(f"no weight takes input {min(given - weighed)}")
+        if weighed - given:
+            raise UnsupportedError(f"input {min(weighed - given)} has states but no series")
 
     def _check_rings(self, rings: list[Ring]) -> None:
         for ring in rings:

@@ -6,121 +6,17 @@ matrix literals stay text until someone asks for their values. Depth and size of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TypeAlias
-
 from matnet.errors import FormatError, UnsupportedError
+from matnet.importers.genfunction.nodes import Assign, Bare, For, Function, If, Node, Statement, name
 from matnet.importers.genfunction.tokens import KEYWORDS, Token
 
 MAX_NESTING = 30
 """How deep brackets, signs and blocks may nest; generated files stay under 8."""
 
-MAX_DEPTH = 100
-"""How deep an expression may be, a long sum included; generated ones stay under 15."""
-
-MAX_NODES = 400
-"""How many parts an expression may have; generated ones stay under 100."""
+_TOO_DEEP = "brackets, signs or blocks nest deeper than in any generated file"
 
 MAX_FUNCTIONS = 100
 """How many functions a file may have; generated ones have up to 15."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """An expression: ``kind`` and ``text`` say what it is, ``args`` are its parts.
-
-    Kinds: number (text), string, name, matrix (a numeric literal, its text), colon, handle, call and brace (base, then
-    the indices), field (text is its name), op (text is the operator), neg, not, transpose, range, row, concat (rows),
-    cell (rows).
-    """
-
-    kind: str
-    text: str = ""
-    args: tuple[Node, ...] = ()
-    depth: int = field(default=0, init=False, compare=False, repr=False)
-    size: int = field(default=0, init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "depth", 1 + max((part.depth for part in self.args), default=0))
-        object.__setattr__(self, "size", 1 + sum(part.size for part in self.args))
-        if self.depth > MAX_DEPTH or self.size > MAX_NODES:
-            raise FormatError("the expression is larger than any that genFunction writes")
-
-
-def name(text: str) -> Node:
-    """A name."""
-    return Node("name", text)
-
-
-def call(function: str, *args: Node) -> Node:
-    """A call, or an index in round brackets, of a name."""
-    return Node("call", "", (name(function), *args))
-
-
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """``[targets] = value``; an ignored target ``~`` is None."""
-
-    targets: tuple[Node | None, ...]
-    value: Node
-    line: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """An expression that stands alone."""
-
-    value: Node
-    line: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class If:
-    """``if`` with its branches: the condition, None for else, and the statements."""
-
-    branches: tuple[tuple[Node | None, tuple[Statement, ...]], ...]
-    line: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class For:
-    """``for variable = values``."""
-
-    variable: str
-    values: Node
-    body: tuple[Statement, ...]
-    line: int
-    text: str
-
-
-Statement: TypeAlias = Assign | Bare | If | For
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function; ignored parameters are ``~``."""
-
-    name: str
-    parameters: tuple[str, ...]
-    results: tuple[str, ...]
-    body: tuple[Statement, ...]
-    line: int
-    text: str
-
-
-def walk(statements: tuple[Statement, ...]) -> Iterator[Statement]:
-    """All statements, those inside blocks included."""
-    for statement in statements:
-        yield statement
-        if isinstance(statement, If):
-            for _, body in statement.branches:
-                yield from walk(body)
-        elif isinstance(statement, For):
-            yield from walk(statement.body)
 
 
 def excerpt(text: str) -> str:
@@ -196,6 +92,10 @@ class Parser:
     def _token(self) -> Token:
         return self.tokens[self.at]
 
+    @property
+    def _following(self) -> Token:
+        return self.tokens[min(self.at + 1, len(self.tokens) - 1)]
+
     def _is(self, kind: str, text: str) -> bool:
         return self._token.kind == kind and self._token.text == text
 
@@ -265,7 +165,7 @@ class Parser:
                 results.append(self._identifier())
             self._expect("=")
             return tuple(results)
-        if self.tokens[self.at + 1].text == "=":
+        if self._following.text == "=":
             result = self._identifier()
             self._expect("=")
             return (result,)
@@ -283,7 +183,7 @@ class Parser:
     def _block(self, stops: tuple[str, ...]) -> tuple[Statement, ...]:
         self.depth += 1
         if self.depth > MAX_NESTING:
-            raise FormatError("the blocks nest deeper than in any generated file")
+            raise FormatError(_TOO_DEEP)
         statements: list[Statement] = []
         self._skip_separators()
         while not self._at_end(stops):
@@ -384,7 +284,7 @@ class Parser:
     def _expression(self) -> Node:
         self.depth += 1
         if self.depth > MAX_NESTING:
-            raise FormatError("the expression nests deeper than in any generated file")
+            raise FormatError(_TOO_DEEP)
         result = self._binary(0)
         self.depth -= 1
         return result
@@ -395,7 +295,7 @@ class Parser:
         left = self._binary(level + 1)
         while self._token.kind == "op" and self._token.text in _LEVELS[level] and not self._starts_element():
             operator = self._token.text
-            if operator == ":" and self.tokens[self.at + 1].text in (")", ","):
+            if operator == ":" and self._following.text in (")", ","):
                 break
             self.at += 1
             right = self._binary(level + 1)
@@ -405,7 +305,7 @@ class Parser:
     def _starts_element(self) -> bool:
         """Inside [] and {} a sign with a space before it and none behind it begins the next element."""
         token = self._token
-        return self.matrix and token.space and token.text in ("+", "-", "~") and not self.tokens[self.at + 1].space
+        return self.matrix and token.space and token.text in ("+", "-", "~") and not self._following.space
 
     def _unary(self) -> Node:
         kinds = {"-": "neg", "+": "", "~": "not"}
@@ -414,7 +314,7 @@ class Parser:
             self.at += 1
             self.depth += 1
             if self.depth > MAX_NESTING:
-                raise FormatError("the expression nests deeper than in any generated file")
+                raise FormatError(_TOO_DEEP)
             part = self._unary()
             self.depth -= 1
             return Node(kind, "", (part,)) if kind else part
@@ -433,7 +333,7 @@ class Parser:
             if self._token.text in ("(", "{"):
                 kind = "call" if self._token.text == "(" else "brace"
                 node = Node(kind, "", (node, *self._indices()))
-            elif self._token.text == "." and self.tokens[self.at + 1].kind == "name":
+            elif self._token.text == "." and self._following.kind == "name":
                 self.at += 1
                 node = Node("field", self._identifier(), (node,))
             elif self._token.text in ("'", ".'"):
@@ -451,7 +351,7 @@ class Parser:
         while not self._take(closing):
             if parts:
                 self._expect(",")
-            if self._is("op", ":") and self.tokens[self.at + 1].text in (closing, ","):
+            if self._is("op", ":") and self._following.text in (closing, ","):
                 self.at += 1
                 parts.append(Node("colon"))
             else:
