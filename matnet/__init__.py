@@ -9,6 +9,8 @@ from matnet.errors import (
     TableError,
     UnsupportedError,
 )
+from matnet.exporters.frameworks import to_casadi, to_jax, to_torch
+from matnet.exporters.save import save
 from matnet.importers.load import load, load_all
 from matnet.network import Ensemble, Network
 
@@ -24,4 +26,8 @@ __all__ = [
     "UnsupportedError",
     "load",
     "load_all",
+    "save",
+    "to_casadi",
+    "to_jax",
+    "to_torch",
 ]

@@ -481,7 +481,7 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
         rows, sizes = len(job.arguments[0]), [prod(shape) for shape in job.shapes]
         numbers = np.frombuffer(content, types[job.precision], rows * sum(sizes), start)
         start += numbers.nbytes
-        parts = np.split(numbers.reshape(rows, -1), np.cumsum(sizes)[:-1], axis=1)
+        parts = np.split(numbers.reshape(rows, sum(sizes)), np.cumsum(sizes)[:-1], axis=1)
         results.append(
             [part.reshape(rows, *shape).astype(np.float64) for part, shape in zip(parts, job.shapes, strict=True)]
         )

@@ -25,7 +25,10 @@ def namespace(x: Array) -> Any:
 
 
 class _TorchNamespace:
-    """array-api-compat's namespace of PyTorch, but for ``sign``, which writes through a mask there: vmap refuses it."""
+    """array-api-compat's namespace of PyTorch, but for two functions.
+
+    ``sign`` writes through a mask there, which vmap refuses; ``asarray`` would share the memory of our read-only arrays.
+    """
 
     def __init__(self, compatible: Any) -> None:
         self._compatible = compatible
@@ -37,6 +40,10 @@ class _TorchNamespace:
         """−1, 0 or 1; NaN of NaN."""
         where = self._compatible.where
         return where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
+
+    def asarray(self, value: Array, **options: Any) -> Array:
+        """`value` as a tensor of its own."""
+        return self._compatible.asarray(np.array(value), **options)
 
 
 @cache

@@ -9,6 +9,7 @@ import numpy as np
 
 from matnet.derivatives import parameters as by_parameters
 from matnet.derivatives import quantities
+from matnet.derivatives.attached import attached
 from matnet.derivatives.quantities import Scale
 from matnet.derivatives.time import Run, Series
 from matnet.errors import ShapeError
@@ -523,7 +524,10 @@ class Network:
         sizes: Sequence[int] | None = None,
         names: Sequence[str] = ("x",),
     ) -> Any:
-        """`compute` on arrays of any library: NumPy's through the tape, the others' through the plain rows."""
+        """`compute` on arrays of any library: NumPy's through the tape, the others' through the plain rows.
+
+        PyTorch's and JAX's own differentiation of the result is by the rows' derivatives.
+        """
         if self.dynamic:
             raise ShapeError(
                 "this network looks back in time, so one sample has no output of its own: "
@@ -537,7 +541,7 @@ class Network:
                 raise ShapeError(f"{name} has the batch {array.shape[:-1]}, but {names[0]} has {lead}")
         if not isinstance(given[0], np.ndarray) or given[0].dtype.kind == "c":
             with np.errstate(all="ignore"):
-                return compute(self.program, *given)
+                return compute(attached(self.program, given[0]), *given)
         count = int(np.prod(lead))
         results = self.evaluate(what, compute, *(array.reshape(count, array.shape[-1]) for array in given))
         shaped = [result.reshape(lead + result.shape[1:]) for result in results]

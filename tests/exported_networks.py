@@ -1,0 +1,139 @@
+"""Networks for the exporters' tests: every row of the tables in a small network, the corpus, and random ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from processing_settings import SETTINGS
+from random_networks import Real, network, structures
+
+import matnet
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.processing import PROCESSING
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.network import Network
+
+
+def row_networks() -> dict[str, Network]:
+    """A network for every row, by names that are identifiers."""
+    return dict([*_transfers(), *_weights(), *_processings(), _several()])
+
+
+def _transfers() -> Iterator[tuple[str, Network]]:
+    for name in TRANSFER:
+        rng = np.random.default_rng(1)
+        yield (
+            f"transfer_{name}",
+            network(Layer(4, name, {0: Weight(rng.normal(size=(4, 3)))}, bias=rng.normal(size=4)), inputs=3),
+        )
+        radial = Layer(
+            4, name, {0: Weight(rng.normal(size=(4, 3)), "dist")}, bias=rng.normal(size=4), net_input="netprod"
+        )
+        behind = Layer(2, "purelin", layer_weights={0: Weight(rng.normal(size=(2, 4)))}, bias=rng.normal(size=2))
+        yield f"radial_{name}", network(radial, behind, inputs=3)
+
+
+def _weights() -> Iterator[tuple[str, Network]]:
+    for name, row in WEIGHT.items():
+        for net_input in NET_INPUT:
+            rng = np.random.default_rng(2)
+            shape = row.weight_shape(4, 3) or row.weight_shape(3, 3)
+            assert shape is not None
+            size = 4 if shape[0] == 4 else 3
+            first = Weight(rng.normal(size=shape), name)
+            second = Weight(rng.normal(size=(size, 3)))
+            layer = Layer(size, "tansig", {0: first, 1: second}, bias=rng.normal(size=size), net_input=net_input)
+            yield (
+                f"weight_{name}_{net_input}",
+                Network(Structure((Input(3), Input(3)), (layer,), (Output(0, size),))),
+            )
+
+
+def _processings() -> Iterator[tuple[str, Network]]:
+    assert set(SETTINGS) == set(PROCESSING)
+    for name, variants in SETTINGS.items():
+        for number, raw in enumerate(variants):
+            process, rng = Process.from_matlab(name, raw), np.random.default_rng(3)
+            size = process.processed_size
+            before = Layer(2, "logsig", {0: Weight(rng.normal(size=(2, size)))}, bias=rng.normal(size=2))
+            yield f"input_{name}_{number}", Network(Structure((Input(3, (process,)),), (before,), (Output(0, 2),)))
+            behind = Layer(size, "purelin", {0: Weight(rng.normal(size=(size, 2)))}, bias=rng.normal(size=size))
+            yield f"output_{name}_{number}", Network(Structure((Input(2),), (behind,), (Output(0, 3, (process,)),)))
+
+
+def _several() -> tuple[str, Network]:
+    """Two inputs, two outputs, a layer without weights, a skip."""
+    rng = np.random.default_rng(4)
+    layers = (
+        Layer(3, "tansig", {0: Weight(rng.normal(size=(3, 2)))}, bias=rng.normal(size=3)),
+        Layer(2, "logsig", bias=rng.normal(size=2)),
+        Layer(
+            2,
+            "purelin",
+            {1: Weight(rng.normal(size=(2, 1)))},
+            {0: Weight(rng.normal(size=(2, 3))), 1: Weight(rng.normal(size=(2, 2)))},
+        ),
+    )
+    return "several", Network(Structure((Input(2), Input(1)), layers, (Output(0, 3), Output(2, 2))))
+
+
+@cache
+def random_networks(count: int) -> dict[str, Network]:
+    """The same `count` random networks every time."""
+    found: list[Structure] = []
+
+    @settings(
+        max_examples=count, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(structures())
+    def collect(structure: Structure) -> None:
+        found.append(structure)
+
+    collect()
+    return {f"random_{number}": Network(structure) for number, structure in enumerate(found[:count])}
+
+
+def corpus_networks(corpus: Path) -> dict[str, Network]:
+    """Every static network of the corpus."""
+    found = {}
+    for file, entry in json.loads((corpus / "networks.json").read_text()).items():
+        if file.startswith("refuse_"):
+            continue
+        for number, listed in enumerate(entry["networks"]):
+            net = matnet.load(corpus / file, network=listed["path"])
+            if not net.dynamic:
+                found[f"corpus_{Path(file).stem}_{number}"] = net
+    return found
+
+
+def samples(net: Network) -> Real:
+    """Ordinary inputs, 0, the centres of radial layers, and NaN, ±Inf and huge numbers in all elements and in one."""
+    size, rng = net.input_size, np.random.default_rng(5)
+    single = rng.normal(size=(6, size))
+    for number in range(6):
+        single[number, number % size] = (np.nan, np.inf, -np.inf)[number // 2]
+    whole = [np.full((1, size), number) for number in (0.0, np.nan, np.inf, -np.inf)]
+    weights = [weight.value for weight in net.structure.layers[0].input_weights.values()]
+    centres = [weight for weight in weights if weight.shape[1] == size]
+    return np.concatenate(
+        [rng.normal(size=(8, size)), *whole, 1e3 * rng.normal(size=(2, size)), single, *(c[:4] for c in centres)]
+    )
+
+
+def disagreement(got: Real, expected: Real) -> float:
+    """The largest difference, relative to the size of what is compared; infinite where NaN or Inf stand elsewhere."""
+    if got.shape != expected.shape:
+        return np.inf
+    finite = np.isfinite(expected)
+    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+    if not same[~finite].all() or not np.isfinite(got[finite]).all():
+        return np.inf
+    scale = np.maximum(1.0, np.abs(expected[finite]))
+    return float(np.max(np.abs(got[finite] - expected[finite]) / scale, initial=0.0))

@@ -1,0 +1,150 @@
+"""Every target on every row, on random networks and on the corpus: written, built, run in one process, compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from exported_networks import corpus_networks, disagreement, random_networks, row_networks, samples
+from random_networks import Real
+
+from matnet.exporters.recording import Options
+from matnet.exporters.save import write
+from matnet.exporters.target import Job, Target, targets
+from matnet.network import Network
+
+TARGETS = list(targets().values())
+
+
+@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+def target(request: pytest.FixtureRequest) -> Target:
+    found: Target = request.param
+    if found.suffix == ".onnx":
+        pytest.importorskip("onnx")
+    missing = found.missing()
+    if missing:
+        pytest.skip(f"{missing} is not installed")
+    return found
+
+
+def jobs_of(net: Network, path: Path, x: Real, options: Options) -> list[tuple[Job, list[Real]]]:
+    """The values alone, values and Jacobians, and one sample, with what is expected."""
+    y, jacobian = net.value_and_jacobian(x)
+    shapes = (y.shape[1:], jacobian.shape[1:])
+    both = Job(path, path.stem, "value_and_jacobian", (x,), shapes, options.precision)
+    value = Job(path, path.stem, "value", (x,), shapes[:1], options.precision)
+    single = Job(path, path.stem, "value_and_jacobian", (x[:1],), shapes, options.precision)
+    return [(both, [y, jacobian]), (value, [y]), (single, [y[:1], jacobian[:1]])]
+
+
+def worst(target: Target, nets: dict[str, Network], folder: Path, options: Options | None = None) -> dict[str, float]:
+    """The largest difference of each network's results; all are run in one process."""
+    planned = []
+    for name, net in nets.items():
+        path = folder / f"{name}{target.suffix}"
+        write(net, path, options or Options())
+        planned += jobs_of(net, path, samples(net), options or Options())
+    answers = target.run([job for job, _ in planned], folder)
+    found: dict[str, float] = {}
+    for (job, expected), got in zip(planned, answers, strict=True):
+        largest = max(disagreement(*pair) for pair in zip(got, expected, strict=True))
+        found[job.name] = max(found.get(job.name, 0.0), largest)
+    return found
+
+
+def test_every_row(target: Target, tmp_path: Path) -> None:
+    found = worst(target, row_networks(), tmp_path)
+    assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
+
+
+def test_random_networks(target: Target, tmp_path: Path) -> None:
+    found = worst(target, random_networks(30), tmp_path)
+    assert {name: size for name, size in found.items() if not size <= 1e-12} == {}
+
+
+def test_the_corpus(target: Target, tmp_path: Path, corpus: Path) -> None:
+    found = worst(target, corpus_networks(corpus), tmp_path)
+    assert {name: size for name, size in found.items() if not size <= 1e-12} == {}
+
+
+def test_float32(target: Target, tmp_path: Path) -> None:
+    if "float32" not in target.precisions:
+        pytest.skip(f"{target.name} is written in float64 only")
+    options, rng = Options(precision="float32"), np.random.default_rng(6)
+    planned = []
+    for name, net in row_networks().items():
+        path = tmp_path / f"{name}{target.suffix}"
+        write(net, path, options)
+        # off the kinks, and the same inputs for both precisions
+        x = rng.normal(size=(6, net.input_size)).astype(np.float32).astype(np.float64)
+        planned += jobs_of(net, path, x, options)
+    answers = target.run([job for job, _ in planned], tmp_path)
+    for (job, expected), got in zip(planned, answers, strict=True):
+        for one, other in zip(got, expected, strict=True):
+            assert disagreement(one, other) < 5e-4, job.name
+            assert (one == one.astype(np.float32)).all() or np.isnan(one).any(), job.name
+
+
+def test_an_empty_batch(target: Target, tmp_path: Path) -> None:
+    net = row_networks()["transfer_softmax"]
+    path = tmp_path / f"empty{target.suffix}"
+    write(net, path, Options())
+    job = Job(path, "empty", "value_and_jacobian", (np.zeros((0, 3)),), ((4,), (4, 3)))
+    y, jacobian = target.run([job], tmp_path)[0]
+    assert (y.shape, jacobian.shape) == ((0, 4), (0, 4, 3))
+
+
+def test_without_the_jacobian(target: Target, tmp_path: Path) -> None:
+    net = row_networks()["transfer_tansig"]
+    path, x = tmp_path / f"alone{target.suffix}", np.array([[0.5, -1.0, 2.0]])
+    write(net, path, Options(jacobian=False))
+    (y,) = target.run([Job(path, "alone", "value", (x,), ((4,),))], tmp_path)[0]
+    assert disagreement(y, net(x)) <= 1e-15
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "g++"])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_c_compiles_without_a_warning(compiler: str, precision: Any, tmp_path: Path) -> None:
+    if compiler == "gcc" and shutil.which(compiler) is None:
+        pytest.skip("gcc is not installed")
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    sources = []
+    for name, net in row_networks().items():
+        write(net, tmp_path / f"{name}.c", Options(precision=precision))
+        sources.append(f"{name}.c")
+    language = ["-x", "c++", "-std=c++11"] if compiler == "g++" else ["-std=c99"]
+    flags = [*language, "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-fsyntax-only"]
+    done = subprocess.run([compiler, *flags, *sources], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18, 21, 23])
+def test_onnx_of_other_opsets(opset: int, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    found = worst(targets()[".onnx"], row_networks(), tmp_path, Options(opset=opset))
+    assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
+    model = onnx.load(tmp_path / "several.onnx")
+    assert [entry.version for entry in model.opset_import] == [opset]
+    assert model.ir_version == onnx.helper.find_min_ir_version_for(model.opset_import)
+
+
+def test_onnx_tells_what_it_is(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    net = row_networks()["several"]
+    write(net, tmp_path / "pump.onnx", Options(inputs=("speed", "valve", "level"), outputs=tuple("abcde")))
+    model = onnx.load(tmp_path / "pump.onnx")
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(told["inputs"]) == ["speed", "valve", "level"]
+    assert json.loads(told["input_range"]) == [[None, None]] * 3
+    assert [entry.name for entry in model.graph.input] == ["x"]
+    assert [entry.name for entry in model.graph.output] == ["y", "dy_dx"]
+    assert (model.opset_import[0].version, model.ir_version) == (17, 8)
+    kinds = {entry.type.tensor_type.elem_type for entry in [*model.graph.input, *model.graph.output]}
+    assert kinds == {onnx.TensorProto.DOUBLE}
