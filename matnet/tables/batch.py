@@ -55,9 +55,9 @@ class Summary:
 
     def count(self, x: FloatArray, limits: FloatArray) -> None:
         """Count the rows of a chunk; NaN in x or in the limits is not outside."""
+        self.rows += len(x)
         outside = (x < limits[:, 0]) | (x > limits[:, 1])
         counts = np.count_nonzero(outside, axis=0).tolist()
-        self.rows += len(x)
         self.outside += int(np.count_nonzero(outside.any(axis=1)))
         self.outside_by_input = [a + b for a, b in zip(self.outside_by_input or [0] * len(counts), counts, strict=True)]
 
@@ -176,4 +176,5 @@ def _run(
         summary.count(chunk.x, model.input_range)
         if progress is not None:
             progress(summary.rows, table.fraction)
+    sink.finish()
     return summary

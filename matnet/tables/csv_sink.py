@@ -34,7 +34,9 @@ def delimiter_for(name: str) -> str:
 
 
 class CsvSink:
-    """A table that is written row by row.
+    """A table that is written in chunks of rows; its header comes out with the first of them, or when it is finished.
+
+    Names are disarmed for spreadsheets (`safe_name`); kept text is the user's own data and stays as it is.
 
     Raises
     ------
@@ -46,14 +48,21 @@ class CsvSink:
         check_clash(names)
         self._target = target
         self._delimiter = delimiter
-        self._target.write((delimiter.join(self._cell(safe_name(name)) for name in names) + "\n").encode())
+        self._header = (delimiter.join(self._cell(safe_name(name)) for name in names) + "\n").encode()
 
     def _cell(self, text: str) -> str:
         return '"' + text.replace('"', '""') + '"' if not text or NEEDS_QUOTES & set(text) else text
 
     def write(self, columns: Sequence[pl.Series]) -> None:
         """Rows, as columns of one length: text, whole numbers, floats."""
+        self.finish()
         frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
         text = io.BytesIO()
         frame.write_csv(text, include_header=False, separator=self._delimiter, quote_style="necessary")
         self._target.write(text.getbuffer())
+
+    def finish(self) -> None:
+        """Write the header if there were no rows yet."""
+        if self._header:
+            self._target.write(self._header)
+            self._header = b""

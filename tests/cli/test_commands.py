@@ -125,6 +125,11 @@ def test_a_bad_cell_leaves_no_file(said: Said, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_bad_cell_in_the_first_chunk_leaves_standard_output_empty(said: Said) -> None:
+    status, out, _ = said("predict", PUMP, "-", stdin="x1,x2\n1,2\n3,four\n")
+    assert (status, out) == (2, "")
+
+
 def test_missing_cells(said: Said) -> None:
     status, _, err = said("predict", PUMP, "-", stdin="x1,x2\n1,\n")
     assert (status, err) == (
