@@ -62,6 +62,12 @@ def read_array(file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_
         The file is broken, or nothing is at the path.
     UnsupportedError
         What is there is no matrix of real numbers.
+
+    Examples
+    --------
+    >>> from matnet.importers.arrays import read_array
+    >>> read_array("fixtures/pump.mat", "x").shape
+    (2, 165)
     """
     try:
         return as_matrix(find(open_mat(Path(file), limit), path), path)

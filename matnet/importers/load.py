@@ -19,7 +19,7 @@ from matnet.importers.values import DEFAULT_LIMIT, MatFile, Struct, Value
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
 
-OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph", "nnet.cnn.layer.Layer"})
+OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph"})
 """Classes of networks that are not the toolbox's shallow `network`."""
 
 SUPPORTED = "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make"
@@ -66,6 +66,13 @@ def load(
         The network contradicts itself or was never configured.
     UnsupportedError
         It uses a function or a class that is not done.
+
+    Examples
+    --------
+    >>> import matnet
+    >>> net = matnet.load("fixtures/pump.mat")
+    >>> round(float(net([30.0, 2900.0])[0]), 4)  # head in m at 30 m³/h and 2900 rpm
+    41.0254
     """
     file = Path(path)
     with_suffix = _OTHER_FORMATS.get(file.suffix.lower())
@@ -102,6 +109,12 @@ def load_all(
     ------
     FormatError, ModelError, UnsupportedError
         As for ``load``; no network at all is a FormatError too.
+
+    Examples
+    --------
+    >>> import matnet
+    >>> {name: net.input_size for name, net in matnet.load_all("fixtures/p*.mat").items()}
+    {'pump.mat:net': 2, 'pump_v73.mat:net': 2}
     """
     text = os.fspath(path)
     if Path(text).is_dir() or (glob.has_magic(text) and not Path(text).exists()):

@@ -14,7 +14,7 @@ import pytest
 from scipy.io.matlab import MatlabObject
 
 import matnet
-from matnet.importers.load import NoNetworkError
+from matnet.importers.load import OTHER_NETWORKS, NoNetworkError
 from matnet.model.provenance import Training
 
 Save: TypeAlias = Callable[..., Path]
@@ -128,11 +128,12 @@ def test_no_network_lists_what_is_there(save: Save) -> None:
     assert str(refused.value) == f"{file}: no network in it; found: {found}; {SUPPORTED}"
 
 
-def test_networks_of_other_toolboxes_are_named(save: Save) -> None:
-    file = save(deep=MatlabObject(np.array([[(1.0,)]], dtype=[("Layers", object)]), "SeriesNetwork"))
+@pytest.mark.parametrize("name", sorted(OTHER_NETWORKS))
+def test_networks_of_other_toolboxes_are_named(save: Save, name: str) -> None:
+    file = save(deep=MatlabObject(np.array([[(1.0,)]], dtype=[("Layers", object)]), name))
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.load(file)
-    assert str(refused.value) == f"{file}: deep is a SeriesNetwork; {SUPPORTED}"
+    assert str(refused.value) == f"{file}: deep is a {name}; {SUPPORTED}"
 
 
 REFUSED_REAL = {
