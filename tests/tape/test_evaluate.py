@@ -61,7 +61,7 @@ def interpreted(tape: Tape, inputs: Sequence[Real]) -> list[Real]:
             with np.errstate(all="ignore"):
                 values.append(compute(node.operation, [values[k] for k in node.operands], node.attributes, shape))
         assert np.broadcast_shapes(np.shape(values[-1]), shape) == shape
-    return [np.broadcast_to(values[k], (rows, *map(int, tape.nodes[k].shape[1:]))) for k in tape.outputs]
+    return [np.broadcast_to(values[k], (rows, *(size or 0 for size in tape.nodes[k].shape[1:]))) for k in tape.outputs]
 
 
 def assert_close(found: Real, expected: Real) -> None:

@@ -1,0 +1,154 @@
+"""Networks against 50 digits: saturated ones keep their derivatives, and every smooth row is right in a chain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from mpmath import mp, mpf
+from numpy.typing import NDArray
+from precise_networks import evaluated
+from random_networks import minmax, network, samples, structures
+
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.model.structure import Layer, Structure, Weight
+from matnet.network import Network
+
+Real = NDArray[np.float64]
+
+EPS = 2.0**-52
+UNDERFLOW = 1e-300
+"""Far below it doubles lose their digits, and what is multiplied with them."""
+
+
+def assert_within_rounding(net: Network, x: Real, size_of_n: float) -> None:
+    """Jacobian and Hessian within 8 eps Σ|terms| (1 + |n|) of the exact ones: the rounding of their own sums."""
+    J, H = net.jacobian(x), net.hessian(x)
+    unit = 8 * EPS * (1 + size_of_n)
+    for i, exact in enumerate(evaluated(net.structure, x.tolist())):
+        for j in range(net.input_size):
+            error = abs(mpf(float(J[i, j])) - exact.g[j])
+            assert error <= unit * exact.tg[j] + UNDERFLOW, f"J[{i},{j}]: {J[i, j]} against {mp.nstr(exact.g[j], 17)}"
+            for k in range(net.input_size):
+                error = abs(mpf(float(H[i, j, k])) - exact.h[j][k])
+                assert error <= unit * exact.th[j][k] + UNDERFLOW, (
+                    f"H[{i},{j},{k}]: {H[i, j, k]} {mp.nstr(exact.h[j][k], 17)}"
+                )
+
+
+def saturated(transfer: str, scale: float) -> Network:
+    """A 2-4-2 network whose hidden net inputs are around ±scale."""
+    rng = np.random.default_rng(4)
+    hidden = Layer(4, transfer, {0: Weight(scale * rng.normal(size=(4, 2)))}, bias=rng.normal(size=4))
+    outer = Layer(2, "purelin", {}, {0: Weight(rng.normal(size=(2, 4)))}, rng.normal(size=2))
+    return network(hidden, outer, inputs=2, outputs={1: (minmax(2, rng),)})
+
+
+@pytest.mark.parametrize("transfer", ["tansig", "logsig", "softmax", "radbas", "elliotsig", "elliot2sig"])
+@pytest.mark.parametrize("scale", [1.0, 10.0, 40.0, 150.0])
+def test_saturated_layers_keep_their_derivatives(transfer: str, scale: float) -> None:
+    net = saturated(transfer, scale)
+    bias, w = net.structure.layers[0].bias, net.structure.layers[0].input_weights[0].value
+    for x in np.array([[1.0, 0.75], [-0.6, 0.9], [0.05, -0.02]]):
+        n = float(np.abs(w @ x + bias).max())
+        assert_within_rounding(net, x, n * n if transfer == "radbas" else n)
+
+
+def test_the_slope_of_a_saturated_tansig_is_not_lost() -> None:
+    """At n = 20 the usual 1 − a² is exactly 0; the derivative is 1.7e-17."""
+    net = network(Layer(1, "tansig", {0: Weight([[1.0]])}))
+    exact = 4.0 * np.exp(-40.0) / (1.0 + np.exp(-40.0)) ** 2
+    assert net.jacobian([20.0]).item() == pytest.approx(exact, rel=1e-15)
+    assert 1.0 - np.tanh(20.0) ** 2 == 0.0
+    assert net.hessian([20.0]).item() == pytest.approx(-2.0 * exact, rel=1e-15)
+
+
+def test_two_saturated_layers_in_a_row() -> None:
+    rng = np.random.default_rng(2)
+    first = Layer(3, "tansig", {0: Weight(6.0 * rng.normal(size=(3, 2)))}, bias=rng.normal(size=3))
+    second = Layer(3, "logsig", {}, {0: Weight(9.0 * rng.normal(size=(3, 3)))}, rng.normal(size=3))
+    net = network(first, second, Layer(1, "purelin", {}, {1: Weight(rng.normal(size=(1, 3)))}), inputs=2)
+    for x in np.array([[1.0, 0.75], [-0.6, 0.9], [1.9, -1.2]]):
+        a1, a2, _ = net.layer_outputs(x)
+        largest = max(np.abs(np.arctanh(a1)).max(), np.abs(np.log(a2 / (1.0 - a2))).max())
+        assert_within_rounding(net, x, float(largest))
+
+
+SMOOTH = sorted(name for name, row in TRANSFER.items() if not row.kinks and not row.stepwise and name != "netinv")
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    structures(
+        transfers=SMOOTH,
+        weights=sorted(set(WEIGHT) - {"scalprod", "normprod"}),
+        processes=("none", "mapminmax", "mapstd"),
+    )
+)
+def test_random_networks_in_50_digits(structure: Structure) -> None:
+    """Chains, skips and products of every smooth row; the bound grows with the depth."""
+    net = Network(structure)
+    (x,) = samples(net, 1)
+    y, J, H = net(x), net.jacobian(x), net.hessian(x)
+    for i, exact in enumerate(evaluated(structure, x.tolist())):
+        assert abs(mpf(float(y[i])) - exact.v) <= 1e-13 * (1 + abs(exact.v))
+        slopes, bends = max(exact.tg), max(max(row) for row in exact.th)
+        for j in range(net.input_size):
+            assert abs(mpf(float(J[i, j])) - exact.g[j]) <= 1e-12 * slopes, (i, j)
+            for k in range(net.input_size):
+                assert abs(mpf(float(H[i, j, k])) - exact.h[j][k]) <= 1e-11 * bends, (i, j, k)
+
+
+def radial(function: str, transfer: str, net_input: str, bias: list[float] | None) -> Network:
+    """A radial layer with its first centre at (0.5, −0.25)."""
+    centres = np.array([[0.5, -0.25], [1.5, 0.75]])
+    return network(Layer(2, transfer, {0: Weight(centres, function)}, bias=bias, net_input=net_input), inputs=2)
+
+
+@pytest.mark.parametrize("function", ["dist", "negdist"])
+@pytest.mark.parametrize(("net_input", "bias"), [("netprod", [1.5, 0.4]), ("netprod", None), ("netsum", None)])
+def test_a_radial_layer_is_smooth_at_its_centre(function: str, net_input: str, bias: list[float] | None) -> None:
+    """−2b²(p−w)a and a(4b⁴vvᵀ − 2b²I): at p = w the slope is 0 and the curvature −2b²I."""
+    net = radial(function, "radbas", net_input, bias)
+    b = np.ones(2) if bias is None else np.array(bias)
+    centres = net.structure.layers[0].input_weights[0].value
+    for x in np.array([[0.5, -0.25], [0.5 + 1e-9, -0.25], [1.1, 0.3]]):
+        v = x - centres
+        a = np.exp(-(b**2) * (v**2).sum(-1))
+        J = -2.0 * (b**2 * a)[:, None] * v
+        curve = 4.0 * (b**4)[:, None, None] * v[:, :, None] * v[:, None, :] - 2.0 * (b**2)[:, None, None] * np.eye(2)
+        np.testing.assert_allclose(net(x), a, rtol=1e-15)
+        np.testing.assert_allclose(net.jacobian(x), J, rtol=1e-14, atol=1e-16)
+        np.testing.assert_allclose(net.hessian(x), a[:, None, None] * curve, rtol=1e-13, atol=1e-15)
+
+
+def test_the_parameters_of_a_radial_layer_at_its_centre() -> None:
+    """da/dw = 2b²(p−w)a and da/db = −2b‖p−w‖²a: both 0 at p = w, and differences elsewhere."""
+    net = radial("dist", "radbas", "netprod", [1.5, 0.4])
+    at_centre = net.parameter_jacobian([0.5, -0.25])
+    assert not at_centre[0].any()
+    theta, x, h = net.parameters, np.array([0.8, 0.1]), 2.0**-18
+    columns = [
+        (net.with_parameters(theta + h * e)(x) - net.with_parameters(theta - h * e)(x)) / (2 * h)
+        for e in np.eye(len(theta))
+    ]
+    np.testing.assert_allclose(net.parameter_jacobian(x), np.stack(columns, axis=-1), rtol=0.0, atol=1e-9)
+
+
+def test_a_layer_of_radbasn_is_smooth_at_a_centre() -> None:
+    """The coupled row goes through the squared distance too: compared with the exact one a little beside."""
+    net = radial("dist", "radbasn", "netprod", [1.5, 0.4])
+    at, beside = np.array([0.5, -0.25]), np.array([0.5 + 1e-8, -0.25])
+    assert np.isfinite(net.hessian(at)).all()
+    np.testing.assert_allclose(net.jacobian(at), net.jacobian(beside), rtol=0.0, atol=1e-6)
+    np.testing.assert_allclose(net.hessian(at), net.hessian(beside), rtol=0.0, atol=1e-6)
+    assert_within_rounding(net, np.array([0.9, 0.1]), 4.0)
+
+
+def test_a_sum_of_distances_keeps_its_kink() -> None:
+    """With a bias added, not multiplied, a is no function of the square: 0 is pinned where p = w."""
+    net = radial("dist", "radbas", "netsum", [1.5, 0.4])
+    J = net.jacobian([0.5, -0.25])
+    assert J[0].tolist() == [0.0, 0.0]
+    assert np.isfinite(net.hessian([0.5, -0.25])).all()
