@@ -14,7 +14,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.importers.history import History
 from matnet.network import Network
 from matnet.plots import courses, diagram, fits, responses, sensitivities
-from matnet.plots.style import figure, matplotlib
+from matnet.plots.style import SMALL, figure, matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,6 +159,9 @@ def _response(request: Request) -> Figure:
         lower = made.add_subplot(2 * rows, columns, (2 * row + 1) * columns + column + 1, sharex=upper)
         axes = (upper, lower)
         responses.response(request.net, request.x, wrt=number + 1, of=output + 1, axes=axes, **request.named)
+    if request.wrt is None and len(numbers) < request.net.input_size:
+        which = "first" if request.x is None else "strongest"
+        made.suptitle(f"the {len(numbers)} {which} of {request.net.input_size} inputs", fontsize=SMALL + 1)
     return made
 
 

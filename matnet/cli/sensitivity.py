@@ -1,0 +1,304 @@
+"""The command `sensitivity`: which inputs drive the outputs over a table, in numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matnet.cli.batches import opened, samples
+from matnet.cli.options import (
+    dialect,
+    file_argument,
+    inputs_option,
+    network_option,
+    of_option,
+    out_option,
+    outputs_option,
+    table_argument,
+    table_options,
+)
+from matnet.cli.speech import Progress, complain
+from matnet.errors import TableError, UnsupportedError
+
+if TYPE_CHECKING:
+    from matnet.functions.namespace import FloatArray
+    from matnet.network import Network
+    from matnet.plots.measures import Interactions, Measures, Widths
+
+Record = dict[str, Any]
+
+INTERACTION_INPUTS = 256
+"""Above this many inputs --interactions is refused: its pairs would not fit into memory, nor on a page."""
+
+
+@click.command("sensitivity", short_help="Which inputs drive the outputs over a table, ranked.")
+@file_argument
+@table_argument
+@out_option
+@network_option
+@inputs_option
+@outputs_option
+@of_option
+@click.option(
+    "--interactions",
+    is_flag=True,
+    help="Pairs of inputs instead, by the second derivative: how the effect of one depends on the other.",
+)
+@click.option(
+    "--lags",
+    type=click.IntRange(0),
+    metavar="COUNT",
+    help="The largest lag of a dynamic network. Without it: what the delays reach, 20 at most.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON; what is not known is null.")
+@table_options
+def command(**options: Any) -> None:
+    """Measure how the outputs of the network in FILE follow its inputs over the rows of TABLE.
+
+    One row for each output and input, by rank: mean, sd and rms of dy/dx over the samples; min, max and quantiles q05
+    to q95; the shares of samples where it is positive and negative; how often its sign changes from row to row; at how
+    many samples it is known; and scaled_mean, scaled_sd, scaled_rms, times the width of the input's range over the
+    output's (as seen in training, else in TABLE). Rank 1 has the largest scaled rms.
+
+    With --interactions one row for each output and pair of inputs: mean, rms and scaled rms of d2y/dx1dx2.
+
+    A table may be larger than memory. Quantiles are exact up to 16 million derivatives, beyond that those of an evenly
+    random part of the rows, and standard error says of how many. TABLE of a dynamic network is one series, held in
+    memory, with a row for each lag.
+    """
+    import matnet
+    from matnet.tables.columns import Columns, output_names, selected
+    from matnet.tables.csv_sink import delimiter_for
+    from matnet.tables.target import open_target
+
+    delimiter = "," if options["as_json"] else delimiter_for(options["out"])
+    net = matnet.load(options["file"], network=options["network"])
+    if options["interactions"]:
+        _check_interactions(net)
+    outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)
+    shown = selected(outputs, options["of"], "--of")
+    kind, summary, records = _measured(net, options, outputs)
+    records = [record for record in records if outputs.index(record["output"]) in shown]
+    text = _json(summary, kind, records) if options["as_json"] else _csv(records, delimiter)
+    with open_target(options["out"], sys.stdout.buffer) as target:
+        target.write(text.encode())
+
+
+def _check_interactions(net: Network) -> None:
+    if net.dynamic:
+        raise UnsupportedError("--interactions: second derivatives over time are not done; this network is dynamic")
+    if net.input_size > INTERACTION_INPUTS:
+        raise UnsupportedError(
+            f"--interactions: {net.input_size} inputs have {net.input_size * (net.input_size + 1) // 2:,} pairs; it is "
+            f"done up to {INTERACTION_INPUTS} inputs"
+        )
+
+
+def _measured(net: Network, options: dict[str, Any], outputs: Sequence[str]) -> tuple[str, Record, list[Record]]:
+    """What the records are, what holds for all of them, and the records."""
+    if net.dynamic:
+        found, widths, inputs = _over_series(net, options)
+        return "sensitivities", _summary(found, widths, inputs, outputs), _lag_records(found, widths, inputs, outputs)
+    chunks = _Chunks(net, options)
+    if options["interactions"]:
+        pairs = chunks.interactions()
+        summary = {"rows": chunks.rows, **_widths(chunks.widths, chunks.names, outputs)}
+        return "interactions", summary, _pair_records(pairs, chunks.widths, chunks.names, outputs)
+    found = chunks.measures()
+    if found.quantile_rows < found.rows:
+        complain(f"the quantiles are those of {found.quantile_rows:,} of the {found.rows:,} rows, chosen at random")
+    summary = _summary(found, chunks.widths, chunks.names, outputs)
+    return "sensitivities", summary, _records(found, chunks.widths, chunks.names, outputs)
+
+
+class _Chunks:
+    """The table's rows, a chunk at a time: so much as fits the memory, whatever the table's length."""
+
+    def __init__(self, net: Network, options: dict[str, Any]) -> None:
+        from matnet.plots.measures import Widths
+
+        self._net = net
+        self._options = options
+        self.widths: Widths = Widths.of(net)
+        self.names: tuple[str, ...] = ()
+        self.rows = 0
+
+    def _each(self) -> Iterator[FloatArray]:
+        from matnet.tables.columns import Columns
+        from matnet.tables.rows import chunk_rows, rechunked
+
+        options = self._options
+        columns = Columns(inputs=options["inputs"])
+        progress = Progress()
+        with opened(options["table"], dialect(options), options["samples"], columns) as table:
+            for note in table.notes:
+                complain(note)
+            choice = table.choose(columns, self._net.input_size)
+            if choice.note:
+                complain(choice.note)
+            self.names = choice.input_names
+            width = self._net.output_size * self._net.input_size
+            for rows in rechunked(table.rows(choice), chunk_rows(width)):
+                yield rows.x
+                self.rows += len(rows)
+                progress(self.rows, table.fraction)
+            progress.clear()
+            if not self.rows:
+                raise TableError(f"{table.place}: there is no row in it: sensitivities are measured over samples")
+
+    def measures(self) -> Measures:
+        """Of the first derivatives."""
+        import numpy as np
+
+        from matnet.plots.measures import Accumulator
+
+        accumulator = Accumulator((self._net.output_size, self._net.input_size))
+        for x in self._each():
+            y, jacobian = self._net.value_and_jacobian(x)
+            self.widths.add(x, np.asarray(y))
+            accumulator.add(np.asarray(jacobian))
+        return accumulator.measures()
+
+    def interactions(self) -> Interactions:
+        """Of the second derivatives."""
+        import numpy as np
+
+        from matnet.plots.measures import InteractionAccumulator
+
+        accumulator = InteractionAccumulator(self._net)
+        for x in self._each():
+            self.widths.add(x, np.asarray(self._net(x)))
+            accumulator.add(x)
+        return accumulator.interactions()
+
+
+def _over_series(net: Network, options: dict[str, Any]) -> tuple[Measures, Widths, tuple[str, ...]]:
+    from matnet.plots.courses import lag_derivatives, lag_widths
+    from matnet.plots.measures import measures
+
+    x, names = samples(net, options)
+    return measures(lag_derivatives(net, x, options["lags"])), lag_widths(net, x), names
+
+
+def _summary(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> Record:
+    return {"rows": found.rows, "quantile_rows": found.quantile_rows, **_widths(widths, inputs, outputs)}
+
+
+def _widths(widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> Record:
+    return {
+        "input_widths": dict(zip(inputs, widths.inputs.tolist(), strict=True)),
+        "output_widths": dict(zip(outputs, widths.outputs.tolist(), strict=True)),
+    }
+
+
+def _records(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
+    """A record for each output and input, by rank."""
+    from matnet.plots.measures import ranks
+
+    places = ranks(found.rms, widths.inputs)
+    records = [
+        {"output": output, "input": name, "rank": int(places[i, j]), **_numbers(found, (i, j), widths.scale[i, j])}
+        for i, output in enumerate(outputs)
+        for j, name in enumerate(inputs)
+    ]
+    return sorted(records, key=lambda record: (outputs.index(record["output"]), record["rank"]))
+
+
+def _lag_records(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
+    """A record for each output, input and lag, by rank."""
+    from matnet.plots.measures import ranks
+
+    places = ranks(found.rms, widths.inputs)
+    records = [
+        {
+            "output": output,
+            "input": name,
+            "lag": lag,
+            "rank": int(places[lag, i, j]),
+            **_numbers(found, (lag, i, j), widths.scale[i, j]),
+        }
+        for i, output in enumerate(outputs)
+        for j, name in enumerate(inputs)
+        for lag in range(len(places))
+    ]
+    return sorted(records, key=lambda record: (outputs.index(record["output"]), record["rank"]))
+
+
+def _numbers(found: Measures, place: tuple[int, ...], scale: float) -> Record:
+    from matnet.plots.measures import QUANTILES
+
+    mean, sd, rms = float(found.mean[place]), float(found.sd[place]), float(found.rms[place])
+    spread = {f"q{share * 100:02.0f}": float(found.quantiles[(k, *place)]) for k, share in enumerate(QUANTILES)}
+    return {
+        "mean": mean,
+        "sd": sd,
+        "rms": rms,
+        "min": float(found.smallest[place]),
+        **spread,
+        "max": float(found.largest[place]),
+        "positive": float(found.positive[place]),
+        "negative": float(found.negative[place]),
+        "sign_changes": int(found.sign_changes[place]),
+        "samples": int(found.count[place]),
+        "scaled_mean": mean * float(scale),
+        "scaled_sd": sd * float(scale),
+        "scaled_rms": rms * float(scale),
+    }
+
+
+def _pair_records(found: Interactions, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
+    """A record for each output and pair of inputs, the strongest first."""
+    records = []
+    for i, output in enumerate(outputs):
+        pairs = []
+        for j, first in enumerate(inputs):
+            for k in range(j, len(inputs)):
+                scale = float(widths.scale[i, j] * widths.inputs[k])
+                pair: Record = {"output": output, "input1": first, "input2": inputs[k], "rank": 0}
+                pair |= {"mean": float(found.mean[i, j, k]), "rms": float(found.rms[i, j, k])}
+                pair |= {"samples": int(found.count[i, j, k]), "scaled_rms": float(found.rms[i, j, k]) * scale}
+                pairs.append(pair)
+        pairs.sort(key=lambda pair: -pair["scaled_rms"] if math.isfinite(pair["scaled_rms"]) else math.inf)
+        records += [pair | {"rank": place} for place, pair in enumerate(pairs, start=1)]
+    return records
+
+
+def _csv(records: Sequence[Record], delimiter: str) -> str:
+    from matnet.tables.columns import safe_name
+
+    held = io.StringIO(newline="")
+    writer = csv.writer(held, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(records[0])
+    for record in records:
+        writer.writerow([_cell(value, safe_name) for value in record.values()])
+    return held.getvalue()
+
+
+def _cell(value: Any, safe_name: Any) -> str:
+    if isinstance(value, str):
+        return str(safe_name(value))
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else repr(value)
+    return str(value)
+
+
+def _json(summary: Record, kind: str, records: Sequence[Record]) -> str:
+    return json.dumps({**_nulled(summary), kind: [_nulled(record) for record in records]}, indent=2) + "\n"
+
+
+def _nulled(record: Record) -> Record:
+    return {
+        key: _nulled(value)
+        if isinstance(value, dict)
+        else None
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
+        for key, value in record.items()
+    }
