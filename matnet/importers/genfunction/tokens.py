@@ -33,7 +33,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _STRING = {"'": re.compile(r"'((?:[^'\n]|'')*+)'"), '"': re.compile(r'"((?:[^"\n]|"")*+)"')}
-_LITERAL_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|NaN|nan|Inf|inf)")
+_LITERAL_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|NaN|nan|Inf|inf)")
+_LITERAL_ROW = re.compile(rf"(?:\s*+{_LITERAL_NUMBER.pattern}(?!\S))*+\s*+")
 _COMMENT_IN_LITERAL = re.compile(r"\.\.\.[^\n]*+\n|%[^\n]*+")
 
 _KEYWORDS_WORDS = """
@@ -215,8 +216,8 @@ def _row(text: str) -> list[float]:
         words = part.split()
         if not words:
             raise FormatError("the literal has a comma without a number")
-        for word in words:
-            if _LITERAL_NUMBER.fullmatch(word) is None:
-                raise FormatError(f"'{word}' in the literal is no number; nothing is calculated here")
+        if _LITERAL_ROW.fullmatch(part) is None:
+            wrong = next(word for word in words if _LITERAL_NUMBER.fullmatch(word) is None)
+            raise FormatError(f"'{wrong}' in the literal is no number; nothing is calculated here")
         elements += map(float, words)
     return elements
