@@ -171,8 +171,16 @@ class _Reader:
         return self._struct(item, depth)
 
     def cells(self, item: Any) -> tuple[Value, ...]:
-        """The subsystem's column of cells."""
-        return self._items(item, 0)
+        """The subsystem's column of cells; one that cannot be read does no harm as long as nothing asks for it."""
+        return tuple(self._cell(entry) for entry in self._references_in(item))
+
+    def _cell(self, entry: Any) -> Value:
+        # cells that many objects share may be referred to more than once; circles are found within each
+        self._met.clear()
+        try:
+            return self.value(self._file[entry])
+        except FormatError as error:
+            return Opaque(f"unreadable ({error})", "")
 
     def _meet(self, item: Any) -> None:
         import h5py
@@ -187,8 +195,9 @@ class _Reader:
         if "MATLAB_empty" in item.attrs:
             return self._empty(item, class_name)
         self._meet(item)
+        shape = _shape(item)
         if class_name == "cell":
-            return Cell(_shape(item), self._items(item, depth))
+            return Cell(shape, self._items(item, depth))
         if _decode(item) == _FUNCTION:
             return Function()
         if _decode(item) == _OPAQUE:
@@ -201,7 +210,7 @@ class _Reader:
             return Numeric(
                 self._numbers(item, class_name), class_name, class_name == "double" and item.dtype.kind in "iu"
             )
-        return Opaque(class_name or "unknown", "", _shape(item))
+        return Opaque(class_name or "unknown", "", shape)
 
     def _empty(self, item: Any, class_name: str) -> Value:
         """An empty value: its data are its dimensions. MATLAB writes structs without fields in the same way."""
@@ -271,6 +280,9 @@ class _Reader:
 
     def _items(self, item: Any, depth: int) -> tuple[Value, ...]:
         """The values that a dataset of references refers to, in MATLAB's order, which is the stored one."""
+        return tuple(self.value(self._file[entry], depth + 1) for entry in self._references_in(item))
+
+    def _references_in(self, item: Any) -> NDArray[Any]:
         import h5py
 
         if h5py.check_ref_dtype(item.dtype) is not h5py.Reference:
@@ -279,7 +291,7 @@ class _Reader:
         references = self._stored(item).reshape(-1)
         if not all(references):
             raise FormatError("broken: a reference to nothing")
-        return tuple(self.value(self._file[entry], depth + 1) for entry in references)
+        return references
 
     def _struct(self, item: Any, depth: int) -> Struct:
         members = self._members(item)

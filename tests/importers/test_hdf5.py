@@ -265,3 +265,23 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 
 def test_a_function_handle_is_known_and_never_called() -> None:
     assert isinstance(values(FIXTURES / "values_v73.mat")["handle"], Function)
+
+
+def test_an_unreadable_cell_of_the_subsystem_harms_only_what_asks_for_it(corpus: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.mat"
+    write_hdf5(path, values(corpus / "static_mcos_v9.mat"))
+    with h5py.File(path, "r+") as file:
+        cells = file["#subsystem#/MCOS"]
+        last = file[cells[0, -1]].name
+        del file[last]
+        replacement = file.create_dataset(last, data=np.zeros(3))
+        replacement.attrs["MATLAB_class"] = np.bytes_("double")
+        cells[0, -1] = replacement.ref
+    assert np.array_equal(matnet.load(path).parameters, matnet.load(corpus / "static_mcos_v9.mat").parameters)
+    with h5py.File(path, "r+") as file:
+        cells = file["#subsystem#/MCOS"]
+        cells[0, 2] = cells[0, -1]
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(path)
+    reason = "unreadable (broken: data of the shape (3,))"
+    assert str(refused.value) == f"{path}: net: the network's fields are a {reason} 1x1, expected a struct"
