@@ -36,7 +36,7 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
 
     delimiter = delimiter_for(options["out"])
     columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
-    others = {key: options[key] for key in ("hessian", "tidy", "lags") if key in options}
+    others = {key: options[key] for key in ("hessian", "tidy", "lags", "input_sd") if key in options}
     asked = Asked(columns, delimiter, states=_states(options["states"]), **others)
     how = dialect(options)
     model = load_model(options)

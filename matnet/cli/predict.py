@@ -24,6 +24,16 @@ from matnet.cli.options import (
 )
 
 
+def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """Numbers with commas between."""
+    if value is None:
+        return None
+    try:
+        return tuple(float(number) for number in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is not a list of numbers with commas between") from None
+
+
 @click.command("predict", short_help="Outputs for every row of a table.")
 @file_argument
 @table_argument
@@ -35,6 +45,12 @@ from matnet.cli.options import (
 @outputs_option
 @keep_option
 @of_option
+@click.option(
+    "--input-sd",
+    metavar="NUMBERS",
+    callback=_numbers,
+    help="Standard deviations of the inputs, independent of each other, with commas between: adds y1_sd, y2_sd ..",
+)
 @group_option
 @states_option
 @table_options

@@ -14,7 +14,7 @@ from matnet.network import Network
 from matnet.tables.cells import Rows
 from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv_sink import CsvSink
-from matnet.tables.jobs import Job, Model, gradient, prediction, tidy_gradient
+from matnet.tables.jobs import Job, Model, gradient, prediction, tidy_gradient, uncertain_prediction
 from matnet.tables.rows import chunk_rows, rechunked
 from matnet.tables.series import States, series_gradient, series_prediction
 from matnet.tables.target import Target
@@ -67,7 +67,8 @@ class Asked:
     """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
     ``delimiter`` divides the cells of the result. ``tidy`` writes one row a (sample, output, input). Of a dynamic
-    network ``states`` are what came before a series, and ``lags`` how many steps back derivatives go.
+    network ``states`` are what came before a series, and ``lags`` how many steps back derivatives go. ``input_sd``, one
+    number for each input, adds the outputs' standard deviations.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -75,6 +76,7 @@ class Asked:
     hessian: bool = False
     tidy: bool = False
     lags: int | None = None
+    input_sd: tuple[float, ...] | None = None
     states: States = field(default_factory=States)
 
 
@@ -109,6 +111,10 @@ def predict(
     choice = table.choose(asked.columns, model.input_size)
     if _in_time(model, asked):
         job = series_prediction(model, asked.columns, choice, asked.states)
+    elif asked.input_sd is not None:
+        if not isinstance(model, Network):
+            raise TableError("--input-sd is for a single network, not for an ensemble")
+        job = uncertain_prediction(model, asked.columns, asked.input_sd)
     else:
         job = prediction(model, asked.columns)
     return _run(model, table, choice, job, target, asked.delimiter, progress)
@@ -140,7 +146,8 @@ def _in_time(model: Model, asked: Asked) -> TypeGuard[Network]:
         Something is asked for that only dynamic networks have, or only static ones.
     """
     if isinstance(model, Network) and model.dynamic:
-        for option, given in (("--hessian", asked.hessian), ("--tidy", asked.tidy)):
+        static = (("--hessian", asked.hessian), ("--tidy", asked.tidy), ("--input-sd", asked.input_sd is not None))
+        for option, given in static:
             if given:
                 raise TableError(f"{option}: the network looks back in time; this is for networks that do not")
         return True

@@ -9,9 +9,10 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
+from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Ensemble, Network
-from matnet.tables.cells import Rows
+from matnet.tables.cells import Rows, counted
 from matnet.tables.columns import Choice, Columns, output_names, safe_name, selected
 
 Model: TypeAlias = Network | Ensemble
@@ -40,6 +41,31 @@ def prediction(model: Model, columns: Columns) -> Job:
         return [*rows.texts.get_columns(), *columns_of(_with_std(model, rows.x, model(rows.x))[:, of])]
 
     return Job(_value_names(model, names, of), model.output_size, compute)
+
+
+def uncertain_prediction(net: Network, columns: Columns, input_sd: Sequence[float]) -> Job:
+    """The outputs and their standard deviations y1, y1_sd, y2, y2_sd .. from those of independent inputs, J Σ Jᵀ.
+
+    Raises
+    ------
+    TableError
+        There is not one standard deviation for each input, or one is negative or not finite.
+    """
+    names = output_names(columns, net.output_size)
+    of = selected(names, columns.of, "--of")
+    if len(input_sd) != net.input_size:
+        given, needed = counted(len(input_sd), "number"), counted(net.input_size, "input")
+        raise TableError(f"--input-sd gives {given}, the network has {needed}")
+    if not all(0 <= value < np.inf for value in input_sd):
+        raise TableError(f"--input-sd: standard deviations are finite and not negative, got {list(input_sd)}")
+    covariance = np.diag(np.square(input_sd))
+
+    def compute(rows: Rows, before: int) -> list[pl.Series]:
+        sd = np.sqrt(np.diagonal(net.propagate(rows.x, covariance), axis1=-2, axis2=-1))
+        return [*rows.texts.get_columns(), *columns_of(np.stack([net(rows.x), sd], axis=-1)[:, of])]
+
+    both = tuple(names[i] + end for i in of for end in ("", "_sd"))
+    return Job(both, net.output_size * (1 + net.input_size + net.output_size), compute)
 
 
 def gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> Job:

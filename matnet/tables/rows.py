@@ -10,13 +10,13 @@ import polars as pl
 from matnet.tables.cells import Rows
 
 CHUNK_BYTES = 32 << 20
-MOST_ROWS, FEWEST_ROWS = 1 << 16, 1 << 8
+MOST_ROWS = 1 << 16
 
 
 def chunk_rows(width: int) -> int:
     """How many rows of `width` numbers go through the network at once: a power of two, 32 MiB of result at most."""
     rows = MOST_ROWS
-    while rows > FEWEST_ROWS and rows * width * 8 > CHUNK_BYTES:
+    while rows > 1 and rows * width * 8 > CHUNK_BYTES:
         rows //= 2
     return rows
 

@@ -129,7 +129,7 @@ def _zstd(raw: BinaryIO, place: str) -> Reader:
         from compression import zstd  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         try:
-            from backports import zstd  # type: ignore[import-not-found, unused-ignore]
+            from backports import zstd  # type: ignore[attr-defined, import-not-found, unused-ignore]
         except ImportError:
             raise MissingExtraError(
                 f"{place} is compressed with zstd, which needs a package: pip install 'matnet[zstd]'"

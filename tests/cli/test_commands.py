@@ -71,6 +71,13 @@ def test_gradients_with_names(said: Said) -> None:
     assert [float(cell) for cell in row.split(",")[1:]] == [*y[0], *jacobian[0, 0]]
 
 
+def test_predict_with_uncertain_inputs(said: Said) -> None:
+    status, out, _ = said("predict", PUMP, "-", "--input-sd", "0.5,3", stdin=TEXT)
+    assert (status, out.splitlines()[0]) == (0, "y1,y1_sd")
+    covariance = matnet.load(PUMP).propagate(X, np.diag([0.25, 9.0]))
+    np.testing.assert_allclose(table(out)[:, 1] ** 2, covariance[:, 0, 0], rtol=1e-14)
+
+
 def test_a_name_with_a_comma_stands_in_quotes(said: Said) -> None:
     status, out, _ = said("predict", PUMP, "-", "--keep", '"a,b"', stdin='x1,"a,b",x2\n20,t,1500\n')
     assert (status, out.splitlines()[0]) == (0, '"a,b",y1')
@@ -289,6 +296,10 @@ def test_text_from_a_file_cannot_move_the_cursor(said: Said, tmp_path: Path) -> 
         (
             ["predict", PUMP, "-", "--inputs", "a,,b"],
             "Invalid value for '--inputs': 'a,,b' has an empty name in it; write names with commas between",
+        ),
+        (
+            ["predict", PUMP, "-", "--input-sd", "1,b"],
+            "Invalid value for '--input-sd': '1,b' is not a list of numbers with commas between",
         ),
         (["inspect"], "Missing argument 'FILE...'. See matnet inspect --help"),
     ],

@@ -139,6 +139,12 @@ def test_what_only_static_networks_have(asked: Asked, option: str) -> None:
     assert str(raised.value) == f"{option}: the network looks back in time; this is for networks that do not"
 
 
+def test_uncertain_inputs_are_for_static_networks() -> None:
+    with pytest.raises(TableError) as raised:
+        run(predict, text(X[:3]), Asked(input_sd=(1.0, 1.0)))
+    assert str(raised.value) == "--input-sd: the network looks back in time; this is for networks that do not"
+
+
 @pytest.mark.parametrize(
     ("asked", "option"),
     [
