@@ -11,13 +11,14 @@ import click
 
 from matnet.cli.options import file_argument, network_option
 from matnet.cli.speech import printable
+from matnet.errors import TableError
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
-    from matnet.importers.stored_records import StoredRecord
+    from matnet.importers.stored import StoredRecord, StoredValues
     from matnet.network import Network
     from matnet.proof.candidates import Matrix
-    from matnet.proof.verify import Row, Workspace
+    from matnet.proof.verify import Row
 
 STATUS: Mapping[str, int] = {"proved": 0, "contradicted": 1, "weak": 3, "nothing to compare": 3}
 
@@ -55,12 +56,13 @@ def command(
     other networks too, or nearly do; contradicted where they do not. Exit status: 0 something is proved and nothing
     contradicted; 1 something is contradicted; 3 weak, or nothing to compare.
     """
+    from matnet.importers.stored import StoredValues
     from matnet.proof.verify import Told, verdict_of, verify
 
     nets = _networks(file, network)
-    workspace = _workspace(file, nets)
+    stored = StoredValues(file) if _is_mat(file) else None
     matrices = {
-        name: None if place is None else _matrix(file, place)
+        name: None if place is None else _matrix(stored, place)
         for name, place in {
             "inputs": inputs,
             "outputs": outputs,
@@ -69,8 +71,8 @@ def command(
             "layer_states": layer_states,
         }.items()
     }
-    told = Told(record=None if record is None else _record(file, record), steps=steps, **matrices)
-    rows = {place: verify(net, workspace, told) for place, net in nets.items()}
+    told = Told(record=None if record is None else _record(stored, record), steps=steps, **matrices)
+    rows = {place: verify(net, stored, told) for place, net in nets.items()}
     verdict = verdict_of([row for found in rows.values() for row in found])
     for line in _report(rows, verdict):
         click.echo(printable(line))
@@ -83,33 +85,21 @@ def _networks(file: str, network: str | None) -> dict[str, Network]:
     return matnet.load_all(file) if network is None else {network: matnet.load(file, network=network)}
 
 
-def _workspace(file: str, nets: Mapping[str, Network]) -> Workspace:
-    """What lies beside the networks: only a MAT-file has room for that."""
-    import matnet
-    from matnet.importers.arrays import list_arrays
-    from matnet.importers.stored_records import list_records
-    from matnet.proof.verify import Workspace
-
-    if not _is_mat(file):
-        return Workspace()
-    return Workspace(list_arrays(file), list_records(file), tuple(matnet.load_all(file)))
-
-
 def _is_mat(file: str) -> bool:
     return os.path.splitext(file)[1].lower() not in (".m", ".json")
 
 
-def _matrix(file: str, place: str) -> Matrix:
+def _matrix(stored: StoredValues | None, place: str) -> Matrix:
     from matnet.importers.arrays import read_array
     from matnet.proof.candidates import Matrix
     from matnet.tables.mat_table import mat_address
 
     address = mat_address(place)
     if address is not None:
-        return Matrix(place, read_array(address[0], address[1]))
-    if not _is_mat(file) or place.lower().endswith(_TABLES):
+        return Matrix(place, read_array(*address))
+    if stored is None or place.lower().endswith(_TABLES):
         return Matrix(place, _csv(place))
-    return Matrix(place, read_array(file, place))
+    return Matrix(place, stored.array(place))
 
 
 def _csv(place: str) -> FloatArray:
@@ -128,12 +118,16 @@ def _csv(place: str) -> FloatArray:
         return np.concatenate([np.zeros((0, len(names))), *(rows.x for rows in table.rows(choice))])
 
 
-def _record(file: str, place: str) -> StoredRecord:
-    from matnet.importers.stored_records import read_stored_record
+def _record(stored: StoredValues | None, place: str) -> StoredRecord:
+    from matnet.importers.stored import StoredValues
     from matnet.tables.mat_table import mat_address
 
     address = mat_address(place)
-    return read_stored_record(*((file, place) if address is None else address))
+    if address is not None:
+        return StoredValues(address[0]).record(address[1])
+    if stored is None:
+        raise TableError(f"--record {place}: the network's file holds no records; name one as in FILE.mat:{place}")
+    return stored.record(place)
 
 
 _HEADER = ("what", "samples", "difference", "of range", "verdict")

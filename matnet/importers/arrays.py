@@ -87,10 +87,14 @@ def list_arrays(file: str | os.PathLike[str], *, limit: int = DEFAULT_LIMIT) -> 
     """
     path = Path(file)
     try:
-        mat = open_mat(path, limit)
-        return [*_plain(mat), *_nested(mat)]
+        return arrays_in(open_mat(path, limit))
     except MatnetError as error:
         raise error.at(f"{path}: ") from error.__cause__
+
+
+def arrays_in(mat: MatFile) -> list[StoredArray]:
+    """As ``list_arrays``, of a file that is open."""
+    return [*_plain(mat), *_nested(mat)]
 
 
 def _plain(mat: MatFile) -> Iterator[StoredArray]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,12 +58,16 @@ def told(matrix: Matrix, elements: int, what: str) -> list[Matrix]:
 
 
 class Candidates:
-    """The matrices of a file, read when their shape fits something and then kept."""
+    """The matrices of a file, listed when they are first asked for, read when their shape fits, and then kept."""
 
-    def __init__(self, arrays: Sequence[StoredArray]) -> None:
-        self._arrays = arrays
+    def __init__(self, listed: Callable[[], Sequence[StoredArray]]) -> None:
+        self._listed = listed
         self._read: dict[str, Matrix | None] = {}
         self.unreadable: list[str] = []
+
+    @cached_property
+    def _arrays(self) -> Sequence[StoredArray]:
+        return self._listed()
 
     def with_elements(self, elements: int, least: int = 2) -> list[Matrix]:
         """All matrices with `elements` on a side and at least `least` samples; equal ones stand as one."""

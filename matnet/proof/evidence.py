@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from matnet.derivatives.cost import cost_of
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.model.structure import Input, Output, Process
@@ -25,6 +26,7 @@ _UNSTEADY = 1e-6
 """Of the range: where rounding moves an answer further (on a step, at a tie, in chaos) the sample says nothing."""
 
 _LEAST_SAMPLES = 3
+_MOST_LEFT_OUT = 0.1
 _POINTS = 1000
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -96,11 +98,31 @@ class Rounding:
                 shifts.append(np.abs(answers(copy, given.scaled(1.0 + sign * _ROUNDING)) - y))
         return np.nan_to_num(np.fmax(*shifts), nan=0.0, posinf=np.inf)
 
-    def performances(self, given: Given, t: FloatArray) -> tuple[float, float]:
-        """The network's performance and how far rounding moves it."""
-        value = self.net.performance(given.x, t, **given.states())
-        others = [copy.performance(given.x, t, **given.states()) for copy in self._copies]
-        return value, max(abs(other - value) for other in others)
+    def answered(self, given: Given) -> Answered:
+        """The answers of the network and of its copies, for performances."""
+        return Answered(tuple((net, answers(net, given)) for net in (self.net, *self._copies)))
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The outputs that a network and its copies give to one question."""
+
+    outputs: tuple[tuple[Network, FloatArray], ...]
+
+    def performance(self, t: FloatArray) -> tuple[float, float]:
+        """The network's performance for targets t (Q, S), and how far rounding moves it.
+
+        Raises
+        ------
+        UnsupportedError
+            The network's performance function has settings that are not done.
+        """
+        values = []
+        for net, y in self.outputs:
+            cost = cost_of(net.structure, net.program, None, None)
+            with np.errstate(all="ignore"):
+                values.append(cost.value(t, y, None, net.parameters))
+        return values[0], max(abs(value - values[0]) for value in values)
 
 
 def _changed(net: Network, sign: float, rounded: bool) -> Network:
@@ -146,10 +168,12 @@ def agreement(rounding: Rounding, given: Given, y: FloatArray, stored: FloatArra
     """
     width = ranges(rounding.net, stored)
     moved = rounding.moved(given, y)
-    steady = (moved <= _UNSTEADY * width).all(axis=1)
+    apart = distances(y, stored)
+    # where rounding decides, agreement says as much as anywhere, disagreement says nothing
+    steady = (moved <= _UNSTEADY * width).all(axis=1) | (apart == 0.0).all(axis=1)
     size = np.fmax.reduce(np.where(np.isfinite(y), np.abs(y), 0.0), axis=0, initial=0.0)
     tolerance = np.maximum(np.maximum(rounding.base * width, 8.0 * _EPS * size), 4.0 * moved)[steady]
-    distance = distances(y, stored)[steady]
+    distance = apart[steady]
     relative = distance / width
     numbers = ~np.isnan(stored[steady]).all(axis=1)
     asked = given.x[steady][numbers]
@@ -178,6 +202,10 @@ def doubt(net: Network, given: Given, stored: FloatArray, found: Agreement, trie
     Unrelated numbers of the network's own kind agree in one of K^Q cases, K being how many different answers the
     network gives and Q the samples; `tried` is how many pairs of variables were laid beside each other.
     """
+    if found.left_out > _MOST_LEFT_OUT * (found.samples + found.left_out):
+        return (
+            f"at {found.left_out} of {found.samples + found.left_out} samples rounding decides, and the answers differ"
+        )
     if found.evidence < _LEAST_SAMPLES:
         return f"only {found.evidence} different sample{'' if found.evidence == 1 else 's'} to compare"
     rows = stored[~np.isnan(stored).all(axis=1)]

@@ -11,6 +11,7 @@ from matnet.network import Network
 from matnet.proof.evidence import Given, answers, distances, ranges
 
 _MOST_EXCHANGES = 500
+_SLIGHTLY = 0.05
 _MOST_NUMBERS = 2_000_000
 
 
@@ -98,9 +99,12 @@ def _of_other_weights(net: Network, given: Given, y: FloatArray, stored: FloatAr
         return False
     width = ranges(net, stored)
     difference = ((stored - y)[rows] / width).reshape(-1)
+    if np.abs(difference).max() > _SLIGHTLY:
+        return False
     slopes = (net.parameter_jacobian(given.x[rows]) / width[:, None]).reshape(len(difference), count)
     if not np.isfinite(slopes).all():
         return False
     change, *_ = np.linalg.lstsq(slopes, difference, rcond=1e-14)
     left = difference - slopes @ change
-    return bool(np.linalg.norm(left) <= 1e-3 * np.linalg.norm(difference))
+    size = np.sqrt(len(difference))
+    return bool(np.linalg.norm(left) / size <= 1e-4 * np.linalg.norm(difference) / size + 1e-14)

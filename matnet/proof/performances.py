@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
-from matnet.importers.stored_records import SETS, StoredRecord
+from matnet.importers.stored import SETS, StoredRecord
 from matnet.proof.candidates import Matrix, Pair
-from matnet.proof.evidence import Given, Rounding, Verdict, answers
+from matnet.proof.evidence import Answered, Given, Rounding, Verdict, answers
 
 AGREES = 1e-12
 """Relative, as MATLAB's own sums over thousands of samples agree with ours."""
@@ -90,7 +90,8 @@ def check_record(
     pairs = [(given, matrix) for given in asked for matrix in targets if named or not _known(matrix, proved, known)]
     if len(pairs) > _MOST_PAIRS:
         return _nothing(record, f"{len(pairs)} pairs of variables fit; name them with --inputs and --targets")
-    trials = [_tried(rounding, given, matrix, sets) for given, matrix in pairs]
+    by_given = {id(given): rounding.answered(given) for given, _ in pairs}
+    trials = [_tried(by_given[id(given)], given, matrix, sets) for given, matrix in pairs]
     agreeing = next((trial for trial in trials if _agrees(trial, sets)), None)
     if agreeing is not None:
         return _agreed(rounding, record, agreeing, sets)
@@ -119,8 +120,8 @@ def _known(matrix: Matrix, proved: Sequence[Pair], known: set[int]) -> bool:
     )
 
 
-def _tried(rounding: Rounding, given: Given, targets: Matrix, sets: Sequence[_Set]) -> _Trial:
-    found = [rounding.performances(given, targets.values * entry.mask) for entry in sets]
+def _tried(answered: Answered, given: Given, targets: Matrix, sets: Sequence[_Set]) -> _Trial:
+    found = [answered.performance(targets.values * entry.mask) for entry in sets]
     return _Trial(given, targets, tuple(value for value, _ in found), tuple(moved for _, moved in found))
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.arrays import StoredArray
-from matnet.importers.stored_records import StoredRecord
+from matnet.importers.stored import StoredRecord, StoredValues
 from matnet.network import Network
 from matnet.proof.candidates import Candidates, Matrix, Pair, search, told
 from matnet.proof.evidence import Given, Rounding, Verdict, agreement, doubt
@@ -60,15 +59,6 @@ class Told:
         return self.outputs is None or self.targets is not None or self.record is not None
 
 
-@dataclass(frozen=True, eq=False)
-class Workspace:
-    """What lies beside the networks of a file: matrices, training records, and the paths of all networks."""
-
-    arrays: Sequence[StoredArray] = ()
-    records: Sequence[StoredRecord] = ()
-    networks: Sequence[str] = field(default_factory=tuple)
-
-
 def verdict_of(rows: Sequence[Row]) -> Verdict:
     """The verdict of all comparisons together: one contradiction outweighs all, one proof what is weak."""
     verdicts = {row.verdict for row in rows}
@@ -76,15 +66,15 @@ def verdict_of(rows: Sequence[Row]) -> Verdict:
     return next((verdict for verdict in order if verdict in verdicts), "nothing to compare")
 
 
-def verify(net: Network, workspace: Workspace, named: Told | None = None) -> tuple[Row, ...]:
+def verify(net: Network, stored: StoredValues | None, named: Told | None = None) -> tuple[Row, ...]:
     """Compare a network with the answers that MATLAB stored.
 
     Parameters
     ----------
     net
         The network.
-    workspace
-        Where to look for what is not named.
+    stored
+        The file in which to look for what is not named; None where there is none to look in.
     named
         What the user named.
 
@@ -98,16 +88,16 @@ def verify(net: Network, workspace: Workspace, named: Told | None = None) -> tup
     ShapeError
         A matrix that was named does not fit the network.
     """
-    return _Verification(net, workspace, named or Told()).rows()
+    return _Verification(net, stored, named or Told()).rows()
 
 
 class _Verification:
-    def __init__(self, net: Network, workspace: Workspace, named: Told) -> None:
+    def __init__(self, net: Network, stored: StoredValues | None, named: Told) -> None:
         self._net = net
-        self._workspace = workspace
+        self._file = stored
         self._told = named
         self._rounding = Rounding(net)
-        self._candidates = Candidates(workspace.arrays)
+        self._candidates = Candidates(lambda: [] if stored is None else stored.arrays)
 
     def rows(self) -> tuple[Row, ...]:
         rows: list[Row] = []
@@ -121,8 +111,13 @@ class _Verification:
         return tuple(rows)
 
     def _missing(self) -> str:
-        size = f"{self._net.input_size} and {self._net.output_size} elements" if self._net.input_size else "outputs"
-        return f"no stored answers were found for inputs and outputs of {size}; name them with --inputs and --outputs"
+        inputs, outputs = self._net.input_size, self._net.output_size
+        if not inputs:
+            return f"no stored outputs of {outputs} elements were found; name them with --outputs and --layer-states"
+        return (
+            f"no stored answers were found for inputs of {inputs} and outputs of {outputs} elements; name them with "
+            "--inputs and --outputs"
+        )
 
     def _outputs(self, proved: list[Pair]) -> list[Row]:
         stored = self._stored()
@@ -136,7 +131,8 @@ class _Verification:
         rows = [self._row(pair, found.tried, proved) for pair in found.pairs]
         best = [row for row in rows if row.verdict == "proved"]
         if best or rows or found.tried > _MOST_EXPLAINED:
-            return best or rows
+            # the same answers asked for in two ways, as a series with its states and the whole one, are one proof
+            return list({row.what.rpartition(" -> ")[2]: row for row in reversed(best)}.values())[::-1] or rows
         found = search(self._net, self._questions(lengths), stored, all_of_them=True)
         rows = [self._row(pair, found.tried, proved) for pair in found.pairs]
         return [row for row in rows if row.reason != UNEXPLAINED]
@@ -243,15 +239,17 @@ class _Verification:
             return self._record_rows(self._told.record, True, proved)
         return [
             row
-            for record in self._workspace.records
+            for record in ([] if self._file is None else self._file.records)
             for row in self._record_rows(record, self._told.targets is not None or self._alone(record), proved)
         ]
 
     def _alone(self, record: StoredRecord) -> bool:
         """Whether a record can only be this network's: beside it lies no other network and no other record."""
+        if self._file is None:
+            return False
         beside = container(record.path)
-        networks = [path for path in self._workspace.networks if container(path) == beside]
-        records = [entry for entry in self._workspace.records if container(entry.path) == beside]
+        networks = [path for path in self._file.networks if container(path) == beside]
+        records = [entry for entry in self._file.records if container(entry.path) == beside]
         return networks == [self._net.provenance.path] and len(records) == 1
 
     def _record_rows(self, record: StoredRecord, decided: bool, proved: Sequence[Pair]) -> list[Row]:
@@ -259,13 +257,19 @@ class _Verification:
         size = self._net.output_size
         if any(mask is not None and mask.shape[0] != size for mask in record.masks):
             return []
-        asked = [given for given in self._questions(lengths) if len(given.x) in lengths]
+        asked = self._asked(lengths, proved)
         targets = self._targets(lengths)
         try:
             found = check_record(self._rounding, record, asked, targets, proved, decided, self._named_pair())
         except UnsupportedError as error:
             return [Row(record.path, 0, None, None, "nothing to compare", str(error))]
         return [Row(*entry) for entry in found]
+
+    def _asked(self, lengths: set[int], proved: Sequence[Pair]) -> list[Given]:
+        """What the network may have been trained on; a series takes long, so only the likeliest, with their states."""
+        if not self._net.dynamic or self._told.inputs is not None:
+            return [given for given in self._questions(lengths) if len(given.x) in lengths]
+        return [pair.given for pair in proved if len(pair.given.x) in lengths]
 
     def _named_pair(self) -> bool:
         return self._told.targets is not None and (self._told.inputs is not None or not self._net.input_size)
