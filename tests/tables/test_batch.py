@@ -291,7 +291,9 @@ def test_rechunked_rows_are_the_same_rows(sizes: list[int], size: int) -> None:
     assert [text for chunk in chunks for text in chunk.texts["k"].to_list()] == [str(n) for n in range(ends[-1])]
 
 
-@pytest.mark.parametrize(("width", "rows"), [(1, 65536), (64, 65536), (65, 32768), (1000, 4096), (10**6, 4), (10**7, 1)])
+@pytest.mark.parametrize(
+    ("width", "rows"), [(1, 65536), (64, 65536), (65, 32768), (1000, 4096), (10**6, 4), (10**7, 1)]
+)
 def test_chunks_have_a_size_by_the_width_of_the_result(width: int, rows: int) -> None:
     assert chunk_rows(width) == rows
 
