@@ -11,6 +11,7 @@ from matnet.derivatives.time import Run
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure
+from matnet.simulate import Program, Transferred, Weighted
 
 
 def checked(x: Array, size: int, name: str) -> Array:
@@ -18,10 +19,7 @@ def checked(x: Array, size: int, name: str) -> Array:
     if hasattr(x, "columns"):
         x = _by_name(x, size)
     if isinstance(x, np.ndarray) or not _of_a_library(x):
-        x = np.asarray(x)
-        if x.dtype.kind not in "biufc":
-            raise ShapeError(f"{name} is no array of numbers (its type is {x.dtype})")
-        x = np.ascontiguousarray(x, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)
+        x = numbers(x, name)
     if x.ndim == 0 or x.shape[-1] != size:
         advice = ""
         if x.ndim == 1 and size == 1:
@@ -32,17 +30,33 @@ def checked(x: Array, size: int, name: str) -> Array:
     return x
 
 
+def numbers(x: Any, name: str) -> Any:
+    """x as a NumPy array of float64, or complex128 where it is complex; what a masked array masks becomes NaN."""
+    try:
+        array = np.ma.filled(x.astype(np.float64), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+    except ValueError as error:
+        raise ShapeError(f"{name} is no array of numbers: its rows differ in length") from error
+    if array.dtype.kind not in "biufc":
+        raise ShapeError(f"{name} is no array of numbers (its type is {array.dtype})")
+    return np.asarray(array, dtype=np.complex128 if array.dtype.kind == "c" else np.float64, order="C")
+
+
+def analytic_throughout(program: Program) -> bool:
+    """Whether every row may be continued to complex numbers, so that complex step is allowed."""
+    return all(step.row.analytic for step in program.steps if isinstance(step, (Transferred, Weighted)))
+
+
 def _of_a_library(x: Any) -> bool:
     return hasattr(x, "__array_namespace__") or type(x).__module__.startswith("torch")
 
 
 def _by_name(frame: Any, size: int) -> FloatArray:
-    """The columns x1, x2, … of a data frame, or all of them where there are exactly as many as inputs."""
+    """The columns x1, x2, … of a data frame."""
     names = [f"x{number}" for number in range(1, size + 1)]
     columns = list(frame.columns)
     if not set(names) <= set(columns):
         raise ShapeError(f"the data frame has the columns {', '.join(map(str, columns))}, expected {', '.join(names)}")
-    return np.column_stack([np.asarray(frame[name], dtype=np.float64) for name in names])
+    return np.column_stack([numbers(frame[name], f"the column {name} of the data frame") for name in names])
 
 
 @dataclass(frozen=True, eq=False)

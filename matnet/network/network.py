@@ -12,11 +12,11 @@ from matnet.derivatives import quantities
 from matnet.derivatives.attached import attached
 from matnet.derivatives.quantities import Scale
 from matnet.derivatives.time import Run, Series
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray, namespace
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
-from matnet.network.arguments import checked, series_arguments
+from matnet.network.arguments import analytic_throughout, checked, numbers, series_arguments
 from matnet.network.assessment import Assessment
 from matnet.network.scaling import Scaling, with_scaling
 from matnet.simulate import Program, program
@@ -271,7 +271,10 @@ class Network:
         ShapeError
             theta is not (P,).
         """
-        return Network(by_parameters.with_parameters(self.structure, self.program, theta), self.provenance, self.name)
+        vector = numbers(theta, "theta")
+        if vector.dtype.kind == "c":
+            raise ShapeError("theta is complex, expected real numbers")
+        return Network(by_parameters.with_parameters(self.structure, self.program, vector), self.provenance, self.name)
 
     def parameter_jacobian(self, x: Array, of: int | str | None = None) -> Array:
         """The derivative of the outputs by all weights and biases, in one backward pass.
@@ -512,9 +515,11 @@ class Network:
                 names = ", ".join(repr(layer.name) for layer in layers)
                 raise ShapeError(f"{len(named) or 'no'} layers are called '{of}'; the names are {names}")
             return named[0]
+        if isinstance(of, bool) or not isinstance(of, (int, np.integer)):
+            raise ShapeError(f"of={of!r} is neither a layer's number nor its name")
         if not 1 <= of <= len(layers):
             raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(layers)}")
-        return of - 1
+        return int(of) - 1
 
     def _evaluate(
         self,
@@ -539,7 +544,13 @@ class Network:
         for array, name in zip(given, names, strict=True):
             if array.shape[:-1] != lead:
                 raise ShapeError(f"{name} has the batch {array.shape[:-1]}, but {names[0]} has {lead}")
-        if not isinstance(given[0], np.ndarray) or given[0].dtype.kind == "c":
+        complex_step = isinstance(given[0], np.ndarray) and any(array.dtype.kind == "c" for array in given)
+        if complex_step and not (what in ("value", "layer_outputs") and analytic_throughout(self.program)):
+            raise UnsupportedError(
+                "complex numbers serve complex step alone: values of networks whose functions are all analytic; "
+                "derivatives, and networks with kinks, take real numbers"
+            )
+        if complex_step or not isinstance(given[0], np.ndarray):
             with np.errstate(all="ignore"):
                 return compute(attached(self.program, given[0]), *given)
         count = int(np.prod(lead))

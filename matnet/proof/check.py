@@ -18,6 +18,7 @@ from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
+from matnet.network.arguments import analytic_throughout
 from matnet.simulate import Program, Transferred, Weighted
 
 _COMPLEX_STEP = 1e-30
@@ -63,11 +64,6 @@ class Check:
     def agrees(self) -> bool:
         """Whether no element differs."""
         return all(element.verdict != "differs" for element in self.elements)
-
-
-def analytic_throughout(program: Program) -> bool:
-    """Whether every row may be continued to complex numbers."""
-    return all(step.row.analytic for step in program.steps if isinstance(step, (Transferred, Weighted)))
 
 
 def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Check:

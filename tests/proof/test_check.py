@@ -15,7 +15,8 @@ from matnet.cli.entry import run
 from matnet.functions import transfer
 from matnet.importers.load import load_all
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
-from matnet.proof.check import analytic_throughout, check
+from matnet.network.arguments import analytic_throughout
+from matnet.proof.check import check
 
 
 def network(function: str, weight: str = "dotprod", bias: float = 0.1) -> Network:
