@@ -100,7 +100,7 @@ class Lines:
         """A constant gets the batch as a last axis of length 1, in place of a first one where it has that."""
         if node.value is None:
             return array
-        return (array[0] if array.ndim == axes else array)[..., None]
+        return (array[0] if array.ndim == axes and len(array) == 1 else array)[..., None]
 
     def view(self, node: Node, argument: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         """The same with the batch behind."""
