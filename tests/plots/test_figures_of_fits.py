@@ -1,0 +1,106 @@
+"""The numbers behind parity, residuals and training, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from matnet import plots
+from matnet.errors import ShapeError
+from matnet.importers.history import History
+from matnet.network import Network
+from matnet.plots.fits import fits
+
+pytestmark = pytest.mark.usefixtures("figures")
+
+Matrix = NDArray[np.float64]
+
+T = np.array([[0.0, 1.0], [1.0, np.nan], [0.5, 8.0], [-0.5, 6.0]])
+SETS = {"training": np.array([True, True, True, False]), "test": np.array([False, False, False, True])}
+
+
+def test_rmse_and_r2_by_hand(by_hand: Network, x: Matrix) -> None:
+    (fit,), unknown = fits(by_hand, x, T, of=2)
+    errors = [1.0 - 0.0, 8.0 - 9.0, 6.0 - 6.0]
+    assert unknown == 1
+    assert fit.rmse == pytest.approx(math.sqrt(sum(e * e for e in errors) / 3))
+    assert fit.r2 == pytest.approx(1 - 2.0 / ((1 - 5) ** 2 + (8 - 5) ** 2 + (6 - 5) ** 2))
+
+
+def test_equal_targets_have_no_r2(by_hand: Network, x: Matrix) -> None:
+    (fit,), _ = fits(by_hand, x, np.ones((4, 2)))
+    assert math.isnan(fit.r2)
+
+
+def test_parity_by_set(by_hand: Network, x: Matrix) -> None:
+    ax = plots.parity(by_hand, x, T, sets=SETS)
+    training, test, diagonal = ax.lines
+    np.testing.assert_array_equal(training.get_xdata(), T[:3, 0])
+    np.testing.assert_array_equal(training.get_ydata(), by_hand(x)[:3, 0])
+    np.testing.assert_array_equal(test.get_xdata(), T[3:, 0])
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+    assert str(training.get_label()).startswith("training: 3, rmse ")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("target of y1", "output y1")
+
+
+def test_samples_in_no_set_are_shown_as_such(by_hand: Network, x: Matrix) -> None:
+    found, _ = fits(by_hand, x, T, sets={"training": SETS["training"]})
+    assert [(fit.name, len(fit.t)) for fit in found] == [("training", 3), ("in no set", 1)]
+
+
+def test_residuals_are_target_minus_output(by_hand: Network, x: Matrix) -> None:
+    ax = plots.residuals(by_hand, x, T, of=2)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1.0, -1.0, 0.0])
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0.0, 9.0, 6.0])
+    assert np.asarray(ax.lines[-1].get_ydata())[0] == pytest.approx(2 * math.sqrt(2 / 3))
+    expected = "Residuals of y2, dashed: twice the rmse; 1 samples with NaN left out"
+    assert ax.get_title(loc="left") == expected
+
+
+def history(**changes: object) -> History:
+    curves = {"training": np.array([4.0, 2.0, 1.0]), "validation": np.array([5.0, 2.5, 3.0])}
+    fields: dict[str, object] = {
+        "path": "tr",
+        "epochs": np.arange(3.0),
+        "curves": curves,
+        "best_epoch": 1,
+        "members": {},
+        "performance": "mse",
+    }
+    return History(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_training_shows_the_curves_and_the_best_epoch() -> None:
+    ax = plots.training(history())
+    training, validation, best = ax.lines
+    np.testing.assert_array_equal(training.get_ydata(), [4.0, 2.0, 1.0])
+    np.testing.assert_array_equal(validation.get_ydata(), [5.0, 2.5, 3.0])
+    np.testing.assert_array_equal(best.get_xdata(), [1, 1])
+    assert (ax.get_yscale(), ax.get_ylabel()) == ("log", "mse")
+
+
+def test_a_performance_of_zero_is_no_logarithm() -> None:
+    assert plots.training(history(curves={"training": np.array([1.0, 0.5, 0.0])})).get_yscale() == "linear"
+
+
+def test_a_record_without_curves() -> None:
+    with pytest.raises(ShapeError, match=r"^the training record tr keeps no curve of the performance$"):
+        plots.training(history(curves={}))
+
+
+@pytest.mark.parametrize(
+    ("t", "sets", "message"),
+    [
+        (T[:3], None, "t has 3 rows, but x has 4"),
+        (T[:, :1], None, "t has shape (4, 1), expected (N, 2)"),
+        (np.full((4, 2), np.nan), None, "at no sample are output 1 and its target both known: nothing to compare"),
+        (T, {"test": np.ones(3, dtype=bool)}, "the set 'test' has flags for 3 samples, but there are 4"),
+    ],
+)
+def test_what_is_refused(by_hand: Network, x: Matrix, t: Matrix, sets: object, message: str) -> None:
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        plots.parity(by_hand, x, t, sets=sets)  # type: ignore[arg-type]
