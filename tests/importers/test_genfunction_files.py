@@ -182,7 +182,7 @@ def main(*statements: str) -> str:
             "net.m:302: function a = g99(n): more than 100 functions in one file",
         ),
         (
-            main("y1;" * 200_001),
+            main("y1;" * 25_001),
             f"net.m:3: {'y1;' * 20}: the file has more statements than any generated one",
         ),
     ],

@@ -95,6 +95,7 @@ class Assignments(Expressions):
             raise UnsupportedError("a constant is set after the calculation has begun")
         self.plan.constants[key] = found
         self.plan.variables.setdefault(base, []).append(found)
+        found.used = base in self.plan.passed
         return True
 
     def _turn(self, target: Node, value: Node) -> bool:

@@ -338,10 +338,11 @@ class Expressions:
 
     def _known_settings(self, text: str) -> bool:
         """Whether the name is a settings struct or a single setting; all of it counts as used."""
-        held = self.plan.variables.get(text, [])
-        for constant in held:
-            constant.used = True
-        return bool(held) and text not in self.env and _BIAS.fullmatch(text) is None
+        if text not in self.plan.passed:
+            self.plan.passed.add(text)
+            for constant in self.plan.variables.get(text, []):
+                constant.used = True
+        return text in self.plan.variables and text not in self.env and _BIAS.fullmatch(text) is None
 
     # net inputs
 

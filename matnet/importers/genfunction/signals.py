@@ -161,11 +161,13 @@ class OutputPlan:
 class Plan:
     """Everything that was read of a network; layers, outputs and inputs by their numbers, counted from 1.
 
-    ``constants`` are found by name or struct.field, ``variables`` by the name before the point.
+    ``constants`` are found by name or struct.field, ``variables`` by the name before the point; those in
+    ``passed`` are settings of a processing function, all of them.
     """
 
     constants: dict[str, Constant] = field(default_factory=dict)
     variables: dict[str, list[Constant]] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
     layers: dict[int, LayerPlan] = field(default_factory=dict)
     outputs: dict[int, OutputPlan] = field(default_factory=dict)
     inputs: int = 0

@@ -14,7 +14,7 @@ import numpy as np
 from matnet.errors import FormatError
 from matnet.functions.namespace import FloatArray
 
-MAX_TOKENS = 400_000
+MAX_TOKENS = 50_000
 """How many tokens a file may have; a matrix of numbers is one, and generated files stay under 5,000."""
 
 _NUMBER = r"(?:\d+(?:\.(?![*/^'\\])\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
