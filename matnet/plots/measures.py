@@ -112,14 +112,14 @@ class Accumulator:
     samples (the same part every time).
     """
 
-    def __init__(self, shape: tuple[int, ...], kept_elements: int = KEPT_ELEMENTS) -> None:
+    def __init__(self, shape: tuple[int, ...], kept_elements: int | None = None) -> None:
         self._shape = shape
         self._rows = 0
         self._count, self._mean, self._deviation, self._squares = (np.zeros(shape) for _ in range(4))
         self._positive, self._negative, self._changes, self._last_sign = (np.zeros(shape) for _ in range(4))
         self._smallest, self._largest = np.full(shape, np.inf), np.full(shape, -np.inf)
         size = max(1, int(np.prod(shape)))
-        self._capacity = max(1, kept_elements // size)
+        self._capacity = max(1, (KEPT_ELEMENTS if kept_elements is None else kept_elements) // size)
         self._kept = np.zeros((0, *shape))
         self._random = np.random.Generator(np.random.PCG64(1))
         self._keys = np.zeros(0)

@@ -1,0 +1,96 @@
+"""Training records as histories: curves, sets and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Case
+from numpy.typing import NDArray
+from scipy.io import savemat
+
+from matnet.errors import FormatError
+from matnet.importers.history import read_history
+
+NAN = float("nan")
+
+
+def cell(*items: NDArray[np.float64]) -> NDArray[np.object_]:
+    held = np.empty((1, len(items)), dtype=object)
+    held[0, :] = items
+    return held
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    return {
+        "trainFcn": "trainlm",
+        "performFcn": "mse",
+        "epoch": np.array([[0.0, 1.0, 2.0]]),
+        "perf": np.array([[3.0, 2.0, 1.0]]),
+        "vperf": np.array([[4.0, 2.0, 2.5]]),
+        "tperf": np.array([[NAN, NAN, NAN]]),
+        "best_epoch": 1.0,
+        "best_perf": 2.0,
+        "trainMask": cell(np.array([[1.0, NAN, 1.0], [1.0, NAN, NAN]])),
+        "valMask": cell(np.array([[NAN, 1.0, NAN], [NAN, 1.0, NAN]])),
+        **changes,
+    }
+
+
+def test_curves_sets_and_the_best_epoch(tmp_path: Path) -> None:
+    savemat(tmp_path / "tr.mat", {"tr": record()})
+    found = read_history(tmp_path / "tr.mat")
+    assert (found.path, found.best_epoch, found.performance) == ("tr", 1, "mse")
+    np.testing.assert_array_equal(found.epochs, [0.0, 1.0, 2.0])
+    assert {name: values.tolist() for name, values in found.curves.items()} == {
+        "training": [3.0, 2.0, 1.0],
+        "validation": [4.0, 2.0, 2.5],
+    }
+    assert {name: flags.tolist() for name, flags in found.members.items()} == {
+        "training": [True, False, True],
+        "validation": [False, True, False],
+    }
+
+
+def test_masks_by_time_step(tmp_path: Path) -> None:
+    masks = cell(np.array([[1.0]]), np.array([[NAN]]), np.array([[1.0]]))
+    fields = record(trainMask=masks)
+    del fields["valMask"]
+    savemat(tmp_path / "tr.mat", {"results": {"tr": fields}})
+    found = read_history(tmp_path / "tr.mat", "results.tr")
+    assert found.members["training"].tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("variables", "path", "message"),
+    [
+        ({"x": 1.0}, None, "there is no training record in it, the second output of MATLAB's train"),
+        ({"a": record(), "b": record()}, None, "2 training records in it: a, b; name one, as in a"),
+        ({"x": 1.0}, "x", "x is a double 1x1, not a training record as train returns"),
+        (
+            {"tr": record(valMask=cell(np.array([[1.0]])))},
+            None,
+            "tr: the masks of its sets have different lengths",
+        ),
+    ],
+    ids=["none", "two", "no record", "masks"],
+)
+def test_what_is_refused(tmp_path: Path, variables: dict[str, Any], path: str | None, message: str) -> None:
+    file = tmp_path / "w.mat"
+    savemat(file, variables)
+    with pytest.raises(FormatError, match=f"^{re.escape(f'{file}: {message}')}$"):
+        read_history(file, path)
+
+
+def test_records_that_matlab_saved(record_case: Case, corpus: Path) -> None:
+    fields = record_case.fields["record"]
+    found = read_history(corpus / record_case.file, fields["path"])
+    assert found.best_epoch is not None
+    # MATLAB's own rule: the weights kept are those with the smallest validation performance
+    validation = found.curves["validation"]
+    assert validation[found.best_epoch] == validation.min()
+    members = np.stack(list(found.members.values()))
+    assert members.sum(axis=0).max() == 1
