@@ -13,6 +13,8 @@ from processing_settings import SETTINGS
 from random_networks import Real, network, structures
 
 import matnet
+from matnet.exporters.recording import Options
+from matnet.exporters.save import put, rendered
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
@@ -21,6 +23,7 @@ from matnet.model.structure import Input, Layer, Output, Process, Structure, Wei
 from matnet.network import Network
 
 
+@cache
 def row_networks() -> dict[str, Network]:
     """A network for every row, by names that are identifiers."""
     return dict([*_transfers(), *_weights(), *_processings(), _several()])
@@ -29,15 +32,14 @@ def row_networks() -> dict[str, Network]:
 def _transfers() -> Iterator[tuple[str, Network]]:
     for name in TRANSFER:
         rng = np.random.default_rng(1)
-        yield (
-            f"transfer_{name}",
-            network(Layer(4, name, {0: Weight(rng.normal(size=(4, 3)))}, bias=rng.normal(size=4)), inputs=3),
-        )
+        layer = Layer(4, name, {0: Weight(rng.normal(size=(4, 3)))}, bias=rng.normal(size=4))
+        # a way around the layer, as a derivative of compet alone is refused
+        around = Layer(2, "purelin", {0: Weight(rng.normal(size=(2, 3)))}, {0: Weight(rng.normal(size=(2, 4)))})
+        yield f"transfer_{name}", network(layer, inputs=3) if name != "compet" else network(layer, around, inputs=3)
         radial = Layer(
             4, name, {0: Weight(rng.normal(size=(4, 3)), "dist")}, bias=rng.normal(size=4), net_input="netprod"
         )
-        behind = Layer(2, "purelin", layer_weights={0: Weight(rng.normal(size=(2, 4)))}, bias=rng.normal(size=2))
-        yield f"radial_{name}", network(radial, behind, inputs=3)
+        yield f"radial_{name}", network(radial, around, inputs=3)
 
 
 def _weights() -> Iterator[tuple[str, Network]]:
@@ -100,6 +102,7 @@ def random_networks(count: int) -> dict[str, Network]:
     return {f"random_{number}": Network(structure) for number, structure in enumerate(found[:count])}
 
 
+@cache
 def corpus_networks(corpus: Path) -> dict[str, Network]:
     """Every static network of the corpus."""
     found = {}
@@ -137,3 +140,8 @@ def disagreement(got: Real, expected: Real) -> float:
         return np.inf
     scale = np.maximum(1.0, np.abs(expected[finite]))
     return float(np.max(np.abs(got[finite] - expected[finite]) / scale, initial=0.0))
+
+
+def write(net: Network, path: Path, options: Options) -> None:
+    """Writes the file of an export."""
+    put(path, rendered(net, path, options)[1])

@@ -1,368 +1,28 @@
 """C99: one file without allocation, with ``NAME_eval`` and ``NAME_eval_jac`` for one sample.
 
-A node of a tape that only looks at another (a slice, a transpose, a broadcast) costs nothing: it is a *view*, a buffer
-with strides. Every other node is a loop into a buffer on the stack; buffers are used again once nobody needs them.
+A network that looks back in time is written as ``NAME_step``.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matnet.errors import FormatError, UnsupportedError
+from matnet.exporters.c_statements import Body, Constants
 from matnet.exporters.names import documented
-from matnet.exporters.recording import Function, Recording, elements
+from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
-from matnet.tape.symbols import Node, Tape
-
-_TABLE = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
-    "abs": "fabs{f}({0})",
-    "sign": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0}",
-    "exp": "exp{f}({0})",
-    "tanh": "tanh{f}({0})",
-    "sqrt": "sqrt{f}({0})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}",
-    "logical_and": "{0} && {1}",
-    "logical_or": "{0} || {1}",
-    "logical_not": "!{0}",
-    "where": "{0} ? {1} : {2}",
-}
-"""What each elementwise operation of a tape is called in C; {f} is the suffix of math.h's functions."""
-
-_REDUCTIONS = {
-    "sum": ("0", "s += {0};"),
-    "max": ("{0}", "if ({0} > s || {0} != {0}) s = {0};"),
-    "min": ("{0}", "if ({0} < s || {0} != {0}) s = {0};"),
-}
-"""How each reduction begins and what it does with an element: a NaN, once met, stays (nothing is greater or less)."""
 
 _WORK_LIMIT = 1 << 22  # bytes of buffers; a thread's stack often holds no more than twice as much
 
-
-@dataclass(frozen=True)
-class _View:
-    """Elements of a buffer: where they begin and how far apart they lie along each axis. A number has no buffer."""
-
-    base: str
-    strides: tuple[int, ...]
-    shape: tuple[int, ...]
-    offset: int = 0
-    literal: bool = False
-
-    def at(self, index: Sequence[str]) -> str:
-        """The element at an index, which is right-aligned to the view's axes."""
-        if self.literal:
-            return self.base
-        used = zip(index[len(index) - len(self.strides) :], self.strides, self.shape, strict=True)
-        terms = [
-            place if stride == 1 else f"{place} * {stride}"
-            for place, stride, size in used
-            if stride and size != 1 and place != "0"
-        ]
-        if self.offset or not terms:
-            terms.append(str(self.offset))
-        return f"{self.base}[{' + '.join(terms)}]"
-
-
-def _dense(base: str, shape: tuple[int, ...]) -> _View:
-    return _View(base, _strides(shape), shape)
-
-
-def _strides(shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-
-
-def _loops(shape: Sequence[int], first: int = 0) -> tuple[list[str], list[str]]:
-    """The heads of nested loops over a shape, and the index in them; an axis of length 1 needs no loop."""
-    index = ["0" if size == 1 else f"i{axis + first}" for axis, size in enumerate(shape)]
-    heads = [
-        f"for (int {name} = 0; {name} < {size}; {name}++)" for name, size in zip(index, shape, strict=True) if size != 1
-    ]
-    return heads, index
-
-
-def _nested(heads: Sequence[str], body: Sequence[str]) -> list[str]:
-    if not heads:
-        return list(body)
-    inner = _nested(heads[1:], body)
-    single = len(inner) == 1 or (len(heads) > 1)
-    lines = [f"    {line}" for line in inner]
-    return [heads[0], *lines] if single else [f"{heads[0]} {{", *lines, "}"]
-
-
-class _Constants:
-    """The file's constant arrays, each written once; the transpose of one already there is a view of it."""
-
-    def __init__(self, precision: str) -> None:
-        self.real = "double" if precision == "float64" else "float"
-        self.lines: list[str] = []
-        self._views: dict[tuple[bytes, tuple[int, ...], str], _View] = {}
-
-    def literal(self, item: float | bool | int) -> str:
-        """A number in full precision."""
-        if not isinstance(item, float):
-            return str(int(item))
-        if item != item:
-            return "NAN"
-        if self.real == "float":
-            item = float(np.float32(item))
-        if item in (np.inf, -np.inf):
-            return "INFINITY" if item > 0 else "(-INFINITY)"
-        text = f"{item:.17g}" if self.real == "double" else f"{item:.9g}"
-        text = (text if any(sign in text for sign in ".e") else text + ".0") + ("f" if self.real == "float" else "")
-        return f"({text})" if text.startswith("-") else text
-
-    def view(self, value: NDArray[np.generic]) -> _View:
-        """The constant as operands see it."""
-        if value.size and len(set(value.reshape(-1).view(f"V{value.itemsize}").tolist())) == 1:
-            return _View(self.literal(value.reshape(-1)[0].item()), (0,) * value.ndim, value.shape, literal=True)
-        key = (value.tobytes(), value.shape, value.dtype.str)
-        if key in self._views:
-            return self._views[key]
-        if value.ndim > 1:
-            other = np.swapaxes(value, -1, -2)
-            known = self._views.get((other.tobytes(), other.shape, value.dtype.str))
-            if known is not None:
-                return _View(known.base, _swapped(known.strides), value.shape)
-        name = f"c{len(self.lines)}"
-        kind = self.real if value.dtype.kind == "f" else "int"
-        numbers = [self.literal(item).strip("()") for item in value.reshape(-1).tolist()] or ["0"]
-        self.lines.append(f"static const {kind} {name}[{len(numbers)}] = {{\n{_wrapped(numbers)}\n}};")
-        self._views[key] = _dense(name, value.shape)
-        return self._views[key]
-
-
-def _wrapped(numbers: Sequence[str]) -> str:
-    rows = [", ".join(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
-    return ",\n".join(f"    {row}" for row in rows)
-
-
-def _swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
-    return (*axes[:-2], axes[-1], axes[-2])
-
-
-class _Body:
-    """The statements of one function."""
-
-    def __init__(self, function: Function, constants: _Constants, results: Sequence[str]) -> None:
-        self.tape: Tape = function.tape
-        self.constants = constants
-        self.lines: list[str] = []
-        self.buffers: dict[str, tuple[str, int]] = {}
-        self.views: list[_View] = []
-        self._free: list[str] = []
-        self._last = self._last_uses()
-        for number, node in enumerate(self.tape.nodes):
-            self.views.append(self._place(node, [self.views[operand] for operand in node.operands], function))
-            self._release(number)
-        for output, name in zip(self.tape.outputs, results, strict=True):
-            heads, index = _loops(elements(self.tape.nodes[output].shape))
-            target = _dense(name, elements(self.tape.nodes[output].shape))
-            self.lines += _nested(heads, [f"{target.at(index)} = {self.views[output].at(index)};"])
-
-    @property
-    def work(self) -> int:
-        """Bytes of buffers."""
-        sizes = {"double": 8, "float": 4, "int": 4}
-        return sum(count * sizes[kind] for kind, count in self.buffers.values())
-
-    def _last_uses(self) -> list[int]:
-        """For every node the last one that reads its buffer, through views too."""
-        last = list(range(len(self.tape.nodes)))
-        for output in self.tape.outputs:
-            last[output] = len(self.tape.nodes)
-        for number in reversed(range(len(self.tape.nodes))):
-            node = self.tape.nodes[number]
-            looks = node.operation in ("index", "transpose", "broadcast", "reshape")
-            for operand in node.operands:
-                last[operand] = max(last[operand], last[number] if looks else number)
-        return last
-
-    def _release(self, number: int) -> None:
-        """Frees the buffers that nothing after node `number` reads."""
-        kept = {view.base for place, view in enumerate(self.views) if self._last[place] > number or place == number}
-        self._free += [name for name in self.buffers if name not in kept and name not in self._free]
-
-    def _buffer(self, node: Node) -> _View:
-        """Memory for a node: the smallest free buffer that holds it, or a new one."""
-        shape = elements(node.shape)
-        kind = self.constants.real if node.kind == "float" else "int"
-        fitting = [name for name in self._free if self.buffers[name][0] == kind]
-        roomy = [name for name in fitting if self.buffers[name][1] >= prod(shape)]
-        name = min(roomy, key=lambda free: self.buffers[free][1], default=None)
-        if name is None:
-            # the largest free one grows: memory is set aside once, for the whole function
-            name = max(fitting, key=lambda free: self.buffers[free][1], default=f"w{len(self.buffers)}")
-            self.buffers[name] = (kind, max(prod(shape), 1))
-        if name in self._free:
-            self._free.remove(name)
-        return _dense(name, shape)
-
-    def _place(self, node: Node, operands: list[_View], function: Function) -> _View:
-        if node.value is not None:
-            return self.constants.view(node.value)
-        if node.operation == "input":
-            port = function.arguments[node.attributes[0]]
-            return _dense(port.name, port.shape)
-        look = _LOOKS.get(node.operation)
-        if look is not None:
-            seen = look(node, operands[0])
-            if seen is not None:
-                return seen
-        out = self._buffer(node)
-        self.lines += self._statement(node, operands, out)
-        return out
-
-    def _statement(self, node: Node, operands: list[_View], out: _View) -> list[str]:
-        if node.operation in _TABLE:
-            heads, index = _loops(out.shape)
-            return _nested(heads, [f"{out.at(index)} = {self._expression(node, operands, index)};"])
-        if node.operation in _REDUCTIONS:
-            return self._reduce(node, operands[0], out)
-        return _STATEMENTS[node.operation](node, operands, out, self.constants.real)
-
-    def _expression(self, node: Node, operands: list[_View], index: Sequence[str]) -> str:
-        f = "" if self.constants.real == "double" else "f"
-        return _TABLE[node.operation].format(*(operand.at(index) for operand in operands), f=f)
-
-    def _reduce(self, node: Node, source: _View, out: _View) -> list[str]:
-        heads, index = _loops(source.shape[:-1])
-        begin, step = _REDUCTIONS[node.operation]
-        first = source.at([*index, "0"])
-        body = [
-            f"{self.constants.real} s = {begin.format(first)};",
-            f"for (int k = 0; k < {source.shape[-1]}; k++) {step.format(source.at([*index, 'k']))}",
-            f"{out.at(_kept(index, out, source))} = s;",
-        ]
-        return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
-
-
-def _kept(index: Sequence[str], out: _View, source: _View) -> list[str]:
-    """The index of a reduction's result: the last axis is gone, or has length 1."""
-    return [*index, "0"] if len(out.shape) == len(source.shape) else list(index)
-
-
-def _argmax(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
-    source = operands[0]
-    heads, index = _loops(source.shape[:-1])
-    here, best = source.at([*index, "k"]), source.at([*index, "m"])
-    body = [
-        "int m = 0;",
-        f"for (int k = 1; k < {source.shape[-1]}; k++)",
-        f"    if ({here} > {best} || ({here} != {here} && {best} == {best})) m = k;",
-        f"{out.at(_kept(index, out, source))} = m;",
-    ]
-    return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
-
-
-def _matmul(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
-    left, right = operands
-    row = len(left.shape) > 1
-    heads, index = _loops(out.shape)
-    lead, column = (list(index[:-1]), index[-1]) if row else ([], index[-1])
-    body = [
-        f"{real} s = 0;",
-        f"for (int k = 0; k < {left.shape[-1]}; k++) s += {left.at([*lead, 'k'])} * "
-        f"{right.at([*lead[:-1], 'k', column])};",
-        f"{out.at(index)} = s;",
-    ]
-    return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
-
-
-def _take(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
-    source, places = operands
-    heads, index = _loops(out.shape)
-    return _nested(heads, [f"{out.at(index)} = {source.at([*index[:-1], places.at(index[-1:])])};"])
-
-
-def _concat(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
-    lines, start = [], 0
-    for part in operands:
-        heads, index = _loops(part.shape)
-        target = _View(out.base, out.strides, (*out.shape[:-1], part.shape[-1]), out.offset + start)
-        lines += _nested(heads, [f"{target.at(index)} = {part.at(index)};"])
-        start += part.shape[-1]
-    return lines
-
-
-def _copy(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
-    target = _dense(out.base, operands[0].shape)
-    heads, index = _loops(target.shape)
-    return _nested(heads, [f"{target.at(index)} = {operands[0].at(index)};"])
-
-
-_STATEMENTS: dict[str, Callable[[Node, list[_View], _View, str], list[str]]] = {
-    "argmax": _argmax,
-    "matmul": _matmul,
-    "take": _take,
-    "concat": _concat,
-    "reshape": _copy,
-}
-"""How the operations that are no formula of one element are written."""
-
-
-def _indexed(node: Node, source: _View) -> _View:
-    parts = node.attributes[0][1:]  # without the batch
-    axes = iter(zip(source.strides, source.shape, strict=True))
-    strides, shape, offset = [], [], source.offset
-    for part in parts:
-        if part is None:
-            strides.append(0)
-            shape.append(1)
-            continue
-        stride, _ = next(axes)
-        if isinstance(part, tuple):
-            offset += stride * part[0]
-            strides.append(stride)
-            shape.append(part[1] - part[0])
-        else:
-            offset += stride * part
-    return _View(source.base, tuple(strides), tuple(shape), offset, source.literal)
-
-
-def _transposed(node: Node, source: _View) -> _View:
-    return _View(source.base, _swapped(source.strides), _swapped(source.shape), source.offset, source.literal)
-
-
-def _broadcast(node: Node, source: _View) -> _View:
-    shape = elements(node.shape)
-    strides = [0] * len(shape)
-    shared = min(len(shape), len(source.shape))
-    for axis in range(1, shared + 1):
-        strides[-axis] = 0 if source.shape[-axis] == 1 else source.strides[-axis]
-    return _View(source.base, tuple(strides), shape, source.offset, source.literal)
-
-
-def _reshaped(node: Node, source: _View) -> _View | None:
-    if source.strides != _strides(source.shape):
-        return None
-    return _View(source.base, _strides(elements(node.shape)), elements(node.shape), source.offset, source.literal)
-
-
-_LOOKS: dict[str, Callable[[Node, _View], _View | None]] = {
-    "index": _indexed,
-    "transpose": _transposed,
-    "broadcast": _broadcast,
-    "reshape": _reshaped,
-}
-"""The operations that only look at their operand."""
-
-_PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac"}
+_PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step"}
 
 
 def _signature(recording: Recording, function: Function, real: str) -> str:
@@ -371,8 +31,8 @@ def _signature(recording: Recording, function: Function, real: str) -> str:
     return f"void {recording.name}_{_PUBLIC[function.name]}({', '.join([*given, *found])})"
 
 
-def _function(recording: Recording, function: Function, constants: _Constants) -> list[str]:
-    body = _Body(function, constants, [port.name for port in function.results])
+def _function(recording: Recording, function: Function, constants: Constants) -> list[str]:
+    body = Body(function, constants, [port.name for port in function.results])
     if body.work > _WORK_LIMIT:
         raise UnsupportedError(
             f"C would need {body.work} bytes of work memory on the stack, {_WORK_LIMIT} are allowed; "
@@ -390,22 +50,29 @@ def _function(recording: Recording, function: Function, constants: _Constants) -
     ]
 
 
+def _usage(recording: Recording) -> list[str]:
+    sizes = recording.sizes
+    lines = [f"One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides."]
+    if any(function.name == "value_and_jacobian" for function in recording.functions):
+        lines.append(f"dydx has {sizes['S']} rows of {sizes['R']}: dydx[i * {sizes['R']} + j] is dy_i/dx_j.")
+    return [*lines, "Several threads may call it; results must not overlap arguments."]
+
+
 def _render(recording: Recording) -> bytes:
-    constants = _Constants(recording.options.precision)
+    constants = Constants(recording.options.precision)
     bodies = [line for function in recording.functions for line in _function(recording, function, constants)]
-    sizes = {"R": len(recording.inputs), "S": len(recording.outputs)}
     head = [
         f"/* {recording.name}: written by matnet; C99, needs only math.h (link with -lm).",
         " *",
         *(f" * {line}" for line in recording.origin),
         " *",
-        f" * One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides; dydx has",
-        f" * {sizes['S']} rows of {sizes['R']}, dydx[i * {sizes['R']} + j] is dy_i/dx_j. Several threads may call it.",
+        *(f" * {line}" for line in _usage(recording)),
         " *",
         " * Inputs, x[k - 1]",
         *(f" *     {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
         " * Outputs, y[k - 1]",
         *(f" *     {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *(f" * {line}" for line in remembered(recording)),
         " */",
         "#include <math.h>",
         "",
@@ -418,7 +85,7 @@ def _render(recording: Recording) -> bytes:
     return ("\n".join(head).rstrip("\n") + "\n").encode()
 
 
-_FLAGS = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion")
+_FLAGS = ("-std=c99", "-O0", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion")
 
 
 def _compiler() -> str | None:
@@ -491,6 +158,7 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
 TARGET = Target(
     ".c",
     "C",
+    "a C compiler",
     _render,
     lambda: "" if _compiler() else "a C compiler",
     _run,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.exporters.names import documented
-from matnet.exporters.recording import Function, Recording
+from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node
@@ -114,8 +114,8 @@ _NEEDS = {
 }
 
 _RESERVED = """
-x y dydx n value value_and_jacobian abs sign exp tanh sqrt sum max min reshape permute size any isnan ones true false
-ndims bsxfun isequal islogical double error
+x y dydx n states next_states value value_and_jacobian step abs sign exp tanh sqrt sum max min reshape permute size any
+isnan ones true false ndims bsxfun isequal islogical double error
 """
 """What the written code uses itself."""
 
@@ -198,57 +198,83 @@ def _indexed(node: Node, operand: str, source: Node, size: str) -> str:
     return f"reshape({sliced}, {size})"
 
 
+_BODIES = {
+    "value": ("y", "y = value(x);"),
+    "value_and_jacobian": ("[y, dydx]", "[y, dydx] = value_and_jacobian(x);"),
+    "step": ("[y, next_states]", "[y, next_states] = step(x, states);"),
+}
+"""For each computation what it gives and how it is called."""
+
+
 def _render(recording: Recording) -> bytes:
     if recording.name in (*_RESERVED.split(), *_NEEDS):
         raise UnsupportedError(f"the function's name is '{recording.name}', which its own code uses; give another")
-    value, *both = (_Body(function) for function in recording.functions)
-    sizes = {"R": len(recording.inputs), "S": len(recording.outputs)}
-    jacobian = bool(both)
+    bodies = [_Body(function) for function in recording.functions]
+    last = recording.functions[-1]
+    arguments = ", ".join(port.name for port in last.arguments)
+    calls = [_BODIES[function.name][1] for function in recording.functions]
     head = [
-        f"function {'[y, dydx]' if jacobian else 'y'} = {recording.name}(x)",
+        f"function {_BODIES[last.name][0]} = {recording.name}({arguments})",
         f"% {recording.name}: written by matnet; for MATLAB R2016b or newer and GNU Octave.",
-        "%",
-        *(f"% {line}" for line in recording.origin),
-        "%",
-        f"% x     {sizes['R']} x N, raw scale, samples in columns",
-        f"% y     {sizes['S']} x N, raw scale",
-        *([f"% dydx  {sizes['S']} x {sizes['R']} x N, dydx(i, j, q) = dy_i/dx_j of sample q"] if jacobian else []),
-        "%",
-        "% Inputs, x(k, :)",
-        *(f"%     {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
-        "% Outputs, y(k, :)",
-        *(f"%     {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
-        f"if ndims(x) > 2 || size(x, 1) ~= {sizes['R']}",
-        f"    error('{recording.name}: x must have {sizes['R']} rows, one sample a column');",
-        "end",
-        "x = double(x);",
-        *(
-            ["if nargout < 2", "    y = value(x);", "else", "    [y, dydx] = value_and_jacobian(x);", "end"]
-            if jacobian
-            else ["y = value(x);"]
-        ),
-        "end",
-        "",
-        "function y = value(x)",
-        "n = size(x, 2);",
-        *value.lines,
-        f"y = {value.results[0]};",
+        *(f"% {line}".rstrip() for line in _usage(recording)),
+        *_checked_arguments(recording),
+        *(["if nargout < 2", f"    {calls[0]}", "else", f"    {calls[1]}", "end"] if len(calls) > 1 else calls),
         "end",
         "",
     ]
-    for body in both:
-        head += [
-            "function [y, dydx] = value_and_jacobian(x)",
-            "n = size(x, 2);",
-            *body.lines,
-            f"y = {body.results[0]};",
-            f"dydx = permute({body.results[1]}, [2, 1, 3]);",
-            "end",
-            "",
-        ]
-    needed = sorted(value.helpers.union(*(body.helpers for body in both)))
+    for function, body in zip(recording.functions, bodies, strict=True):
+        head += _subfunction(function, body)
+    needed = sorted(set().union(*(body.helpers for body in bodies)))
     helpers = [_HELPERS[helper].lstrip("\n") for helper in needed]
     return ("\n".join([*head, *helpers]).rstrip("\n") + "\n").encode()
+
+
+def _usage(recording: Recording) -> list[str]:
+    sizes, names = recording.sizes, [function.name for function in recording.functions]
+    jacobian = f"dydx  {sizes['S']} x {sizes['R']} x N, dydx(i, j, q) = dy_i/dx_j of sample q"
+    states = f"states, next_states  {sizes['states']} x N"
+    return [
+        "",
+        *recording.origin,
+        "",
+        f"x     {sizes['R']} x N, raw scale, samples in columns",
+        f"y     {sizes['S']} x N, raw scale",
+        *([jacobian] if "value_and_jacobian" in names else []),
+        *([states] if "step" in names else []),
+        "",
+        "Inputs, x(k, :)",
+        *(f"    {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        "Outputs, y(k, :)",
+        *(f"    {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *remembered(recording),
+    ]
+
+
+def _checked_arguments(recording: Recording) -> list[str]:
+    lines = []
+    for port in recording.functions[0].arguments:
+        lines += [
+            f"if ndims({port.name}) > 2 || size({port.name}, 1) ~= {port.size}",
+            f"    error('{recording.name}: {port.name} must have {port.size} rows, one sample a column');",
+            "end",
+            f"{port.name} = double({port.name});",
+        ]
+    return lines
+
+
+def _subfunction(function: Function, body: _Body) -> list[str]:
+    results = {port.name: name for port, name in zip(function.results, body.results, strict=True)}
+    if "dydx" in results:
+        results["dydx"] = f"permute({results['dydx']}, [2, 1, 3])"
+    arguments = ", ".join(port.name for port in function.arguments)
+    return [
+        f"function {_BODIES[function.name][0]} = {function.name}({arguments})",
+        f"n = size({function.arguments[-1].name}, 2);",
+        *body.lines,
+        *(f"{name} = {result};" for name, result in results.items()),
+        "end",
+        "",
+    ]
 
 
 def _call(job: Job) -> str:
@@ -256,7 +282,11 @@ def _call(job: Job) -> str:
     sizes = [array.shape[1] for array in job.arguments]
     given = [f"a{k}" for k in range(len(sizes))]
     found = [f"r{k}" for k in range(len(job.shapes))]
-    lines = [f"{name} = fread(in, [{size}, {rows}], 'double');" for name, size in zip(given, sizes, strict=True)]
+    # reshape, as fread gives 0 x 0 where nothing is to be read
+    lines = [
+        f"{name} = reshape(fread(in, [{size}, {rows}], 'double'), {size}, {rows});"
+        for name, size in zip(given, sizes, strict=True)
+    ]
     lines.append(f"[{', '.join(found)}] = {job.name}({', '.join(given)});")
     for name, shape in zip(found, job.shapes, strict=True):
         wanted = ", ".join(map(str, (*shape, rows)))
@@ -296,4 +326,4 @@ def _missing() -> str:
     return "" if shutil.which("octave-cli") or shutil.which("octave") else "GNU Octave"
 
 
-TARGET = Target(".m", "MATLAB", _render, _missing, _run)
+TARGET = Target(".m", "MATLAB", "GNU Octave", _render, _missing, _run)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError, MissingExtraError, UnsupportedError
-from matnet.exporters.recording import Function, Recording
+from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node
@@ -51,7 +51,7 @@ _TABLE = {
 }
 """The operations of a tape that are one operator of ONNX."""
 
-_RESULTS = {"y": "y", "dydx": "dy_dx"}
+_RESULTS = {"y": "y", "dydx": "dy_dx", "next_states": "next_states"}
 
 
 class _Graph:
@@ -159,7 +159,7 @@ def _broadcast(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequ
     sizes = [int(size) for size in node.shape[1:] if size is not None]
     if sources[0].batched:
         return graph.add("Expand", operands[0], graph.whole(1, *sizes))
-    batch = graph.add("Slice", graph.add("Shape", "x"), graph.whole(0), graph.whole(1))
+    batch = graph.add("Slice", graph.add("Shape", graph.function.arguments[-1].name), graph.whole(0), graph.whole(1))
     return graph.add("Expand", operands[0], graph.add("Concat", batch, graph.whole(*sizes), axis=0))
 
 
@@ -219,7 +219,8 @@ def _metadata(recording: Recording) -> dict[str, str]:
         "outputs": json.dumps(recording.outputs),
         "input_range": json.dumps(known(recording.input_range)),
         "output_range": json.dumps(known(recording.output_range)),
-        "dy_dx": "element [n, i, j] is the derivative of output i by input j at sample n, raw scale",
+        "scale": "raw on both sides; dy_dx[n, i, j] is the derivative of output i by input j at sample n",
+        **({"states": " ".join(remembered(recording))} if remembered(recording) else {}),
     }
 
 
@@ -289,4 +290,4 @@ def _missing() -> str:
     return "" if find_spec("onnxruntime") else "onnxruntime"
 
 
-TARGET = Target(".onnx", "ONNX", _render, _missing, _run, precisions=("float64", "float32"))
+TARGET = Target(".onnx", "ONNX", "onnxruntime", _render, _missing, _run, precisions=("float64", "float32"))

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from matnet.errors import FormatError
 from matnet.exporters.names import documented
-from matnet.exporters.recording import Function, Recording
+from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
-from matnet.tape.symbols import Node, Tape
+from matnet.tape.symbols import Node
 
 _TABLE = {
     "add": "{0} + {1}",
@@ -49,7 +49,7 @@ _TABLE = {
 }
 """What each operation of a tape is called in NumPy."""
 
-_FUNCTIONS = {"value": "predict", "value_and_jacobian": "value_and_jacobian"}
+_FUNCTIONS = {"value": "predict", "value_and_jacobian": "value_and_jacobian", "step": "step"}
 
 
 class _Constants:
@@ -106,51 +106,68 @@ def _expression(node: Node, operands: Sequence[str]) -> str:
     return _TABLE[node.operation].format(*operands, **fields)
 
 
-def _body(tape: Tape, constants: _Constants) -> list[str]:
+def _body(function: Function, constants: _Constants) -> list[str]:
     """One statement a node."""
     names: list[str] = []
     lines = []
-    for number, node in enumerate(tape.nodes):
+    for number, node in enumerate(function.tape.nodes):
         if node.value is not None:
             names.append(constants.name(node.value))
         elif node.operation == "input":
-            names.append("x")
+            names.append(function.arguments[int(node.attributes[0])].name)
         else:
             names.append(f"t{number}")
             lines.append(f"t{number} = {_expression(node, [names[operand] for operand in node.operands])}")
-    return [*lines, f"return {', '.join(names[output] for output in tape.outputs)},"]
+    return [*lines, f"return {', '.join(names[output] for output in function.tape.outputs)},"]
 
 
 def _function(function: Function, constants: _Constants) -> list[str]:
-    body = ["n = x.shape[0]"] if any(node.operation in ("reshape", "broadcast") for node in function.tape.nodes) else []
-    body += _body(function.tape, constants)
-    return [f"def _{function.name}(x):", *(f"    {line}" for line in body), "", ""]
+    body = (
+        [f"n = {function.arguments[-1].name}.shape[0]"]
+        if any(node.operation in ("reshape", "broadcast") for node in function.tape.nodes)
+        else []
+    )
+    body += _body(function, constants)
+    arguments = ", ".join(port.name for port in function.arguments)
+    return [f"def _{function.name}({arguments}):", *(f"    {line}" for line in body), "", ""]
 
 
 _PUBLIC = {
     "value": '''
 def predict(x):
     """y (..., {S}) of x (..., {R}), raw scale on both sides; samples are rows."""
-    (y,) = _run(_value, x)
+    (y,) = _run(_value, (x, {R}))
     return y
 ''',
     "value_and_jacobian": '''
 
 def value_and_jacobian(x):
     """y (..., {S}) and J (..., {S}, {R}); J[..., i, j] is dy_i/dx_j."""
-    y, jacobian = _run(_value_and_jacobian, x)
+    y, jacobian = _run(_value_and_jacobian, (x, {R}))
     return y, jacobian
+''',
+    "step": '''
+def step(x, states):
+    """y (..., {S}) and the next states of x (..., {R}) and states (..., {states}), which are zeros to begin with."""
+    y, next_states = _run(_step, (x, {R}), (states, {states}))
+    return y, next_states
 ''',
 }
 
 _RUN = """
-def _run(function, x):
-    x = np.asarray(x, dtype=np.float64)
-    if x.ndim == 0 or x.shape[-1] != {R}:
-        raise ValueError(f"x has shape {{x.shape}}, expected (..., {R})")
+def _run(function, *arguments):
+    arrays = []
+    for given, size in arguments:
+        array = np.asarray(given, dtype=np.float64)
+        if array.ndim == 0 or array.shape[-1] != size:
+            raise ValueError(f"an argument has shape {array.shape}, expected (..., {size})")
+        arrays.append(array)
+    lead = np.broadcast_shapes(*(array.shape[:-1] for array in arrays))
+    count = int(np.prod(lead))
+    flat = [np.broadcast_to(array, lead + array.shape[-1:]).reshape(count, array.shape[-1]) for array in arrays]
     with np.errstate(all="ignore"):
-        results = function(x.reshape(-1, {R}))
-    return [result.reshape(x.shape[:-1] + result.shape[1:]) for result in results]
+        results = function(*flat)
+    return [result.reshape(lead + result.shape[1:]) for result in results]
 
 """
 
@@ -158,8 +175,7 @@ def _run(function, x):
 def _render(recording: Recording) -> bytes:
     constants = _Constants()
     private = [line for function in recording.functions for line in _function(function, constants)]
-    sizes = {"R": len(recording.inputs), "S": len(recording.outputs)}
-    public = "".join(_PUBLIC[function.name].format(**sizes) for function in recording.functions)
+    public = "".join(_PUBLIC[function.name].format(**recording.sizes) for function in recording.functions)
     head = [
         f'"""{recording.name}: written by matnet; needs only NumPy.',
         "",
@@ -169,6 +185,7 @@ def _render(recording: Recording) -> bytes:
         *(f"    {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
         "Outputs, y[..., k - 1]",
         *(f"    {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *remembered(recording),
         '"""',
         "",
         "import numpy as np",
@@ -181,7 +198,7 @@ def _render(recording: Recording) -> bytes:
         "",
         *private,
     ]
-    return ("\n".join(head).rstrip("\n") + "\n\n" + _RUN.format(**sizes) + public).encode()
+    return ("\n".join(head).rstrip("\n") + "\n\n" + _RUN + public).encode()
 
 
 _DRIVER = """
@@ -216,4 +233,4 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     return results
 
 
-TARGET = Target(".py", "Python", _render, lambda: "", _run)
+TARGET = Target(".py", "Python", "Python", _render, lambda: "", _run)

@@ -13,8 +13,10 @@ from typing import Literal, TypeAlias
 from matnet.derivatives import quantities
 from matnet.errors import ModelError, UnsupportedError
 from matnet.exporters.names import checked_names, identifier, plain
+from matnet.exporters.stepping import state_size, step_of
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
+from matnet.simulate import BiasOnly, Program, Transferred
 from matnet.tape.symbols import Shape, Tape, record
 
 Precision: TypeAlias = Literal["float64", "float32"]
@@ -37,7 +39,7 @@ class Port:
 class Function:
     """A computation to be printed: what it is called, what goes in and comes out, and its tape."""
 
-    name: Literal["value", "value_and_jacobian"]
+    name: Literal["value", "value_and_jacobian", "step"]
     arguments: tuple[Port, ...]
     results: tuple[Port, ...]
     tape: Tape
@@ -87,9 +89,10 @@ class Recording:
     options: Options
 
     @property
-    def value(self) -> Function:
-        """The computation of y alone."""
-        return self.functions[0]
+    def sizes(self) -> dict[str, int]:
+        """R, S and, of a network that looks back in time, the number of its states."""
+        ports = {port.name: port.size for port in self.functions[0].arguments}
+        return {"R": len(self.inputs), "S": len(self.outputs), "states": ports.get("states", 0)}
 
 
 def recorded(net: Network, name: str, options: Options) -> Recording:
@@ -115,9 +118,16 @@ def recorded(net: Network, name: str, options: Options) -> Recording:
 
 
 def _functions(net: Network, options: Options) -> tuple[Function, ...]:
-    if net.dynamic:
-        raise UnsupportedError("a network that looks back in time cannot be written as a function of x alone")
     x, y = Port("x", (net.input_size,)), Port("y", (net.output_size,))
+    if net.dynamic:
+        states = Port("states", (state_size(net),))
+        tape = record(net.program, step_of(net), (x.size, states.size))
+        return (Function("step", (x, states), (y, Port("next_states", states.shape)), tape),)
+    if options.jacobian and _reaches(net.program, choosing=True) and not _reaches(net.program, choosing=False):
+        raise UnsupportedError(
+            "every way from the inputs to the outputs goes through compet, whose derivative is 0 wherever it exists; "
+            "leave dy/dx out: jacobian=False, or --no-jacobian"
+        )
     value = Function("value", (x,), (y,), record(net.program, quantities.value, (x.size,)))
     if not options.jacobian:
         return (value,)
@@ -126,11 +136,32 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
     return value, Function("value_and_jacobian", (x,), (y, dydx), both)
 
 
+def _reaches(program: Program, choosing: bool) -> bool:
+    """Whether the inputs reach an output; with or without the ways through a choice among neurons (compet)."""
+    moved = {leaf.signal for leaf in program.leaves}
+    for step in program.steps:
+        chooses = isinstance(step, Transferred) and step.row.stepwise and step.row.coupled
+        if (choosing or not chooses) and not isinstance(step, BiasOnly) and not moved.isdisjoint(step.sources):
+            moved.add(step.target)
+    return not moved.isdisjoint(program.outputs)
+
+
 def _origin(net: Network) -> tuple[str, ...]:
     """Where the network came from, in characters that no language gives a meaning to in a comment."""
     told = net.provenance
     entries = [("network", net.name or told.path), ("file", told.file), ("sha256", told.sha256)]
     return tuple(f"{label}: {plain(text)}" for label, text in entries if text)
+
+
+def remembered(recording: Recording) -> list[str]:
+    """What the states of a network that looks back in time are; nothing for any other."""
+    count = recording.sizes["states"]
+    if recording.functions[0].name != "step":
+        return []
+    return [
+        f"States, {count} numbers, 0 before the first step: the inputs of earlier steps, raw, oldest first,",
+        "and behind them the outputs of all layers of earlier steps, at layer scale, oldest first",
+    ]
 
 
 def elements(shape: Shape) -> tuple[int, ...]:

