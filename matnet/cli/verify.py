@@ -136,14 +136,24 @@ _HEADER = ("what", "samples", "difference", "of range", "verdict")
 def _report(rows: Mapping[str, Sequence[Row]], verdict: str) -> Iterator[str]:
     for place, found in rows.items():
         yield place
-        table = [_HEADER, *(_cells(row) for row in found)]
-        widths = [max(len(line[column]) for line in table) for column in range(len(_HEADER))]
-        for line, row in zip(table, [None, *found], strict=True):
-            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            if row is not None and row.reason:
-                yield f"    {row.reason}"
+        compared = [row for row in found if row.verdict != "nothing to compare"]
+        yield from _table(compared)
+        for row in found:
+            if row.verdict == "nothing to compare":
+                yield f"  {row.what}{': ' if row.what else ''}{row.reason}"
         yield ""
     yield verdict
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    if not rows:
+        return
+    table = [_HEADER, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADER))]
+    for cells, row in zip(table, [None, *rows], strict=True):
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        if row is not None and row.reason:
+            yield f"    {row.reason}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

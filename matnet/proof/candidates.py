@@ -129,7 +129,7 @@ class Found:
 
 
 def search(net: Network, questions: Iterable[Given], stored: Sequence[Matrix], all_of_them: bool = False) -> Found:
-    """Lays every question beside every stored matrix with as many samples; most go by their first samples.
+    """Lays every question beside every other matrix with as many samples; most go by their first samples.
 
     With `all_of_them` none goes.
     """
@@ -138,7 +138,7 @@ def search(net: Network, questions: Iterable[Given], stored: Sequence[Matrix], a
         by_length[len(matrix.values)].append(matrix)
     pairs: list[Pair] = []
     tried = 0
-    for given, matrices in _beside(net, questions, by_length):
+    for given, matrices in _beside(questions, by_length):
         if tried + len(matrices) > MOST_PAIRS:
             return Found(tuple(pairs), tried, given_up=True)
         tried += len(matrices)
@@ -149,9 +149,17 @@ def search(net: Network, questions: Iterable[Given], stored: Sequence[Matrix], a
     return Found(tuple(pairs), tried)
 
 
-def _beside(
-    net: Network, questions: Iterable[Given], by_length: dict[int, list[Matrix]]
-) -> Iterator[tuple[Given, list[Matrix]]]:
+def named_pairs(net: Network, questions: Iterable[Given], stored: Sequence[Matrix]) -> tuple[Pair, ...]:
+    """Every question beside every stored matrix with as many samples, where the user named both."""
+    return tuple(
+        Pair(given, matrix, answers(net, given))
+        for given in questions
+        for matrix in stored
+        if len(given.x) == len(matrix.values)
+    )
+
+
+def _beside(questions: Iterable[Given], by_length: dict[int, list[Matrix]]) -> Iterator[tuple[Given, list[Matrix]]]:
     for given in questions:
         matrices = [matrix for matrix in by_length.get(len(given.x), []) if not _same(matrix, given)]
         if matrices:

@@ -26,7 +26,7 @@ _UNSTEADY = 1e-6
 """Of the range: where rounding moves an answer further (on a step, at a tie, in chaos) the sample says nothing."""
 
 _LEAST_SAMPLES = 3
-_MOST_LEFT_OUT = 0.1
+_MOST_LEFT_OUT = 0.01
 _POINTS = 1000
 _EPS = float(np.finfo(np.float64).eps)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Weight
 from matnet.network import Network
 from matnet.proof.evidence import Given, answers, distances, ranges
 
@@ -75,10 +77,33 @@ def _exchanged(net: Network, given: Given, stored: FloatArray) -> str:
         if _agree(net, answers(net, given)[:, _swapped(net.output_size, i, j)], stored):
             return f"the stored answers are the network's with outputs {i + 1} and {j + 1} exchanged"
     for i, j in combinations(range(net.input_size), 2):
-        asked = Given(given.x[rows][:, _swapped(net.input_size, i, j)])
-        if _agree(net, answers(net, asked), stored[rows]):
+        order = _swapped(net.input_size, i, j)
+        if _agree(net, answers(net, Given(given.x[rows][:, order])), stored[rows]):
             return f"the stored answers are the network's with inputs {i + 1} and {j + 1} exchanged"
+        other = _with_weights_swapped(net, order)
+        if other is not None and _agree(net, answers(other, Given(given.x[rows])), stored[rows]):
+            return f"the stored answers are the network's with the weights of inputs {i + 1} and {j + 1} exchanged"
     return ""
+
+
+def _with_weights_swapped(net: Network, order: list[int]) -> Network | None:
+    """The network with the columns of its input weights in another order, where there is one input for them."""
+    structure = net.structure
+    if len(structure.inputs) != 1 or structure.inputs[0].processed_size != len(order):
+        return None
+
+    def swapped(weight: Weight) -> Weight:
+        return replace(weight, value=np.asarray(weight.value)[:, order])
+
+    if any(
+        weight.value.shape[1] != len(order) for layer in structure.layers for weight in layer.input_weights.values()
+    ):
+        return None
+    layers = tuple(
+        replace(layer, input_weights={source: swapped(weight) for source, weight in layer.input_weights.items()})
+        for layer in structure.layers
+    )
+    return Network(replace(structure, layers=layers), net.provenance, net.name)
 
 
 def _swapped(size: int, i: int, j: int) -> list[int]:

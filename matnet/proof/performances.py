@@ -57,7 +57,7 @@ def check_record(
     record: StoredRecord,
     asked: Sequence[Given],
     targets: Sequence[Matrix],
-    proved: Sequence[Pair],
+    no_targets: Sequence[Pair],
     decided: bool,
     named: bool,
 ) -> list[Performance]:
@@ -71,8 +71,8 @@ def check_record(
         Its performances and masks.
     asked, targets
         What could be the inputs and the targets, all as long as the masks.
-    proved
-        Pairs of inputs and outputs that are known to be the network's answers; these are no targets.
+    no_targets
+        Pairs of inputs and outputs that are known to be a network's answers, so that these are no targets.
     decided
         Whether the record can only be this network's, so that disagreement is a contradiction.
     named
@@ -86,8 +86,7 @@ def check_record(
     sets = list(_sets(record))
     if not sets:
         return _nothing(record, "the record has no performances with masks") if decided else []
-    known = {id(pair.stored.values) for pair in proved}
-    pairs = [(given, matrix) for given in asked for matrix in targets if named or not _known(matrix, proved, known)]
+    pairs = [(given, matrix) for given in asked for matrix in targets if named or not _known(matrix, no_targets)]
     if len(pairs) > _MOST_PAIRS:
         return _nothing(record, f"{len(pairs)} pairs of variables fit; name them with --inputs and --targets")
     by_given = {id(given): rounding.answered(given) for given, _ in pairs}
@@ -113,10 +112,10 @@ def _sets(record: StoredRecord) -> Iterator[_Set]:
             yield _Set(name, stored, mask.T)
 
 
-def _known(matrix: Matrix, proved: Sequence[Pair], known: set[int]) -> bool:
-    return id(matrix.values) in known or any(
+def _known(matrix: Matrix, no_targets: Sequence[Pair]) -> bool:
+    return any(
         matrix.values.shape == pair.stored.values.shape and matrix.values.tobytes() == pair.stored.values.tobytes()
-        for pair in proved
+        for pair in no_targets
     )
 
 
@@ -163,7 +162,7 @@ def _doubt(rounding: Rounding, trial: _Trial, sets: Sequence[_Set]) -> str:
 
 def _contradicted(record: StoredRecord, trial: _Trial, sets: Sequence[_Set]) -> list[Performance]:
     reasons = [
-        f"the record says {entry.stored:.6g}, the network gives {value:.6g}: the data or the network changed after "
+        f"the record says {entry.stored!r}, the network gives {value!r}: the data or the network changed after "
         "this training"
         for entry, value in zip(sets, trial.values, strict=True)
     ]

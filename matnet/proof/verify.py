@@ -12,10 +12,13 @@ from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.stored import StoredRecord, StoredValues
 from matnet.network import Network
-from matnet.proof.candidates import Candidates, Matrix, Pair, search, told
+from matnet.proof.candidates import Candidates, Matrix, Pair, named_pairs, search, told
 from matnet.proof.evidence import Given, Rounding, Verdict, agreement, doubt
 from matnet.proof.explain import UNEXPLAINED, explanation
 from matnet.proof.performances import check_record
+
+_NEAR = 1e-5
+"""Of the range: a difference that is worth showing though it proves nothing."""
 
 _MOST_EXPLAINED = 100
 """Pairs of variables that are asked for what might have changed, where none agrees."""
@@ -97,6 +100,7 @@ class _Verification:
         self._file = stored
         self._told = named
         self._rounding = Rounding(net)
+        self._no_targets: list[Pair] = []
         self._candidates = Candidates(lambda: [] if stored is None else stored.arrays)
 
     def rows(self) -> tuple[Row, ...]:
@@ -129,6 +133,8 @@ class _Verification:
             reason = f"more than {found.tried} pairs of variables fit; name them with --inputs and --outputs"
             return [Row("outputs", 0, None, None, "nothing to compare", reason)]
         rows = [self._row(pair, found.tried, proved) for pair in found.pairs]
+        # that only the first samples agree is chance, not a near miss
+        rows = [row for row in rows if row.reason != UNEXPLAINED or (row.relative or 0.0) < _NEAR]
         best = [row for row in rows if row.verdict == "proved"]
         if best or rows or found.tried > _MOST_EXPLAINED:
             # the same answers asked for in two ways, as a series with its states and the whole one, are one proof
@@ -139,14 +145,14 @@ class _Verification:
 
     def _named_outputs(self, stored: Sequence[Matrix], lengths: set[int], proved: list[Pair]) -> list[Row]:
         """One row for what was named; a square matrix is tried both ways, states that were not named are tried."""
-        found = search(self._net, self._questions(lengths), stored, all_of_them=True)
-        if not found.pairs:
+        pairs = named_pairs(self._net, self._questions(lengths), stored)
+        if not pairs:
             asked = " or ".join(str(len(given.x)) for given in self._questions(lengths)) or "another number of"
             raise ShapeError(
                 f"{stored[0].label} has {len(stored[0].values)} samples, but the inputs have {asked} samples"
             )
         order: tuple[Verdict, ...] = ("proved", "weak", "contradicted")
-        rows = [self._row(pair, 1, proved, decided=True) for pair in found.pairs]
+        rows = [self._row(pair, 1, proved, decided=True) for pair in pairs]
         return [min(rows, key=lambda row: (order.index(row.verdict), row.relative))]
 
     def _row(self, pair: Pair, tried: int, proved: list[Pair], decided: bool = False) -> Row:
@@ -155,11 +161,14 @@ class _Verification:
         numbers = (compared.samples, compared.largest, compared.relative)
         if not compared.agrees:
             reason, certain = explanation(self._net, pair.given, pair.y, pair.stored.values)
+            if certain:
+                self._no_targets.append(pair)
             return Row(what, *numbers, "contradicted" if decided or certain else "weak", reason)
         reason = doubt(self._net, pair.given, pair.stored.values, compared, tried)
         if reason:
             return Row(what, *numbers, "weak", reason)
         proved.append(pair)
+        self._no_targets.append(pair)
         left_out = f"{compared.left_out} more samples stand where rounding decides" if compared.left_out else ""
         return Row(what, *numbers, "proved", left_out)
 
@@ -260,7 +269,7 @@ class _Verification:
         asked = self._asked(lengths, proved)
         targets = self._targets(lengths)
         try:
-            found = check_record(self._rounding, record, asked, targets, proved, decided, self._named_pair())
+            found = check_record(self._rounding, record, asked, targets, self._no_targets, decided, self._named_pair())
         except UnsupportedError as error:
             return [Row(record.path, 0, None, None, "nothing to compare", str(error))]
         return [Row(*entry) for entry in found]

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 import matnet
+from matnet.importers.stored import StoredValues
 from matnet.model.structure import Output, Process, Weight
 from matnet.network import Network
+from matnet.proof.candidates import Matrix
 from matnet.proof.diff import compare
+from matnet.proof.verify import Row, Told, verdict_of, verify
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
@@ -70,3 +73,72 @@ def test_diff_finds_it(pump: Network, plant: Callable[[Network], Network]) -> No
         assert found.verdict == "different"
         assert found.outputs is not None
         assert found.outputs.relative > 1e-9
+
+
+@pytest.fixture(scope="module")
+def stored() -> StoredValues:
+    return StoredValues(FIXTURES / "pump.mat")
+
+
+def named(stored: StoredValues, *names: str) -> dict[str, Matrix]:
+    return {name: Matrix(name, stored.array(name)) for name in names}
+
+
+def outputs_row(rows: tuple[Row, ...]) -> Row:
+    (row,) = (row for row in rows if row.what == "x -> y")
+    return row
+
+
+def test_verify_proves_the_network_as_it_is(pump: Network, stored: StoredValues) -> None:
+    rows = verify(pump, stored)
+    assert [row.what for row in rows] == [
+        "x -> y",
+        "tr.best_perf (x -> t)",
+        "tr.best_vperf (x -> t)",
+        "tr.best_tperf (x -> t)",
+    ]
+    assert {row.verdict for row in rows} == {"proved"}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_verify_contradicts_it_where_the_answers_are_named(
+    pump: Network, stored: StoredValues, plant: Callable[[Network], Network]
+) -> None:
+    x, y = named(stored, "x", "y").values()
+    assert verdict_of(verify(plant(pump), stored, Told(inputs=x, outputs=y))) == "contradicted"
+
+
+REASONS: dict[Callable[[Network], Network], tuple[str, str]] = {
+    weight_changed: ("contradicted", "these are the answers of the same network with slightly other weights"),
+    output_scaled: (
+        "contradicted",
+        "the stored answers are the network's, scaled: y1 times 0.999999 plus 4.2999957e-06",
+    ),
+    rows_swapped: (
+        "contradicted",
+        "the stored answers are the network's with the weights of inputs 1 and 2 exchanged",
+    ),
+    processing_dropped: (
+        "weak",
+        "the stored answers are the network's, scaled: y1 times 19.035 plus 23.335; the outputs' processing is "
+        "missing, or scaling was kept outside the network",
+    ),
+}
+"""What verify says of the stored outputs where nothing is named."""
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_verify_finds_it_without_a_name_and_says_what_it_is(
+    pump: Network, stored: StoredValues, plant: Callable[[Network], Network]
+) -> None:
+    rows = verify(plant(pump), stored)
+    assert verdict_of(rows) != "proved"
+    row = outputs_row(rows)
+    assert (row.verdict, row.reason) == REASONS[plant]
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_the_record_contradicts_it(pump: Network, stored: StoredValues, plant: Callable[[Network], Network]) -> None:
+    x, t = named(stored, "x", "t").values()
+    rows = verify(plant(pump), stored, Told(inputs=x, targets=t, record=stored.record("tr")))
+    assert verdict_of(rows) == "contradicted"

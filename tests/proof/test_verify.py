@@ -1,0 +1,311 @@
+"""verify on made-up files: what is found by shape, and what an agreement is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+import matnet
+from matnet.cli.entry import run
+from matnet.errors import ShapeError
+from matnet.exporters.archive import archive_text
+from matnet.functions.namespace import FloatArray
+from matnet.importers.stored import StoredValues
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.network import Network
+from matnet.proof.candidates import Matrix
+from matnet.proof.verify import Row, Told, container, verdict_of, verify
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+
+
+def network(R: int = 3, S: int = 2, seed: int = 0, transfer: str = "purelin") -> Network:
+    rng = np.random.default_rng(seed)
+    hidden = Layer(4, "tansig", {0: Weight(rng.normal(size=(4, R)))}, bias=rng.normal(size=4))
+    last = Layer(S, transfer, layer_weights={0: Weight(rng.normal(size=(S, 4)))}, bias=rng.normal(size=S))
+    limits = np.tile([-1.0, 1.0], (R, 1))
+    return Network(Structure((Input(R, range=limits),), (hidden, last), (Output(1, S),)))
+
+
+def samples(net: Network, count: int = 30, seed: int = 1) -> FloatArray:
+    return np.random.default_rng(seed).uniform(-1.0, 1.0, (count, net.input_size))
+
+
+def beside(folder: Path, variables: Mapping[str, Any]) -> StoredValues:
+    scipy.io.savemat(folder / "data.mat", dict(variables))
+    return StoredValues(folder / "data.mat")
+
+
+def summary(rows: tuple[Row, ...]) -> list[tuple[str, str, str]]:
+    return [(row.what, row.verdict, row.reason) for row in rows]
+
+
+NOTHING = (
+    "no stored answers were found for inputs of 3 and outputs of 2 elements; name them with --inputs and --outputs"
+)
+
+
+@pytest.mark.parametrize("x_in_rows", [False, True])
+@pytest.mark.parametrize("y_in_rows", [False, True])
+def test_samples_are_found_in_rows_and_in_columns(tmp_path: Path, x_in_rows: bool, y_in_rows: bool) -> None:
+    net = network()
+    x = samples(net)
+    y = net(x)
+    rng = np.random.default_rng(9)
+    variables = {
+        "a": x if x_in_rows else x.T,
+        "b": y if y_in_rows else y.T,
+        "t": y.T + 0.1 * rng.normal(size=y.T.shape),
+    }
+    (row,) = verify(net, beside(tmp_path, {**variables, "noise": rng.normal(size=(2, 30)), "n": 3.0}))
+    assert row.what == f"a{chr(39) * x_in_rows} -> b{chr(39) * y_in_rows}"
+    assert (row.samples, row.verdict) == (30, "proved")
+
+
+def test_square_matrices_are_tried_both_ways(tmp_path: Path) -> None:
+    net = network(3, 3)
+    x = samples(net, 3)
+    for name, stored_x in (("columns", x.T), ("rows", x)):
+        assert verify(net, beside(tmp_path, {"x": stored_x, "y": net(x)}))[0].verdict == "proved", name
+
+
+def test_targets_alone_are_no_contradiction(tmp_path: Path) -> None:
+    net = network()
+    x = samples(net)
+    t = net(x) + 0.01 * np.random.default_rng(2).normal(size=(30, 2))
+    assert summary(verify(net, beside(tmp_path, {"x": x.T, "y": t.T}))) == [("", "nothing to compare", NOTHING)]
+
+
+def test_targets_that_a_network_learnt_nearly_perfectly_are_no_contradiction(tmp_path: Path) -> None:
+    net = network()
+    x = samples(net, 200)
+    t = net(x) + 1e-9 * np.random.default_rng(2).normal(size=(200, 2))
+    assert summary(verify(net, beside(tmp_path, {"x": x.T, "y": t.T}))) == [
+        ("x -> y", "weak", "the stored answers are not those of this network; targets would look like this too")
+    ]
+
+
+def test_answers_of_another_network_in_the_file_are_no_contradiction(tmp_path: Path) -> None:
+    net, other = network(), network(seed=5)
+    x = samples(net)
+    assert verify(net, beside(tmp_path, {"x": x.T, "y": other(x).T}))[0].verdict == "nothing to compare"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_samples_are_weak(tmp_path: Path, count: int) -> None:
+    net = network()
+    x = samples(net, count)
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", net(x).T))
+    (row,) = verify(net, None, told)
+    assert (row.verdict, row.reason) == ("weak", f"only {count} different sample{'s'[: count - 1]} to compare")
+
+
+def test_one_sample_many_times_is_weak(tmp_path: Path) -> None:
+    net = network()
+    x = np.tile(samples(net, 1), (50, 1))
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "y": net(x).T}))
+    assert (row.verdict, row.reason) == ("weak", "only 1 different sample to compare")
+
+
+def test_constant_answers_are_weak(tmp_path: Path) -> None:
+    dead = Layer(2, "poslin", {0: Weight(np.ones((2, 3)))}, bias=[-10.0, -10.0])
+    net = Network(Structure((Input(3),), (dead,), (Output(0, 2),)))
+    x = samples(net)
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "y": np.zeros((2, 30))}))
+    assert (row.verdict, row.reason) == ("weak", "the stored answers are the same for all samples")
+
+
+def test_a_network_that_gives_back_its_input_is_weak(tmp_path: Path) -> None:
+    layer = Layer(2, "purelin", {0: Weight(np.eye(2))})
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 2),)))
+    x = samples(net)
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", x.T.copy()))
+    (row,) = verify(net, None, told)
+    assert (row.verdict, row.reason) == ("weak", "the stored answers are the inputs themselves")
+
+
+def test_few_answers_of_two_kinds_could_be_chance(tmp_path: Path) -> None:
+    layer = Layer(1, "hardlim", {0: Weight([[1.0, 1.0]])}, bias=[0.1])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    x = samples(net, 8)
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", net(x).T))
+    (row,) = verify(net, None, told)
+    reason = "could be chance: 8 samples, 2 different answers that the network gives"
+    assert (row.verdict, row.reason) == ("weak", reason)
+    x = samples(net, 11)
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", net(x).T))
+    assert verify(net, None, told)[0].verdict == "proved"
+    variables = {"x": x.T, "y": net(x).T} | {f"v{k}": samples(net, 11, 10 + k).T for k in range(5)}
+    (row,) = verify(net, beside(tmp_path, variables))
+    reason = (
+        "could be chance: 11 samples, 2 different answers that the network gives, and 6 pairs of variables were tried"
+    )
+    assert (row.verdict, row.reason) == ("weak", reason)
+
+
+def test_where_rounding_decides_a_difference_says_nothing() -> None:
+    # at 0.1 + 0.2 − 0.3 hardlim stands on its step: one machine says 1, another 0
+    layer = Layer(1, "hardlim", {0: Weight([[0.1, 0.2]])}, bias=[-0.3])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    x = np.concatenate([[[1.0, 1.0]], 3.0 * samples(net, 300)])
+    y = net(x)
+    y[0] = 1.0 - y[0]
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", y.T))
+    (row,) = verify(net, None, told)
+    assert (row.samples, row.verdict) == (300, "proved")
+    assert row.reason == "1 more samples stand where rounding decides"
+    y[1] = 1.0 - y[1]
+    assert verify(net, None, Told(inputs=Matrix("x", x.T), outputs=Matrix("y", y.T)))[0].verdict == "contradicted"
+
+
+def test_nan_is_met_by_nan_and_by_nothing_else() -> None:
+    net = network()
+    x = samples(net)
+    x[3, 0] = np.nan
+    y = net(x)
+    assert np.isnan(y[3]).all()
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", y.T))
+    assert verify(net, None, told)[0].verdict == "proved"
+    y[3] = 0.0
+    (row,) = verify(net, None, replace(told, outputs=Matrix("y", y.T)))
+    assert (row.verdict, row.largest) == ("contradicted", np.inf)
+
+
+def test_matrices_that_do_not_fit_are_refused() -> None:
+    net = network()
+    x = Matrix("x", samples(net).T)
+    with pytest.raises(ShapeError) as caught:
+        verify(net, None, Told(inputs=Matrix("x", np.zeros((4, 5))), outputs=Matrix("y", np.zeros((2, 5)))))
+    assert str(caught.value) == "x is 4 by 5, but an input of 3 elements needs 3 rows or columns"
+    with pytest.raises(ShapeError) as caught:
+        verify(net, None, Told(inputs=x, outputs=Matrix("y", np.zeros((2, 7)))))
+    assert str(caught.value) == "y has 7 samples, but the inputs have 30 samples"
+
+
+def test_complex_numbers_and_text_beside_the_network_do_no_harm(tmp_path: Path) -> None:
+    net = network()
+    x = samples(net)
+    variables = {"z": x.T + 1j, "x": x.T, "y": net(x).T, "s": "text", "c": np.array([["a"]], dtype=object)}
+    assert verify(net, beside(tmp_path, variables))[0].verdict == "proved"
+
+
+def test_a_file_of_many_vectors_is_searched_in_seconds(tmp_path: Path) -> None:
+    net = network(1, 1)
+    x = samples(net, 50)
+    variables = {f"v{k}": samples(net, 50, 100 + k).T for k in range(250)}
+    (row,) = verify(net, beside(tmp_path, {**variables, "x": x.T, "y": net(x).T}))
+    assert (row.what, row.verdict) == ("x -> y", "proved")
+
+
+def series_network() -> Network:
+    rng = np.random.default_rng(3)
+    hidden = Layer(3, "tansig", {0: Weight(rng.normal(size=(3, 4)), delays=(1, 2))}, bias=rng.normal(size=3))
+    last = Layer(1, "purelin", layer_weights={0: Weight(rng.normal(size=(1, 3)))}, bias=[0.2])
+    return Network(Structure((Input(2, range=np.tile([-1.0, 1.0], (2, 1))),), (hidden, last), (Output(1, 1),)))
+
+
+def test_a_series_is_found_with_its_states(tmp_path: Path) -> None:
+    net = series_network()
+    whole = samples(net, 40)
+    y = net.run(whole[2:], input_states=whole[:2]).outputs
+    stored = beside(tmp_path, {"Xs": whole[2:].T, "Xi": whole[:2].T, "Y": y.T})
+    assert summary(verify(net, stored)) == [("Xs, Xi -> Y", "proved", "")]
+    stored = beside(tmp_path, {"X": whole.T, "Y": y.T})
+    assert summary(verify(net, stored)) == [("X from step 3 on -> Y", "proved", "")]
+    stored = beside(tmp_path, {"Xs": whole[2:].T, "Y": net.run(whole[2:]).outputs.T})
+    assert summary(verify(net, stored)) == [("Xs -> Y", "proved", "")]
+
+
+def test_states_that_do_not_fit_are_refused() -> None:
+    net = series_network()
+    x = Matrix("x", samples(net, 40).T)
+    told = Told(inputs=x, outputs=Matrix("y", np.zeros((1, 40))), input_states=Matrix("xi", np.zeros((2, 3))))
+    with pytest.raises(ShapeError) as caught:
+        verify(net, None, told)
+    assert str(caught.value) == "xi is 2 by 3, but the input states are 2 by 2"
+
+
+def test_a_genfunction_file_is_measured_by_its_15_digits() -> None:
+    settings = {"xoffset": 0.1 + 0.2, "gain": 1 / 3, "ymin": -1.0}
+    hidden = Layer(2, "tansig", {0: Weight([[1.0], [-2.0]])}, bias=[0.1, 0.2])
+
+    def with_settings(values: Mapping[str, float]) -> Network:
+        step = Process.from_matlab("mapminmax", dict(values))
+        net = Structure((Input(1, (step,)),), (hidden,), (Output(0, 2),))
+        return Network(net)
+
+    exact = with_settings(settings)
+    written = with_settings({key: float(f"{value:.15g}") for key, value in settings.items()})
+    from_file = Network(written.structure, replace(written.provenance, stored_as="genFunction file"))
+    x = samples(exact, 50)
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", exact(x).T))
+    (row,) = verify(from_file, None, told)
+    assert row.verdict == "proved"
+    assert row.largest is not None
+    assert 0.0 < row.largest < 1e-14
+
+
+def test_containers_are_what_a_path_lies_in() -> None:
+    paths = {"net": "", "results.Network": "results", "nets{3}": "nets", "a.b(2).c": "a.b(2)", "s{1,2}": "s"}
+    assert {path: container(path) for path in paths} == paths
+
+
+def test_no_row_at_all_is_nothing_to_compare() -> None:
+    assert verdict_of(()) == "nothing to compare"
+
+
+def pump_data(folder: Path) -> list[str]:
+    """The pump as an archive, and its data as CSV."""
+    net = matnet.load(FIXTURES / "pump.mat")
+    (folder / "pump.json").write_text(archive_text(net))
+    variables = scipy.io.loadmat(FIXTURES / "pump.mat", variable_names=["x", "y"])
+    for name in ("x", "y"):
+        header = ",".join(f"{name}{k + 1}" for k in range(len(variables[name])))
+        np.savetxt(folder / f"{name}.csv", variables[name].T, delimiter=",", header=header, comments="", fmt="%.17g")
+    return ["--inputs", str(folder / "x.csv"), "--outputs", str(folder / "y.csv")]
+
+
+def test_data_may_lie_in_csv_files_and_the_network_in_an_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = pump_data(tmp_path)
+    assert run(["verify", str(tmp_path / "pump.json"), *data]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "proved"
+    assert run(["verify", str(FIXTURES / "pump.mat"), *data]) == 0
+
+
+def test_data_may_lie_in_another_mat_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pump_data(tmp_path)
+    place = FIXTURES / "pump.mat"
+    named = ["--inputs", f"{place}:x", "--targets", f"{place}:t", "--record", f"{place}:tr"]
+    assert run(["verify", str(tmp_path / "pump.json"), *named]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "proved"
+
+
+COMPLAINTS = {
+    ("--inputs", "none", "--outputs", "y"): "there is no variable none",
+    ("--record", "x"): "x is a double 2x165, expected the training record that train returned",
+    ("--inputs", "none.csv", "--outputs", "y"): "none.csv: cannot be read: No such file or directory",
+}
+
+
+@pytest.mark.parametrize("options", COMPLAINTS)
+def test_what_is_named_and_not_there_is_bad_input(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", str(FIXTURES / "pump.mat"), *options]) == 2
+    assert COMPLAINTS[options] in capsys.readouterr().err
+
+
+def test_an_archive_alone_has_nothing_to_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pump_data(tmp_path)
+    assert run(["verify", str(tmp_path / "pump.json")]) == 3
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing to compare"
+    assert run(["verify", str(tmp_path / "pump.json"), "--record", "tr"]) == 2
+    assert capsys.readouterr().err == (
+        "matnet: --record tr: the network's file holds no records; name one as in FILE.mat:tr\n"
+    )
