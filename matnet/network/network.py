@@ -61,6 +61,12 @@ class Network:
         name = f"{self.name}: " if self.name else ""
         return f"<Network {name}{'-'.join(map(str, sizes))}, {functions}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table of inputs, layers and outputs."""
+        from matnet.network.overview import html
+
+        return html(self)
+
     @property
     def program(self) -> Program:
         """The network's steps."""

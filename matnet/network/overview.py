@@ -1,0 +1,79 @@
+"""A network as a small table: what a notebook shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matnet.model.structure import Layer, Process, Structure, Weight
+from matnet.network.markup import Html, element, joined, table
+
+if TYPE_CHECKING:
+    from matnet.network.network import Network
+
+HEAD = ("", "name", "size", "functions", "from")
+
+
+def html(net: Network) -> Html:
+    """The network's name and its table of inputs, layers and outputs."""
+    caption = element("p", element("b", net.name or "network"), f": {summary(net)}")
+    return joined([caption, overview(net.structure)])
+
+
+def summary(net: Network) -> str:
+    """What the network is in one sentence without a full stop."""
+    structure = net.structure
+    count = sum(map(_parameters, structure.layers))
+    words = [
+        f"{structure.input_size} {_plural('input', structure.input_size)}",
+        f"{len(structure.layers)} {_plural('layer', len(structure.layers))}",
+        f"{structure.output_size} {_plural('output', structure.output_size)}",
+        f"{count:,} weights and biases",
+    ]
+    kind = "dynamic" if net.dynamic else "static"
+    return f"{kind}, {', '.join(words)}"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _parameters(layer: Layer) -> int:
+    weights = (*layer.input_weights.values(), *layer.layer_weights.values())
+    return sum(int(weight.value.size) for weight in weights) + (0 if layer.bias is None else layer.size)
+
+
+def overview(structure: Structure) -> Html:
+    """The table of inputs, layers and outputs."""
+    return table(HEAD, _rows(structure), numbers=(2,))
+
+
+def _rows(structure: Structure) -> Iterator[tuple[object, ...]]:
+    for number, entry in enumerate(structure.inputs, start=1):
+        back = entry.feedback_output
+        source = "" if back is None else f"feedback of output {back + 1}"
+        yield f"input {number}", entry.name, entry.size, _steps(entry.processing), source
+    for number, layer in enumerate(structure.layers, start=1):
+        functions = layer.transfer if layer.net_input == "netsum" else f"{layer.transfer}, {layer.net_input}"
+        yield f"layer {number}", layer.name, layer.size, functions, _sources(layer)
+    for number, output in enumerate(structure.outputs, start=1):
+        loop = {"none": "", "open": ", open loop", "closed": ", closed loop"}[output.feedback_mode]
+        yield f"output {number}", output.name, output.size, _steps(output.processing), f"layer {output.layer + 1}{loop}"
+
+
+def _steps(steps: Sequence[Process]) -> str:
+    return ", ".join(step.function for step in steps) or "no processing"
+
+
+def _sources(layer: Layer) -> str:
+    parts = ["bias"] if layer.bias is not None else []
+    parts += _weights("input", layer.input_weights)
+    parts += _weights("layer", layer.layer_weights)
+    return ", ".join(parts)
+
+
+def _weights(kind: str, weights: Mapping[int, Weight]) -> Iterator[str]:
+    for number, weight in weights.items():
+        function = "" if weight.function == "dotprod" else f" by {weight.function}"
+        late = "" if weight.delays == (0,) else f" delayed {', '.join(map(str, weight.delays))}"
+        yield f"{kind} {number + 1}{function}{late}"
