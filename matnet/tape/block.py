@@ -15,13 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.tape.layout import Instruction, Layout, Lines, Rows
-from matnet.tape.symbols import ELEMENTWISE, Node, Tape
+from matnet.tape.symbols import ELEMENTWISE, Node, Tape, compute
 
-_REDUCTIONS = {"sum": np.add, "max": np.maximum, "min": np.minimum}
 _DTYPE = {"float": np.float64, "bool": np.bool_, "int": np.intp}
 _VIEWS = {"index", "transpose", "broadcast"}
-_MOST_COLUMNS = 256  # of a row's results, for a block that lies on lines
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,6 @@ class Plan:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        columns = sum(int(np.prod([size or 1 for size in tape.nodes[output].shape])) for output in tape.outputs)
-        self.layout: Layout = Lines() if columns <= _MOST_COLUMNS else Rows()
         self.homes = _homes(tape)
         self.bases = self._owners()
         self.last_use = list(range(len(tape.nodes)))
@@ -108,8 +103,7 @@ class Block:
         self.rows = rows
         self.bytes = 0
         self._plan = plan
-        self._layout = plan.layout
-        self._instructions: list[Instruction] = []
+        self._instructions: list[tuple[Callable[..., Any], tuple[Any, ...], NDArray[Any]]] = []
         self._free: dict[tuple[int, Any], list[NDArray[Any]]] = {}
         self._concats: dict[int, NDArray[Any]] = {}
         self._kept: set[int] = set()
@@ -125,7 +119,7 @@ class Block:
             function(*arguments, out=out)
 
     def _shape(self, node: Node) -> tuple[int, ...]:
-        return self._layout.shape(node, self.rows)
+        return tuple(self.rows if size is None else size for size in node.shape)
 
     def _place(self, number: int, node: Node) -> NDArray[Any]:
         """The array of a node, its instruction noted and what it was the last to read set free."""
@@ -133,12 +127,9 @@ class Block:
             return node.value
         if node.operation == "input":
             return self._new(self._shape(node), np.float64)
-        shape, nodes = self._shape(node), self._plan.tape.nodes
-        arguments = [
-            self._layout.operand(nodes[operand], self._arrays[operand], len(shape)) for operand in node.operands
-        ]
+        arguments = [self._arrays[operand] for operand in node.operands]
         if number not in self._plan.homes and self._plan.is_view(node):
-            return self._layout.view(node, arguments[0], shape)
+            return np.asarray(compute(node.operation, arguments, node.attributes, self._shape(node)))
         if node.operation == "concat":
             out = self._concatenated(number, node, arguments)
         elif number in self._plan.homes:
@@ -198,17 +189,15 @@ class Block:
 
     def _at_home(self, home: Home, node: Node) -> NDArray[Any]:
         """A node's place in a concat; of a node that is reshaped on the way there, with its last axis cut in two."""
-        memory = self._concat_memory(home.concat)
-        return self._layout.part(memory, home.start, home.stop).reshape(self._shape(node))
+        return self._concat_memory(home.concat)[..., home.start : home.stop].reshape(self._shape(node))
 
     def _concatenated(self, number: int, node: Node, arguments: list[NDArray[Any]]) -> NDArray[Any]:
         """The concat's memory; only the parts that are not in it yet are copied, constants once for all runs."""
         out = self._concat_memory(number)
         start = 0
         for operand, argument in zip(node.operands, arguments, strict=True):
-            stop = start + argument.shape[self._layout.last]
-            place = self._layout.part(out, start, stop)
-            start = stop
+            place = out[..., start : start + argument.shape[-1]]
+            start += argument.shape[-1]
             if self._plan.constant(operand):
                 np.copyto(place, argument)
             elif operand not in self._plan.homes:
@@ -222,19 +211,19 @@ class Block:
         elif node.operation in ELEMENTWISE:
             function = ELEMENTWISE[node.operation]
         elif node.operation == "matmul":
-            nodes = [self._plan.tape.nodes[operand] for operand in node.operands]
-            self._instructions.append(self._layout.product(nodes, arguments, out))
-            return
-        elif node.operation in _REDUCTIONS:
-            reduce = _REDUCTIONS[node.operation].reduce
-            function = partial(reduce, axis=self._layout.last, keepdims=node.attributes[1])
+            function = np.matmul
+            left, right = arguments
+            if left.ndim > 2 and right.ndim == 2 and left.flags.c_contiguous and left.size and out.size:
+                # one product of a tall matrix instead of many of small ones
+                arguments = [left.reshape(-1, left.shape[-1]), right]
+                out = out.reshape(-1, out.shape[-1])
+        elif node.operation in ("sum", "max", "min"):
+            ufunc = {"sum": np.add, "max": np.maximum, "min": np.minimum}[node.operation]
+            function = partial(ufunc.reduce, axis=node.attributes[0], keepdims=node.attributes[1])
         elif node.operation == "argmax":
-            function = partial(np.argmax, axis=self._layout.last, keepdims=node.attributes[1])
+            function = partial(np.argmax, axis=node.attributes[0], keepdims=node.attributes[1])
         elif node.operation == "take":
-            function = partial(np.take, axis=self._layout.last, mode="clip")
-            positions = self._plan.tape.nodes[node.operands[1]].value
-            assert positions is not None
-            arguments = [arguments[0], positions]
+            function = partial(np.take, axis=node.attributes[0], mode="clip")
         elif node.operation == "reshape":
             function, out = _copy, out.reshape(arguments[0].shape)
         else:
