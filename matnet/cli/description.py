@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from matnet.functions.namespace import FloatArray
@@ -20,6 +21,7 @@ def describe(net: Network, file: str) -> dict[str, Any]:
     structure, provenance = net.structure, net.provenance
     return {
         "file": file,
+        "source": provenance.file,
         "path": provenance.path,
         "name": net.name,
         "stored_as": provenance.stored_as,
@@ -147,9 +149,12 @@ def _row(title: str, *lines: str) -> Iterator[str]:
 
 
 def _stored(described: Mapping[str, Any]) -> str:
+    # an archive tells what it was made from
+    source = described["source"] if described["source"] != PurePath(described["file"]).name else ""
     version = f"toolbox version {described['toolbox_version']}" if described["toolbox_version"] else ""
     sha256 = f"SHA-256 {described['sha256']}" if described["sha256"] else ""
-    return "; ".join(filter(None, (described["stored_as"], version, described["header"], sha256)))
+    origin = f"{described['stored_as']}{f' from {source}' if source else ''}"
+    return "; ".join(filter(None, (origin, version, described["header"], sha256)))
 
 
 def _signals(letter: str, entries: Sequence[Mapping[str, Any]], words: Any) -> Iterator[str]:
