@@ -50,7 +50,7 @@ def _section(name: str, command: click.Command) -> list[str]:
 
 def _argument(argument: click.Argument) -> str:
     name = argument.metavar or argument.human_readable_name
-    return name if argument.required else f"[{name}]"
+    return name if argument.required or name.startswith("[") else f"[{name}]"
 
 
 def _names(option: click.Option) -> str:
