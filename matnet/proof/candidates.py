@@ -63,7 +63,6 @@ class Candidates:
     def __init__(self, listed: Callable[[], Sequence[StoredArray]]) -> None:
         self._listed = listed
         self._read: dict[str, Matrix | None] = {}
-        self.unreadable: list[str] = []
 
     @cached_property
     def _arrays(self) -> Sequence[StoredArray]:
@@ -95,9 +94,8 @@ class Candidates:
         if entry.path not in self._read:
             try:
                 self._read[entry.path] = Matrix(entry.path, entry.read())
-            except UnsupportedError as error:
+            except UnsupportedError:
                 # complex numbers and the like cannot be a network's
-                self.unreadable.append(str(error))
                 self._read[entry.path] = None
         return self._read[entry.path]
 

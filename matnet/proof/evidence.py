@@ -18,6 +18,9 @@ Verdict: TypeAlias = Literal["proved", "weak", "contradicted", "nothing to compa
 STATIC_AGREES, SERIES_AGREES, ROUNDED_AGREES = 2e-14, 1e-11, 1e-13
 """Of the output's range: a static network, a series, a network whose settings were written with 15 digits."""
 
+SINGLE_AGREES = 2e-6
+"""Of the output's range: answers that MATLAB stored, and perhaps computed, in single precision."""
+
 CHANCE = 1e-3
 """An agreement that unrelated numbers would show more often than this proves nothing."""
 
@@ -56,7 +59,7 @@ class Agreement:
     """How the stored answers compare: over how many samples, the largest difference, and that by the output's range.
 
     ``left_out`` counts samples whose answer rounding alone decides, ``evidence`` those that say something: different
-    inputs, compared, not NaN.
+    inputs, compared, not NaN. ``single`` tells that the answers have no more than single precision.
     """
 
     samples: int
@@ -65,6 +68,7 @@ class Agreement:
     relative: float
     agrees: bool
     evidence: int
+    single: bool
 
 
 def answers(net: Network, given: Given) -> FloatArray:
@@ -166,13 +170,15 @@ def agreement(rounding: Rounding, given: Given, y: FloatArray, stored: FloatArra
 
     An answer agrees within the base of its range, or 8 eps of the largest answer, or 4 times what rounding moves it.
     """
+    single = _is_single(stored)
+    base = max(rounding.base, SINGLE_AGREES) if single else rounding.base
     width = ranges(rounding.net, stored)
     moved = rounding.moved(given, y)
     apart = distances(y, stored)
     # where rounding decides, agreement says as much as anywhere, disagreement says nothing
     steady = (moved <= _UNSTEADY * width).all(axis=1) | (apart == 0.0).all(axis=1)
     size = np.fmax.reduce(np.where(np.isfinite(y), np.abs(y), 0.0), axis=0, initial=0.0)
-    tolerance = np.maximum(np.maximum(rounding.base * width, 8.0 * _EPS * size), 4.0 * moved)[steady]
+    tolerance = np.maximum(np.maximum(base * width, 8.0 * _EPS * size), 4.0 * moved)[steady]
     distance = apart[steady]
     relative = distance / width
     numbers = ~np.isnan(stored[steady]).all(axis=1)
@@ -185,7 +191,17 @@ def agreement(rounding: Rounding, given: Given, y: FloatArray, stored: FloatArra
         relative=float(np.max(relative, initial=0.0)),
         agrees=bool((distance <= tolerance).all()),
         evidence=different,
+        single=single,
     )
+
+
+def _is_single(stored: FloatArray) -> bool:
+    """Whether all numbers are of single precision, and too many digits long for that to be an accident."""
+    finite = stored[np.isfinite(stored)]
+    with np.errstate(over="ignore"):
+        exact = (finite.astype(np.float32).astype(np.float64) == finite).all()
+    long = finite[finite * 4096.0 % 1.0 != 0.0]
+    return bool(exact) and len(long) > 0
 
 
 def distances(y: FloatArray, stored: FloatArray) -> FloatArray:

@@ -169,8 +169,11 @@ class _Verification:
             return Row(what, *numbers, "weak", reason)
         proved.append(pair)
         self._no_targets.append(pair)
-        left_out = f"{compared.left_out} more samples stand where rounding decides" if compared.left_out else ""
-        return Row(what, *numbers, "proved", left_out)
+        notes = [f"{compared.left_out} more samples stand where rounding decides"] if compared.left_out else []
+        notes += (
+            ["the answers were stored in single precision, so only 6 digits are compared"] if compared.single else []
+        )
+        return Row(what, *numbers, "proved", "; ".join(notes))
 
     def _stored(self) -> list[Matrix]:
         size = self._net.output_size

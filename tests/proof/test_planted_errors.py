@@ -109,7 +109,10 @@ def test_verify_contradicts_it_where_the_answers_are_named(
 
 
 REASONS: dict[Callable[[Network], Network], tuple[str, str]] = {
-    weight_changed: ("contradicted", "these are the answers of the same network with slightly other weights"),
+    weight_changed: (
+        "contradicted",
+        "the stored answers are the network's with b{1}(5) = 1.428924561, where it has 1.428924575",
+    ),
     output_scaled: (
         "contradicted",
         "the stored answers are the network's, scaled: y1 times 0.999999 plus 4.2999957e-06",
@@ -142,3 +145,15 @@ def test_the_record_contradicts_it(pump: Network, stored: StoredValues, plant: C
     x, t = named(stored, "x", "t").values()
     rows = verify(plant(pump), stored, Told(inputs=x, targets=t, record=stored.record("tr")))
     assert verdict_of(rows) == "contradicted"
+
+
+def test_any_weight_that_was_changed_is_named(pump: Network, stored: StoredValues) -> None:
+    places = [f"b{{1}}({k})" for k in range(1, 11)]
+    places += [f"IW{{1,1}}({k},{j})" for j in (1, 2) for k in range(1, 11)]
+    places += ["b{2}(1)", *(f"LW{{2,1}}(1,{j})" for j in range(1, 11))]
+    for number, place in enumerate(places):
+        theta = pump.parameters.copy()
+        theta[number] *= 1.0 + 1e-8
+        row = outputs_row(verify(pump.with_parameters(theta), stored, Told(inputs=Matrix("x", stored.array("x")))))
+        assert row.verdict == "contradicted"
+        assert row.reason.startswith(f"the stored answers are the network's with {place} = ")

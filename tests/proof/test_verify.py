@@ -91,6 +91,37 @@ def test_targets_that_a_network_learnt_nearly_perfectly_are_no_contradiction(tmp
     ]
 
 
+def test_targets_that_a_smooth_function_gives_are_no_contradiction(tmp_path: Path) -> None:
+    net = network(1, 1)
+    x = np.linspace(-1.0, 1.0, 300)[:, None]
+    # such differences lie nearly in the span of the derivatives by the weights
+    for difference in (x**2, np.exp(x), np.sin(5.0 * x)):
+        for size in (1e-3, 1e-5, 1e-7, 1e-9, 1e-10):
+            (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": (net(x) + size * difference).T}))
+            assert row.verdict in ("weak", "nothing to compare"), size
+
+
+def test_exactly_linear_targets_of_a_linear_network_are_no_contradiction(tmp_path: Path) -> None:
+    layer = Layer(1, "purelin", {0: Weight([[1.0, 2.0]])}, bias=[0.5])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    x = samples(net)
+    for t in (x @ [[1.0 + 1e-7], [2.0 - 1e-7]] + 0.5, (1.0 + 1e-7) * net(x)):
+        (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": t.T}))
+        assert row.verdict == "weak"
+
+
+def test_answers_in_single_precision_are_compared_as_such(tmp_path: Path) -> None:
+    net = network()
+    x = samples(net)
+    y = net(x).astype(np.float32)
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "y": y.T}))
+    assert row.verdict == "proved"
+    assert row.reason == "the answers were stored in single precision, so only 6 digits are compared"
+    other = net.with_parameters(net.parameters * (1.0 + 1e-4))
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", other(x).astype(np.float32).astype(float).T))
+    assert verify(net, None, told)[0].verdict == "contradicted"
+
+
 def test_answers_of_another_network_in_the_file_are_no_contradiction(tmp_path: Path) -> None:
     net, other = network(), network(seed=5)
     x = samples(net)
