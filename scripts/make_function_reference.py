@@ -10,7 +10,8 @@ from pathlib import Path
 
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
-from matnet.functions.transfer import TRANSFER, TransferFunction
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.transfer_rows import TransferFunction
 from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "functions.md"

@@ -10,7 +10,7 @@ import numpy as np
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.functions.performance import PerformanceFunction, known, performance_row, shares, slope, total
-from matnet.functions.transfer import TransferFunction
+from matnet.functions.transfer_rows import TransferFunction
 from matnet.model.structure import Output, Structure
 from matnet.simulate import Program, Transferred
 

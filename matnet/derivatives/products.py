@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from matnet.derivatives.accumulate import cotangents, gathered, tangents
-from matnet.functions.namespace import Array
+from matnet.errors import ShapeError
+from matnet.functions.namespace import Array, namespace
 from matnet.simulate import Program
 
 
@@ -30,3 +33,19 @@ def vjp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Seque
     """u J: u (..., S) -> (..., R), element j the derivative of u·of by element j of `wrt`."""
     rows = cotangents(program, values, seeds(program, of, u))
     return gathered([rows[signal] for signal in wrt], [program.sizes[signal] for signal in wrt], 1, x)[..., 0, :]
+
+
+def propagated(jacobian: Array, covariance: Array) -> Array:
+    """J Σ Jᵀ: J (..., S, R) and Σ (R, R) or (..., R, R) -> (..., S, S).
+
+    Raises
+    ------
+    ShapeError
+        Σ is not R by R.
+    """
+    size = jacobian.shape[-1]
+    sigma = np.asarray(covariance, dtype=np.float64) if isinstance(jacobian, np.ndarray) else covariance
+    if tuple(sigma.shape[-2:]) != (size, size):
+        raise ShapeError(f"covariance has shape {tuple(sigma.shape)}, expected (..., {size}, {size})")
+    xp = namespace(jacobian)
+    return xp.matmul(xp.matmul(jacobian, sigma), xp.matrix_transpose(jacobian))

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from matnet.derivatives import quantities
+from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.simulate import Leaf, Program
@@ -141,6 +142,19 @@ class Series:
         """Where the neurons that a leaf shows stand behind the outputs in a step's Jacobian."""
         first = neurons.index(self.columns(leaf).start)
         return slice(self.output_size + first, self.output_size + first + leaf.size)
+
+    def jacobian(
+        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, wrt: str, lags: int | None
+    ) -> FloatArray:
+        """The outputs' total derivative by what `wrt` names, see ``Network.run_jacobian``."""
+        if wrt == "inputs":
+            reach = self.input_delay if lags is None else lags
+            if reach < 0:
+                raise ShapeError(f"lags is {reach}, expected 0 or more")
+            return self.jacobian_by_lag(x, input_states, layer_states, reach)
+        if wrt not in ("input_states", "layer_states"):
+            raise ShapeError(f"wrt is '{wrt}', expected 'inputs', 'input_states' or 'layer_states'")
+        return self.jacobian_by_states(x, input_states, layer_states, "input" if wrt == "input_states" else "layer")
 
     def jacobian_by_lag(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int

@@ -27,7 +27,7 @@ def namespace(x: Array) -> Any:
 class _TorchNamespace:
     """array-api-compat's namespace of PyTorch, but for two functions.
 
-    ``sign`` writes through a mask there, which vmap refuses; ``asarray`` would share the memory of our read-only arrays.
+    ``sign`` writes through a mask there, which vmap refuses; ``asarray`` would share our read-only arrays' memory.
     """
 
     def __init__(self, compatible: Any) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from matnet.functions.namespace import Array
-from matnet.functions.transfer import weighted_products
+from matnet.functions.transfer_rows import weighted_products
 
 
 class NetInputFunction(Protocol):

@@ -1,310 +1,27 @@
-"""Transfer functions a(n): one row each, the value beside its derivatives.
-
-Shapes: n, a and u of a layer of S neurons are (..., S); directions carry one more axis, v and w are (..., K, S).
-
-- ``value(n)``                 a, (..., S)
-- ``tangent(n, a, v)``         a'·v, (..., K, S)
-- ``cotangent(n, a, u)``       uᵀa' for u (..., K, S), (..., K, S)
-- ``curvature(n, a, u, v, w)`` Σ_i u_i a''_ijk v_j w_k for u (..., S), v (..., J, S), w (..., K, S): (..., J, K)
+"""The transfer functions a(n): one row each, in the terms of transfer_rows.py.
 
 NaN in n gives NaN in the value, slope and curvature; at ±Inf all three take their limits; a finite n never gives NaN.
-Every comparison is written so that NaN falls into a branch that returns NaN. A linear row is the exception by its
-nature: its derivative does not depend on n, so it stays 1 and 0 there. So is compet, whose derivative is 0 everywhere.
+Every comparison is written so that NaN falls into a branch that returns NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
-from matnet.functions.namespace import Array, indices, namespace
-
-
-class TransferFunction(Protocol):
-    """What every row of the table offers."""
-
-    @property
-    def name(self) -> str:
-        """The toolbox's name."""
-
-    @property
-    def formula(self) -> str:
-        """a(n) in plain text."""
-
-    @property
-    def derivative(self) -> str:
-        """da/dn in plain text."""
-
-    @property
-    def kinks(self) -> Mapping[float, float]:
-        """The places n where the slope jumps, with the slope that holds there; a coupled row has none of this kind."""
-
-    @property
-    def analytic(self) -> bool:
-        """Whether the value may be continued to complex n, so that complex step is allowed."""
-
-    @property
-    def linear(self) -> bool:
-        """Whether the derivative does not depend on n."""
-
-    @property
-    def stepwise(self) -> bool:
-        """Whether the derivative is 0 wherever it exists."""
-
-    @property
-    def coupled(self) -> bool:
-        """Whether a_i depends on more than n_i."""
-
-    @property
-    def even(self) -> TransferFunction | None:
-        """The row g of q with a = g(n²), for functions that have one that is smooth at 0."""
-
-    @property
-    def unconfirmed(self) -> str:
-        """What of this row rests on no evidence from MATLAB itself; empty where nothing does."""
-
-    @property
-    def log_cotangent(self) -> Callable[[Array, Array, Array], Array] | None:
-        """(n, a, u) -> uᵀ(ln a)', all (..., S), for functions whose values are probabilities; else None."""
-
-    def value(self, n: Array) -> Array:
-        """a, (..., S)."""
-
-    def tangent(self, n: Array, a: Array, v: Array) -> Array:
-        """a'·v, (..., K, S)."""
-
-    def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """uᵀa', (..., K, S)."""
-
-    def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
-        """Σ_i u_i a''_ijk v_j w_k, (..., J, K)."""
-
-
-def weighted_products(d: Array, v: Array, w: Array) -> Array:
-    """Σ_i d_i v_ji w_ki: d (..., S), v (..., J, S), w (..., K, S) -> (..., J, K)."""
-    xp = namespace(v)
-    return xp.matmul(v * d[..., None, :], xp.matrix_transpose(w))
-
-
-@dataclass(frozen=True)
-class Elementwise:
-    """A row whose a_i depends on n_i alone, declared by its value, slope and second derivative."""
-
-    name: str
-    formula: str
-    derivative: str
-    a: Callable[[Array], Array]
-    da_dn: Callable[[Array, Array], Array]
-    d2a_dn2: Callable[[Array, Array], Array]
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = False
-    stepwise: bool = False
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-    log_cotangent: Callable[[Array, Array, Array], Array] | None = None
-    coupled: bool = field(default=False, init=False)
-
-    def value(self, n: Array) -> Array:
-        """a, (..., S)."""
-        return self.a(n)
-
-    def tangent(self, n: Array, a: Array, v: Array) -> Array:
-        """a'·v, (..., K, S)."""
-        return v if self.linear else self.da_dn(n, a)[..., None, :] * v
-
-    def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """uᵀa': a diagonal derivative serves both directions."""
-        return self.tangent(n, a, u)
-
-    def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
-        """Σ_i u_i a_i'' v_ji w_ki, (..., J, K)."""
-        return weighted_products(u * self.d2a_dn2(n, a), v, w)
-
-
-@dataclass(frozen=True)
-class Softmax:
-    """a = exp(n − max n) / Σ exp(n − max n) over the layer; its derivative is diag(a) − a aᵀ."""
-
-    name: str = "softmax"
-    formula: str = "exp(n_i - max(n)) / sum(exp(n - max(n)))"
-    derivative: str = "da_i/dn_j = a_i ((i == j) - a_j)"
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=False, init=False)
-    coupled: bool = field(default=True, init=False)
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-
-    @property
-    def log_cotangent(self) -> Callable[[Array, Array, Array], Array] | None:
-        """u_j − a_j Σ u: nothing is divided by an a that has gone to 0."""
-        return lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True)
-
-    def value(self, n: Array) -> Array:
-        """a, (..., S)."""
-        xp = namespace(n)
-        e = xp.exp(n - xp.max(n, axis=-1, keepdims=True))
-        return e / xp.sum(e, axis=-1, keepdims=True)
-
-    def tangent(self, n: Array, a: Array, v: Array) -> Array:
-        """a_i (v_i − Σ a_j v_j), (..., K, S)."""
-        return a[..., None, :] * self._centred(a, v)
-
-    def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """uᵀa': the derivative is symmetric."""
-        return self.tangent(n, a, u)
-
-    def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
-        """Σ_i a_i û_i v̂_ji ŵ_ki with û = u − a·u: what the third cumulant of a comes to."""
-        centred_u = self._centred(a, u[..., None, :])[..., 0, :]
-        return weighted_products(a * centred_u, self._centred(a, v), self._centred(a, w))
-
-    def _centred(self, a: Array, v: Array) -> Array:
-        # v_i − Σ a_j v_j, counted from v at the largest a: as that a goes to 1 the plain form cancels to noise.
-        xp = namespace(v)
-        v = v - xp.sum(first_largest(a)[..., None, :] * v, axis=-1, keepdims=True)
-        return v - xp.sum(a[..., None, :] * v, axis=-1, keepdims=True)
-
-
-@dataclass(frozen=True)
-class OfMinusSquare:
-    """A coupled row of −n²: its chain rule around the row g of q = n²."""
-
-    name: str
-    formula: str
-    derivative: str
-    even: TransferFunction
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=False, init=False)
-    coupled: bool = field(default=True, init=False)
-    unconfirmed: str = ""
-    log_cotangent: None = field(default=None, init=False)
-
-    def value(self, n: Array) -> Array:
-        """a, (..., S), by the differences of squares as products, which no finite n overflows to NaN."""
-        xp = namespace(n)
-        m = xp.abs(n)
-        least = xp.min(m, axis=-1, keepdims=True)
-        e = xp.exp((least - m) * (0.5 * least + 0.5 * m) * 2.0)
-        return e / xp.sum(e, axis=-1, keepdims=True)
-
-    def tangent(self, n: Array, a: Array, v: Array) -> Array:
-        """g'·(2 n v), (..., K, S)."""
-        m = _where_alive(n, a)
-        return 2.0 * self.even.tangent(m * m, a, m[..., None, :] * v)
-
-    def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """(uᵀg') 2 n, (..., K, S)."""
-        m = _where_alive(n, a)
-        return 2.0 * (m[..., None, :] * self.even.cotangent(m * m, a, u))
-
-    def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
-        """uᵀg''(2 n v, 2 n w) + 2 Σ_j (uᵀg')_j v_j w_j, (..., J, K)."""
-        m = _bounded(_where_alive(n, a), 1e153)
-        q, slope = m * m, 2.0 * m[..., None, :]
-        first = self.even.cotangent(q, a, u[..., None, :])[..., 0, :]
-        return self.even.curvature(q, a, u, slope * v, slope * w) + 2.0 * weighted_products(first, v, w)
-
-
-@dataclass(frozen=True)
-class Negated:
-    """A coupled row of −q: the form in which radbasn depends on q = n²."""
-
-    name: str
-    formula: str
-    derivative: str
-    of: TransferFunction
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=False, init=False)
-    coupled: bool = field(default=True, init=False)
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-    log_cotangent: None = field(default=None, init=False)
-
-    def value(self, n: Array) -> Array:
-        """of(−q), (..., S)."""
-        return self.of.value(-n)
-
-    def tangent(self, n: Array, a: Array, v: Array) -> Array:
-        """−of'·v, (..., K, S)."""
-        return -self.of.tangent(-n, a, v)
-
-    def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """−uᵀof', (..., K, S)."""
-        return -self.of.cotangent(-n, a, u)
-
-    def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
-        """uᵀof''(v, w), (..., J, K)."""
-        return self.of.curvature(-n, a, u, v, w)
-
-
-@dataclass(frozen=True)
-class Compet:
-    """a = 1 at the largest n of the layer, the first of equals, else 0; its derivative is 0 wherever it exists."""
-
-    name: str = "compet"
-    formula: str = "1 where n_i is the first largest of the layer, else 0"
-    derivative: str = "0"
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = field(default=False, init=False)
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=True, init=False)
-    coupled: bool = field(default=True, init=False)
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-    log_cotangent: None = field(default=None, init=False)
-
-    def value(self, n: Array) -> Array:
-        """a, (..., S); all NaN where any n of the layer is."""
-        xp = namespace(n)
-        largest = xp.max(n, axis=-1, keepdims=True)
-        return xp.where(largest == largest, first_largest(n), largest)
-
-    def tangent(self, n: Array, a: Array, v: Array) -> Array:
-        """0, (..., K, S)."""
-        return namespace(v).zeros_like(v)
-
-    def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """0, (..., K, S); NaN stays: it says that what was looked at is unknown."""
-        return _flat(u)
-
-    def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
-        """0, (..., J, K)."""
-        xp = namespace(v)
-        return xp.zeros_like(xp.matmul(v, xp.matrix_transpose(w)))
-
-
-def first_largest(n: Array) -> Array:
-    """1.0 at the first largest along the last axis, else 0.0."""
-    xp = namespace(n)
-    position = indices(n, np.arange(n.shape[-1]))
-    largest = position == xp.argmax(n, axis=-1, keepdims=True)
-    return xp.where(largest, 1.0, xp.zeros_like(n))
-
-
-def _bounded(n: Array, bound: float) -> Array:
-    """n drawn back to ±bound, where the function has reached its limit, so that no power of n overflows; NaN stays."""
-    xp = namespace(n)
-    return xp.where(xp.abs(n) > bound, bound * xp.sign(n), n)
-
-
-def _where_alive(n: Array, a: Array) -> Array:
-    """n, and 0 where a has gone to 0: there n may be infinite, and n a must come out as 0; NaN stays."""
-    return namespace(n).where(a == 0.0, 0.0, n)
-
-
-def _flat(n: Array) -> Array:
-    """0, and NaN where n is."""
-    return namespace(n).where(n == n, 0.0, n)
+from matnet.functions.namespace import Array, namespace
+from matnet.functions.transfer_rows import (
+    Compet,
+    Elementwise,
+    Negated,
+    OfMinusSquare,
+    Softmax,
+    TransferFunction,
+    bounded,
+    flat,
+    where_alive,
+)
 
 
 def _tansig_slope(n: Array, a: Array) -> Array:
@@ -368,12 +85,12 @@ def _radbas(n: Array) -> Array:
 
 
 def _radbas_slope(n: Array, a: Array) -> Array:
-    return -2.0 * (_where_alive(n, a) * a)
+    return -2.0 * (where_alive(n, a) * a)
 
 
 def _radbas_curve(n: Array, a: Array) -> Array:
     # (4n² − 2) a with n² never alone: it may overflow where a is 0
-    m = _where_alive(n, a)
+    m = where_alive(n, a)
     return 4.0 * (m * (m * a)) - 2.0 * a
 
 
@@ -388,7 +105,7 @@ def _tribas_slope(n: Array, a: Array) -> Array:
 
 
 def _elliotsig(n: Array) -> Array:
-    m = _bounded(n, 1e18)
+    m = bounded(n, 1e18)
     return m / (1.0 + namespace(n).abs(m))
 
 
@@ -404,7 +121,7 @@ def _elliotsig_curve(n: Array, a: Array) -> Array:
 
 
 def _elliot2sig(n: Array) -> Array:
-    m = _bounded(n, 1e15)
+    m = bounded(n, 1e15)
     return namespace(n).sign(n) * (m * m / (1.0 + m * m))
 
 
@@ -469,7 +186,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         "1 where n >= 0, else 0",
         _poslin,
         _poslin_slope,
-        lambda n, a: _flat(n),
+        lambda n, a: flat(n),
         kinks={0.0: 1.0},
     ),
     Elementwise(
@@ -478,7 +195,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         "1 where 0 <= n <= 1, else 0",
         _saturating(0.0, 1.0),
         _saturating_slope(0.0, 1.0),
-        lambda n, a: _flat(n),
+        lambda n, a: flat(n),
         kinks={0.0: 1.0, 1.0: 1.0},
     ),
     Elementwise(
@@ -487,7 +204,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         "1 where -1 <= n <= 1, else 0",
         _saturating(-1.0, 1.0),
         _saturating_slope(-1.0, 1.0),
-        lambda n, a: _flat(n),
+        lambda n, a: flat(n),
         kinks={-1.0: 1.0, 1.0: 1.0},
     ),
     Elementwise(
@@ -495,8 +212,8 @@ _ROWS: tuple[TransferFunction, ...] = (
         "1 where n >= 0, else 0",
         "0",
         _step(0.0),
-        lambda n, a: _flat(n),
-        lambda n, a: _flat(n),
+        lambda n, a: flat(n),
+        lambda n, a: flat(n),
         kinks={0.0: 0.0},
         stepwise=True,
     ),
@@ -505,8 +222,8 @@ _ROWS: tuple[TransferFunction, ...] = (
         "1 where n >= 0, else -1",
         "0",
         _step(-1.0),
-        lambda n, a: _flat(n),
-        lambda n, a: _flat(n),
+        lambda n, a: flat(n),
+        lambda n, a: flat(n),
         kinks={0.0: 0.0},
         stepwise=True,
     ),
@@ -533,7 +250,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         "1 on [-1, 0), -1 on (0, 1], else 0",
         _tribas,
         _tribas_slope,
-        lambda n, a: _flat(n),
+        lambda n, a: flat(n),
         kinks={-1.0: 1.0, 0.0: 0.0, 1.0: -1.0},
     ),
     _SOFTMAX,

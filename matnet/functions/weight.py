@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from matnet.functions.namespace import Array, namespace
-from matnet.functions.transfer import first_largest, weighted_products
+from matnet.functions.transfer_rows import first_largest, weighted_products
 
 
 class WeightFunction(Protocol):

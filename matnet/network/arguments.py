@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from matnet.derivatives.time import Run
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
-from matnet.model.structure import Structure
+from matnet.model.structure import Input, Output, Structure
 from matnet.simulate import Program, Transferred, Weighted
 
 
@@ -131,3 +132,33 @@ def _state(states: Any, lead: tuple[int, ...], shape: tuple[int, int], name: str
     if array.shape[:-2] != lead:
         raise ShapeError(f"{name} has the batch {array.shape[:-2]}, but x has {lead}")
     return array
+
+
+def layer_number(structure: Structure, of: int | str | None) -> int | None:
+    """The layer that `of` names by its number from 1 or its name, from 0; None for None.
+
+    Raises
+    ------
+    ShapeError
+        There is no such layer, or there are several of that name.
+    """
+    if of is None:
+        return None
+    layers = structure.layers
+    if isinstance(of, str):
+        named = [number for number, layer in enumerate(layers) if layer.name == of]
+        if len(named) != 1:
+            names = ", ".join(repr(layer.name) for layer in layers)
+            raise ShapeError(f"{len(named) or 'no'} layers are called '{of}'; the names are {names}")
+        return named[0]
+    if isinstance(of, bool) or not isinstance(of, (int, np.integer)):
+        raise ShapeError(f"of={of!r} is neither a layer's number nor its name")
+    if not 1 <= of <= len(layers):
+        raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(layers)}")
+    return int(of) - 1
+
+
+def ranges(entries: Sequence[Input] | Sequence[Output]) -> FloatArray:
+    """(elements, 2): the ranges of all inputs or outputs side by side, NaN where one is not known."""
+    limits = [np.full((entry.size, 2), np.nan) if entry.range is None else entry.range for entry in entries]
+    return np.concatenate([np.zeros((0, 2)), *limits])

@@ -96,7 +96,7 @@ class Assessment:
         network = self.network
         x = without_unknown_inputs(network.structure, self.series.x[0])
         signals = self.cost.signals
-        at_signals = network.evaluate(("signals", signals), quantities.signals_of(signals), x)
+        at_signals = network.evaluation.on_rows(("signals", signals), quantities.signals_of(signals), x)
         seeds = self._seeds(y, at_signals)
         by_inputs = np.empty_like(x)
         by_parameters = np.zeros(len(network.parameters))
@@ -104,7 +104,9 @@ class Assessment:
         for start in range(0, len(x), rows):
             block = slice(start, start + rows)
             compute = quantities.adjoints_of(signals)
-            by_inputs[block], products = network.evaluate(("adjoints", signals), compute, x[block], seeds[block])
+            by_inputs[block], products = network.evaluation.on_rows(
+                ("adjoints", signals), compute, x[block], seeds[block]
+            )
             by_parameters += products.sum(axis=0)
         return by_inputs, by_parameters, self.series.input_states, self.series.layer_states
 
@@ -121,6 +123,6 @@ class Assessment:
         batch, steps = x.shape[:2]
         argument = series.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
         signals = self.cost.signals
-        at_signals = self.network.evaluate(("signals", signals), quantities.signals_of(signals), argument)
+        at_signals = self.network.evaluation.on_rows(("signals", signals), quantities.signals_of(signals), argument)
         seeds = self._seeds(y, at_signals)
         return series.adjoints(inputs, layers, signals, seeds.reshape(batch, steps, -1))

@@ -25,9 +25,7 @@ def text(value: object) -> Html:
 def element(name: str, *children: object, **attributes: str) -> Html:
     """An element; ``class_`` stands for the attribute class, and a lower dash in a name for a dash."""
     inner = "".join(text(child) for child in children)
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items()
-    )
+    written = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items())
     return Html(f"<{name}{written}>{inner}</{name}>")
 
 
@@ -41,7 +39,11 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Ite
     right = set(numbers)
 
     def cell(kind: str, place: int, value: object) -> Html:
-        return element(kind, value, style="text-align:right") if place in right else element(kind, value)
+        return (
+            element(kind, value, style="text-align:right;white-space:nowrap")
+            if place in right
+            else element(kind, value)
+        )
 
     lines = [element("tr", *(cell("td", place, value) for place, value in enumerate(row))) for row in rows]
     top = element("tr", *(cell("th", place, value) for place, value in enumerate(head)))

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from matnet.derivatives import parameters as by_parameters
-from matnet.derivatives import quantities
-from matnet.derivatives.attached import attached
+from matnet.derivatives import products, quantities
 from matnet.derivatives.quantities import Scale
 from matnet.derivatives.time import Run, Series
-from matnet.errors import ShapeError, UnsupportedError
-from matnet.functions.namespace import Array, FloatArray, namespace
+from matnet.errors import ShapeError
+from matnet.functions.namespace import Array, FloatArray
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
-from matnet.network.arguments import analytic_throughout, checked, numbers, series_arguments
+from matnet.network.arguments import layer_number, numbers, ranges, series_arguments
 from matnet.network.assessment import Assessment
+from matnet.network.evaluation import Evaluation
 from matnet.network.scaling import Scaling, with_scaling
-from matnet.simulate import Program, program
-from matnet.tape.evaluate import Evaluator
-from matnet.tape.symbols import record
+from matnet.simulate import Program
 
 
 class Network:
@@ -45,9 +42,6 @@ class Network:
         self.structure = structure
         self.provenance = provenance or Provenance()
         self.name = name
-        self._laid_out: Program | None = None
-        self._in_time: Series | None = None
-        self._evaluators: dict[Any, Evaluator] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"structure": self.structure, "provenance": self.provenance, "name": self.name}
@@ -56,10 +50,9 @@ class Network:
         self.__init__(**state)  # type: ignore[misc]
 
     def __repr__(self) -> str:
-        sizes = [self.input_size, *(layer.size for layer in self.structure.layers)]
-        functions = ", ".join(layer.transfer for layer in self.structure.layers)
-        name = f"{self.name}: " if self.name else ""
-        return f"<Network {name}{'-'.join(map(str, sizes))}, {functions}>"
+        from matnet.network.overview import line
+
+        return line(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the table of inputs, layers and outputs."""
@@ -67,12 +60,15 @@ class Network:
 
         return html(self)
 
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The network's steps and what has been recorded of them."""
+        return Evaluation(self.structure)
+
     @property
     def program(self) -> Program:
         """The network's steps."""
-        if self._laid_out is None:
-            self._laid_out = program(self.structure)
-        return self._laid_out
+        return self.evaluation.program
 
     @property
     def input_size(self) -> int:
@@ -92,12 +88,12 @@ class Network:
     @property
     def input_range(self) -> FloatArray:
         """(R, 2): the smallest and largest of each input element seen in training, NaN where the file does not say."""
-        return _ranges(self.structure.inputs)
+        return ranges(self.structure.inputs)
 
     @property
     def output_range(self) -> FloatArray:
         """(S, 2): the smallest and largest of each output element seen in training, NaN where the file does not say."""
-        return _ranges(self.structure.outputs)
+        return ranges(self.structure.outputs)
 
     def __call__(self, x: Array) -> Array:
         """The network's outputs, y = reverse(layers(apply(x))).
@@ -126,7 +122,7 @@ class Network:
         >>> float(net(np.array([0.25]))[0]) == float(np.tanh(1.0))
         True
         """
-        return self._evaluate("value", quantities.value, x)
+        return self.evaluation.on_samples("value", quantities.value, (x,))
 
     def value_and_jacobian(self, x: Array) -> tuple[Array, Array]:
         """``net(x)`` and ``net.jacobian(x)`` in one pass.
@@ -140,7 +136,7 @@ class Network:
         -------
         y (..., S) and J (..., S, R).
         """
-        y, jacobian = self._evaluate("value_and_jacobian", quantities.value_and_jacobian, x)
+        y, jacobian = self.evaluation.on_samples("value_and_jacobian", quantities.value_and_jacobian, (x,))
         return y, jacobian
 
     def jacobian(self, x: Array, of: int | str | None = None, scale: Scale = "real") -> Array:
@@ -175,8 +171,8 @@ class Network:
         """
         if scale not in ("real", "normalized"):
             raise ShapeError(f"scale is '{scale}', expected 'real' or 'normalized'")
-        target = self._layer(of)
-        return self._evaluate(("jacobian", target, scale), quantities.jacobian_of(target, scale), x)
+        target = layer_number(self.structure, of)
+        return self.evaluation.on_samples(("jacobian", target, scale), quantities.jacobian_of(target, scale), (x,))
 
     def hessian(self, x: Array, of: int | str | None = None) -> Array:
         """The second derivative of the outputs by the inputs.
@@ -197,8 +193,8 @@ class Network:
         ShapeError
             As in ``jacobian``.
         """
-        target = self._layer(of)
-        return self._evaluate(("hessian", target), quantities.hessian_of(target), x)
+        target = layer_number(self.structure, of)
+        return self.evaluation.on_samples(("hessian", target), quantities.hessian_of(target), (x,))
 
     def jvp(self, x: Array, v: Array) -> Array:
         """J v without forming J: how the outputs change when the inputs move along v.
@@ -217,7 +213,9 @@ class Network:
         ShapeError
             The last axis of x or v is not R long, or their batches differ.
         """
-        return self._evaluate("jvp", quantities.jvp, x, v, sizes=(self.input_size, self.input_size), names=("x", "v"))
+        return self.evaluation.on_samples(
+            "jvp", quantities.jvp, (x, v), sizes=(self.input_size, self.input_size), names=("x", "v")
+        )
 
     def vjp(self, x: Array, u: Array) -> Array:
         """u J without forming J: the gradient of u·y by the inputs.
@@ -238,7 +236,9 @@ class Network:
         ShapeError
             The last axis of x is not R long or that of u not S, or their batches differ.
         """
-        return self._evaluate("vjp", quantities.vjp, x, u, sizes=(self.input_size, self.output_size), names=("x", "u"))
+        return self.evaluation.on_samples(
+            "vjp", quantities.vjp, (x, u), sizes=(self.input_size, self.output_size), names=("x", "u")
+        )
 
     def layer_outputs(self, x: Array) -> tuple[Array, ...]:
         """Every layer's output a, at layer scale.
@@ -257,7 +257,7 @@ class Network:
         ShapeError
             The last axis of x is not R long, or the network is dynamic.
         """
-        return tuple(self._evaluate("layer_outputs", quantities.layer_outputs, x))
+        return tuple(self.evaluation.on_samples("layer_outputs", quantities.layer_outputs, (x,)))
 
     @property
     def parameters(self) -> FloatArray:
@@ -301,8 +301,10 @@ class Network:
         ShapeError
             As in ``jacobian``.
         """
-        target = self._layer(of)
-        return self._evaluate(("parameter_jacobian", target), quantities.parameter_jacobian_of(target), x)
+        target = layer_number(self.structure, of)
+        return self.evaluation.on_samples(
+            ("parameter_jacobian", target), quantities.parameter_jacobian_of(target), (x,)
+        )
 
     def propagate(self, x: Array, covariance: Array) -> Array:
         """The outputs' covariance from the inputs', to first order: J Σ Jᵀ.
@@ -323,13 +325,7 @@ class Network:
         ShapeError
             As in ``jacobian``, or the covariance is not R by R.
         """
-        jacobian = self.jacobian(x)
-        size = self.input_size
-        sigma = np.asarray(covariance, dtype=np.float64) if isinstance(jacobian, np.ndarray) else covariance
-        if tuple(sigma.shape[-2:]) != (size, size):
-            raise ShapeError(f"covariance has shape {tuple(sigma.shape)}, expected (..., {size}, {size})")
-        xp = namespace(jacobian)
-        return xp.matmul(xp.matmul(jacobian, sigma), xp.matrix_transpose(jacobian))
+        return products.propagated(self.jacobian(x), covariance)
 
     def performance(
         self,
@@ -471,16 +467,7 @@ class Network:
             As in ``run``, or `wrt` is none of these, or `lags` is negative.
         """
         given = series_arguments(self.structure, x, input_states, layer_states, steps)
-        if wrt == "inputs":
-            reach = self.structure.input_delay if lags is None else lags
-            if reach < 0:
-                raise ShapeError(f"lags is {reach}, expected 0 or more")
-            found = self.series.jacobian_by_lag(given.x, given.input_states, given.layer_states, reach)
-        elif wrt in ("input_states", "layer_states"):
-            kind = "input" if wrt == "input_states" else "layer"
-            found = self.series.jacobian_by_states(given.x, given.input_states, given.layer_states, kind)
-        else:
-            raise ShapeError(f"wrt is '{wrt}', expected 'inputs', 'input_states' or 'layer_states'")
+        found = self.series.jacobian(given.x, given.input_states, given.layer_states, wrt, lags)
         return found.reshape(given.lead + found.shape[1:])
 
     def with_scaling(
@@ -503,76 +490,7 @@ class Network:
         """
         return Network(with_scaling(self.structure, inputs, outputs), self.provenance, self.name)
 
-    @property
+    @cached_property
     def series(self) -> Series:
         """The network in time: what ``run`` and its derivatives walk."""
-        if self._in_time is None:
-            self._in_time = Series(self.structure, self.program, self.evaluate)
-        return self._in_time
-
-    def _layer(self, of: int | str | None) -> int | None:
-        """The layer that `of` names, from 0."""
-        if of is None:
-            return None
-        layers = self.structure.layers
-        if isinstance(of, str):
-            named = [number for number, layer in enumerate(layers) if layer.name == of]
-            if len(named) != 1:
-                names = ", ".join(repr(layer.name) for layer in layers)
-                raise ShapeError(f"{len(named) or 'no'} layers are called '{of}'; the names are {names}")
-            return named[0]
-        if isinstance(of, bool) or not isinstance(of, (int, np.integer)):
-            raise ShapeError(f"of={of!r} is neither a layer's number nor its name")
-        if not 1 <= of <= len(layers):
-            raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(layers)}")
-        return int(of) - 1
-
-    def _evaluate(
-        self,
-        what: Any,
-        compute: Callable[..., Any],
-        *arrays: Array,
-        sizes: Sequence[int] | None = None,
-        names: Sequence[str] = ("x",),
-    ) -> Any:
-        """`compute` on arrays of any library: NumPy's through the tape, the others' through the plain rows.
-
-        PyTorch's and JAX's own differentiation of the result is by the rows' derivatives.
-        """
-        if self.dynamic:
-            raise ShapeError(
-                "this network looks back in time, so one sample has no output of its own: "
-                "use net.run(x) with a series x (..., T, R), or run_jacobian for its derivatives"
-            )
-        sizes = (self.input_size,) if sizes is None else sizes
-        given = [checked(array, size, name) for array, size, name in zip(arrays, sizes, names, strict=True)]
-        lead = given[0].shape[:-1]
-        for array, name in zip(given, names, strict=True):
-            if array.shape[:-1] != lead:
-                raise ShapeError(f"{name} has the batch {array.shape[:-1]}, but {names[0]} has {lead}")
-        complex_step = isinstance(given[0], np.ndarray) and any(array.dtype.kind == "c" for array in given)
-        if complex_step and not (what in ("value", "layer_outputs") and analytic_throughout(self.program)):
-            raise UnsupportedError(
-                "complex numbers serve complex step alone: values of networks whose functions are all analytic; "
-                "derivatives, and networks with kinks, take real numbers"
-            )
-        if complex_step or not isinstance(given[0], np.ndarray):
-            with np.errstate(all="ignore"):
-                return compute(attached(self.program, given[0]), *given)
-        count = int(np.prod(lead))
-        results = self.evaluate(what, compute, *(array.reshape(count, array.shape[-1]) for array in given))
-        shaped = [result.reshape(lead + result.shape[1:]) for result in results]
-        return shaped[0] if len(shaped) == 1 and what != "layer_outputs" else shaped
-
-    def evaluate(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
-        """`compute(program, *arrays)` on NumPy arrays (rows, size), by its tape; `key` names the computation."""
-        evaluator = self._evaluators.get(key)
-        if evaluator is None:
-            recorded = record(self.program, compute, [array.shape[-1] for array in arrays])
-            evaluator = self._evaluators.setdefault(key, Evaluator(recorded))
-        return evaluator(*arrays)
-
-
-def _ranges(entries: Sequence[Any]) -> FloatArray:
-    limits = [np.full((entry.size, 2), np.nan) if entry.range is None else entry.range for entry in entries]
-    return np.concatenate([np.zeros((0, 2)), *limits])
+        return Series(self.structure, self.program, self.evaluation.on_rows)

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 HEAD = ("", "name", "size", "functions", "from")
 
 
+def line(net: Network) -> str:
+    """The network in one line: its name, sizes and transfer functions."""
+    sizes = [net.input_size, *(layer.size for layer in net.structure.layers)]
+    functions = ", ".join(layer.transfer for layer in net.structure.layers)
+    name = f"{net.name}: " if net.name else ""
+    return f"<Network {name}{'-'.join(map(str, sizes))}, {functions}>"
+
+
 def html(net: Network) -> Html:
     """The network's name and its table of inputs, layers and outputs."""
     caption = element("p", element("b", net.name or "network"), f": {summary(net)}")

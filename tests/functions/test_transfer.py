@@ -12,7 +12,8 @@ from mpmath import mp, mpf
 from numpy.typing import NDArray
 from precise_rows import PRECISE_TRANSFER, PreciseCoupled, PreciseElementwise, precise
 
-from matnet.functions.transfer import TRANSFER, TransferFunction
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.transfer_rows import TransferFunction
 
 Real = NDArray[np.float64]
 

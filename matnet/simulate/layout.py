@@ -1,0 +1,160 @@
+"""A Structure laid out as a Program."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from matnet.errors import ModelError
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.transfer_rows import TransferFunction
+from matnet.functions.weight import WEIGHT
+from matnet.model.structure import Layer, Structure
+from matnet.simulate.program import Leaf, Program
+from matnet.simulate.steps import BiasOnly, Combined, Joined, Mapped, ParameterKey, Step, Transferred, Weighted
+
+
+class _Builder:
+    """Lays out a Structure; every method that adds a step returns its signal."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        self.steps: list[Step] = []
+        self.leaves: list[Leaf] = []
+        self.sizes: list[int] = []
+        self.processed: dict[tuple[int, int], int] = {}
+        self.past_layers: dict[tuple[int, int], int] = {}
+        self.layers: dict[int, int] = {}
+        self.parameters: list[tuple[ParameterKey, int]] = []
+
+    def build(self) -> Program:
+        """The whole program."""
+        taps = _taps(self.structure)
+        for kind, index, delay in taps:
+            self.leaf(kind, index, delay)
+        for number in self.structure.order:
+            self.layers[number] = self.layer(number, self.structure.layers[number])
+        outputs = [self.output(number) for number in range(len(self.structure.outputs))]
+        keyed = sorted(self.parameters, key=lambda entry: _weight_vector_order(entry[0]))
+        return Program(
+            leaves=tuple(self.leaves),
+            steps=tuple(self.steps),
+            signals=len(self.sizes),
+            processed=tuple(self.processed[number, 0] for number in range(len(self.structure.inputs))),
+            layers=tuple(self.layers[number] for number in range(len(self.structure.layers))),
+            outputs=tuple(outputs),
+            output_layers=tuple(self.layers[output.layer] for output in self.structure.outputs),
+            sizes=tuple(self.sizes),
+            parameters=tuple(key for key, _ in keyed),
+            parameter_sizes=tuple(size for _, size in keyed),
+        )
+
+    def signal(self, size: int) -> int:
+        """A new signal's number."""
+        self.sizes.append(size)
+        return len(self.sizes) - 1
+
+    def leaf(self, kind: Literal["input", "layer"], index: int, delay: int) -> None:
+        """A leaf, and behind an input's the steps that process it."""
+        source = self.structure.inputs[index] if kind == "input" else self.structure.layers[index]
+        signal = self.signal(source.size)
+        self.leaves.append(Leaf(kind, index, delay, source.size, signal))
+        if kind == "layer":
+            self.past_layers[index, delay] = signal
+            return
+        for process in self.structure.inputs[index].processing:
+            signal = self.add(Mapped(self.signal(process.processed_size), signal, process.apply))
+        self.processed[index, delay] = signal
+
+    def add(self, step: Step) -> int:
+        """The step's signal, once it is in the list."""
+        self.steps.append(step)
+        return step.target
+
+    def layer(self, number: int, layer: Layer) -> int:
+        """A layer's output."""
+        key: ParameterKey = ("b", number, -1)
+        if layer.bias is not None:
+            self.parameters.append((key, layer.size))
+        if not layer.input_weights and not layer.layer_weights:
+            n = self.add(BiasOnly(self.signal(layer.size), self.leaves[0].signal, layer.bias, key))
+            return self.add(Transferred(self.signal(layer.size), n, TRANSFER[layer.transfer]))
+        squared = _of_square(layer)
+        weighted = [self.weight("IW", number, source, squared) for source in layer.input_weights]
+        weighted += [self.weight("LW", number, source, squared) for source in layer.layer_weights]
+        row = NET_INPUT["netprod" if squared else layer.net_input]
+        n = self.add(Combined(self.signal(layer.size), tuple(weighted), row, layer.bias, key, squared is not None))
+        return self.add(Transferred(self.signal(layer.size), n, squared or TRANSFER[layer.transfer]))
+
+    def weight(self, kind: Literal["IW", "LW"], number: int, source: int, squared: TransferFunction | None) -> int:
+        """A weighted input, of the squared distance where the layer goes through it."""
+        layer = self.structure.layers[number]
+        weight = (layer.input_weights if kind == "IW" else layer.layer_weights)[source]
+        row = WEIGHT[weight.function]
+        if squared is not None and row.square is not None:
+            row = row.square
+        key: ParameterKey = (kind, number, source)
+        self.parameters.append((key, int(weight.value.shape[0]) * int(weight.value.shape[1])))
+        taps = [self.tap(kind, source, delay) for delay in weight.delays]
+        if len(taps) > 1:
+            sizes = tuple(self.sizes[tap] for tap in taps)
+            taps = [self.add(Joined(self.signal(sum(sizes)), tuple(taps), sizes))]
+        return self.add(Weighted(self.signal(layer.size), taps[0], row, weight.value, key))
+
+    def tap(self, kind: Literal["IW", "LW"], source: int, delay: int) -> int:
+        """The signal that a weight sees `delay` steps back."""
+        if kind == "IW":
+            return self.processed[source, delay]
+        return self.layers[source] if delay == 0 else self.past_layers[source, delay]
+
+    def output(self, number: int) -> int:
+        """A network output at raw scale: the processing reversed, last to first."""
+        output = self.structure.outputs[number]
+        signal = self.layers[output.layer]
+        for process in reversed(output.processing):
+            signal = self.add(Mapped(self.signal(process.raw_size), signal, process.reverse))
+        return signal
+
+
+def _of_square(layer: Layer) -> TransferFunction | None:
+    """The transfer row of q = n² where the layer goes through squared distances, else None.
+
+    A distance has a kink where p = w, its square has none. Where n is a product of distances and the bias (or a single
+    distance alone) and a(n) = g(n²), the whole is smooth, and only the squared form shows it to the chain rule.
+    """
+    weights = [*layer.input_weights.values(), *layer.layer_weights.values()]
+    product = layer.net_input == "netprod" or (len(weights) == 1 and layer.bias is None)
+    if product and all(WEIGHT[weight.function].square is not None for weight in weights):
+        return TRANSFER[layer.transfer].even
+    return None
+
+
+def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, int]]:
+    """Every (kind, index, delay) that comes from outside: all inputs now, then what the delays ask for."""
+    now: list[tuple[Literal["input", "layer"], int, int]] = [
+        ("input", number, 0) for number in range(len(structure.inputs))
+    ]
+    past: set[tuple[Literal["input", "layer"], int, int]] = set()
+    for layer in structure.layers:
+        past |= {("input", j, delay) for j, weight in layer.input_weights.items() for delay in weight.delays}
+        past |= {("layer", j, delay) for j, weight in layer.layer_weights.items() for delay in weight.delays if delay}
+    return now + sorted(past - set(now))
+
+
+def _weight_vector_order(key: ParameterKey) -> tuple[int, int, int]:
+    """MATLAB's getwb order: layer by layer its bias, its input weights, its layer weights."""
+    kind, layer, source = key
+    return layer, ("b", "IW", "LW").index(kind), source
+
+
+def program(structure: Structure) -> Program:
+    """The steps of `structure`, to be run on arrays of any library.
+
+    Raises
+    ------
+    ModelError
+        The network has neither an input nor a delayed layer: nothing from outside reaches it.
+    """
+    if not _taps(structure):
+        raise ModelError("the network has neither inputs nor delays: nothing reaches it")
+    return _Builder(structure).build()

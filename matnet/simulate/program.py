@@ -1,0 +1,86 @@
+"""A Program: the steps of a network at one instant, and running them.
+
+Every quantity of a network (an input, a processed input, a weighted input, a layer's net input or output, a network
+output) is a *signal* with a number. Simulation walks the steps forward, derivatives walk them forward or backward.
+
+A program sees one instant. Its *leaves* are the signals that come from outside: input j as it was d time steps ago
+(raw scale), and in dynamic networks layer k's output as it was d steps ago (layer scale). Side by side, in the order of
+``Program.leaves``, they form the one argument x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from matnet.functions.namespace import Array, namespace
+from matnet.simulate.steps import ParameterKey, Step, side_by_side
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A signal from outside: input or layer `index` as it was `delay` steps ago."""
+
+    kind: Literal["input", "layer"]
+    index: int
+    delay: int
+    size: int
+    signal: int
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """The steps of a network at one instant, with the numbers of the signals that matter.
+
+    ``processed`` are the inputs' signals behind their processing, ``layers`` the layers' outputs, ``outputs`` the
+    network's outputs at raw scale and ``output_layers`` the same before the reverse processing.
+    """
+
+    leaves: tuple[Leaf, ...]
+    steps: tuple[Step, ...]
+    signals: int
+    processed: tuple[int, ...]
+    layers: tuple[int, ...]
+    outputs: tuple[int, ...]
+    output_layers: tuple[int, ...]
+    sizes: tuple[int, ...]
+    parameters: tuple[ParameterKey, ...]
+    parameter_sizes: tuple[int, ...]
+
+    @property
+    def argument_size(self) -> int:
+        """Elements of all leaves side by side."""
+        return sum(leaf.size for leaf in self.leaves)
+
+    def parts(self, x: Array) -> list[Array]:
+        """The leaves' values out of the one argument x (..., argument_size)."""
+        if len(self.leaves) == 1:
+            return [x]
+        pieces, start = [], 0
+        for leaf in self.leaves:
+            pieces.append(x[..., start : start + leaf.size])
+            start += leaf.size
+        return pieces
+
+    def run(self, x: Array) -> list[Array]:
+        """The values of all signals for the argument x, (..., size) each."""
+        values: list[Array] = [None] * self.signals
+        for leaf, part in zip(self.leaves, self.parts(x), strict=True):
+            values[leaf.signal] = part
+        for step in self.steps:
+            values[step.target] = step.value([values[source] for source in step.sources])
+        return values
+
+
+def batched(value: Array, x: Array) -> Array:
+    """`value` (size,) or (..., size) with the batch axes of x: what does not depend on x lacks them."""
+    lead = tuple(x.shape[:-1])
+    if tuple(value.shape[:-1]) == lead:
+        return value
+    return namespace(value).broadcast_to(value, (*lead, value.shape[-1]))
+
+
+def outputs(laid_out: Program, values: Sequence[Array], x: Array) -> Array:
+    """The network's outputs side by side, (..., S), at raw scale."""
+    return batched(side_by_side([values[signal] for signal in laid_out.outputs]), x)

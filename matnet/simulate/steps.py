@@ -1,0 +1,296 @@
+"""The steps of a Program: one signal computed from others, each knowing its own derivatives through its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from matnet.functions.namespace import Array, constant, namespace
+from matnet.functions.net_input import NetInputFunction
+from matnet.functions.processing import Map
+from matnet.functions.transfer_rows import TransferFunction
+from matnet.functions.weight import WeightFunction
+
+Directions: TypeAlias = Array | None
+"""Tangents (..., K, size) or cotangents (..., K, size) of a signal; None where they are 0 whatever the values."""
+
+ParameterKey: TypeAlias = tuple[Literal["b", "IW", "LW"], int, int]
+"""Which weight or bias: its kind, its layer and its source (−1 for a bias), counted from 0."""
+
+
+class Step:
+    """One signal computed from others; what the derivatives need beside the value.
+
+    ``p`` are the values of the sources, ``a`` the value of the target.
+    """
+
+    target: int
+    sources: tuple[int, ...]
+    curved = False
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """The target's value, (..., size)."""
+        raise NotImplementedError
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """The target's tangents (..., K, size) from those of the sources, at least one of which is not None."""
+        raise NotImplementedError
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """The cotangents that the target's hand to each source."""
+        raise NotImplementedError
+
+    def curvature(
+        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
+    ) -> Array | None:
+        """Σ_i u_i times the second derivative of target i along v_j and w_k, (..., J, K); only where ``curved``."""
+        raise NotImplementedError
+
+    def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
+        """uᵀ times the derivative by the step's own parameters, (..., K, number), in MATLAB's column-major order."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped(Step):
+    """A processing function, or its reverse."""
+
+    target: int
+    source: int
+    map: Map
+
+    @property
+    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The one source."""
+        return (self.source,)
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """The map's value."""
+        return self.map.value(p[0])
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """The map's tangent."""
+        return self.map.tangent(p[0], v[0])
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """The map's cotangent."""
+        return [self.map.cotangent(p[0], u)]
+
+
+@dataclass(frozen=True, eq=False)
+class Joined(Step):
+    """Signals side by side: the taps of a weight."""
+
+    target: int
+    sources: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """All sources, one behind the other."""
+        return side_by_side(p)
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """Their tangents, 0 for a source that does not vary."""
+        known = next(direction for direction in v if direction is not None)
+        return side_by_side(
+            [
+                constant(known, np.zeros((1, size))) if direction is None else direction
+                for direction, size in zip(v, self.sizes, strict=True)
+            ]
+        )
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """The pieces of u."""
+        pieces, start = [], 0
+        for size in self.sizes:
+            pieces.append(u[..., start : start + size])
+            start += size
+        return pieces
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted(Step):
+    """A weight function: z = f(w, p)."""
+
+    target: int
+    source: int
+    row: WeightFunction
+    w: Array
+    key: ParameterKey
+
+    @property
+    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The one source."""
+        return (self.source,)
+
+    @property
+    def curved(self) -> bool:  # type: ignore[override]
+        """Whether z depends on p other than linearly."""
+        return not self.row.linear
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """z."""
+        return self.row.value(constant(p[0], self.w), p[0])
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """dz/dp·v."""
+        return self.row.tangent(constant(p[0], self.w), p[0], a, v[0])
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """uᵀdz/dp."""
+        return [self.row.cotangent(constant(p[0], self.w), p[0], a, u)]
+
+    def curvature(
+        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
+    ) -> Array | None:
+        """uᵀz''(v, w)."""
+        return self.row.curvature(constant(p[0], self.w), p[0], a, u, v[0], w[0])
+
+    def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
+        """uᵀdz/dw."""
+        by_element = self.row.weight_cotangent(constant(p[0], self.w), p[0], a, u)
+        count = by_element.shape[-2] * by_element.shape[-1]
+        return {self.key: namespace(u).reshape(by_element, (*by_element.shape[:-2], count))}
+
+
+@dataclass(frozen=True, eq=False)
+class Combined(Step):
+    """A net input function over the bias and the weighted inputs.
+
+    ``squared``: the sources are squared distances and the result is n², so the bias enters as b².
+    """
+
+    target: int
+    sources: tuple[int, ...]
+    row: NetInputFunction
+    bias: Array | None
+    key: ParameterKey
+    squared: bool = False
+
+    @property
+    def curved(self) -> bool:  # type: ignore[override]
+        """Whether n depends on the weighted inputs other than linearly."""
+        return not self.row.linear and len(self.sources) > 1
+
+    def _terms(self, p: Sequence[Array]) -> list[Array]:
+        if self.bias is None:
+            return list(p)
+        b = constant(p[0], self.bias)
+        return [b * b if self.squared else b, *p]
+
+    def _directions(self, v: Sequence[Directions]) -> list[Directions]:
+        return list(v) if self.bias is None else [None, *v]
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """n, or n² where squared."""
+        return self.row.value(self._terms(p))
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """Σ dn/dz v."""
+        return self.row.tangent(self._terms(p), self._directions(v))
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """uᵀdn/dz, a source each."""
+        first = 0 if self.bias is None else 1
+        terms = self._terms(p)
+        return [self.row.cotangent(terms, u, first + k) for k in range(len(p))]
+
+    def curvature(
+        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
+    ) -> Array | None:
+        """uᵀn''(v, w)."""
+        return self.row.curvature(self._terms(p), u, self._directions(v), self._directions(w))
+
+    def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
+        """uᵀdn/db."""
+        if self.bias is None:
+            return {}
+        by_bias = self.row.cotangent(self._terms(p), u, 0)
+        return {self.key: 2.0 * constant(p[0], self.bias) * by_bias if self.squared else by_bias}
+
+
+@dataclass(frozen=True, eq=False)
+class BiasOnly(Step):
+    """The net input of a layer without weights: its bias. The source only says which library's arrays are in use."""
+
+    target: int
+    source: int
+    bias: Array
+    key: ParameterKey
+
+    @property
+    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The one source."""
+        return (self.source,)
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """b, (S,): it needs no batch, it meets one where it is used."""
+        return constant(p[0], self.bias)
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """0."""
+        return None
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """0."""
+        return [None]
+
+    def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
+        """u."""
+        return {self.key: u}
+
+
+@dataclass(frozen=True, eq=False)
+class Transferred(Step):
+    """A transfer function: a = f(n)."""
+
+    target: int
+    source: int
+    row: TransferFunction
+
+    @property
+    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The one source."""
+        return (self.source,)
+
+    @property
+    def curved(self) -> bool:  # type: ignore[override]
+        """Whether a depends on n other than linearly."""
+        return not self.row.linear
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """a."""
+        return self.row.value(p[0])
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """a'·v."""
+        return self.row.tangent(p[0], a, v[0])
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """uᵀa'."""
+        return [self.row.cotangent(p[0], a, u)]
+
+    def curvature(
+        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
+    ) -> Array | None:
+        """uᵀa''(v, w)."""
+        return self.row.curvature(p[0], a, u, v[0], w[0])
+
+
+def side_by_side(parts: Sequence[Array]) -> Array:
+    """Arrays joined on the last axis, their other axes broadcast: one without a batch is a constant beside the rest."""
+    if len(parts) == 1:
+        return parts[0]
+    xp = namespace(parts[0])
+    lead = broadcast_shape([part.shape[:-1] for part in parts])
+    return xp.concat([xp.broadcast_to(part, (*lead, part.shape[-1])) for part in parts], axis=-1)
+
+
+def broadcast_shape(shapes: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    """The shape that `shapes` broadcast to; None is the batch axis of a tape, whose length is not known."""
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    return tuple(next((size for size in sizes if size != 1), 1) for sizes in zip(*padded, strict=True))
