@@ -17,7 +17,7 @@ import click
 from matnet.cli.speech import complain
 from matnet.errors import MatnetError
 
-COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "diff", "sensitivity", "plot")
+COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "diff", "sensitivity", "plot", "report")
 """In the order of the help; each is the module of that name here, and `command` in it."""
 
 DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130

@@ -19,6 +19,7 @@ from matnet.plots.style import (
     DASHES,
     GREEN,
     GREY,
+    MANY,
     MARKERS,
     SMALL,
     VERMILION,
@@ -173,7 +174,7 @@ def _dots(ax: Axes, x: FloatArray, y: FloatArray, number: int, set_name: str, la
         alpha=0.5 if len(x) > 100 else 0.8,
         markeredgewidth=0.0,
         label=label,
-        rasterized=len(x) > 2000,
+        rasterized=len(x) > MANY,
     )
 
 

@@ -18,6 +18,7 @@ from matnet.plots.style import (
     FAINT,
     GREY,
     LINES,
+    MANY,
     SMALL,
     chosen,
     names,
@@ -181,7 +182,8 @@ def contour(
     _arrows(ax, net, held, box, (i, j, k))
     if x is not None:
         values = samples(net, x)
-        ax.plot(values[:, j], values[:, k], ".", color=BLACK, markersize=2, alpha=0.35)
+        many = len(values) > MANY
+        ax.plot(values[:, j], values[:, k], ".", color=BLACK, markersize=2, alpha=0.35, rasterized=many)
     name_x = names(inputs, "x", net.input_size)
     ax.set_xlim(box[0])
     ax.set_ylim(box[1])

@@ -38,7 +38,7 @@ TOP = 12
 MOST_CURVES = 7
 ALPHAS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 
-_KEY = "diamond: mean   tick: rms   bars: 5 to 95 % and 25 to 75 % of the samples"
+_KEY = "diamond: mean   tick: rms   bars: 5–95 %, 25–75 %"
 _BINS = 60
 _BLOCK_ELEMENTS = 1 << 22
 
@@ -48,13 +48,14 @@ class Shown:
     """The derivatives of one output that a plot shows, the strongest input first.
 
     ``derivatives`` (N, k) in the unit of the plot; ``found`` (k,) measures of them, ``real`` at real scale; ``inputs``
-    are the k indices.
+    are the k indices, ``names`` what they are called and ``labels`` how that is drawn.
     """
 
     derivatives: FloatArray
     found: Measures
     real: Measures
     inputs: tuple[int, ...]
+    names: tuple[str, ...]
     labels: tuple[str, ...]
     output: str
     total: int
@@ -109,6 +110,7 @@ def gather(
         measures(scaled[:, order]),
         measures(derivatives[:, order]),
         tuple(int(index) for index in order),
+        tuple((inputs or known)[index] for index in order),
         tuple(known[index] for index in order),
         names(outputs, "y", net.output_size)[output],
         net.input_size,
@@ -125,6 +127,7 @@ def sensitivity(
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
+    numbers: bool = True,
 ) -> Axes:
     """For each input the distribution of dy/dx over the data, the input with the largest rms first.
 
@@ -149,6 +152,8 @@ def sensitivity(
         Names; x1 .. xR and y1 .. yS without them.
     ax
         Where to draw; None for a new figure.
+    numbers
+        Whether the numbers stand at the right.
 
     Returns
     -------
@@ -168,7 +173,8 @@ def sensitivity(
     _rows_of_inputs(ax, shown.labels)
     ax.axvline(0.0, color=BLACK, linewidth=0.8, zorder=1)
     ax.set_xlabel(f"{_slope(shown.output, unit)}\n{_KEY}", fontsize=SMALL + 1)
-    _numbers(ax, shown)
+    if numbers:
+        _numbers(ax, shown)
     title = f"What {shown.output} follows: {shown.rows:,} {'sample' if shown.rows == 1 else 'samples'}"
     ax.set_title("\n".join(filter(None, (title, shown.left_out))), fontsize=SMALL + 1, loc="left")
     return ax

@@ -37,6 +37,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY, PALE, FAINT = "#555555", "#D9D9D9", "#F2F2F2"
 
 SMALL = 8.0
+MANY = 2000
+"""Points beyond which they are drawn as an image, so that no file grows with the data."""
+
 LONGEST_NAME = 24
 
 
