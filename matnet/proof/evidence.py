@@ -12,6 +12,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.model.structure import Input, Output, Process
 from matnet.network import Network
+from matnet.proof.digits import MOST_DIGITS, decimal_digits, half_units
 
 Verdict: TypeAlias = Literal["proved", "weak", "contradicted", "nothing to compare"]
 
@@ -29,6 +30,7 @@ _UNSTEADY = 1e-6
 """Of the range: where rounding moves an answer further (on a step, at a tie, in chaos) the sample says nothing."""
 
 _LEAST_SAMPLES = 3
+_LEAST_DIGITS, _LEAST_DIGITS_FOUND = 4, 10
 _MOST_LEFT_OUT = 0.01
 _POINTS = 1000
 _EPS = float(np.finfo(np.float64).eps)
@@ -59,7 +61,7 @@ class Agreement:
     """How the stored answers compare: over how many samples, the largest difference, and that by the output's range.
 
     ``left_out`` counts samples whose answer rounding alone decides, ``evidence`` those that say something: different
-    inputs, compared, not NaN. ``single`` tells that the answers have no more than single precision.
+    inputs, compared, not NaN. ``note`` says where the answers have fewer digits than a double.
     """
 
     samples: int
@@ -68,7 +70,7 @@ class Agreement:
     relative: float
     agrees: bool
     evidence: int
-    single: bool
+    note: str
 
 
 def answers(net: Network, given: Given) -> FloatArray:
@@ -165,10 +167,12 @@ def ranges(net: Network, stored: FloatArray) -> FloatArray:
     return np.where(width > 0.0, width, np.where(size > 0.0, size, 1.0))
 
 
-def agreement(rounding: Rounding, given: Given, y: FloatArray, stored: FloatArray) -> Agreement:
-    """The network's answers `y` beside the stored ones, (Q, S) each.
+def agreement(rounding: Rounding, given: Given, y: FloatArray, stored: FloatArray, named: bool) -> Agreement:
+    """The network's answers `y` beside the stored ones, (Q, S) each; `named` by the user, or found.
 
     An answer agrees within the base of its range, or 8 eps of the largest answer, or 4 times what rounding moves it.
+    Answers that were written with few digits agree within those, but targets have few digits too: so only where they
+    were named as answers, or are so many that no measurement has them.
     """
     single = _is_single(stored)
     base = max(rounding.base, SINGLE_AGREES) if single else rounding.base
@@ -178,7 +182,11 @@ def agreement(rounding: Rounding, given: Given, y: FloatArray, stored: FloatArra
     # where rounding decides, agreement says as much as anywhere, disagreement says nothing
     steady = (moved <= _UNSTEADY * width).all(axis=1) | (apart == 0.0).all(axis=1)
     size = np.fmax.reduce(np.where(np.isfinite(y), np.abs(y), 0.0), axis=0, initial=0.0)
-    tolerance = np.maximum(np.maximum(base * width, 8.0 * _EPS * size), 4.0 * moved)[steady]
+    tolerance = np.maximum(np.maximum(base * width, 8.0 * _EPS * size), 4.0 * moved)
+    digits = decimal_digits(stored)
+    written = (_LEAST_DIGITS if named else _LEAST_DIGITS_FOUND) <= digits <= MOST_DIGITS
+    if written and not single:
+        tolerance = tolerance + _written(rounding.net, given, stored, digits)
     distance = apart[steady]
     relative = distance / width
     numbers = ~np.isnan(stored[steady]).all(axis=1)
@@ -189,10 +197,26 @@ def agreement(rounding: Rounding, given: Given, y: FloatArray, stored: FloatArra
         left_out=int((~steady).sum()),
         largest=float(np.max(distance, initial=0.0)),
         relative=float(np.max(relative, initial=0.0)),
-        agrees=bool((distance <= tolerance).all()),
+        agrees=bool((distance <= tolerance[steady]).all()),
         evidence=different,
-        single=single,
+        note=_note(single, digits if written else 0),
     )
+
+
+def _note(single: bool, digits: int) -> str:
+    if single:
+        return "the answers were stored in single precision, so only 6 digits are compared"
+    return f"the answers were written with {digits} digits, and these are compared" if digits else ""
+
+
+def _written(net: Network, given: Given, stored: FloatArray, digits: int) -> FloatArray:
+    """What writing with so many digits may have taken from the answers, and from the inputs beside them."""
+    lost = half_units(stored, digits)
+    input_digits = decimal_digits(given.x)
+    if net.dynamic or not _LEAST_DIGITS <= input_digits <= min(MOST_DIGITS, digits + 1):
+        return lost
+    slopes = np.abs(np.nan_to_num(net.jacobian(given.x)))
+    return np.asarray(lost + np.einsum("qij,qj->qi", slopes, half_units(given.x, input_digits)))
 
 
 def _is_single(stored: FloatArray) -> bool:

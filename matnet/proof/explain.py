@@ -15,8 +15,8 @@ from matnet.simulate import Transferred
 
 _MOST_EXCHANGES = 500
 _STEPS, _LIKELIEST = 8, 3
-_REACHED = 1e-6
-"""The share of the difference that one other weight may leave."""
+_REACHED, _ROUNDING = 1e-6, 4e-15
+"""The share of the difference that one other weight may leave; no less than rounding leaves, of the range."""
 
 _MOST_NUMBERS = 2_000_000
 
@@ -67,7 +67,9 @@ def _scaled(net: Network, y: FloatArray, stored: FloatArray) -> tuple[str, bool]
         return None
     factors = (varied * (stored[known] - stored[known].mean(axis=0))).sum(axis=0) / spread
     shifts = stored[known].mean(axis=0) - factors * centre
-    if not (factors != 0.0).all() or not _agree(net, y[known] * factors + shifts, stored[known]):
+    after, before = distances(y[known] * factors + shifts, stored[known]), distances(y[known], stored[known])
+    reached = after.max() <= 1e-3 * before.max() and bool((after <= 1e-11 * ranges(net, stored)).all())
+    if not (factors != 0.0).all() or not reached:
         return None
     worst = int(np.argmax(np.abs(factors - 1.0)))
     made = f"y{worst + 1} times {factors[worst]:.8g} plus {shifts[worst]:.8g}"
@@ -154,7 +156,7 @@ def _value_that_answers(net: Network, x: Given, stored: FloatArray, weight: int,
         difference = ((stored - answers(changed, x)) / width).reshape(-1)
         apart = float(np.abs(difference).max())
         first = apart if first is None else first
-        if not apart > _REACHED * first:
+        if not apart > max(_REACHED * first, min(_ROUNDING, 1e-3 * first)):
             return float(theta[weight]) if np.isfinite(apart) else None
         slope = (changed.parameter_jacobian(x.x)[..., weight] / width).reshape(-1)
         length = float(slope @ slope)

@@ -156,7 +156,7 @@ class _Verification:
         return [min(rows, key=lambda row: (order.index(row.verdict), row.relative))]
 
     def _row(self, pair: Pair, tried: int, proved: list[Pair], decided: bool = False) -> Row:
-        compared = agreement(self._rounding, pair.given, pair.y, pair.stored.values)
+        compared = agreement(self._rounding, pair.given, pair.y, pair.stored.values, named=decided)
         what = f"{pair.given.label} -> {pair.stored.label}"
         numbers = (compared.samples, compared.largest, compared.relative)
         if not compared.agrees:
@@ -170,9 +170,7 @@ class _Verification:
         proved.append(pair)
         self._no_targets.append(pair)
         notes = [f"{compared.left_out} more samples stand where rounding decides"] if compared.left_out else []
-        notes += (
-            ["the answers were stored in single precision, so only 6 digits are compared"] if compared.single else []
-        )
+        notes += [compared.note] if compared.note else []
         return Row(what, *numbers, "proved", "; ".join(notes))
 
     def _stored(self) -> list[Matrix]:

@@ -20,6 +20,7 @@ from matnet.importers.stored import StoredValues
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.proof.candidates import Matrix
+from matnet.proof.digits import decimal_digits
 from matnet.proof.verify import Row, Told, container, verdict_of, verify
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
@@ -120,6 +121,37 @@ def test_answers_in_single_precision_are_compared_as_such(tmp_path: Path) -> Non
     other = net.with_parameters(net.parameters * (1.0 + 1e-4))
     told = Told(inputs=Matrix("x", x.T), outputs=Matrix("y", other(x).astype(np.float32).astype(float).T))
     assert verify(net, None, told)[0].verdict == "contradicted"
+
+
+@pytest.mark.parametrize("digits", [5, 8, 15])
+def test_data_that_were_written_with_few_digits_are_compared_to_these(digits: int) -> None:
+    net = network()
+    exact = samples(net, 40)
+    y = written(net(exact), digits)
+    told = Told(inputs=Matrix("x", written(exact, digits).T), outputs=Matrix("y", y.T))
+    (row,) = verify(net, None, told)
+    assert row.verdict == "proved"
+    assert row.reason == f"the answers were written with {digits} digits, and these are compared"
+    y[7, 1] += 20.0 * 10.0**-digits * np.abs(net.jacobian(exact)).sum(axis=-1).max()
+    (row,) = verify(net, None, replace(told, outputs=Matrix("y", written(y, digits).T)))
+    assert row.verdict == "contradicted"
+
+
+def written(values: FloatArray, digits: int) -> FloatArray:
+    return np.array([[float(f"{value:.{digits}g}") for value in row] for row in values])
+
+
+def test_targets_of_few_digits_are_no_answers() -> None:
+    net = network()
+    x = samples(net, 40)
+    rounded: FloatArray = np.round(net(x))
+    told = Told(inputs=Matrix("x", x.T), outputs=Matrix("t", rounded.T))
+    assert verify(net, None, told)[0].verdict == "contradicted"
+
+
+def test_decimal_digits_are_counted() -> None:
+    counts = {0.1: 1, 123.45: 5, 1e300: 1, 0.1 + 0.2: 17, 1 / 3: 16, 0.0: 0, -2500.0: 2, 1.25e-7: 3}
+    assert {value: decimal_digits(np.array([[value]])) for value in counts} == counts
 
 
 def test_answers_of_another_network_in_the_file_are_no_contradiction(tmp_path: Path) -> None:
