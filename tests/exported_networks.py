@@ -13,7 +13,8 @@ from processing_settings import SETTINGS
 from random_networks import Real, network, structures
 
 import matnet
-from matnet.exporters.recording import Options
+from matnet.errors import UnsupportedError
+from matnet.exporters.recording import Options, recorded
 from matnet.exporters.save import put, rendered
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
@@ -114,6 +115,15 @@ def corpus_networks(corpus: Path) -> dict[str, Network]:
             if not net.dynamic:
                 found[f"corpus_{Path(file).stem}_{number}"] = net
     return found
+
+
+def only_chooses(net: Network) -> bool:
+    """Whether all ways to the outputs go through compet, so that dy/dx is refused."""
+    try:
+        recorded(net, "net", Options())
+    except UnsupportedError as error:
+        return "goes through compet" in str(error)
+    return False
 
 
 def samples(net: Network) -> Real:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import FormatError
+from matnet.errors import FormatError, UnsupportedError
 from matnet.exporters.names import documented
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.target import Job, Target
@@ -173,6 +173,8 @@ def _run(function, *arguments):
 
 
 def _render(recording: Recording) -> bytes:
+    if recording.name == "numpy":
+        raise UnsupportedError("the function's name is 'numpy', which its own code imports; give another")
     constants = _Constants()
     private = [line for function in recording.functions for line in _function(function, constants)]
     public = "".join(_PUBLIC[function.name].format(**recording.sizes) for function in recording.functions)

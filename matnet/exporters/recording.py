@@ -103,7 +103,7 @@ def recorded(net: Network, name: str, options: Options) -> Recording:
     UnsupportedError
         A name is no identifier, or clashes with another.
     """
-    function_name = identifier(name if options.name is None else options.name, "the function's name")
+    function_name = identifier(name if options.name is None else options.name, "the function's name (name=, or --name)")
     inputs, outputs = checked_names(options.inputs, options.outputs, net.input_size, net.output_size)
     return Recording(
         name=function_name,

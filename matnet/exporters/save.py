@@ -80,6 +80,8 @@ def rendered(net: Network, path: Path, options: Options) -> tuple[Recording | No
         raise UnsupportedError(f"{path}: {target.name} is written in {' or '.join(target.precisions)} only")
     if options.opset is not None and path.suffix != ".onnx":
         raise UnsupportedError(f"{path}: only .onnx has an opset")
+    if path.suffix == ".m" and options.name not in (None, path.stem):
+        raise UnsupportedError(f"{path}: MATLAB calls a function by its file's name; write it to {options.name}.m")
     try:
         recording = recorded(net, path.stem, options)
         return recording, target.render(recording)

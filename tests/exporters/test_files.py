@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_networks import corpus_networks, disagreement, random_networks, row_networks, samples, write
+from exported_networks import corpus_networks, disagreement, only_chooses, random_networks, row_networks, samples, write
 from random_networks import Real
 
 from matnet.exporters.recording import Options
@@ -48,7 +48,7 @@ def worst(target: Target, nets: dict[str, Network], folder: Path, options: Optio
     planned = []
     for name, net in nets.items():
         path = folder / f"{name}{target.suffix}"
-        chosen = options or Options(jacobian=net.structure.layers[-1].transfer != "compet")
+        chosen = options or Options(jacobian=not only_chooses(net))
         write(net, path, chosen)
         planned += jobs_of(net, path, samples(net), chosen)
     answers = target.run([job for job, _ in planned], folder)

@@ -226,6 +226,8 @@ def to_casadi(net: Network, name: str = "net") -> Any:
         raise MissingExtraError(
             "to_casadi needs the package casadi, which is not installed; install it with: pip install 'matnet[casadi]'"
         ) from error
+    if net.dynamic:
+        raise UnsupportedError("to_casadi: the network looks back in time and is no function of x alone")
     recording = recorded(net, identifier(name, "the function's name"), Options())
     value, both = recording.functions
     x = ca.MX.sym("x", net.input_size)

@@ -1,0 +1,125 @@
+"""Networks that look back in time: one step with explicit states, in every target, against ``net.run``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exported_networks import disagreement, write
+from random_networks import Real, minmax
+
+import matnet
+from matnet.exporters.recording import Options
+from matnet.exporters.stepping import flat_states, state_size
+from matnet.exporters.target import Job, Target, targets
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+
+TARGETS = list(targets().values())
+
+
+@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+def target(request: pytest.FixtureRequest) -> Target:
+    found: Target = request.param
+    if found.suffix == ".onnx":
+        pytest.importorskip("onnx")
+    if found.missing():
+        pytest.skip(f"{found.missing()} is not installed")
+    return found
+
+
+def recurrent() -> Network:
+    """Two inputs, delays with gaps, feedback of a later layer, processing on both sides."""
+    rng = np.random.default_rng(0)
+    first = Layer(
+        3,
+        "tansig",
+        {0: Weight(rng.normal(size=(3, 4)), delays=(0, 2)), 1: Weight(rng.normal(size=(3, 1)), delays=(3,))},
+        {1: Weight(0.5 * rng.normal(size=(3, 4)), delays=(1, 2))},
+        rng.normal(size=3),
+    )
+    second = Layer(2, "softmax", layer_weights={0: Weight(rng.normal(size=(2, 3)))}, bias=rng.normal(size=2))
+    inputs = Input(2, (minmax(2, rng),)), Input(1)
+    return Network(Structure(inputs, (first, second), (Output(1, 2, (minmax(2, rng),)),)))
+
+
+def only_feedback() -> Network:
+    """No input at all."""
+    layer = Layer(2, "elliotsig", layer_weights={0: Weight([[0.5, -1.0], [1.5, 0.25]], delays=(1,))}, bias=[0.5, -0.5])
+    return Network(Structure((), (layer,), (Output(0, 2),)))
+
+
+def from_corpus(corpus: Path) -> Iterator[tuple[str, Network]]:
+    for file, entry in json.loads((corpus / "networks.json").read_text()).items():
+        if file.startswith("dynamic"):
+            for number, listed in enumerate(entry["networks"]):
+                net = matnet.load(corpus / file, network=listed["path"])
+                if net.dynamic:
+                    yield f"{Path(file).stem}_{number}", net
+
+
+def planned(net: Network, path: Path) -> tuple[Job, list[Real]]:
+    """A step from five random states, one of the inputs NaN; what net.run gives."""
+    structure, rng = net.structure, np.random.default_rng(1)
+    layers = sum(layer.size for layer in structure.layers)
+    x = rng.normal(size=(5, 1, net.input_size))
+    x[-1] = np.nan
+    before = (
+        rng.normal(size=(5, structure.input_delay, net.input_size)),
+        rng.normal(size=(5, structure.layer_delay, layers)),
+    )
+    after = net.run(x, input_states=before[0], layer_states=before[1])
+    states = flat_states(*before)
+    assert states.shape == (5, state_size(net))
+    expected = [after.outputs[:, 0], flat_states(after.input_states, after.layer_states)]
+    shapes = tuple(array.shape[1:] for array in expected)
+    return Job(path, path.stem, "step", (x[:, 0], states), shapes), expected
+
+
+def worst(target: Target, nets: dict[str, Network], folder: Path) -> dict[str, float]:
+    jobs = []
+    for name, net in nets.items():
+        path = folder / f"{name}{target.suffix}"
+        write(net, path, Options())
+        jobs.append(planned(net, path))
+    answers = target.run([job for job, _ in jobs], folder)
+    return {
+        job.name: max(disagreement(*pair) for pair in zip(got, expected, strict=True))
+        for (job, expected), got in zip(jobs, answers, strict=True)
+    }
+
+
+def test_a_step(target: Target, tmp_path: Path) -> None:
+    found = worst(target, {"recurrent": recurrent(), "only_feedback": only_feedback()}, tmp_path)
+    assert len(found) == 2
+    assert {name: size for name, size in found.items() if not size <= 1e-14} == {}
+
+
+def test_a_step_of_the_corpus(target: Target, tmp_path: Path, corpus: Path) -> None:
+    found = worst(target, dict(from_corpus(corpus)), tmp_path)
+    assert len(found) > 10
+    assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
+
+
+def test_steps_follow_each_other_as_in_a_run(tmp_path: Path) -> None:
+    net = recurrent()
+    write(net, tmp_path / "recurrent.py", Options())
+    python = targets()[".py"]
+    x = np.random.default_rng(2).normal(size=(6, 3))
+    states, outputs = np.zeros((1, state_size(net))), []
+    for row in x:
+        job = Job(tmp_path / "recurrent.py", "recurrent", "step", (row[None, :], states), ((2,), (state_size(net),)))
+        y, states = python.run([job], tmp_path)[0]
+        outputs.append(y[0])
+    assert disagreement(np.asarray(outputs), net.run(x).outputs) < 1e-14
+
+
+def test_a_function_of_x_alone_is_refused() -> None:
+    for call in (matnet.to_torch, matnet.to_jax, matnet.to_casadi):
+        pytest.importorskip(call.__name__.removeprefix("to_"))
+        with pytest.raises(matnet.UnsupportedError) as raised:
+            call(recurrent())
+        assert str(raised.value) == f"{call.__name__}: the network looks back in time and is no function of x alone"
