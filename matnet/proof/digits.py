@@ -29,12 +29,12 @@ def half_units(values: FloatArray, digits: int) -> FloatArray:
     the two is taken.
     """
     finite = np.where(np.isfinite(values) & (values != 0.0), np.abs(values), np.nan)
-    exponents = np.floor(np.log10(finite))
+    exponents = np.asarray(np.floor(np.log10(finite)))
     if np.isnan(exponents).all():
         return np.zeros_like(values)
     significant = 0.5 * 10.0 ** (exponents - (digits - 1))
     decimals = 0.5 * 10.0 ** -float(_decimals(finite))
-    return np.nan_to_num(np.fmax(significant, decimals), nan=decimals)
+    return np.asarray(np.nan_to_num(np.fmax(significant, decimals), nan=decimals))
 
 
 def _decimals(values: FloatArray) -> int:
