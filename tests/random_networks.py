@@ -145,6 +145,39 @@ def structures(
     return Structure(inputs, tuple(layers), tuple(outputs))
 
 
+@st.composite
+def dynamic_structures(draw: st.DrawFn) -> Structure:
+    """A network with delays on some of its weights: taps on inputs, feedback of layers to themselves and to others."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    sizes = draw(st.lists(st.integers(1, 2), min_size=1, max_size=2))
+    inputs = tuple(
+        Input(size, input_processing(draw(st.sampled_from(("none", "mapminmax"))), size, rng)) for size in sizes
+    )
+    widths = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    taps = st.sampled_from([(0,), (0, 1), (1,), (2,), (0, 2), (1, 3)])
+    layers = []
+    for number, neurons in enumerate(widths):
+        transfer = draw(st.sampled_from(["tansig", "logsig", "purelin", "softmax", "radbas"]))
+        from_inputs = {
+            j: _tapped(neurons, size, draw(taps), rng)
+            for j, size in enumerate(sizes)
+            if number == 0 or draw(st.booleans())
+        }
+        from_layers = {}
+        for source, size in enumerate(widths):
+            if source == number - 1 or draw(st.integers(0, 2)) == 0:
+                # a layer that comes later, or the layer itself, can only be seen in the past
+                delays = draw(taps) if source < number else draw(st.sampled_from([(1,), (2,), (1, 2)]))
+                from_layers[source] = _tapped(neurons, size, delays, rng)
+        layers.append(Layer(neurons, transfer, from_inputs, from_layers, rng.normal(size=neurons)))
+    steps, raw = output_processing(draw(st.sampled_from(("none", "mapminmax"))), widths[-1], rng)
+    return Structure(inputs, tuple(layers), (Output(len(layers) - 1, raw, steps),))
+
+
+def _tapped(neurons: int, size: int, delays: tuple[int, ...], rng: np.random.Generator) -> Weight:
+    return Weight(0.5 * rng.normal(size=(neurons, size * len(delays))), delays=delays)
+
+
 def _size(inputs: Sequence[Input], layers: Sequence[Layer], source: int) -> int:
     return inputs[source].processed_size if source < len(inputs) else layers[source - len(inputs)].size
 
