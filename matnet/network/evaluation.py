@@ -14,6 +14,7 @@ from matnet.model.structure import Structure
 from matnet.network.arguments import analytic_throughout, checked
 from matnet.simulate import program
 from matnet.tape.evaluate import Evaluator
+from matnet.tape.shorten import shortened
 from matnet.tape.symbols import record
 
 
@@ -74,5 +75,5 @@ class Evaluation:
         evaluator = self._evaluators.get(key)
         if evaluator is None:
             recorded = record(self.program, compute, [array.shape[-1] for array in arrays])
-            evaluator = self._evaluators.setdefault(key, Evaluator(recorded))
+            evaluator = self._evaluators.setdefault(key, Evaluator(shortened(recorded)))
         return evaluator(*arrays)
