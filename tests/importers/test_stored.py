@@ -1,0 +1,51 @@
+"""What lies beside a network in a file: matrices and training records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+
+from matnet.errors import FormatError
+from matnet.importers.stored import StoredValues
+
+PUMP = Path(__file__).parent.parent.parent / "fixtures" / "pump.mat"
+
+SHAPES = {"x": (2, 165), "t": (1, 165), "y": (1, 165), "performance": (1, 1)}
+
+
+def test_matrices_records_and_networks_are_listed() -> None:
+    stored = StoredValues(PUMP)
+    assert {entry.path: entry.shape for entry in stored.arrays} == SHAPES
+    assert [record.path for record in stored.records] == ["tr"]
+    assert stored.networks == ["net"]
+
+
+def test_a_record_has_its_performances_and_masks() -> None:
+    record = StoredValues(PUMP).record("tr")
+    masks = [mask for mask in record.masks if mask is not None]
+    assert [int((mask == 1.0).sum()) for mask in masks] == [115, 25, 25]
+    assert all(mask.shape == (1, 165) for mask in masks)
+    assert all(performance is not None and performance > 0.0 for performance in record.performances)
+
+
+def test_an_old_record_without_masks_is_one(tmp_path: Path) -> None:
+    fields = {"trainFcn": "trainlm", "best_epoch": 3.0, "best_perf": 0.5}
+    scipy.io.savemat(tmp_path / "old.mat", {"tr": fields, "x": np.eye(3)})
+    (record,) = StoredValues(tmp_path / "old.mat").records
+    assert record.performances == (0.5, None, None)
+    assert record.masks == (None, None, None)
+
+
+def test_what_is_no_record_is_refused_with_the_whole_message() -> None:
+    with pytest.raises(FormatError) as caught:
+        StoredValues(PUMP).record("x")
+    assert str(caught.value) == (f"{PUMP}: x is a double 2x165, expected the training record that train returned")
+
+
+def test_a_file_that_is_not_there_is_refused_with_the_whole_message(tmp_path: Path) -> None:
+    with pytest.raises(FormatError) as caught:
+        StoredValues(tmp_path / "none.mat")
+    assert str(caught.value) == f"{tmp_path / 'none.mat'}: cannot be read: No such file or directory"
