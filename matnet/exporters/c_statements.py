@@ -7,13 +7,13 @@ strides. Every other node is a loop into a buffer on the stack; buffers are used
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matnet.exporters.recording import Function, elements
+from matnet.exporters.views import LOOKS, View, dense, swapped
 from matnet.tape.symbols import Node, Tape
 
 _TABLE = {
@@ -45,39 +45,6 @@ _REDUCTIONS = {
 """How each reduction begins and what it does with an element: a NaN, once met, stays (nothing is greater or less)."""
 
 
-@dataclass(frozen=True)
-class _View:
-    """Elements of a buffer: where they begin and how far apart they lie along each axis. A number has no buffer."""
-
-    base: str
-    strides: tuple[int, ...]
-    shape: tuple[int, ...]
-    offset: int = 0
-    literal: bool = False
-
-    def at(self, index: Sequence[str]) -> str:
-        """The element at an index, which is right-aligned to the view's axes."""
-        if self.literal:
-            return self.base
-        used = zip(index[len(index) - len(self.strides) :], self.strides, self.shape, strict=True)
-        terms = [
-            place if stride == 1 else f"{place} * {stride}"
-            for place, stride, size in used
-            if stride and size != 1 and place != "0"
-        ]
-        if self.offset or not terms:
-            terms.append(str(self.offset))
-        return f"{self.base}[{' + '.join(terms)}]"
-
-
-def _dense(base: str, shape: tuple[int, ...]) -> _View:
-    return _View(base, _strides(shape), shape)
-
-
-def _strides(shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-
-
 def _loops(shape: Sequence[int], first: int = 0) -> tuple[list[str], list[str]]:
     """The heads of nested loops over a shape, and the index in them; an axis of length 1 needs no loop."""
     index = ["0" if size == 1 else f"i{axis + first}" for axis, size in enumerate(shape)]
@@ -102,7 +69,7 @@ class Constants:
     def __init__(self, precision: str) -> None:
         self.real = "double" if precision == "float64" else "float"
         self.lines: list[str] = []
-        self._views: dict[tuple[bytes, tuple[int, ...], str], _View] = {}
+        self._views: dict[tuple[bytes, tuple[int, ...], str], View] = {}
 
     def literal(self, item: float | bool | int) -> str:
         """A number in full precision."""
@@ -118,10 +85,10 @@ class Constants:
         text = (text if any(sign in text for sign in ".e") else text + ".0") + ("f" if self.real == "float" else "")
         return f"({text})" if text.startswith("-") else text
 
-    def view(self, value: NDArray[np.generic]) -> _View:
+    def view(self, value: NDArray[np.generic]) -> View:
         """The constant as operands see it."""
         if value.size and len(set(value.reshape(-1).view(f"V{value.itemsize}").tolist())) == 1:
-            return _View(self.literal(value.reshape(-1)[0].item()), (0,) * value.ndim, value.shape, literal=True)
+            return View(self.literal(value.reshape(-1)[0].item()), (0,) * value.ndim, value.shape, literal=True)
         key = (value.tobytes(), value.shape, value.dtype.str)
         if key in self._views:
             return self._views[key]
@@ -129,22 +96,18 @@ class Constants:
             other = np.swapaxes(value, -1, -2)
             known = self._views.get((other.tobytes(), other.shape, value.dtype.str))
             if known is not None:
-                return _View(known.base, _swapped(known.strides), value.shape)
+                return View(known.base, swapped(known.strides), value.shape)
         name = f"c{len(self.lines)}"
         kind = self.real if value.dtype.kind == "f" else "int"
         numbers = [self.literal(item).strip("()") for item in value.reshape(-1).tolist()] or ["0"]
         self.lines.append(f"static const {kind} {name}[{len(numbers)}] = {{\n{_wrapped(numbers)}\n}};")
-        self._views[key] = _dense(name, value.shape)
+        self._views[key] = dense(name, value.shape)
         return self._views[key]
 
 
 def _wrapped(numbers: Sequence[str]) -> str:
     rows = [", ".join(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
     return ",\n".join(f"    {row}" for row in rows)
-
-
-def _swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
-    return (*axes[:-2], axes[-1], axes[-2])
 
 
 class Body:
@@ -155,7 +118,7 @@ class Body:
         self.constants = constants
         self.lines: list[str] = []
         self.buffers: dict[str, tuple[str, int]] = {}
-        self.views: list[_View] = []
+        self.views: list[View] = []
         self._free: list[str] = []
         self._last = self._last_uses()
         for number, node in enumerate(self.tape.nodes):
@@ -163,7 +126,7 @@ class Body:
             self._release(number)
         for output, name in zip(self.tape.outputs, results, strict=True):
             heads, index = _loops(elements(self.tape.nodes[output].shape))
-            target = _dense(name, elements(self.tape.nodes[output].shape))
+            target = dense(name, elements(self.tape.nodes[output].shape))
             self.lines += _nested(heads, [f"{target.at(index)} = {self.views[output].at(index)};"])
 
     @property
@@ -189,7 +152,7 @@ class Body:
         kept = {view.base for place, view in enumerate(self.views) if self._last[place] > number or place == number}
         self._free += [name for name in self.buffers if name not in kept and name not in self._free]
 
-    def _buffer(self, node: Node) -> _View:
+    def _buffer(self, node: Node) -> View:
         """Memory for a node: the smallest free buffer that holds it, or a new one."""
         shape = elements(node.shape)
         kind = self.constants.real if node.kind == "float" else "int"
@@ -202,15 +165,15 @@ class Body:
             self.buffers[name] = (kind, max(prod(shape), 1))
         if name in self._free:
             self._free.remove(name)
-        return _dense(name, shape)
+        return dense(name, shape)
 
-    def _place(self, node: Node, operands: list[_View], function: Function) -> _View:
+    def _place(self, node: Node, operands: list[View], function: Function) -> View:
         if node.value is not None:
             return self.constants.view(node.value)
         if node.operation == "input":
             port = function.arguments[node.attributes[0]]
-            return _dense(port.name, port.shape)
-        look = _LOOKS.get(node.operation)
+            return dense(port.name, port.shape)
+        look = LOOKS.get(node.operation)
         if look is not None:
             seen = look(node, operands[0])
             if seen is not None:
@@ -219,7 +182,7 @@ class Body:
         self.lines += self._statement(node, operands, out)
         return out
 
-    def _statement(self, node: Node, operands: list[_View], out: _View) -> list[str]:
+    def _statement(self, node: Node, operands: list[View], out: View) -> list[str]:
         if node.operation in _TABLE:
             heads, index = _loops(out.shape)
             return _nested(heads, [f"{out.at(index)} = {self._expression(node, operands, index)};"])
@@ -227,11 +190,11 @@ class Body:
             return self._reduce(node, operands[0], out)
         return _STATEMENTS[node.operation](node, operands, out, self.constants.real)
 
-    def _expression(self, node: Node, operands: list[_View], index: Sequence[str]) -> str:
+    def _expression(self, node: Node, operands: list[View], index: Sequence[str]) -> str:
         f = "" if self.constants.real == "double" else "f"
         return _TABLE[node.operation].format(*(operand.at(index) for operand in operands), f=f)
 
-    def _reduce(self, node: Node, source: _View, out: _View) -> list[str]:
+    def _reduce(self, node: Node, source: View, out: View) -> list[str]:
         heads, index = _loops(source.shape[:-1])
         begin, step = _REDUCTIONS[node.operation]
         first = source.at([*index, "0"])
@@ -243,12 +206,12 @@ class Body:
         return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
 
 
-def _kept(index: Sequence[str], out: _View, source: _View) -> list[str]:
+def _kept(index: Sequence[str], out: View, source: View) -> list[str]:
     """The index of a reduction's result: the last axis is gone, or has length 1."""
     return [*index, "0"] if len(out.shape) == len(source.shape) else list(index)
 
 
-def _argmax(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
+def _argmax(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     source = operands[0]
     heads, index = _loops(source.shape[:-1])
     here, best = source.at([*index, "k"]), source.at([*index, "m"])
@@ -261,7 +224,7 @@ def _argmax(node: Node, operands: list[_View], out: _View, real: str) -> list[st
     return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
 
 
-def _matmul(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
+def _matmul(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     left, right = operands
     row = len(left.shape) > 1
     heads, index = _loops(out.shape)
@@ -275,29 +238,29 @@ def _matmul(node: Node, operands: list[_View], out: _View, real: str) -> list[st
     return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
 
 
-def _take(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
+def _take(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     source, places = operands
     heads, index = _loops(out.shape)
     return _nested(heads, [f"{out.at(index)} = {source.at([*index[:-1], places.at(index[-1:])])};"])
 
 
-def _concat(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
+def _concat(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     lines, start = [], 0
     for part in operands:
         heads, index = _loops(part.shape)
-        target = _View(out.base, out.strides, (*out.shape[:-1], part.shape[-1]), out.offset + start)
+        target = View(out.base, out.strides, (*out.shape[:-1], part.shape[-1]), out.offset + start)
         lines += _nested(heads, [f"{target.at(index)} = {part.at(index)};"])
         start += part.shape[-1]
     return lines
 
 
-def _copy(node: Node, operands: list[_View], out: _View, real: str) -> list[str]:
-    target = _dense(out.base, operands[0].shape)
+def _copy(node: Node, operands: list[View], out: View, real: str) -> list[str]:
+    target = dense(out.base, operands[0].shape)
     heads, index = _loops(target.shape)
     return _nested(heads, [f"{target.at(index)} = {operands[0].at(index)};"])
 
 
-_STATEMENTS: dict[str, Callable[[Node, list[_View], _View, str], list[str]]] = {
+_STATEMENTS: dict[str, Callable[[Node, list[View], View, str], list[str]]] = {
     "argmax": _argmax,
     "matmul": _matmul,
     "take": _take,
@@ -305,50 +268,3 @@ _STATEMENTS: dict[str, Callable[[Node, list[_View], _View, str], list[str]]] = {
     "reshape": _copy,
 }
 """How the operations that are no formula of one element are written."""
-
-
-def _indexed(node: Node, source: _View) -> _View:
-    parts = node.attributes[0][1:]  # without the batch
-    axes = iter(zip(source.strides, source.shape, strict=True))
-    strides, shape, offset = [], [], source.offset
-    for part in parts:
-        if part is None:
-            strides.append(0)
-            shape.append(1)
-            continue
-        stride, _ = next(axes)
-        if isinstance(part, tuple):
-            offset += stride * part[0]
-            strides.append(stride)
-            shape.append(part[1] - part[0])
-        else:
-            offset += stride * part
-    return _View(source.base, tuple(strides), tuple(shape), offset, source.literal)
-
-
-def _transposed(node: Node, source: _View) -> _View:
-    return _View(source.base, _swapped(source.strides), _swapped(source.shape), source.offset, source.literal)
-
-
-def _broadcast(node: Node, source: _View) -> _View:
-    shape = elements(node.shape)
-    strides = [0] * len(shape)
-    shared = min(len(shape), len(source.shape))
-    for axis in range(1, shared + 1):
-        strides[-axis] = 0 if source.shape[-axis] == 1 else source.strides[-axis]
-    return _View(source.base, tuple(strides), shape, source.offset, source.literal)
-
-
-def _reshaped(node: Node, source: _View) -> _View | None:
-    if source.strides != _strides(source.shape):
-        return None
-    return _View(source.base, _strides(elements(node.shape)), elements(node.shape), source.offset, source.literal)
-
-
-_LOOKS: dict[str, Callable[[Node, _View], _View | None]] = {
-    "index": _indexed,
-    "transpose": _transposed,
-    "broadcast": _broadcast,
-    "reshape": _reshaped,
-}
-"""The operations that only look at their operand."""
