@@ -5,68 +5,26 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted
 from numpy.typing import NDArray
 from random_networks import minmax, network, samples, structures
 
-from matnet.derivatives import quantities
 from matnet.model.structure import Layer, Structure, Weight
 from matnet.network import Network
 from matnet.simulate import program
 from matnet.tape import evaluate
 from matnet.tape.evaluate import Evaluator
-from matnet.tape.symbols import Symbol, Tape, compute, record
+from matnet.tape.symbols import Symbol, compute, record
 
 Real = NDArray[np.float64]
 
-few = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-
-QUANTITIES: dict[str, Callable[..., Any]] = {
-    "value": quantities.value,
-    "value_and_jacobian": quantities.value_and_jacobian,
-    "jacobian": quantities.jacobian_of(None, "real"),
-    "normalized": quantities.jacobian_of(None, "normalized"),
-    "of the first layer": quantities.jacobian_of(0, "real"),
-    "hessian": quantities.hessian_of(None),
-    "parameter_jacobian": quantities.parameter_jacobian_of(None),
-    "layer_outputs": quantities.layer_outputs,
-    "jvp": quantities.jvp,
-    "vjp": quantities.vjp,
-}
-
-
-def arguments(structure: Structure, name: str) -> list[int]:
-    """How many elements each argument of a quantity has."""
-    second = {"jvp": [structure.input_size], "vjp": [structure.output_size]}
-    return [structure.input_size, *second.get(name, [])]
-
-
-def interpreted(tape: Tape, inputs: Sequence[Real]) -> list[Real]:
-    """Every node by itself, each in memory of its own: what the evaluator must not differ from."""
-    rows = len(inputs[0])
-    values: list[Any] = []
-    for node in tape.nodes:
-        shape = tuple(rows if size is None else size for size in node.shape)
-        if node.operation == "input":
-            values.append(inputs[node.attributes[0]])
-        elif node.value is not None:
-            values.append(node.value)
-        else:
-            with np.errstate(all="ignore"):
-                values.append(compute(node.operation, [values[k] for k in node.operands], node.attributes, shape))
-        assert np.broadcast_shapes(np.shape(values[-1]), shape) == shape
-    return [np.broadcast_to(values[k], (rows, *(size or 0 for size in tape.nodes[k].shape[1:]))) for k in tape.outputs]
-
-
-def assert_close(found: Real, expected: Real) -> None:
-    finite = np.abs(expected)[np.isfinite(expected)]
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13 * (1.0 + finite.max(initial=0.0)))
+few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @few

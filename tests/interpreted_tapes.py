@@ -1,0 +1,56 @@
+"""Tapes interpreted node by node, each in memory of its own: what an evaluator or a rewriting must not differ from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.derivatives import quantities
+from matnet.model.structure import Structure
+from matnet.tape.symbols import Tape, compute
+
+Real = NDArray[np.float64]
+
+QUANTITIES: dict[str, Callable[..., Any]] = {
+    "value": quantities.value,
+    "value_and_jacobian": quantities.value_and_jacobian,
+    "jacobian": quantities.jacobian_of(None, "real"),
+    "normalized": quantities.jacobian_of(None, "normalized"),
+    "of the first layer": quantities.jacobian_of(0, "real"),
+    "hessian": quantities.hessian_of(None),
+    "parameter_jacobian": quantities.parameter_jacobian_of(None),
+    "layer_outputs": quantities.layer_outputs,
+    "jvp": quantities.jvp,
+    "vjp": quantities.vjp,
+}
+
+
+def arguments(structure: Structure, name: str) -> list[int]:
+    """How many elements each argument of a quantity has."""
+    second = {"jvp": [structure.input_size], "vjp": [structure.output_size]}
+    return [structure.input_size, *second.get(name, [])]
+
+
+def interpreted(tape: Tape, inputs: Sequence[Real]) -> list[Real]:
+    """The outputs, (N, …) each."""
+    rows = len(inputs[0])
+    values: list[Any] = []
+    for node in tape.nodes:
+        shape = tuple(rows if size is None else size for size in node.shape)
+        if node.operation == "input":
+            values.append(inputs[node.attributes[0]])
+        elif node.value is not None:
+            values.append(node.value)
+        else:
+            with np.errstate(all="ignore"):
+                values.append(compute(node.operation, [values[k] for k in node.operands], node.attributes, shape))
+        assert np.broadcast_shapes(np.shape(values[-1]), shape) == shape
+    return [np.broadcast_to(values[k], (rows, *(size or 0 for size in tape.nodes[k].shape[1:]))) for k in tape.outputs]
+
+
+def assert_close(found: Real, expected: Real) -> None:
+    finite = np.abs(expected)[np.isfinite(expected)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13 * (1.0 + finite.max(initial=0.0)))

@@ -1,0 +1,119 @@
+"""A shortened tape gives the numbers of the tape it was made of, but for rounding, NaN and infinities included."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted
+from numpy.typing import NDArray
+from random_networks import minmax, network, process, standard, structures
+
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.simulate import program
+from matnet.tape.evaluate import Evaluator
+from matnet.tape.shorten import shortened
+from matnet.tape.symbols import record
+
+Real = NDArray[np.float64]
+
+few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+@few
+@given(structures())
+def test_random_networks_keep_their_numbers(structure: Structure) -> None:
+    laid_out, rng = program(structure), np.random.default_rng(1)
+    for name, quantity in QUANTITIES.items():
+        sizes = arguments(structure, name)
+        tape = record(laid_out, quantity, sizes)
+        short = shortened(tape)
+        assert [short.nodes[k].shape for k in short.outputs] == [tape.nodes[k].shape for k in tape.outputs]
+        inputs = [rng.normal(size=(3, size)) for size in sizes]
+        for found, expected in zip(Evaluator(short)(*inputs), interpreted(tape, inputs), strict=True):
+            assert_close(found, expected)
+
+
+def fitnet(sizes: Sequence[int], transfer: str = "tansig", scale: float = 1.0) -> Network:
+    """A chain with scaling on both sides, where everything that can be folded is there to fold."""
+    rng = np.random.default_rng(3)
+    layers = []
+    for k, (elements, neurons) in enumerate(itertools.pairwise(sizes)):
+        w = Weight(scale * rng.normal(size=(neurons, elements)))
+        sources = ({0: w}, {}) if k == 0 else ({}, {k - 1: w})
+        layers.append(Layer(neurons, transfer if k < len(sizes) - 2 else "purelin", *sources, rng.normal(size=neurons)))
+    inputs, outputs = (
+        Input(sizes[0], (minmax(sizes[0], rng), standard(sizes[0], rng))),
+        Output(len(layers) - 1, sizes[-1], (minmax(sizes[-1], rng), standard(sizes[-1], rng))),
+    )
+    return Network(Structure((inputs,), tuple(layers), (outputs,)))
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1, 1), (2, 1), (1, 3, 1), (2, 10, 1), (1, 4, 3), (5, 4, 3, 2), (8, 20, 5), (3, 1, 3)]
+)
+@pytest.mark.parametrize("transfer", ["tansig", "logsig", "purelin", "poslin", "softmax"])
+def test_chains_of_every_width(sizes: tuple[int, ...], transfer: str) -> None:
+    net, rng = fitnet(sizes, transfer), np.random.default_rng(2)
+    for name, quantity in QUANTITIES.items():
+        counts = arguments(net.structure, name)
+        tape = record(net.program, quantity, counts)
+        inputs = [rng.normal(size=(5, count)) for count in counts]
+        for found, expected in zip(Evaluator(shortened(tape))(*inputs), interpreted(tape, inputs), strict=True):
+            assert_close(found, expected)
+
+
+def test_a_small_range_far_from_zero_keeps_its_digits() -> None:
+    """The offset is taken off before anything is multiplied: x·gain·w − offset·gain·w would keep 7 digits of 16."""
+    far = process("mapminmax", xmin=[1e9], xmax=[1e9 + 3.0], ymin=-1.0, ymax=1.0)
+    net = Network(
+        Structure((Input(1, (far,)),), (Layer(1, "tansig", {0: Weight([[0.7]])}, bias=[0.2]),), (Output(0, 1),))
+    )
+    for x in (0.0, 0.75, 2.5):
+        n = 0.7 * (x * 2.0 / 3.0 - 1.0) + 0.2
+        assert net([1e9 + x]).item() == pytest.approx(np.tanh(n), rel=1e-15, abs=1e-16)
+
+
+def test_gains_of_any_size() -> None:
+    """Units that differ by many powers of ten, on both sides."""
+    tiny = process("mapminmax", xmin=[1e-12, -4e-12], xmax=[3e-12, 5e-12], ymin=-1.0, ymax=1.0)
+    huge = process("mapminmax", xmin=[-2e14], xmax=[7e14], ymin=-1.0, ymax=1.0)
+    hidden = Layer(3, "tansig", {0: Weight(np.arange(6.0).reshape(3, 2) - 2.5)}, bias=[0.1, 0.2, 0.3])
+    outer = Layer(1, "purelin", {}, {0: Weight([[0.5, -1.0, 2.0]])}, [0.25])
+    net = Network(Structure((Input(2, (tiny,)),), (hidden, outer), (Output(1, 1, (huge,)),)))
+    x = np.array([[1.5e-12, 2e-12], [2.5e-12, -3e-12]])
+    for name in ("value", "jacobian", "hessian", "parameter_jacobian"):
+        tape = record(net.program, QUANTITIES[name], [2])
+        (found,), (expected,) = Evaluator(shortened(tape))(x), interpreted(tape, [x])
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("transfer", ["tansig", "logsig", "poslin", "radbas", "hardlim", "satlins", "elliotsig"])
+def test_nan_and_infinities_come_out_where_they_did(transfer: str) -> None:
+    net = fitnet((2, 4, 2), transfer)
+    x = np.array([[np.nan, 0.5], [np.inf, 0.5], [-np.inf, 0.5], [np.inf, np.inf], [1e308, -1e308], [0.0, 0.0]])
+    for name in ("value", "jacobian", "hessian", "parameter_jacobian"):
+        tape = record(net.program, QUANTITIES[name], [2])
+        (found,), (expected,) = Evaluator(shortened(tape))(x), interpreted(tape, [x])
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+        np.testing.assert_array_equal(np.isinf(found), np.isinf(expected))
+        assert_close(np.nan_to_num(found), np.nan_to_num(expected))
+
+
+def test_there_is_something_to_shorten() -> None:
+    net = fitnet((2, 10, 1))
+    for name in ("value", "jacobian"):
+        tape = record(net.program, QUANTITIES[name], [2])
+        operations = [node for node in tape.nodes if node.operation != "constant"]
+        short = [node for node in shortened(tape).nodes if node.operation != "constant"]
+        assert len(short) < len(operations)
+
+
+def test_one_layer_without_anything_to_fold_stays_as_it_is() -> None:
+    net = network(Layer(2, "tansig", {0: Weight([[1.0], [2.0]])}, bias=[0.5, -0.5]))
+    tape = record(net.program, QUANTITIES["value"], [1])
+    assert [node.operation for node in shortened(tape).nodes] == [node.operation for node in tape.nodes]
