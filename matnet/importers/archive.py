@@ -8,10 +8,12 @@ import numpy as np
 
 from matnet.errors import FormatError, MatnetError, ModelError
 from matnet.importers.matfile import read_bytes
-from matnet.model.archive import loads
+from matnet.model.archive import digest_of, loads
 from matnet.model.checks import TOLERANCE, differing
 from matnet.model.structure import Structure
 from matnet.network import Network
+
+_ADVICE = "take an unchanged copy, or archive the network again from its source"
 
 
 def load_archive(path: Path, limit: int, allow_nonfinite: bool = False) -> Network:
@@ -20,7 +22,7 @@ def load_archive(path: Path, limit: int, allow_nonfinite: bool = False) -> Netwo
     Raises
     ------
     FormatError
-        The file is no archive, is damaged, or the network does not give the stored answers.
+        The file is no archive, is damaged or changed, or the network does not give the stored answers.
     UnsupportedError
         The archive is of a later version, or uses a function that is not known.
     ModelError
@@ -47,8 +49,10 @@ def _checked(content: bytes, allow_nonfinite: bool) -> Network:
         raise FormatError(
             f".checks.{what}[{point}]: the network gives another answer than the one stored with it, "
             f"by {deviation:.3g} of the range where {TOLERANCE:g} is allowed; a number in the file was changed: "
-            "take an unchanged copy, or archive the network again from its source"
+            f"{_ADVICE}"
         )
+    if digest_of(archive) != archive.digest:
+        raise FormatError(f".digest: does not belong to what the file holds: something in it was changed: {_ADVICE}")
     return net
 
 

@@ -6,6 +6,7 @@ NaNs there is one). The text of the same network is the same, byte for byte.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from matnet.model.structure import Input, Layer, Output, Performance, Process, S
 FORMAT = "matnet network archive"
 VERSION = 1
 
-_KEYS = ("format", "version", "name", "inputs", "layers", "outputs", "performance", "provenance", "checks")
+_KEYS = ("format", "version", "digest", "name", "inputs", "layers", "outputs", "performance", "provenance", "checks")
 _INPUT = ("name", "size", "range", "processing", "feedback_output")
 _LAYER = ("name", "size", "transfer", "net_input", "bias", "input_weights", "layer_weights")
 _WEIGHT = ("source", "function", "delays", "value")
@@ -58,33 +59,52 @@ _COUNTS = frozenset({"xrows", "no_change"})
 _MATRICES = frozenset({"transform", "inverseTransform"})
 
 
+_NO_DIGEST = '"digest": ""'
+
+
 class NoArchiveError(FormatError):
     """A JSON file of another kind."""
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """What an archive holds."""
+    """What an archive holds; ``digest`` is the one that was read."""
 
     structure: Structure
     provenance: Provenance
     name: str
     checks: Checks
+    digest: str = ""
 
 
 def dumps(archive: Archive) -> str:
-    """The archive as text.
+    """The archive as text, with its digest.
 
     Raises
     ------
     UnsupportedError
         A weight or a bias is an array of another library than NumPy.
     """
+    text = _undigested(archive)
+    return text.replace(_NO_DIGEST, f'"digest": "{_digest(text)}"', 1)
+
+
+def digest_of(archive: Archive) -> str:
+    """The SHA-256 of the archive's text with an empty digest in it: what any changed number changes."""
+    return _digest(_undigested(archive))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _undigested(archive: Archive) -> str:
     structure = archive.structure
     return write(
         {
             "format": FORMAT,
             "version": VERSION,
+            "digest": "",
             "name": archive.name,
             "inputs": [_write_input(entry) for entry in structure.inputs],
             "layers": [_write_layer(entry) for entry in structure.layers],
@@ -97,7 +117,7 @@ def dumps(archive: Archive) -> str:
 
 
 def loads(text: str) -> Archive:
-    """What the text of an archive holds; the check vectors are read and not computed again.
+    """What the text of an archive holds; the check vectors and the digest are read and not compared.
 
     Raises
     ------
@@ -118,7 +138,8 @@ def loads(text: str) -> Archive:
     outputs = tuple(_read_output(entry, most) for entry in found["outputs"].items())
     structure = Structure(inputs, layers, outputs, _read_performance(found["performance"]))
     provenance = _read_provenance(found["provenance"])
-    return Archive(structure, provenance, found["name"].text(), _read_checks(found["checks"], structure))
+    checks = _read_checks(found["checks"], structure)
+    return Archive(structure, provenance, found["name"].text(), checks, found["digest"].text())
 
 
 def _check_version(node: Node) -> None:

@@ -145,6 +145,19 @@ def test_the_text_is_strict_json_in_ascii(text: str) -> None:
     assert text.endswith("}\n")
 
 
+def test_a_change_that_no_answer_shows_is_found_by_the_digest(tmp_path: Path) -> None:
+    layer = Layer(1, "hardlim", {0: Weight(np.array([[1.0, 2.0]]))}, bias=[100.0])
+    net = Network(Structure((Input(2, range=np.array([[0.0, 1.0]] * 2)),), (layer,), (Output(0, 1),)))
+    document = json.loads(archive_text(net))
+    document["layers"][0]["input_weights"][0]["value"][0][0] = 1.5
+    assert str(refused(tmp_path / "net.json", json.dumps(document))) == CHANGED
+
+
+def test_white_space_may_change(tmp_path: Path, text: str) -> None:
+    (tmp_path / "net.json").write_text(json.dumps(json.loads(text), indent=7))
+    assert archive_text(matnet.load(tmp_path / "net.json")) == text
+
+
 def refused(path: Path, content: str | bytes) -> MatnetError:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(MatnetError) as caught:
@@ -213,6 +226,11 @@ class Edit(NamedTuple):
     message: str
 
 
+CHANGED = (
+    ".digest: does not belong to what the file holds: something in it was changed: take an unchanged copy, or archive "
+    "the network again from its source"
+)
+
 EDITS: list[Edit] = [
     Edit(
         ".version",
@@ -229,11 +247,14 @@ EDITS: list[Edit] = [
         'no archive of a network: it lacks the entry "format": "matnet network archive"',
     ),
     Edit(".name", 3, FormatError, ".name: found 3, expected a string"),
+    Edit(".name", "another", FormatError, CHANGED),
+    Edit(".inputs[1].name", "another", FormatError, CHANGED),
+    Edit(".digest", "", FormatError, CHANGED),
     Edit(
         ".author",
         "me",
         FormatError,
-        ".: unknown key 'author'; known: format, version, name, inputs, layers, outputs, "
+        ".: unknown key 'author'; known: format, version, digest, name, inputs, layers, outputs, "
         "performance, provenance, checks",
     ),
     Edit(".layers[0].size", 1e9, FormatError, ".layers[0].size: found 1000000000.0, expected a whole number from 0 on"),
