@@ -1,0 +1,207 @@
+"""A long run of the fuzzers: `python scripts/fuzz.py --seconds 3600 --log fuzz.jsonl`; a line of figures a kind.
+
+Files to change are those in fixtures/ and, where MATNET_CORPUS names the folder, the real ones. Each trial changes one
+of them; what comes of it is judged by fuzz_trial.py. Findings are kept in --findings with what was wrong.
+
+With `--engine atheris` (pip install atheris) the trials of one --kind are guided by the coverage of matnet's own code:
+what reaches new code is changed further.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuzz_mutations import MUTATORS
+
+PROJECT = Path(__file__).parent.parent
+LARGEST_SEED = 60_000
+MOST_ADDRESSES = 6 << 30
+"""Bytes of address space; beyond it an allocation fails, which is a finding, instead of taking the machine down."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A sound file: its name, its bytes and its networks."""
+
+    name: str
+    data: bytes
+    known: dict[str, str]
+
+
+def main() -> int:
+    """The exit status: 1 where something was found."""
+    arguments = _arguments()
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+    arguments.findings.mkdir(parents=True, exist_ok=True)
+    if arguments.engine == "atheris":
+        return _guided(arguments)
+    found = 0
+    for kind in arguments.kinds:
+        found += _blind(kind, arguments)
+    return 1 if found else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(MUTATORS), metavar="KIND,..")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each kind")
+    parser.add_argument("--executions", type=int, default=sys.maxsize, help="at most, for each kind")
+    parser.add_argument("--random-seed", type=int, default=0)
+    parser.add_argument("--engine", choices=("own", "atheris"), default="own")
+    parser.add_argument("--findings", type=Path, default=Path("findings"))
+    parser.add_argument("--log", type=Path, help="a file to which the figures are appended")
+    return parser.parse_args()
+
+
+def seeds(kind: str) -> list[Seed]:
+    """The files that are changed."""
+    from fuzz_trial import known_networks
+    from matnet import MatnetError, load_all
+    from matnet.exporters.archive import archive_text
+
+    suffix = MUTATORS[kind][0]
+    folders = [PROJECT / "fixtures", PROJECT / "fixtures" / "genfunction", Path(os.environ.get("MATNET_CORPUS", "."))]
+    files = [file for folder in folders for file in sorted(folder.glob("*.mat" if suffix == ".json" else f"*{suffix}"))]
+    found: list[Seed] = []
+    for file in files:
+        data = file.read_bytes()
+        level_73 = data[512:516] == b"\x89HDF"
+        if (len(data) > LARGEST_SEED and not level_73) or level_73 != (kind == "hdf5"):
+            continue
+        try:
+            known = known_networks(file)
+        except MatnetError:
+            known = {}
+        if kind == "linking" and b"MCOS" not in data[:200] and "mcos" not in file.name:
+            continue
+        if kind == "archive":
+            networks = load_all(file).items() if known else ()
+            found += [Seed(f"{file.name}:{place}", archive_text(net).encode(), known) for place, net in networks]
+        else:
+            found.append(Seed(file.name, data, known))
+    return found
+
+
+@contextlib.contextmanager
+def _place(suffix: str) -> Iterator[Path]:
+    shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(prefix="matnet-fuzz-", dir=shared) as folder:
+        yield Path(folder) / f"changed{suffix}"
+
+
+def _blind(kind: str, arguments: argparse.Namespace) -> int:
+    """Trials of one kind, each a fresh change of a sound file; how many findings."""
+    from fuzz_trial import FindingError, Tally, trial
+
+    suffix, mutator = MUTATORS[kind]
+    known_files, tally, findings = seeds(kind), Tally(), 0
+    source = random.Random(arguments.random_seed)
+    start = time.monotonic()
+    with _place(suffix) as file:
+        while time.monotonic() - start < arguments.seconds and tally.executions < arguments.executions:
+            seed = source.choice(known_files)
+            data = mutator(seed.data, source)
+            try:
+                trial(kind, file, data, seed.known, tally)
+            except FindingError as finding:
+                findings += 1
+                tally.count("findings", 0.0, 0)
+                _keep(arguments.findings, f"{kind} of {seed.name}", data, suffix, str(finding))
+    _log(arguments, kind, time.monotonic() - start, tally.executions, tally)
+    return findings
+
+
+def _keep(folder: Path, what: str, data: bytes, suffix: str, message: str) -> None:
+    name = hashlib.sha256(data).hexdigest()[:12]
+    (folder / f"{name}{suffix}").write_bytes(data)
+    with (folder / "findings.txt").open("a", encoding="utf-8") as listing:
+        listing.write(f"{name}{suffix}: {what}: {message}\n")
+    sys.stderr.write(f"{what}: {message}\n")
+
+
+def _log(arguments: argparse.Namespace, kind: str, seconds: float, executions: int, tally: object) -> None:
+    from fuzz_trial import Tally
+
+    figures: dict[str, object] = {
+        "kind": kind,
+        "engine": arguments.engine,
+        "random_seed": arguments.random_seed,
+        "executions": executions,
+        "seconds": round(seconds),
+    }
+    if isinstance(tally, Tally):
+        figures |= {
+            "slowest_s": round(tally.slowest, 3),
+            "most_memory_mb": tally.most_memory >> 20,
+            "verdicts": dict(sorted(tally.verdicts.items())),
+        }
+    line = json.dumps(figures)
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+    if arguments.log is not None:
+        with arguments.log.open("a", encoding="utf-8") as log:
+            log.write(f"{line}\n")
+
+
+def _guided(arguments: argparse.Namespace) -> int:
+    """Trials of the first kind under atheris, which ends the process itself."""
+    import atexit
+
+    import atheris
+
+    with atheris.instrument_imports(include=["matnet"]):
+        from fuzz_trial import FindingError, Tally, trial
+    kind = arguments.kinds[0]
+    suffix, mutator = MUTATORS[kind]
+    tally, start = Tally(), time.monotonic()
+    known = {text for seed in seeds(kind) for text in seed.known.values()}
+    every = {str(number): text for number, text in enumerate(sorted(known))}
+    holder = tempfile.TemporaryDirectory(prefix="matnet-fuzz-")
+    file = Path(holder.name) / f"changed{suffix}"
+
+    def one(data: bytes) -> None:
+        try:
+            trial(kind, file, data, every, tally)
+        except FindingError as finding:
+            tally.count("findings", 0.0, 0)
+            _keep(arguments.findings, f"{kind} under atheris", data, suffix, str(finding))
+
+    corpus = Path(holder.name) / "corpus"
+    corpus.mkdir()
+    for number, seed in enumerate(seeds(kind)):
+        (corpus / f"{number:03d}").write_bytes(seed.data)
+    atexit.register(lambda: _log(arguments, kind, time.monotonic() - start, tally.executions, tally))
+    options = [
+        f"-max_total_time={round(arguments.seconds)}",
+        f"-seed={arguments.random_seed + 1}",
+        f"-max_len={LARGEST_SEED * 2}",
+        "-verbosity=0",
+        "-rss_limit_mb=4096",
+        "-timeout=20",
+        *([f"-runs={arguments.executions}"] if arguments.executions < sys.maxsize else []),
+        f"-artifact_prefix={arguments.findings}/",
+    ]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one, custom_mutator=_mutated(mutator))
+    atheris.Fuzz()
+    return 0
+
+
+def _mutated(mutator: Callable[[bytes, random.Random], bytes]) -> Callable[[bytes, int, int], bytes]:
+    """A mutator as atheris wants it: given the most bytes and a seed."""
+    return lambda data, most, seed: mutator(bytes(data), random.Random(seed))[:most]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""One trial of the fuzzers: a changed file is loaded, and what comes of it is judged.
+
+It is refused with a MatnetError that begins with the file, or it gives the networks of the unchanged file, or others
+for which there is a reason in the file: an independent reader finds the same other values in it. Anything else, a
+warning, a second of work or memory out of proportion included, is a finding.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fuzz_mutations import MOST
+from matnet import MatnetError, Network, ShapeError, load_all
+from matnet.importers.matfile import open_mat
+from matnet.importers.paths import find
+from matnet.importers.values import DEFAULT_LIMIT, Cell, Char, Numeric, Sparse, Struct, Value
+from matnet.model.archive import Archive, dumps
+from matnet.model.checks import Checks
+from matnet.model.provenance import Provenance
+from matnet.model.structure import Input, Output, Structure
+
+MOST_SECONDS = 1.0
+MEMORY_FACTOR, MEMORY_MORE = 10, 100 << 20
+_LARGEST = 200_000
+"""Weights from which on a network is not run here."""
+
+
+class FindingError(Exception):
+    """What must not be."""
+
+
+@dataclass
+class Tally:
+    """How the trials ended, and the most that one of them took."""
+
+    verdicts: dict[str, int] = field(default_factory=dict)
+    slowest: float = 0.0
+    most_memory: int = 0
+
+    @property
+    def executions(self) -> int:
+        return sum(self.verdicts.values())
+
+    def count(self, verdict: str, seconds: float, memory: int) -> None:
+        self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+        self.slowest, self.most_memory = max(self.slowest, seconds), max(self.most_memory, memory)
+
+
+def known_networks(file: Path) -> dict[str, str]:
+    """The networks of an unchanged file by their paths, each as the text of its numbers."""
+    return {place: text_of(net) for place, net in load_all(file).items()}
+
+
+def text_of(net: Network) -> str:
+    """All that the network computes outputs with, as text: names, ranges, loops and performance are left out."""
+    nothing = np.zeros((0, net.input_size)), np.zeros((0, net.output_size))
+    checks = Checks(*nothing, np.zeros((0, net.output_size, net.input_size)))
+    bare = Structure(
+        tuple(Input(entry.size, entry.processing) for entry in net.structure.inputs),
+        tuple(replace(layer, name="") for layer in net.structure.layers),
+        tuple(Output(entry.layer, entry.size, entry.processing) for entry in net.structure.outputs),
+    )
+    return dumps(Archive(bare, Provenance(), "", checks))
+
+
+def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: Tally) -> str:
+    """Load the file with these bytes and judge; the verdict.
+
+    Raises
+    ------
+    FindingError
+        Something that must not be.
+    """
+    file.write_bytes(data)
+    before, start = _resident(), time.process_time()
+    verdict = _judged(kind, file, known)
+    seconds, memory = time.process_time() - start, max(_peak() - before, 0)
+    tally.count(verdict, seconds, memory if memory < 1 << 40 else 0)
+    if seconds > MOST_SECONDS:
+        raise FindingError(f"took {seconds:.2f} s of the processor")
+    if memory > MEMORY_MORE and memory > MEMORY_FACTOR * _inflated(data) + MEMORY_MORE:
+        raise FindingError(f"took {memory >> 20} MB for {_inflated(data)} bytes")
+    return verdict
+
+
+def _judged(kind: str, file: Path, known: Mapping[str, str]) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            networks = load_all(file)
+        except MatnetError as error:
+            if not str(error).startswith(str(file)):
+                raise FindingError(f"an error without its file: {error}") from error
+            return "refused"
+        except BaseException as error:
+            raise FindingError(f"{type(error).__name__}: {error}") from error
+        changed = {place: net for place, net in networks.items() if text_of(net) not in known.values()}
+        for place, net in changed.items():
+            _run(place, net)
+    if not changed:
+        return "the same networks" if len(networks) == len(known) else "fewer or more of the same networks"
+    return "other networks: " + "; ".join(sorted({_reason(kind, file, place, known) for place in changed}))
+
+
+def _run(place: str, net: Network) -> None:
+    """A network that is accepted must run."""
+    if net.structure.input_size * net.structure.output_size > _LARGEST or net.parameters.size > _LARGEST:
+        return
+    try:
+        if net.dynamic:
+            steps = None if net.input_size else 3
+            outputs = net.run(np.full((3, net.input_size), 0.5) if net.input_size else None, steps=steps).outputs
+        else:
+            outputs = net(np.full((3, net.input_size), 0.5))
+    except ShapeError:
+        # three steps are less than the network looks back
+        return
+    except BaseException as error:
+        raise FindingError(f"{place}: loaded, but fails: {type(error).__name__}: {error}") from error
+    if outputs.shape != (3, net.output_size):
+        raise FindingError(f"{place}: loaded, but gives {outputs.shape}")
+
+
+def _reason(kind: str, file: Path, place: str, known: Mapping[str, str]) -> str:
+    if kind == "archive":
+        raise FindingError(f"{place}: an archive that was changed gives another network")
+    if kind == "function":
+        return "the function file says so"
+    value = find(open_mat(file, DEFAULT_LIMIT), place)
+    if not isinstance(value, Struct):
+        return "an object of a newer class, which no other reader reads"
+    if file.read_bytes()[512:516] == b"\x89HDF":
+        return "level 7.3, which no other reader reads"
+    if "." in place or "{" in place or "(" in place:
+        return "within another value"
+    theirs = _by_scipy(file, place)
+    if theirs is None:
+        return "scipy does not read it"
+    found = next(_differences(value, theirs, place), None)
+    if found is not None:
+        raise FindingError(f"{place}: scipy reads another value: {found}")
+    return "scipy reads the same other values"
+
+
+def _by_scipy(file: Path, place: str) -> Any:
+    import scipy.io
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return scipy.io.loadmat(file, mat_dtype=True, variable_names=[place]).get(place)
+        except Exception:  # noqa: BLE001 - what an independent reader raises says nothing about us
+            return None
+
+
+def _differences(ours: Value, theirs: Any, place: str) -> Iterator[str]:
+    """Where scipy has other numbers or texts in cells and structs."""
+    if isinstance(ours, Struct) and isinstance(theirs, np.ndarray) and theirs.dtype.names:
+        records = theirs.reshape(-1, order="F")
+        for name, values in ours.fields.items():
+            for number, value in enumerate(values):
+                yield from _differences(value, records[number][name], f"{place}({number + 1}).{name}")
+    elif isinstance(ours, Cell) and isinstance(theirs, np.ndarray) and theirs.dtype == object:
+        items = theirs.reshape(-1, order="F")
+        for number, value in enumerate(ours.items):
+            yield from _differences(value, items[number], f"{place}{{{number + 1}}}")
+    elif isinstance(ours, Numeric) and isinstance(theirs, np.ndarray) and ours.array.size:
+        if not np.array_equal(ours.array, theirs, equal_nan=theirs.dtype.kind in "fc"):
+            yield f"{place}: {str(ours.array)[:200]} and {str(theirs)[:200]}"
+    elif isinstance(ours, Sparse):
+        if not np.array_equal(ours.floats(), theirs.toarray(), equal_nan=True):
+            yield f"{place}: another sparse matrix"
+    elif isinstance(ours, Char) and ours.text.rstrip("\0 ") != "\n".join(map(str, np.ravel(theirs))).rstrip("\0 "):
+        yield f"{place}: {ours.text!r} and {theirs!r}"
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def _peak() -> int:
+    """The most memory that the process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _inflated(data: bytes) -> int:
+    """How long the file is once its variables are inflated."""
+    from fuzz_mutations import inflated_sizes
+
+    try:
+        return len(data) + sum(inflated_sizes(data))
+    except zlib.error:
+        return min(len(data), MOST)
