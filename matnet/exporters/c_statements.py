@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.exporters.recording import Function, elements
-from matnet.exporters.views import LOOKS, View, dense, swapped
+from matnet.exporters.views import LOOKS, View, dense, loops, nested, swapped
 from matnet.tape.symbols import Node, Tape
 
 _TABLE = {
@@ -43,24 +43,6 @@ _REDUCTIONS = {
     "min": ("{0}", "if ({0} < s || {0} != {0}) s = {0};"),
 }
 """How each reduction begins and what it does with an element: a NaN, once met, stays (nothing is greater or less)."""
-
-
-def _loops(shape: Sequence[int], first: int = 0) -> tuple[list[str], list[str]]:
-    """The heads of nested loops over a shape, and the index in them; an axis of length 1 needs no loop."""
-    index = ["0" if size == 1 else f"i{axis + first}" for axis, size in enumerate(shape)]
-    heads = [
-        f"for (int {name} = 0; {name} < {size}; {name}++)" for name, size in zip(index, shape, strict=True) if size != 1
-    ]
-    return heads, index
-
-
-def _nested(heads: Sequence[str], body: Sequence[str]) -> list[str]:
-    if not heads:
-        return list(body)
-    inner = _nested(heads[1:], body)
-    single = len(inner) == 1 or (len(heads) > 1)
-    lines = [f"    {line}" for line in inner]
-    return [heads[0], *lines] if single else [f"{heads[0]} {{", *lines, "}"]
 
 
 class Constants:
@@ -125,9 +107,9 @@ class Body:
             self.views.append(self._place(node, [self.views[operand] for operand in node.operands], function))
             self._release(number)
         for output, name in zip(self.tape.outputs, results, strict=True):
-            heads, index = _loops(elements(self.tape.nodes[output].shape))
+            heads, index = loops(elements(self.tape.nodes[output].shape))
             target = dense(name, elements(self.tape.nodes[output].shape))
-            self.lines += _nested(heads, [f"{target.at(index)} = {self.views[output].at(index)};"])
+            self.lines += nested(heads, [f"{target.at(index)} = {self.views[output].at(index)};"])
 
     @property
     def work(self) -> int:
@@ -184,8 +166,8 @@ class Body:
 
     def _statement(self, node: Node, operands: list[View], out: View) -> list[str]:
         if node.operation in _TABLE:
-            heads, index = _loops(out.shape)
-            return _nested(heads, [f"{out.at(index)} = {self._expression(node, operands, index)};"])
+            heads, index = loops(out.shape)
+            return nested(heads, [f"{out.at(index)} = {self._expression(node, operands, index)};"])
         if node.operation in _REDUCTIONS:
             return self._reduce(node, operands[0], out)
         return _STATEMENTS[node.operation](node, operands, out, self.constants.real)
@@ -195,7 +177,7 @@ class Body:
         return _TABLE[node.operation].format(*(operand.at(index) for operand in operands), f=f)
 
     def _reduce(self, node: Node, source: View, out: View) -> list[str]:
-        heads, index = _loops(source.shape[:-1])
+        heads, index = loops(source.shape[:-1])
         begin, step = _REDUCTIONS[node.operation]
         first = source.at([*index, "0"])
         body = [
@@ -203,7 +185,7 @@ class Body:
             f"for (int k = 0; k < {source.shape[-1]}; k++) {step.format(source.at([*index, 'k']))}",
             f"{out.at(_kept(index, out, source))} = s;",
         ]
-        return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
+        return nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
 
 
 def _kept(index: Sequence[str], out: View, source: View) -> list[str]:
@@ -213,7 +195,7 @@ def _kept(index: Sequence[str], out: View, source: View) -> list[str]:
 
 def _argmax(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     source = operands[0]
-    heads, index = _loops(source.shape[:-1])
+    heads, index = loops(source.shape[:-1])
     here, best = source.at([*index, "k"]), source.at([*index, "m"])
     body = [
         "int m = 0;",
@@ -221,13 +203,13 @@ def _argmax(node: Node, operands: list[View], out: View, real: str) -> list[str]
         f"    if ({here} > {best} || ({here} != {here} && {best} == {best})) m = k;",
         f"{out.at(_kept(index, out, source))} = m;",
     ]
-    return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
+    return nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
 
 
 def _matmul(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     left, right = operands
     row = len(left.shape) > 1
-    heads, index = _loops(out.shape)
+    heads, index = loops(out.shape)
     lead, column = (list(index[:-1]), index[-1]) if row else ([], index[-1])
     body = [
         f"{real} s = 0;",
@@ -235,29 +217,29 @@ def _matmul(node: Node, operands: list[View], out: View, real: str) -> list[str]
         f"{right.at([*lead[:-1], 'k', column])};",
         f"{out.at(index)} = s;",
     ]
-    return _nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
+    return nested(heads, body) if heads else ["{", *(f"    {line}" for line in body), "}"]
 
 
 def _take(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     source, places = operands
-    heads, index = _loops(out.shape)
-    return _nested(heads, [f"{out.at(index)} = {source.at([*index[:-1], places.at(index[-1:])])};"])
+    heads, index = loops(out.shape)
+    return nested(heads, [f"{out.at(index)} = {source.at([*index[:-1], places.at(index[-1:])])};"])
 
 
 def _concat(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     lines, start = [], 0
     for part in operands:
-        heads, index = _loops(part.shape)
+        heads, index = loops(part.shape)
         target = View(out.base, out.strides, (*out.shape[:-1], part.shape[-1]), out.offset + start)
-        lines += _nested(heads, [f"{target.at(index)} = {part.at(index)};"])
+        lines += nested(heads, [f"{target.at(index)} = {part.at(index)};"])
         start += part.shape[-1]
     return lines
 
 
 def _copy(node: Node, operands: list[View], out: View, real: str) -> list[str]:
     target = dense(out.base, operands[0].shape)
-    heads, index = _loops(target.shape)
-    return _nested(heads, [f"{target.at(index)} = {operands[0].at(index)};"])
+    heads, index = loops(target.shape)
+    return nested(heads, [f"{target.at(index)} = {operands[0].at(index)};"])
 
 
 _STATEMENTS: dict[str, Callable[[Node, list[View], View, str], list[str]]] = {

@@ -1,4 +1,4 @@
-"""What an operation that only looks at its operand sees: a buffer with strides, for the printers of C."""
+"""Buffers with strides, and loops over them: what the printers of C share. A look at an operand is such a view."""
 
 from __future__ import annotations
 
@@ -48,6 +48,25 @@ def strides(shape: Sequence[int]) -> tuple[int, ...]:
 def swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
     """The last two axes exchanged."""
     return (*axes[:-2], axes[-1], axes[-2])
+
+
+def loops(shape: Sequence[int], first: int = 0) -> tuple[list[str], list[str]]:
+    """The heads of nested loops over a shape, and the index in them; an axis of length 1 needs no loop."""
+    index = ["0" if size == 1 else f"i{axis + first}" for axis, size in enumerate(shape)]
+    heads = [
+        f"for (int {name} = 0; {name} < {size}; {name}++)" for name, size in zip(index, shape, strict=True) if size != 1
+    ]
+    return heads, index
+
+
+def nested(heads: Sequence[str], body: Sequence[str]) -> list[str]:
+    """Loops around statements, with braces where there are several."""
+    if not heads:
+        return list(body)
+    inner = nested(heads[1:], body)
+    single = len(inner) == 1 or (len(heads) > 1)
+    lines = [f"    {line}" for line in inner]
+    return [heads[0], *lines] if single else [f"{heads[0]} {{", *lines, "}"]
 
 
 def _indexed(node: Node, source: View) -> View:
