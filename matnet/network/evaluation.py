@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ class Evaluation:
 
     def __init__(self, structure: Structure) -> None:
         self.program = program(structure)
-        self._structure = structure
+        self._dynamic, self._input_size = structure.dynamic, structure.input_size
         self._evaluators: dict[Any, Evaluator] = {}
 
     def on_samples(
@@ -45,15 +46,15 @@ class Evaluation:
         UnsupportedError
             Complex numbers, where they would not serve complex step.
         """
-        if self._structure.dynamic:
+        if self._dynamic:
             raise ShapeError(
                 "this network looks back in time, so one sample has no output of its own: "
                 "use net.run(x) with a series x (..., T, R), or run_jacobian for its derivatives"
             )
-        sizes = (self._structure.input_size,) if sizes is None else sizes
+        sizes = (self._input_size,) if sizes is None else sizes
         given = [checked(array, size, name) for array, size, name in zip(arrays, sizes, names, strict=True)]
         lead = given[0].shape[:-1]
-        for array, name in zip(given, names, strict=True):
+        for array, name in zip(given[1:], names[1:], strict=True):
             if array.shape[:-1] != lead:
                 raise ShapeError(f"{name} has the batch {array.shape[:-1]}, but {names[0]} has {lead}")
         complex_step = isinstance(given[0], np.ndarray) and any(array.dtype.kind == "c" for array in given)
@@ -65,8 +66,8 @@ class Evaluation:
         if complex_step or not isinstance(given[0], np.ndarray):
             with np.errstate(all="ignore"):
                 return compute(attached(self.program, given[0]), *given)
-        count = int(np.prod(lead))
-        results = self.on_rows(what, compute, *(array.reshape(count, array.shape[-1]) for array in given))
+        count = math.prod(lead)
+        results = self.on_rows(what, compute, *[array.reshape(count, array.shape[-1]) for array in given])
         shaped = [result.reshape(lead + result.shape[1:]) for result in results]
         return shaped[0] if len(shaped) == 1 and what != "layer_outputs" else shaped
 

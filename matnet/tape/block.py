@@ -7,7 +7,7 @@ work overwrites an operand that nobody needs any more; what a concat joins is wr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -103,7 +103,7 @@ class Block:
         self.rows = rows
         self.bytes = 0
         self._plan = plan
-        self._instructions: list[tuple[Callable[..., Any], tuple[Any, ...], NDArray[Any]]] = []
+        self._instructions: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._free: dict[tuple[int, Any], list[NDArray[Any]]] = {}
         self._concats: dict[int, NDArray[Any]] = {}
         self._kept: set[int] = set()
@@ -115,8 +115,8 @@ class Block:
 
     def run(self) -> None:
         """From what is in the input buffers to the output buffers."""
-        for function, arguments, out in self._instructions:
-            function(*arguments, out=out)
+        for function, arguments in self._instructions:
+            function(*arguments)
 
     def _shape(self, node: Node) -> tuple[int, ...]:
         return tuple(self.rows if size is None else size for size in node.shape)
@@ -201,7 +201,7 @@ class Block:
             if self._plan.constant(operand):
                 np.copyto(place, argument)
             elif operand not in self._plan.homes:
-                self._instructions.append((_copy, (argument,), place))
+                self._instructions.append((_copy, (argument, place)))
         return out
 
     def _emit(self, node: Node, arguments: list[NDArray[Any]], out: NDArray[Any]) -> None:
@@ -219,22 +219,30 @@ class Block:
                 out = out.reshape(-1, out.shape[-1])
         elif node.operation in ("sum", "max", "min"):
             ufunc = {"sum": np.add, "max": np.maximum, "min": np.minimum}[node.operation]
-            function = partial(ufunc.reduce, axis=node.attributes[0], keepdims=node.attributes[1])
+            function = partial(_reduce, ufunc.reduce, node.attributes)
         elif node.operation == "argmax":
-            function = partial(np.argmax, axis=node.attributes[0], keepdims=node.attributes[1])
+            function = partial(_reduce, np.argmax, node.attributes)
         elif node.operation == "take":
-            function = partial(np.take, axis=node.attributes[0], mode="clip")
+            function = _take
         elif node.operation == "reshape":
             function, out = _copy, out.reshape(arguments[0].shape)
         else:
             raise AssertionError(f"the tape has no operation {node.operation}")
-        self._instructions.append((function, tuple(arguments), out))
+        self._instructions.append((function, (*arguments, out)))
 
 
 def _same_place(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """Whether two arrays are the same view of the same memory, so that elementwise work may overwrite one by itself."""
     address = one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
     return address and one.shape == other.shape and one.strides == other.strides
+
+
+def _reduce(function: Callable[..., Any], attributes: Sequence[Any], x: NDArray[Any], out: NDArray[Any]) -> None:
+    function(x, axis=attributes[0], keepdims=attributes[1], out=out)
+
+
+def _take(x: NDArray[Any], positions: NDArray[Any], out: NDArray[Any]) -> None:
+    np.take(x, positions, axis=-1, out=out, mode="clip")
 
 
 def _where(condition: NDArray[Any], x: NDArray[Any], y: NDArray[Any], out: NDArray[Any]) -> None:

@@ -10,7 +10,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from threading import Lock
 from types import TracebackType
@@ -39,22 +38,37 @@ class Evaluator:
         self.tape = tape
         self._plan = Plan(tape)
         self.block_rows = _block_rows(self._plan)
-        self._row_product = max((_multiplications(tape, node) for node in tape.nodes), default=0)
+        row_product = max((_multiplications(tape, node) for node in tape.nodes), default=0)
+        self._few_rows = min(self.block_rows, _SMALL_PRODUCT // max(row_product, 1))
         self._idle: OrderedDict[int, list[Block]] = OrderedDict()
         self._lock = Lock()
 
     def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
         """The outputs, (N, …) each, for inputs (N, size) each."""
         rows = len(inputs[0])
+        if rows <= self._few_rows:
+            return self._at_once(inputs, rows)
         results = [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
         starts = range(0, max(rows, 1), self.block_rows)
         workers = min(cores(), len(starts))
-        with self._blas(rows):
+        # one BLAS thread: the blocks share out the cores, and a product split among threads may round differently
+        with _single_blas_thread():
             if workers == 1:
                 self._run(inputs, results, starts)
             else:
                 shares = [starts[worker::workers] for worker in range(workers)]
                 list(_pool().map(partial(self._run, inputs, results), shares))
+        return results
+
+    def _at_once(self, inputs: Sequence[FloatArray], rows: int) -> list[FloatArray]:
+        """So few rows that neither threads nor BLAS need a thought: what an optimizer's loop asks for."""
+        block = self._borrow(rows)
+        for buffer, given in zip(block.inputs, inputs, strict=True):
+            buffer[...] = given
+        with np.errstate(all="ignore"):
+            block.run()
+        results = [output.copy() for output in block.outputs]
+        self._give_back(block)
         return results
 
     def _run(self, inputs: Sequence[FloatArray], results: Sequence[FloatArray], starts: Sequence[int]) -> None:
@@ -68,11 +82,6 @@ class Evaluator:
             for result, output in zip(results, block.outputs, strict=True):
                 result[start:stop] = output
             self._give_back(block)
-
-    def _blas(self, rows: int) -> AbstractContextManager[object]:
-        """One BLAS thread: the blocks share out the cores, and a product split among threads may round differently."""
-        small = min(rows, self.block_rows) * self._row_product < _SMALL_PRODUCT
-        return nullcontext() if small and rows <= self.block_rows else _single_blas_thread()
 
     def _borrow(self, rows: int) -> Block:
         """A block that no other call is using."""

@@ -112,7 +112,18 @@ class _Writer:
             product = self.xp.matmul(scale[0], self.tape.constant(weights * scale[1][:, None]))
             return product if base is None else self.sum(product, np.broadcast_to(base[1], len(weights)) @ weights)
         combined = self.combined(a, weights)
-        return self.xp.matmul(a, b) if combined is None else combined
+        return self.sloped(a, weights) if combined is None else combined
+
+    def sloped(self, a: Symbol, weights: NDArray[Any]) -> Symbol:
+        """a weights, where a number that scales the slope in a = s ⊙ u goes into the weights."""
+        node = self.tape.nodes[a.number]
+        if node.operation == "multiply" and a.ndim == 3:
+            slope, adjoint = (Symbol(self.tape, operand) for operand in node.operands)
+            source = self.without_axis(slope)
+            core, factor = (slope, 1.0) if source is None else self.unscaled(source)
+            if factor != 1.0:
+                a, weights = self.xp.elementwise("multiply", core[..., None, :], adjoint), factor * weights
+        return self.xp.matmul(a, self.tape.constant(weights))
 
     def combined(self, a: Symbol, inner: NDArray[Any]) -> Symbol | None:
         """(s ⊙ outer) inner for s (N, H), outer (S, H) and inner (H, R): s times one matrix (H, S R); else None."""
