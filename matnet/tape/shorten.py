@@ -18,13 +18,21 @@ _MOST_COMBINED = 1 << 16  # elements of a combined constant: beyond, it no longe
 
 
 def shortened(tape: Tape) -> Tape:
-    """The tape with constants folded into each other wherever that saves a pass over the rows."""
+    """The tape with constants folded into each other wherever that saves a pass over the rows.
+
+    Where a product of constants overflows the tape stays as it is: infinity times a slope of 0 would be NaN.
+    """
     writer = _Writer()
     symbols: list[Symbol] = []
-    for node in tape.nodes:
-        symbols.append(writer.rewritten(node, [symbols[operand] for operand in node.operands]))
+    with np.errstate(all="ignore"):
+        for node in tape.nodes:
+            symbols.append(writer.rewritten(node, [symbols[operand] for operand in node.operands]))
     writer.tape.finish([symbols[output] for output in tape.outputs])
-    return writer.tape
+    return tape if _finite(tape) and not _finite(writer.tape) else writer.tape
+
+
+def _finite(tape: Tape) -> bool:
+    return all(bool(np.isfinite(node.value).all()) for node in tape.nodes if node.value is not None)
 
 
 class _Writer:
