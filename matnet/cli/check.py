@@ -10,6 +10,8 @@ from matnet.cli.batches import samples
 from matnet.cli.options import (
     file_argument,
     inputs_option,
+    loading,
+    loading_options,
     network_option,
     optional_table_argument,
     outputs_option,
@@ -27,6 +29,7 @@ AGREES, DIFFERS = 0, 1
 @file_argument
 @optional_table_argument
 @network_option
+@loading_options
 @inputs_option
 @outputs_option
 @table_options
@@ -45,7 +48,7 @@ def command(**options: Any) -> int:
     from matnet.proof.check import check
     from matnet.tables.columns import Columns, numbered, output_names
 
-    net = matnet.load(options["file"], network=options["network"])
+    net = matnet.load(options["file"], network=options["network"], **loading())
     names = options["inputs"] or numbered("x", net.input_size)
     x = None
     if options["table"] is not None:

@@ -11,6 +11,7 @@ from matnet.cli.options import (
     file_argument,
     input_scaling_option,
     inputs_option,
+    loading_options,
     network_option,
     output_scaling_option,
     outputs_option,
@@ -27,6 +28,7 @@ WRITTEN, FAILED = 0, 1
 @file_argument
 @click.argument("target", metavar="OUT")
 @network_option
+@loading_options
 @input_scaling_option
 @output_scaling_option
 @inputs_option

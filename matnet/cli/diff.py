@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from matnet.cli.options import loading, loading_options
 from matnet.cli.speech import printable
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _MOST_LINES = 40
 @click.argument("first", metavar="FILE1")
 @click.argument("second", metavar="FILE2")
 @click.option("--all", "everything", is_flag=True, help=f"Every difference, not only the first {_MOST_LINES} lines.")
+@loading_options
 def command(first: str, second: str, everything: bool) -> int:
     """Compare two networks: a .mat against a .m against a .json, in any order.
 
@@ -45,7 +47,9 @@ def _load(name: str) -> Network:
     from matnet.tables.mat_table import mat_address
 
     address = mat_address(name)
-    return matnet.load(name) if address is None else matnet.load(address[0], network=address[1])
+    return (
+        matnet.load(name, **loading()) if address is None else matnet.load(address[0], network=address[1], **loading())
+    )
 
 
 def _report(names: Sequence[str], nets: Sequence[Network], comparison: Comparison, most: int | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ from matnet.cli.options import (
     input_scaling_option,
     inputs_option,
     keep_option,
+    loading_options,
     network_option,
     of_option,
     out_option,
@@ -30,6 +31,7 @@ from matnet.cli.options import (
 @table_argument
 @out_option
 @network_option
+@loading_options
 @input_scaling_option
 @output_scaling_option
 @inputs_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.options import network_option
+from matnet.cli.options import loading, loading_options, network_option
 from matnet.cli.speech import complain, printable
 from matnet.errors import MatnetError
 
@@ -22,6 +22,7 @@ BAD_INPUT = 2
 @click.command("inspect", short_help="What is in a file: networks, their layers, ranges and origin.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @network_option
+@loading_options
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def command(files: tuple[str, ...], network: str | None, as_json: bool) -> int:
     """Show every network in the files: layers, functions, delays, inputs and outputs with their ranges, and origin.
@@ -68,9 +69,9 @@ def _networks(file: str, network: str | None, alone: bool) -> list[Network]:
     from matnet.importers.load import NoNetworkError
 
     if network is not None:
-        return [matnet.load(file, network=network)]
+        return [matnet.load(file, network=network, **loading())]
     try:
-        return list(matnet.load_all(file).values())
+        return list(matnet.load_all(file, **loading()).values())
     except NoNetworkError:
         if alone:
             raise

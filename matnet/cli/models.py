@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matnet.cli.options import loading
 from matnet.errors import FormatError, MatnetError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def load_model(options: dict[str, Any]) -> Network | Ensemble:
     if networks is None:
         import matnet
 
-        return _scaled(matnet.load(file, network=options["network"]), options)
+        return _scaled(matnet.load(file, network=options["network"], **loading()), options)
     try:
         return Ensemble(_scaled(network, options) for network in networks)
     except MatnetError as error:
@@ -42,11 +43,11 @@ def _several(file: str, network: str | None) -> list[Network] | None:
     if Path(file).is_dir() or (glob.has_magic(file) and not Path(file).exists()):
         if network is not None:
             raise FormatError(f"{file}: --network names a network in one file, but these are several")
-        return list(matnet.load_all(file).values())
+        return list(matnet.load_all(file, **loading()).values())
     if network is None or ":" not in network:
         return None
     pattern = re.compile(re.escape(re.sub(r"\s", "", network)).replace(":", r"\d+"))
-    found = matnet.load_all(file)
+    found = matnet.load_all(file, **loading())
     members = [net for path, net in found.items() if pattern.fullmatch(path)]
     if not members:
         raise FormatError(f"{file}: no network matches {network}; there are {', '.join(found)}")
@@ -64,7 +65,7 @@ def _scaled(net: Network, options: dict[str, Any]) -> Network:
 
     file = Path(options["file"])
     try:
-        beside = open_mat(file, DEFAULT_LIMIT)
+        beside = open_mat(file, loading().get("limit", DEFAULT_LIMIT))
         inputs, outputs = ([read_scaling(beside, name) for name in side] or None for side in names)
         return net.with_scaling(inputs=inputs, outputs=outputs)
     except MatnetError as error:

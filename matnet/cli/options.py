@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
@@ -28,6 +29,72 @@ def _delimiter(context: click.Context, parameter: click.Parameter, value: str) -
     return "\t" if value in ("tab", "\\t") else value
 
 
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Bytes, or with a unit: 500M, 8G, 8GB."""
+    if value is None:
+        return
+    found = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", value.strip(), flags=re.IGNORECASE)
+    if found is None:
+        raise click.BadParameter(f"'{value}' is no size; write bytes, or a number with K, M, G or T: 8G")
+    context.meta[_LOADING] = {**loading(context), "limit": int(found[1]) * _UNITS[found[2].upper()]}
+
+
+def _nonfinite(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[_LOADING] = {**loading(context), "allow_nonfinite": True}
+
+
+_LOADING = "matnet.loading"
+
+
+class Limit(TypedDict, total=False):
+    """What is said to whatever reads a file, where it was given."""
+
+    limit: int
+
+
+class Loading(Limit, total=False):
+    """What is said to ``matnet.load`` and ``matnet.load_all``, where it was given."""
+
+    allow_nonfinite: bool
+
+
+def loading(context: click.Context | None = None) -> Loading:
+    """What `loading_options` say to ``matnet.load`` and ``matnet.load_all``."""
+    found: Loading = (context or click.get_current_context()).meta.get(_LOADING, {})
+    return found
+
+
+def memory_limit() -> Limit:
+    """The limit alone: for what else is read from files."""
+    given = loading()
+    return {"limit": given["limit"]} if "limit" in given else {}
+
+
+def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a file may hold; the command gets them by `loading`."""
+    for option in (_nonfinite_option, _limit_option):
+        command = option(command)
+    return command
+
+
+_limit_option = click.option(
+    "--limit",
+    metavar="SIZE",
+    callback=_size,
+    expose_value=False,
+    help="How much memory the contents of FILE may take, as in 8G; without it 2G. More is refused.",
+)
+_nonfinite_option = click.option(
+    "--allow-nonfinite",
+    is_flag=True,
+    callback=_nonfinite,
+    expose_value=False,
+    help="Take weights that are NaN or Inf as they are; without it such a network is refused.",
+)
 file_argument = click.argument("file", metavar="FILE")
 table_argument = click.argument("table", metavar="TABLE")
 optional_table_argument = click.argument("table", metavar="[TABLE]", required=False)

@@ -10,6 +10,8 @@ import click
 from matnet.cli.options import (
     file_argument,
     inputs_option,
+    loading,
+    loading_options,
     network_option,
     of_option,
     optional_table_argument,
@@ -48,6 +50,7 @@ WITH_TARGETS = frozenset({"parity", "residuals"})
 @optional_table_argument
 @click.option("-o", "--out", required=True, metavar="OUT", help="Where the figure goes: .png, .svg or .pdf.")
 @network_option
+@loading_options
 @inputs_option
 @outputs_option
 @targets_option
@@ -83,7 +86,7 @@ def command(**options: Any) -> None:
     suffix = PurePath(options["out"]).suffix.lower()
     if suffix not in SUFFIXES:
         raise TableError(f"{options['out']}: a figure is written to a file ending in {', '.join(SUFFIXES)}")
-    net = matnet.load(options["file"], network=options["network"])
+    net = matnet.load(options["file"], network=options["network"], **loading())
     request = _request(net, options)
     if request.left_out:
         shown = len(request.shown_outputs)

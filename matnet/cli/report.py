@@ -10,6 +10,9 @@ import click
 from matnet.cli.options import (
     file_argument,
     inputs_option,
+    loading,
+    loading_options,
+    memory_limit,
     network_option,
     optional_table_argument,
     outputs_option,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 @optional_table_argument
 @click.option("-o", "--out", required=True, metavar="OUT.html", help="Where the page goes; - is standard output.")
 @network_option
+@loading_options
 @inputs_option
 @outputs_option
 @targets_option
@@ -59,7 +63,7 @@ def _material(options: dict[str, Any]) -> Material:
     from matnet.report import Material
     from matnet.tables.columns import Columns, check_names, output_names
 
-    net = matnet.load(options["file"], network=options["network"])
+    net = matnet.load(options["file"], network=options["network"], **loading())
     x = t = None
     names = options["inputs"]
     if options["table"] is not None:
@@ -83,4 +87,4 @@ def _material(options: dict[str, Any]) -> Material:
 def _stored(file: str) -> StoredValues | None:
     from matnet.importers.stored import StoredValues
 
-    return None if PurePath(file).suffix.lower() in (".m", ".json") else StoredValues(file)
+    return None if PurePath(file).suffix.lower() in (".m", ".json") else StoredValues(file, **memory_limit())

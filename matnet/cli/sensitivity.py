@@ -17,6 +17,8 @@ from matnet.cli.options import (
     dialect,
     file_argument,
     inputs_option,
+    loading,
+    loading_options,
     network_option,
     of_option,
     out_option,
@@ -43,6 +45,7 @@ INTERACTION_INPUTS = 256
 @table_argument
 @out_option
 @network_option
+@loading_options
 @inputs_option
 @outputs_option
 @of_option
@@ -79,7 +82,7 @@ def command(**options: Any) -> None:
     from matnet.tables.target import open_target
 
     delimiter = "," if options["as_json"] else delimiter_for(options["out"])
-    net = matnet.load(options["file"], network=options["network"])
+    net = matnet.load(options["file"], network=options["network"], **loading())
     if options["interactions"]:
         _check_interactions(net)
     outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import opened, samples
-from matnet.cli.options import dialect, names
+from matnet.cli.options import dialect, memory_limit, names
 from matnet.cli.speech import complain
 from matnet.errors import FormatError, TableError
 
@@ -90,11 +90,11 @@ def history(options: dict[str, Any], needed: bool = False) -> History | None:
     from matnet.importers.history import read_history
 
     if options["record"] is not None or needed:
-        return read_history(options["file"], options["record"])
+        return read_history(options["file"], options["record"], **memory_limit())
     if not options["file"].lower().endswith(".mat"):
         return None
     try:
-        return read_history(options["file"])
+        return read_history(options["file"], **memory_limit())
     except FormatError:
         return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from matnet.cli.options import file_argument, network_option
+from matnet.cli.options import file_argument, loading, loading_options, memory_limit, network_option
 from matnet.cli.speech import printable
 from matnet.errors import TableError
 
@@ -29,6 +29,7 @@ _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 @click.command("verify", short_help="MATLAB's stored answers against ours.")
 @file_argument
 @network_option
+@loading_options
 @click.option("--inputs", metavar="X", help=f"The inputs of the stored answers: {_WHERE}.")
 @click.option("--outputs", metavar="Y", help=f"The answers that MATLAB stored: {_WHERE}.")
 @click.option("--targets", metavar="T", help=f"The targets of the training: {_WHERE}.")
@@ -60,7 +61,7 @@ def command(
     from matnet.proof.verify import Told, verdict_of, verify
 
     nets = _networks(file, network)
-    stored = StoredValues(file) if _is_mat(file) else None
+    stored = StoredValues(file, **memory_limit()) if _is_mat(file) else None
     matrices = {
         name: None if place is None else _matrix(stored, place)
         for name, place in {
@@ -82,7 +83,11 @@ def command(
 def _networks(file: str, network: str | None) -> dict[str, Network]:
     import matnet
 
-    return matnet.load_all(file) if network is None else {network: matnet.load(file, network=network)}
+    return (
+        matnet.load_all(file, **loading())
+        if network is None
+        else {network: matnet.load(file, network=network, **loading())}
+    )
 
 
 def _is_mat(file: str) -> bool:
@@ -96,7 +101,7 @@ def _matrix(stored: StoredValues | None, place: str) -> Matrix:
 
     address = mat_address(place)
     if address is not None:
-        return Matrix(place, read_array(*address))
+        return Matrix(place, read_array(*address, **memory_limit()))
     if stored is None or place.lower().endswith(_TABLES):
         return Matrix(place, _csv(place))
     return Matrix(place, stored.array(place))
@@ -124,7 +129,7 @@ def _record(stored: StoredValues | None, place: str) -> StoredRecord:
 
     address = mat_address(place)
     if address is not None:
-        return StoredValues(address[0]).record(address[1])
+        return StoredValues(address[0], **memory_limit()).record(address[1])
     if stored is None:
         raise TableError(f"--record {place}: the network's file holds no records; name one as in FILE.mat:{place}")
     return stored.record(place)
