@@ -235,21 +235,8 @@ def _token_changed(line: str, text: str, random: Random) -> str:
 
 
 _STRANGE: tuple[Any, ...] = (
-    0,
-    -1,
-    2,
-    10**9,
-    1e308,
-    2**63,
-    True,
-    None,
-    "",
-    "NaN",
-    "Infinity",
-    "tansig",
-    [],
-    {},
-    [[1.0]],
+    *(0, -1, 2, 10**9, 1e308, 2**63, True, None),
+    *("", "NaN", "Infinity", "tansig", [], {}, [[1.0]]),
 )
 
 

@@ -37,6 +37,10 @@ Settings: TypeAlias = Mapping[str, FloatArray]
 """A function's settings in canonical form: 1-D arrays, 2-D for a matrix; indices count from 1 as in MATLAB."""
 
 
+MAX_UNTOLD = 2**20
+"""How many rows removerows and removeconstantrows may remove without listing them: genFunction lists the others."""
+
+
 class Map(Protocol):
     """One direction of a processing function with its settings."""
 
@@ -220,6 +224,10 @@ def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
         rows = kept.size + removed_count
     if kept.size > rows:
         raise ModelError(f"the setting keep lists {kept.size} of {rows} rows")
+    # the count alone must not decide how much memory is taken: every removed row has a constant, or is listed
+    told = max(_number(raw, key).size if key in raw else 0 for key in ("remove", "constants", "value"))
+    if rows > kept.size + max(told, MAX_UNTOLD):
+        raise ModelError(f"the setting xrows is {rows}, but keep and remove list {kept.size + told} rows")
     keep = _row_numbers(raw, "keep", rows)
     removed = np.setdiff1d(np.arange(1.0, rows + 1), keep)
     if "remove" in raw:
@@ -260,10 +268,12 @@ def _read_fixunknowns(raw: Mapping[str, object]) -> dict[str, FloatArray]:
     rows = _count(raw, "xrows")
     if rows is None:
         raise ModelError("the setting xrows is missing")
-    unknown, known = _row_numbers(raw, "unknown", rows), _row_numbers(raw, "known", rows)
-    if len(unknown) + len(known) != rows or np.intersect1d(unknown, known).size:
+    if _rows(raw, "unknown").size + _rows(raw, "known").size != rows:
         raise ModelError("the settings known and unknown do not share out the rows between them")
-    expected = np.array([float((unknown < row).sum()) for row in range(1, rows + 1)])
+    unknown, known = _row_numbers(raw, "unknown", rows), _row_numbers(raw, "known", rows)
+    if np.intersect1d(unknown, known).size:
+        raise ModelError("the settings known and unknown do not share out the rows between them")
+    expected = np.searchsorted(np.sort(unknown), np.arange(1, rows + 1)).astype(np.float64)
     if "shift" in raw and not np.array_equal(_rows(raw, "shift"), expected):
         raise ModelError("the setting shift contradicts unknown")
     _agrees(raw, "yrows", rows + len(unknown))

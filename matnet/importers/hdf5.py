@@ -205,7 +205,7 @@ class _Reader:
         if class_name == "char":
             return self._char(item)
         if class_name == "logical":
-            return Numeric(self._numbers(item, "uint8") != 0, class_name)
+            return Numeric(_logicals(self._numbers(item, "uint8")), class_name)
         if class_name in _DTYPES:
             return Numeric(
                 self._numbers(item, class_name), class_name, class_name == "double" and item.dtype.kind in "iu"
@@ -253,7 +253,12 @@ class _Reader:
             return (stored["real"].astype(np.float64) + 1j * stored["imag"].astype(np.float64)).T
         if dtype.kind not in "iuf":
             raise FormatError(f"broken: numbers of type {dtype}")
-        return self._stored(item).T.astype(_DTYPES[class_name])
+        stored = self._stored(item).T
+        with np.errstate(all="ignore"):
+            typed = stored.astype(_DTYPES[class_name])
+        if stored.dtype != typed.dtype and not np.array_equal(typed, stored, typed.dtype.kind == "f"):
+            raise FormatError(f"broken: numbers of class {class_name} that are stored as {stored.dtype.name}")
+        return typed
 
     def _char(self, item: Any) -> Char:
         if item.dtype.kind != "u" or item.dtype.itemsize > 2:
@@ -335,6 +340,12 @@ def _shape(item: Any) -> Shape:
 def _class_name(item: Any) -> str:
     name = item.attrs.get("MATLAB_class", b"")
     return name.decode("latin-1") if isinstance(name, bytes) else str(name)
+
+
+def _logicals(numbers: NDArray[Any]) -> NDArray[np.bool_]:
+    if numbers.size and numbers.max() > 1:
+        raise FormatError("broken: logicals that are neither 0 nor 1")
+    return np.asarray(numbers != 0)
 
 
 def _decode(item: Any) -> int:

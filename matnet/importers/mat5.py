@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -270,9 +270,19 @@ def _read_numeric(elements: _Elements, source: _Source, header: _Header) -> Nume
     target = np.dtype("?" if header.logical else _NUMERIC[header.kind])
     if flat.dtype.kind != "c":
         source.budget.take(target.itemsize * len(flat))
-        flat = flat.astype(target)
+        flat = _as_class(flat, target, header.class_name)
     narrowed = header.kind == MX_DOUBLE and not header.logical and _STORED.get(kind, "f8")[0] != "f"
     return Numeric(flat.reshape(header.shape, order="F"), header.class_name, narrowed)
+
+
+def _as_class(flat: NDArray[np.generic], target: np.dtype[Any], class_name: str) -> NDArray[np.generic]:
+    """Numbers in their class's type: MATLAB stores them in fewer bytes where that loses nothing, and only there."""
+    with np.errstate(all="ignore"):
+        typed = flat.astype(target)
+    widened = target.kind == "f" and flat.dtype.itemsize == 8 and flat.dtype.kind in "iu"
+    if widened or (flat.dtype.newbyteorder("=") != target and not np.array_equal(typed, flat, target.kind == "f")):
+        raise FormatError(f"broken: numbers of class {class_name} that are stored as {flat.dtype.name}")
+    return typed
 
 
 def _read_sparse(elements: _Elements, source: _Source, header: _Header) -> Sparse:

@@ -19,6 +19,12 @@ from matnet.functions.processing import PROCESSING, Map, Settings
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
 
+MAX_ELEMENTS = 2**24
+"""How many elements all inputs, layers and outputs may have together: a size costs memory before any number is seen."""
+
+MAX_DELAY = 10**6
+"""The longest delay, in time steps: states of that many steps are kept."""
+
 
 def _frozen(value: Array) -> Array:
     """A read-only float64 copy of a NumPy array or sequence; arrays of other libraries stay as they are."""
@@ -146,6 +152,8 @@ class Weight:
             raise ModelError("delays is empty: the weight sees nothing")
         if any(later <= earlier for earlier, later in zip((-1, *self.delays), self.delays, strict=False)):
             raise ModelError(f"delays must be whole, not negative and rising, got {list(self.delays)}")
+        if self.delays[-1] > MAX_DELAY:
+            raise UnsupportedError(f"a delay of {self.delays[-1]} time steps, at most {MAX_DELAY} are done")
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,6 +257,11 @@ class Structure:
             raise ModelError("the network has no layers")
         if not self.outputs:
             raise ModelError("no layer is connected to an output")
+        elements = self.input_size + self.output_size + sum(layer.size for layer in self.layers)
+        if elements > MAX_ELEMENTS:
+            raise UnsupportedError(
+                f"inputs, layers and outputs have {elements} elements, at most {MAX_ELEMENTS} are done"
+            )
         for number, layer in enumerate(self.layers):
             self._check_weights(number, layer)
         self._check_outputs()
