@@ -57,7 +57,7 @@ class Evaluator:
                 self._run(inputs, results, starts)
             else:
                 shares = [starts[worker::workers] for worker in range(workers)]
-                list(_pool().map(partial(self._run, inputs, results), shares))
+                list(pool().map(partial(self._run, inputs, results), shares))
         return results
 
     def _at_once(self, inputs: Sequence[FloatArray], rows: int) -> list[FloatArray]:
@@ -126,12 +126,13 @@ def cores() -> int:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def pool() -> ThreadPoolExecutor:
+    """The threads that share out the blocks of a batch, one a core."""
     return ThreadPoolExecutor(cores(), thread_name_prefix="matnet")
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=pool.cache_clear)  # a forked process has none of its parent's threads
 
 
 class _SingleBlasThread:
