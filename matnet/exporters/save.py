@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import stat
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.exporters.archive import archive_text
+from matnet.exporters.placing import existing_mode, failures_named, replaced
 from matnet.exporters.recording import Options, Recording, recorded
 from matnet.exporters.target import target_of
 from matnet.network import Network
@@ -97,18 +97,12 @@ def put(path: Path, content: bytes) -> None:
     FormatError
         The file cannot be written; one that was there is left as it was.
     """
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise FormatError(f"{path}: cannot be written: {error.strerror}") from error
+    place = str(path)
+    mode = existing_mode(place, FormatError)
+    if mode is not None and not stat.S_ISREG(mode):
+        # a device or a pipe is written to and not replaced
+        with failures_named(place, FormatError):
+            path.write_bytes(content)
+        return
+    with replaced(place, mode, FormatError) as file, failures_named(place, FormatError):
+        file.write(content)

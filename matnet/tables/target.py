@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO
 
 from matnet.errors import TableError
+from matnet.exporters.placing import existing_mode, failures_named, replaced
 
 
 class Target:
@@ -18,27 +16,21 @@ class Target:
 
     def __init__(self, raw: BinaryIO, place: str) -> None:
         self._raw = raw
-        self._place = place
+        self.place = place
 
     def write(self, data: bytes | memoryview, /) -> None:
         """Write all of `data`."""
-        with _failures_named(self._place):
+        with _failures_named(self.place):
             self._raw.write(data)
 
     def flush(self) -> None:
         """Hand over to the system what was written."""
-        with _failures_named(self._place):
+        with _failures_named(self.place):
             self._raw.flush()
 
 
-@contextmanager
-def _failures_named(place: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise TableError(f"{place}: cannot be written: {error.strerror or error}") from error
+def _failures_named(place: str) -> AbstractContextManager[None]:
+    return failures_named(place, TableError)
 
 
 @contextmanager
@@ -64,51 +56,12 @@ def open_target(name: str, stdout: BinaryIO | None) -> Iterator[Target]:
         yield target
         target.flush()
         return
-    with _failures_named(name):
-        mode = _existing_mode(name)
+    mode = existing_mode(name, TableError)
     if mode is not None and not stat.S_ISREG(mode):
         with _failures_named(name):
-            raw = open(name, "wb")  # noqa: SIM115 - closed below, where its errors are named
-        with _failures_named(name), raw:
-            yield Target(raw, name)
+            device = open(name, "wb")  # noqa: SIM115 - closed below, where its errors are named
+        with _failures_named(name), device:
+            yield Target(device, name)
         return
-    with _replaced(_final(name), name, mode) as target:
-        yield target
-
-
-def _existing_mode(name: str) -> int | None:
-    try:
-        mode = os.stat(name).st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISDIR(mode):
-        raise TableError(f"{name} is a folder; name a file in it")
-    if stat.S_ISREG(mode) and not os.access(name, os.W_OK):
-        raise TableError(f"{name} is write-protected; remove it or name another file")
-    return mode
-
-
-def _final(name: str) -> Path:
-    path = Path(name)
-    if not path.is_symlink():
-        return path
-    real = path.resolve()
-    if real.parent != path.parent.resolve():
-        raise TableError(f"{name} is a symbolic link out of its folder, to {real}; name that file itself")
-    return real
-
-
-@contextmanager
-def _replaced(final: Path, place: str, mode: int | None) -> Iterator[Target]:
-    beside = final.with_name(f".{final.name[:100]}.{secrets.token_hex(6)}.tmp")
-    with _failures_named(place):
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        with _failures_named(place), os.fdopen(descriptor, "wb") as raw:
-            if mode is not None:
-                os.chmod(beside, stat.S_IMODE(mode))
-            yield Target(raw, place)
-        with _failures_named(place):
-            os.replace(beside, final)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replaced(name, mode, TableError) as raw:
+        yield Target(raw, name)
