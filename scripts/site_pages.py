@@ -1,0 +1,63 @@
+"""What the documentation site holds beside the files of docs: a hook that MkDocs runs (see mkdocs.yml).
+
+A page for each function with its plot, the reference from the docstrings, the pictures of the gallery and the changelog
+are made while the site is built; the code they come from is their only source.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT / "scripts"))
+
+import docstring_pages  # noqa: E402 - the folder of the scripts must be on the path first
+import function_pages  # noqa: E402
+import make_gallery  # noqa: E402
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Lists the pages of the functions in the navigation, where it says FUNCTIONS."""
+    groups: dict[str, list[dict[str, str]]] = {}
+    for page in function_pages.pages():
+        groups.setdefault(page.group, []).append({page.name: page.path})
+    config.nav = _filled(config.nav, [{title: entries} for title, entries in groups.items()])
+    return config
+
+
+def _filled(nav: Any, functions: list[Any]) -> Any:
+    if isinstance(nav, dict):
+        return {title: _filled(entry, functions) for title, entry in nav.items()}
+    if isinstance(nav, list):
+        return [part for entry in nav for part in (functions if entry == "FUNCTIONS" else [_filled(entry, functions)])]
+    return nav
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """A bar in code within a table stands escaped for most readers of Markdown; this one shows the escape."""
+    return re.sub(
+        r"^\|.*$",
+        lambda line: re.sub(r"`[^`]*`", lambda code: code[0].replace("\\|", "|"), line[0]),
+        markdown,
+        flags=re.MULTILINE,
+    )
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds what is made."""
+    for page in function_pages.pages():
+        files.append(File.generated(config, page.path, content=page.text))
+        if page.picture is not None:
+            files.append(File.generated(config, page.path.replace(".md", ".svg"), content=page.picture))
+    for name, svg in make_gallery.pictures():
+        files.append(File.generated(config, f"guide/{name}.svg", content=svg))
+    files.append(File.generated(config, "reference.md", content=docstring_pages.reference()))
+    changelog = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    files.append(File.generated(config, "changelog.md", content=changelog))
+    return files
