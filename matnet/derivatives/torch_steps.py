@@ -79,8 +79,7 @@ class _Value(torch.autograd.Function):
 
     @staticmethod
     def forward(p: Array, w: Array | None, step: Step) -> Array:
-        a = attached.value_of(step, p, w)
-        return a.clone() if a is p else a
+        return _own(attached.value_of(step, p, w), p)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -117,7 +116,7 @@ class _Tangent(_Directional):
 
     @staticmethod
     def forward(p: Array, w: Array | None, a: Array, v: Array, step: Step) -> Array:
-        return attached.tangent_of(step, p, w, a, v)
+        return _own(attached.tangent_of(step, p, w, a, v), v)
 
     @staticmethod
     def backward(ctx: Any, g: Array) -> Any:
@@ -133,7 +132,7 @@ class _Cotangent(_Directional):
 
     @staticmethod
     def forward(p: Array, w: Array | None, a: Array, u: Array, step: Step) -> Array:
-        return attached.cotangent_of(step, p, w, a, u)
+        return _own(attached.cotangent_of(step, p, w, a, u), u)
 
     @staticmethod
     def backward(ctx: Any, g: Array) -> Any:
@@ -157,6 +156,11 @@ def _by_weight(ctx: Any, rule: _Rule, p: Array, w: Array | None, directions: Arr
 
     pull = torch.func.vjp(of_weight, w)[1]
     return pull(g)[0]
+
+
+def _own(result: Array, argument: Array) -> Array:
+    """The result as a tensor of its own, which PyTorch wants where it is the argument itself."""
+    return result.view_as(result) if result is argument else result
 
 
 def _like(gradient: Array, of: Array) -> Array:

@@ -74,9 +74,8 @@ def test_the_corpus(target: Target, tmp_path: Path, corpus: Path) -> None:
     assert {name: size for name, size in found.items() if not size <= 1e-12} == {}
 
 
+@pytest.mark.parametrize("target", [t for t in TARGETS if "float32" in t.precisions], indirect=True)
 def test_float32(target: Target, tmp_path: Path) -> None:
-    if "float32" not in target.precisions:
-        pytest.skip(f"{target.name} is written in float64 only")
     options, rng = Options(precision="float32"), np.random.default_rng(6)
     planned = []
     for name, net in row_networks().items():

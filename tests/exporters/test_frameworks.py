@@ -14,9 +14,13 @@ from random_networks import Real, network
 
 import matnet
 from matnet.exporters.frameworks.parameters import parameter_name
+from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Layer, Weight
 from matnet.network import Network
+
+# PyTorch's own, where it first takes a forward derivative or an export
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 
 NETWORKS = row_networks() | random_networks(12)
 RADIAL = network(Layer(3, "tansig", {0: Weight([[1.0, 2.0], [0.5, -1.0], [3.0, 1.0]], "dist")}), inputs=2)
@@ -72,7 +76,7 @@ def test_torch_values_and_gradients(torch: Any) -> None:
         y = matnet.to_torch(net)(at)
         values[name] = disagreement(y.detach().numpy(), net(x))
         for i in range(net.output_size):
-            pulled = torch.autograd.grad(y[:, i].sum(), at, retain_graph=True)[0].numpy()
+            pulled = torch.autograd.grad(y[:, i].sum(), at, retain_graph=True, materialize_grads=True)[0].numpy()
             expected = net.vjp(x, np.tile(np.eye(net.output_size)[i], (len(x), 1)))
             gradients[name] = max(gradients.get(name, 0.0), disagreement(pulled, expected))
     assert worse(values, 1e-13) == {}
@@ -195,6 +199,8 @@ def test_jax_values_and_derivatives(jax: Any) -> None:
         # one variant of each processing; of an unknown output JAX's transpose gives numbers where vjp gives NaN
         if name.startswith(("random", "output_removerows")) or name[-1] in "123":
             continue
+        if name.startswith("radial") and TRANSFER[name.removeprefix("radial_")].even is None:
+            continue
         function, parameters = matnet.to_jax(net)
         x, rng = samples(net), np.random.default_rng(10)
         with jax.disable_jit():
@@ -209,7 +215,7 @@ def test_jax_values_and_derivatives(jax: Any) -> None:
         if np.isfinite(expected).all():
             got = vector(net, {key: np.asarray(value) for key, value in by_parameters.items()})
             found["parameters"][name] = disagreement(got, expected)
-    assert len(found["parameters"]) > 0.9 * len(found["value"]) > 50
+    assert len(found["parameters"]) > 0.9 * len(found["value"]) > 40
     for kind, bound in (("value", 1e-13), ("forward", 1e-12), ("backward", 1e-12), ("parameters", 1e-11)):
         assert worse(found[kind], bound) == {}
 
@@ -279,6 +285,8 @@ def test_casadi(casadi: Any) -> None:
         # what CasADi makes of y itself
         z, x = casadi.MX.sym("z", net.input_size), gentle(net)
         derivative = casadi.Function("derivative", [z], [casadi.jacobian(function(z)[0], z)])
+        if name.startswith("output_removerows"):
+            continue  # an output that is NaN whatever the input has no derivative to CasADi
         own[name] = disagreement(np.asarray([np.asarray(derivative(row)) for row in x]), net.jacobian(x))
     assert worse(values, 1e-13) == {}
     assert worse(jacobians, 1e-13) == {}

@@ -1,0 +1,68 @@
+"""The pages of docs/export: every file, program and command on them, written and run as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent.parent
+PAGES = sorted((PROJECT / "docs" / "export").glob("*.md"))
+NEEDED = {"onnx": ("onnx", "onnxruntime"), "pytorch": ("torch",), "jax": ("jax",), "casadi": ("casadi",)}
+TOOLS = {"c": "cc", "matlab": "octave-cli"}
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def run(command: list[str], folder: Path) -> str:
+    # the `matnet` of the commands is the one of this Python
+    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(PROJECT / "fixtures", tmp_path / "fixtures")
+    program = tmp_path / "matnet"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from matnet.cli import main; main()" "$@"\n')
+    program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_page(page: Path, folder: Path) -> None:
+    for package in NEEDED.get(page.stem, ()):
+        pytest.importorskip(package)
+    if page.stem in TOOLS and shutil.which(TOOLS[page.stem]) is None:
+        pytest.skip(f"{TOOLS[page.stem]} is not installed")
+    printed, kinds = "", []
+    for kind, text in blocks(page):
+        kinds.append(kind)
+        if kind in ("sh", "console"):
+            printed = run(["sh", "-e", "-c", text], folder)
+        elif kind == "python":
+            run([sys.executable, "-c", text], folder)
+        elif kind == "matlab":
+            run(["octave-cli", "-qf", "--eval", text], folder)
+        elif kind == "c":
+            (folder / "main.c").write_text(text)
+    if page.stem == "c":
+        assert printed == blocks(page)[-1][1]
+    assert {"python", "matlab", "c"} & set(kinds)
+
+
+def test_there_is_a_page_for_every_target() -> None:
+    from matnet.exporters.target import targets
+
+    names = {"GNU Octave": "matlab", "a C compiler": "c", "onnxruntime": "onnx", "Python": "python"}
+    files = {names[target.runtime] for target in targets().values()}
+    assert {page.stem for page in PAGES} == files | {"pytorch", "jax", "casadi"}

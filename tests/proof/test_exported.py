@@ -1,0 +1,86 @@
+"""What was written is run: it agrees, and a wrong digit in it is seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exported_networks import row_networks
+from random_networks import network
+
+from matnet.exporters import python_source
+from matnet.exporters.recording import Options
+from matnet.exporters.save import rendered
+from matnet.exporters.target import targets
+from matnet.model.structure import Layer, Weight
+from matnet.network import Network
+from matnet.proof.exported import ExportCheck, check_written
+
+NET = row_networks()["transfer_tansig"]
+
+
+def written(net: Network, name: str, options: Options | None = None) -> tuple[ExportCheck, bytes]:
+    recording, content = rendered(net, Path(name), options or Options())
+    return check_written(net, recording, content, name), content
+
+
+def test_it_agrees() -> None:
+    found, _ = written(NET, "net.py")
+    assert found.agrees
+    assert set(found.differences) == {"y", "dydx"}
+    assert (found.tolerance, found.runtime, found.missing, found.failure) == (1e-12, "Python", "", "")
+
+
+def test_an_archive_is_read_back() -> None:
+    found, _ = written(NET, "net.json")
+    assert found.agrees
+    assert found.differences == {"text": 0.0}
+
+
+def test_a_step() -> None:
+    layer = Layer(2, "tansig", {0: Weight(np.ones((2, 2)), delays=(0, 2))}, {0: Weight(np.eye(2), delays=(1,))})
+    found, _ = written(network(layer), "net.py")
+    assert found.agrees
+    assert set(found.differences) == {"y", "next_states"}
+
+
+@pytest.mark.parametrize("change", [1e-11, 1e-3])
+def test_a_wrong_digit_is_seen(change: float) -> None:
+    recording, content = rendered(NET, Path("net.py"), Options())
+    weight = repr(float(NET.structure.layers[0].input_weights[0].value[0, 0]))
+    spoiled = content.decode().replace(weight, repr(float(weight) * (1.0 + change)))
+    assert spoiled != content.decode()
+    found = check_written(NET, recording, spoiled.encode(), "net.py")
+    assert not found.agrees
+    assert 0.01 * change < max(found.differences.values()) < 100.0 * change
+
+
+def test_a_number_in_the_place_of_nan_is_seen() -> None:
+    recording, content = rendered(NET, Path("net.py"), Options())
+    spoiled = re.sub(rb"= np\.tanh\((t\d+)\)", rb"= np.nan_to_num(np.tanh(\1))", content)
+    assert spoiled != content
+    found = check_written(NET, recording, spoiled, "net.py")
+    assert not found.agrees
+    assert found.differences["y"] == np.inf
+
+
+def test_a_file_that_does_not_run_is_a_failure() -> None:
+    recording, content = rendered(NET, Path("net.py"), Options())
+    found = check_written(NET, recording, content + b"raise ValueError('no')\n", "net.py")
+    assert not found.agrees
+    assert found.failure.startswith("the written Python does not run: ")
+    assert found.failure.endswith("ValueError: no")
+
+
+def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(python_source, "TARGET", dataclasses.replace(python_source.TARGET, missing=lambda: "Python"))
+    targets.cache_clear()
+    try:
+        found, _ = written(NET, "net.py")
+    finally:
+        monkeypatch.undo()
+        targets.cache_clear()
+    assert (found.missing, found.differences, found.agrees) == ("Python", {}, False)
