@@ -1,0 +1,258 @@
+"""The compiled evaluator: a network whose values and derivatives of NumPy arrays come from machine code of its own."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from threading import Lock
+from typing import Any, overload
+
+import numpy as np
+
+from matnet.derivatives import quantities
+from matnet.errors import UnsupportedError
+from matnet.exporters.compiled_build import built
+from matnet.exporters.compiled_source import Routine, printed
+from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Structure
+from matnet.network import Ensemble, Network
+from matnet.network.evaluation import Evaluation
+from matnet.tape.evaluate import cores, pool
+from matnet.tape.shorten import shortened
+from matnet.tape.symbols import Tape, record
+
+_SHARE = 1 << 21
+"""Operations that a thread does in one go; a batch of fewer than twice as many is not worth a second thread."""
+
+_TOLERANCE = 1e-10
+"""How far compiled code may be from NumPy's numbers when it is checked, relative to their size: rounding stays far
+below, a miscompiled operation far above."""
+
+
+class Compiled:
+    """One function of a loaded library, called with arrays (rows, size).
+
+    Calls from several threads at once are safe: each works in memory of its own.
+    """
+
+    def __init__(self, library: ctypes.CDLL, name: str, routine: Routine) -> None:
+        self._library = library  # keeps the code in memory
+        self._routine = routine
+        self._function = getattr(library, name)
+        self._function.restype = None
+        count = len(routine.inputs) + len(routine.outputs) + 1
+        self._function.argtypes = [ctypes.c_long, *([ctypes.c_void_p] * count)]
+        self._idle: list[tuple[FloatArray, int]] = []
+        self._share = max(64, _SHARE // max(routine.operations, 1) // 64 * 64)
+
+    def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
+        """The outputs, (rows, …) each; large batches on all cores."""
+        rows = len(inputs[0])
+        given = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
+        results = [np.empty((rows, *shape)) for shape in self._routine.outputs]
+        arrays = [*given, *results]
+        places = [(_address(array), 8 * (array.size // rows)) for array in arrays] if rows else []
+        if rows <= self._share:
+            if rows:
+                self._run(places, 0, rows)
+            return results
+        starts = iter(range(0, rows, self._share))
+        work = partial(self._take_turns, places, rows, starts)
+        list(pool().map(lambda _: work(), range(min(cores(), -(-rows // self._share)))))
+        return results
+
+    def _take_turns(self, places: Sequence[tuple[int, int]], rows: int, starts: Iterator[int]) -> None:
+        for start in starts:
+            self._run(places, start, min(self._share, rows - start))
+
+    def _run(self, places: Sequence[tuple[int, int]], start: int, count: int) -> None:
+        """`count` rows from `start`; ctypes lets other threads run meanwhile."""
+        try:
+            memory = self._idle.pop()
+        except IndexError:
+            # 64 bytes more, so that it can begin where a cache line does
+            array = np.empty(self._routine.work + 8)
+            memory = array, -(-_address(array) // 64) * 64
+        self._function(count, *[place + start * width for place, width in places], memory[1])
+        self._idle.append(memory)
+
+
+def _address(array: FloatArray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def compiled_functions(
+    tapes: Mapping[str, Tape], check: Callable[[Mapping[str, Compiled]], None]
+) -> Mapping[str, Compiled]:
+    """The compiled functions of tapes, by names that are identifiers, all in one library.
+
+    Raises
+    ------
+    MissingExtraError, UnsupportedError
+        There is no C compiler, it fails, a tape is too large, or the cache folder cannot be used.
+    """
+    source, routines = printed(tapes)
+
+    def functions(library: ctypes.CDLL) -> dict[str, Compiled]:
+        return {name: Compiled(library, name, routine) for name, routine in routines.items()}
+
+    return functions(built(source, lambda library: check(functions(library))))
+
+
+class CompiledEvaluation(Evaluation):
+    """A network's program and what has been compiled of it so far."""
+
+    def __init__(self, structure: Structure) -> None:
+        super().__init__(structure)
+        self._structure = structure
+        self._compiled: dict[Any, Compiled] = {}
+        self._lock = Lock()
+
+    def on_rows(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
+        """`compute(program, *arrays)` on NumPy arrays (rows, size), compiled when it is first asked for."""
+        if key == ("jacobian", None, "real"):
+            return self.on_rows("value_and_jacobian", quantities.value_and_jacobian, *arrays)[1:]
+        if key not in self._compiled:
+            self.prepare(key, compute, [array.shape[-1] for array in arrays])
+        return self._compiled[key](*arrays)
+
+    def prepare(self, key: Any, compute: Callable[..., Any], sizes: Sequence[int]) -> None:
+        """Compiles a computation, or finds it compiled."""
+        with self._lock:
+            if key in self._compiled:
+                return
+            tape = shortened(record(self.program, compute, sizes))
+            reference = partial(super().on_rows, key, compute)
+            samples = check_samples(self._structure, sizes)
+            found = compiled_functions(
+                {"kernel": tape}, lambda functions: compare(functions["kernel"], reference, samples)
+            )
+            self._compiled[key] = found["kernel"]
+
+
+def check_samples(structure: Structure, sizes: Sequence[int]) -> list[FloatArray]:
+    """Arguments to check with: rows in the range of the training or around 0, then NaN and ±Inf in one element each."""
+    rng = np.random.default_rng(0)
+    found = []
+    for place, size in enumerate(sizes):
+        array = rng.normal(size=(70 + 3 * min(size, 8), size))
+        if place == 0:
+            known = [
+                entry.range if entry.range is not None else np.full((entry.size, 2), np.nan)
+                for entry in structure.inputs
+            ]
+            low, high = np.concatenate([np.zeros((0, 2)), *known]).T
+            inside = low + (high - low) * rng.random(array.shape)
+            array = np.where(np.isfinite(inside), inside, array)
+            for row in range(70, len(array)):
+                array[row, (row - 70) // 3] = (np.nan, np.inf, -np.inf)[row % 3]
+        found.append(array)
+    rows = min(len(array) for array in found)
+    return [array[:rows] for array in found]
+
+
+def compare(
+    function: Callable[..., Sequence[FloatArray]],
+    reference: Callable[..., Sequence[FloatArray]],
+    samples: Sequence[FloatArray],
+) -> None:
+    """Compares compiled code with NumPy's numbers.
+
+    Where a network magnifies rounding, so may the difference be larger: as much as comes of arguments a few ulps away.
+
+    Raises
+    ------
+    UnsupportedError
+        They differ by more than rounding, or NaN and Inf stand elsewhere.
+    """
+    nudged = [samples[0] * (1.0 + 2.0**-50), *samples[1:]]
+    with np.errstate(all="ignore"):
+        for got, expected, moved in zip(function(*samples), reference(*samples), reference(*nudged), strict=True):
+            finite = np.isfinite(expected)
+            size = np.max(np.abs(expected), axis=0, where=finite, initial=0.0)
+            change = np.max(np.abs(moved - expected), axis=0, where=finite & np.isfinite(moved), initial=0.0)
+            allowed = _TOLERANCE * np.maximum(size, 1e-3 * np.max(size, initial=0.0)) + 1e3 * change
+            off = np.where(
+                finite, np.abs(got - expected) > allowed, ~((got == expected) | (got != got) & (expected != expected))
+            )
+            off |= finite & ~np.isfinite(got)
+            if off.any():
+                raise UnsupportedError(
+                    f"the compiled code does not give NumPy's numbers ({_told(got, expected, off)}) and is not used; use "
+                    "the network itself, and please report this with the version of your C compiler"
+                )
+
+
+def _told(got: FloatArray, expected: FloatArray, off: Any) -> str:
+    place = tuple(int(axis) for axis in np.argwhere(off)[0])
+    return f"{got[place]!r} for {expected[place]!r} at {list(place)}, and {int(off.sum()) - 1} others"
+
+
+class CompiledNetwork(Network):
+    """A Network whose numbers come from compiled code: see ``compile``."""
+
+    @cached_property
+    def evaluation(self) -> CompiledEvaluation:
+        """The network's steps and what has been compiled of them."""
+        return CompiledEvaluation(self.structure)
+
+
+@overload
+def compile(net: Network) -> CompiledNetwork: ...
+
+
+@overload
+def compile(net: Ensemble) -> Ensemble: ...
+
+
+def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
+    """The network as machine code: all methods of a Network, for many rows or many calls.
+
+    Every computation is written in C, built once by the C compiler of the machine, compared with NumPy's numbers on
+    random rows, NaN and ±Inf, and kept in the user's cache folder; later programs find it there. Value and Jacobian
+    are built at once, everything else when it is first asked for.
+
+    Parameters
+    ----------
+    net
+        A static network, or an ensemble of them.
+
+    Returns
+    -------
+    A CompiledNetwork: shapes, errors, NaN and ±Inf as in Network, numbers equal up to rounding; large batches run on
+    all cores. Or an Ensemble of such. Arrays of PyTorch and JAX are computed by their own library, as ever.
+
+    Raises
+    ------
+    MissingExtraError
+        There is no C compiler; the message says what to install.
+    UnsupportedError
+        The network looks back in time or is too large, the compiler fails, or the cache folder cannot be used.
+
+    Notes
+    -----
+    A build takes about a second. ``with_parameters`` and ``with_scaling`` give a plain Network, which is another
+    network and would be another build.
+
+    Examples
+    --------
+    >>> import matnet
+    >>> net = matnet.load("fixtures/pump.mat")
+    >>> fast = matnet.compile(net)
+    >>> fast.jacobian([60.0, 2400.0]).round(3)
+    array([[-0.322,  0.025]])
+    """
+    if isinstance(net, Ensemble):
+        return Ensemble(map(_compiled, net.networks))
+    return _compiled(net)
+
+
+def _compiled(net: Network) -> CompiledNetwork:
+    if net.dynamic:
+        raise UnsupportedError(
+            "this network looks back in time; matnet.compile is for static networks, use net.run(x) and run_jacobian"
+        )
+    found = CompiledNetwork(net.structure, net.provenance, net.name)
+    found.evaluation.prepare("value_and_jacobian", quantities.value_and_jacobian, [net.input_size])
+    return found

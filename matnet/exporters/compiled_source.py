@@ -1,0 +1,128 @@
+"""Tapes as one file of C: a function a tape, for any number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from matnet.errors import UnsupportedError
+from matnet.exporters.c_statements import Constants
+from matnet.exporters.compiled_preamble import for_lines, once
+from matnet.exporters.compiled_statements import Kernel
+from matnet.exporters.recording import elements
+from matnet.tape.symbols import Tape
+
+_LENGTHS = (64, 32, 16)
+"""Of lines, longest first; 8 is for the rest of a batch, and for kernels whose work memory is large."""
+
+_FAST_MEMORY = 1 << 18
+"""Bytes of work memory that stay in a core's own cache."""
+
+MOST_NUMBERS, MOST_STATEMENTS, MOST_WORK = 1 << 18, 1000, 1 << 26
+"""What a kernel may have: constants, statements, and bytes of work memory."""
+
+
+@dataclass(frozen=True)
+class Routine:
+    """How a compiled function is called: sizes of a row, doubles of work memory, operations for a row, about."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    work: int
+    operations: int
+
+
+def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
+    """The C of tapes by the functions' names, and how each is called.
+
+    ``void NAME(long rows, const double *x0, …, double *y0, …, double *work)``, rows one behind the other everywhere;
+    ``work`` begins at a multiple of 64 bytes.
+
+    Raises
+    ------
+    UnsupportedError
+        A tape is too large for C that compiles in reasonable time.
+    """
+    constants = Constants("float64")
+    kernels = {name: _kernel(tape, constants) for name, tape in tapes.items()}
+    lengths = {name: _length(kernel) for name, kernel in kernels.items()}
+    text = [once(), *constants.lines]
+    for length in sorted({8, *lengths.values()}):
+        text.append(for_lines(length))
+        text += [_block(name, kernel, length) for name, kernel in kernels.items() if length in (8, lengths[name])]
+    text += [_entry(name, kernel.tape, lengths[name]) for name, kernel in kernels.items()]
+    routines = {
+        name: Routine(
+            tuple(prod(elements(kernel.tape.nodes[number].shape)) for number in kernel.tape.inputs),
+            tuple(elements(kernel.tape.nodes[number].shape) for number in kernel.tape.outputs),
+            kernel.work * max(lengths[name], 8),
+            kernel.operations,
+        )
+        for name, kernel in kernels.items()
+    }
+    return "\n".join(text), routines
+
+
+def _kernel(tape: Tape, constants: Constants) -> Kernel:
+    """The kernel of a tape that is not too large."""
+    numbers = sum(node.value.size for node in tape.nodes if node.value is not None)
+    computed = sum(node.value is None for node in tape.nodes)
+    advice = "use the network itself: NumPy is as fast for networks of this size"
+    if numbers > MOST_NUMBERS:
+        raise UnsupportedError(f"{numbers:,} constants are too many to compile, at most {MOST_NUMBERS:,}; {advice}")
+    if computed > MOST_STATEMENTS:
+        raise UnsupportedError(
+            f"{computed:,} operations are too many to compile, at most {MOST_STATEMENTS:,}; {advice}"
+        )
+    kernel = Kernel(tape, constants)
+    if 64 * kernel.work > MOST_WORK:
+        raise UnsupportedError(
+            f"the compiled code would need {64 * kernel.work:,} bytes of work memory, at most {MOST_WORK:,}; {advice}"
+        )
+    return kernel
+
+
+def _length(kernel: Kernel) -> int:
+    fitting = [length for length in _LENGTHS if 8 * length * kernel.work <= _FAST_MEMORY]
+    return fitting[0] if fitting else 8
+
+
+def _signature(tape: Tape) -> tuple[str, str]:
+    """The parameters of a function behind its rows, and their names."""
+    given = [f"x{number}" for number in range(len(tape.inputs))]
+    found = [f"y{number}" for number in range(len(tape.outputs))]
+    typed = [*(f"const double *{name}" for name in given), *(f"double *{name}" for name in found), "double *w"]
+    return ", ".join(typed), ", ".join([*given, *found, "w"])
+
+
+def _block(name: str, kernel: Kernel, length: int) -> str:
+    head = f"APART void {name}_{length}(long rows, {_signature(kernel.tape)[0]})"
+    body = "\n".join(f"    {line}" for line in ["w = __builtin_assume_aligned(w, 64);", *kernel.lines])
+    return f"{head}\n{{\n{body}\n}}\n"
+
+
+def _entry(name: str, tape: Tape, length: int) -> str:
+    """Whole blocks while there are more rows than half of one, then short lines."""
+    typed, names = _signature(tape)
+    sizes = [
+        *((f"x{place}", prod(elements(tape.nodes[number].shape))) for place, number in enumerate(tape.inputs)),
+        *((f"y{place}", prod(elements(tape.nodes[number].shape))) for place, number in enumerate(tape.outputs)),
+    ]
+    steps = " ".join(f"{pointer} += n * {size};" for pointer, size in sizes)
+    return "\n".join(
+        [
+            f"void {name}(long rows, {typed})",
+            "{",
+            "    while (rows > 0) {",
+            f"        int length = rows > {length // 2} ? {length} : 8;",
+            "        long n = rows < length ? rows : length;",
+            f"        if (length == 8) {name}_8(n, {names});",
+            f"        else {name}_{length}(n, {names});",
+            f"        {steps}",
+            "        rows -= n;",
+            "    }",
+            "}",
+            "",
+        ]
+    )

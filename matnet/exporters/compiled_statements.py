@@ -1,0 +1,446 @@
+"""A tape as a C kernel for batches: B samples at once, every variable's B values side by side.
+
+An element of a variable is B numbers in a row, a *line*; every innermost loop runs over a line and becomes vector
+instructions. Elementwise operations on the same elements share a loop, so that what only they need never reaches
+memory. The text is compiled for two values of B: whole blocks, and the rest of a batch and single samples. A sample's
+numbers come from the same operations in the same order in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.exporters.c_statements import Constants
+from matnet.exporters.recording import elements
+from matnet.exporters.views import LOOKS, View, dense, loops, nested, strides
+from matnet.tape.symbols import ELEMENTWISE, Node, Tape, compute
+
+TABLE = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "abs": "fabs({0})",
+    "sign": "{0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : {0}",
+    "exp": "exponential({0})",
+    "tanh": "tangent({0})",
+    "sqrt": "sqrt({0})",
+    "less": "{0} < {1} ? 1.0 : 0.0",
+    "less_equal": "{0} <= {1} ? 1.0 : 0.0",
+    "equal": "{0} == {1} ? 1.0 : 0.0",
+    "logical_and": "({0} != 0.0) & ({1} != 0.0) ? 1.0 : 0.0",
+    "logical_or": "({0} != 0.0) | ({1} != 0.0) ? 1.0 : 0.0",
+    "logical_not": "{0} != 0.0 ? 0.0 : 1.0",
+    "where": "{0} != 0.0 ? {1} : {2}",
+}
+"""Each elementwise operation of a tape; truth values and indices are doubles, as wide as all the others."""
+
+_REDUCTIONS = {
+    "sum": "o[l] += x[l];",
+    "max": "o[l] = x[l] > o[l] || x[l] != x[l] ? x[l] : o[l];",
+    "min": "o[l] = x[l] < o[l] || x[l] != x[l] ? x[l] : o[l];",
+}
+"""What each reduction does with the next element: a NaN, once met, stays (nothing is greater or less)."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is computed in one go: one node, or several elementwise ones over the same elements."""
+
+    nodes: tuple[int, ...]
+
+
+@dataclass
+class Memory:
+    """Which stretches of the work memory are free; sizes count elements."""
+
+    size: int = 0
+    _free: list[tuple[int, int]] = field(default_factory=list)
+
+    def take(self, size: int) -> int:
+        """The start of a stretch: the smallest free one that is long enough, or new memory."""
+        fitting = [stretch for stretch in self._free if stretch[1] >= size]
+        if not fitting:
+            start, self.size = self.size, self.size + size
+            return start
+        start, length = min(fitting, key=lambda stretch: stretch[1])
+        self._free.remove((start, length))
+        if length > size:
+            self._free.append((start + size, length - size))
+        return start
+
+    def give_back(self, start: int, size: int) -> None:
+        """Frees a stretch; it grows together with free neighbours."""
+        for other, length in list(self._free):
+            if other + length == start or start + size == other:
+                self._free.remove((other, length))
+                start, size = min(start, other), size + length
+        self._free.append((start, size))
+
+
+class Kernel:
+    """The C of one tape.
+
+    ``lines`` is the body of a block, ``work`` how many elements (of B numbers) it needs for its variables, and
+    ``operations`` how many arithmetic operations there are for a sample, about.
+    """
+
+    def __init__(self, tape: Tape, constants: Constants) -> None:
+        self.tape = tape
+        self._constants = constants
+        self._views: list[View] = []
+        self._owners: list[int | None] = []
+        self._values: dict[int, NDArray[Any]] = {}
+        for number, node in enumerate(tape.nodes):
+            self._see(number, node)
+        self.statements = list(self._schedule())
+        self._starts: dict[int, int] = {}
+        self._memory = Memory()
+        self.operations = 0
+        self.lines: list[str] = []
+        self._print()
+        self.work = max(self._memory.size, 1)
+
+    def _see(self, number: int, node: Node) -> None:
+        """The view that others have of a node, and the node in whose memory it looks; None for a constant's."""
+        value = self._value(node)
+        if value is not None:
+            self._values[number] = value
+            self._views.append(self._constants.view(value[0] if node.batched else value))
+            self._owners.append(None)
+            return
+        seen = None
+        if node.operation in LOOKS:
+            seen = LOOKS[node.operation](node, self._views[node.operands[0]])
+        self._views.append(dense(str(number), elements(node.shape)) if seen is None else seen)
+        self._owners.append(number if seen is None else self._owners[node.operands[0]])
+
+    def _value(self, node: Node) -> NDArray[Any] | None:
+        """What a node comes to that depends on no input, for a batch of one; else None."""
+        if node.value is not None or node.operation == "input":
+            return node.value
+        known = [self._values.get(operand) for operand in node.operands]
+        if any(value is None for value in known):
+            return None
+        with np.errstate(all="ignore"):
+            shape = tuple(1 if size is None else size for size in node.shape)
+            return np.asarray(compute(node.operation, known, node.attributes, shape))
+
+    def _computed(self, number: int) -> bool:
+        return self._owners[number] == number and self.tape.nodes[number].operation != "input"
+
+    def _schedule(self) -> Iterator[Statement]:
+        """The statements in order. Elementwise nodes go with the first over the same elements that they can go with."""
+        nodes = self.tape.nodes
+        done = {number for number, node in enumerate(nodes) if node.operation == "input"}
+        for number, node in enumerate(nodes):
+            if number in done or not self._computed(number):
+                continue
+            group = [number]
+            if node.operation in ELEMENTWISE:
+                shape = _squeezed(elements(node.shape))
+                for later in range(number + 1, len(nodes)):
+                    if later not in done and self._joins(later, shape, group, done):
+                        group.append(later)
+            done.update(group)
+            yield Statement(tuple(group))
+
+    def _joins(self, number: int, shape: tuple[int, ...], group: Sequence[int], done: set[int]) -> bool:
+        node = self.tape.nodes[number]
+        if node.operation not in ELEMENTWISE or _squeezed(elements(node.shape)) != shape:
+            return False
+        for operand in node.operands:
+            owner = self._owners[operand]
+            if owner in group and not self._whole(operand, node):
+                return False
+            if owner is not None and owner not in group and owner not in done:
+                return False
+        return True
+
+    def _whole(self, number: int, reader: Node) -> bool:
+        """Whether the reader meets the elements of the view's owner one by one, but for axes of length 1."""
+        flat = _flat(self._views[number], elements(reader.shape))
+        return flat.offset == 0 and flat.strides == strides(flat.shape)
+
+    def _print(self) -> None:
+        self._load()
+        readers = self._last_readers()
+        for place, statement in enumerate(self.statements):
+            stored = [number for number in statement.nodes if readers.get(number, -1) > place]
+            for number in stored:
+                self._starts[number] = self._memory.take(_size(self.tape.nodes[number]))
+            first = self.tape.nodes[statement.nodes[0]]
+            printed = self._group(statement, stored) if first.operation in ELEMENTWISE else self._single(statement)
+            self.lines += printed
+            for number in [number for number, last in readers.items() if last == place and number in self._starts]:
+                self._memory.give_back(self._starts[number], _size(self.tape.nodes[number]))
+        self._store()
+
+    def _last_readers(self) -> dict[int, int]:
+        """For every node that others than its own statement read, the last statement that does."""
+        found: dict[int, int] = {}
+        for place, statement in enumerate(self.statements):
+            for number in statement.nodes:
+                for operand in self.tape.nodes[number].operands:
+                    owner = self._owners[operand]
+                    if owner is not None and owner not in statement.nodes:
+                        found[owner] = place
+        for output in self.tape.outputs:
+            owner = self._owners[output]
+            if owner is not None:
+                found[owner] = len(self.statements)
+        return found
+
+    def _load(self) -> None:
+        for place, number in enumerate(self.tape.inputs):
+            size = _size(self.tape.nodes[number])
+            self._starts[number] = self._memory.take(size)
+            if size:
+                self.lines.append(f"load(x{place}, rows, {size}, w + {self._starts[number]} * B);")
+
+    def _store(self) -> None:
+        """The outputs, sample by sample."""
+        for place, number in enumerate(self.tape.outputs):
+            view = self._views[number]
+            size = prod(view.shape)
+            if not size:
+                continue
+            if self._owners[number] is not None and view.strides == strides(view.shape):
+                self.lines.append(f"store({self._line(view, ['0'] * len(view.shape))}, rows, {size}, y{place});")
+                continue
+            heads, index = loops(view.shape)
+            target = View("", strides(view.shape), view.shape).at(index)[1:-1]
+            element = view.at(index) if self._owners[number] is None else f"({self._line(view, index)})[l]"
+            body = f"for (long l = 0; l < rows; l++) y{place}[l * {size} + {target}] = {element};"
+            self.lines += nested(heads, [body])
+
+    def _line(self, view: View, index: Sequence[str]) -> str:
+        """Where the line of an element begins."""
+        start = self._starts[int(view.base)] + view.offset
+        terms = [
+            f"{place} * {stride}"
+            for place, stride, size in zip(index, view.strides, view.shape, strict=True)
+            if stride and size != 1 and place != "0"
+        ]
+        return f"w + ({' + '.join([*terms, str(start)])}) * B"
+
+    def _group(self, statement: Statement, stored: Sequence[int]) -> list[str]:
+        """One loop nest for elementwise nodes."""
+        nodes = self.tape.nodes
+        shape = _squeezed(elements(nodes[statement.nodes[0]].shape))
+        self.operations += len(statement.nodes) * prod(shape)
+        heads, index = loops(shape)
+        before: dict[str, str] = {}
+        body = []
+        for number in statement.nodes:
+            full = elements(nodes[number].shape)
+            names = [self._operand(operand, statement, full, index, before) for operand in nodes[number].operands]
+            body.append(f"double t{number} = {self._expression(number, names)};")
+            if number in stored:
+                pointer = self._line(View(str(number), strides(shape), shape), index)
+                before[f"double *s{number} = {pointer};"] = ""
+                body.append(f"s{number}[l] = t{number};")
+        loop = ["SIMD", "for (int l = 0; l < B; l++) {", *(f"    {line}" for line in body), "}"]
+        return _scoped(heads, [*before, *loop])
+
+    def _operand(
+        self, number: int, statement: Statement, full: tuple[int, ...], index: Sequence[str], before: dict[str, str]
+    ) -> str:
+        owner = self._owners[number]
+        if owner in statement.nodes:
+            return f"t{owner}"
+        flat = _flat(self._views[number], full)
+        if owner is None:
+            return flat.at(index)
+        declared = f"const double *{{}} = {self._line(flat, index)};"
+        for known, name in before.items():
+            if name and known == declared.format(name):
+                return f"{name}[l]"
+        name = f"p{len(before)}"
+        before[declared.format(name)] = name
+        return f"{name}[l]"
+
+    def _expression(self, number: int, names: Sequence[str]) -> str:
+        """A node's formula; a division by the square of 1 + exp(.) is the reciprocal's square, which others share."""
+        node = self.tape.nodes[number]
+        if node.operation == "divide":
+            below = self.tape.nodes[node.operands[1]]
+            if below.operation == "multiply" and below.operands[0] == below.operands[1]:
+                root = below.operands[0]
+                if self._one_and_exp(self.tape.nodes[root]) and names[1].startswith("t"):
+                    return f"{names[0]} * ((1.0 / t{root}) * (1.0 / t{root}))"
+        return TABLE[node.operation].format(*names)
+
+    def _one_and_exp(self, node: Node) -> bool:
+        """Whether a node is 1 + exp(.): never below 1, so that its square and its reciprocal's lose nothing."""
+        if node.operation != "add":
+            return False
+        one, power = (self.tape.nodes[operand] for operand in node.operands)
+        return one.value is not None and bool((one.value == 1.0).all()) and power.operation == "exp"
+
+    def _single(self, statement: Statement) -> list[str]:
+        number = statement.nodes[0]
+        node, out = self.tape.nodes[number], self._views[number]
+        if node.operation == "matmul":
+            return self._matmul(node, out)
+        if node.operation in _REDUCTIONS:
+            return self._reduce(node, out)
+        if node.operation == "argmax":
+            return self._argmax(node, out)
+        if node.operation == "concat":
+            return self._concat(node, out)
+        if node.operation == "take":
+            return self._take(node, out)
+        if node.operation == "reshape":
+            source = self._views[node.operands[0]]
+            heads, index = loops(source.shape)
+            return self._copies(View(out.base, strides(source.shape), source.shape), node.operands[0], heads, index)
+        raise AssertionError(f"the tape has no operation {node.operation}")
+
+    def _copies(self, out: View, source: int, heads: Sequence[str], index: Sequence[str]) -> list[str]:
+        """Elements copied one by one, from a variable or a constant."""
+        self.operations += prod(out.shape)
+        return nested(heads, [self._copy(self._line(out, index), source, index)])
+
+    def _copy(self, target: str, source: int, index: Sequence[str]) -> str:
+        view = self._views[source]
+        if self._owners[source] is None:
+            return f"fill({target}, {view.at(index)});"
+        return f"copy({target}, {self._line(view, index)});"
+
+    def _concat(self, node: Node, out: View) -> list[str]:
+        lines, start = [], 0
+        for operand in node.operands:
+            part = self._views[operand]
+            target = View(out.base, out.strides, (*out.shape[:-1], part.shape[-1]), start)
+            heads, index = loops(part.shape)
+            lines += self._copies(target, operand, heads, index)
+            start += part.shape[-1]
+        return lines
+
+    def _take(self, node: Node, out: View) -> list[str]:
+        """The elements at constant places."""
+        places = self.tape.nodes[node.operands[1]].value
+        assert places is not None, "a row takes at constant places only"
+        heads, index = loops(out.shape[:-1])
+        body = [
+            self._copy(self._line(out, [*index, str(to)]), node.operands[0], [*index, str(at)])
+            for to, at in enumerate(places.reshape(-1).tolist())
+        ]
+        return _scoped(heads, body)
+
+    def _reduce(self, node: Node, out: View) -> list[str]:
+        source = self._views[node.operands[0]]
+        self.operations += prod(source.shape)
+        heads, index = loops(source.shape[:-1])
+        body = [
+            f"double *o = {self._line(out, _kept(index, out, source))};",
+            self._copy("o", node.operands[0], [*index, "0"]),
+            f"for (int k = 1; k < {source.shape[-1]}; k++) {{",
+            f"    const double *x = {self._line(source, [*index, 'k'])};",
+            "    SIMD",
+            f"    for (int l = 0; l < B; l++) {_REDUCTIONS[node.operation]}",
+            "}",
+        ]
+        return _scoped(heads, body)
+
+    def _argmax(self, node: Node, out: View) -> list[str]:
+        source = self._views[node.operands[0]]
+        self.operations += prod(source.shape)
+        heads, index = loops(source.shape[:-1])
+        body = [
+            f"double *o = {self._line(out, _kept(index, out, source))}, best[B];",
+            "fill(o, 0.0);",
+            self._copy("best", node.operands[0], [*index, "0"]),
+            f"for (int k = 1; k < {source.shape[-1]}; k++) {{",
+            f"    const double *x = {self._line(source, [*index, 'k'])};",
+            "    SIMD",
+            "    for (int l = 0; l < B; l++) {",
+            "        int better = x[l] > best[l] || (x[l] != x[l] && best[l] == best[l]);",
+            "        o[l] = better ? (double)k : o[l];",
+            "        best[l] = better ? x[l] : best[l];",
+            "    }",
+            "}",
+        ]
+        return _scoped(heads, body)
+
+    def _matmul(self, node: Node, out: View) -> list[str]:
+        """Products of lines with numbers, numbers with lines, or lines with lines, for every leading index."""
+        left, right = (_matrix(self._views[operand]) for operand in node.operands)
+        row = len(self._views[node.operands[0]].shape) == 1
+        lead = () if row else out.shape[:-2]
+        heads, index = loops(lead)
+        M, K, N = left.shape[-2], left.shape[-1], right.shape[-1]
+        self.operations += 2 * prod(lead) * M * K * N
+        corner = self._line(out, [*index, *["0"] * (len(out.shape) - len(lead))])
+        o = (corner, 0 if row else out.strides[-2], 1)
+        a = (self._corner(node.operands[0], left, index), left.strides[-2], left.strides[-1])
+        b = (self._corner(node.operands[1], right, index), right.strides[-2], right.strides[-1])
+        return nested(heads, [self._product(node, o, a, b, (M, K, N))])
+
+    def _product(
+        self,
+        node: Node,
+        o: tuple[str, int, int],
+        a: tuple[str, int, int],
+        b: tuple[str, int, int],
+        sizes: tuple[int, int, int],
+    ) -> str:
+        M, K, N = sizes
+        numbers = [self._owners[operand] is None for operand in node.operands]
+        if numbers[0]:
+            # (A B)ᵀ = Bᵀ Aᵀ: the lines always stand on the left
+            o, a, b, M, N = (o[0], o[2], o[1]), (b[0], b[2], b[1]), (a[0], a[2], a[1]), N, M
+        name = "product" if any(numbers) else "product_of_lines"
+        return f"{name}({o[0]}, {o[1]}, {o[2]}, {a[0]}, {a[1]}, {a[2]}, {b[0]}, {b[1]}, {b[2]}, {M}, {K}, {N});"
+
+    def _corner(self, number: int, view: View, index: Sequence[str]) -> str:
+        """The first element of an operand's matrix at a leading index."""
+        own = len(view.shape) - 2
+        place = [*index[len(index) - own :], "0", "0"]
+        if self._owners[number] is not None:
+            return self._line(view, place)
+        if view.literal:
+            return f"(const double[]){{{view.base}}}"
+        return f"&{view.at(place)}"
+
+
+def _matrix(view: View) -> View:
+    """A view with the two axes of a matrix: a sample's own elements are a row."""
+    if len(view.shape) > 1:
+        return view
+    return View(view.base, (0, *view.strides), (1, *view.shape), view.offset, view.literal)
+
+
+def _scoped(heads: Sequence[str], body: Sequence[str]) -> list[str]:
+    """Loops around statements that declare names of their own."""
+    return nested(heads, ["{", *(f"    {line}" for line in body), "}"])
+
+
+def _size(node: Node) -> int:
+    return prod(elements(node.shape))
+
+
+def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape without its axes of length 1."""
+    return tuple(size for size in shape if size != 1)
+
+
+def _flat(view: View, full: tuple[int, ...]) -> View:
+    """A view broadcast to a shape, along the axes that are longer than 1."""
+    missing = len(full) - len(view.shape)
+    steps = [0] * missing + [0 if size == 1 else step for size, step in zip(view.shape, view.strides, strict=True)]
+    kept = [(size, step) for size, step in zip(full, steps, strict=True) if size != 1]
+    return View(view.base, tuple(step for _, step in kept), tuple(size for size, _ in kept), view.offset, view.literal)
+
+
+def _kept(index: Sequence[str], out: View, source: View) -> list[str]:
+    """The index of a reduction's result: the last axis is gone, or has length 1."""
+    return [*index, "0"] if len(out.shape) == len(source.shape) else list(index)
