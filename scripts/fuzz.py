@@ -1,6 +1,6 @@
 """A long run of the fuzzers: `python scripts/fuzz.py --seconds 3600 --log fuzz.jsonl`; a line of figures a kind.
 
-Files to change are those in fixtures/ and, where MATNET_CORPUS names the folder, the real ones. Each trial changes one
+Files to change are those in fixtures/ and, in the folder of MATNET_CORPUS, the real ones. Each trial changes one
 of them; what comes of it is judged by fuzz_trial.py. Findings are kept in --findings with what was wrong.
 
 With `--engine atheris` (pip install atheris) the trials of one --kind are guided by the coverage of matnet's own code:
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz_mutations import MUTATORS
+from fuzz_mutations import MUTATORS, has_objects
 
 PROJECT = Path(__file__).parent.parent
 LARGEST_SEED = 60_000
@@ -72,7 +72,8 @@ def seeds(kind: str) -> list[Seed]:
     from matnet.exporters.archive import archive_text
 
     suffix = MUTATORS[kind][0]
-    folders = [PROJECT / "fixtures", PROJECT / "fixtures" / "genfunction", Path(os.environ.get("MATNET_CORPUS", "."))]
+    corpus = Path(os.environ.get("MATNET_CORPUS", PROJECT.parent / "shared" / "corpus"))
+    folders = [PROJECT / "fixtures", PROJECT / "fixtures" / "genfunction", corpus]
     files = [file for folder in folders for file in sorted(folder.glob("*.mat" if suffix == ".json" else f"*{suffix}"))]
     found: list[Seed] = []
     for file in files:
@@ -84,11 +85,12 @@ def seeds(kind: str) -> list[Seed]:
             known = known_networks(file)
         except MatnetError:
             known = {}
-        if kind == "linking" and b"MCOS" not in data[:200] and "mcos" not in file.name:
+        if kind == "linking" and not has_objects(data):
             continue
         if kind == "archive":
             networks = load_all(file).items() if known else ()
-            found += [Seed(f"{file.name}:{place}", archive_text(net).encode(), known) for place, net in networks]
+            for place, net in networks:
+                found.append(Seed(f"{file.name}:{place}", archive_text(net).encode(), {place: known[place]}))
         else:
             found.append(Seed(file.name, data, known))
     return found

@@ -295,6 +295,11 @@ MUTATORS: Mapping[str, tuple[str, Mutator]] = {
 """By kind: the suffix of the files, and what changes them."""
 
 
+def has_objects(data: bytes) -> bool:
+    """Whether a MAT-file of level 5 has linking metadata, and so objects of newer classes."""
+    return any(b"FileWrapper__" in content for _, content in _variables(data))
+
+
 def inflated_sizes(data: bytes) -> Iterator[int]:
     """The sizes of the variables of a MAT-file of level 5, inflated."""
     return (len(content) for _, content in _variables(data))

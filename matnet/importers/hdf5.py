@@ -24,6 +24,7 @@ from matnet.errors import FormatError, MatnetError
 from matnet.importers.mcos import Subsystem, opaque
 from matnet.importers.values import (
     EMPTY,
+    ITEM_COST,
     MAX_DEPTH,
     NUMERIC_CLASSES,
     Budget,
@@ -50,9 +51,6 @@ _FILTERS = frozenset({1, 2, 3})
 """deflate, shuffle and checksums, which are all that MATLAB writes."""
 
 _DEFLATE_RATIO = 1032
-_ITEM_COST = 128
-"""Bytes of memory that a reference to a value takes in the end, about."""
-
 
 def read_hdf5(path: Path, start: bytes, limit: int) -> MatFile:
     """The variables of a MAT-file of level 7.3, given its first bytes.
@@ -117,8 +115,11 @@ class _Reader:
 
     def names(self, group: Any) -> list[str]:
         """The members of a group."""
-        self._budget.take(_ITEM_COST * len(group))
-        return list(group)
+        self._budget.take(ITEM_COST * len(group))
+        found = list(group)
+        if not all(isinstance(name, str) for name in found):
+            raise FormatError("broken: a name that is no UTF-8")
+        return found
 
     def item(self, group: Any, name: str) -> Any:
         """A member of a group, by plain links only."""
@@ -292,7 +293,7 @@ class _Reader:
 
         if h5py.check_ref_dtype(item.dtype) is not h5py.Reference:
             raise FormatError(f"broken: a cell of type {item.dtype}, expected references")
-        self._budget.take(_ITEM_COST * (item.size or 0))
+        self._budget.take(ITEM_COST * (item.size or 0))
         references = self._stored(item).reshape(-1)
         if not all(references):
             raise FormatError("broken: a reference to nothing")

@@ -23,6 +23,7 @@ from matnet.errors import FormatError
 from matnet.importers.mcos import FILE_WRAPPER, Subsystem, opaque
 from matnet.importers.values import (
     EMPTY,
+    ITEM_COST,
     MAX_DEPTH,
     NUMERIC_CLASSES,
     Budget,
@@ -217,6 +218,7 @@ def _read_items(elements: _Elements, source: _Source, count: int, depth: int) ->
         raise FormatError(
             f"the file is cut off or broken: {count} values are announced, {elements.left} bytes are left"
         )
+    source.budget.take(ITEM_COST * count)
     return tuple(_read_matrix(elements.next(MI_MATRIX), source, depth + 1) for _ in range(count))
 
 

@@ -22,6 +22,9 @@ Shape: TypeAlias = tuple[int, ...]
 DEFAULT_LIMIT = 2 * 1024**3
 """Bytes that a file may need in memory before it is refused."""
 
+ITEM_COST = 128
+"""Bytes of memory that a value within another takes in the end, about, whatever it holds."""
+
 MAX_DEPTH = 64
 """How deep values may be nested in each other."""
 

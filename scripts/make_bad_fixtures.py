@@ -1,0 +1,139 @@
+"""Make the files in fixtures/bad/: run `python scripts/make_bad_fixtures.py [FOLDER]`, matnet installed.
+
+Each is a small sound file with the one change that a fuzzer found, or that the format invites; tests/robustness says
+what is wrong with it. The network has two inputs, three neurons and one output.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+import matnet
+from make_hdf5_fixtures import HEADER, USER_BLOCK
+from matnet.exporters.archive import archive_text
+from network_object import LayerPlan, NetworkPlan, mapminmax, network_object, removeconstantrows, signal, write
+
+WEIGHTS = np.array([[0.5, -0.5], [1.5, 0.25], [-1.0, 2.0]])
+FLAGS, CLASS, DIMENSIONS, DATA_TYPE = -39, -40, -24, -8
+"""Where a matrix says what it is, counted from its first number."""
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, make in FILES.items():
+        make(folder / name)
+
+
+def network() -> Any:
+    """The sound network."""
+    x = np.array([[0.0, 1.0, 4.0], [-2.0, 0.5, 1.0]])
+    inputs, _ = signal(x, removeconstantrows, mapminmax)
+    outputs, _ = signal(np.array([[10.0, 20.0, 15.0]]), mapminmax)
+    layers = LayerPlan(3, "tansig", np.array([[0.1], [0.2], [0.3]])), LayerPlan(1, "hardlim", np.array([[40.0]]))
+    weights = {(0, 0): WEIGHTS}, {(1, 0): np.array([[0.75, -0.125, 0.0625]])}
+    return network_object(NetworkPlan("small", (inputs,), layers, {1: outputs}, *weights))
+
+
+def edited(edit: Callable[[Any], object]) -> Callable[[Path], None]:
+    """A file whose network has a field that is not sound."""
+
+    def make(path: Path) -> None:
+        net = network()
+        edit(net)
+        write(path, {"net": net})
+        path.write_bytes(packed(path.read_bytes()))
+
+    return make
+
+
+def patched(*edits: tuple[int, bytes]) -> Callable[[Path], None]:
+    """A file with bytes exchanged beside the numbers of IW{1,1}."""
+
+    def make(path: Path) -> None:
+        write(path, {"net": network()})
+        data = bytearray(path.read_bytes())
+        at = data.index(struct.pack("<6d", *WEIGHTS.ravel(order="F")))
+        for place, value in edits:
+            data[at + place : at + place + len(value)] = value
+        path.write_bytes(packed(bytes(data)))
+
+    return make
+
+
+def packed(data: bytes) -> bytes:
+    """The file with its only variable compressed."""
+    content = zlib.compress(data[128:], 9)
+    return data[:128] + struct.pack("<II", 15, len(content)) + content
+
+
+def part(net: Any, field: str) -> Any:
+    """The first subobject of a field."""
+    return net[field][0, 0][0, 0]
+
+
+def many_delays(net: Any) -> None:
+    part(net, "inputWeights")["delays"] = 1e9
+
+
+def many_rows(net: Any) -> None:
+    settings = part(net, "inputs")["processSettings"][0, 0]
+    settings["xrows"] = 2.0**31 - 1
+    part(net, "inputs")["size"] = 2.0**31 - 1
+
+
+def many_inputs(net: Any) -> None:
+    """An input that nothing is connected to, so that no weight contradicts its size."""
+    first = part(net, "inputs")
+    unused = dict(first, size=2.0**31 - 1, processFcns=np.zeros((0, 0)), processSettings=np.zeros((0, 0)))
+    unused |= {"range": np.zeros((0, 0)), "processedSize": 2.0**31 - 1}
+    inputs, weights, values = (np.empty(shape, dtype=object) for shape in ((2, 1), (2, 2), (2, 2)))
+    inputs[:, 0] = [first, unused]
+    for field, slots in (("inputWeights", weights), ("IW", values)):
+        slots[:] = [[net[field][0, 0][0, 0], np.zeros((0, 0))], [np.zeros((0, 0)), np.zeros((0, 0))]]
+    connect = np.array([[1.0, 0.0], [0.0, 0.0]])
+    for field, value in {"inputs": inputs, "inputWeights": weights, "IW": values, "inputConnect": connect}.items():
+        net[field][0, 0] = value
+    net["numInputs"][0, 0] = 2.0
+
+
+def archive(path: Path) -> None:
+    """The weight behind a saturated neuron: no answer of the network shows it."""
+    write(path, {"net": network()})
+    document = json.loads(archive_text(matnet.load(path)))
+    path.unlink()
+    document["layers"][1]["layer_weights"][0]["value"][0][0] = 0.875
+    path.with_suffix(".json").write_text(json.dumps(document))
+
+
+def name_of_other_bytes(path: Path) -> None:
+    """A file of level 7.3 with a variable whose name is no UTF-8."""
+    with h5py.File(path, "w", userblock_size=USER_BLOCK) as file:
+        file.create_dataset(b"\xff\xfe", data=np.zeros((1, 1))).attrs["MATLAB_class"] = np.bytes_("double")
+    data = bytearray(path.read_bytes())
+    data[: len(HEADER)] = HEADER
+    path.write_bytes(data)
+
+
+FILES: Mapping[str, Callable[[Path], None]] = {
+    "weights_called_logical.mat": patched((FLAGS, b"\2")),
+    "weights_called_single.mat": patched((CLASS, b"\7"), (0, struct.pack("<d", 0.1))),
+    "weights_called_int64.mat": patched((DATA_TYPE, b"\14")),
+    "weights_turned.mat": patched((DIMENSIONS, struct.pack("<II", 2, 3))),
+    "delay_of_a_billion.mat": edited(many_delays),
+    "rows_removed_by_a_count.mat": edited(many_rows),
+    "input_that_nothing_takes.mat": edited(many_inputs),
+    "weight_that_no_answer_shows.json": lambda path: archive(path.with_suffix(".mat")),
+    "name_of_other_bytes_v73.mat": name_of_other_bytes,
+}
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "fixtures" / "bad")
