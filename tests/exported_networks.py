@@ -27,7 +27,7 @@ from matnet.network import Network
 @cache
 def row_networks() -> dict[str, Network]:
     """A network for every row, by names that are identifiers."""
-    return dict([*_transfers(), *_weights(), *_processings(), _several()])
+    return dict([*_transfers(), *_weights(), *_processings(), _several(), *_odd()])
 
 
 def _transfers() -> Iterator[tuple[str, Network]]:
@@ -85,6 +85,19 @@ def _several() -> tuple[str, Network]:
         ),
     )
     return "several", Network(Structure((Input(2), Input(1)), layers, (Output(0, 3), Output(2, 2))))
+
+
+def _odd() -> Iterator[tuple[str, Network]]:
+    """An input of which nothing is left, outputs that depend on nothing, the identity, a single number."""
+    nothing = Process.from_matlab(
+        "removeconstantrows", {"keep": [], "remove": [1, 2], "constants": [1.0, 2.0], "xrows": 2, "yrows": 0}
+    )
+    seen = {0: Weight(np.zeros((2, 0))), 1: Weight([[1.5], [-0.5]])}
+    layer = Layer(2, "tansig", seen, bias=[1.0, 2.0])
+    yield "nothing_left", Network(Structure((Input(2, (nothing,)), Input(1)), (layer,), (Output(0, 2),)))
+    yield "constant", network(Layer(2, "softmax", bias=[1.0, 2.0]), inputs=2)
+    yield "identity", network(Layer(2, "purelin", {0: Weight(np.eye(2))}), inputs=2)
+    yield "number", network(Layer(1, "purelin", {0: Weight([[1.0]], "scalprod")}))
 
 
 @cache

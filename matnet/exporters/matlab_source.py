@@ -82,7 +82,7 @@ end
 function r = product(a, b, size_)
 % the matrix products of the pages of a (K x S) and b (S x R), both stored transposed
 if ndims(b) < 3
-    r = reshape(b * reshape(a, size(a, 1), []), size_);
+    r = reshape(b * reshape(a, size(a, 1), prod(size_(2:end))), size_);
 else
     left = reshape(a, [1, size(a, 1), size(a, 2), size(a, 3)]);
     right = reshape(b, [size(b, 1), size(b, 2), 1, size(b, 3)]);
@@ -114,8 +114,8 @@ _NEEDS = {
 }
 
 _RESERVED = """
-x y dydx n states next_states value value_and_jacobian step abs sign exp tanh sqrt sum max min reshape permute size any
-isnan ones true false ndims bsxfun isequal islogical double error
+x y dydx n states next_states value value_and_jacobian step abs sign exp tanh sqrt sum max min reshape permute size prod
+any isnan ones true false ndims bsxfun isequal islogical double error
 """
 """What the written code uses itself."""
 
