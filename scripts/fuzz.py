@@ -16,6 +16,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -159,8 +160,6 @@ def _log(arguments: argparse.Namespace, kind: str, seconds: float, executions: i
 
 def _guided(arguments: argparse.Namespace) -> int:
     """Trials of the first kind under atheris, which ends the process itself."""
-    import atexit
-
     import atheris
 
     with atheris.instrument_imports(include=["matnet"]):
@@ -170,8 +169,8 @@ def _guided(arguments: argparse.Namespace) -> int:
     tally, start = Tally(), time.monotonic()
     known = {text for seed in seeds(kind) for text in seed.known.values()}
     every = {str(number): text for number, text in enumerate(sorted(known))}
-    holder = tempfile.TemporaryDirectory(prefix="matnet-fuzz-")
-    file = Path(holder.name) / f"changed{suffix}"
+    holder = Path(tempfile.mkdtemp(prefix="matnet-fuzz-"))
+    file = holder / f"changed{suffix}"
 
     def one(data: bytes) -> None:
         try:
@@ -179,20 +178,23 @@ def _guided(arguments: argparse.Namespace) -> int:
         except FindingError as finding:
             tally.count("findings", 0.0, 0)
             _keep(arguments.findings, f"{kind} under atheris", data, suffix, str(finding))
+        seconds = time.monotonic() - start
+        if seconds > arguments.seconds or tally.executions >= arguments.executions:
+            _log(arguments, kind, seconds, tally.executions, tally)
+            shutil.rmtree(holder)
+            # libFuzzer would end the process without asking
+            os._exit(0)
 
-    corpus = Path(holder.name) / "corpus"
+    corpus = holder / "corpus"
     corpus.mkdir()
     for number, seed in enumerate(seeds(kind)):
         (corpus / f"{number:03d}").write_bytes(seed.data)
-    atexit.register(lambda: _log(arguments, kind, time.monotonic() - start, tally.executions, tally))
     options = [
-        f"-max_total_time={round(arguments.seconds)}",
         f"-seed={arguments.random_seed + 1}",
         f"-max_len={LARGEST_SEED * 2}",
         "-verbosity=0",
         "-rss_limit_mb=4096",
         "-timeout=20",
-        *([f"-runs={arguments.executions}"] if arguments.executions < sys.maxsize else []),
         f"-artifact_prefix={arguments.findings}/",
     ]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one, custom_mutator=_mutated(mutator))
