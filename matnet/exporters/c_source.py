@@ -5,6 +5,7 @@ A network that looks back in time is written as ``NAME_step``.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -39,7 +40,8 @@ def _function(recording: Recording, function: Function, constants: Constants) ->
             "write .onnx or .py, or leave the Jacobian out"
         )
     buffers = [f"{kind} {name}[{count}];" for name, (kind, count) in body.buffers.items()]
-    unread = [f"(void){port.name};" for port in function.arguments if not any(f"{port.name}[" in l for l in body.lines)]
+    read = set(re.findall(r"\b(\w+)\[", "\n".join(body.lines)))
+    unread = [f"(void){port.name};" for port in function.arguments if port.name not in read]
     return [
         f"/* {body.work} bytes of work memory */",
         _signature(recording, function, constants.real),
