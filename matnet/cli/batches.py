@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from matnet.cli.models import load_model
-from matnet.cli.options import dialect
-from matnet.cli.speech import Progress, complain
+from matnet.cli.options import dialect, memory_limit
+from matnet.cli.speech import Progress, complain, on_terminal
 from matnet.errors import TableError
 from matnet.tables.dialect import Dialect
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
-    from matnet.network import Network
-    from matnet.tables.batch import Summary
+    from matnet.network import Ensemble, Network
+    from matnet.tables.batch import Asked
     from matnet.tables.columns import Columns
-    from matnet.tables.csv_table import CsvTable
-    from matnet.tables.mat_table import MatTable
     from matnet.tables.series import States
+    from matnet.tables.summary import Summary
+    from matnet.tables.table import Table
 
+ASKED = ("hessian", "tidy", "lags", "input_sd", "flag_range", "workers", "chunk_size")
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
 
@@ -31,18 +34,25 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
     """Load the network, open table and target, run, and say what a user should know."""
     from matnet.tables.batch import Asked
     from matnet.tables.columns import Columns
-    from matnet.tables.csv_sink import delimiter_for
+    from matnet.tables.formats import format_for
     from matnet.tables.target import open_target
 
-    delimiter = delimiter_for(options["out"])
+    on_dask = options["engine"] == "dask"
+    if options["scheduler"] is not None and not on_dask:
+        raise TableError("--scheduler is for --engine dask")
+    form = format_for("-" if on_dask else options["out"], options["to"])
     columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
-    others = {key: options[key] for key in ("hessian", "tidy", "lags", "input_sd") if key in options}
-    asked = Asked(columns, delimiter, states=_states(options["states"]), **others)
+    asked = Asked(
+        columns, form, states=_states(options["states"]), **{key: options[key] for key in ASKED if key in options}
+    )
     how = dialect(options)
     model = load_model(options)
+    if on_dask:
+        _finish(_on_dask(run, model, options, how, asked), model, options)
+        return
     progress = Progress()
     with (
-        opened(options["table"], how, options["samples"], columns) as table,
+        opened(options["table"], how, options["samples"], columns, options["summary"] is not None) as table,
         open_target(options["out"], None if sys.stdout is None else sys.stdout.buffer) as target,
     ):
         for note in table.notes:
@@ -51,26 +61,43 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
             summary = run(model, table, target, asked, progress)
         finally:
             progress.clear()
-    _report(summary, table)
+    _finish(summary, model, options)
+
+
+def _on_dask(
+    run: Callable[..., Summary], model: Network | Ensemble, options: dict[str, Any], how: Dialect, asked: Asked
+) -> Summary:
+    from matnet.tables.dask import Cluster, run_on_dask
+    from matnet.tables.opening import Reading
+
+    reading = Reading(how, "rows" if options["samples"] == "rows" else "columns", options["summary"] is not None)
+    cluster = Cluster(options["scheduler"], options["workers"])
+    progress = Progress()
+    try:
+        return run_on_dask(run, model, options["table"], options["out"], asked, reading, cluster, progress)
+    finally:
+        progress.clear()
+
+
+def _finish(summary: Summary, model: Network | Ensemble, options: dict[str, Any]) -> None:
+    """Say what a user should know, and write the summary for programs."""
+    _report(summary, options["table"])
+    if options["summary"] is not None:
+        from matnet.tables.target import open_target
+
+        text = json.dumps({"matnet": version("matnet"), **summary.record(model)}, indent=2) + "\n"
+        with open_target(options["summary"], None) as target:
+            target.write(text.encode())
 
 
 @contextmanager
-def opened(name: str, how: Dialect, samples: str, columns: Columns) -> Iterator[CsvTable | MatTable]:
-    """The table of that name: a CSV stream, or a variable of a MAT-file."""
-    from matnet.tables.mat_table import MatTable, mat_address
+def opened(name: str, how: Dialect, samples: str, columns: Columns, hashed: bool = False) -> Iterator[Table]:
+    """The table of that name: a file, a stream, an array, a folder of parts."""
+    from matnet.tables.opening import Reading, open_table
 
-    address = mat_address(name)
-    if address is not None:
-        from matnet.importers.arrays import read_array
-
-        yield MatTable(read_array(*address), name, "rows" if samples == "rows" else "columns")
-        return
-    from matnet.tables.csv_table import CsvTable
-    from matnet.tables.streams import open_stream
-
-    with open_stream(name, None if sys.stdin is None else sys.stdin.buffer) as stream:
-        group = () if columns.group is None else (columns.group,)
-        yield CsvTable(stream, how, (*(columns.inputs or ()), *columns.keep, *group))
+    reading = Reading(how, "rows" if samples == "rows" else "columns", hashed)
+    with open_table(name, columns, reading, None if sys.stdin is None else sys.stdin.buffer) as table:
+        yield table
 
 
 def _states(option: str) -> States:
@@ -89,7 +116,7 @@ def _states(option: str) -> States:
     names = re.split(r",(?![^{(]*[})])", paths)
     if len(names) > 2:
         raise TableError(f"--states: '{paths}' names {len(names)} variables, expected Xi or Xi,Ai")
-    found = [read_array(file, name).T if name else None for name in names]
+    found = [read_array(file, name, **memory_limit()).T if name else None for name in names]
     return States(*found)
 
 
@@ -110,16 +137,24 @@ def samples(net: Network, options: dict[str, Any]) -> tuple[FloatArray, tuple[st
     return np.concatenate([np.zeros((0, net.input_size)), *parts]), choice.input_names
 
 
-def _report(summary: Summary, table: CsvTable | MatTable) -> None:
+def _report(summary: Summary, name: str) -> None:
+    place = "standard input" if name == "-" else name
     if summary.note:
         complain(summary.note)
-    if not summary.outside:
-        return
-    pairs = zip(summary.input_names, summary.outside_by_input, strict=True)
-    counts = [f"{name}: {count:,}" for name, count in pairs if count]
-    listed = ", ".join(counts[:LISTED]) + (f" and {len(counts) - LISTED} more inputs" if len(counts) > LISTED else "")
-    lie = "lies" if summary.outside == 1 else "lie"
-    complain(
-        f"{table.place}: {summary.outside:,} of {summary.rows:,} rows {lie} outside the range the network was "
-        f"trained on ({listed})"
-    )
+    if summary.outside:
+        pairs = zip(summary.input_names, summary.outside_by_input, strict=True)
+        counts = [f"{name}: {count:,}" for name, count in pairs if count]
+        more = f" and {len(counts) - LISTED} more inputs" if len(counts) > LISTED else ""
+        lie = "lies" if summary.outside == 1 else "lie"
+        complain(
+            f"{place}: {summary.outside:,} of {summary.rows:,} rows {lie} outside the range the network was "
+            f"trained on ({', '.join(counts[:LISTED])}{more})"
+        )
+    if summary.rows_with_nan:
+        complain(f"{place}: NaN in {_rows(summary.rows_with_nan)} of the result")
+    if on_terminal():
+        complain(f"{place}: {_rows(summary.rows)} in {summary.seconds:.1f} s")
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" + ("" if count == 1 else "s")

@@ -107,6 +107,13 @@ network_option = click.option(
 out_option = click.option(
     "-o", "--out", default="-", metavar="OUT", help="Where the result goes: .csv, .tsv or .txt; - is standard output."
 )
+result_option = click.option(
+    "-o",
+    "--out",
+    default="-",
+    metavar="OUT",
+    help="Where the result goes: .csv, .tsv, .txt, .parquet or .arrow; - is standard output.",
+)
 inputs_option = click.option(
     "--inputs",
     metavar="NAMES",
@@ -188,6 +195,55 @@ samples_option = click.option(
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how the table is read: `header`, `delimiter`, `decimal`, `missing` and `samples`."""
     for option in (samples_option, missing_option, decimal_option, delimiter_option, header_option):
+        command = option(command)
+    return command
+
+
+def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a run over a table: `to`, `flag_range`, `summary`, `workers`, `chunk_size` and the engine's."""
+    for option in (
+        click.option(
+            "--to",
+            type=click.Choice(["csv", "tsv", "parquet", "arrow"]),
+            help="The format of the result, where the suffix of OUT does not say it.",
+        ),
+        click.option(
+            "--flag-range",
+            is_flag=True,
+            help="Add a last column inputs_outside_range: how many inputs lie outside the range of the training.",
+        ),
+        click.option(
+            "--summary",
+            metavar="FILE.json",
+            help="Write rows, seconds, rows outside the range, NaN, and the hashes of networks and inputs to a file.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Threads, or with --engine dask processes of a cluster on this machine. Without it one a core.",
+        ),
+        click.option(
+            "--chunk-size",
+            type=click.IntRange(min=1),
+            metavar="ROWS",
+            help="Rows that go through the network at once, rounded up to whole blocks. The result does not depend on "
+            "it, nor on --workers.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["threads", "dask"]),
+            default="threads",
+            show_default=True,
+            help="dask: the parts of TABLE, a folder or pattern, go over a Dask cluster; OUT is a folder with one "
+            "result for each.",
+        ),
+        click.option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="The Dask cluster's scheduler, as in tcp://10.0.0.1:8786. Without it a cluster on this machine.",
+        ),
+    ):
         command = option(command)
     return command
 

@@ -8,6 +8,7 @@ import click
 
 from matnet.cli.batches import run_batch
 from matnet.cli.options import (
+    batch_options,
     file_argument,
     group_option,
     input_scaling_option,
@@ -16,9 +17,9 @@ from matnet.cli.options import (
     loading_options,
     network_option,
     of_option,
-    out_option,
     output_scaling_option,
     outputs_option,
+    result_option,
     states_option,
     table_argument,
     table_options,
@@ -38,7 +39,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str | No
 @click.command("predict", short_help="Outputs for every row of a table.")
 @file_argument
 @table_argument
-@out_option
+@result_option
 @network_option
 @loading_options
 @input_scaling_option
@@ -55,6 +56,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @group_option
 @states_option
+@batch_options
 @table_options
 def command(**options: Any) -> None:
     """Write the outputs of the network in FILE for every row of TABLE.

@@ -22,6 +22,11 @@ def complain(message: str) -> None:
     sys.stderr.flush()
 
 
+def on_terminal() -> bool:
+    """Whether a person may be reading standard error as it is written."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 class Progress:
     """Rows done, their rate and the time left: on a terminal, and only where it takes long."""
 
@@ -29,7 +34,7 @@ class Progress:
         self._start = time.monotonic()
         self._next = self._start + FIRST_PROGRESS
         self._shown = False
-        self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._on_terminal = on_terminal()
 
     def __call__(self, rows: int, fraction: float | None) -> None:
         """Show how far it is."""

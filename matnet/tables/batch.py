@@ -2,82 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeGuard
+from typing import TypeGuard
 
-import numpy as np
+import polars as pl
 
 from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
 from matnet.tables.cells import Rows
 from matnet.tables.columns import Choice, Columns
-from matnet.tables.csv_sink import CsvSink
-from matnet.tables.jobs import Job, Model, gradient, prediction, tidy_gradient, uncertain_prediction
+from matnet.tables.formats import Format, open_sink
+from matnet.tables.jobs import Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
+from matnet.tables.pipeline import workers
 from matnet.tables.rows import chunk_rows, rechunked
 from matnet.tables.series import States, series_gradient, series_prediction
+from matnet.tables.summary import Counts, Summary, counts
+from matnet.tables.table import Table
 from matnet.tables.target import Target
 
+GROUP_CHUNKS = 4
+"""Chunks of the default size in a row group of Parquet or Arrow."""
+
 Progress = Callable[[int, float | None], None]
-
-
-class Table(Protocol):
-    """A source of rows: a CSV file, a stream, an array."""
-
-    @property
-    def fraction(self) -> float | None:
-        """How much has been read."""
-        ...
-
-    def choose(self, columns: Columns, input_size: int) -> Choice:
-        """Which columns feed the network."""
-        ...
-
-    def rows(self, choice: Choice) -> Iterator[Rows]:
-        """The rows in order."""
-        ...
-
-    def kept_names(self, choice: Choice) -> tuple[str, ...]:
-        """The names of the columns written unchanged."""
-        ...
-
-
-@dataclass
-class Summary:
-    """What was done: rows written, and how many of them lie outside the range of the training, in all and by input."""
-
-    input_names: tuple[str, ...]
-    note: str = ""
-    rows: int = 0
-    outside: int = 0
-    outside_by_input: list[int] = field(default_factory=list)
-
-    def count(self, x: FloatArray, limits: FloatArray) -> None:
-        """Count the rows of a chunk; NaN in x or in the limits is not outside."""
-        self.rows += len(x)
-        outside = (x < limits[:, 0]) | (x > limits[:, 1])
-        counts = np.count_nonzero(outside, axis=0).tolist()
-        self.outside += int(np.count_nonzero(outside.any(axis=1)))
-        self.outside_by_input = [a + b for a, b in zip(self.outside_by_input or [0] * len(counts), counts, strict=True)]
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
-    ``delimiter`` divides the cells of the result. ``tidy`` writes one row a (sample, output, input). Of a dynamic
-    network ``states`` are what came before a series, and ``lags`` how many steps back derivatives go. ``input_sd``, one
-    number for each input, adds the outputs' standard deviations.
+    ``form`` is the format of the result. ``tidy`` writes one row a (sample, output, input). Of a dynamic network
+    ``states`` are what came before a series, and ``lags`` how many steps back derivatives go. ``input_sd``, one
+    number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the inputs
+    outside the range of the training. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
+    the network at once; the result does not depend on either.
     """
 
     columns: Columns = field(default_factory=Columns)
-    delimiter: str = ","
+    form: Format = "csv"
     hessian: bool = False
     tidy: bool = False
     lags: int | None = None
     input_sd: tuple[float, ...] | None = None
     states: States = field(default_factory=States)
+    flag_range: bool = False
+    workers: int | None = None
+    chunk_size: int | None = None
 
 
 def predict(
@@ -93,7 +65,7 @@ def predict(
     table
         Where the rows come from.
     target
-        Where the CSV text goes.
+        Where the result goes.
     asked
         Names and selections; ``columns.of`` leaves out outputs.
     progress
@@ -117,7 +89,7 @@ def predict(
         job = uncertain_prediction(model, asked.columns, asked.input_sd)
     else:
         job = prediction(model, asked.columns)
-    return _run(model, table, choice, job, target, asked.delimiter, progress)
+    return _run(model, table, choice, job, target, asked, progress)
 
 
 def gradients(
@@ -134,7 +106,7 @@ def gradients(
     else:
         make = tidy_gradient if asked.tidy else gradient
         job = make(model, asked.columns, choice, asked.hessian)
-    return _run(model, table, choice, job, target, asked.delimiter, progress)
+    return _run(model, table, choice, job, target, asked, progress)
 
 
 def _in_time(model: Model, asked: Asked) -> TypeGuard[Network]:
@@ -168,20 +140,60 @@ def _lags(net: Network, asked: Asked) -> int:
 
 
 def _run(
-    model: Model,
-    table: Table,
-    choice: Choice,
-    job: Job,
-    target: Target,
-    delimiter: str,
-    progress: Progress | None,
+    model: Model, table: Table, choice: Choice, job: Job, target: Target, asked: Asked, progress: Progress | None
 ) -> Summary:
-    sink = CsvSink(target, table.kept_names(choice) + job.names, delimiter)
+    start = time.monotonic()
+    limits = model.input_range
+    if asked.flag_range:
+        job = flagged(job, limits)
+    names = table.kept_names(choice) + job.names
+    types = [*table.text_types(choice)[: len(choice.keep)], *(job.types.get(name, pl.Float64()) for name in job.names)]
     summary = Summary(choice.input_names, choice.note)
-    for chunk in rechunked(table.rows(choice), chunk_rows(job.width)):
-        sink.write(job.compute(chunk, summary.rows))
-        summary.count(chunk.x, model.input_range)
-        if progress is not None:
-            progress(summary.rows, table.fraction)
-    sink.finish()
+    sink = open_sink(asked.form, target, names, types, GROUP_CHUNKS * chunk_rows(job.width))
+    with workers(asked.workers) as threads, sink:
+        parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
+        # a series goes through the network step by step, and how it is cut may move the last digit
+        size = chunk_rows(job.width, None if job.sequential else asked.chunk_size)
+        chunks = _numbered(rechunked(parsed, size))
+
+        def computed(chunk: Chunk) -> Computed:
+            return Computed(chunk.rows.x, job.compute(chunk.rows, chunk.before))
+
+        def written(done: Computed) -> tuple[memoryview | pl.DataFrame, Counts]:
+            return sink.formatted(done.columns), counts(done.x, limits, done.columns[len(choice.keep) :])
+
+        if job.sequential:
+            results = threads.in_order(written, map(computed, chunks))
+        else:
+            results = threads.in_order(lambda chunk: written(computed(chunk)), chunks)
+        for rows, counted in results:
+            sink.write(rows)
+            summary.add(counted)
+            if progress is not None:
+                progress(summary.rows, table.fraction)
+    summary.sources = table.sources
+    summary.seconds = time.monotonic() - start
     return summary
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows that go through the network at once, and how many came before them."""
+
+    rows: Rows
+    before: int
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The inputs of a chunk and the columns of its result."""
+
+    x: FloatArray
+    columns: list[pl.Series]
+
+
+def _numbered(chunks: Iterable[Rows]) -> Iterator[Chunk]:
+    before = 0
+    for rows in chunks:
+        yield Chunk(rows, before)
+        before += len(rows)

@@ -56,7 +56,7 @@ def read_rows(block: Block, layout: Layout) -> Rows:
         a cell that is no number, an empty cell (unless missing cells are allowed), text that is not UTF-8.
     """
     check_marks(block, layout.place, layout.dialect.byte)
-    records = even(block.data, layout.dialect.byte, len(layout.names))
+    records = even(block, layout.dialect.byte, len(layout.names))
     if records is None or block.data.startswith(TAKEN_FOR_COMPRESSED):
         return _walk(block, layout)
     for as_text in (False, True):
@@ -100,9 +100,12 @@ def _frame(block: Block, layout: Layout, *, as_text: bool) -> pl.DataFrame | Non
 
 def _finite(values: pl.Series) -> FloatArray | None:
     """The numbers as read; None where one is missing or infinite: it may be text, or too large for a float64."""
-    if values.null_count() or values.is_infinite().any():
+    if values.null_count():
         return None
-    return values.to_numpy()
+    numbers = values.to_numpy()
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(numbers.sum())  # a fast first look: it is finite only where all numbers are
+    return numbers if finite or not np.isinf(numbers).any() else None
 
 
 def _numbers(texts: pl.Series, dialect: Dialect) -> FloatArray | None:

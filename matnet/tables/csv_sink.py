@@ -9,7 +9,9 @@ from pathlib import PurePath
 import polars as pl
 
 from matnet.errors import TableError
+from matnet.tables.cells import shown
 from matnet.tables.columns import check_clash, safe_name
+from matnet.tables.sink import Sink
 from matnet.tables.target import Target
 
 SUFFIXES = {".csv": ",", ".txt": ",", ".tsv": "\t"}
@@ -33,7 +35,7 @@ def delimiter_for(name: str) -> str:
     return SUFFIXES[suffix]
 
 
-class CsvSink:
+class CsvSink(Sink):
     """A table that is written in chunks of rows; its header comes out with the first of them, or when it is finished.
 
     Names are disarmed for spreadsheets (`safe_name`); kept text is the user's own data and stays as it is.
@@ -47,19 +49,36 @@ class CsvSink:
     def __init__(self, target: Target, names: Sequence[str], delimiter: str = ",") -> None:
         check_clash(names)
         self._target = target
+        self._names = tuple(names)
         self._delimiter = delimiter
         self._header = (delimiter.join(self._cell(safe_name(name)) for name in names) + "\n").encode()
 
     def _cell(self, text: str) -> str:
         return '"' + text.replace('"', '""') + '"' if not text or NEEDS_QUOTES & set(text) else text
 
-    def write(self, columns: Sequence[pl.Series]) -> None:
-        """Rows, as columns of one length: text, whole numbers, floats."""
-        self.finish()
+    def formatted(self, columns: Sequence[pl.Series]) -> memoryview:
+        """Rows as text.
+
+        Raises
+        ------
+        TableError
+            A kept column holds lists or the like, which no cell of a CSV table can.
+        """
+        for name, column in zip(self._names, columns, strict=True):
+            if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+                raise TableError(
+                    f"column {shown(name)} holds {column.dtype}, which a CSV table cannot; write Parquet or drop it"
+                )
         frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
         text = io.BytesIO()
         frame.write_csv(text, include_header=False, separator=self._delimiter, quote_style="necessary")
-        self._target.write(text.getbuffer())
+        return text.getbuffer()
+
+    def write(self, rows: memoryview | pl.DataFrame) -> None:
+        """Write rows that were formatted."""
+        assert isinstance(rows, memoryview)
+        self.finish()
+        self._target.write(rows)
 
     def finish(self) -> None:
         """Write the header if there were no rows yet."""

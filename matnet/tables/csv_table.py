@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 
+import polars as pl
+
 from matnet.errors import TableError
-from matnet.tables.cells import Layout, Rows, read_rows
+from matnet.tables.cells import Layout, read_rows
 from matnet.tables.columns import Choice, Columns, choose
 from matnet.tables.dialect import Dialect
 from matnet.tables.header import read_header
 from matnet.tables.records import BLOCK_BYTES, Block, blocks
 from matnet.tables.streams import Stream
+from matnet.tables.table import Piece, Source, Table
 
 
-class CsvTable:
+class CsvTable(Table):
     """A table read from a stream in blocks; its header is read at once.
 
     Parameters
@@ -37,6 +41,7 @@ class CsvTable:
     def __init__(
         self, stream: Stream, dialect: Dialect, wanted: Sequence[str] = (), block_bytes: int = BLOCK_BYTES
     ) -> None:
+        self.place = stream.place
         self._stream = stream
         self._dialect = dialect
         self._blocks = blocks(stream, stream.place, block_bytes)
@@ -44,11 +49,6 @@ class CsvTable:
         if first is None:
             raise TableError(f"{self.place} is empty; a header or a row is expected")
         self.header = read_header(first, self.place, dialect, wanted)
-
-    @property
-    def place(self) -> str:
-        """The table's name in messages."""
-        return self._stream.place
 
     @property
     def fraction(self) -> float | None:
@@ -68,19 +68,16 @@ class CsvTable:
         """Which columns feed the network; see `matnet.tables.columns.choose`."""
         return choose(self.header, columns, input_size, self.place, self._dialect)
 
-    def rows(self, choice: Choice) -> Iterator[Rows]:
-        """The rows in order, a block at a time.
+    def pieces(self, choice: Choice) -> Iterator[Piece]:
+        """The rows in order, a block at a time: read here, parsed where the piece is called.
 
-        Raises
-        ------
-        TableError
-            A record or cell that cannot be read, by line and column.
+        A piece raises TableError where a record or cell cannot be read, by line and column.
         """
         layout = Layout(self.place, self.header.names, choice.inputs, choice.texts, self._dialect)
         first = () if self.header.rest is None else (self.header.rest,)
         for block in chain(first, self._blocks):
             if not self._ends(block):
-                yield read_rows(block, layout)
+                yield partial(read_rows, block, layout)
 
     def _ends(self, block: Block) -> bool:
         """Whether only blank lines are left; in a table of one column they could be missing numbers."""
@@ -92,6 +89,11 @@ class CsvTable:
             )
         return True
 
-    def kept_names(self, choice: Choice) -> tuple[str, ...]:
-        """The names of the columns that are written unchanged."""
-        return tuple(self.header.names[index] for index in choice.keep)
+    def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
+        """Text, whatever stands in the cells."""
+        return (pl.String(),) * len(choice.texts)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What was read, with its hash where that was asked for."""
+        return (Source(self.place, self._stream.sha256),)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +17,8 @@ from matnet.tables.columns import Choice, Columns, output_names, safe_name, sele
 
 Model: TypeAlias = Network | Ensemble
 
+RANGE_FLAG = "inputs_outside_range"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -24,12 +26,27 @@ class Job:
 
     ``names`` are the columns behind the kept ones, ``width`` how many numbers are computed for a row, which decides how
     many rows make a chunk. ``compute`` takes the rows and how many came before them, and gives the columns, the kept
-    ones first.
+    ones first. It is called from several threads, unless the job is ``sequential``: then for one chunk after another.
+    ``types`` are those of the columns that are not float64.
     """
 
     names: tuple[str, ...]
     width: int
     compute: Callable[[Rows, int], list[pl.Series]]
+    sequential: bool = False
+    types: Mapping[str, pl.DataType] = field(default_factory=dict)
+
+
+def flagged(job: Job, limits: FloatArray) -> Job:
+    """The job with a last column: how many of a row's inputs lie outside `limits` (R, 2)."""
+
+    def compute(rows: Rows, before: int) -> list[pl.Series]:
+        columns = job.compute(rows, before)
+        outside = np.count_nonzero((rows.x < limits[:, 0]) | (rows.x > limits[:, 1]), axis=1)
+        return [*columns, pl.Series(np.repeat(outside, len(columns[-1]) // len(rows)), dtype=pl.Int64)]
+
+    types = {**job.types, RANGE_FLAG: pl.Int64()}
+    return replace(job, names=(*job.names, RANGE_FLAG), compute=compute, types=types)
 
 
 def prediction(model: Model, columns: Columns) -> Job:
@@ -121,7 +138,9 @@ def tidy_gradient(model: Model, columns: Columns, choice: Choice, hessian: bool)
             *(column for array in arrays for column in columns_of(array)),
         ]
 
-    return Job(("sample", "output", "input", *values, "dy_dx", *bends), 4 * _width(model, hessian), compute)
+    names_of_columns = ("sample", "output", "input", *values, "dy_dx", *bends)
+    types = {"sample": pl.Int64(), "output": pl.String(), "input": pl.String()}
+    return Job(names_of_columns, 4 * _width(model, hessian), compute, types=types)
 
 
 def _width(model: Model, hessian: bool) -> int:

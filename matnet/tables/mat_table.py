@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 import polars as pl
@@ -12,7 +13,9 @@ from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.cells import Rows
 from matnet.tables.columns import Choice, Columns, check_names, numbered
+from matnet.tables.header import Header
 from matnet.tables.rows import MOST_ROWS
+from matnet.tables.table import Piece, Source, Table
 
 ADDRESS = re.compile(r"(?P<file>.+\.mat):(?P<path>[^/\\]+)", re.IGNORECASE | re.DOTALL)
 
@@ -23,7 +26,7 @@ def mat_address(table: str) -> tuple[str, str] | None:
     return (match["file"], match["path"]) if match else None
 
 
-class MatTable:
+class MatTable(Table):
     """The samples in an array of numbers, MATLAB's way in columns, or in rows.
 
     Raises
@@ -36,7 +39,9 @@ class MatTable:
         if array.ndim != 2:
             raise TableError(f"{place}: the array has {array.ndim} dimensions, expected 2")
         self.place = place
-        self.notes: tuple[str, ...] = ()
+        self.header = Header((), False, None)
+        address = mat_address(place)
+        self._file = place if address is None else address[0]
         self._samples = samples
         self._x = array.T if samples == "columns" else array
         self._done = 0
@@ -73,13 +78,18 @@ class MatTable:
         other = "rows" if self._samples == "columns" else "columns"
         return message + (f"; say --samples {other} if it has them so" if samples == input_size else "")
 
-    def rows(self, choice: Choice) -> Iterator[Rows]:
+    def pieces(self, choice: Choice) -> Iterator[Piece]:
         """The rows in order."""
         for start in range(0, len(self._x), MOST_ROWS):
             x = self._x[start : start + MOST_ROWS]
             self._done = start + len(x)
-            yield Rows(x, pl.DataFrame())
+            yield partial(Rows, x, pl.DataFrame())
 
-    def kept_names(self, choice: Choice) -> tuple[str, ...]:
+    def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
         """No column is kept."""
         return ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The MAT-file."""
+        return (Source(self.place, file=self._file),)

@@ -1,4 +1,4 @@
-"""Rows in chunks of a size that depends on the network alone, so that results do not depend on how a file was read."""
+"""Rows in chunks that are whole blocks of the evaluator, so that results do not depend on how a file was read."""
 
 from __future__ import annotations
 
@@ -9,23 +9,44 @@ import polars as pl
 
 from matnet.tables.cells import Rows
 
-CHUNK_BYTES = 32 << 20
-MOST_ROWS = 1 << 16
+CHUNK_BYTES = 8 << 20
+FEWEST_ROWS, MOST_ROWS = 8, 1 << 14
+"""The evaluator's blocks have at least as many rows as the fewest, and a power of two of them."""
+LARGEST_BLOCK = 1 << 12
+"""No block of the evaluator has more rows."""
 
 
-def chunk_rows(width: int) -> int:
-    """How many rows of `width` numbers go through the network at once: a power of two, 32 MiB of result at most."""
+def chunk_rows(width: int, asked: int | None = None) -> int:
+    """How many rows go through the network at once, a whole number of the evaluator's blocks.
+
+    As many as are `asked` for, rounded up to whole blocks; without that a power of two such that `width` numbers a row
+    make 8 MiB of result at most.
+    """
     rows = MOST_ROWS
-    while rows > 1 and rows * width * 8 > CHUNK_BYTES:
+    while rows > FEWEST_ROWS and rows * width * 8 > CHUNK_BYTES:
         rows //= 2
-    return rows
+    if asked is None:
+        return rows
+    block = min(rows, LARGEST_BLOCK)
+    return -(-asked // block) * block
 
 
-def rechunked(parts: Iterable[Rows], size: int) -> Iterator[Rows]:
-    """The same rows in the same order, `size` at a time, fewer only at the end."""
+def rechunked(parts: Iterable[Rows | None], size: int) -> Iterator[Rows]:
+    """The same rows in the same order, `size` at a time, fewer only at the end and before a None.
+
+    A None stands where a part of a table ends: chunks begin anew with every part, so that a part gives the same numbers
+    whether it is computed alone or with others.
+    """
     waiting: list[Rows] = []
     count = 0
     for part in parts:
+        if part is None:
+            if waiting:
+                yield _joined(waiting)
+            waiting, count = [], 0
+            continue
+        if not len(part):
+            continue
         waiting.append(part)
         count += len(part)
         if count < size:

@@ -46,7 +46,8 @@ def series_prediction(net: Network, columns: Columns, choice: Choice, states: St
         history.inputs, history.layers = run.input_states, run.layer_states
         return [run.outputs[:, of]]
 
-    return Job(tuple(names[i] for i in of), net.output_size, _over_groups(net, choice, states, step))
+    compute = _over_groups(net, choice, states, step)
+    return Job(tuple(names[i] for i in of), net.output_size, compute, sequential=True)
 
 
 def series_gradient(net: Network, columns: Columns, choice: Choice, states: States, lags: int) -> Job:
@@ -76,7 +77,8 @@ def series_gradient(net: Network, columns: Columns, choice: Choice, states: Stat
         return [y[:, of], jacobian[:, :, of][..., wrt]]
 
     width = net.output_size * (1 + (lags + 1) * net.input_size)
-    return Job((*(names[i] for i in of), *slopes), width, _over_groups(net, choice, states, step))
+    compute = _over_groups(net, choice, states, step)
+    return Job((*(names[i] for i in of), *slopes), width, compute, sequential=True)
 
 
 def _over_groups(net: Network, choice: Choice, states: States, step: Step) -> Callable[[Rows, int], list[pl.Series]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zlib
 from collections.abc import Iterator
@@ -18,8 +19,8 @@ FOREIGN = {
     b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
     b"PK\x03\x04": "is a zip archive or an Excel workbook; export the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; export the sheet as CSV",
-    b"PAR1": "is a Parquet file, which is not read as a table; export it as CSV",
-    b"ARROW1": "is an Arrow file, which is not read as a table; export it as CSV",
+    b"PAR1": "is Parquet, which is read from a file of its own only, not from a pipe",
+    b"ARROW1": "is an Arrow file, which is read from a file of its own only, not from a pipe",
     b"BZh": "is compressed with bzip2; unpack it or use gzip or zstd",
     b"\xfd7zXZ\x00": "is compressed with xz; unpack it or use gzip or zstd",
     b"MATLAB 5.0 MAT-file": "is a MAT-file; name the variable that holds the samples: FILE.mat:variable",
@@ -41,9 +42,9 @@ class Stream:
     Reading raises TableError where the file breaks off or its compression is damaged.
     """
 
-    def __init__(self, raw: BinaryIO, place: str, size: int | None = None) -> None:
+    def __init__(self, raw: BinaryIO, place: str, size: int | None = None, hashed: bool = False) -> None:
         self.place = place
-        self._counted = _Counted(raw)
+        self._counted = _Counted(raw, hashlib.sha256() if hashed else None)
         self._size = size
         self._plain = self._unpacked()
 
@@ -84,12 +85,19 @@ class Stream:
             return None
         return min(1.0, self._counted.count / self._size)
 
+    @property
+    def sha256(self) -> str | None:
+        """The hash of what was read so far, as it is stored; None unless it was asked for."""
+        digest = self._counted.digest
+        return None if digest is None else digest.hexdigest()
+
 
 class _Counted(io.RawIOBase):
-    """A stream that counts what was taken from it and lets the first bytes be looked at."""
+    """A stream that counts and hashes what was taken from it and lets the first bytes be looked at."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: BinaryIO, digest: hashlib._Hash | None) -> None:
         self._raw = raw
+        self.digest = digest
         self._ahead = b""
         self.count = 0
 
@@ -108,6 +116,8 @@ class _Counted(io.RawIOBase):
         if len(data) < size:
             data += self._raw.read(size - len(data))
         self.count += len(data)
+        if self.digest is not None:
+            self.digest.update(data)
         return data
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
@@ -152,8 +162,8 @@ class _ZstdErrors:
 
 
 @contextmanager
-def open_stream(name: str, stdin: BinaryIO | None) -> Iterator[Stream]:
-    """The table named `name` as a stream of plain bytes; ``-`` is `stdin`.
+def open_stream(name: str, stdin: BinaryIO | None, hashed: bool = False) -> Iterator[Stream]:
+    """The table named `name` as a stream of plain bytes; ``-`` is `stdin`. It is `hashed` as it is read if asked.
 
     Raises
     ------
@@ -165,7 +175,7 @@ def open_stream(name: str, stdin: BinaryIO | None) -> Iterator[Stream]:
     if name == "-":
         if stdin is None:
             raise TableError("-: there is no standard input to read the table from")
-        yield Stream(stdin, "standard input")
+        yield Stream(stdin, "standard input", hashed=hashed)
         return
     path = Path(name)
     try:
@@ -174,5 +184,5 @@ def open_stream(name: str, stdin: BinaryIO | None) -> Iterator[Stream]:
         raise TableError(f"{name}: cannot be read: {error.strerror or error}") from error
     with raw:
         size = path.stat().st_size if path.is_file() else None
-        stream = Stream(raw, name, size)
+        stream = Stream(raw, name, size, hashed)
         yield stream

@@ -143,15 +143,16 @@ def test_missing_cells(said: Said) -> None:
         2,
         "matnet: standard input: line 2, column x2: the cell is empty; fill it, or let --missing nan read it as NaN\n",
     )
-    assert said("predict", PUMP, "-", "--missing", "nan", stdin="x1,x2\n1,\n") == (0, "y1\nNaN\n", "")
+    expected = (0, "y1\nNaN\n", "matnet: standard input: NaN in 1 row of the result\n")
+    assert said("predict", PUMP, "-", "--missing", "nan", stdin="x1,x2\n1,\n") == expected
 
 
 def test_the_format_of_the_result_is_checked_before_anything_else(said: Said) -> None:
-    assert said("predict", "none.mat", "none.csv", "-o", "out.parquet") == (
+    assert said("predict", "none.mat", "none.csv", "-o", "out.xlsx") == (
         2,
         "",
-        "matnet: out.parquet: results are not written in this format; "
-        "known: .csv, .tsv, .txt, or - for standard output\n",
+        "matnet: out.xlsx: results are not written in this format; known: .csv, .txt, .tsv, .parquet, .arrow, .ipc, "
+        ".feather, or - for standard output; or name the format with --to\n",
     )
 
 

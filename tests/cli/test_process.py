@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -113,8 +114,10 @@ def test_progress_on_a_terminal_and_none_in_a_pipe() -> None:
     shown = os.read(master, 1 << 16)
     os.close(master)
     assert done.returncode == 0
-    assert shown.startswith(b"\r65,536 rows, ")
-    assert shown.endswith(b"\r\x1b[K")
+    assert shown.startswith(b"\r16,384 rows, ")
+    progress, _, summary = shown.partition(b"\r\x1b[K")
+    assert progress.rpartition(b"\r")[2].startswith(b"200,000 rows, ")
+    assert re.fullmatch(rb"matnet: standard input: 200,000 rows in \d+\.\d s\r\n", summary)
     piped = subprocess.run(arguments, input=text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert (piped.returncode, piped.stderr) == (0, b"")
 

@@ -1,0 +1,219 @@
+"""Tables in parts over a Dask cluster: every part is computed by one worker as it would be on one machine.
+
+A worker that dies loses the part it was at; the scheduler gives that to another. A result appears under its name when
+it is complete, so that a part done twice is one file written twice; all of them appear when the last is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from os.path import commonpath
+from pathlib import Path
+from typing import Any
+
+from matnet.errors import MissingExtraError, TableError
+from matnet.network import Network
+from matnet.tables.batch import Asked, Progress
+from matnet.tables.jobs import Model
+from matnet.tables.opening import Reading, open_part
+from matnet.tables.parts import SUFFIXES, parts_of
+from matnet.tables.summary import Summary
+from matnet.tables.target import open_target
+
+ANSWER_WITHIN = 10
+"""Seconds that a scheduler has to answer."""
+
+Command = Callable[..., Summary]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where the work goes: to the scheduler at ``address``, else to ``processes`` on this machine, one a core."""
+
+    address: str | None = None
+    processes: int | None = None
+
+
+def run_on_dask(
+    command: Command,
+    model: Model,
+    table: str,
+    folder: str,
+    asked: Asked,
+    reading: Reading,
+    cluster: Cluster,
+    progress: Progress | None = None,
+) -> Summary:
+    """Run `predict` or `gradients` for every part of a table, each to a file of its own in `folder`.
+
+    The files lie in `folder` as the parts lie in the table and have the same rows; each is to the byte what the same
+    command makes of the part on one machine. The workers must reach the files under the same names.
+
+    Parameters
+    ----------
+    command
+        `matnet.tables.batch.predict` or `gradients`.
+    model
+        Sent to the cluster once, and from there once to each worker.
+    table
+        A folder or pattern.
+    folder
+        A name where there is nothing yet.
+    asked, reading
+        As on one machine; each part is computed by one thread.
+    cluster
+        A scheduler's address, or processes on this machine.
+    progress
+        Called after each part with the rows done and the share of the parts.
+
+    Raises
+    ------
+    TableError
+        The table is not in parts, a part cannot be read, the folder is there already, the scheduler does not answer, or
+        workers die of a part again and again.
+    MissingExtraError
+        Dask is not installed.
+    """
+    parts = _parts(model, table, asked)
+    final = Path(folder)
+    if folder == "-" or final.exists():
+        raise TableError(f"{folder}: with --engine dask the result is a folder; name one that is not there yet with -o")
+    results = _results(parts, table, asked.form)
+    beside = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        _make_folders(beside, results.values())
+        with _client(cluster) as client:
+            run = _Part(command, replace(asked, workers=1), reading, table, parts[0])
+            summary = _gathered(client, run, model, {part: beside / results[part] for part in parts}, progress)
+        for left in beside.rglob(".*.tmp"):
+            left.unlink()  # of a worker that died while it wrote
+        beside.rename(final)
+    except OSError as error:
+        raise TableError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return summary
+
+
+def _parts(model: Model, table: str, asked: Asked) -> list[Path]:
+    for reason, applies in (
+        ("the steps of a series are computed one after another", isinstance(model, Network) and model.dynamic),
+        ("--tidy numbers the samples through the whole table", asked.tidy),
+    ):
+        if applies:
+            raise TableError(f"--engine dask computes the parts of a table apart, but {reason}")
+    parts = parts_of(table)
+    if parts is None:
+        raise TableError(
+            f"{table}: --engine dask is for a table in parts: name a folder, or a pattern as in 'parts/*.csv'"
+        )
+    return parts
+
+
+def _results(parts: Sequence[Path], table: str, form: str) -> dict[Path, Path]:
+    """For each part the name of its result, below the folder of all results."""
+    root = Path(table) if Path(table).is_dir() else Path(commonpath([part.parent for part in parts]))
+    results = {part: part.relative_to(root).with_name(f"{_stem(part.name)}.{form}") for part in parts}
+    seen: dict[Path, Path] = {}
+    for part, result in results.items():
+        if result in seen:
+            raise TableError(f"{part} and {seen[result]} would both become {result}; rename one")
+        seen[result] = part
+    return results
+
+
+def _stem(name: str) -> str:
+    """The name without the suffixes of formats and compression."""
+    while Path(name).suffix.lower() in SUFFIXES:
+        name = Path(name).stem
+    return name
+
+
+def _make_folders(root: Path, results: Any) -> None:
+    for parent in {root, *(root / result.parent for result in results)}:
+        parent.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a worker does for a part."""
+
+    command: Command
+    asked: Asked
+    reading: Reading
+    table: str
+    first: Path
+
+    def __call__(self, model: Model, part: Path, result: Path) -> Summary:
+        with (
+            open_part(part, self.first, self.asked.columns, self.reading) as table,
+            open_target(str(result), None) as target,
+        ):
+            return self.command(model, table, target, self.asked)
+
+
+def _itself(model: Model) -> Model:
+    return model
+
+
+@contextmanager
+def _client(cluster: Cluster) -> Iterator[Any]:
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise MissingExtraError("--engine dask needs packages: pip install 'matnet[dask]'") from None
+    if cluster.address is None:
+        processes = {} if cluster.processes is None else {"n_workers": cluster.processes}
+        with (
+            LocalCluster(  # type: ignore[no-untyped-call, unused-ignore]
+                threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL, **processes
+            ) as local,
+            Client(local) as client,  # type: ignore[no-untyped-call, unused-ignore]
+        ):
+            yield client
+        return
+    try:
+        remote = Client(cluster.address, timeout=ANSWER_WITHIN)  # type: ignore[no-untyped-call, unused-ignore]
+    except (OSError, ValueError) as error:
+        raise TableError(
+            f"--scheduler {cluster.address}: no Dask scheduler answers there within {ANSWER_WITHIN} s; "
+            "check the address, or leave it out for a cluster on this machine"
+        ) from error
+    with remote:
+        yield remote
+
+
+def _gathered(
+    client: Any, run: _Part, model: Model, results: Mapping[Path, Path], progress: Progress | None
+) -> Summary:
+    """The summary of all parts, in their order; the first failure ends the work."""
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    # a task, not data that is scattered: if all workers that have it die, the scheduler can make it again
+    shared = client.submit(_itself, model, key=f"network-{secrets.token_hex(8)}")
+    futures = {client.submit(run, shared, part, result, pure=False): part for part, result in results.items()}
+    done: dict[Path, Summary] = {}
+    rows = 0
+    for future in as_completed(futures):  # type: ignore[no-untyped-call, unused-ignore]
+        part = futures[future]
+        try:
+            done[part] = future.result()
+        except KilledWorker as error:
+            client.cancel(list(futures))
+            raise TableError(
+                f"{part}: the workers that computed it died one after another; have they memory enough?"
+            ) from error
+        rows += done[part].rows
+        if progress is not None:
+            progress(rows, len(done) / len(futures))
+    parts = iter(results)
+    summary = done[next(parts)]
+    for part in parts:
+        summary.merge(done[part])
+    return summary

@@ -1,0 +1,223 @@
+"""A table in many files: a pattern or a folder, whose sub-folders may say ``column=value``."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import polars as pl
+
+from matnet.errors import TableError
+from matnet.tables.cells import Rows, shown
+from matnet.tables.columns import Choice, Columns, choose
+from matnet.tables.dialect import Dialect
+from matnet.tables.header import Header
+from matnet.tables.table import Piece, Source, Table
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".arrow", ".ipc", ".feather")
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+LISTED = 8
+
+Opener = Callable[[Path], AbstractContextManager[Table]]
+
+
+def parts_of(name: str) -> list[Path] | None:
+    """The files of a folder or a pattern in the order of their names; None where `name` is one file.
+
+    Of a folder, files and sub-folders whose names begin with a dot or an underscore are not parts.
+
+    Raises
+    ------
+    TableError
+        There is no file, or a folder holds one that is no table.
+    """
+    path = Path(name)
+    if path.is_dir():
+        found = [file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path))]
+        foreign = sorted(file for file in found if file.suffix.lower() not in SUFFIXES)
+        if foreign:
+            raise TableError(
+                f"{name}: {foreign[0].relative_to(path)} is no table; name the tables by a pattern, as in "
+                f"{path / '*.csv'}"
+            )
+    elif glob.has_magic(name) and not path.exists():
+        found = [Path(file) for file in glob.glob(name, recursive=True) if Path(file).is_file()]
+    else:
+        return None
+    if not found:
+        raise TableError(f"{name}: there is no table there")
+    return sorted(found)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
+
+
+def folder_values(path: Path) -> dict[str, str | None]:
+    """What the folders of a file say: of ``a/site=7/b.csv`` the column site with the text 7."""
+    values: dict[str, str | None] = {}
+    for part in path.parts[:-1]:
+        key, mark, value = part.partition("=")
+        if mark and key:
+            values[unquote(key)] = None if value == NO_VALUE else unquote(value)
+    return values
+
+
+class PartedTable(Table):
+    """Tables with the same columns, one behind the other; each is opened when it is its turn.
+
+    Parameters
+    ----------
+    name
+        The pattern or folder.
+    parts
+        The files, at least one.
+    dialect
+        How numbers in the folders' names are written.
+    opener
+        Opens one of the parts.
+    wanted
+        Names of columns that will be asked for: those that the folders say are columns of the table then.
+    first
+        The file whose columns all parts must have; without it the first of them.
+
+    Raises
+    ------
+    TableError
+        The first part cannot be read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[Path],
+        dialect: Dialect,
+        opener: Opener,
+        wanted: Sequence[str],
+        first: Path | None = None,
+    ) -> None:
+        self.place = name
+        self._parts = parts
+        self._first = first or parts[0]
+        self._dialect = dialect
+        self._opener = opener
+        self._sizes = [part.stat().st_size for part in parts]
+        self._read = 0
+        self._current: Table | None = None
+        self._sources: list[Source] = []
+        with opener(self._first) as table:
+            self._names = table.header.names
+            self._notes = table.notes
+            self._written = table.header.written
+        said = folder_values(self._first)
+        self._said = tuple(key for key in said if key in wanted and key not in self._names)
+        self.header = Header((*self._names, *self._said), self._written, None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the first part was read."""
+        return self._notes
+
+    @property
+    def fraction(self) -> float | None:
+        """How much has been read, 0 to 1, by the sizes of the files."""
+        done = float(sum(self._sizes[: self._read]))
+        if self._current is not None and self._read < len(self._sizes):
+            done += (self._current.fraction or 0.0) * self._sizes[self._read]
+        return done / sum(self._sizes) if sum(self._sizes) else None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The parts that were read."""
+        return tuple(self._sources)
+
+    def choose(self, columns: Columns, input_size: int) -> Choice:
+        """Which columns feed the network; see `matnet.tables.columns.choose`."""
+        return choose(self.header, columns, input_size, self.place, self._dialect)
+
+    def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
+        """As in the first part; what folders say is text."""
+        with self._opener(self._first) as table:
+            return self._types(table, choice)
+
+    def _types(self, part: Table, choice: Choice) -> tuple[pl.DataType, ...]:
+        own = iter(part.text_types(self._inner(choice)))
+        return tuple(next(own) if index < len(self._names) else pl.String() for index in choice.texts)
+
+    def _inner(self, choice: Choice) -> Choice:
+        """What is chosen of a part itself."""
+        own = len(self._names)
+        return Choice(
+            tuple(index for index in choice.inputs if index < own),
+            tuple(index for index in choice.texts if index < own),
+            (),
+        )
+
+    def pieces(self, choice: Choice) -> Iterator[Piece | None]:
+        """The rows of one part after the other.
+
+        Raises
+        ------
+        TableError
+            A part cannot be read, or its columns are not those of the first.
+        """
+        types = self.text_types(choice)
+        for number, path in enumerate(self._parts):
+            with self._opener(path) as part:
+                self._current, self._read = part, number
+                self._check_columns(part, path, choice, types)
+                said = [folder_values(path)[key] for key in self._said]
+                for piece in part.pieces(self._inner(choice)):
+                    yield piece if piece is None or not said else partial(self._completed, piece, said, choice, path)
+                self._sources.extend(part.sources)
+            yield None
+        self._current, self._read = None, len(self._parts)
+
+    def _check_columns(self, part: Table, path: Path, choice: Choice, types: tuple[pl.DataType, ...]) -> None:
+        first = self._first
+        if part.header.names != self._names:
+            raise TableError(
+                f"{path}: its columns are {_listed(part.header.names)}; those of {first} are {_listed(self._names)}: "
+                "all parts of a table have the same columns in the same order"
+            )
+        missing = [key for key in self._said if key not in folder_values(path)]
+        if missing:
+            raise TableError(f"{path}: its folder says no {shown(missing[0])}, that of {first} does")
+        for index, kind, expected in zip(choice.texts, self._types(part, choice), types, strict=True):
+            if kind != expected:
+                raise TableError(
+                    f"{path}: column {shown(self.header.names[index])} holds {kind}, in {first} it holds {expected}: "
+                    "all parts of a table have the same columns"
+                )
+
+    def _completed(self, piece: Piece, said: list[str | None], choice: Choice, path: Path) -> Rows:
+        """The rows of a piece with the columns that the folders say."""
+        rows = piece()
+        own = len(self._names)
+        numbers, texts = iter(rows.x.T), iter(rows.texts.get_columns())
+        x = np.empty((len(rows), len(choice.inputs)))
+        for place, index in enumerate(choice.inputs):
+            x[:, place] = next(numbers) if index < own else self._number(said[index - own], index, path)
+        columns = [
+            next(texts) if index < own else pl.Series([said[index - own]], dtype=pl.String).new_from_index(0, len(rows))
+            for index in choice.texts
+        ]
+        return Rows(x, pl.DataFrame([column.alias(str(place)) for place, column in enumerate(columns)]))
+
+    def _number(self, text: str | None, index: int, path: Path) -> float:
+        if text is None and self._dialect.missing == "nan":
+            return float("nan")
+        if text is None or not self._dialect.is_number(text):
+            told = "nothing" if text is None else shown(text)
+            raise TableError(f"{path}: its folder says {told} for {shown(self.header.names[index])}, not a number")
+        return float(self._dialect.plain(text))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(map(shown, names[:LISTED])) + more

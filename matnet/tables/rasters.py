@@ -1,0 +1,84 @@
+"""A network over a labelled array: every pixel of a raster a sample, in memory or in Dask's chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from matnet.errors import MissingExtraError, ShapeError
+
+if TYPE_CHECKING:
+    from matnet.network import Ensemble, Network
+
+
+def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["values", "jacobian"] = "values") -> Any:
+    """The network over an xarray DataArray; chunks of Dask stay chunks and are computed where they lie.
+
+    Parameters
+    ----------
+    net
+        A network that does not look back in time, or an ensemble of such.
+    x
+        A DataArray with the R inputs along `dim`, raw scale; any other dimensions are samples.
+    dim
+        The dimension of the inputs, in one chunk.
+    of
+        ``values`` for y, ``jacobian`` for dy/dx.
+
+    Returns
+    -------
+    A DataArray with the dimensions of the samples, then ``output`` (S), and for the Jacobian `dim` (R): element
+    [..., i, j] is dy_i/dx_j of the sample.
+
+    Raises
+    ------
+    ShapeError
+        There is no such dimension, it is not R long, or the network is dynamic.
+    MissingExtraError
+        xarray is not installed.
+    """
+    from matnet.network import Network
+
+    try:
+        import xarray
+    except ImportError:
+        raise MissingExtraError("matnet.tables.apply needs packages: pip install 'matnet[dask]'") from None
+    if isinstance(net, Network) and net.dynamic:
+        raise ShapeError("the network looks back in time; a raster's samples are not a series")
+    if not isinstance(x, xarray.DataArray):
+        raise ShapeError(f"x is a {type(x).__name__}, expected an xarray.DataArray")
+    if of not in ("values", "jacobian"):
+        raise ShapeError(f"of is '{of}', expected 'values' or 'jacobian'")
+    if dim not in x.dims:
+        raise ShapeError(f"x has no dimension '{dim}'; it has {', '.join(map(str, x.dims))}")
+    if "output" in x.dims and dim != "output":
+        raise ShapeError("x has a dimension 'output', which is the result's; rename it")
+    if x.sizes[dim] != net.input_size:
+        raise ShapeError(f"dimension '{dim}' is {x.sizes[dim]} long, the network has {net.input_size} inputs")
+    if x.chunks is not None and len(x.chunks[x.get_axis_num(dim)]) > 1:
+        raise ShapeError(f"dimension '{dim}' lies in several chunks; put it in one with x.chunk({{'{dim}': -1}})")
+    values = of == "values"
+    derivative = f"d{dim}"
+    result = xarray.apply_ufunc(
+        _values if values else _jacobian,
+        x,
+        kwargs={"net": net},
+        input_core_dims=[[dim]],
+        output_core_dims=[["output"] if values else ["output", derivative]],
+        dask="parallelized",
+        output_dtypes=[float],
+        dask_gufunc_kwargs={
+            "output_sizes": {"output": net.output_size} | ({} if values else {derivative: net.input_size})
+        },
+    )
+    if values:
+        return result
+    result = result.rename({derivative: dim})
+    return result.assign_coords({dim: x.coords[dim]}) if dim in x.coords else result
+
+
+def _values(x: Any, net: Network | Ensemble) -> Any:
+    return net(x)
+
+
+def _jacobian(x: Any, net: Network | Ensemble) -> Any:
+    return net.jacobian(x)

@@ -1,0 +1,73 @@
+"""What every source of rows can do: a CSV stream, a Parquet file, an array, a folder of parts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import polars as pl
+
+from matnet.tables.cells import Rows
+from matnet.tables.columns import Choice, Columns
+from matnet.tables.header import Header
+
+Piece: TypeAlias = Callable[[], Rows]
+"""Rows that have been read and are parsed when they are asked for, in any thread."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that was read: its hash if that was taken while reading, else the file to take it from."""
+
+    place: str
+    sha256: str | None = None
+    file: str | None = None
+
+
+class Table(ABC):
+    """A source of rows, read once from front to back.
+
+    ``place`` is its name in messages, ``header`` its columns.
+    """
+
+    place: str
+    header: Header
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the table was read."""
+        return ()
+
+    @property
+    @abstractmethod
+    def fraction(self) -> float | None:
+        """How much has been read, 0 to 1; None where that is not known."""
+
+    @property
+    @abstractmethod
+    def sources(self) -> tuple[Source, ...]:
+        """What was read so far."""
+
+    @abstractmethod
+    def choose(self, columns: Columns, input_size: int) -> Choice:
+        """Which columns feed the network."""
+
+    @abstractmethod
+    def pieces(self, choice: Choice) -> Iterator[Piece | None]:
+        """The rows in order, to be parsed in any thread; a None where a part of the table ends."""
+
+    @abstractmethod
+    def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
+        """The types of the columns that are not computed with: the kept ones, then the group's."""
+
+    def rows(self, choice: Choice) -> Iterator[Rows]:
+        """The rows in order, parsed."""
+        for piece in self.pieces(choice):
+            if piece is not None:
+                yield piece()
+
+    def kept_names(self, choice: Choice) -> tuple[str, ...]:
+        """The names of the columns that are written unchanged."""
+        return tuple(self.header.names[index] for index in choice.keep)
