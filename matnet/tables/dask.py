@@ -110,7 +110,7 @@ def _parts(model: Model, table: str, asked: Asked) -> list[Path]:
     parts = parts_of(table)
     if parts is None:
         raise TableError(
-            f"{table}: --engine dask is for a table in parts: name a folder, or a pattern as in 'parts/*.csv'"
+            f"{table}: --engine dask is for a table in parts; name a folder, or a pattern as in 'parts/*.csv'"
         )
     return parts
 

@@ -68,7 +68,7 @@ class FrameSink(Sink):
                 frames.sink_parquet(target, row_group_size=group_rows)
             else:
                 frames.sink_ipc(target, record_batch_size=group_rows)
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, OSError) as error:
             if watched.failure is not None:
                 raise watched.failure from None
             raise TableError(f"{self._place}: cannot be written: {error}") from error

@@ -292,9 +292,7 @@ def test_rechunked_rows_are_the_same_rows(sizes: list[int], size: int) -> None:
     assert [text for chunk in chunks for text in chunk.texts["k"].to_list()] == [str(n) for n in range(ends[-1])]
 
 
-@pytest.mark.parametrize(
-    ("width", "rows"), [(1, 16384), (64, 16384), (65, 8192), (1000, 1024), (10**6, 8), (10**7, 8)]
-)
+@pytest.mark.parametrize(("width", "rows"), [(1, 16384), (64, 16384), (65, 8192), (1000, 1024), (10**6, 8), (10**7, 8)])
 def test_chunks_have_a_size_by_the_width_of_the_result(width: int, rows: int) -> None:
     assert chunk_rows(width) == rows
 

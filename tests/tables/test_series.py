@@ -14,12 +14,13 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.tables import rows as rows_module
-from matnet.tables.batch import Asked, Summary, gradients, predict
+from matnet.tables.batch import Asked, gradients, predict
 from matnet.tables.columns import Columns
 from matnet.tables.csv_table import CsvTable
 from matnet.tables.dialect import Dialect
 from matnet.tables.series import States
 from matnet.tables.streams import Stream
+from matnet.tables.summary import Summary
 from matnet.tables.target import Target
 
 Command = Callable[..., Summary]

@@ -1,0 +1,336 @@
+"""Parquet and Arrow in and out, and tables in parts: what is read, what is written, what is refused."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from matnet.errors import TableError
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.tables.batch import Asked, gradients, predict
+from matnet.tables.columns import Columns
+from matnet.tables.dialect import Dialect
+from matnet.tables.formats import format_for
+from matnet.tables.frame_sink import FrameSink
+from matnet.tables.opening import Reading, open_table
+from matnet.tables.parts import folder_values
+from matnet.tables.summary import Summary
+from matnet.tables.target import Target, open_target
+
+W = np.array([[0.5, -1.25], [2.0, 0.75], [-0.3, 0.1]])
+HIDDEN = Layer(3, "tansig", {0: Weight(W)}, bias=np.array([0.1, -0.2, 0.3]))
+LINEAR = Layer(1, "purelin", {}, {0: Weight(np.array([[1.0, -2.0, 3.0]]))}, np.array([1.0]))
+LIMITS = np.array([[-1.0, 1.0], [-2.0, 2.0]])
+NET = Network(Structure((Input(2, range=LIMITS),), (HIDDEN, LINEAR), (Output(1, 1),)))
+
+RANDOM = np.random.default_rng(7)
+X = RANDOM.uniform(-3, 3, (5000, 2))
+FRAME = pl.DataFrame({"x1": X[:, 0], "x2": X[:, 1], "id": [f"r{n}" for n in range(len(X))]})
+
+
+def run(
+    table: str | Path,
+    out: Path,
+    asked: Asked | None = None,
+    command: Any = gradients,
+    dialect: Dialect | None = None,
+    hashed: bool = False,
+) -> Summary:
+    asked = asked or Asked()
+    asked = Asked(**{**asked.__dict__, "form": format_for(str(out))})
+    reading = Reading(dialect or Dialect(), hashed=hashed)
+    with open_table(str(table), asked.columns, reading) as opened, open_target(str(out), None) as target:
+        summary = command(NET, opened, target, asked)
+    assert isinstance(summary, Summary)
+    return summary
+
+
+def refusal(*arguments: Any, **named: Any) -> str:
+    with pytest.raises(TableError) as raised:
+        run(*arguments, **named)
+    return str(raised.value)
+
+
+def write(frame: pl.DataFrame, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".csv":
+        frame.write_csv(path)
+    elif path.suffix == ".parquet":
+        frame.write_parquet(path)
+    else:
+        frame.write_ipc(path)
+    return path
+
+
+def read(path: Path) -> pl.DataFrame:
+    if path.suffix == ".csv":
+        return pl.read_csv(path)
+    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_ipc(path)
+
+
+SUFFIXES = (".csv", ".parquet", ".arrow")
+
+
+@pytest.mark.parametrize("source", SUFFIXES)
+@pytest.mark.parametrize("target", SUFFIXES)
+def test_every_format_gives_the_same_numbers(source: str, target: str, tmp_path: Path) -> None:
+    table = write(FRAME, tmp_path / f"in{source}")
+    result = tmp_path / f"out{target}"
+    summary = run(table, result, Asked(Columns(keep=("id",)), flag_range=True))
+    found = read(result)
+    y, J = NET.value_and_jacobian(X)
+    outside = np.count_nonzero(np.clip(X, *LIMITS.T) != X, axis=1)
+    expected = FRAME.select("id").with_columns(
+        y1=y[:, 0], dy1_dx1=J[:, 0, 0], dy1_dx2=J[:, 0, 1], inputs_outside_range=outside
+    )
+    assert found.equals(expected)
+    assert (summary.rows, summary.outside) == (5000, int(np.count_nonzero(outside)))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("tidy", [False, True], ids=["wide", "tidy"])
+def test_neither_chunks_nor_workers_change_a_byte(suffix: str, tidy: bool, tmp_path: Path) -> None:
+    x = np.random.default_rng(3).standard_normal((70_001, 2))
+    table = write(pl.DataFrame({"x1": x[:, 0], "x2": x[:, 1]}), tmp_path / "in.parquet")
+    contents = set()
+    for workers, chunk_size in ((None, None), (1, 1), (3, 5000), (2, 10**6)):
+        result = tmp_path / f"out{suffix}"
+        run(table, result, Asked(tidy=tidy, workers=workers, chunk_size=chunk_size))
+        contents.add(result.read_bytes())
+    assert len(contents) == 1
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_table_without_rows(suffix: str, tmp_path: Path) -> None:
+    table = write(FRAME.clear(), tmp_path / f"in{suffix}")
+    result = tmp_path / "out.parquet"
+    assert run(table, result, Asked(Columns(keep=("id",)), tidy=True)).rows == 0
+    assert dict(read(result).schema) == {
+        "id": pl.String,
+        "sample": pl.Int64,
+        "output": pl.String,
+        "input": pl.String,
+        "y": pl.Float64,
+        "dy_dx": pl.Float64,
+    }
+
+
+def test_kept_columns_keep_their_types(tmp_path: Path) -> None:
+    kept = {"day": [datetime.date(2026, 11, 20)] * 2, "n": [1, None], "on": [True, False], "c": [[1], [2, 3]]}
+    table = write(pl.DataFrame({"x1": [0.5, 1.0], "x2": [1, 2], **kept}), tmp_path / "in.parquet")
+    run(table, tmp_path / "out.arrow", Asked(Columns(keep=tuple(kept))))
+    assert read(tmp_path / "out.arrow").select(list(kept)).equals(pl.DataFrame(kept))
+    run(table, tmp_path / "out.csv", Asked(Columns(keep=("day", "n", "on")), form="csv"), predict)
+    assert [line.rpartition(",")[0] for line in (tmp_path / "out.csv").read_text().splitlines()] == [
+        "day,n,on", "2026-11-20,1,true", "2026-11-20,,false",
+    ]  # fmt: skip
+    assert refusal(table, tmp_path / "bad.csv", Asked(Columns(inputs=("x1", "x2"), keep=("c",)))) == (
+        "column 'c' holds List(Int64), which a CSV table cannot; write Parquet or drop it"
+    )
+    assert not (tmp_path / "bad.csv").exists()
+
+
+@pytest.mark.parametrize("kind", [pl.Float32, pl.Int8, pl.UInt64, pl.Int64, pl.Decimal(10, 2)])
+def test_numbers_of_any_type_are_inputs(kind: Any, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x1": [1, 2, 3], "x2": [4, 5, 6]}).cast(kind)
+    run(write(frame, tmp_path / "in.parquet"), tmp_path / "out.parquet", command=predict)
+    y = NET(np.array([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]))
+    np.testing.assert_array_equal(read(tmp_path / "out.parquet")["y1"].to_numpy(), y[:, 0])
+
+
+def test_what_is_no_number_in_parquet(tmp_path: Path) -> None:
+    table = write(pl.DataFrame({"x1": ["1"], "x2": [1.0]}), tmp_path / "text.parquet")
+    assert refusal(table, tmp_path / "o.csv") == f"{table}: column 'x1' holds String, expected numbers; cast it"
+    gaps = write(pl.DataFrame({"x1": [1.0] * 20_000, "x2": [1.0] * 17_000 + [None] * 3000}), tmp_path / "gaps.parquet")
+    assert refusal(gaps, tmp_path / "o.parquet") == (
+        f"{gaps}: row 17001, column x2: the cell is empty; fill it, or let --missing nan read it as NaN"
+    )
+    summary = run(gaps, tmp_path / "o.parquet", dialect=Dialect(missing="nan"))
+    assert (summary.rows, summary.rows_with_nan) == (20_000, 3000)
+
+
+def test_a_damaged_parquet_file(tmp_path: Path) -> None:
+    table = write(FRAME, tmp_path / "in.parquet")
+    table.write_bytes(table.read_bytes()[:-300])
+    assert refusal(table, tmp_path / "o.csv").startswith(f"{table}: cannot be read: ")
+
+
+def test_parquet_in_a_pipe_is_refused(tmp_path: Path) -> None:
+    table = write(FRAME, tmp_path / "in.parquet")
+    with (
+        pytest.raises(TableError) as raised,
+        table.open("rb") as stdin,
+        open_table("-", Columns(), Reading(), stdin),
+    ):
+        pass
+    assert str(raised.value) == (
+        "standard input is Parquet, which is read from a file of its own only, not from a pipe"
+    )
+
+
+class Full:
+    """A disk with no space left."""
+
+    def write(self, data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    def flush(self) -> None:
+        return
+
+
+class Closed:
+    """A pipe that nobody reads."""
+
+    def write(self, data: Any) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def flush(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "arrow"])
+def test_a_full_disk_and_a_closed_pipe(form: Any, tmp_path: Path) -> None:
+    table = str(write(FRAME, tmp_path / "in.parquet"))
+    with open_table(table, Columns(), Reading()) as opened, pytest.raises(TableError) as raised:
+        predict(NET, opened, Target(Full(), "out"), Asked(form=form))  # type: ignore[arg-type]
+    assert str(raised.value) == "out: cannot be written: No space left on device"
+    with open_table(table, Columns(), Reading()) as opened, pytest.raises(BrokenPipeError):
+        predict(NET, opened, Target(Closed(), "out"), Asked(form=form))  # type: ignore[arg-type]
+
+
+def test_an_abandoned_sink_ends(tmp_path: Path) -> None:
+    def stopped() -> None:
+        raw = (tmp_path / "o.parquet").open("wb")
+        with raw, FrameSink(Target(raw, "o"), ["y"], [pl.Float64()], "parquet", 64) as sink:
+            for _ in range(10):
+                sink.write(sink.formatted([pl.Series(np.zeros(100))]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+
+
+# tables in parts
+
+
+def in_parts(folder: Path, suffix: str) -> Path:
+    for number, start in enumerate(range(0, 5000, 1250)):
+        write(FRAME[start : start + 1250], folder / f"site={number // 2}" / f"part{number}{suffix}")
+    return folder
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_parts_are_one_table(suffix: str, tmp_path: Path) -> None:
+    folder = in_parts(tmp_path / "parts", suffix)
+    (folder / "_SUCCESS").write_text("")
+    summary = run(folder, tmp_path / "out.parquet", Asked(Columns(keep=("id", "site"))))
+    found = read(tmp_path / "out.parquet")
+    assert found["id"].to_list() == FRAME["id"].to_list()
+    assert found["site"].to_list() == ["0"] * 2500 + ["1"] * 2500
+    np.testing.assert_allclose(found["y1"].to_numpy(), NET(X)[:, 0], rtol=1e-13)
+    assert [source.place for source in summary.sources] == [
+        str(folder / f"site={k // 2}" / f"part{k}{suffix}") for k in range(4)
+    ]
+    run(folder / "**" / f"*{suffix}", tmp_path / "pattern.parquet", Asked(Columns(keep=("id", "site"))))
+    assert (tmp_path / "pattern.parquet").read_bytes() == (tmp_path / "out.parquet").read_bytes()
+
+
+def test_a_part_gives_the_same_numbers_alone(tmp_path: Path) -> None:
+    folder = in_parts(tmp_path / "parts", ".csv")
+    run(folder, tmp_path / "all.csv", command=predict)
+    rows = []
+    for part in sorted(folder.rglob("*.csv")):
+        run(part, tmp_path / "one.csv", command=predict)
+        rows += (tmp_path / "one.csv").read_text().splitlines()[1:]
+    assert (tmp_path / "all.csv").read_text().splitlines() == ["y1", *rows]
+
+
+def test_folders_may_say_an_input(tmp_path: Path) -> None:
+    for value in ("0.5", "1.5"):
+        write(pl.DataFrame({"x1": [1.0, 2.0]}), tmp_path / "parts" / f"x2={value}" / "a.parquet")
+    asked = Asked(Columns(inputs=("x1", "x2"), keep=("x2", "x1")))
+    run(tmp_path / "parts", tmp_path / "o.parquet", asked, predict)
+    found = read(tmp_path / "o.parquet")
+    assert found["x2"].to_list() == ["0.5", "0.5", "1.5", "1.5"]
+    y = NET(np.array([[1.0, 0.5], [2.0, 0.5], [1.0, 1.5], [2.0, 1.5]]))
+    np.testing.assert_allclose(found["y1"].to_numpy(), y[:, 0], rtol=1e-14)
+    bad = write(pl.DataFrame({"x1": [1.0]}), tmp_path / "parts" / "x2=warm" / "a.parquet")
+    message = refusal(tmp_path / "parts", tmp_path / "o.parquet", asked)
+    assert message == f"{bad}: its folder says 'warm' for 'x2', not a number"
+
+
+def test_what_folders_say() -> None:
+    assert folder_values(Path("a/b=1/c%20d=e%2Ff/g=__HIVE_DEFAULT_PARTITION__/h=2.csv")) == {
+        "b": "1", "c d": "e/f", "g": None,
+    }  # fmt: skip
+
+
+def test_parts_with_other_columns(tmp_path: Path) -> None:
+    folder = in_parts(tmp_path / "parts", ".parquet")
+    first = folder / "site=0" / "part0.parquet"
+    bad = write(FRAME.select("x2", "x1", "id"), folder / "site=1" / "z.parquet")
+    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+        f"{bad}: its columns are 'x2', 'x1', 'id'; those of {first} are 'x1', 'x2', 'id': "
+        "all parts of a table have the same columns in the same order"
+    )
+    write(FRAME.with_columns(id=pl.lit(1)), bad)
+    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+        f"{bad}: column 'id' holds Int32, in {first} it holds String: all parts of a table have the same columns"
+    )
+    write(FRAME.with_columns(x1=pl.lit("a")), bad)
+    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+        f"{bad}: column 'x1' holds String, expected numbers; cast it"
+    )
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_a_bad_row_in_the_middle_is_named_by_part_and_line(tmp_path: Path) -> None:
+    folder = in_parts(tmp_path / "parts", ".csv")
+    bad = folder / "site=1" / "part3.csv"
+    lines = bad.read_text().splitlines()
+    lines[700] = "1,two,r"
+    bad.write_text("\n".join(lines))
+    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+        f"{bad}: line 701, column x2: 'two' is not a number"
+    )
+
+
+def test_folders_without_tables(tmp_path: Path) -> None:
+    assert refusal(tmp_path, tmp_path / "o.csv") == f"{tmp_path}: there is no table there"
+    assert refusal(tmp_path / "*.csv", tmp_path / "o.csv") == f"{tmp_path / '*.csv'}: there is no table there"
+    (tmp_path / "a.docx").write_text("")
+    assert refusal(tmp_path, tmp_path / "o.csv") == (
+        f"{tmp_path}: a.docx is no table; name the tables by a pattern, as in {tmp_path / '*.csv'}"
+    )
+
+
+def test_hashes_of_what_was_read(tmp_path: Path) -> None:
+    from hashlib import sha256
+
+    table, folder = write(FRAME, tmp_path / "in.csv"), in_parts(tmp_path / "parts", ".parquet")
+    for name, files in ((table, [table]), (folder, sorted(folder.rglob("*.parquet")))):
+        record = run(name, tmp_path / "o.csv", Asked(Columns(keep=("id",))), hashed=True).record(NET)
+        assert record["inputs"] == [
+            {"name": str(file), "sha256": sha256(file.read_bytes()).hexdigest()} for file in files
+        ]
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "form"),
+    [("a.csv", None, "csv"), ("a.PARQUET", None, "parquet"), ("a.feather", None, "arrow"), ("-", None, "csv"),
+     ("-", "parquet", "parquet"), ("a.xyz", "arrow", "arrow"), ("/dev/null", None, "csv")],
+)  # fmt: skip
+def test_the_format_of_a_target(name: str, to: str | None, form: str) -> None:
+    assert format_for(name, to) == form
+
+
+def test_an_unknown_format() -> None:
+    with pytest.raises(TableError) as raised:
+        format_for("a.csv", "xlsx")
+    assert str(raised.value) == "--to xlsx: there is no such format; known: csv, tsv, parquet, arrow"
