@@ -9,6 +9,7 @@ from matnet.errors import (
     TableError,
     UnsupportedError,
 )
+from matnet.exporters.compiled import compile
 from matnet.exporters.frameworks import to_casadi, to_jax, to_torch
 from matnet.exporters.save import save
 from matnet.importers.load import load, load_all
@@ -24,6 +25,7 @@ __all__ = [
     "ShapeError",
     "TableError",
     "UnsupportedError",
+    "compile",
     "load",
     "load_all",
     "save",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from threading import Lock
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from matnet.derivatives import quantities
 from matnet.errors import UnsupportedError
-from matnet.exporters.compiled_build import built
-from matnet.exporters.compiled_source import Routine, printed
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
@@ -21,6 +18,11 @@ from matnet.network.evaluation import Evaluation
 from matnet.tape.evaluate import cores, pool
 from matnet.tape.shorten import shortened
 from matnet.tape.symbols import Tape, record
+
+if TYPE_CHECKING:
+    import ctypes
+
+    from matnet.exporters.compiled_source import Routine
 
 _SHARE = 1 << 21
 """Operations that a thread does in one go; a batch of fewer than twice as many is not worth a second thread."""
@@ -37,6 +39,8 @@ class Compiled:
     """
 
     def __init__(self, library: ctypes.CDLL, name: str, routine: Routine) -> None:
+        import ctypes
+
         self._library = library  # keeps the code in memory
         self._routine = routine
         self._function = getattr(library, name)
@@ -92,6 +96,9 @@ def compiled_functions(
     MissingExtraError, UnsupportedError
         There is no C compiler, it fails, a tape is too large, or the cache folder cannot be used.
     """
+    from matnet.exporters.compiled_build import built
+    from matnet.exporters.compiled_source import printed
+
     source, routines = printed(tapes)
 
     def functions(library: ctypes.CDLL) -> dict[str, Compiled]:
@@ -179,8 +186,8 @@ def compare(
             off |= finite & ~np.isfinite(got)
             if off.any():
                 raise UnsupportedError(
-                    f"the compiled code does not give NumPy's numbers ({_told(got, expected, off)}) and is not used; use "
-                    "the network itself, and please report this with the version of your C compiler"
+                    f"the compiled code does not give NumPy's numbers ({_told(got, expected, off)}) and is not used; "
+                    "use the network itself, and please report this with the version of your C compiler"
                 )
 
 

@@ -13,6 +13,7 @@ _ONCE = """\
 
 #define SIMD _Pragma("omp simd")
 #define APART static __attribute__((noinline, noclone, unused))
+#define UNROLL _Pragma("GCC unroll 4")
 #define INLINE static inline __attribute__((always_inline))
 
 #if defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
@@ -118,25 +119,25 @@ CONTRACTED APART void product(double *o, long om, long on, const double *a, long
             for (; n + 4 <= N; n += 4) {
                 line8 s[4][WIDE];
                 const double *x = a + m * am * B + part, *y = b + n * bn;
-                for (long c = 0; c < 4; c++)
-                    for (long v = 0; v < WIDE; v++) s[c][v] = (line8){0};
+                UNROLL for (long c = 0; c < 4; c++)
+                    UNROLL for (long v = 0; v < WIDE; v++) s[c][v] = (line8){0};
                 for (long k = 0; k < K; k++, x += ak * B, y += bk)
-                    for (long v = 0; v < WIDE; v++) {
+                    UNROLL for (long v = 0; v < WIDE; v++) {
                         line8 p = *(const line8 *)(x + 8 * v);
-                        for (long c = 0; c < 4; c++) s[c][v] += p * y[c * bn];
+                        UNROLL for (long c = 0; c < 4; c++) s[c][v] += p * y[c * bn];
                     }
-                for (long c = 0; c < 4; c++) {
+                UNROLL for (long c = 0; c < 4; c++) {
                     double *z = o + (m * om + (n + c) * on) * B + part;
-                    for (long v = 0; v < WIDE; v++) *(line8 *)(z + 8 * v) = s[c][v];
+                    UNROLL for (long v = 0; v < WIDE; v++) *(line8 *)(z + 8 * v) = s[c][v];
                 }
             }
             for (; n < N; n++) {
                 line8 s[WIDE];
                 const double *x = a + m * am * B + part, *y = b + n * bn;
-                for (long v = 0; v < WIDE; v++) s[v] = (line8){0};
+                UNROLL for (long v = 0; v < WIDE; v++) s[v] = (line8){0};
                 for (long k = 0; k < K; k++, x += ak * B, y += bk)
-                    for (long v = 0; v < WIDE; v++) s[v] += *(const line8 *)(x + 8 * v) * *y;
-                for (long v = 0; v < WIDE; v++) *(line8 *)(o + (m * om + n * on) * B + part + 8 * v) = s[v];
+                    UNROLL for (long v = 0; v < WIDE; v++) s[v] += *(const line8 *)(x + 8 * v) * *y;
+                UNROLL for (long v = 0; v < WIDE; v++) *(line8 *)(o + (m * om + n * on) * B + part + 8 * v) = s[v];
             }
         }
 }
@@ -151,10 +152,11 @@ CONTRACTED APART void product_of_lines(double *o, long om, long on, const double
             for (long n = 0; n < N; n++) {
                 line8 s[WIDE];
                 const double *x = a + m * am * B + part, *y = b + n * bn * B + part;
-                for (long v = 0; v < WIDE; v++) s[v] = (line8){0};
+                UNROLL for (long v = 0; v < WIDE; v++) s[v] = (line8){0};
                 for (long k = 0; k < K; k++, x += ak * B, y += bk * B)
-                    for (long v = 0; v < WIDE; v++) s[v] += *(const line8 *)(x + 8 * v) * *(const line8 *)(y + 8 * v);
-                for (long v = 0; v < WIDE; v++) *(line8 *)(o + (m * om + n * on) * B + part + 8 * v) = s[v];
+                    UNROLL for (long v = 0; v < WIDE; v++)
+                        s[v] += *(const line8 *)(x + 8 * v) * *(const line8 *)(y + 8 * v);
+                UNROLL for (long v = 0; v < WIDE; v++) *(line8 *)(o + (m * om + n * on) * B + part + 8 * v) = s[v];
             }
 }
 """

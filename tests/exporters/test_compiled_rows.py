@@ -1,0 +1,106 @@
+"""Compiled kernels of every row and of the real networks, against NumPy: one library for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from exported_networks import Real, corpus_networks, disagreement, row_networks, samples
+
+from matnet.derivatives import quantities
+from matnet.exporters.compiled import Compiled, compare, compiled_functions
+from matnet.network import Network
+from matnet.tape.shorten import shortened
+from matnet.tape.symbols import record
+
+BOTH: Callable[..., Any] = quantities.value_and_jacobian
+HESSIAN: Callable[..., Any] = quantities.hessian_of(None)
+
+ROWS = sorted(row_networks())
+BENT = [name for name in ROWS if name.startswith(("transfer", "radial_radbas", "several")) or name.endswith("_netprod")]
+
+
+def compiled(networks: Mapping[str, Network], bent: list[str]) -> Mapping[str, Compiled]:
+    """Value and Jacobian of all, Hessians of some, in one library that is not checked when it is built."""
+    asked = [(name, "both", BOTH) for name in networks] + [(name, "hessian", HESSIAN) for name in bent]
+    tapes = {
+        f"{name}_{what}": shortened(record(networks[name].program, compute, (networks[name].input_size,)))
+        for name, what, compute in asked
+    }
+    return compiled_functions(tapes, lambda _: None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@cache
+def of_rows() -> Mapping[str, Compiled]:
+    return compiled(row_networks(), BENT)
+
+
+@cache
+def of_corpus(folder: Path) -> Mapping[str, Compiled]:
+    return compiled(corpus_networks(folder), [])
+
+
+def many(net: Network) -> Real:
+    """More rows than a whole block has, the special ones at its start and at the end."""
+    some = samples(net)
+    return np.concatenate([some, *([some[:8]] * 8), some])
+
+
+def agrees(function: Compiled, net: Network, compute: Callable[..., Any], bound: float) -> None:
+    x = many(net)
+    got, expected = function(x), net.evaluation.on_rows(compute, compute, x)
+    for ours, theirs in zip(got, expected, strict=True):
+        assert disagreement(ours, theirs) <= bound
+    for one, together in zip(function(x[:3]), got, strict=True):
+        np.testing.assert_array_equal(one, together[:3])
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row(name: str) -> None:
+    agrees(of_rows()[f"{name}_both"], row_networks()[name], BOTH, 1e-14)
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_every_row_curved(name: str) -> None:
+    agrees(of_rows()[f"{name}_hessian"], row_networks()[name], HESSIAN, 1e-14)
+
+
+def test_real_networks(corpus: Path) -> None:
+    networks = corpus_networks(corpus)
+    assert networks
+    for name, net in networks.items():
+        function = of_corpus(corpus)[f"{name}_both"]
+        compare(function, lambda x, net=net: net.evaluation.on_rows(BOTH, BOTH, x), [many(net)])
+        values, slopes = function(inside(net))
+        expected, expected_slopes = net.value_and_jacobian(inside(net))
+        span, per_unit = ranges(net)
+        assert np.all(np.abs(values - expected) <= 1e-14 * np.maximum(span, np.max(np.abs(expected), axis=0))), name
+        size = np.maximum(per_unit, np.max(np.abs(expected_slopes), axis=0))
+        assert np.all(np.abs(slopes - expected_slopes) <= 1e-14 * size), name
+
+
+def ranges(net: Network) -> tuple[Real, Real]:
+    """How far each output goes in training, 1 where the file does not say, and that for one input's way."""
+    (low, high), (first, last) = net.output_range.T, net.input_range.T
+    span, way = high - low, last - first
+    span, way = (np.where(np.isfinite(each) & (each > 0), each, 1.0) for each in (span, way))
+    return span, span[:, None] / way
+
+
+def inside(net: Network) -> Real:
+    """Samples in the range of the training."""
+    low, high = net.input_range.T
+    known = np.isfinite(high - low)
+    spread = np.random.default_rng(6).random((100, net.input_size))
+    return np.where(known, low + np.where(known, high - low, 0.0) * spread, spread)
