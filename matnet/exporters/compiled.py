@@ -193,7 +193,7 @@ def compare(
 
 def _told(got: FloatArray, expected: FloatArray, off: Any) -> str:
     place = tuple(int(axis) for axis in np.argwhere(off)[0])
-    return f"{got[place]!r} for {expected[place]!r} at {list(place)}, and {int(off.sum()) - 1} others"
+    return f"{float(got[place])!r} for {float(expected[place])!r} at {list(place)}, and {int(off.sum()) - 1} others"
 
 
 class CompiledNetwork(Network):

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_networks import Real, corpus_networks, disagreement, row_networks, samples
+from exported_networks import corpus_networks, disagreement, row_networks, samples
+from random_networks import Real
 
 from matnet.derivatives import quantities
 from matnet.exporters.compiled import Compiled, compare, compiled_functions

@@ -1,0 +1,302 @@
+"""matnet.compile: the same answers and errors as a Network's, and what it does with its cache and its compiler."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from random_networks import Real, minmax, network
+
+import matnet
+from matnet.exporters import compiled_build
+from matnet.exporters.compiled import CompiledNetwork, compare
+from matnet.exporters.compiled_build import built, cache_folder, compiler
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+
+
+@pytest.fixture(autouse=True)
+def fresh_compiler() -> Iterator[None]:
+    compiler.cache_clear()
+    yield
+    compiler.cache_clear()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "matnet" / "compiled"
+
+
+def fitting(seed: int = 0) -> Network:
+    rng = np.random.default_rng(seed)
+    first = Layer(5, "tansig", {0: Weight(rng.normal(size=(5, 3)))}, bias=rng.normal(size=5), name="hidden")
+    last = Layer(2, "purelin", {}, {0: Weight(rng.normal(size=(2, 5)))}, bias=rng.normal(size=2))
+    return Network(Structure((Input(3, (minmax(3, rng),)),), (first, last), (Output(1, 2, (minmax(2, rng),)),)))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CompiledNetwork, Network]]:
+    """A compiled network and the same in NumPy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        net = fitting()
+        yield matnet.compile(net), net
+
+
+def close(got: Real, expected: Real) -> None:
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=0.0, atol=1e-14 * (1.0 + np.max(np.abs(expected), initial=0.0)))
+
+
+@pytest.mark.parametrize("lead", [(), (1,), (0,), (4, 7), (33,), (500,)])
+def test_values_and_jacobians(pair: tuple[CompiledNetwork, Network], lead: tuple[int, ...]) -> None:
+    fast, net = pair
+    x = np.random.default_rng(1).normal(size=(*lead, 3))
+    close(fast(x), net(x))
+    close(fast.jacobian(x), net.jacobian(x))
+    for got, expected in zip(fast.value_and_jacobian(x), net.value_and_jacobian(x), strict=True):
+        close(got, expected)
+
+
+def test_everything_else(pair: tuple[CompiledNetwork, Network]) -> None:
+    fast, net = pair
+    rng = np.random.default_rng(2)
+    x, v, u = rng.normal(size=(50, 3)), rng.normal(size=(50, 3)), rng.normal(size=(50, 2))
+    close(fast.hessian(x), net.hessian(x))
+    close(fast.jvp(x, v), net.jvp(x, v))
+    close(fast.vjp(x, u), net.vjp(x, u))
+    close(fast.jacobian(x, of="hidden"), net.jacobian(x, of=1))
+    close(fast.jacobian(x, scale="normalized"), net.jacobian(x, scale="normalized"))
+    for got, expected in zip(fast.layer_outputs(x), net.layer_outputs(x), strict=True):
+        close(got, expected)
+    hessian = fast.hessian(x)
+    np.testing.assert_array_equal(hessian, np.swapaxes(hessian, -1, -2))
+
+
+def test_integers_views_and_lists(pair: tuple[CompiledNetwork, Network]) -> None:
+    fast, net = pair
+    wide = np.arange(24.0).reshape(4, 6) / 10
+    for x in (
+        [1, 2, 0],
+        np.array([[1, 2, 0]], dtype=np.int8),
+        wide[:, ::2],
+        wide[::-1, 3:],
+        np.array([[0.5, 1, 2]], dtype=np.float32),
+    ):
+        close(fast(x), net(x))
+
+
+def test_shapes_that_do_not_fit(pair: tuple[CompiledNetwork, Network]) -> None:
+    for wrong in (np.zeros((3, 7)), np.zeros(4)):
+        with pytest.raises(matnet.ShapeError) as ours:
+            pair[0].jacobian(wrong)
+        with pytest.raises(matnet.ShapeError) as theirs:
+            pair[1].jacobian(wrong)
+        assert str(ours.value) == str(theirs.value)
+
+
+def test_saturation_keeps_its_digits() -> None:
+    n = np.concatenate([10.0 ** np.arange(-300.0, 3.0), np.linspace(0.0, 40.0, 4001), [372.0, 373.0, np.inf]])
+    x = np.concatenate([n, -n])[:, None]
+    net = network(Layer(1, "tansig", {0: Weight([[1.0]])}))
+    fast = matnet.compile(net)
+    for got, expected in zip(fast.value_and_jacobian(x), net.value_and_jacobian(x), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=2e-15, atol=5e-324)
+
+
+def test_rows_do_not_depend_on_their_batch(pair: tuple[CompiledNetwork, Network]) -> None:
+    x = np.random.default_rng(3).normal(size=(200_001, 3))
+    y, jacobian = pair[0].value_and_jacobian(x)
+    for rows in (slice(0, 1), slice(77, 100), slice(131_000, 131_200), slice(200_000, 200_001)):
+        np.testing.assert_array_equal(pair[0].value_and_jacobian(x[rows])[0], y[rows])
+        np.testing.assert_array_equal(pair[0].value_and_jacobian(x[rows])[1], jacobian[rows])
+
+
+def test_an_ensemble_and_a_copy(pair: tuple[CompiledNetwork, Network]) -> None:
+    x = np.random.default_rng(4).normal(size=(9, 3))
+    fast = matnet.compile(matnet.Ensemble([pair[1], pair[1]]))
+    assert all(isinstance(member, CompiledNetwork) for member in fast.networks)
+    close(fast.jacobian(x), pair[1].jacobian(x))
+    copied = copy.deepcopy(pair[0])
+    assert isinstance(copied, CompiledNetwork)
+    np.testing.assert_array_equal(copied(x), pair[0](x))
+
+
+def test_what_is_refused() -> None:
+    late = Layer(1, "tansig", {0: Weight([[1.0, 2.0]], delays=(0, 1))})
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(Network(Structure((Input(1),), (late,), (Output(0, 1),))))
+    assert str(refused.value) == (
+        "this network looks back in time; matnet.compile is for static networks, use net.run(x) and run_jacobian"
+    )
+    large = Layer(600, "tansig", {0: Weight(np.zeros((600, 500)))})
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(network(large, inputs=500))
+    assert re.fullmatch(
+        r"[\d,]+ constants are too many to compile, at most 262,144; use the network itself: NumPy is as fast for "
+        "networks of this size",
+        str(refused.value),
+    )
+
+
+def entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+def test_the_cache_is_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = fitting(), np.zeros((1, 3))
+    y = matnet.compile(net).jacobian(x)
+    assert cache == cache_folder()
+    assert cache.stat().st_mode & 0o777 == 0o700
+    (entry,) = entries(cache)
+    assert entry.stem.endswith(hashlib.sha256(entry.read_bytes()).hexdigest())
+
+    def again(*arguments: Any) -> None:
+        raise AssertionError("compiled twice")
+
+    monkeypatch.setattr(compiled_build, "_compile", again)
+    np.testing.assert_array_equal(matnet.compile(net).jacobian(x), y)
+
+
+@pytest.mark.parametrize("harm", ["cut short", "changed", "empty", "writable by others", "a link"])
+def test_a_broken_entry_is_rebuilt(cache: Path, harm: str) -> None:
+    checked: list[ctypes.CDLL] = []
+    source = "int answer(void) { return 42; }"
+    built(source, checked.append)
+    (entry,) = entries(cache)
+    content = entry.read_bytes()
+    if harm == "writable by others":
+        entry.chmod(0o777)
+    else:
+        # a new file: what is loaded must not change under the program's feet
+        entry.unlink()
+    if harm == "a link":
+        target = cache.parent / "elsewhere.so"
+        target.write_bytes(content)
+        entry.symlink_to(target)
+    elif harm != "writable by others":
+        entry.write_bytes({"cut short": content[:-100], "changed": content[:-1] + b"x", "empty": b""}[harm])
+    assert built(source, checked.append).answer() == 42
+    assert len(checked) == 2
+    (entry,) = entries(cache)
+    assert not entry.is_symlink()
+    assert entry.stat().st_mode & 0o777 == 0o700
+    assert entry.stem.endswith(hashlib.sha256(entry.read_bytes()).hexdigest())
+    built(source, checked.append)
+    assert len(checked) == 2
+
+
+def test_two_processes_at_once(cache: Path) -> None:
+    program = "import matnet; print(matnet.compile(matnet.load('fixtures/pump.mat')).jacobian([60.0, 2400.0]).tolist())"
+    root = Path(__file__).parent.parent.parent
+    both = [subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE) for _ in range(2)]
+    told = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert told[0] == told[1]
+    assert all(path.suffix == ".so" for path in entries(cache))
+
+
+def test_a_cache_of_others(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    cache.chmod(0o755)
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == (
+        f"{cache} must be a folder of your own that nobody else may enter (mode 0700), since code is loaded from it; "
+        "remove it, or set XDG_CACHE_HOME to another place"
+    )
+
+
+def test_a_cache_that_cannot_be_written(cache: Path) -> None:
+    cache.parent.parent.write_text("no folder")
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == (
+        f"{cache}: compiled networks are kept there, and it cannot be written (Not a directory); set XDG_CACHE_HOME to "
+        "a folder that can, or use the network itself"
+    )
+
+
+def test_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    advice = (
+        "; install one (Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select "
+        "--install; conda: conda install c-compiler), or use the network itself"
+    )
+    with pytest.raises(matnet.MissingExtraError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == f"matnet.compile needs a C compiler, and there is no cc, gcc or clang{advice}"
+    monkeypatch.setenv("CC", "mycc")
+    with pytest.raises(matnet.MissingExtraError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == (
+        f"matnet.compile needs a C compiler, and the variable CC names 'mycc', which is not there{advice}"
+    )
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_compiler_that_does_not_work(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = script(tmp_path / "broken", "echo no licence >&2; exit 3")
+    monkeypatch.setenv("CC", broken)
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == f"the C compiler {broken} does not work: no licence"
+
+
+def test_a_compiler_that_fails(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    failing = script(tmp_path / "failing", 'case "$*" in *-dM*) exit 0;; esac; echo out of registers >&2; exit 4')
+    monkeypatch.setenv("CC", failing)
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    (kept,) = entries(cache)
+    assert str(refused.value) == f"{failing} fails (4); the source is kept as {kept}:\nout of registers"
+    assert "void kernel(long rows" in kept.read_text()
+
+
+def test_flags_that_a_compiler_does_not_know(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = compiler().path
+    compiler.cache_clear()
+    plain = script(tmp_path / "plain", f'case "$*" in *prefer*|*native*) exit 1;; esac; exec {found} "$@"')
+    monkeypatch.setenv("CC", plain)
+    assert compiler().flags[-1] == "-fopenmp-simd"
+    net, x = fitting(), np.random.default_rng(5).normal(size=(100, 3))
+    close(matnet.compile(net).jacobian(x), net.jacobian(x))
+
+
+def test_wrong_code_is_not_used() -> None:
+    def right(x: Real) -> list[Real]:
+        return [x * x]
+
+    def wrong(x: Real) -> list[Real]:
+        return [np.where(x > 2.0, x * x * (1.0 + 1e-7), x * x)]
+
+    def without_nan(x: Real) -> list[Real]:
+        return [np.nan_to_num(x * x)]
+
+    x = np.array([[1.0], [3.0], [np.nan]])
+    compare(right, right, [x])
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        compare(wrong, right, [x])
+    assert str(refused.value) == (
+        f"the compiled code does not give NumPy's numbers ({9.0 * (1.0 + 1e-7)!r} for 9.0 at [1, 0], and 0 others) and "
+        "is not used; use the network itself, and please report this with the version of your C compiler"
+    )
+    with pytest.raises(matnet.UnsupportedError):
+        compare(without_nan, right, [x])
