@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +37,17 @@ def checked(x: Array, size: int, name: str) -> Array:
 def numbers(x: Any, name: str) -> Any:
     """x as a NumPy array of float64, or complex128 where it is complex; what a masked array masks becomes NaN."""
     try:
-        array = np.ma.filled(x.astype(np.float64), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+        array = np.ma.filled(x.astype(np.float64), np.nan) if _masked(x) else np.asarray(x)
     except ValueError as error:
         raise ShapeError(f"{name} is no array of numbers: its rows differ in length") from error
     if array.dtype.kind not in "biufc":
         raise ShapeError(f"{name} is no array of numbers (its type is {array.dtype})")
     return np.asarray(array, dtype=np.complex128 if array.dtype.kind == "c" else np.float64, order="C")
+
+
+def _masked(x: Any) -> bool:
+    """Whether x is a masked array; where nobody has imported numpy.ma, which takes its time, there is none."""
+    return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
 
 
 def analytic_throughout(program: Program) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 import polars as pl
@@ -60,6 +59,8 @@ def _hidden(path: Path) -> bool:
 
 def folder_values(path: Path) -> dict[str, str | None]:
     """What the folders of a file say: of ``a/site=7/b.csv`` the column site with the text 7."""
+    from urllib.parse import unquote
+
     values: dict[str, str | None] = {}
     for part in path.parts[:-1]:
         key, mark, value = part.partition("=")
