@@ -47,6 +47,10 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
     )
     how = dialect(options)
     model = load_model(options)
+    if options["engine"] == "c":
+        import matnet
+
+        model = matnet.compile(model)
     if on_dask:
         _finish(_on_dask(run, model, options, how, asked), model, options)
         return

@@ -232,11 +232,11 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--engine",
-            type=click.Choice(["threads", "dask"]),
+            type=click.Choice(["threads", "c", "dask"]),
             default="threads",
             show_default=True,
-            help="dask: the parts of TABLE, a folder or pattern, go over a Dask cluster; OUT is a folder with one "
-            "result for each.",
+            help="c: the network is compiled first, with the C compiler of this machine. dask: the parts of TABLE, a "
+            "folder or pattern, go over a Dask cluster; OUT is a folder with one result for each.",
         ),
         click.option(
             "--scheduler",
