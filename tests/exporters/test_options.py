@@ -137,7 +137,7 @@ def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "a.py").mkdir()
     with pytest.raises(FormatError) as raised:
         matnet.save(NET, tmp_path / "a.py")
-    assert str(raised.value) == f"{tmp_path / 'a.py'}: cannot be written: Is a directory"
+    assert str(raised.value) == f"{tmp_path / 'a.py'} is a folder; name a file in it"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.py"]
 
 
