@@ -41,6 +41,7 @@ KINDS = (
     "lags",
 )
 WITH_DATA = frozenset({"sensitivity", "map", "alpha", "parity", "residuals", "lags"})
+UNIT = "Derivatives in shares of the ranges of input and output, so that inputs compare, or as they are."
 WITH_TARGETS = frozenset({"parity", "residuals"})
 
 
@@ -58,6 +59,7 @@ WITH_TARGETS = frozenset({"parity", "residuals"})
 @of_option
 @wrt_option
 @click.option("--top", type=click.IntRange(1), metavar="COUNT", help="How many inputs are shown, the strongest.")
+@click.option("--unit", type=click.Choice(["range", "real"]), default="range", show_default=True, help=UNIT)
 @click.option("--lags", type=click.IntRange(0), metavar="COUNT", help="The largest lag of `lags`.")
 @click.option("--steps", type=click.IntRange(1), metavar="COUNT", help="Steps of a network without inputs.")
 @table_options
@@ -130,4 +132,5 @@ def _request(net: Network, options: dict[str, Any]) -> Request:
         top=options["top"],
         lags=options["lags"],
         steps=options["steps"],
+        unit=options["unit"],
     )

@@ -138,7 +138,7 @@ def lags(
     """dy(t)/dx(t − k) by lag k: what a unit pulse of an input does to the output k steps later, as an impulse response.
 
     The line is the median over the steps of the series, the band spans 5 to 95 % of them; in a linear network there is
-    no band. Derivatives are multiplied by the input's range over the output's.
+    no band. Derivatives are multiplied by the input's range over the output's, unless that is 0.
 
     Parameters
     ----------
@@ -171,9 +171,10 @@ def lags(
     i = chosen(of, outputs, "y", net.output_size)
     known = names(inputs, "x", net.input_size)
     name = names(outputs, "y", net.output_size)[i]
-    derivatives = lag_derivatives(net, x, lags)[:, :, i, :] * lag_widths(net, x).scale[i]
-    strength = np.nan_to_num(np.sqrt(np.nanmean(derivatives**2, axis=(0, 1))))
-    order = np.argsort(-strength, kind="stable")[:top]
+    widths = lag_widths(net, x)
+    scale = widths.scale[i] if widths.outputs[i] > 0.0 else np.ones(net.input_size)
+    derivatives = lag_derivatives(net, x, lags)[:, :, i, :] * scale
+    order = np.argsort(-np.nansum(derivatives**2, axis=(0, 1)), kind="stable")[:top]
     ax = new_axes(ax, 6.5, 3.8)
     tidy(ax)
     places = np.arange(derivatives.shape[1])
@@ -194,7 +195,8 @@ def lags(
     ax.axhline(0.0, color=BLACK, linewidth=0.8)
     ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("lag k in time steps", fontsize=SMALL + 1)
-    ax.set_ylabel(f"d{name}(t)/dx(t − k) · range of x / range of {name}", fontsize=SMALL)
+    shares = f" · range of x / range of {name}" if widths.outputs[i] > 0.0 else ""
+    ax.set_ylabel(f"d{name}(t)/dx(t − k){shares}", fontsize=SMALL)
     more = f"\nthe {len(order)} strongest of {net.input_size} inputs" if len(order) < net.input_size else ""
     ax.set_title(f"What a pulse does to {name}: median, band 5 to 95 %{more}", fontsize=SMALL + 1, loc="left")
     ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -32,7 +32,7 @@ class Request:
     """What is to be plotted: a network, its data as far as they are there, and what of it.
 
     ``x`` (N, R) and ``t`` (N, S) at raw scale; ``of`` and ``wrt`` are the indices (from 0) that were asked for, None
-    for all up to PANELS; ``top`` is how many inputs a panel shows.
+    for all up to PANELS; ``top`` is how many inputs a panel shows, ``unit`` that of sensitivities.
     """
 
     net: Network
@@ -47,6 +47,7 @@ class Request:
     top: int | None = None
     lags: int | None = None
     steps: int | None = None
+    unit: sensitivities.Unit = "range"
     states: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
@@ -121,18 +122,17 @@ def _by_output(draw: Callable[..., Any], width: float, height: float, request: R
 def _sensitivity(request: Request) -> Figure:
     top = request.top or sensitivities.TOP
     height = 1.4 + 0.4 * min(top, request.net.input_size)
-    return _by_output(sensitivities.sensitivity, 7.0, height, request, top=top, **request.named)
+    return _by_output(sensitivities.sensitivity, 7.0, height, request, top=top, unit=request.unit, **request.named)
 
 
 def _map(request: Request) -> Figure:
-    return _by_output(
-        sensitivities.sensitivity_map, 5.2, 4.4, request, top=request.top or sensitivities.TOP, **request.named
-    )
+    top = request.top or sensitivities.TOP
+    return _by_output(sensitivities.sensitivity_map, 5.2, 4.4, request, top=top, unit=request.unit, **request.named)
 
 
 def _alpha(request: Request) -> Figure:
     top = request.top or sensitivities.MOST_CURVES
-    return _by_output(sensitivities.alpha_curves, 6.2, 4.0, request, top=top, **request.named)
+    return _by_output(sensitivities.alpha_curves, 6.2, 4.0, request, top=top, unit=request.unit, **request.named)
 
 
 def _lags(request: Request) -> Figure:

@@ -22,7 +22,7 @@ from matnet.network import Network
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 KEPT_ELEMENTS = 1 << 24
-"""Derivatives that are held for the quantiles, 128 MiB; of more a random part of the samples stands for all."""
+"""Derivatives that the quantiles are taken from, 128 MiB; of more a random part of the samples stands for all."""
 
 _WORKING_ELEMENTS = 1 << 22
 
@@ -120,9 +120,9 @@ class Accumulator:
         self._smallest, self._largest = np.full(shape, np.inf), np.full(shape, -np.inf)
         size = max(1, int(np.prod(shape)))
         self._capacity = max(1, (KEPT_ELEMENTS if kept_elements is None else kept_elements) // size)
-        self._kept = np.zeros((0, *shape))
         self._random = np.random.Generator(np.random.PCG64(1))
-        self._keys = np.zeros(0)
+        self._parts: list[tuple[FloatArray, FloatArray]] = []
+        self._below = np.inf
 
     def add(self, derivatives: FloatArray) -> None:
         """Derivatives (N, *shape) of the next N samples; NaN is left out."""
@@ -163,16 +163,29 @@ class Accumulator:
 
     def _keep(self, derivatives: FloatArray) -> None:
         """The samples with the smallest random keys, which are an even choice of all so far."""
-        keys = np.concatenate([self._keys, self._random.random(len(derivatives))])
-        kept = np.concatenate([self._kept, derivatives])
+        keys = self._random.random(len(derivatives))
+        if np.isfinite(self._below):
+            chosen = keys < self._below
+            keys, derivatives = keys[chosen], derivatives[chosen]
+        self._parts.append((keys, np.array(derivatives)))
+        if sum(len(part) for part, _ in self._parts) > 2 * self._capacity:
+            self._kept()
+
+    def _kept(self) -> FloatArray:
+        """The choice, in the order of the samples; the rest is let go."""
+        keys = np.concatenate([np.zeros(0), *(part for part, _ in self._parts)])
+        values = np.concatenate([np.zeros((0, *self._shape)), *(part for _, part in self._parts)])
         if len(keys) > self._capacity:
             chosen = np.sort(np.argpartition(keys, self._capacity - 1)[: self._capacity])
-            keys, kept = keys[chosen], kept[chosen]
-        self._keys, self._kept = keys, kept
+            keys, values = keys[chosen], values[chosen]
+            self._below = float(keys.max())
+        self._parts = [(keys, values)]
+        return values
 
     def measures(self) -> Measures:
         """The measures so far; NaN where there is nothing to tell, as the sd of a single sample."""
         count = np.where(self._count > 0.0, self._count, np.nan)
+        kept = self._kept()
         freedom = np.where(self._count > 1.0, self._count - 1.0, np.nan)
         with np.errstate(all="ignore"):
             return Measures(
@@ -186,8 +199,8 @@ class Accumulator:
                 self._positive / count,
                 self._negative / count,
                 self._changes,
-                quantiles(self._kept, QUANTILES),
-                len(self._kept),
+                quantiles(kept, QUANTILES),
+                len(kept),
             )
 
 

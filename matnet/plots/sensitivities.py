@@ -98,7 +98,7 @@ def gather(
         widths.add(x[block], np.asarray(y))
         derivatives[block] = jacobian[:, output, :]
     if unit == "range" and not widths.outputs[output] > 0.0:
-        raise ShapeError(f"output {output + 1} is constant over the data: use unit='real'")
+        raise ShapeError(f"output {output + 1} is constant, so it has no range to measure by: use unit='real'")
     factors = np.asarray(widths.scale[output] if unit == "range" else np.ones(net.input_size))
     with np.errstate(invalid="ignore"):
         scaled = derivatives * factors

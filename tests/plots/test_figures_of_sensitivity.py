@@ -113,7 +113,7 @@ def test_names_of_strangers_are_shown_as_they_are(by_hand: Network, x: Matrix) -
         ({"unit": "metres"}, "unit is 'metres', expected 'range' or 'real'"),
         ({"top": 0}, "top is 0, expected 1 or more"),
         ({"inputs": ["a"]}, "1 names of inputs are given, the network has 2"),
-        ({"x": [[1.0, 2.0]], "of": 2}, "output 2 is constant over the data: use unit='real'"),
+        ({"x": [[1.0, 2.0]], "of": 2}, "output 2 is constant, so it has no range to measure by: use unit='real'"),
     ],
 )
 def test_what_is_refused(by_hand: Network, x: Matrix, arguments: dict[str, object], message: str) -> None:
