@@ -220,6 +220,14 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda file: relabel(file, "x", "cell"),
         "x: broken: a cell of type float64, expected references",
     ),
+    "logicals of two": (
+        lambda file: replace(file, "x", np.full((1, 1), 2, dtype=np.uint8), "logical"),
+        "x: broken: logicals that are neither 0 nor 1",
+    ),
+    "numbers that their class does not hold": (
+        lambda file: replace(file, "x", np.full((1, 1), 0.5), "uint8"),
+        "x: broken: numbers of class uint8 that are stored as float64",
+    ),
     "one dimension": (lambda file: replace(file, "x", np.zeros(3), "double"), "x: broken: data of the shape (3,)"),
     "fields of different sizes": (
         uneven,

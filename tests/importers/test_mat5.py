@@ -296,6 +296,33 @@ def test_the_limit_is_asked_before_memory_is_taken() -> None:
     assert str(refused.value) == f"x (byte 128): {message}"
 
 
+def test_the_limit_is_asked_for_every_cell() -> None:
+    cells = file_of(element(MATRIX, head(CELL, (1, 10_000), b"x") + element(MATRIX, b"") * 10_000))
+    assert isinstance(read(cells, limit=2_000_000)["x"].value, Cell)
+    with pytest.raises(matnet.FormatError) as refused:
+        read(cells, limit=1_000_000)["x"].value  # noqa: B018 - values are read when they are asked for
+    message = "the file needs more than 1000000 bytes of memory; raise the limit if you trust it"
+    assert str(refused.value) == f"x (byte 128): {message}"
+
+
+@pytest.mark.parametrize(
+    ("mx_class", "flags", "stored", "data", "message"),
+    [
+        (9, 2, 2, b"\2" * 2, "numbers of class logical that are stored as uint8"),
+        (7, 0, DOUBLE, struct.pack("<2d", 0.1, 1.0), "numbers of class single that are stored as float64"),
+        (8, 0, 2, b"\xff\1", "numbers of class int8 that are stored as uint8"),
+        (DOUBLE_CLASS, 0, 12, struct.pack("<2q", 1, 2), "numbers of class double that are stored as int64"),
+    ],
+)
+def test_numbers_that_their_class_does_not_hold_are_refused(
+    mx_class: int, flags: int, stored: int, data: bytes, message: str
+) -> None:
+    content = head(mx_class, (1, 2), b"x", flags=flags) + element(stored, data)
+    with pytest.raises(matnet.FormatError) as refused:
+        read(file_of(element(MATRIX, content)))["x"].value  # noqa: B018 - read when asked for
+    assert str(refused.value) == f"x (byte 128): broken: {message}"
+
+
 def cuts_that_load(path: Path, cut_file: Path, step: int) -> list[int]:
     """Where the file can be cut and still loads, which must be the identical network; elsewhere it must be refused."""
     data = path.read_bytes()
