@@ -1,0 +1,173 @@
+"""`matnet gradients` over a table beside polars reading that table and writing one of the same size, in one run.
+
+    python scripts/benchmark_tables.py [--megabytes 100] [--repeats 5] [--folder FOLDER]
+
+Every measurement is a process of its own, in turn, and the median is shown: seconds, seconds of CPU of all its threads,
+and the largest anonymous memory (sampled, Linux only). The ratios are to polars on the same input; both times hold the
+start of Python, which is told apart at the end. On a machine with other work the CPU's seconds say more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+import matnet
+from benchmark_derivatives import network
+
+SIZES = [16, 30, 1]
+ROW_BYTES = 314
+"""Sixteen numbers of a normal distribution in full digits, with their commas."""
+
+POLARS = """
+import sys
+import polars as pl
+table = pl.read_csv(sys.argv[1])
+table.with_columns(y1=table.to_series(0)).write_csv(sys.argv[2])
+"""
+MATNET = "from matnet.cli import main; main()"
+
+STARTS = {
+    "import numpy": "import numpy",
+    "import matnet": "import numpy, matnet",
+    "matnet --help": "from matnet.cli import main; main(['--help'])",
+    "matnet gradients, 10 rows": "",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took."""
+
+    seconds: float
+    cpu: float
+    megabytes: float
+
+
+def measured(command: list[str], stdin: Path | None = None) -> Cost:
+    """One run of a command that must succeed; its input comes through a pipe where `stdin` is given."""
+    start = time.perf_counter()
+    source = None if stdin is None else subprocess.Popen(["cat", str(stdin)], stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, stdin=None if source is None else source.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    peak = [0]
+    watcher = threading.Thread(target=watch, args=(process.pid, peak), daemon=True)
+    watcher.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if source is not None:
+        source.wait()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak[0] / 1024)
+
+
+def watch(pid: int, peak: list[int]) -> None:
+    """The largest anonymous memory of a process in KiB, into `peak`, for as long as it runs."""
+    try:
+        while True:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Anonymous:"):
+                    peak[0] = max(peak[0], int(line.split()[1]))
+            time.sleep(0.05)
+    except OSError:
+        return  # it has ended, or this is no Linux
+
+
+def median(costs: list[Cost]) -> Cost:
+    return Cost(
+        statistics.median(cost.seconds for cost in costs),
+        statistics.median(cost.cpu for cost in costs),
+        max(cost.megabytes for cost in costs),
+    )
+
+
+def write_table(path: Path, megabytes: int) -> None:
+    """A table of about that size, written piece by piece."""
+    rng = np.random.default_rng(0)
+    rows = megabytes * 1_000_000 // ROW_BYTES
+    with path.open("wb") as file:
+        for start in range(0, rows, 100_000):
+            x = rng.standard_normal((min(100_000, rows - start), SIZES[0]))
+            frame = pl.DataFrame({f"x{j + 1}": x[:, j] for j in range(SIZES[0])})
+            frame.write_csv(file, include_header=start == 0)
+
+
+def tables(folder: Path, megabytes: int, repeats: int) -> None:
+    source, model = folder / "in.csv", folder / "net.json"
+    write_table(source, megabytes)
+    matnet.save(network(SIZES), model)
+    subprocess.run(["gzip", "-k", "-1", str(source)], check=True)
+    pl.scan_csv(source).sink_parquet(folder / "in.parquet")
+    out = folder / "out.csv"
+    gradients = [sys.executable, "-c", MATNET, "gradients", str(model)]
+    runs = {
+        "polars alone": ([sys.executable, "-c", POLARS, str(source), str(out)], None),
+        "matnet, a file": ([*gradients, str(source), "-o", str(out)], None),
+        "matnet, a pipe": ([*gradients, "-", "-o", str(out)], source),
+        "matnet, a .gz": ([*gradients, f"{source}.gz", "-o", str(out)], None),
+        "matnet, Parquet to CSV": ([*gradients, str(folder / "in.parquet"), "-o", str(out)], None),
+        "matnet, Parquet to Parquet": (
+            [*gradients, str(folder / "in.parquet"), "-o", str(folder / "out.parquet")],
+            None,
+        ),
+    }
+    costs: dict[str, list[Cost]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, (command, stdin) in runs.items():
+            costs[name].append(measured(command, stdin))
+    polars = median(costs["polars alone"])
+    print(f"{source.stat().st_size / 1e6:.0f} MB in, {out.stat().st_size / 1e6:.0f} MB out, median of {repeats}")
+    print(f"{'':28}{'seconds':>9}{'ratio':>8}{'CPU s':>9}{'ratio':>8}{'anon MB':>9}")
+    for name, found in costs.items():
+        cost = median(found)
+        print(
+            f"{name:28}{cost.seconds:9.2f}{cost.seconds / polars.seconds:8.2f}{cost.cpu:9.2f}"
+            f"{cost.cpu / polars.cpu:8.2f}{cost.megabytes:9.0f}"
+        )
+
+
+def starts(folder: Path, repeats: int) -> None:
+    """The start of the program, the best of the repeats: what a warm disk and an idle machine would show."""
+    table = folder / "ten.csv"
+    write_table(table, 1)
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:11]))
+    ten = ["gradients", str(folder / "net.json"), str(table)]
+    best: dict[str, Cost] = {}
+    for _ in range(4 * repeats):
+        for name, code in STARTS.items():
+            command = [sys.executable, "-c", code or MATNET, *([] if code else ten)]
+            cost = measured(command)
+            if name not in best or cost.seconds < best[name].seconds:
+                best[name] = cost
+    print(f"{'start, best of ' + str(4 * repeats):28}{'seconds':>9}{'CPU s':>9}")
+    for name, cost in best.items():
+        print(f"{name:28}{cost.seconds:9.3f}{cost.cpu:9.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Tables through matnet beside polars alone.")
+    parser.add_argument("--megabytes", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="Where the tables lie meanwhile; without it a temporary folder.")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        tables(Path(folder), given.megabytes, given.repeats)
+        starts(Path(folder), given.repeats)
+
+
+if __name__ == "__main__":
+    main()
