@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from matnet.cli.models import load_model
+from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import dialect, memory_limit
 from matnet.cli.speech import Progress, complain, on_terminal
 from matnet.errors import TableError
@@ -47,6 +47,8 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
     )
     how = dialect(options)
     model = load_model(options)
+    if "wrt" in options:
+        remark_on_steps(model)
     if options["engine"] == "c":
         import matnet
 

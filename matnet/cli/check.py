@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import samples
+from matnet.cli.models import remark_on_steps
 from matnet.cli.options import (
     file_argument,
     inputs_option,
@@ -58,6 +59,7 @@ def command(**options: Any) -> int:
     shown = found.elements if options["everything"] else found.elements[:LISTED]
     # a network without inputs is checked by its initial layer states, named by their neuron
     inputs = names or tuple(f"state{number + 1}" for number in range(1 + max(e.input for e in found.elements)))
+    remark_on_steps(net)
     click.echo("\n".join(_table(shown, outputs, inputs, net.dynamic)))
     click.echo(_verdict(found, len(shown)))
     return AGREES if found.agrees else DIFFERS

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matnet.cli.options import loading
+from matnet.cli.speech import complain
 from matnet.errors import FormatError, MatnetError
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ def load_model(options: dict[str, Any]) -> Network | Ensemble:
         return Ensemble(_scaled(network, options) for network in networks)
     except MatnetError as error:
         raise error.at(f"{file}: ") from error.__cause__
+
+
+def remark_on_steps(model: Network | Ensemble) -> None:
+    """Say once of which layers the derivative is 0 because their function is made of steps."""
+    from matnet.functions.transfer import TRANSFER
+    from matnet.network import Ensemble
+
+    networks = model.networks if isinstance(model, Ensemble) else (model,)
+    layers = [(number, layer.transfer) for net in networks for number, layer in enumerate(net.structure.layers, 1)]
+    steps = dict.fromkeys(f"layer {number} ({name})" for number, name in layers if TRANSFER[name].stepwise)
+    if steps:
+        complain(f"{', '.join(steps)}: the function is made of steps, so every derivative through it is 0")
 
 
 def _several(file: str, network: str | None) -> list[Network] | None:
