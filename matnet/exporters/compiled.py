@@ -48,11 +48,14 @@ class Compiled:
         count = len(routine.inputs) + len(routine.outputs) + 1
         self._function.argtypes = [ctypes.c_long, *([ctypes.c_void_p] * count)]
         self._idle: list[tuple[FloatArray, int]] = []
+        self._idle_for_one: list[_OneSample] = []
         self._share = max(64, _SHARE // max(routine.operations, 1) // 64 * 64)
 
     def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
         """The outputs, (rows, …) each; large batches on all cores."""
         rows = len(inputs[0])
+        if rows == 1:
+            return self._one(inputs)
         given = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
         results = [np.empty((rows, *shape)) for shape in self._routine.outputs]
         arrays = [*given, *results]
@@ -66,6 +69,19 @@ class Compiled:
         list(pool().map(lambda _: work(), range(min(cores(), -(-rows // self._share)))))
         return results
 
+    def _one(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
+        """One sample, in memory whose addresses are known: to ask an array for its own takes longer than to copy it."""
+        try:
+            memory = self._idle_for_one.pop()
+        except IndexError:
+            memory = _OneSample(self._routine)
+        for place, array in zip(memory.inputs, inputs, strict=True):
+            place[...] = array
+        self._function(1, *memory.addresses)
+        results = [place.copy() for place in memory.outputs]
+        self._idle_for_one.append(memory)
+        return results
+
     def _take_turns(self, places: Sequence[tuple[int, int]], rows: int, starts: Iterator[int]) -> None:
         for start in starts:
             self._run(places, start, min(self._share, rows - start))
@@ -75,11 +91,25 @@ class Compiled:
         try:
             memory = self._idle.pop()
         except IndexError:
-            # 64 bytes more, so that it can begin where a cache line does
-            array = np.empty(self._routine.work + 8)
-            memory = array, -(-_address(array) // 64) * 64
+            memory = _work(self._routine)
         self._function(count, *[place + start * width for place, width in places], memory[1])
         self._idle.append(memory)
+
+
+class _OneSample:
+    """Memory for one sample: arguments, results and work, with the addresses of all in the order of a call."""
+
+    def __init__(self, routine: Routine) -> None:
+        self.inputs = [np.empty((1, size)) for size in routine.inputs]
+        self.outputs = [np.empty((1, *shape)) for shape in routine.outputs]
+        self._work, start = _work(routine)
+        self.addresses = [*(_address(array) for array in (*self.inputs, *self.outputs)), start]
+
+
+def _work(routine: Routine) -> tuple[FloatArray, int]:
+    """Work memory and where it begins: at a multiple of 64 bytes."""
+    array = np.empty(routine.work + 8)
+    return array, -(-_address(array) // 64) * 64
 
 
 def _address(array: FloatArray) -> int:

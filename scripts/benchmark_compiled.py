@@ -1,0 +1,83 @@
+"""matnet.compile beside the NumPy evaluator, JAX and the floor: value and Jacobian, in one run.
+
+    python scripts/benchmark_compiled.py [--rows 1 100000] [--networks 4-10-1 ...] [--repeats 15]
+
+Float64 on the CPU, NumPy arrays in and out, every function on all cores it uses by itself; JAX is jit of vmap of
+jacrev, warm. All take turns within a repeat, so that a slow moment of the machine falls on all; shown are the medians of
+the ratios within a repeat (above 1 the compiled code is faster), and beside the compiled code's elapsed time its time on
+the processors, since elapsed times of a machine that others use say little. The floor is what NumPy cannot save: its
+tanh and exp of every neuron on all cores, and writing the result. Build is the time to compile one network's value and
+Jacobian into an empty cache, the check with NumPy included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matnet
+from benchmark import NETWORKS, calls, floor, jax_function, ours, repeated, samples
+from benchmark_derivatives import network
+from matnet.exporters.compiled_build import compiler
+from matnet.tape.evaluate import cores
+
+QUANTITY = "value_and_jacobian"
+RIVALS: dict[str, Callable[..., Callable[[], Any]]] = {"NumPy": ours, "JAX": jax_function, "floor": floor}
+
+
+def in_turn(functions: Sequence[Callable[[], Any]], repeats: int) -> list[list[tuple[float, float]]]:
+    """Elapsed and processor seconds of every function in every repeat."""
+    for function in functions:
+        function()
+    found = []
+    for _ in range(repeats):
+        turn = []
+        for function in functions:
+            began, used = time.perf_counter(), time.process_time()
+            function()
+            turn.append((time.perf_counter() - began, time.process_time() - used))
+        found.append(turn)
+    return found
+
+
+def compare(name: str, rows: int, repeats: int) -> dict[str, float]:
+    """One line; each rival's elapsed time over the compiled code's."""
+    sizes, x = NETWORKS[name], samples(NETWORKS[name], rows)
+    began = time.perf_counter()
+    fast = matnet.compile(network(sizes))
+    build = time.perf_counter() - began
+    makers = [lambda: fast.value_and_jacobian(x), *(make(QUANTITY, sizes, x) for make in RIVALS.values())]
+    turns = in_turn([repeated(function, calls(rows)) for function in makers], repeats)
+    ratios = {
+        rival: statistics.median(turn[k][0] / turn[0][0] for turn in turns) for k, rival in enumerate(RIVALS, start=1)
+    }
+    elapsed, used = (statistics.median(turn[0][k] for turn in turns) / calls(rows) * 1e6 for k in (0, 1))
+    columns = "".join(f"{ratios[rival]:9.2f}x" for rival in RIVALS)
+    print(f"{name:15}{rows:8}{elapsed:12.1f}{used:12.1f}{columns}{build:9.2f}", flush=True)
+    return ratios
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--rows", nargs="+", type=int, default=[1, 100_000])
+    parser.add_argument("--repeats", type=int, default=15)
+    chosen = parser.parse_args()
+    print(f"{cores()} cores, {compiler().path} {' '.join(compiler().flags)}")
+    head = "".join(f"{rival:>10}" for rival in RIVALS)
+    for rows in chosen.rows:
+        print(f"\n{'network':15}{'rows':>8}{'elapsed µs':>12}{'CPU µs':>12}{head}{'build s':>9}")
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["XDG_CACHE_HOME"] = folder
+            found = [compare(name, rows, chosen.repeats) for name in chosen.networks]
+        means = "".join(f"{statistics.geometric_mean(each[rival] for each in found):9.2f}x" for rival in RIVALS)
+        print(f"{'geometric mean':47}{means}")
+
+
+if __name__ == "__main__":
+    main()
