@@ -12,10 +12,19 @@ from matnet import plots, report
 from matnet.importers.arrays import read_array
 from matnet.importers.history import History, read_history
 
+_FIRST = {"load", "load_all", "Network", "Ensemble"}
+
+
+def _others() -> tuple[Any, ...]:
+    """The public names that are no errors and have no place of their own on the page."""
+    members = [getattr(matnet, name) for name in matnet.__all__ if name not in _FIRST]
+    return tuple(member for member in members if not (inspect.isclass(member) and issubclass(member, Exception)))
+
+
 GROUPS: dict[str, tuple[Any, ...]] = {
     "Opening": (matnet.load, matnet.load_all),
     "Networks": (matnet.Network, matnet.Ensemble),
-    "Taking it elsewhere": (matnet.save, matnet.to_torch, matnet.to_jax, matnet.to_casadi),
+    "Taking it elsewhere": _others(),
     "What lies beside a network": (read_array, read_history, History),
     "Plots": tuple(getattr(plots, name) for name in plots.__all__),
     "Report": (report.page, report.Material),

@@ -23,19 +23,27 @@ import make_gallery  # noqa: E402
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Lists the pages of the functions in the navigation, where it says FUNCTIONS."""
+    """Fills the navigation: FUNCTIONS stands for the pages of the functions, OTHERS for pages that it does not name."""
     groups: dict[str, list[dict[str, str]]] = {}
     for page in function_pages.pages():
         groups.setdefault(page.group, []).append({page.name: page.path})
-    config.nav = _filled(config.nav, [{title: entries} for title, entries in groups.items()])
+    named = str(config.nav)
+    docs = Path(config.docs_dir)
+    pages = (path.relative_to(docs).as_posix() for path in sorted(docs.rglob("*.md")))
+    others = [page for page in pages if f"'{page}'" not in named]
+    lists: dict[str, list[Any]] = {"FUNCTIONS": [{title: entries} for title, entries in groups.items()], "OTHERS": others}
+    config.nav = _filled(config.nav, lists)
     return config
 
 
-def _filled(nav: Any, functions: list[Any]) -> Any:
+def _filled(nav: Any, lists: dict[str, list[Any]]) -> Any:
     if isinstance(nav, dict):
-        return {title: _filled(entry, functions) for title, entry in nav.items()}
+        return {title: _filled(entry, lists) for title, entry in nav.items()}
     if isinstance(nav, list):
-        return [part for entry in nav for part in (functions if entry == "FUNCTIONS" else [_filled(entry, functions)])]
+        filled: list[Any] = []
+        for entry in nav:
+            filled += lists[entry] if isinstance(entry, str) and entry in lists else [_filled(entry, lists)]
+        return filled
     return nav
 
 

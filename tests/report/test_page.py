@@ -16,7 +16,7 @@ from matnet.errors import ShapeError
 from matnet.importers.stored import StoredValues
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.report import Material, page
+from matnet.report import Material, behaviour, page
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
@@ -130,14 +130,15 @@ def test_names_from_files_are_escaped() -> None:
     assert "script" not in read(text).tags
 
 
-def test_of_many_inputs_and_outputs_a_part_is_shown_and_it_is_said() -> None:
+def test_of_many_inputs_and_outputs_a_part_is_shown_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(behaviour, "PANELS", 1)
     rng = np.random.default_rng(0)
-    layer = Layer(8, "tansig", {0: Weight(rng.normal(size=(8, 70)) / 10)})
-    net = Network(Structure((Input(70),), (layer,), (Output(0, 8),)))
+    layer = Layer(2, "tansig", {0: Weight(rng.normal(size=(2, 70)) / 10)})
+    net = Network(Structure((Input(70),), (layer,), (Output(0, 2),)))
     text = "".join(read(page(Material(net, rng.normal(size=(10, 70))))).texts)
     assert "Shown: the 10 strongest of 70 inputs." in text
     assert "And 30 more elements." in text
-    assert "The first 6 of 8 outputs are shown above; matnet plot shows others." in text
+    assert "The first 1 of 2 outputs are shown above; matnet plot shows others." in text
 
 
 def test_a_constant_column_and_nan_are_named() -> None:
