@@ -71,7 +71,7 @@ def test_a_summary_for_programs(said: Said, tmp_path: Path) -> None:
         "rows_outside_range": 2,
         "outside_range": {"x1": 2, "x2": 1},
         "rows_with_nan": 1,
-        "networks": [{"file": PUMP, "path": "net", "sha256": sha256(Path(PUMP).read_bytes()).hexdigest()}],
+        "networks": [{"file": "pump.mat", "path": "net", "sha256": sha256(Path(PUMP).read_bytes()).hexdigest()}],
         "inputs": [{"name": "standard input", "sha256": sha256((TEXT + ",1500\n").encode()).hexdigest()}],
     }
 
