@@ -199,7 +199,10 @@ class _Workspace:
         self._refuse_none()
         if len(self._networks) > 1:
             names = list(self._networks)
-            raise FormatError(f"{len(names)} networks in it: {', '.join(names)}; name one, as in network='{names[0]}' (--network '{names[0]}')")
+            raise FormatError(
+                f"{len(names)} networks in it: {', '.join(names)}; name one, as in network='{names[0]}' "
+                f"(--network '{names[0]}')"
+            )
         return next(self._network(place, value) for place, value in self._networks.items())
 
     def all(self) -> dict[str, Network]:
