@@ -31,7 +31,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     docs = Path(config.docs_dir)
     pages = (path.relative_to(docs).as_posix() for path in sorted(docs.rglob("*.md")))
     others = [page for page in pages if f"'{page}'" not in named]
-    lists: dict[str, list[Any]] = {"FUNCTIONS": [{title: entries} for title, entries in groups.items()], "OTHERS": others}
+    lists: dict[str, list[Any]] = {
+        "FUNCTIONS": [{title: entries} for title, entries in groups.items()],
+        "OTHERS": others,
+    }
     config.nav = _filled(config.nav, lists)
     return config
 
