@@ -166,10 +166,10 @@ def _guided(arguments: argparse.Namespace) -> int:
         from fuzz_trial import FindingError, Tally, trial
     kind = arguments.kinds[0]
     suffix, mutator = MUTATORS[kind]
-    tally, start = Tally(), time.monotonic()
-    known = {text for seed in seeds(kind) for text in seed.known.values()}
+    known_files, tally = seeds(kind), Tally()
+    known = {text for seed in known_files for text in seed.known.values()}
     every = {str(number): text for number, text in enumerate(sorted(known))}
-    holder = Path(tempfile.mkdtemp(prefix="matnet-fuzz-"))
+    holder, start = Path(tempfile.mkdtemp(prefix="matnet-fuzz-")), time.monotonic()
     file = holder / f"changed{suffix}"
 
     def one(data: bytes) -> None:
@@ -187,7 +187,7 @@ def _guided(arguments: argparse.Namespace) -> int:
 
     corpus = holder / "corpus"
     corpus.mkdir()
-    for number, seed in enumerate(seeds(kind)):
+    for number, seed in enumerate(known_files):
         (corpus / f"{number:03d}").write_bytes(seed.data)
     options = [
         f"-seed={arguments.random_seed + 1}",
