@@ -4,10 +4,10 @@
 
 Float64 on the CPU, NumPy arrays in and out, every function on all cores it uses by itself; JAX is jit of vmap of
 jacrev, warm. All take turns within a repeat, so that a slow moment of the machine falls on all; shown are the medians
-of the ratios within a repeat (above 1 the compiled code is faster), and beside the compiled code's elapsed time its time
-on the processors, since elapsed times of a machine that others use say little. The floor is what NumPy cannot save: its
-tanh and exp of every neuron on all cores, and writing the result. Build is the time to compile one network's value and
-Jacobian into an empty cache, the check with NumPy included.
+of the ratios within a repeat (above 1 the compiled code is faster), and beside the compiled code's elapsed time its
+time on the processors, since elapsed times of a machine that others use say little. The floor is what NumPy cannot
+save: its tanh and exp of every neuron on all cores, and writing the result. Build is the time to compile one
+network's value and Jacobian into an empty cache, the check with NumPy included.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ _FILTERS = frozenset({1, 2, 3})
 
 _DEFLATE_RATIO = 1032
 
+
 def read_hdf5(path: Path, start: bytes, limit: int) -> MatFile:
     """The variables of a MAT-file of level 7.3, given its first bytes.
 
