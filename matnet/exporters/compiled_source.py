@@ -68,7 +68,7 @@ def _kernel(tape: Tape, constants: Constants) -> Kernel:
     """The kernel of a tape that is not too large."""
     numbers = sum(node.value.size for node in tape.nodes if node.value is not None)
     computed = sum(node.value is None for node in tape.nodes)
-    advice = "use the network itself: NumPy is as fast for networks of this size"
+    advice = "use the network itself, which has no such limit"
     if numbers > MOST_NUMBERS:
         raise UnsupportedError(f"{numbers:,} constants are too many to compile, at most {MOST_NUMBERS:,}; {advice}")
     if computed > MOST_STATEMENTS:

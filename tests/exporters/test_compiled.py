@@ -144,8 +144,8 @@ def test_what_is_refused() -> None:
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(network(large, inputs=500))
     assert re.fullmatch(
-        r"[\d,]+ constants are too many to compile, at most 262,144; use the network itself: NumPy is as fast for "
-        "networks of this size",
+        r"[\d,]+ constants are too many to compile, at most 262,144; use the network itself, which has "
+        "no such limit",
         str(refused.value),
     )
 
