@@ -113,7 +113,10 @@ def built(source: str, check: Callable[[ctypes.CDLL], None]) -> ctypes.CDLL:
     for entry in sorted(folder.glob(f"{key}-*.so")):
         if _is_ours(entry):
             return _loaded(entry)
-        entry.unlink(missing_ok=True)
+        try:
+            entry.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
     return _built(source, key, folder, with_what, check)
 
 
