@@ -117,7 +117,7 @@ def test_the_number_of_threads_changes_no_bit(name: str, threads: int, monkeypat
     (expected,) = run(x)
     with ThreadPoolExecutor(threads) as pool:
         monkeypatch.setattr(evaluate, "cores", lambda: threads)
-        monkeypatch.setattr(evaluate, "_pool", lambda: pool)
+        monkeypatch.setattr(evaluate, "pool", lambda: pool)
         (found,) = run(x)
     np.testing.assert_array_equal(found, expected)
 
