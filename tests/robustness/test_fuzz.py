@@ -46,9 +46,11 @@ def test_a_changed_file_is_refused_or_means_what_it_says(kind: str, folder: Path
         trial(kind, folder / f"changed{suffix}", mutator(seed.data, random.Random(number)), seed.known, tally)
 
     try_one()
-    # neither everything nor nothing may be refused, or the changes would test little
+    # neither everything nor nothing may be refused, or the changes would test little; but an archive's digest refuses
+    # whatever changes its content
     assert tally.verdicts["refused"] > EXAMPLES[kind] // 10
-    assert tally.executions - tally.verdicts["refused"] > EXAMPLES[kind] // 50
+    if kind != "archive":
+        assert tally.executions - tally.verdicts["refused"] > EXAMPLES[kind] // 50
 
 
 def test_an_unchanged_file_is_no_finding(folder: Path) -> None:
