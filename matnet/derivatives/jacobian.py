@@ -21,7 +21,7 @@ def jacobian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: 
     of, wrt
         Signals, each named once.
     x
-        The argument (..., argument_size): it gives the batch and the array library.
+        The argument of the program: it gives the batch and the array library.
 
     Returns
     -------

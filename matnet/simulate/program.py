@@ -48,13 +48,8 @@ class Program:
     parameters: tuple[ParameterKey, ...]
     parameter_sizes: tuple[int, ...]
 
-    @property
-    def argument_size(self) -> int:
-        """Elements of all leaves side by side."""
-        return sum(leaf.size for leaf in self.leaves)
-
     def parts(self, x: Array) -> list[Array]:
-        """The leaves' values out of the one argument x (..., argument_size)."""
+        """The leaves' values out of the one argument x (..., R), R their elements together."""
         if len(self.leaves) == 1:
             return [x]
         pieces, start = [], 0
