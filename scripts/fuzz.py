@@ -112,17 +112,19 @@ def _blind(kind: str, arguments: argparse.Namespace) -> int:
     known_files, tally, findings = seeds(kind), Tally(), 0
     source = random.Random(arguments.random_seed)
     start = time.monotonic()
-    with _place(suffix) as file:
-        while time.monotonic() - start < arguments.seconds and tally.executions < arguments.executions:
-            seed = source.choice(known_files)
-            data = mutator(seed.data, source)
-            try:
-                trial(kind, file, data, seed.known, tally)
-            except FindingError as finding:
-                findings += 1
-                tally.count("findings", 0.0, 0)
-                _keep(arguments.findings, f"{kind} of {seed.name}", data, suffix, str(finding))
-    _log(arguments, kind, time.monotonic() - start, tally.executions, tally)
+    try:
+        with _place(suffix) as file:
+            while time.monotonic() - start < arguments.seconds and tally.executions < arguments.executions:
+                seed = source.choice(known_files)
+                data = mutator(seed.data, source)
+                try:
+                    trial(kind, file, data, seed.known, tally)
+                except FindingError as finding:
+                    findings += 1
+                    tally.count("findings", 0.0, 0)
+                    _keep(arguments.findings, f"{kind} of {seed.name}", data, suffix, str(finding))
+    finally:
+        _log(arguments, kind, time.monotonic() - start, tally.executions, tally)
     return findings
 
 

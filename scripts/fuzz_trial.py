@@ -167,10 +167,16 @@ def _differences(ours: Value, theirs: Any, place: str) -> Iterator[str]:
     if isinstance(ours, Struct) and isinstance(theirs, np.ndarray) and theirs.dtype.names:
         records = theirs.reshape(-1, order="F")
         for name, values in ours.fields.items():
+            if name not in theirs.dtype.names or len(values) != len(records):
+                yield f"{place}: no field {name}, or not {len(values)} of them"
+                continue
             for number, value in enumerate(values):
                 yield from _differences(value, records[number][name], f"{place}({number + 1}).{name}")
     elif isinstance(ours, Cell) and isinstance(theirs, np.ndarray) and theirs.dtype == object:
         items = theirs.reshape(-1, order="F")
+        if len(items) != len(ours.items):
+            yield f"{place}: {len(items)} cells, not {len(ours.items)}"
+            return
         for number, value in enumerate(ours.items):
             yield from _differences(value, items[number], f"{place}{{{number + 1}}}")
     elif isinstance(ours, Numeric) and isinstance(theirs, np.ndarray) and ours.array.size:

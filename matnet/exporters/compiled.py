@@ -14,7 +14,7 @@ from matnet.errors import UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
-from matnet.network.evaluation import Evaluation
+from matnet.network.evaluation import ArrayFunction, Evaluation
 from matnet.tape.evaluate import cores, pool
 from matnet.tape.shorten import shortened
 from matnet.tape.symbols import Tape, record
@@ -55,7 +55,7 @@ class Compiled:
         """The outputs, (rows, …) each; large batches on all cores."""
         rows = len(inputs[0])
         if rows == 1:
-            return self._one(inputs)
+            return [result[None] for result in self.one(*inputs)]
         given = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
         results = [np.empty((rows, *shape)) for shape in self._routine.outputs]
         arrays = [*given, *results]
@@ -69,8 +69,11 @@ class Compiled:
         list(pool().map(lambda _: work(), range(min(cores(), -(-rows // self._share)))))
         return results
 
-    def _one(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
-        """One sample, in memory whose addresses are known: to ask an array for its own takes longer than to copy it."""
+    def one(self, *inputs: FloatArray) -> list[FloatArray]:
+        """The outputs of one sample, without the axis of rows.
+
+        They come by memory whose addresses are known: to ask an array for its own takes longer than to copy it.
+        """
         try:
             memory = self._idle_for_one.pop()
         except IndexError:
@@ -78,7 +81,7 @@ class Compiled:
         for place, array in zip(memory.inputs, inputs, strict=True):
             place[...] = array
         self._function(1, *memory.addresses)
-        results = [place.copy() for place in memory.outputs]
+        results = [place[0, ...].copy() for place in memory.outputs]
         self._idle_for_one.append(memory)
         return results
 
@@ -137,6 +140,19 @@ def compiled_functions(
     return functions(built(source, lambda library: check(functions(library))))
 
 
+class _Second:
+    """What gives two results, for those who want the second alone: it costs little more than it would by itself."""
+
+    def __init__(self, both: ArrayFunction) -> None:
+        self._both = both
+
+    def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
+        return self._both(*inputs)[1:]
+
+    def one(self, *inputs: FloatArray) -> list[FloatArray]:
+        return self._both.one(*inputs)[1:]
+
+
 class CompiledEvaluation(Evaluation):
     """A network's program and what has been compiled of it so far."""
 
@@ -146,13 +162,13 @@ class CompiledEvaluation(Evaluation):
         self._compiled: dict[Any, Compiled] = {}
         self._lock = Lock()
 
-    def on_rows(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
-        """`compute(program, *arrays)` on NumPy arrays (rows, size), compiled when it is first asked for."""
+    def function(self, key: Any, compute: Callable[..., Any], sizes: Sequence[int]) -> ArrayFunction:
+        """`compute(program, *arrays)` on NumPy arrays, compiled when it is first asked for."""
         if key == ("jacobian", None, "real"):
-            return self.on_rows("value_and_jacobian", quantities.value_and_jacobian, *arrays)[1:]
+            return _Second(self.function("value_and_jacobian", quantities.value_and_jacobian, sizes))
         if key not in self._compiled:
-            self.prepare(key, compute, [array.shape[-1] for array in arrays])
-        return self._compiled[key](*arrays)
+            self.prepare(key, compute, sizes)
+        return self._compiled[key]
 
     def prepare(self, key: Any, compute: Callable[..., Any], sizes: Sequence[int]) -> None:
         """Compiles a computation, or finds it compiled."""
@@ -160,7 +176,7 @@ class CompiledEvaluation(Evaluation):
             if key in self._compiled:
                 return
             tape = shortened(record(self.program, compute, sizes))
-            reference = partial(super().on_rows, key, compute)
+            reference = super().function(key, compute, sizes)
             samples = check_samples(self._structure, sizes)
             found = compiled_functions(
                 {"kernel": tape}, lambda functions: compare(functions["kernel"], reference, samples)

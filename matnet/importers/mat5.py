@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +62,10 @@ _PEEK = 4096
 """Bytes that hold the header of any variable: flags, dimensions and names."""
 
 
+_ENOUGH_ALIKE = 4
+"""Elements of one size in a row from which on it is worth looking how many more there are."""
+
+
 @dataclass(frozen=True)
 class _Source:
     """What all parts of a file share."""
@@ -69,6 +73,11 @@ class _Source:
     order: str
     budget: Budget
     subsystem: Callable[[], Subsystem]
+
+    @cached_property
+    def two(self) -> Callable[[memoryview, int], tuple[int, int]]:
+        """Reads two numbers of four bytes without a sign."""
+        return struct.Struct(self.order + "II").unpack_from
 
 
 class _Element(NamedTuple):
@@ -93,6 +102,11 @@ class _Elements:
         return self._position >= len(self._data)
 
     @property
+    def position(self) -> int:
+        """Bytes before the next element."""
+        return self._position
+
+    @property
     def left(self) -> int:
         """Bytes left."""
         return len(self._data) - self._position
@@ -100,30 +114,51 @@ class _Elements:
     def next(self, *kinds: int, padded: bool = True) -> _Element:
         """The next element, which must be of one of the kinds, if any are given."""
         start = self._position
-        kind, size, head = self._tag()
+        kind, size, head = self.tag()
         begin = start + head
-        if size > len(self._data) - begin:
+        end = begin + size
+        if end > len(self._data):
             raise FormatError(
                 f"byte {start}: the file is cut off or broken: an element of {size} bytes is announced, "
                 f"{len(self._data) - begin} are left"
             )
         if kinds and kind not in kinds:
             raise FormatError(f"byte {start}: broken: a data element of type {kind}, expected {_either(kinds)}")
-        small = head == 4
-        end = begin + size
-        self._position = start + 8 if small else end + (-size % 8 if padded else 0)
+        self._position = start + 8 if head == 4 else end + (-size % 8 if padded else 0)
         return _Element(kind, self._data[begin:end], start)
 
-    def _tag(self) -> tuple[int, int, int]:
-        if self.left < 8:
+    def tag(self) -> tuple[int, int, int]:
+        """What announces the next element, which is not passed over: its type, its bytes, and the bytes before them."""
+        if len(self._data) - self._position < 8:
             raise FormatError(f"byte {self._position}: the file is cut off: a data element was expected")
-        first, second = struct.unpack_from(self._source.order + "II", self._data, self._position)
-        if first >> 16:
-            # a small element: size and type share four bytes, the data are the other four
-            if first >> 16 > 4:
-                raise FormatError(f"byte {self._position}: broken: a small data element of {first >> 16} bytes")
-            return first & 0xFFFF, first >> 16, 4
-        return first, second, 8
+        first, second = self._source.two(self._data, self._position)
+        if first <= 0xFFFF:
+            return first, second, 8
+        # a small element: size and type share four bytes, the data are the other four
+        if first >> 16 > 4:
+            raise FormatError(f"byte {self._position}: broken: a small data element of {first >> 16} bytes")
+        return first & 0xFFFF, first >> 16, 4
+
+    def alike(self, first: _Element, head: int, most: int) -> NDArray[np.uint8]:
+        """The contents, (n, size), of the next elements that agree with `first` in size and in `head` bytes of content.
+
+        `first` is the element before them; there are `most` at most.
+        """
+        size = len(first.data)
+        length = 8 + size + -size % 8
+        start, most = self._position, min(most, self.left // length)
+        pattern = np.frombuffer(self._data, np.uint8, 8 + head, first.place)
+        found, window = 0, 64
+        while found < most:
+            window = min(2 * window, 1 << 14, most - found)
+            rows = np.frombuffer(self._data, np.uint8, window * length, self._position).reshape(window, length)
+            equal = (rows[:, : 8 + head] == pattern).all(axis=1)
+            count = window if equal.all() else int(equal.argmin())
+            found += count
+            self._position += count * length
+            if count < window:
+                break
+        return np.frombuffer(self._data, np.uint8, found * length, start).reshape(found, length)[:, 8 : 8 + size]
 
     def numbers(self, *kinds: int) -> NDArray[np.int64]:
         """The next element as whole numbers."""
@@ -133,6 +168,8 @@ class _Elements:
     def whole(self, *kinds: int) -> tuple[int, ...]:
         """The next element as a few whole numbers of four bytes: what every value begins with."""
         element = self.next(*kinds)
+        if len(element.data) == 8 and element.kind == MI_UINT32:
+            return self._source.two(element.data, 0)
         letter = "i" if element.kind == MI_INT32 else "I"
         return struct.unpack(
             f"{self._source.order}{len(element.data) // 4}{letter}", element.data[: len(element.data) & ~3]
@@ -219,7 +256,38 @@ def _read_items(elements: _Elements, source: _Source, count: int, depth: int) ->
             f"the file is cut off or broken: {count} values are announced, {elements.left} bytes are left"
         )
     source.budget.take(ITEM_COST * count)
-    return tuple(_read_matrix(elements.next(MI_MATRIX), source, depth + 1) for _ in range(count))
+    items: list[Value] = []
+    alike, last = 0, -1
+    while len(items) < count:
+        element = elements.next(MI_MATRIX)
+        items.append(_read_matrix(element, source, depth + 1))
+        alike, last = (alike + 1 if len(element.data) == last else 1), len(element.data)
+        if alike == _ENOUGH_ALIKE:
+            items += _read_alike(elements, source, element, items[-1], count - len(items))
+            alike = 0
+    return tuple(items)
+
+
+def _read_alike(elements: _Elements, source: _Source, first: _Element, value: Value, most: int) -> list[Value]:
+    """The values behind one that differ from it in their numbers alone, `most` at most, read in one go.
+
+    Cells with some numbers a time step are written so. `first` is the element before them and `value` what it holds;
+    none are like a value that is neither empty nor real numbers.
+    """
+    if not first.data:
+        return [EMPTY] * len(elements.alike(first, 0, most))
+    if not isinstance(value, Numeric) or value.array.dtype.kind == "c":
+        return []
+    inner = _Elements(first.data, source)
+    header = _read_header(inner)
+    begin = inner.position + inner.tag()[2]
+    numbers = inner.next()
+    rows = elements.alike(first, begin, most)[:, begin : begin + len(numbers.data)]
+    flat = np.ascontiguousarray(rows).view(source.order + _STORED[numbers.kind]).reshape(-1)
+    source.budget.take(value.array.dtype.itemsize * len(flat))
+    typed = _as_class(flat, value.array.dtype, header.class_name).reshape(len(rows), *reversed(header.shape))
+    arrays = typed.transpose(0, *range(len(header.shape), 0, -1))
+    return [Numeric(array, value.class_name, value.narrowed) for array in arrays]
 
 
 def _read_struct(elements: _Elements, source: _Source, header: _Header, depth: int) -> Struct:
@@ -279,6 +347,8 @@ def _read_numeric(elements: _Elements, source: _Source, header: _Header) -> Nume
 
 def _as_class(flat: NDArray[np.generic], target: np.dtype[Any], class_name: str) -> NDArray[np.generic]:
     """Numbers in their class's type: MATLAB stores them in fewer bytes where that loses nothing, and only there."""
+    if flat.dtype == target:
+        return flat.copy()
     with np.errstate(all="ignore"):
         typed = flat.astype(target)
     widened = target.kind == "f" and flat.dtype.itemsize == 8 and flat.dtype.kind in "iu"

@@ -207,6 +207,9 @@ class Opaque:
 Value: TypeAlias = Numeric | Sparse | Char | Cell | Struct | Function | Opaque
 """Any MATLAB value."""
 
+_HOLDERS = (Cell, Struct, Opaque)
+"""Values that other values may be within."""
+
 EMPTY = Numeric(np.zeros((0, 0)))
 """The empty matrix []."""
 
@@ -259,7 +262,7 @@ def children(value: Value, leaves: bool = True) -> Iterator[tuple[str, Value]]:
     """
     if isinstance(value, Cell):
         for number, item in enumerate(value.items):
-            if leaves or isinstance(item, Cell | Struct | Opaque):
+            if leaves or isinstance(item, _HOLDERS):
                 yield f"{{{subscript(value.shape, number)}}}", item
     elif isinstance(value, Struct):
         if math.prod(value.shape) == 1:

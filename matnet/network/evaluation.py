@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,18 @@ from matnet.tape.evaluate import Evaluator
 from matnet.tape.shorten import shortened
 from matnet.tape.symbols import record
 
+_FLOAT64 = np.dtype(np.float64)
+
+
+class ArrayFunction(Protocol):
+    """A computation on NumPy arrays, its results in a list."""
+
+    def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
+        """The results (N, …) of inputs (N, size)."""
+
+    def one(self, *inputs: FloatArray) -> list[FloatArray]:
+        """The results of one sample, inputs (size,) each, without the axis of rows."""
+
 
 class Evaluation:
     """A network's program and the tapes recorded from it so far."""
@@ -25,6 +37,8 @@ class Evaluation:
     def __init__(self, structure: Structure) -> None:
         self.program = program(structure)
         self._dynamic, self._input_size = structure.dynamic, structure.input_size
+        # no array of a network that looks back in time is one sample of it
+        self._sample_shape = None if structure.dynamic else (structure.input_size,)
         self._evaluators: dict[Any, Evaluator] = {}
 
     def on_samples(
@@ -46,6 +60,10 @@ class Evaluation:
         UnsupportedError
             Complex numbers, where they would not serve complex step.
         """
+        x = arrays[0]
+        if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.shape == self._sample_shape and len(arrays) == 1:
+            # one sample, as an optimizer's loop asks for it: nothing is left to check
+            return _told(what, self.function(what, compute, x.shape).one(x))
         if self._dynamic:
             raise ShapeError(
                 "this network looks back in time, so one sample has no output of its own: "
@@ -66,15 +84,25 @@ class Evaluation:
         if complex_step or not isinstance(given[0], np.ndarray):
             with np.errstate(all="ignore"):
                 return compute(attached(self.program, given[0]), *given)
+        if not lead:
+            return _told(what, self.function(what, compute, [len(array) for array in given]).one(*given))
         count = math.prod(lead)
         results = self.on_rows(what, compute, *[array.reshape(count, array.shape[-1]) for array in given])
-        shaped = [result.reshape(lead + result.shape[1:]) for result in results]
-        return shaped[0] if len(shaped) == 1 and what != "layer_outputs" else shaped
+        return _told(what, [result.reshape(lead + result.shape[1:]) for result in results])
 
     def on_rows(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
         """`compute(program, *arrays)` on NumPy arrays (rows, size), by its tape; `key` names the computation."""
+        return self.function(key, compute, [array.shape[-1] for array in arrays])(*arrays)
+
+    def function(self, key: Any, compute: Callable[..., Any], sizes: Sequence[int]) -> ArrayFunction:
+        """`compute(program, *arrays)` for arrays whose last axes have these sizes; `key` names the computation."""
         evaluator = self._evaluators.get(key)
         if evaluator is None:
-            recorded = record(self.program, compute, [array.shape[-1] for array in arrays])
+            recorded = record(self.program, compute, sizes)
             evaluator = self._evaluators.setdefault(key, Evaluator(shortened(recorded)))
-        return evaluator(*arrays)
+        return evaluator
+
+
+def _told(what: Any, results: list[FloatArray]) -> Any:
+    """Results as they are handed over: layers' outputs as the list that they are, a single array of others alone."""
+    return results[0] if len(results) == 1 and what != "layer_outputs" else results

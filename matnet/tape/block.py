@@ -112,6 +112,7 @@ class Block:
             self._arrays.append(self._place(number, node))
         self.inputs = [self._arrays[number] for number in plan.tape.inputs]
         self.outputs = [self._arrays[number] for number in plan.tape.outputs]
+        self.first_outputs = [output[0, ...] for output in self.outputs] if rows else []
 
     def run(self) -> None:
         """From what is in the input buffers to the output buffers."""
@@ -210,13 +211,10 @@ class Block:
             function = _where
         elif node.operation in ELEMENTWISE:
             function = ELEMENTWISE[node.operation]
+            arguments = [_alike(argument, out) for argument in arguments]
         elif node.operation == "matmul":
-            function = np.matmul
             left, right = arguments
-            if left.ndim > 2 and right.ndim == 2 and left.flags.c_contiguous and left.size and out.size:
-                # one product of a tall matrix instead of many of small ones
-                arguments = [left.reshape(-1, left.shape[-1]), right]
-                out = out.reshape(-1, out.shape[-1])
+            function, arguments, out = _product(left, right, out)
         elif node.operation in ("sum", "max", "min"):
             ufunc = {"sum": np.add, "max": np.maximum, "min": np.minimum}[node.operation]
             function = partial(_reduce, ufunc.reduce, node.attributes)
@@ -235,6 +233,25 @@ def _same_place(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """Whether two arrays are the same view of the same memory, so that elementwise work may overwrite one by itself."""
     address = one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
     return address and one.shape == other.shape and one.strides == other.strides
+
+
+def _alike(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
+    """The argument in the shape of the result where it has as many elements: NumPy takes twice as long to broadcast."""
+    fits = argument.size == out.size and argument.ndim and argument.flags.c_contiguous
+    return argument.reshape(out.shape) if fits and argument.shape != out.shape else argument
+
+
+def _product(
+    left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]
+) -> tuple[Callable[..., Any], list[NDArray[Any]], NDArray[Any]]:
+    """The function of a matrix product, its arguments and its result."""
+    if left.ndim > 2 and right.ndim == 2 and left.flags.c_contiguous and left.size and out.size:
+        # one product of a tall matrix instead of many of small ones
+        left, out = left.reshape(-1, left.shape[-1]), out.reshape(-1, out.shape[-1])
+    if left.ndim == 2 and right.ndim == 2 and out.flags.c_contiguous:
+        # the same product of BLAS as matmul's, in half the time where the matrices are small
+        return left.dot, [right], out
+    return np.matmul, [left, right], out
 
 
 def _reduce(function: Callable[..., Any], attributes: Sequence[Any], x: NDArray[Any], out: NDArray[Any]) -> None:

@@ -7,7 +7,6 @@ depends on the number of threads or on how a table is cut into whole blocks. A b
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -40,7 +39,9 @@ class Evaluator:
         self.block_rows = _block_rows(self._plan)
         row_product = max((_multiplications(tape, node) for node in tape.nodes), default=0)
         self._few_rows = min(self.block_rows, _SMALL_PRODUCT // max(row_product, 1))
-        self._idle: OrderedDict[int, list[Block]] = OrderedDict()
+        # taking from these lists and adding to them needs no lock, a new size does
+        self._idle: dict[int, list[Block]] = {}
+        self._idle_for_one: list[Block] = []
         self._lock = Lock()
 
     def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
@@ -58,6 +59,22 @@ class Evaluator:
             else:
                 shares = [starts[worker::workers] for worker in range(workers)]
                 list(pool().map(partial(self._run, inputs, results), shares))
+        return results
+
+    def one(self, *inputs: FloatArray) -> list[FloatArray]:
+        """The outputs of one sample, without the axis of rows, for inputs (size,) each."""
+        if not self._few_rows:
+            return [result[0] for result in self(*(given[None] for given in inputs))]
+        try:
+            block = self._idle_for_one.pop()
+        except IndexError:
+            block = Block(self._plan, 1)
+        for buffer, given in zip(block.inputs, inputs, strict=True):
+            buffer[0] = given
+        with np.errstate(all="ignore"):
+            block.run()
+        results = [output.copy() for output in block.first_outputs]
+        self._idle_for_one.append(block)
         return results
 
     def _at_once(self, inputs: Sequence[FloatArray], rows: int) -> list[FloatArray]:
@@ -85,19 +102,19 @@ class Evaluator:
 
     def _borrow(self, rows: int) -> Block:
         """A block that no other call is using."""
-        with self._lock:
-            idle = self._idle.setdefault(rows, [])
-            self._idle.move_to_end(rows)
-            while len(self._idle) > self._kept_sizes:
-                self._idle.popitem(last=False)
-            if idle:
-                return idle.pop()
-        return Block(self._plan, rows)
+        try:
+            return self._idle[rows].pop()
+        except (KeyError, IndexError):
+            return Block(self._plan, rows)
 
     def _give_back(self, block: Block) -> None:
-        with self._lock:
-            if block.rows in self._idle:
-                self._idle[block.rows].append(block)
+        idle = self._idle.get(block.rows)
+        if idle is None:
+            with self._lock:
+                idle = self._idle.setdefault(block.rows, [])
+                while len(self._idle) > self._kept_sizes:
+                    del self._idle[next(iter(self._idle))]
+        idle.append(block)
 
 
 def _row_shape(node: Node) -> tuple[int, ...]:
