@@ -69,6 +69,16 @@ def patched(*edits: tuple[int, bytes]) -> Callable[[Path], None]:
     return make
 
 
+def called_empty(path: Path) -> None:
+    """A file in which the cell with the names of the processing functions says that it has none."""
+    write(path, {"net": network()})
+    data = bytearray(path.read_bytes())
+    # before the first name: its own head of 56 bytes, the empty name of the cell and the cell's dimensions
+    at = data.index(b"removeconstantrows") - 56 - 8 - 8
+    data[at : at + 4] = bytes(4)
+    path.write_bytes(packed(bytes(data)))
+
+
 def packed(data: bytes) -> bytes:
     """The file with its only variable compressed."""
     content = zlib.compress(data[128:], 9)
@@ -78,6 +88,14 @@ def packed(data: bytes) -> bytes:
 def part(net: Any, field: str) -> Any:
     """The first subobject of a field."""
     return net[field][0, 0][0, 0]
+
+
+def lost_processing(net: Any) -> None:
+    part(net, "inputs").update(processFcns=np.zeros((0, 0)), processSettings=np.zeros((0, 0)))
+
+
+def lost_names(net: Any) -> None:
+    part(net, "inputs")["processFcns"] = np.zeros((0, 0))
 
 
 def many_delays(net: Any) -> None:
@@ -128,6 +146,9 @@ FILES: Mapping[str, Callable[[Path], None]] = {
     "weights_called_single.mat": patched((CLASS, b"\7"), (0, struct.pack("<d", 0.1))),
     "weights_called_int64.mat": patched((DATA_TYPE, b"\14")),
     "weights_turned.mat": patched((DIMENSIONS, struct.pack("<II", 2, 3))),
+    "processing_functions_called_empty.mat": called_empty,
+    "processing_functions_lost.mat": edited(lost_names),
+    "processing_lost.mat": edited(lost_processing),
     "delay_of_a_billion.mat": edited(many_delays),
     "rows_removed_by_a_count.mat": edited(many_rows),
     "input_that_nothing_takes.mat": edited(many_inputs),

@@ -231,6 +231,13 @@ def _read_matrix(element: _Element, source: _Source, depth: int) -> Value:
     if not element.data:
         return EMPTY
     elements = _Elements(element.data, source)
+    value = _read_contents(elements, source, depth)
+    if elements.left > 0 and not isinstance(value, Function | Opaque):
+        raise FormatError(f"broken: {elements.left} bytes are left over behind a {value.class_name}")
+    return value
+
+
+def _read_contents(elements: _Elements, source: _Source, depth: int) -> Value:
     header = _read_header(elements)
     if header.kind == MX_CELL:
         return Cell(header.shape, _read_items(elements, source, math.prod(header.shape), depth))

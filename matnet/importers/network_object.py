@@ -170,8 +170,6 @@ def _processing(part: Fields, notes: _Notes) -> tuple[Process, ...]:
     names = (value,) if isinstance(value, Char) else value.items if isinstance(value, Cell) else ()
     if value is not None and not isinstance(value, Char | Cell):
         raise part.wrong("processFcns", "a cell of names")
-    if not names:
-        return ()
     settings = part.get("processSettings")
     items = settings.items if isinstance(settings, Cell) else (settings,) if isinstance(settings, Struct) else ()
     if len(items) != len(names):
@@ -179,9 +177,20 @@ def _processing(part: Fields, notes: _Notes) -> tuple[Process, ...]:
             f"{part.place}.processSettings has {len(items)} entries for {len(names)} processing functions; "
             "a network is saved with them once it is configured"
         )
+    if not names:
+        _check_unprocessed(part)
     return tuple(
         _process(name, item, part.place, k) for k, (name, item) in enumerate(zip(names, items, strict=True), 1)
     )
+
+
+def _check_unprocessed(part: Fields) -> None:
+    """Refuses what has no processing functions, but ranges that only some of them explain: they are lost."""
+    raw, processed = part.get("range"), part.get("processedRange")
+    if isinstance(raw, Numeric) and isinstance(processed, Numeric):
+        explained = raw.shape != processed.shape or np.array_equal(raw.array, processed.array, equal_nan=True)
+        if not explained:
+            raise ModelError(f"{part.place}.processFcns is empty, but processedRange is not range")
 
 
 def _process(name: Value, settings: Value, place: str, k: int) -> Process:

@@ -32,6 +32,19 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
         matnet.ModelError,
         "net: IW{1,1} is 2 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
     ),
+    "processing_functions_called_empty.mat": (
+        matnet.FormatError,
+        "net (byte 128): broken: 152 bytes are left over behind a cell",
+    ),
+    "processing_functions_lost.mat": (
+        matnet.ModelError,
+        "net.inputs{1}.processSettings has 2 entries for 0 processing functions; "
+        "a network is saved with them once it is configured",
+    ),
+    "processing_lost.mat": (
+        matnet.ModelError,
+        "net.inputs{1}.processFcns is empty, but processedRange is not range",
+    ),
     "delay_of_a_billion.mat": (
         matnet.UnsupportedError,
         "net.inputWeights{1,1}: a delay of 1000000000 time steps, at most 1000000 are done",
