@@ -3,8 +3,9 @@
     python scripts/benchmark_tables.py [--megabytes 100] [--repeats 5] [--folder FOLDER]
 
 Every measurement is a process of its own, in turn, and the median is shown: seconds, seconds of CPU of all its threads,
-and the largest anonymous memory (sampled, Linux only). The ratios are to polars on the same input; both times hold the
-start of Python, which is told apart at the end. On a machine with other work the CPU's seconds say more.
+and the largest anonymous memory (sampled, Linux only). The ratios are to polars on the same input, read the same way;
+both times hold the start of Python, which is told apart at the end. On a machine with other work the CPU's seconds say
+more.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ ROW_BYTES = 314
 POLARS = """
 import sys
 import polars as pl
-table = pl.read_csv(sys.argv[1])
-table.with_columns(y1=table.to_series(0)).write_csv(sys.argv[2])
+source, target = sys.argv[1:]
+table = pl.read_parquet(source) if source.endswith("t") else pl.read_csv(sys.stdin.buffer if source == "-" else source)
+table = table.with_columns(y1=table.to_series(0))
+table.write_parquet(target) if target.endswith("t") else table.write_csv(target)
 """
+
 MATNET = "from matnet.cli import main; main()"
 
 STARTS = {
@@ -112,31 +116,30 @@ def tables(folder: Path, megabytes: int, repeats: int) -> None:
     matnet.save(network(SIZES), model)
     subprocess.run(["gzip", "-k", "-1", str(source)], check=True)
     pl.scan_csv(source).sink_parquet(folder / "in.parquet")
-    out = folder / "out.csv"
-    gradients = [sys.executable, "-c", MATNET, "gradients", str(model)]
-    runs = {
-        "polars alone": ([sys.executable, "-c", POLARS, str(source), str(out)], None),
-        "matnet, a file": ([*gradients, str(source), "-o", str(out)], None),
-        "matnet, a pipe": ([*gradients, "-", "-o", str(out)], source),
-        "matnet, a .gz": ([*gradients, f"{source}.gz", "-o", str(out)], None),
-        "matnet, Parquet to CSV": ([*gradients, str(folder / "in.parquet"), "-o", str(out)], None),
-        "matnet, Parquet to Parquet": (
-            [*gradients, str(folder / "in.parquet"), "-o", str(folder / "out.parquet")],
-            None,
-        ),
+    parquet, out, out_parquet = folder / "in.parquet", folder / "out.csv", folder / "out.parquet"
+    ways: dict[str, tuple[str, Path, Path | None]] = {
+        "a file": (str(source), out, None),
+        "a pipe": ("-", out, source),
+        "a .gz": (f"{source}.gz", out, None),
+        "Parquet to CSV": (str(parquet), out, None),
+        "Parquet to Parquet": (str(parquet), out_parquet, None),
     }
-    costs: dict[str, list[Cost]] = {name: [] for name in runs}
+    costs: dict[tuple[str, str], list[Cost]] = {}
     for _ in range(repeats):
-        for name, (command, stdin) in runs.items():
-            costs[name].append(measured(command, stdin))
-    polars = median(costs["polars alone"])
+        for way, (given, target, stdin) in ways.items():
+            alone = [sys.executable, "-c", POLARS, given, str(target)]
+            ours = [sys.executable, "-c", MATNET, "gradients", str(model), given, "-o", str(target)]
+            for name, command in (("polars", alone), ("matnet", ours)):
+                costs.setdefault((way, name), []).append(measured(command, stdin))
     print(f"{source.stat().st_size / 1e6:.0f} MB in, {out.stat().st_size / 1e6:.0f} MB out, median of {repeats}")
-    print(f"{'':28}{'seconds':>9}{'ratio':>8}{'CPU s':>9}{'ratio':>8}{'anon MB':>9}")
-    for name, found in costs.items():
-        cost = median(found)
+    print(
+        f"{'':20}{'polars':>9}{'matnet':>9}{'ratio':>7}{'CPU s':>9}{'CPU s':>9}{'ratio':>7}{'anon MB':>9}{'anon MB':>9}"
+    )
+    for way in ways:
+        theirs, own = median(costs[way, "polars"]), median(costs[way, "matnet"])
         print(
-            f"{name:28}{cost.seconds:9.2f}{cost.seconds / polars.seconds:8.2f}{cost.cpu:9.2f}"
-            f"{cost.cpu / polars.cpu:8.2f}{cost.megabytes:9.0f}"
+            f"{way:20}{theirs.seconds:9.2f}{own.seconds:9.2f}{own.seconds / theirs.seconds:7.2f}"
+            f"{theirs.cpu:9.2f}{own.cpu:9.2f}{own.cpu / theirs.cpu:7.2f}{theirs.megabytes:9.0f}{own.megabytes:9.0f}"
         )
 
 

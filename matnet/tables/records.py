@@ -56,20 +56,29 @@ def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Bloc
     line = 1
     rest = stream.read(len(BOM)).removeprefix(BOM)
     while chunk := stream.read(size):
-        data = rest + chunk
-        end = _whole_records(data)
-        rest = data[end:]
+        data, rest = _cut(rest, chunk)
+        block = Block(data, line) if data else None
+        line += block.lines if block else 0
         if len(rest) > LONGEST_RECORD:
-            start = line + data.count(b"\n", 0, end)
             raise TableError(
-                f"{place}: line {start}: this record is longer than {LONGEST_RECORD >> 20} MiB; "
+                f"{place}: line {line}: this record is longer than {LONGEST_RECORD >> 20} MiB; "
                 "is there a quote that never closes?"
             )
-        if end:
-            block = Block(data[:end], line)
-            line += block.lines
+        if block:
             yield block
     yield from _last_blocks(rest, line)
+
+
+def _cut(rest: bytes, chunk: bytes) -> tuple[bytes, bytes]:
+    """`rest` and `chunk` joined and cut where the last whole record ends."""
+    end = chunk.rfind(b"\n") + 1
+    simple = end > 1 and chunk[end - 2] not in LINE_ENDS and QUOTE not in chunk and QUOTE not in rest
+    if simple:
+        # as most tables are: what is joined is copied once
+        return b"".join((rest, memoryview(chunk)[:end])), chunk[end:]
+    data = rest + chunk
+    end = _whole_records(data)
+    return data[:end], data[end:]
 
 
 def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
