@@ -24,8 +24,8 @@ COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "di
 DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
 
 _COLLECTOR_THRESHOLD = 100_000
-"""New objects after which Python looks for circles among them: by its default of 700, loading the modules, whose objects
-all stay, takes a tenth longer."""
+"""New objects after which Python looks for circles among them: by its default of 700, loading the modules, whose
+objects all stay, takes a tenth longer."""
 
 
 class Commands(click.Group):
