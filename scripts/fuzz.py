@@ -106,7 +106,8 @@ def _place(suffix: str) -> Iterator[Path]:
 
 def _blind(kind: str, arguments: argparse.Namespace) -> int:
     """Trials of one kind, each a fresh change of a sound file; how many findings."""
-    from fuzz_trial import FindingError, Tally, trial
+    from fuzz_findings import FindingError
+    from fuzz_trial import Tally, trial
 
     suffix, mutator = MUTATORS[kind]
     known_files, tally, findings = seeds(kind), Tally(), 0
@@ -165,7 +166,8 @@ def _guided(arguments: argparse.Namespace) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["matnet"]):
-        from fuzz_trial import FindingError, Tally, trial
+        from fuzz_findings import FindingError
+        from fuzz_trial import Tally, trial
     kind = arguments.kinds[0]
     suffix, mutator = MUTATORS[kind]
     known_files, tally = seeds(kind), Tally()

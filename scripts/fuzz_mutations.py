@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, TypeAlias
 
+from fuzz_tables import cells
+
 Mutator: TypeAlias = Callable[[bytes, Random], bytes]
 
 MATRIX, COMPRESSED, UINT8 = 14, 15, 2
@@ -291,6 +293,7 @@ MUTATORS: Mapping[str, tuple[str, Mutator]] = {
     "hdf5": (".mat", hdf5),
     "function": (".m", statements),
     "archive": (".json", archive),
+    "table": (".csv", cells),
 }
 """By kind: the suffix of the files, and what changes them."""
 

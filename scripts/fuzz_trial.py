@@ -1,7 +1,8 @@
 """One trial of the fuzzers: a changed file is loaded, and what comes of it is judged.
 
 It is refused with a MatnetError that begins with the file, or it gives the networks of the unchanged file, or others
-for which there is a reason in the file: an independent reader finds the same other values in it. Anything else, a
+for which there is a reason in the file: an independent reader finds the same other values in it. A table gives the
+numbers that Python's csv module reads, or is refused. Anything else, a
 warning, a second of work or memory out of proportion included, is a finding.
 """
 
@@ -18,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from fuzz_findings import FindingError
 from fuzz_mutations import MOST
+from fuzz_tables import judged_table
 from matnet import MatnetError, Network, ShapeError, load_all
 from matnet.importers.matfile import open_mat
 from matnet.importers.paths import find
@@ -32,10 +35,6 @@ MOST_SECONDS = 1.0
 MEMORY_FACTOR, MEMORY_MORE = 10, 100 << 20
 _LARGEST = 200_000
 """Weights from which on a network is not run here."""
-
-
-class FindingError(Exception):
-    """What must not be."""
 
 
 @dataclass
@@ -95,6 +94,8 @@ def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: T
 def _judged(kind: str, file: Path, known: Mapping[str, str]) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        if kind == "table":
+            return judged_table(file)
         try:
             networks = load_all(file)
         except MatnetError as error:

@@ -10,6 +10,8 @@ from matnet.errors import TableError
 
 NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
 INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What may stand around a number: Unicode's white space. Four control characters that Python strips too are damage."""
 DELIMITERS = "space, tab or one of , ; | : ! # $ % & * / @ \\ ^ _ ~"
 
 
@@ -38,7 +40,7 @@ class Dialect:
 
     def plain(self, text: str) -> str:
         """The text of a number with a decimal point and without spaces around it."""
-        stripped = text.strip()
+        stripped = text.strip(SPACES)
         if self.decimal == ".":
             return stripped
         return "." if "." in stripped else stripped.replace(",", ".")

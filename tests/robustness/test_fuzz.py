@@ -21,6 +21,7 @@ EXAMPLES: Mapping[str, int] = {
     "hdf5": 60,
     "function": 400,
     "archive": 400,
+    "table": 400,
 }
 
 
@@ -57,4 +58,5 @@ def test_an_unchanged_file_is_no_finding(folder: Path) -> None:
     for kind in EXAMPLES:
         for seed in fuzz.seeds(kind):
             verdict = trial(kind, folder / f"same{MUTATORS[kind][0]}", seed.data, seed.known, Tally())
-            assert verdict == ("the same networks" if seed.known else "refused"), seed.name
+            sound = "the numbers that the csv module reads" if kind == "table" else "the same networks"
+            assert verdict == (sound if seed.known or kind == "table" else "refused"), seed.name

@@ -181,6 +181,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         "t.csv: line 1 holds numbers and text side by side ('2020'); "
         "say --header if it names the columns, --no-header if it is the first row",
     ),
+    "a control character beside a number": (
+        "x1,x2\n1,2\x1f\n",
+        "t.csv: line 2, column x2: '2\\x1f' is not a number",
+    ),
     "UTF-16": ("x1,x2\n1,2\n".encode("utf-16"), "t.csv is UTF-16 text; save it as UTF-8"),
     "UTF-16 without its mark": (
         "x1,x2\n1,2\n".encode("utf-16-le"),

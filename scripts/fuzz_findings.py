@@ -1,0 +1,5 @@
+"""What a fuzzer looks for."""
+
+
+class FindingError(Exception):
+    """What must not be."""
