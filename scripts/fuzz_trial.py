@@ -17,7 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import h5py  # noqa: F401 - loaded here, so that the first trial that needs it is not charged with it
 import numpy as np
+import scipy.io
 
 from fuzz_findings import FindingError
 from fuzz_mutations import MOST
@@ -153,8 +155,6 @@ def _reason(kind: str, file: Path, place: str, known: Mapping[str, str]) -> str:
 
 
 def _by_scipy(file: Path, place: str) -> Any:
-    import scipy.io
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.derivatives.accumulate import cotangents, identity_seeds, step_values, tangents
-from matnet.functions.namespace import Array, constant, namespace
+from matnet.functions.namespace import Array, constant, indices, namespace
+from matnet.functions.transfer_rows import weighted_products
 from matnet.simulate import Program
 
 
@@ -15,7 +20,8 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     """The second derivative of the signals `of` by the signals `wrt`.
 
     H_i = Σ over the curved steps of the step's adjoint for element i, times the step's second derivative, applied to
-    its sources' tangents on both sides; symmetric to the bit in its last two axes.
+    its sources' tangents on both sides. What is on and above the diagonal is computed, so that the result is symmetric
+    to the bit in its last two axes.
 
     Returns
     -------
@@ -23,19 +29,50 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     """
     xp = namespace(x)
     count = sum(program.sizes[signal] for signal in of)
-    directions = sum(program.sizes[signal] for signal in wrt)
+    size = sum(program.sizes[signal] for signal in wrt)
+    pairs = _Pairs.of(size)
     columns = tangents(program, values, identity_seeds(program, wrt, x))
     rows = cotangents(program, values, identity_seeds(program, of, x))
-    total = constant(x, np.zeros((1, 1, 1)))
+    fixed: list[Array] = []  # terms (..., S, pairs) of steps whose directions are those of every sample
+    others: list[Array] = []  # terms (..., S, R, R)
     for step in program.steps:
         adjoint, along = rows[step.target], [columns[source] for source in step.sources]
         if not step.curved or adjoint is None or all(direction is None for direction in along):
             continue
         p, a = step_values(step, values)
+        weights, directions = step.curvature_weights(p, a, adjoint), along[0]
         # one more axis between the batch and the directions: the rows of `of`
         spread = [None if direction is None else direction[..., None, :, :] for direction in along]
-        term = step.curvature([value[..., None, :] for value in p], a[..., None, :], adjoint, spread, spread)
-        if term is not None:
-            total = total + term
-    total = 0.5 * (total + xp.matrix_transpose(total))
-    return xp.broadcast_to(total, (*x.shape[:-1], count, directions, directions))
+        if weights is None or directions is None:
+            term = step.curvature([value[..., None, :] for value in p], a[..., None, :], adjoint, spread, spread)
+            others += [] if term is None else [term]
+        elif set(directions.shape[:-2]) <= {1}:
+            elements = xp.matrix_transpose(xp.reshape(directions, directions.shape[-2:]))
+            first, second = (xp.take(elements, indices(x, places), axis=-1) for places in (pairs.first, pairs.second))
+            fixed.append(xp.matmul(weights, first * second))
+        else:
+            others.append(weighted_products(weights, spread[0], spread[0]))
+    if others:
+        square = reduce(add, others)
+        flat = xp.reshape(square, (*square.shape[:-2], size * size))
+        fixed.append(xp.take(flat, indices(x, pairs.first * size + pairs.second), axis=-1))
+    total = reduce(add, fixed) if fixed else constant(x, np.zeros((1, len(pairs.first))))
+    full = xp.broadcast_to(xp.take(total, indices(x, pairs.places), axis=-1), (*x.shape[:-1], count, size * size))
+    return xp.reshape(full, (*x.shape[:-1], count, size, size))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """The elements on and above the diagonal of a square matrix, and where each of all its elements is among them."""
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    places: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, size: int) -> _Pairs:
+        """Those of a matrix of that size."""
+        first, second = np.triu_indices(size)
+        places = np.empty((size, size), dtype=np.intp)
+        places[first, second] = places[second, first] = np.arange(len(first))
+        return cls(first, second, places.reshape(-1))

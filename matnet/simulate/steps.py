@@ -11,7 +11,7 @@ import numpy as np
 from matnet.functions.namespace import Array, constant, namespace
 from matnet.functions.net_input import NetInputFunction
 from matnet.functions.processing import Map
-from matnet.functions.transfer_rows import TransferFunction
+from matnet.functions.transfer_rows import Elementwise, TransferFunction
 from matnet.functions.weight import WeightFunction
 
 Directions: TypeAlias = Array | None
@@ -48,6 +48,10 @@ class Step:
     ) -> Array | None:
         """Σ_i u_i times the second derivative of target i along v_j and w_k, (..., J, K); only where ``curved``."""
         raise NotImplementedError
+
+    def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
+        """d (..., K, size) such that the curvature along v_j and w_k is Σ_i d_i v_ji w_ki; None where none is."""
+        return None
 
     def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
         """uᵀ times the derivative by the step's own parameters, (..., K, number), in MATLAB's column-major order."""
@@ -278,6 +282,10 @@ class Transferred(Step):
     ) -> Array | None:
         """uᵀa''(v, w)."""
         return self.row.curvature(p[0], a, u, v[0], w[0])
+
+    def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
+        """u a'' where a_i depends on n_i alone."""
+        return u * self.row.d2a_dn2(p[0], a)[..., None, :] if isinstance(self.row, Elementwise) else None
 
 
 def side_by_side(parts: Sequence[Array]) -> Array:

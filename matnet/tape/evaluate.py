@@ -20,7 +20,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.tape.block import Block, Plan
 from matnet.tape.symbols import Node, Tape
 
-_BLOCK_BYTES = 1 << 20  # what the buffers of one block may take, so that they stay in a core's own cache
+_BLOCK_BYTES = 4 << 20  # what the buffers of one block may take: they stay in cache, and a pass outlasts its call
 _FEWEST_ROWS, _MOST_ROWS = 8, 4096
 _SMALL_PRODUCT = 1 << 16  # multiplications below which a BLAS library never takes a second thread
 
