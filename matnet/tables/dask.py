@@ -10,6 +10,7 @@ import logging
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os.path import commonpath
@@ -74,8 +75,8 @@ def run_on_dask(
     Raises
     ------
     TableError
-        The table is not in parts, a part cannot be read, the folder is there already, the scheduler does not answer, or
-        workers die of a part again and again.
+        The table is not in parts, a part cannot be read, the folder is there already, the scheduler does not answer or
+        is lost, or workers die of a part again and again.
     MissingExtraError
         Dask is not installed.
     """
@@ -193,6 +194,7 @@ def _gathered(
 ) -> Summary:
     """The summary of all parts, in their order; the first failure ends the work."""
     from distributed import as_completed
+    from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
     # a task, not data that is scattered: if all workers that have it die, the scheduler can make it again
@@ -208,6 +210,10 @@ def _gathered(
             client.cancel(list(futures))
             raise TableError(
                 f"{part}: the workers that computed it died one after another; have they memory enough?"
+            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise TableError(
+                f"{part}: the connection to the Dask scheduler was lost; see whether it still runs, and begin again"
             ) from error
         rows += done[part].rows
         if progress is not None:

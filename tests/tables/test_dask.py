@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -99,6 +100,46 @@ def test_a_worker_that_is_killed_changes_nothing(folder: Path, tmp_path: Path) -
     assert together(tmp_path / "out") == here(folder, "csv")
     assert len(list((tmp_path / "out").rglob("*"))) == PARTS + 2
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
+
+
+SCHEDULER = """
+import asyncio
+from distributed import Scheduler
+async def serve():
+    scheduler = await Scheduler(host="127.0.0.1", port=0, dashboard=False)
+    print(scheduler.address, flush=True)
+    await scheduler.finished()
+asyncio.run(serve())
+"""
+WORKER = """
+import asyncio, sys
+from distributed import Worker
+async def serve():
+    worker = await Worker(sys.argv[1], nthreads=1)
+    await worker.finished()
+asyncio.run(serve())
+"""
+
+
+def test_a_scheduler_that_is_lost(folder: Path, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True) as scheduler:
+        assert scheduler.stdout is not None
+        address = scheduler.stdout.readline().strip()
+        with subprocess.Popen([sys.executable, "-c", WORKER, address]) as worker:
+            with pytest.raises(TableError) as raised:
+                run_on_dask(
+                    gradients,
+                    NET,
+                    str(folder),
+                    str(tmp_path / "out"),
+                    Asked(),
+                    Reading(),
+                    Cluster(address),
+                    lambda rows, share: scheduler.kill(),
+                )
+            worker.kill()
+    assert "the connection to the Dask scheduler was lost" in str(raised.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
 
 
 def test_a_bad_part_ends_the_work(folder: Path, tmp_path: Path) -> None:
