@@ -20,7 +20,9 @@ from matnet.functions.namespace import FloatArray
 from matnet.tape.block import Block, Plan
 from matnet.tape.symbols import Node, Tape
 
-_BLOCK_BYTES = 4 << 20  # what the buffers of one block may take: they stay in cache, and a pass outlasts its call
+_BLOCK_BYTES = 1 << 20  # what the buffers of one block may take, so that they stay in a core's own cache
+_MOST_BYTES = 4 << 20  # what they may take where that is too little for a call of NumPy to be worth its while
+_ENOUGH_ROWS = 256  # for that
 _FEWEST_ROWS, _MOST_ROWS = 8, 4096
 _SMALL_PRODUCT = 1 << 16  # multiplications below which a BLAS library never takes a second thread
 
@@ -122,8 +124,9 @@ def _row_shape(node: Node) -> tuple[int, ...]:
 
 
 def _block_rows(plan: Plan) -> int:
-    """How many rows a block has: a power of two that keeps the buffers in cache."""
-    fitting = _BLOCK_BYTES // max(Block(plan, 1).bytes, 1)
+    """How many rows a block has: a power of two that keeps the buffers in cache, and not too few."""
+    row = max(Block(plan, 1).bytes, 1)
+    fitting = max(_BLOCK_BYTES // row, min(_ENOUGH_ROWS, _MOST_BYTES // row))
     rows = 1 << max(0, fitting.bit_length() - 1)
     return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
 
