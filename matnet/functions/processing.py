@@ -76,7 +76,8 @@ class ProcessingFunction:
         """
         if not raw:
             raise ModelError(f"{self.name} has no settings; a network is saved with them once it is configured")
-        settings = self.read(raw)
+        with np.errstate(all="ignore"):  # what overflows is found out by the checks
+            settings = self.read(raw)
         if _flag(raw, "no_change"):
             settings["no_change"] = np.ones(1)
         return settings

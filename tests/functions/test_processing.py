@@ -188,6 +188,11 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("mapminmax", {**without(MINMAX, "gain"), "ymax": 0.0}, "a gain or offset of mapminmax is zero or not finite"),
     (
+        "mapminmax",
+        {"xmin": [0.0], "xmax": [5e-324], "ymin": -1, "ymax": 1},
+        "a gain or offset of mapminmax is zero or not finite",
+    ),
+    (
         "mapstd",
         {"xmean": [0.0], "xstd": [2.0], "ymean": 0, "ystd": 0},
         "a gain or offset of mapstd is zero or not finite",
