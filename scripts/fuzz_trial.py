@@ -27,7 +27,8 @@ from fuzz_tables import judged_table
 from matnet import MatnetError, Network, ShapeError, load_all
 from matnet.importers.matfile import open_mat
 from matnet.importers.paths import find
-from matnet.importers.values import DEFAULT_LIMIT, Cell, Char, Numeric, Sparse, Struct, Value
+from matnet.importers.reading import DEFAULT_LIMIT
+from matnet.importers.values import Cell, Char, Numeric, Sparse, Struct, Value
 from matnet.model.archive import Archive, dumps
 from matnet.model.checks import Checks
 from matnet.model.provenance import Provenance

@@ -17,18 +17,8 @@ import numpy as np
 
 from matnet.importers.matfile import open_mat
 from matnet.importers.mcos import Subsystem
-from matnet.importers.values import (
-    DEFAULT_LIMIT,
-    Budget,
-    Cell,
-    Char,
-    Function,
-    Numeric,
-    Opaque,
-    Sparse,
-    Struct,
-    Value,
-)
+from matnet.importers.reading import DEFAULT_LIMIT, Budget
+from matnet.importers.values import Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 HEADER = b"MATLAB 7.3 MAT-file, written by scripts/make_hdf5_fixtures.py of matnet"

@@ -73,8 +73,8 @@ def _scaled(net: Network, options: dict[str, Any]) -> Network:
     if not any(names):
         return net
     from matnet.importers.matfile import open_mat
+    from matnet.importers.reading import DEFAULT_LIMIT
     from matnet.importers.scaling import read_scaling
-    from matnet.importers.values import DEFAULT_LIMIT
 
     file = Path(options["file"])
     try:

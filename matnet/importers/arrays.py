@@ -15,18 +15,9 @@ from matnet.functions.namespace import FloatArray
 from matnet.importers.matfile import open_mat
 from matnet.importers.network_object import is_network
 from matnet.importers.paths import describe, find, walk
+from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.records import is_record
-from matnet.importers.values import (
-    DEFAULT_LIMIT,
-    Cell,
-    MatFile,
-    Numeric,
-    Shape,
-    Sparse,
-    Value,
-    Variable,
-    describe_shape,
-)
+from matnet.importers.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable, describe_shape
 
 
 @dataclass(frozen=True, eq=False)

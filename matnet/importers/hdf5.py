@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from matnet.errors import FormatError, MatnetError
 from matnet.importers.mcos import Subsystem, opaque
+from matnet.importers.reading import Budget
 from matnet.importers.values import (
     EMPTY,
     ITEM_COST,
     MAX_DEPTH,
     NUMERIC_CLASSES,
-    Budget,
     Cell,
     Char,
     Function,

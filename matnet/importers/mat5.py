@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from matnet.errors import FormatError
 from matnet.importers.mcos import FILE_WRAPPER, Subsystem, opaque
+from matnet.importers.reading import Budget
 from matnet.importers.values import (
     EMPTY,
     ITEM_COST,
     MAX_DEPTH,
     NUMERIC_CLASSES,
-    Budget,
     Cell,
     Char,
     Function,

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from pathlib import Path
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.mat5 import HEADER_SIZE, read_mat5
-from matnet.importers.values import Budget, MatFile
+from matnet.importers.reading import Budget, read_bytes
+from matnet.importers.values import MatFile
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF5_USER_BLOCK = 512
-_CHUNK = 1 << 20
-
-
-def read_bytes(path: Path, limit: int) -> bytes:
-    """The bytes of a file.
-
-    Raises
-    ------
-    FormatError
-        It cannot be read, or is larger than the limit.
-    """
-    try:
-        if path.is_dir():
-            raise FormatError("is a folder, expected a file")
-        Budget(limit).take(path.stat().st_size)
-        return path.read_bytes()
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror}") from error
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal digits."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def open_mat(path: Path, limit: int) -> MatFile:

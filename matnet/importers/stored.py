@@ -15,8 +15,9 @@ from matnet.importers.arrays import StoredArray, arrays_in, as_matrix
 from matnet.importers.matfile import open_mat
 from matnet.importers.network_object import is_network
 from matnet.importers.paths import describe, find, walk
+from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.records import is_record, read_record
-from matnet.importers.values import DEFAULT_LIMIT, Struct, Value
+from matnet.importers.values import Struct, Value
 
 SETS = ("best_perf", "best_vperf", "best_tperf")
 """The performances of the training, validation and test set, as the record names them."""

@@ -16,37 +16,15 @@ from numpy.typing import NDArray
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.namespace import FloatArray
+from matnet.importers.reading import Budget
 
 Shape: TypeAlias = tuple[int, ...]
-
-DEFAULT_LIMIT = 2 * 1024**3
-"""Bytes that a file may need in memory before it is refused."""
 
 ITEM_COST = 128
 """Bytes of memory that a value within another takes in the end, about, whatever it holds."""
 
 MAX_DEPTH = 64
 """How deep values may be nested in each other."""
-
-
-class Budget:
-    """Memory that a file may still take; asked before every allocation that a count in the file decides."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._left = limit
-
-    def take(self, count: int) -> None:
-        """Take `count` bytes off, or refuse.
-
-        Raises
-        ------
-        FormatError
-            The file asks for more than the limit.
-        """
-        if count > self._left:
-            raise FormatError(f"the file needs more than {self.limit} bytes of memory; raise the limit if you trust it")
-        self._left -= count
 
 
 def describe_shape(shape: Shape) -> str:

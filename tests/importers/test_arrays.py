@@ -14,8 +14,8 @@ from scipy.io.matlab import MatlabObject
 import matnet
 from matnet.importers.arrays import list_arrays, read_array
 from matnet.importers.matfile import open_mat
+from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.scaling import read_scaling
-from matnet.importers.values import DEFAULT_LIMIT
 
 Save: TypeAlias = Callable[..., Path]
 

@@ -14,7 +14,8 @@ import pytest
 from scipy.io.matlab import MatlabObject
 
 import matnet
-from matnet.importers.load import OTHER_NETWORKS, NoNetworkError
+from matnet.importers.reading import NoNetworkError
+from matnet.importers.workspace import OTHER_NETWORKS
 from matnet.model.provenance import Training
 
 Save: TypeAlias = Callable[..., Path]

@@ -31,12 +31,8 @@ from scipy.io.matlab import MatlabObject
 
 import matnet
 from matnet.importers.matfile import open_mat
-from matnet.importers.values import (
-    DEFAULT_LIMIT,
-    Cell,
-    Char,
-    Numeric,
-)
+from matnet.importers.reading import DEFAULT_LIMIT
+from matnet.importers.values import Cell, Char, Numeric
 
 Save: TypeAlias = Callable[..., Path]
 

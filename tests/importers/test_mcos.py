@@ -14,18 +14,8 @@ import matnet
 from matnet.importers.matfile import open_mat
 from matnet.importers.mcos import Subsystem, opaque, reference
 from matnet.importers.paths import walk
-from matnet.importers.values import (
-    DEFAULT_LIMIT,
-    EMPTY,
-    Char,
-    MatFile,
-    Numeric,
-    Opaque,
-    Struct,
-    Value,
-    Variable,
-    children,
-)
+from matnet.importers.reading import DEFAULT_LIMIT
+from matnet.importers.values import EMPTY, Char, MatFile, Numeric, Opaque, Struct, Value, Variable, children
 
 NAMES = ("value", "mine", "kind", "slow", "package", "inner", "count")
 

@@ -12,8 +12,7 @@ from matnet.importers.genfunction.bodies import judged, mentioned
 from matnet.importers.genfunction.statements import MainFunction
 from matnet.importers.genfunction.syntax import Parser
 from matnet.importers.genfunction.tokens import Comment, decoded, scan
-from matnet.importers.matfile import read_bytes
-from matnet.importers.values import DEFAULT_LIMIT
+from matnet.importers.reading import DEFAULT_LIMIT, read_bytes
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
 
