@@ -4,8 +4,8 @@
 
 Every measurement is a process of its own, in turn, and the median is shown: seconds, seconds of CPU of all its threads,
 and the largest anonymous memory (sampled, Linux only). The ratios are to polars on the same input, read the same way;
-both times hold the start of Python, which is told apart at the end. On a machine with other work the CPU's seconds say
-more.
+both times hold the start of Python, which is told apart at the end. Modules are compiled, as pip compiles them, and a
+target does not exist before. On a machine with other work the CPU's seconds say more.
 """
 
 from __future__ import annotations
@@ -61,10 +61,15 @@ class Cost:
 
 def measured(command: list[str], stdin: Path | None = None) -> Cost:
     """One run of a command that must succeed; its input comes through a pipe where `stdin` is given."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     source = None if stdin is None else subprocess.Popen(["cat", str(stdin)], stdout=subprocess.PIPE)
     process = subprocess.Popen(
-        command, stdin=None if source is None else source.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        stdin=None if source is None else source.stdout,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
     )
     peak = [0]
     watcher = threading.Thread(target=watch, args=(process.pid, peak), daemon=True)
@@ -130,6 +135,7 @@ def tables(folder: Path, megabytes: int, repeats: int) -> None:
             alone = [sys.executable, "-c", POLARS, given, str(target)]
             ours = [sys.executable, "-c", MATNET, "gradients", str(model), given, "-o", str(target)]
             for name, command in (("polars", alone), ("matnet", ours)):
+                target.unlink(missing_ok=True)
                 costs.setdefault((way, name), []).append(measured(command, stdin))
     print(f"{source.stat().st_size / 1e6:.0f} MB in, {out.stat().st_size / 1e6:.0f} MB out, median of {repeats}")
     print(

@@ -75,11 +75,15 @@ class _BugReport:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program with `arguments`, by default those of the process, and end with its exit status."""
     gc.set_threshold(_COLLECTOR_THRESHOLD)
+    # threads of its own that OpenBLAS would start spin and are never used: the evaluator gives each core a block
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names from files may not fit the terminal's encoding
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    status = run(sys.argv[1:] if arguments is None else arguments)
+    gc.freeze()  # the program ends: Python need not look once more for circles among all the modules' objects
+    sys.exit(status)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -221,7 +221,8 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Threads, or with --engine dask processes of a cluster on this machine. Without it one a core.",
+            help="Threads, without it two a core, eight at most; or with --engine dask processes of a cluster on this "
+            "machine, without it one a core.",
         ),
         click.option(
             "--chunk-size",

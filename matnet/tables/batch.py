@@ -159,7 +159,7 @@ def _run(
         def computed(chunk: Chunk) -> Computed:
             return Computed(chunk.rows.x, job.compute(chunk.rows, chunk.before))
 
-        def written(done: Computed) -> tuple[memoryview | pl.DataFrame, Counts]:
+        def written(done: Computed) -> tuple[list[bytes] | pl.DataFrame, Counts]:
             return sink.formatted(done.columns), counts(done.x, limits, done.columns[len(choice.keep) :])
 
         if job.sequential:

@@ -45,6 +45,16 @@ class Layout:
     texts: tuple[int, ...]
     dialect: Dialect
 
+    @property
+    def numbers(self) -> set[int]:
+        """The columns that are read as numbers alone, where the dialect's numbers are those of polars."""
+        return set() if self.dialect.decimal == "," else set(self.inputs) - set(self.texts)
+
+    @property
+    def ends_in_number(self) -> bool:
+        """Whether the last column is one of those."""
+        return len(self.names) - 1 in self.numbers
+
 
 def read_rows(block: Block, layout: Layout) -> Rows:
     """The rows of a block.
@@ -56,11 +66,14 @@ def read_rows(block: Block, layout: Layout) -> Rows:
         a cell that is no number, an empty cell (unless missing cells are allowed), text that is not UTF-8.
     """
     check_marks(block, layout.place, layout.dialect.byte)
-    records = even(block, layout.dialect.byte, len(layout.names))
-    if records is None or block.data.startswith(TAKEN_FOR_COMPRESSED):
+    if block.data.startswith(TAKEN_FOR_COMPRESSED):
         return _walk(block, layout)
+    # a record that is too short lacks its last number, which the fast reader notices: its cells need not be counted
+    self_evident = layout.ends_in_number and not block.quoted
     for as_text in (False, True):
-        rows = _parse(block, layout, records, as_text=as_text)
+        counted = as_text or not self_evident
+        records = even(block, layout.dialect.byte, len(layout.names)) if counted else block.lines
+        rows = None if records is None else _parse(block, layout, records, as_text=as_text)
         if rows is not None:
             return rows
     return _walk(block, layout)
@@ -68,7 +81,7 @@ def read_rows(block: Block, layout: Layout) -> Rows:
 
 def _parse(block: Block, layout: Layout, records: int, *, as_text: bool) -> Rows | None:
     """The rows as polars reads them; None where it reads anything else than plain good rows."""
-    frame = _frame(block, layout, as_text=as_text or layout.dialect.decimal == ",")
+    frame = _frame(block, layout, as_text=as_text)
     if frame is None or frame.height != records:
         return None
     if frame.width == 1 and frame.to_series(0).null_count():
@@ -84,7 +97,7 @@ def _parse(block: Block, layout: Layout, records: int, *, as_text: bool) -> Rows
 
 
 def _frame(block: Block, layout: Layout, *, as_text: bool) -> pl.DataFrame | None:
-    numeric = set() if as_text else set(layout.inputs) - set(layout.texts)
+    numeric = set() if as_text else layout.numbers
     schema = {str(index): pl.Float64 if index in numeric else pl.String for index in range(len(layout.names))}
     try:
         return pl.read_csv(

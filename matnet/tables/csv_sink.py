@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import IO, cast
 
 import polars as pl
 
@@ -35,6 +35,17 @@ def delimiter_for(name: str) -> str:
     return SUFFIXES[suffix]
 
 
+class _Pieces(list[bytes]):
+    """What polars writes, as it comes: unlike in a BytesIO nothing is copied or grows."""
+
+    def write(self, data: bytes) -> int:
+        self.append(data)
+        return len(data)
+
+    def flush(self) -> None:
+        return
+
+
 class CsvSink(Sink):
     """A table that is written in chunks of rows; its header comes out with the first of them, or when it is finished.
 
@@ -56,8 +67,8 @@ class CsvSink(Sink):
     def _cell(self, text: str) -> str:
         return '"' + text.replace('"', '""') + '"' if not text or NEEDS_QUOTES & set(text) else text
 
-    def formatted(self, columns: Sequence[pl.Series]) -> memoryview:
-        """Rows as text.
+    def formatted(self, columns: Sequence[pl.Series]) -> list[bytes]:
+        """Rows as text, in pieces.
 
         Raises
         ------
@@ -70,15 +81,17 @@ class CsvSink(Sink):
                     f"column {shown(name)} holds {column.dtype}, which a CSV table cannot; write Parquet or drop it"
                 )
         frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
-        text = io.BytesIO()
-        frame.write_csv(text, include_header=False, separator=self._delimiter, quote_style="necessary")
-        return text.getbuffer()
+        text = _Pieces()
+        target = cast(IO[bytes], text)  # polars calls write and flush alone
+        frame.write_csv(target, include_header=False, separator=self._delimiter, quote_style="necessary")
+        return text
 
-    def write(self, rows: memoryview | pl.DataFrame) -> None:
+    def write(self, rows: list[bytes] | pl.DataFrame) -> None:
         """Write rows that were formatted."""
-        assert isinstance(rows, memoryview)
+        assert isinstance(rows, list)
         self.finish()
-        self._target.write(rows)
+        for piece in rows:
+            self._target.write(piece)
 
     def finish(self) -> None:
         """Write the header if there were no rows yet."""

@@ -85,7 +85,7 @@ class FrameSink(Sink):
         """Rows as a frame."""
         return pl.DataFrame(dict(zip(self._schema, columns, strict=True)), schema=dict(self._schema))
 
-    def write(self, rows: memoryview | pl.DataFrame) -> None:
+    def write(self, rows: list[bytes] | pl.DataFrame) -> None:
         """Hand rows to the writer; its failures are raised here."""
         assert isinstance(rows, pl.DataFrame)
         self._put(rows)

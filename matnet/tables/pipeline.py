@@ -15,8 +15,9 @@ from typing import TypeVar
 from matnet.errors import TableError
 from matnet.tape.evaluate import cores
 
-MOST_WORKERS = 8
-"""Threads unless more are asked for; each holds a block of the table and a chunk of the result in memory."""
+WORKERS_A_CORE, MOST_WORKERS = 2, 8
+"""Threads unless more are asked for: a quarter of the time each waits for polars or for its turn in Python. Each holds
+a block of the table and a chunk of the result in memory."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,7 +50,7 @@ class Workers:
 
 @contextmanager
 def workers(count: int | None = None) -> Iterator[Workers]:
-    """So many threads, without a number as many as there are cores, eight at most.
+    """So many threads, without a number two a core, eight at most.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def workers(count: int | None = None) -> Iterator[Workers]:
     """
     if count is not None and count < 1:
         raise TableError(f"--workers is {count}, expected 1 or more")
-    chosen = min(cores(), MOST_WORKERS) if count is None else count
+    chosen = min(WORKERS_A_CORE * cores(), MOST_WORKERS) if count is None else count
     pool = ThreadPoolExecutor(chosen, thread_name_prefix="matnet-table")
     try:
         yield Workers(pool, chosen)

@@ -40,6 +40,11 @@ class Block:
         return self.data[0] in LINE_ENDS and not self.data.strip(LINE_ENDS)
 
     @cached_property
+    def quoted(self) -> bool:
+        """Whether there are quotes."""
+        return QUOTE in self.data
+
+    @cached_property
     def lines(self) -> int:
         """How many newlines there are: counted twice as fast as by `bytes.count`."""
         return int(np.count_nonzero(np.frombuffer(self.data, np.uint8) == NEWLINE))
@@ -136,7 +141,7 @@ def check_marks(block: Block, place: str, delimiter: int) -> None:
     TableError
         Names the line of the first mark that does not.
     """
-    quotes = positions(block.data, QUOTE) if QUOTE in block.data else np.zeros(0, np.int64)
+    quotes = positions(block.data, QUOTE) if block.quoted else np.zeros(0, np.int64)
     _check_quotes(block, place, delimiter, quotes)
     if RETURN in block.data:
         _check_returns(block, place, quotes)
@@ -202,7 +207,7 @@ def even(block: Block, delimiter: int, columns: int) -> int | None:
     Records that are too long hide records that are too short here; the reader of the cells finds the long ones.
     """
     data = block.data
-    if QUOTE in data:
+    if block.quoted:
         ends = np.frombuffer(data, np.uint8)[marks(data, delimiter)]
         cells, records = len(ends), int(np.count_nonzero(ends == NEWLINE))
     else:

@@ -14,11 +14,11 @@ class Sink(ABC):
     """Takes a result in chunks of rows, in order; when it is left by an error nothing more is written."""
 
     @abstractmethod
-    def formatted(self, columns: Sequence[pl.Series]) -> memoryview | pl.DataFrame:
+    def formatted(self, columns: Sequence[pl.Series]) -> list[bytes] | pl.DataFrame:
         """Rows as `write` takes them, from columns of one length: text, whole numbers, floats. In any thread."""
 
     @abstractmethod
-    def write(self, rows: memoryview | pl.DataFrame) -> None:
+    def write(self, rows: list[bytes] | pl.DataFrame) -> None:
         """Write rows that were formatted."""
 
     @abstractmethod
