@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
@@ -15,7 +15,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
 from matnet.network.evaluation import ArrayFunction, Evaluation
-from matnet.tape.evaluate import cores, pool
+from matnet.tape.evaluate import on_all_cores
 from matnet.tape.shorten import shortened
 from matnet.tape.symbols import Tape, record
 
@@ -64,9 +64,7 @@ class Compiled:
             if rows:
                 self._run(places, 0, rows)
             return results
-        starts = iter(range(0, rows, self._share))
-        work = partial(self._take_turns, places, rows, starts)
-        list(pool().map(lambda _: work(), range(min(cores(), -(-rows // self._share)))))
+        on_all_cores(partial(self._run_share, places, rows), range(0, rows, self._share))
         return results
 
     def one(self, *inputs: FloatArray) -> list[FloatArray]:
@@ -85,9 +83,8 @@ class Compiled:
         self._idle_for_one.append(memory)
         return results
 
-    def _take_turns(self, places: Sequence[tuple[int, int]], rows: int, starts: Iterator[int]) -> None:
-        for start in starts:
-            self._run(places, start, min(self._share, rows - start))
+    def _run_share(self, places: Sequence[tuple[int, int]], rows: int, start: int) -> None:
+        self._run(places, start, min(self._share, rows - start))
 
     def _run(self, places: Sequence[tuple[int, int]], start: int, count: int) -> None:
         """`count` rows from `start`; ctypes lets other threads run meanwhile."""

@@ -7,7 +7,7 @@ depends on the number of threads or on how a table is cut into whole blocks. A b
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from threading import Lock
@@ -52,15 +52,9 @@ class Evaluator:
         if rows <= self._few_rows:
             return self._at_once(inputs, rows)
         results = [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
-        starts = range(0, max(rows, 1), self.block_rows)
-        workers = min(cores(), len(starts))
         # one BLAS thread: the blocks share out the cores, and a product split among threads may round differently
         with _single_blas_thread():
-            if workers == 1:
-                self._run(inputs, results, starts)
-            else:
-                shares = [starts[worker::workers] for worker in range(workers)]
-                list(pool().map(partial(self._run, inputs, results), shares))
+            on_all_cores(partial(self._run, inputs, results), range(0, rows, self.block_rows))
         return results
 
     def one(self, *inputs: FloatArray) -> list[FloatArray]:
@@ -90,17 +84,16 @@ class Evaluator:
         self._give_back(block)
         return results
 
-    def _run(self, inputs: Sequence[FloatArray], results: Sequence[FloatArray], starts: Sequence[int]) -> None:
-        for start in starts:
-            stop = min(start + self.block_rows, len(inputs[0]))
-            block = self._borrow(stop - start)
-            for buffer, given in zip(block.inputs, inputs, strict=True):
-                buffer[...] = given[start:stop]
-            with np.errstate(all="ignore"):
-                block.run()
-            for result, output in zip(results, block.outputs, strict=True):
-                result[start:stop] = output
-            self._give_back(block)
+    def _run(self, inputs: Sequence[FloatArray], results: Sequence[FloatArray], start: int) -> None:
+        stop = min(start + self.block_rows, len(inputs[0]))
+        block = self._borrow(stop - start)
+        for buffer, given in zip(block.inputs, inputs, strict=True):
+            buffer[...] = given[start:stop]
+        with np.errstate(all="ignore"):
+            block.run()
+        for result, output in zip(results, block.outputs, strict=True):
+            result[start:stop] = output
+        self._give_back(block)
 
     def _borrow(self, rows: int) -> Block:
         """A block that no other call is using."""
@@ -147,8 +140,33 @@ def cores() -> int:
 
 @cache
 def pool() -> ThreadPoolExecutor:
-    """The threads that share out the blocks of a batch, one a core."""
+    """The threads that help with the blocks of a batch."""
     return ThreadPoolExecutor(cores(), thread_name_prefix="matnet")
+
+
+def on_all_cores(work: Callable[[int], None], starts: Sequence[int]) -> None:
+    """`work` for every start, in threads that each take the next when they are done with one.
+
+    The calling thread is one of them: of two that are both woken the system may put the second behind the first.
+    """
+    waiting = list(reversed(starts))
+
+    def take_turns() -> None:
+        while waiting:
+            try:
+                start = waiting.pop()
+            except IndexError:
+                return  # another thread took the last one
+            work(start)
+
+    helpers = [pool().submit(take_turns) for _ in range(min(cores(), len(starts)) - 1)]
+    try:
+        take_turns()
+    finally:
+        waiting.clear()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
 
 
 if hasattr(os, "register_at_fork"):

@@ -122,6 +122,29 @@ def test_the_number_of_threads_changes_no_bit(name: str, threads: int, monkeypat
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_start_has_its_turn_once(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "cores", lambda: threads)
+    for count in (1, 2, 5, 1000):
+        done: list[int] = []
+        evaluate.on_all_cores(done.append, range(count))
+        assert sorted(done) == list(range(count))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_failure_in_any_thread_is_raised_and_ends_the_work(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "cores", lambda: threads)
+    begun: list[int] = []
+
+    def work(start: int) -> None:
+        begun.append(start)
+        raise ArithmeticError(start)
+
+    with pytest.raises(ArithmeticError):
+        evaluate.on_all_cores(work, range(1000))
+    assert 1 <= len(begun) <= threads
+
+
 def test_wide_products_do_not_depend_on_the_blas_threads() -> None:
     """Of a layer so wide that a BLAS library would share one block's product among threads."""
     import threadpoolctl
