@@ -118,6 +118,17 @@ def with_torch(sizes: Sequence[int], theta: Real, x: Real, v: Real, u: Real) -> 
     return Rival("torch.func", functions, lambda answer: answer)
 
 
+SETTLING = 0.04
+"""Seconds: for some ten milliseconds behind a call the threads of OpenBLAS and OpenMP spin, at the next one's cost."""
+
+
+def settle() -> None:
+    """Wait for the threads of the call before, awake: a core that sleeps would be slow at first."""
+    end = time.perf_counter() + SETTLING
+    while time.perf_counter() < end:
+        pass
+
+
 def medians(functions: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
     """The median time of each, the functions taking turns so that a slow moment of the machine falls on all."""
     for function in functions:
@@ -125,6 +136,7 @@ def medians(functions: Sequence[Callable[[], Any]], repeats: int) -> list[float]
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(repeats):
         for k, function in enumerate(functions):
+            settle()
             begun = time.perf_counter()
             function()
             times[k].append(time.perf_counter() - begun)
