@@ -252,14 +252,20 @@ def _in_long_rows(
     if not out.size or size > _LONG_ROW or not out.flags.c_contiguous:
         return arguments, out
     times = math.gcd(out.size // size, 1 << (_LONG_ROW // size).bit_length() - 1)
+    if times == 1:
+        return arguments, out
+    pairs = zip(arguments, constant, strict=True)
+    rows = [fixed and argument.size == size > 1 and argument.shape[-1] == size for argument, fixed in pairs]
+    if not any(rows):
+        return arguments, out
     long: list[NDArray[Any]] = []
-    for argument, fixed in zip(arguments, constant, strict=True):
-        if argument.size == 1:
+    for argument, row in zip(arguments, rows, strict=True):
+        if row:
+            long.append(np.tile(argument.reshape(-1), times))
+        elif argument.size == 1:
             long.append(argument.reshape(()))
         elif argument.shape == out.shape and argument.flags.c_contiguous:
             long.append(argument.reshape(-1, times * size))
-        elif fixed and argument.size == argument.shape[-1] == size:
-            long.append(np.tile(argument.reshape(-1), times))
         else:
             return arguments, out
     return long, out.reshape(-1, times * size)

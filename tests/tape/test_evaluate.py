@@ -241,3 +241,29 @@ def test_constants_beside_parts_that_vary_stay_right_in_later_runs() -> None:
         found = run(x)
         np.testing.assert_allclose(found[0], np.tanh(joined) + joined, rtol=1e-15)
         np.testing.assert_allclose(found[1], np.concatenate([grown + 1.0, joined], axis=-1), rtol=1e-15)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 48, 64])
+def test_constants_of_every_shape_are_laid_along_the_right_axis(rows: int) -> None:
+    """A row, a column, one number and a whole matrix beside rows and matrices, in the evaluator's longer rows."""
+    rng = np.random.default_rng(rows)
+    row, column, whole, number = (rng.normal(size=size) for size in ((3,), (3, 1), (3, 3), (1, 1)))
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        matrices = x[:, :, None] * x[:, None, :]
+        return (
+            x + xp.asarray(row),
+            matrices - xp.asarray(row),
+            matrices / xp.asarray(column),
+            xp.asarray(whole) * matrices,
+            (xp.asarray(row) - matrices) * xp.asarray(number),
+            matrices * xp.asarray(row) + matrices * xp.asarray(column),
+        )
+
+    run = Evaluator(record(deep().program, quantity, [3]))
+    x = samples(deep(), rows)
+    m = x[:, :, None] * x[:, None, :]
+    expected = (x + row, m - row, m / column, whole * m, (row - m) * number, m * row + m * column)
+    for found, right in zip(run(x), expected, strict=True):
+        np.testing.assert_array_equal(found, right)
