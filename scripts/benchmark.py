@@ -187,8 +187,8 @@ RIVALS: dict[str, tuple[Callable[..., Callable[[], Any]], tuple[str, ...]]] = {
 
 
 def calls(rows: int) -> int:
-    """How many calls make one timing: a single one of a few microseconds is lost in the clock and in cold caches."""
-    return 200 if rows == 1 else max(1, 20_000 // rows)
+    """How many calls make one timing: a single one of a few microseconds is lost in the clock."""
+    return 200 if rows == 1 else 1
 
 
 def repeated(function: Callable[[], Any], times: int) -> Callable[[], None]:
