@@ -52,9 +52,7 @@ class Stream:
         with self._failures_named():
             magic = self._counted.peek(MAGIC_BYTES)
             if magic.startswith(GZIP_MAGIC):
-                import gzip
-
-                plain: Reader = gzip.GzipFile(fileobj=io.BufferedReader(self._counted))
+                plain: Reader = _Gunzipped(self._counted)
             elif magic.startswith(ZSTD_MAGIC):
                 plain = _zstd(io.BufferedReader(self._counted), self.place)
             else:
@@ -124,6 +122,47 @@ class _Counted(io.RawIOBase):
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+
+class _Gunzipped:
+    """The members of a gzip file one behind the other, perhaps with zeros behind them, as RFC 1952 has it.
+
+    Python's gzip module before 3.12 reads 8 KiB at a time, which takes a fifth longer.
+    """
+
+    _chunk = 1 << 18
+
+    def __init__(self, packed: Reader) -> None:
+        self._packed = packed
+        self._member = self._new()
+        self._ahead = b""
+
+    @staticmethod
+    def _new() -> zlib._Decompress:
+        return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # with gzip's header, length and checksum
+
+    def read(self, size: int, /) -> bytes:
+        pieces = []
+        while size > 0 and (data := self._next()):
+            piece = self._member.decompress(data, size)
+            self._ahead = self._member.unconsumed_tail
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def _next(self) -> bytes:
+        """More packed bytes of this member, or of the next; none where the file ends as it should."""
+        if not self._member.eof:
+            data = self._ahead or self._packed.read(self._chunk)
+            if not data:
+                raise EOFError
+            return data
+        data = self._member.unused_data
+        while not (data := data.lstrip(b"\0")):
+            if not (data := self._packed.read(self._chunk)):
+                return b""
+        self._member = self._new()
+        return data
 
 
 def _refuse_foreign(magic: bytes, place: str) -> None:
