@@ -8,6 +8,7 @@ warning, a second of work or memory out of proportion included, is a finding.
 
 from __future__ import annotations
 
+import re
 import resource
 import time
 import warnings
@@ -139,6 +140,8 @@ def _reason(kind: str, file: Path, place: str, known: Mapping[str, str]) -> str:
         raise FindingError(f"{place}: an archive that was changed gives another network")
     if kind == "function":
         return "the function file says so"
+    if not re.match(r"[A-Za-z]", place):
+        return "under a name that is none of MATLAB's, which no path leads to"
     value = find(open_mat(file, DEFAULT_LIMIT), place)
     if not isinstance(value, Struct):
         return "an object of a newer class, which no other reader reads"

@@ -79,6 +79,15 @@ def called_empty(path: Path) -> None:
     path.write_bytes(packed(bytes(data)))
 
 
+def longer_text(path: Path) -> None:
+    """A file in which a layer's function, a text of six characters, says that it has four."""
+    write(path, {"net": network()})
+    data = bytearray(path.read_bytes())
+    columns = data.index(b"tansig") + DIMENSIONS + 4
+    data[columns : columns + 4] = struct.pack("<I", 4)
+    path.write_bytes(packed(bytes(data)))
+
+
 def packed(data: bytes) -> bytes:
     """The file with its only variable compressed."""
     content = zlib.compress(data[128:], 9)
@@ -132,13 +141,29 @@ def archive(path: Path) -> None:
     path.with_suffix(".json").write_text(json.dumps(document))
 
 
-def name_of_other_bytes(path: Path) -> None:
-    """A file of level 7.3 with a variable whose name is no UTF-8."""
-    with h5py.File(path, "w", userblock_size=USER_BLOCK) as file:
-        file.create_dataset(b"\xff\xfe", data=np.zeros((1, 1))).attrs["MATLAB_class"] = np.bytes_("double")
-    data = bytearray(path.read_bytes())
-    data[: len(HEADER)] = HEADER
-    path.write_bytes(data)
+def level_73(fill: Callable[[Any], object]) -> Callable[[Path], None]:
+    """A file of level 7.3."""
+
+    def make(path: Path) -> None:
+        with h5py.File(path, "w", userblock_size=USER_BLOCK) as file:
+            fill(file)
+        data = bytearray(path.read_bytes())
+        data[: len(HEADER)] = HEADER
+        path.write_bytes(data)
+
+    return make
+
+
+def name_of_other_bytes(file: Any) -> None:
+    """A variable whose name is no UTF-8."""
+    file.create_dataset(b"\xff\xfe", data=np.zeros((1, 1))).attrs["MATLAB_class"] = np.bytes_("double")
+
+
+def one_number_for_columns(file: Any) -> None:
+    """A sparse matrix whose columns begin in a single number instead of a row of them."""
+    matrix = file.create_group("net")
+    matrix.attrs["MATLAB_class"], matrix.attrs["MATLAB_sparse"] = np.bytes_("double"), np.uint64(3)
+    matrix.create_dataset("jc", data=np.uint64(0))
 
 
 FILES: Mapping[str, Callable[[Path], None]] = {
@@ -153,7 +178,9 @@ FILES: Mapping[str, Callable[[Path], None]] = {
     "rows_removed_by_a_count.mat": edited(many_rows),
     "input_that_nothing_takes.mat": edited(many_inputs),
     "weight_that_no_answer_shows.json": lambda path: archive(path.with_suffix(".mat")),
-    "name_of_other_bytes_v73.mat": name_of_other_bytes,
+    "text_longer_than_it_says.mat": longer_text,
+    "name_of_other_bytes_v73.mat": level_73(name_of_other_bytes),
+    "sparse_columns_in_one_number_v73.mat": level_73(one_number_for_columns),
 }
 
 if __name__ == "__main__":

@@ -149,8 +149,7 @@ class _Reader:
                 return class_name, value.shape
             return class_name, _shape(item)
         if "MATLAB_sparse" in item.attrs:
-            columns = self.item(item, "jc").shape[0] - 1
-            return class_name, (int(item.attrs["MATLAB_sparse"]), columns)
+            return class_name, (int(item.attrs["MATLAB_sparse"]), len(self._starts(item)) - 1)
         return class_name, _struct_shape(self._members(item))
 
     def value(self, item: Any, depth: int = 0) -> Value:
@@ -234,6 +233,10 @@ class _Reader:
 
     def _stored(self, item: Any) -> NDArray[Any]:
         """The data of a dataset, once they are found to be in the file and bearable."""
+        import h5py
+
+        if not isinstance(item, h5py.Dataset):
+            raise FormatError("broken: a group where data are expected")
         if item.external or item.is_virtual:
             raise FormatError("the data lie in another file, which is not read")
         filters = item.id.get_create_plist()
@@ -271,7 +274,7 @@ class _Reader:
         return Char(shape, tuple(row.tobytes().decode("utf-16-le", errors="replace") for row in rows))
 
     def _sparse(self, item: Any) -> Sparse:
-        rows, starts = int(item.attrs["MATLAB_sparse"]), self._whole(item, "jc")
+        rows, starts = int(item.attrs["MATLAB_sparse"]), self._starts(item)
         # data and rows are left out where all elements are zero
         data = self._stored(self.item(item, "data")) if "data" in item else np.zeros(0)
         indices = self._whole(item, "ir") if "ir" in item else np.zeros(0, dtype=np.int64)
@@ -279,10 +282,17 @@ class _Reader:
             raise FormatError(f"broken: a sparse matrix of type {data.dtype}")
         return Sparse((rows, len(starts) - 1), data, indices, starts, self._budget, _class_name(item))
 
+    def _starts(self, item: Any) -> NDArray[np.int64]:
+        """Where the columns of a sparse matrix start, and at last where they end."""
+        starts = self._whole(item, "jc")
+        if not starts.size:
+            raise FormatError("broken: a sparse matrix without an end of its columns")
+        return starts
+
     def _whole(self, item: Any, name: str) -> NDArray[np.int64]:
         stored = self._stored(self.item(item, name))
         if stored.dtype.kind not in "iu" or stored.ndim != 1:
-            raise FormatError(f"broken: {name} of a sparse matrix is of type {stored.dtype}")
+            raise FormatError(f"broken: {name} of a sparse matrix is {stored.dtype} of shape {stored.shape}")
         return stored.astype(np.int64)
 
     def _items(self, item: Any, depth: int) -> tuple[Value, ...]:

@@ -320,12 +320,12 @@ def _read_char(elements: _Elements, source: _Source, header: _Header) -> Char:
         encoding += "-le" if source.order == "<" else "-be"
     text = bytes(element.data).decode(encoding, errors="replace")
     rows, columns = header.shape[0], math.prod(header.shape[1:])
-    if rows == 1 or not rows * columns:
-        # a character outside the basic plane counts as two in MATLAB: the length is not compared
-        return Char(header.shape, (text,) if rows == 1 else ())
-    if len(text) != rows * columns:
+    # MATLAB counts a character outside the basic plane twice, and programs that know only bytes count those
+    counts = {len(text)} if rows > 1 else {len(text), len(text.encode("utf-16-le")) // 2, len(element.data)}
+    if rows * columns not in counts:
         raise FormatError(f"byte {element.place}: broken: {len(text)} characters for {rows} rows of {columns}")
-    return Char(header.shape, tuple(text[row::rows] for row in range(rows)))
+    single = (text,) if rows == 1 else ()
+    return Char(header.shape, single if rows == 1 or not columns else tuple(text[row::rows] for row in range(rows)))
 
 
 def _read_parts(elements: _Elements, source: _Source, header: _Header) -> tuple[NDArray[np.generic], int]:

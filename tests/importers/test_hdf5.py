@@ -189,6 +189,20 @@ def nothing_referred_to(file: Any) -> None:
     file["c"][0, 0] = h5py.Reference()
 
 
+def columns(**options: Any) -> Callable[[Any], None]:
+    """A sparse matrix with other columns."""
+
+    def edit(file: Any) -> None:
+        matrix = file.create_group("z")
+        matrix.attrs["MATLAB_class"], matrix.attrs["MATLAB_sparse"] = np.bytes_("double"), np.uint64(3)
+        if options:
+            matrix.create_dataset("jc", **options)
+        else:
+            matrix.create_group("jc")
+
+    return edit
+
+
 def uneven(file: Any) -> None:
     del file["s/a"]
     file["s"].create_dataset("a", (2, 1), h5py.ref_dtype)
@@ -229,6 +243,13 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda file: replace(file, "x", np.full((1, 1), 0.5), "uint8"),
         "x: broken: numbers of class uint8 that are stored as float64",
     ),
+    "columns in one number": (columns(data=np.uint64(0)), "z: broken: jc of a sparse matrix is uint64 of shape ()"),
+    "columns of fractions": (columns(data=np.zeros(2)), "z: broken: jc of a sparse matrix is float64 of shape (2,)"),
+    "columns without an end": (
+        columns(data=np.zeros(0, dtype=np.uint64)),
+        "z: broken: a sparse matrix without an end of its columns",
+    ),
+    "columns that are a group": (columns(), "z: broken: a group where data are expected"),
     "one dimension": (lambda file: replace(file, "x", np.zeros(3), "double"), "x: broken: data of the shape (3,)"),
     "fields of different sizes": (
         uneven,

@@ -18,6 +18,7 @@ from mat5_bytes import (
     DOUBLE,
     DOUBLE_CLASS,
     MATRIX,
+    UTF8,
     UTF16,
     agrees_with_scipy,
     element,
@@ -106,6 +107,26 @@ def test_either_byte_order(order: str) -> None:
     assert numbers.array.tolist() == [[1.0], [-2.5]]
     assert isinstance(text_value, Char)
     assert text_value.text == "hi"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("Größe", 5), ("Größe", 7), ("𝄞 clef", 6), ("𝄞 clef", 7), ("𝄞 clef", 9), ("", 0)],
+)
+def test_the_length_of_a_text_in_characters_utf_16_or_bytes(text: str, columns: int) -> None:
+    data = element(MATRIX, head(CHAR, (1, columns), b"s") + element(UTF8, text.encode()))
+    value = read(file_of(data))["s"].value
+    assert isinstance(value, Char)
+    assert value.text == text
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 6), (1, 0), (0, 0), (2, 3), (2, 2)])
+def test_a_text_of_another_length_than_it_says_is_refused(shape: tuple[int, int]) -> None:
+    data = element(MATRIX, head(CHAR, shape, b"s") + element(UTF8, b"12345"))
+    with pytest.raises(matnet.FormatError) as refused:
+        read(file_of(data))["s"].value  # noqa: B018 - values are read when they are asked for
+    rows, columns = shape
+    assert str(refused.value).endswith(f"broken: 5 characters for {rows} rows of {columns}")
 
 
 def test_a_file_without_variables_is_empty() -> None:

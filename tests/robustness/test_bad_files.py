@@ -62,7 +62,15 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
         ".digest: does not belong to what the file holds: something in it was changed: take an unchanged copy, or "
         "archive the network again from its source",
     ),
+    "text_longer_than_it_says.mat": (
+        matnet.FormatError,
+        "net (byte 128): byte 40: broken: 6 characters for 1 rows of 4",
+    ),
     "name_of_other_bytes_v73.mat": (matnet.FormatError, "broken: a name that is no UTF-8"),
+    "sparse_columns_in_one_number_v73.mat": (
+        matnet.FormatError,
+        "net: broken: jc of a sparse matrix is uint64 of shape ()",
+    ),
 }
 
 
