@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import io
@@ -22,6 +23,8 @@ COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "di
 """In the order of the help; each is the module of that name here, and `command` in it."""
 
 DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
+
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EIO}
 
 _COLLECTOR_THRESHOLD = 100_000
 """New objects after which Python looks for circles among them: by its default of 700, loading the modules, whose
@@ -110,6 +113,12 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             complain("interrupted")
             return INTERRUPTED
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            # what is written to files is a MatnetError by now
+            complain(f"standard output: cannot be written: {error.strerror}")
+            _close_stdout()
         return BAD_INPUT
 
 

@@ -64,7 +64,8 @@ class Compiled:
             if rows:
                 self._run(places, 0, rows)
             return results
-        on_all_cores(partial(self._run_share, places, rows), range(0, rows, self._share))
+        # with the arrays themselves: a thread that an interrupt leaves behind writes to their memory
+        on_all_cores(partial(self._run_share, arrays, places, rows), range(0, rows, self._share))
         return results
 
     def one(self, *inputs: FloatArray) -> list[FloatArray]:
@@ -83,7 +84,10 @@ class Compiled:
         self._idle_for_one.append(memory)
         return results
 
-    def _run_share(self, places: Sequence[tuple[int, int]], rows: int, start: int) -> None:
+    def _run_share(
+        self, arrays: Sequence[FloatArray], places: Sequence[tuple[int, int]], rows: int, start: int
+    ) -> None:
+        assert len(arrays) == len(places)
         self._run(places, start, min(self._share, rows - start))
 
     def _run(self, places: Sequence[tuple[int, int]], start: int, count: int) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from threading import Lock
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ _MOST_BYTES = 4 << 20  # what they may take where that is too little for a call 
 _ENOUGH_ROWS = 256  # for that
 _FEWEST_ROWS, _MOST_ROWS = 8, 4096
 _SMALL_PRODUCT = 1 << 16  # multiplications below which a BLAS library never takes a second thread
+
+Thing = TypeVar("Thing")
 
 
 class Evaluator:
@@ -147,26 +149,55 @@ def pool() -> ThreadPoolExecutor:
 def on_all_cores(work: Callable[[int], None], starts: Sequence[int]) -> None:
     """`work` for every start, in threads that each take the next when they are done with one.
 
-    The calling thread is one of them: of two that are both woken the system may put the second behind the first.
+    The calling thread is one of them: of two that are both woken the system may put the second behind the first. What
+    fails in any of them is raised here, once all have stopped. An interrupt may leave a thread behind that finishes its
+    start, so `work` must own what it works on.
     """
     waiting = list(reversed(starts))
+    failures: list[BaseException] = []
+    # plain locks: an interrupt within a Future's own condition can leave that locked
+    locks = [Lock() for _ in range(min(cores(), len(starts)) - 1)]
+    for lock in locks:
+        lock.acquire()
+    unclaimed = locks.copy()
 
     def take_turns() -> None:
-        while waiting:
-            try:
-                start = waiting.pop()
-            except IndexError:
-                return  # another thread took the last one
+        while (start := _taken(waiting)) is not None:
             work(start)
 
-    helpers = [pool().submit(take_turns) for _ in range(min(cores(), len(starts)) - 1)]
+    def help_out() -> None:
+        claimed = _taken(unclaimed)
+        if claimed is None:
+            return  # the work was done before this thread came to it
+        try:
+            take_turns()
+        except BaseException as error:
+            failures.append(error)
+            waiting.clear()
+            raise
+        finally:
+            claimed.release()
+
     try:
+        for _ in locks:
+            pool().submit(help_out)
         take_turns()
     finally:
         waiting.clear()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+        late = set(iter(lambda: _taken(unclaimed), None))
+        for lock in locks:
+            if lock not in late:
+                lock.acquire()
+    if failures:
+        raise failures[0]
+
+
+def _taken(things: list[Thing]) -> Thing | None:
+    """The last of them, None where another thread was faster or there are no more."""
+    try:
+        return things.pop()
+    except IndexError:
+        return None
 
 
 if hasattr(os, "register_at_fork"):

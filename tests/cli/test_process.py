@@ -68,6 +68,17 @@ def test_an_interrupt_leaves_no_file(tmp_path: Path, number: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("inspect", PUMP), ("--help",), ("gradients", "--help")])
+def test_a_full_disk_behind_a_report_is_told_in_one_line(arguments: tuple[str, ...], unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*MATNET, *arguments], stdout=full, stderr=subprocess.PIPE, check=False, env=environment)
+    assert done.stderr == b"matnet: standard output: cannot be written: No space left on device\n"
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_standard_output_on_a_full_disk() -> None:
     with open("/dev/full", "wb") as full:
         arguments = [*MATNET, "predict", PUMP, "-"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import gc
 import hashlib
 import re
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 from random_networks import Real, minmax, network
 
 import matnet
-from matnet.exporters import compiled_build
+from matnet.exporters import compiled, compiled_build
 from matnet.exporters.compiled import CompiledNetwork, compare
 from matnet.exporters.compiled_build import built, cache_folder, compiler
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
@@ -121,6 +123,23 @@ def test_rows_do_not_depend_on_their_batch(pair: tuple[CompiledNetwork, Network]
     for rows in (slice(0, 1), slice(77, 100), slice(131_000, 131_200), slice(200_000, 200_001)):
         np.testing.assert_array_equal(pair[0].value_and_jacobian(x[rows])[0], y[rows])
         np.testing.assert_array_equal(pair[0].value_and_jacobian(x[rows])[1], jacobian[rows])
+
+
+def test_a_thread_left_behind_writes_to_memory_that_is_there(
+    pair: tuple[CompiledNetwork, Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code is given addresses; an interrupt may end a call while another thread still computes."""
+    left_behind: list[Any] = []
+    monkeypatch.setattr(compiled, "on_all_cores", lambda work, starts: left_behind.append(work))
+    pair[0](np.zeros((100_000, pair[0].input_size)))
+    assert len(left_behind) == 1
+    memory = [weakref.ref(array) for array in left_behind[0].args[0]]
+    gc.collect()
+    assert len(memory) == 2
+    assert all(array() is not None for array in memory)
+    left_behind.clear()
+    gc.collect()
+    assert all(array() is None for array in memory)
 
 
 def test_an_ensemble_and_a_copy(pair: tuple[CompiledNetwork, Network]) -> None:

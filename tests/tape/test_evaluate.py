@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -143,6 +145,52 @@ def test_a_failure_in_any_thread_is_raised_and_ends_the_work(threads: int, monke
     with pytest.raises(ArithmeticError):
         evaluate.on_all_cores(work, range(1000))
     assert 1 <= len(begun) <= threads
+
+
+def test_a_failure_of_a_helper_alone_is_raised_and_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "cores", lambda: 3)
+    failed = threading.Event()
+    done: list[int] = []
+
+    def work(start: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            failed.set()
+            raise ArithmeticError(start)
+        failed.wait(10)
+        done.append(start)
+
+    with pytest.raises(ArithmeticError):
+        evaluate.on_all_cores(work, range(1000))
+    assert len(done) < 10
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer signals here")
+def test_an_interrupt_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the calling thread's turn or while it waits for another's: nothing more is begun, and later calls work."""
+    monkeypatch.setattr(evaluate, "cores", lambda: 2)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for own, others in ((0.5, 0.05), (0.01, 0.5)):
+            begun: list[int] = []
+
+            def work(start: int, own: float = own, others: float = others, begun: list[int] = begun) -> None:
+                begun.append(start)
+                time.sleep(own if threading.current_thread() is threading.main_thread() else others)
+
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(KeyboardInterrupt):
+                evaluate.on_all_cores(work, range(12 if own > others else 3))
+            assert len(begun) < 12
+            time.sleep(0.5)
+            after = len(begun)
+            time.sleep(0.1)
+            assert len(begun) == after
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    done: list[int] = []
+    evaluate.on_all_cores(done.append, range(100))
+    assert sorted(done) == list(range(100))
 
 
 def test_wide_products_do_not_depend_on_the_blas_threads() -> None:
