@@ -24,7 +24,8 @@ COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "di
 
 DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
 
-_NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EIO}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors that only writing gives."""
 
 _COLLECTOR_THRESHOLD = 100_000
 """New objects after which Python looks for circles among them: by its default of 700, loading the modules, whose
@@ -116,7 +117,7 @@ def run(arguments: Sequence[str]) -> int:
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
-            # what is written to files is a MatnetError by now
+            # of files it is a MatnetError by now
             complain(f"standard output: cannot be written: {error.strerror}")
             _close_stdout()
         return BAD_INPUT

@@ -45,7 +45,8 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
         spread = [None if direction is None else direction[..., None, :, :] for direction in along]
         if weights is None or directions is None:
             term = step.curvature([value[..., None, :] for value in p], a[..., None, :], adjoint, spread, spread)
-            others += [] if term is None else [term]
+            if term is not None:
+                others.append(term)
         elif set(directions.shape[:-2]) <= {1}:
             elements = xp.matrix_transpose(xp.reshape(directions, directions.shape[-2:]))
             first, second = (xp.take(elements, indices(x, places), axis=-1) for places in (pairs.first, pairs.second))

@@ -59,13 +59,7 @@ class Compiled:
         given = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
         results = [np.empty((rows, *shape)) for shape in self._routine.outputs]
         arrays = [*given, *results]
-        places = [(_address(array), 8 * (array.size // rows)) for array in arrays] if rows else []
-        if rows <= self._share:
-            if rows:
-                self._run(places, 0, rows)
-            return results
-        # with the arrays themselves: a thread that an interrupt leaves behind writes to their memory
-        on_all_cores(partial(self._run_share, arrays, places, rows), range(0, rows, self._share))
+        on_all_cores(partial(self._run, arrays, rows), range(0, rows, self._share))
         return results
 
     def one(self, *inputs: FloatArray) -> list[FloatArray]:
@@ -84,19 +78,17 @@ class Compiled:
         self._idle_for_one.append(memory)
         return results
 
-    def _run_share(
-        self, arrays: Sequence[FloatArray], places: Sequence[tuple[int, int]], rows: int, start: int
-    ) -> None:
-        assert len(arrays) == len(places)
-        self._run(places, start, min(self._share, rows - start))
+    def _run(self, arrays: Sequence[FloatArray], rows: int, start: int) -> None:
+        """A share of the rows; ctypes lets other threads run meanwhile.
 
-    def _run(self, places: Sequence[tuple[int, int]], start: int, count: int) -> None:
-        """`count` rows from `start`; ctypes lets other threads run meanwhile."""
+        The arrays are held, not their addresses alone: an interrupt may end the call while a thread still writes.
+        """
         try:
             memory = self._idle.pop()
         except IndexError:
             memory = _work(self._routine)
-        self._function(count, *[place + start * width for place, width in places], memory[1])
+        places = [_address(array) + 8 * start * (array.size // rows) for array in arrays]
+        self._function(min(self._share, rows - start), *places, memory[1])
         self._idle.append(memory)
 
 

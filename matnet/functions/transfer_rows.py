@@ -124,6 +124,10 @@ class Elementwise:
         """Σ_i u_i a_i'' v_ji w_ki, (..., J, K)."""
         return weighted_products(u * self.d2a_dn2(n, a), v, w)
 
+    def curvature_weights(self, n: Array, a: Array, u: Array) -> Array:
+        """u_i a_i'' for each u of u (..., K, S)."""
+        return u * self.d2a_dn2(n, a)[..., None, :]
+
 
 @dataclass(frozen=True)
 class Softmax:

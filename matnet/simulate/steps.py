@@ -285,7 +285,7 @@ class Transferred(Step):
 
     def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
         """u a'' where a_i depends on n_i alone."""
-        return u * self.row.d2a_dn2(p[0], a)[..., None, :] if isinstance(self.row, Elementwise) else None
+        return self.row.curvature_weights(p[0], a, u) if isinstance(self.row, Elementwise) else None
 
 
 def side_by_side(parts: Sequence[Array]) -> Array:
