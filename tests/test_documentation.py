@@ -23,12 +23,12 @@ ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and i
 
 def test_the_page_of_the_functions_is_in_step_with_the_rows() -> None:
     page = make_function_reference.PAGE.read_text(encoding="utf-8")
-    assert page == make_function_reference.reference(), "run python scripts/make_function_reference.py"
+    assert page == make_function_reference.reference(), "run python scripts/site/make_function_reference.py"
 
 
 def test_the_page_of_the_commands_is_in_step_with_the_commands() -> None:
     page = make_command_reference.PAGE.read_text(encoding="utf-8")
-    assert page == make_command_reference.reference(), "run python scripts/make_command_reference.py"
+    assert page == make_command_reference.reference(), "run python scripts/site/make_command_reference.py"
 
 
 def test_every_command_and_option_explains_itself() -> None:

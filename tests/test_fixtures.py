@@ -20,7 +20,7 @@ NETWORKS = ("pump.mat", "cascade.mat", "two_by_two.mat")
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("remade")
-    subprocess.run([sys.executable, PROJECT / "scripts" / "make_fixtures.py", folder], check=True)
+    subprocess.run([sys.executable, PROJECT / "scripts" / "fixtures" / "make_fixtures.py", folder], check=True)
     return folder
 
 

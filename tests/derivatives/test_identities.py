@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from random_networks import SMOOTH, regular, samples, structures
 
 from matnet.derivatives import quantities
 from matnet.derivatives.accumulate import cotangents, gathered, identity_seeds, tangents
@@ -18,6 +17,7 @@ from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Structure
 from matnet.network import Network
+from random_networks import SMOOTH, regular, samples, structures
 
 Real = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
-from random_networks import SMOOTH, network, regular, structures
 
 from matnet.model.structure import Layer, Structure, Weight
 from matnet.network import Network
+from random_networks import SMOOTH, network, regular, structures
 
 few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from mpmath import mp, mpf
 from numpy.typing import NDArray
-from precise_networks import evaluated
-from random_networks import minmax, network, samples, structures
 
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Layer, Structure, Weight
 from matnet.network import Network
+from precise_networks import evaluated
+from random_networks import minmax, network, samples, structures
 
 Real = NDArray[np.float64]
 

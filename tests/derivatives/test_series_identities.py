@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
-from random_networks import dynamic_structures
 
 from matnet.model.structure import Structure
 from matnet.network import Network
+from random_networks import dynamic_structures
 
 Real = NDArray[np.float64]
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_networks import Real, minmax, network
 
 import matnet
 from matnet.exporters import compiled, compiled_build
@@ -24,6 +23,7 @@ from matnet.exporters.compiled import CompiledNetwork, compare
 from matnet.exporters.compiled_build import built, cache_folder, compiler
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from random_networks import Real, minmax, network
 
 
 @pytest.fixture(autouse=True)

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_networks import corpus_networks, disagreement, row_networks, samples
-from random_networks import Real
 
+from exported_networks import corpus_networks, disagreement, row_networks, samples
 from matnet.derivatives import quantities
 from matnet.exporters.compiled import Compiled, compare, compiled_functions
 from matnet.network import Network
 from matnet.tape.shorten import shortened
 from matnet.tape.symbols import record
+from random_networks import Real
 
 BOTH: Callable[..., Any] = quantities.value_and_jacobian
 HESSIAN: Callable[..., Any] = quantities.hessian_of(None)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_networks import corpus_networks, disagreement, only_chooses, random_networks, row_networks, samples, write
-from random_networks import Real
 
+from exported_networks import corpus_networks, disagreement, only_chooses, random_networks, row_networks, samples, write
 from matnet.exporters.recording import Options
 from matnet.exporters.target import Job, Target, targets
 from matnet.network import Network
+from random_networks import Real
 
 TARGETS = list(targets().values())
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_networks import disagreement, only_chooses, random_networks, row_networks, samples
-from random_networks import Real, network
 
 import matnet
+from exported_networks import disagreement, only_chooses, random_networks, row_networks, samples
 from matnet.exporters.frameworks.parameters import parameter_name
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Layer, Weight
 from matnet.network import Network
+from random_networks import Real, network
 
 # PyTorch's own, where it first takes a forward derivative or an export
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")

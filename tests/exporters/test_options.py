@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_networks import row_networks
-from random_networks import network
 
 import matnet
+from exported_networks import row_networks
 from matnet.errors import FormatError, ModelError, UnsupportedError
 from matnet.exporters.target import targets
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Layer, Weight
 from matnet.network import Network
+from random_networks import network
 
 NET = row_networks()["several"]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exported_networks import disagreement, write
-from random_networks import Real, minmax
 
 import matnet
+from exported_networks import disagreement, write
 from matnet.exporters.recording import Options
 from matnet.exporters.stepping import flat_states, state_size
 from matnet.exporters.target import Job, Target, targets
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from random_networks import Real, minmax
 
 TARGETS = list(targets().values())
 

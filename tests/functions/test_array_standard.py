@@ -10,13 +10,13 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from processing_settings import SETTINGS
 
 import matnet.functions
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
+from processing_settings import SETTINGS
 
 Real = NDArray[np.float64]
 

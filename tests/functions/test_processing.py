@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from processing_settings import ROTATION, SETTINGS
 
 from matnet.errors import ModelError
 from matnet.functions.processing import PROCESSING, Map
+from processing_settings import ROTATION, SETTINGS
 
 Real = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 from numpy.typing import NDArray
-from precise_rows import PRECISE_TRANSFER, PreciseCoupled, PreciseElementwise, precise
 
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import TransferFunction
+from precise_rows import PRECISE_TRANSFER, PreciseCoupled, PreciseElementwise, precise
 
 Real = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 from numpy.typing import NDArray
-from precise_rows import PRECISE_WEIGHT, precise
 
 from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
+from precise_rows import PRECISE_WEIGHT, precise
 
 Real = NDArray[np.float64]
 

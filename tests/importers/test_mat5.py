@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
+from scipy.io.matlab import MatlabObject
+
+import matnet
 from mat5_bytes import (
     CELL,
     CHAR,
@@ -28,9 +31,6 @@ from mat5_bytes import (
     packed,
     read,
 )
-from scipy.io.matlab import MatlabObject
-
-import matnet
 from matnet.importers.matfile import open_mat
 from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.values import Cell, Char, Numeric

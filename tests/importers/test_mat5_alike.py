@@ -11,9 +11,9 @@ import pytest
 import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mat5_bytes import CELL, DOUBLE, DOUBLE_CLASS, MATRIX, agrees_with_scipy, element, file_of, head, matrix, read
 
 import matnet
+from mat5_bytes import CELL, DOUBLE, DOUBLE_CLASS, MATRIX, agrees_with_scipy, element, file_of, head, matrix, read
 from matnet.importers.values import Cell, Numeric
 
 INT8_CLASS, SINGLE_CLASS, UINT8 = 8, 7, 2

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from random_networks import minmax, network, process
 
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from random_networks import minmax, network, process
 
 
 def wide() -> Network:

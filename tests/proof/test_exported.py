@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exported_networks import row_networks
-from random_networks import network
 
+from exported_networks import row_networks
 from matnet.exporters import python_source
 from matnet.exporters.recording import Options
 from matnet.exporters.save import rendered
@@ -18,6 +17,7 @@ from matnet.exporters.target import targets
 from matnet.model.structure import Layer, Weight
 from matnet.network import Network
 from matnet.proof.exported import ExportCheck, check_written
+from random_networks import network
 
 NET = row_networks()["transfer_tansig"]
 

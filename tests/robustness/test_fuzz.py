@@ -1,4 +1,4 @@
-"""A minute of what scripts/fuzz.py does for hours: a changed file is refused with its place, or means what it says."""
+"""A minute of what scripts/fuzz/fuzz.py does for hours: a changed file is refused, or means what it says."""
 
 from __future__ import annotations
 

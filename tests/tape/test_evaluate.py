@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted
 from numpy.typing import NDArray
-from random_networks import minmax, network, samples, structures
 
+from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted
 from matnet.model.structure import Layer, Structure, Weight
 from matnet.network import Network
 from matnet.simulate import program
 from matnet.tape import evaluate
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.symbols import Symbol, compute, record
+from random_networks import minmax, network, samples, structures
 
 Real = NDArray[np.float64]
 

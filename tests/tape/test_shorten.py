@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted, magnification
 from numpy.typing import NDArray
-from random_networks import minmax, network, process, standard, structures
 
+from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted, magnification
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.simulate import program
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.shorten import shortened
 from matnet.tape.symbols import record
+from random_networks import minmax, network, process, standard, structures
 
 Real = NDArray[np.float64]
 

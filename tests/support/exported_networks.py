@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
-from processing_settings import SETTINGS
-from random_networks import Real, network, structures
 
 import matnet
 from matnet.errors import UnsupportedError
@@ -22,6 +20,8 @@ from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
+from processing_settings import SETTINGS
+from random_networks import Real, network, structures
 
 
 @cache

@@ -1,6 +1,6 @@
 """matnet.compile beside the NumPy evaluator, JAX and the floor: value and Jacobian, in one run.
 
-    python scripts/benchmark_compiled.py [--rows 1 100000] [--networks 4-10-1 ...] [--repeats 15]
+    python scripts/benchmarks/benchmark_compiled.py [--rows 1 100000] [--networks 4-10-1 ...] [--repeats 15]
 
 Float64 on the CPU, NumPy arrays in and out, every function on all cores it uses by itself; JAX is jit of vmap of
 jacrev, warm. All take turns within a repeat, so that a slow moment of the machine falls on all; shown are the medians

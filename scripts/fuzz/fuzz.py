@@ -1,4 +1,4 @@
-"""A long run of the fuzzers: `python scripts/fuzz.py --seconds 3600 --log fuzz.jsonl`; a line of figures a kind.
+"""A long run of the fuzzers: `python scripts/fuzz/fuzz.py --seconds 3600 --log fuzz.jsonl`; a line of figures a kind.
 
 Files to change are those in fixtures/ and, in the folder of MATNET_CORPUS, the real ones. Each trial changes one
 of them; what comes of it is judged by fuzz_trial.py. Findings are kept in --findings with what was wrong.
@@ -26,7 +26,7 @@ from pathlib import Path
 
 from fuzz_mutations import MUTATORS, has_objects
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 LARGEST_SEED = 60_000
 MOST_ADDRESSES = 6 << 30
 """Bytes of address space; beyond it an allocation fails, which is a finding, instead of taking the machine down."""

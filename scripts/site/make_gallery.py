@@ -1,6 +1,6 @@
-"""Draw the pictures of docs/guide/gallery.md: run `python scripts/make_gallery.py FOLDER`.
+"""Draw the pictures of docs/guide/gallery.md: run `python scripts/site/make_gallery.py FOLDER`.
 
-The documentation site draws them while it is built (scripts/site_pages.py), so that no picture is kept in the project.
+The documentation site draws them while it is built (scripts/site/site_pages.py): none is kept in the project.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matnet.importers.arrays import read_array
 from matnet.importers.history import read_history
 from matnet.plots.figures import Request, draw, image
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 OF_THE_PUMP = ("sensitivity", "map", "alpha", "response", "contour", "parity", "residuals", "training")
 OVER_TIME = ("series", "lags")
 NAMES = ("network", *OF_THE_PUMP, *OVER_TIME)

@@ -1,4 +1,4 @@
-"""Write docs/functions.md from the rows of the functions: run `python scripts/make_function_reference.py`.
+"""Write docs/functions.md from the rows of the functions: run `python scripts/site/make_function_reference.py`.
 
 A row that is added to a table appears on the page; a test compares the page with what this makes.
 """
@@ -14,12 +14,12 @@ from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import TransferFunction
 from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "functions.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "functions.md"
 
 HEAD = """\
 # The functions
 
-Made from the tables in `matnet/functions` by `scripts/make_function_reference.py`; a test keeps it in step.
+Made from the tables in `matnet/functions` by `scripts/site/make_function_reference.py`; a test keeps it in step.
 
 `p` is what a weight sees, `w` the weight, `z = f(w, p)`; `b` the bias, `n` the net input, `a` the layer's output; `x` a
 raw input or output, `y` its processed form. A function that is not listed is refused by name.

@@ -1,6 +1,6 @@
 """The evaluator beside JAX, torch.func, CasADi, onnxruntime, the plain recipe and the floor, side by side in one run.
 
-    python scripts/benchmark.py [--rows 1 1000 100000] [--networks 4-10-1 ...] [--repeats 5] [--processes 5]
+    python scripts/benchmarks/benchmark.py [--rows 1 1000 100000] [--networks 4-10-1 ...] [--repeats 5] [--processes 5]
 
 Float64 on the CPU. For every network and number of rows: what ours takes, and the ratio of each rival's time to ours
 (above 1 ours is faster). JAX (jit of vmap of jacrev, warm; NumPy arrays in and out) is timed in fresh processes and its

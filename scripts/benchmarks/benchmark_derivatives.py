@@ -1,6 +1,6 @@
 """Every derivative of a network beside JAX's and torch.func's of the same network, timed in turn in one run.
 
-    python scripts/benchmark_derivatives.py [--rows 20000] [--repeats 7] [--small]
+    python scripts/benchmarks/benchmark_derivatives.py [--rows 20000] [--repeats 7] [--small]
 
 JAX compiles (jit of vmap of jacrev or hessian), PyTorch runs eagerly (vmap of jacrev or hessian); both in float64 on
 the CPU, on plain functions as a user would write them. Each line is the median of the repeats, after one call that is

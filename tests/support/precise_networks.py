@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpmath import mpf
-from precise_rows import PRECISE_TRANSFER, PRECISE_WEIGHT, Matrix, Number, PreciseElementwise, Vector, precise
 
 from matnet.model.structure import Layer, Process, Structure
+from precise_rows import PRECISE_TRANSFER, PRECISE_WEIGHT, Matrix, Number, PreciseElementwise, Vector, precise
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Write docs/commands.md from the commands themselves: run `python scripts/make_command_reference.py`.
+"""Write docs/commands.md from the commands themselves: run `python scripts/site/make_command_reference.py`.
 
 A command or an option that is added appears on the page; a test compares the page with what this makes.
 """
@@ -14,12 +14,12 @@ import click
 from make_function_reference import table
 from matnet.cli.entry import program
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 
 HEAD = """\
 # The commands
 
-Made from the commands themselves by `scripts/make_command_reference.py`; a test keeps it in step.
+Made from the commands themselves by `scripts/site/make_command_reference.py`; a test keeps it in step.
 """
 
 

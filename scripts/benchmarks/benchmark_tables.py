@@ -1,6 +1,6 @@
 """`matnet gradients` over a table beside polars reading that table and writing one of the same size, in one run.
 
-    python scripts/benchmark_tables.py [--megabytes 100] [--repeats 5] [--folder FOLDER]
+    python scripts/benchmarks/benchmark_tables.py [--megabytes 100] [--repeats 5] [--folder FOLDER]
 
 Every measurement is a process of its own, in turn, and the median is shown: seconds, seconds of CPU of all its threads,
 and the largest anonymous memory (sampled, Linux only). The ratios are to polars on the same input, read the same way;
