@@ -72,7 +72,7 @@ def _scaled(net: Network, options: dict[str, Any]) -> Network:
     names = options.get("input_scaling", ()), options.get("output_scaling", ())
     if not any(names):
         return net
-    from matnet.importers.matfile import open_mat
+    from matnet.importers.mat.matfile import open_mat
     from matnet.importers.reading import DEFAULT_LIMIT
     from matnet.importers.scaling import read_scaling
 

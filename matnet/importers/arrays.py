@@ -12,12 +12,12 @@ import numpy as np
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.matfile import open_mat
+from matnet.importers.mat.matfile import open_mat
+from matnet.importers.mat.paths import describe, find, walk
+from matnet.importers.mat.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable, describe_shape
 from matnet.importers.network_object import is_network
-from matnet.importers.paths import describe, find, walk
 from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.records import is_record
-from matnet.importers.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable, describe_shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from matnet.errors import FormatError, MatnetError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.arrays import as_matrix
-from matnet.importers.matfile import open_mat
+from matnet.importers.mat.matfile import open_mat
+from matnet.importers.mat.paths import describe, find, walk
+from matnet.importers.mat.values import Char, MatFile, Numeric, Struct, Value
 from matnet.importers.network_object import is_network
-from matnet.importers.paths import describe, find, walk
 from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.records import is_record
-from matnet.importers.values import Char, MatFile, Numeric, Struct, Value
 
 SETS: Mapping[str, tuple[str, str]] = {
     "training": ("perf", "trainMask"),

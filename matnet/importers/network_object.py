@@ -18,9 +18,9 @@ from matnet.functions.namespace import FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
-from matnet.importers.fields import Fields, at_place, fields_of, numbers_of
-from matnet.importers.paths import describe
-from matnet.importers.values import Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
+from matnet.importers.mat.fields import Fields, at_place, fields_of, numbers_of
+from matnet.importers.mat.paths import describe
+from matnet.importers.mat.values import Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 
 CLASS_NAME = "network"

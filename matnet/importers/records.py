@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from matnet.importers.values import Char, Numeric, Struct, Value
+from matnet.importers.mat.values import Char, Numeric, Struct, Value
 from matnet.model.provenance import Training
 
 _TELLING = frozenset({"trainFcn", "best_epoch", "best_perf"})

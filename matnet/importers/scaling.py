@@ -13,8 +13,8 @@ import numpy as np
 
 from matnet.errors import FormatError, MatnetError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.paths import describe, find
-from matnet.importers.values import MatFile, Numeric, Sparse, Struct, Value, describe_shape
+from matnet.importers.mat.paths import describe, find
+from matnet.importers.mat.values import MatFile, Numeric, Sparse, Struct, Value, describe_shape
 from matnet.model.structure import Process
 
 _SETTINGS = {

@@ -12,12 +12,12 @@ from pathlib import Path
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.arrays import StoredArray, arrays_in, as_matrix
-from matnet.importers.matfile import open_mat
+from matnet.importers.mat.matfile import open_mat
+from matnet.importers.mat.paths import describe, find, walk
+from matnet.importers.mat.values import Struct, Value
 from matnet.importers.network_object import is_network
-from matnet.importers.paths import describe, find, walk
 from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.records import is_record, read_record
-from matnet.importers.values import Struct, Value
 
 SETS = ("best_perf", "best_vperf", "best_tperf")
 """The performances of the training, validation and test set, as the record names them."""

@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from matnet.errors import FormatError, UnsupportedError
-from matnet.importers.matfile import open_mat
+from matnet.importers.mat.matfile import open_mat
+from matnet.importers.mat.paths import describe, find, listing, walk
+from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
-from matnet.importers.paths import describe, find, listing, walk
 from matnet.importers.reading import NoNetworkError, sha256
 from matnet.importers.records import is_record, read_record
 from matnet.importers.scaling import candidates
-from matnet.importers.values import MatFile, Struct, Value
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
 

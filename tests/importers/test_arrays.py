@@ -13,7 +13,7 @@ from scipy.io.matlab import MatlabObject
 
 import matnet
 from matnet.importers.arrays import list_arrays, read_array
-from matnet.importers.matfile import open_mat
+from matnet.importers.mat.matfile import open_mat
 from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.scaling import read_scaling
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import matnet
 from mat5_bytes import CELL, DOUBLE, DOUBLE_CLASS, MATRIX, agrees_with_scipy, element, file_of, head, matrix, read
-from matnet.importers.values import Cell, Numeric
+from matnet.importers.mat.values import Cell, Numeric
 
 INT8_CLASS, SINGLE_CLASS, UINT8 = 8, 7, 2
 

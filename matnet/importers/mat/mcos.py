@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from matnet.errors import FormatError
-from matnet.importers.values import EMPTY, Char, Numeric, Opaque, Shape, Struct, Value
+from matnet.importers.mat.values import EMPTY, Char, Numeric, Opaque, Shape, Struct, Value
 
 FILE_WRAPPER = "FileWrapper__"
 """The class of the subsystem's column of cells."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from matnet.errors import MatnetError, ModelError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.paths import describe
-from matnet.importers.values import Cell, Char, Numeric, Sparse, Struct, Value, describe_shape
+from matnet.importers.mat.paths import describe
+from matnet.importers.mat.values import Cell, Char, Numeric, Sparse, Struct, Value, describe_shape
 
 Slots: TypeAlias = tuple[tuple[Value | None, ...], ...]
 """A cell array of rows and columns; None where it was never set."""

@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError, MatnetError
-from matnet.importers.mcos import Subsystem, opaque
-from matnet.importers.reading import Budget
-from matnet.importers.values import (
+from matnet.importers.mat.mcos import Subsystem, opaque
+from matnet.importers.mat.values import (
     EMPTY,
     ITEM_COST,
     MAX_DEPTH,
@@ -40,6 +39,7 @@ from matnet.importers.values import (
     Value,
     Variable,
 )
+from matnet.importers.reading import Budget
 
 _HEADER = b"MATLAB 7.3 MAT-file"
 _SUBSYSTEM = "#subsystem#/MCOS"

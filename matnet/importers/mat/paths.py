@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from matnet.errors import FormatError, UnsupportedError
-from matnet.importers.values import (
+from matnet.importers.mat.values import (
     MAX_DEPTH,
     Cell,
     MatFile,

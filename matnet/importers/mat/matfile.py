@@ -6,9 +6,9 @@ import struct
 from pathlib import Path
 
 from matnet.errors import FormatError, UnsupportedError
-from matnet.importers.mat5 import HEADER_SIZE, read_mat5
+from matnet.importers.mat.mat5 import HEADER_SIZE, read_mat5
+from matnet.importers.mat.values import MatFile
 from matnet.importers.reading import Budget, read_bytes
-from matnet.importers.values import MatFile
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF5_USER_BLOCK = 512
@@ -26,7 +26,7 @@ def open_mat(path: Path, limit: int) -> MatFile:
     """
     start = _first_bytes(path)
     if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE) or start.startswith(_HDF5_SIGNATURE):
-        from matnet.importers.hdf5 import read_hdf5
+        from matnet.importers.mat.hdf5 import read_hdf5
 
         return read_hdf5(path, start, limit)
     if start[126:HEADER_SIZE] in (b"IM", b"MI") and len(start) >= HEADER_SIZE:
