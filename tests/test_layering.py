@@ -29,7 +29,8 @@ LEVELS = (
     ("tape",),
     ("network",),
     ("importers", "exporters"),
-    ("proof", "tables", "plots"),
+    ("proof", "sensitivity", "tables"),
+    ("plots",),
     ("report",),
     ("cli",),
 )

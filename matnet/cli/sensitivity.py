@@ -32,9 +32,10 @@ from matnet.errors import TableError, UnsupportedError
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
     from matnet.network import Network
-    from matnet.plots.measures import Interactions, Measures, Widths
-
-Record = dict[str, Any]
+    from matnet.sensitivity.interactions import Interactions
+    from matnet.sensitivity.measures import Measures
+    from matnet.sensitivity.records import Record
+    from matnet.sensitivity.widths import Widths
 
 INTERACTION_INPUTS = 256
 """Above this many inputs --interactions is refused: its pairs would not fit into memory, nor on a page."""
@@ -106,26 +107,29 @@ def _check_interactions(net: Network) -> None:
 
 def _measured(net: Network, options: dict[str, Any], outputs: Sequence[str]) -> tuple[str, Record, list[Record]]:
     """What the records are, what holds for all of them, and the records."""
+    from matnet.sensitivity.records import interaction_records, sensitivity_records, width_record
+
+    if options["interactions"]:
+        chunks = _Chunks(net, options)
+        pairs = chunks.interactions()
+        summary = {"rows": chunks.rows, **width_record(chunks.widths, chunks.names, outputs)}
+        return "interactions", summary, interaction_records(pairs, chunks.widths, chunks.names, outputs)
     if net.dynamic:
         found, widths, inputs = _over_series(net, options)
-        return "sensitivities", _summary(found, widths, inputs, outputs), _lag_records(found, widths, inputs, outputs)
-    chunks = _Chunks(net, options)
-    if options["interactions"]:
-        pairs = chunks.interactions()
-        summary = {"rows": chunks.rows, **_widths(chunks.widths, chunks.names, outputs)}
-        return "interactions", summary, _pair_records(pairs, chunks.widths, chunks.names, outputs)
-    found = chunks.measures()
+    else:
+        chunks = _Chunks(net, options)
+        found, widths, inputs = chunks.measures(), chunks.widths, chunks.names
     if found.quantile_rows < found.rows:
         complain(f"the quantiles are those of {found.quantile_rows:,} of the {found.rows:,} rows, chosen at random")
-    summary = _summary(found, chunks.widths, chunks.names, outputs)
-    return "sensitivities", summary, _records(found, chunks.widths, chunks.names, outputs)
+    summary = {"rows": found.rows, "quantile_rows": found.quantile_rows, **width_record(widths, inputs, outputs)}
+    return "sensitivities", summary, sensitivity_records(found, widths, inputs, outputs)
 
 
 class _Chunks:
     """The table's rows, a chunk at a time: so much as fits the memory, whatever the table's length."""
 
     def __init__(self, net: Network, options: dict[str, Any]) -> None:
-        from matnet.plots.measures import Widths
+        from matnet.sensitivity.widths import Widths
 
         self._net = net
         self._options = options
@@ -160,7 +164,7 @@ class _Chunks:
         """Of the first derivatives."""
         import numpy as np
 
-        from matnet.plots.measures import Accumulator
+        from matnet.sensitivity.measures import Accumulator
 
         accumulator = Accumulator((self._net.output_size, self._net.input_size))
         for x in self._each():
@@ -173,7 +177,7 @@ class _Chunks:
         """Of the second derivatives."""
         import numpy as np
 
-        from matnet.plots.measures import InteractionAccumulator
+        from matnet.sensitivity.interactions import InteractionAccumulator
 
         accumulator = InteractionAccumulator(self._net)
         for x in self._each():
@@ -183,94 +187,11 @@ class _Chunks:
 
 
 def _over_series(net: Network, options: dict[str, Any]) -> tuple[Measures, Widths, tuple[str, ...]]:
-    from matnet.plots.courses import lag_derivatives, lag_widths
-    from matnet.plots.measures import measures
+    from matnet.sensitivity.lags import lag_derivatives, lag_widths
+    from matnet.sensitivity.measures import measures
 
     x, names = samples(net, options)
     return measures(lag_derivatives(net, x, options["lags"])), lag_widths(net, x), names
-
-
-def _summary(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> Record:
-    return {"rows": found.rows, "quantile_rows": found.quantile_rows, **_widths(widths, inputs, outputs)}
-
-
-def _widths(widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> Record:
-    return {
-        "input_widths": dict(zip(inputs, widths.inputs.tolist(), strict=True)),
-        "output_widths": dict(zip(outputs, widths.outputs.tolist(), strict=True)),
-    }
-
-
-def _records(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
-    """A record for each output and input, by rank."""
-    from matnet.plots.measures import ranks
-
-    places = ranks(found.rms, widths.inputs)
-    records = [
-        {"output": output, "input": name, "rank": int(places[i, j]), **_numbers(found, (i, j), widths.scale[i, j])}
-        for i, output in enumerate(outputs)
-        for j, name in enumerate(inputs)
-    ]
-    return sorted(records, key=lambda record: (outputs.index(record["output"]), record["rank"]))
-
-
-def _lag_records(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
-    """A record for each output, input and lag, by rank."""
-    from matnet.plots.measures import ranks
-
-    places = ranks(found.rms, widths.inputs)
-    records = [
-        {
-            "output": output,
-            "input": name,
-            "lag": lag,
-            "rank": int(places[lag, i, j]),
-            **_numbers(found, (lag, i, j), widths.scale[i, j]),
-        }
-        for i, output in enumerate(outputs)
-        for j, name in enumerate(inputs)
-        for lag in range(len(places))
-    ]
-    return sorted(records, key=lambda record: (outputs.index(record["output"]), record["rank"]))
-
-
-def _numbers(found: Measures, place: tuple[int, ...], scale: float) -> Record:
-    from matnet.plots.measures import QUANTILES
-
-    mean, sd, rms = float(found.mean[place]), float(found.sd[place]), float(found.rms[place])
-    spread = {f"q{share * 100:02.0f}": float(found.quantiles[(k, *place)]) for k, share in enumerate(QUANTILES)}
-    return {
-        "mean": mean,
-        "sd": sd,
-        "rms": rms,
-        "min": float(found.smallest[place]),
-        **spread,
-        "max": float(found.largest[place]),
-        "positive": float(found.positive[place]),
-        "negative": float(found.negative[place]),
-        "sign_changes": int(found.sign_changes[place]),
-        "samples": int(found.count[place]),
-        "scaled_mean": mean * float(scale),
-        "scaled_sd": sd * float(scale),
-        "scaled_rms": rms * float(scale),
-    }
-
-
-def _pair_records(found: Interactions, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
-    """A record for each output and pair of inputs, the strongest first."""
-    records = []
-    for i, output in enumerate(outputs):
-        pairs = []
-        for j, first in enumerate(inputs):
-            for k in range(j, len(inputs)):
-                scale = float(widths.scale[i, j] * widths.inputs[k])
-                pair: Record = {"output": output, "input1": first, "input2": inputs[k], "rank": 0}
-                pair |= {"mean": float(found.mean[i, j, k]), "rms": float(found.rms[i, j, k])}
-                pair |= {"samples": int(found.count[i, j, k]), "scaled_rms": float(found.rms[i, j, k]) * scale}
-                pairs.append(pair)
-        pairs.sort(key=lambda pair: -pair["scaled_rms"] if math.isfinite(pair["scaled_rms"]) else math.inf)
-        records += [pair | {"rank": place} for place, pair in enumerate(pairs, start=1)]
-    return records
 
 
 def _csv(records: Sequence[Record], delimiter: str) -> str:

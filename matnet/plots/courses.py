@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matnet.errors import ShapeError
-from matnet.functions.namespace import FloatArray
 from matnet.network import Network
-from matnet.plots.measures import Widths, quantiles
 from matnet.plots.style import (
     BLACK,
     BLUE,
@@ -21,14 +19,16 @@ from matnet.plots.style import (
     chosen,
     names,
     new_axes,
-    table,
     tidy,
 )
+from matnet.sensitivity.lags import lag_derivatives, lag_widths
+from matnet.sensitivity.measures import quantiles
+from matnet.sensitivity.samples import matrix
+from matnet.sensitivity.samples import series as checked_series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_LAGS = 20
 TOP = 7
 
 
@@ -74,7 +74,7 @@ def series(
     MissingExtraError
         matplotlib is not installed.
     """
-    given = None if x is None else _series(net, x)
+    given = None if x is None else checked_series(net, x)
     y = net.run(given, steps=steps, **states).outputs
     i = chosen(of, outputs, "y", net.output_size)
     name = names(outputs, "y", net.output_size)[i]
@@ -82,7 +82,7 @@ def series(
     tidy(ax)
     time = np.arange(1, len(y) + 1)
     if t is not None:
-        targets = table(t, net.output_size, "t")
+        targets = matrix(t, net.output_size, "t")
         if len(targets) != len(y):
             raise ShapeError(f"t has {len(targets)} rows, but the series has {len(y)} steps")
         ax.plot(time, targets[:, i], color=BLACK, linewidth=1.0, linestyle="--", label="target")
@@ -94,35 +94,6 @@ def series(
     started = " from states of zeros" if net.dynamic and not states else ""
     ax.set_title(f"{name} over the series{started}", fontsize=SMALL + 1, loc="left")
     return ax
-
-
-def _series(net: Network, x: Any) -> FloatArray:
-    given = table(x, net.input_size, "x")
-    if len(given) == 0:
-        raise ShapeError("x has no steps: this plot shows a series, and needs at least one")
-    return given
-
-
-def lag_derivatives(net: Network, x: Any, lags: int | None = None) -> FloatArray:
-    """dy(t)/dx(t − k) over a series, (T', lags + 1, S, R), of the steps that have the whole reach behind them.
-
-    `lags` is by default all that the delays reach together, MOST_LAGS at most.
-
-    Raises
-    ------
-    ShapeError
-        The network has no inputs, or the series is no longer than the reach.
-    """
-    if net.input_size == 0:
-        raise ShapeError("this network has no inputs, so there is no derivative by one")
-    given = _series(net, x)
-    structure = net.structure
-    reach = MOST_LAGS if structure.layer_delay else structure.input_delay
-    reach = min(reach, MOST_LAGS, max(len(given) - 1, 0)) if lags is None else lags
-    if not 0 <= reach < len(given):
-        raise ShapeError(f"{reach} lags need a series of {reach + 1} steps at least, x has {len(given)}")
-    states = np.zeros((structure.input_delay, net.input_size))
-    return net.run_jacobian(given, lags=reach, input_states=states)[reach:]
 
 
 def lags(
@@ -201,11 +172,3 @@ def lags(
     ax.set_title(f"What a pulse does to {name}: median, band 5 to 95 %{more}", fontsize=SMALL + 1, loc="left")
     ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
-
-
-def lag_widths(net: Network, x: Any) -> Widths:
-    """The ranges of inputs and outputs, with those of the series where the network tells none."""
-    given = _series(net, x)
-    widths = Widths.of(net)
-    widths.add(given, net.run(given, input_states=np.zeros((net.structure.input_delay, net.input_size))).outputs)
-    return widths

@@ -26,10 +26,9 @@ from matnet.plots.style import (
     chosen,
     names,
     new_axes,
-    samples,
-    table,
     tidy,
 )
+from matnet.sensitivity.samples import matrix, samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,12 +75,12 @@ def fits(
         x, t and sets do not fit each other or the network, or nothing is known at all.
     """
     if net.dynamic:
-        x = table(x, net.input_size, "x")
+        x = matrix(x, net.input_size, "x")
         y = net.run(x).outputs
     else:
         x = samples(net, x)
         y = np.asarray(net(x))
-    targets = table(t, net.output_size, "t")
+    targets = matrix(t, net.output_size, "t")
     if len(targets) != len(y):
         raise ShapeError(f"t has {len(targets)} rows, but x has {len(y)}")
     i = chosen(of, outputs, "y", net.output_size)

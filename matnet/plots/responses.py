@@ -11,7 +11,6 @@ from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box
 from matnet.network import Network
-from matnet.plots.measures import quantiles
 from matnet.plots.style import (
     BLACK,
     DASHES,
@@ -24,10 +23,11 @@ from matnet.plots.style import (
     names,
     new_axes,
     new_pair,
-    samples,
     slope,
     tidy,
 )
+from matnet.sensitivity.measures import quantiles
+from matnet.sensitivity.samples import samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,6 @@ import numpy as np
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
-from matnet.plots.measures import Measures, Widths, alpha_means, measures
 from matnet.plots.style import (
     BLACK,
     BLUE,
@@ -25,9 +24,11 @@ from matnet.plots.style import (
     names,
     new_axes,
     plain,
-    samples,
     tidy,
 )
+from matnet.sensitivity.measures import Measures, alpha_means, measures
+from matnet.sensitivity.samples import samples
+from matnet.sensitivity.widths import Widths
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,11 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from matnet.errors import MissingExtraError, ShapeError
-from matnet.functions.namespace import FloatArray
-from matnet.network import Network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,37 +144,3 @@ def chosen(which: int | str, given: Sequence[str] | None, letter: str, size: int
     if not 1 <= which <= size:
         raise ShapeError(f"there is no {what} {which}: they are numbered from 1 to {size}")
     return which - 1
-
-
-def samples(net: Network, x: Any, what: str = "samples") -> FloatArray:
-    """x as (N, R) with at least one row, for a static network.
-
-    Raises
-    ------
-    ShapeError
-        x does not fit, is empty, or the network is dynamic.
-    """
-    if net.dynamic:
-        raise ShapeError(
-            "this network looks back in time: plot it with matnet.plots.series and matnet.plots.lags, or its diagram"
-        )
-    given = table(x, net.input_size, "x")
-    if len(given) == 0:
-        raise ShapeError(f"x has no {what}: this plot shows data, and needs at least one row")
-    return given
-
-
-def table(values: Any, size: int, name: str) -> FloatArray:
-    """Values as (N, size).
-
-    Raises
-    ------
-    ShapeError
-        They have another shape.
-    """
-    given = np.asarray(values, dtype=np.float64)
-    if given.ndim == 1 and size == 1:
-        given = given[:, None]
-    if given.ndim != 2 or given.shape[1] != size:
-        raise ShapeError(f"{name} has shape {given.shape}, expected (N, {size})")
-    return given

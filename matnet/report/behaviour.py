@@ -24,13 +24,14 @@ from matnet.plots import (
     sensitivity_map,
     series,
 )
-from matnet.plots.courses import lag_derivatives
 from matnet.plots.figures import PANELS
 from matnet.plots.fits import Sets
-from matnet.plots.measures import InteractionAccumulator, Widths
 from matnet.plots.sensitivities import Shown, gather, interaction_map
 from matnet.report.figure import pair, panel
 from matnet.report.page import MOST_ROWS, Material, Section, wide_table
+from matnet.sensitivity.interactions import InteractionAccumulator
+from matnet.sensitivity.lags import lag_derivatives
+from matnet.sensitivity.widths import Widths
 
 _TOP, _ALONG = 10, 4
 """Inputs that a plot shows, and inputs along which an output is followed."""

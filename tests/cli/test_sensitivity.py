@@ -19,7 +19,7 @@ from matnet.cli.entry import run
 from matnet.exporters.save import save
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.plots import measures
+from matnet.sensitivity import measures
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")

@@ -14,8 +14,8 @@ from matnet import plots
 from matnet.errors import ShapeError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.plots.measures import measures
 from matnet.plots.sensitivities import gather
+from matnet.sensitivity.measures import measures
 
 pytestmark = pytest.mark.usefixtures("figures")
 
@@ -106,8 +106,8 @@ def test_names_of_strangers_are_shown_as_they_are(by_hand: Network, x: Matrix) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"x": np.zeros((0, 2))}, "x has no samples: this plot shows data, and needs at least one row"),
-        ({"x": np.zeros((3, 1))}, "x has shape (3, 1), expected (N, 2)"),
+        ({"x": np.zeros((0, 2))}, "x has no samples, expected at least one row"),
+        ({"x": np.zeros((3, 1))}, "x has shape (3, 1), expected (..., 2)"),
         ({"of": 3}, "there is no output 3: they are numbered from 1 to 2"),
         ({"of": "y3"}, "no output is called 'y3'; the names are y1, y2"),
         ({"unit": "metres"}, "unit is 'metres', expected 'range' or 'real'"),
@@ -128,6 +128,6 @@ def test_a_map_needs_two_samples(by_hand: Network) -> None:
 
 
 def test_a_dynamic_network_is_sent_to_the_plots_over_time(arx: Network) -> None:
-    message = "this network looks back in time: plot it with matnet.plots.series and matnet.plots.lags, or its diagram"
+    message = "this network is dynamic: plot it with matnet.plots.series and matnet.plots.lags, or draw its diagram"
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
         plots.sensitivity(arx, [[1.0]])

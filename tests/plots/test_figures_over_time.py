@@ -11,7 +11,7 @@ from matnet import plots
 from matnet.errors import ShapeError
 from matnet.model.structure import Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.plots.courses import lag_derivatives
+from matnet.sensitivity.lags import lag_derivatives
 
 pytestmark = pytest.mark.usefixtures("figures")
 
@@ -37,7 +37,7 @@ def test_a_network_without_inputs_runs_for_steps() -> None:
     layer = Layer(1, "purelin", layer_weights={0: Weight([[0.5]], delays=(1,))}, bias=[1.0])
     free = Network(Structure((), (layer,), (Output(0, 1),)))
     np.testing.assert_array_equal(plots.series(free, steps=3).lines[0].get_ydata(), [1.0, 1.5, 1.75])
-    with pytest.raises(ShapeError, match=r"^this network has no inputs, so there is no derivative by one$"):
+    with pytest.raises(ShapeError, match=r"^this network has no inputs, so there are no derivatives with respect to inputs$"):
         plots.lags(free, np.zeros((3, 0)))
 
 
@@ -53,9 +53,9 @@ def test_the_lags_of_a_linear_network_are_its_impulse_response(arx: Network) -> 
 @pytest.mark.parametrize(
     ("x", "lags", "message"),
     [
-        (X, 6, "6 lags need a series of 7 steps at least, x has 6"),
-        (np.zeros((0, 1)), None, "x has no steps: this plot shows a series, and needs at least one"),
-        (np.zeros((4, 2)), None, "x has shape (4, 2), expected (N, 1)"),
+        (X, 6, "6 lags need a series of at least 7 steps, x has 6"),
+        (np.zeros((0, 1)), None, "x has no steps, expected a series of at least one"),
+        (np.zeros((4, 2)), None, "x has shape (4, 2), expected (..., 1)"),
     ],
 )
 def test_what_is_refused(arx: Network, x: np.ndarray[tuple[int, int]], lags: int | None, message: str) -> None:

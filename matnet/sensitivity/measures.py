@@ -12,19 +12,16 @@ Sensitivity Analysis with Applications to Neural Networks, arXiv 2305.02368).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
-from matnet.network import Network
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 KEPT_ELEMENTS = 1 << 24
 """Derivatives that the quantiles are taken from, 128 MiB; of more a random part of the samples stands for all."""
-
-_WORKING_ELEMENTS = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,61 +45,6 @@ class Measures:
     sign_changes: FloatArray
     quantiles: FloatArray
     quantile_rows: int
-
-
-@dataclass(eq=False)
-class Widths:
-    """The widths of the ranges of inputs and outputs: those seen in training, else those of the data.
-
-    Derivatives multiplied by input width / output width compare inputs of different units: the share of the output's
-    range by which the output would move if the slope held over all of the input's range.
-    """
-
-    told_inputs: FloatArray
-    told_outputs: FloatArray
-    _x: list[FloatArray] = field(default_factory=list)
-    _y: list[FloatArray] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, net: Network) -> Widths:
-        """The ranges that the network tells; the data's are added by `add`."""
-        return cls(net.input_range, net.output_range)
-
-    def add(self, x: FloatArray, y: FloatArray) -> None:
-        """Samples (N, R) with their outputs (N, S)."""
-        for seen, values in ((self._x, x), (self._y, y)):
-            seen[:] = [_limits(np.concatenate([*(limits.T for limits in seen), values]))]
-
-    @property
-    def inputs(self) -> FloatArray:
-        """(R,): NaN where neither the network nor the data tell."""
-        return _width(self.told_inputs, self._x)
-
-    @property
-    def outputs(self) -> FloatArray:
-        """(S,): NaN where neither the network nor the data tell."""
-        return _width(self.told_outputs, self._y)
-
-    @property
-    def scale(self) -> FloatArray:
-        """(S, R): input width / output width; NaN where the output has no width."""
-        outputs = np.where(self.outputs > 0.0, self.outputs, np.nan)
-        return np.asarray(self.inputs[None, :] / outputs[:, None])
-
-
-def _limits(values: FloatArray) -> FloatArray:
-    """(size, 2): the smallest and largest finite value of each column, NaN where there is none."""
-    finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
-    return np.stack([np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)], axis=1)
-
-
-def _width(told: FloatArray, seen: Sequence[FloatArray]) -> FloatArray:
-    widths = told[:, 1] - told[:, 0]
-    if not seen:
-        return widths
-    return np.where(np.isfinite(widths), widths, seen[0][:, 1] - seen[0][:, 0])
 
 
 class Accumulator:
@@ -258,40 +200,3 @@ def ranks(rms: FloatArray, widths: FloatArray) -> FloatArray:
     np.put_along_axis(found, order, np.arange(1.0, by_output.shape[1] + 1.0)[None, :], axis=1)
     lagged = found.reshape(strength.shape[-2], -1, strength.shape[-1]).swapaxes(0, 1)
     return lagged.reshape(strength.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Interactions:
-    """How the effect of one input depends on another: d²y_i/dx_j dx_k over the samples, (S, R, R) each.
-
-    Element [i, j, k] of ``mean`` and ``rms`` is that of dy_i by inputs j and k; j = k is the curvature.
-    """
-
-    mean: FloatArray
-    rms: FloatArray
-    count: FloatArray
-
-
-class InteractionAccumulator:
-    """Mean and rms of the Hessian over samples that come in chunks."""
-
-    def __init__(self, net: Network) -> None:
-        self._net = net
-        shape = (net.output_size, net.input_size, net.input_size)
-        self._sum, self._squares, self._count = (np.zeros(shape) for _ in range(3))
-
-    def add(self, x: FloatArray) -> None:
-        """The next samples (N, R)."""
-        rows = max(1, _WORKING_ELEMENTS // max(1, self._sum.size))
-        for start in range(0, len(x), rows):
-            hessian = np.asarray(self._net.hessian(x[start : start + rows]))
-            known = ~np.isnan(hessian)
-            values = np.where(known, hessian, 0.0)
-            self._sum += values.sum(axis=0)
-            self._squares += (values**2).sum(axis=0)
-            self._count += known.sum(axis=0)
-
-    def interactions(self) -> Interactions:
-        """What has been found so far; NaN where no sample tells."""
-        count = np.where(self._count > 0.0, self._count, np.nan)
-        return Interactions(self._sum / count, np.sqrt(self._squares / count), self._count)

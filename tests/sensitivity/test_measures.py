@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from matnet.network import Network
-from matnet.plots.measures import (
-    Accumulator,
-    InteractionAccumulator,
-    Widths,
-    alpha_means,
-    measures,
-    quantiles,
-    ranks,
-)
+from matnet.sensitivity.interactions import InteractionAccumulator
+from matnet.sensitivity.measures import Accumulator, alpha_means, measures, quantiles, ranks
+from matnet.sensitivity.widths import Widths
 
 Matrix = NDArray[np.float64]
 

@@ -1,0 +1,45 @@
+"""Sensitivities of dynamic networks: how the effect of an input on later outputs fades with the lag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from matnet.errors import ShapeError
+from matnet.functions.namespace import FloatArray
+from matnet.network import Network
+from matnet.sensitivity.samples import series
+from matnet.sensitivity.widths import Widths
+
+MOST_LAGS = 20
+
+
+def lag_derivatives(net: Network, x: Any, lags: int | None = None) -> FloatArray:
+    """dy(t)/dx(t − k) over a series, (T', lags + 1, S, R), for the steps t that have all `lags` steps before them.
+
+    `lags` is by default the largest that the delays reach, MOST_LAGS at most.
+
+    Raises
+    ------
+    ShapeError
+        The network has no inputs, or the series is not longer than `lags`.
+    """
+    if net.input_size == 0:
+        raise ShapeError("this network has no inputs, so there are no derivatives with respect to inputs")
+    given = series(net, x)
+    structure = net.structure
+    reach = MOST_LAGS if structure.layer_delay else structure.input_delay
+    reach = min(reach, MOST_LAGS, max(len(given) - 1, 0)) if lags is None else lags
+    if not 0 <= reach < len(given):
+        raise ShapeError(f"{reach} lags need a series of at least {reach + 1} steps, x has {len(given)}")
+    states = np.zeros((structure.input_delay, net.input_size))
+    return net.run_jacobian(given, lags=reach, input_states=states)[reach:]
+
+
+def lag_widths(net: Network, x: Any) -> Widths:
+    """The ranges of inputs and outputs; those of the series where the network does not know them."""
+    given = series(net, x)
+    widths = Widths.of(net)
+    widths.add(given, net.run(given, input_states=np.zeros((net.structure.input_delay, net.input_size))).outputs)
+    return widths

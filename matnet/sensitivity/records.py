@@ -1,0 +1,76 @@
+"""Sensitivities as records, one for each output and input, lag or pair of inputs: for tables and JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from matnet.sensitivity.interactions import Interactions
+from matnet.sensitivity.measures import QUANTILES, Measures, ranks
+from matnet.sensitivity.widths import Widths
+
+Record: TypeAlias = dict[str, Any]
+
+
+def width_record(widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> Record:
+    """The widths of the ranges by the names of inputs and outputs."""
+    return {
+        "input_widths": dict(zip(inputs, widths.inputs.tolist(), strict=True)),
+        "output_widths": dict(zip(outputs, widths.outputs.tolist(), strict=True)),
+    }
+
+
+def sensitivity_records(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
+    """A record for each output and input, and each lag where there are lags; by output, then by rank."""
+    places = ranks(found.rms, widths.inputs)
+    lags = range(len(places)) if places.ndim == 3 else None
+    records = []
+    for i, output in enumerate(outputs):
+        of_output = []
+        for j, name in enumerate(inputs):
+            for lag in (None,) if lags is None else lags:
+                place = (i, j) if lag is None else (lag, i, j)
+                record: Record = {"output": output, "input": name} | ({} if lag is None else {"lag": lag})
+                of_output.append(record | {"rank": int(places[place])} | _measures(found, place, widths.scale[i, j]))
+        records += sorted(of_output, key=lambda record: record["rank"])
+    return records
+
+
+def _measures(found: Measures, place: tuple[int, ...], scale: float) -> Record:
+    mean, sd, rms = float(found.mean[place]), float(found.sd[place]), float(found.rms[place])
+    spread = {f"q{share * 100:02.0f}": float(found.quantiles[(k, *place)]) for k, share in enumerate(QUANTILES)}
+    return {
+        "mean": mean,
+        "sd": sd,
+        "rms": rms,
+        "min": float(found.smallest[place]),
+        **spread,
+        "max": float(found.largest[place]),
+        "positive": float(found.positive[place]),
+        "negative": float(found.negative[place]),
+        "sign_changes": int(found.sign_changes[place]),
+        "samples": int(found.count[place]),
+        "scaled_mean": mean * float(scale),
+        "scaled_sd": sd * float(scale),
+        "scaled_rms": rms * float(scale),
+    }
+
+
+def interaction_records(
+    found: Interactions, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]
+) -> list[Record]:
+    """A record for each output and pair of inputs; by output, the strongest pair first."""
+    records = []
+    for i, output in enumerate(outputs):
+        pairs = []
+        for j, first in enumerate(inputs):
+            for k in range(j, len(inputs)):
+                scale = float(widths.scale[i, j] * widths.inputs[k])
+                pair: Record = {"output": output, "input1": first, "input2": inputs[k], "rank": 0}
+                pair |= {"mean": float(found.mean[i, j, k]), "rms": float(found.rms[i, j, k])}
+                pair |= {"samples": int(found.count[i, j, k]), "scaled_rms": float(found.rms[i, j, k]) * scale}
+                pairs.append(pair)
+        pairs.sort(key=lambda pair: -pair["scaled_rms"] if math.isfinite(pair["scaled_rms"]) else math.inf)
+        records += [pair | {"rank": place} for place, pair in enumerate(pairs, start=1)]
+    return records
