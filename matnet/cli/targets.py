@@ -14,7 +14,7 @@ from matnet.errors import FormatError, TableError
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
-    from matnet.importers.history import History
+    from matnet.importers.training_record import TrainingRecord
     from matnet.network import Network
 
 targets_option = click.option(
@@ -79,7 +79,7 @@ def _joined(parts: list[FloatArray], size: int) -> FloatArray:
     return np.concatenate([np.zeros((0, size)), *parts])
 
 
-def history(options: dict[str, Any], needed: bool = False) -> History | None:
+def history(options: dict[str, Any], needed: bool = False) -> TrainingRecord | None:
     """The training record of FILE: the one that --record names, else the only one; None where there is none.
 
     Raises
@@ -87,19 +87,19 @@ def history(options: dict[str, Any], needed: bool = False) -> History | None:
     FormatError
         There is none at the path that is named, or none at all and it is needed.
     """
-    from matnet.importers.history import read_history
+    from matnet.importers.training_record import read_training_record
 
     if options["record"] is not None or needed:
-        return read_history(options["file"], options["record"], **memory_limit())
+        return read_training_record(options["file"], options["record"], **memory_limit())
     if not options["file"].lower().endswith(".mat"):
         return None
     try:
-        return read_history(options["file"], **memory_limit())
+        return read_training_record(options["file"], **memory_limit())
     except FormatError:
         return None
 
 
-def sets(record: History | None, count: int) -> Any:
+def sets(record: TrainingRecord | None, count: int) -> Any:
     """The sets of the record where it is of that many samples; otherwise a word on standard error."""
     if record is None or not record.members:
         return None

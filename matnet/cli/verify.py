@@ -15,7 +15,8 @@ from matnet.errors import TableError
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
-    from matnet.importers.stored import StoredRecord, StoredValues
+    from matnet.importers.stored import StoredValues
+    from matnet.importers.training_record import TrainingRecord
     from matnet.network import Network
     from matnet.proof.candidates import Matrix
     from matnet.proof.verify import Row
@@ -123,7 +124,7 @@ def _csv(place: str) -> FloatArray:
         return np.concatenate([np.zeros((0, len(names))), *(rows.x for rows in table.rows(choice))])
 
 
-def _record(stored: StoredValues | None, place: str) -> StoredRecord:
+def _record(stored: StoredValues | None, place: str) -> TrainingRecord:
     from matnet.importers.stored import StoredValues
     from matnet.tables.mat_table import mat_address
 

@@ -1,37 +1,32 @@
-"""What MATLAB stored beside a network: matrices, and training records with the masks of their three sets."""
+"""What MATLAB stored beside a network: matrices of numbers, and training records."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
-from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.errors import MatnetError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.arrays import StoredArray, arrays_in, as_matrix
+from matnet.importers.arrays import as_matrix
 from matnet.importers.mat.matfile import open_mat
-from matnet.importers.mat.paths import describe, find, walk
-from matnet.importers.mat.values import Struct, Value
+from matnet.importers.mat.paths import find, walk
+from matnet.importers.mat.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable
 from matnet.importers.network_object import is_network
 from matnet.importers.reading import DEFAULT_LIMIT
-from matnet.importers.records import is_record, read_record
-
-SETS = ("best_perf", "best_vperf", "best_tperf")
-"""The performances of the training, validation and test set, as the record names them."""
-
-_MASKS = ("trainMask", "valMask", "testMask")
+from matnet.importers.training_record import TrainingRecord, is_training_record, training_record
 
 
 @dataclass(frozen=True, eq=False)
-class StoredRecord:
-    """A training record: its performances, and for each the mask (S, Q) of 1 and NaN; None where it has none."""
+class StoredArray:
+    """A matrix in a file: its path, its size in MATLAB, and how to read it."""
 
     path: str
-    performances: tuple[float | None, float | None, float | None]
-    masks: tuple[FloatArray | None, FloatArray | None, FloatArray | None]
+    shape: Shape
+    read: Callable[[], FloatArray] = field(repr=False)
 
 
 class StoredValues:
@@ -51,40 +46,41 @@ class StoredValues:
     """
 
     def __init__(self, file: str | os.PathLike[str], limit: int = DEFAULT_LIMIT) -> None:
-        self._place = os.fspath(file)
-        with self._failures_named():
+        self._file = os.fspath(file)
+        with self._file_in_errors():
             self._mat = open_mat(Path(file), limit)
 
     @cached_property
     def arrays(self) -> list[StoredArray]:
-        """All matrices of real numbers, but not those within networks and training records."""
-        with self._failures_named():
+        """All matrices of real numbers, but not those within networks and training records.
+
+        A cell that is a series, as ``read_array`` joins it, is listed as one matrix.
+        """
+        with self._file_in_errors():
             return arrays_in(self._mat)
 
     @cached_property
-    def records(self) -> list[StoredRecord]:
+    def records(self) -> list[TrainingRecord]:
         """All training records."""
-        with self._failures_named():
-            return [
-                _stored(path, value) for path, value in self._walked if isinstance(value, Struct) and is_record(value)
-            ]
+        with self._file_in_errors():
+            return [training_record(value, path) for path, value in self._walked if is_training_record(value)]
 
     @cached_property
     def networks(self) -> list[str]:
         """The paths of all networks."""
-        with self._failures_named():
+        with self._file_in_errors():
             return [path for path, value in self._walked if is_network(value)]
 
     @cached_property
     def _walked(self) -> list[tuple[str, Value]]:
-        return list(walk(self._mat, lambda value: is_network(value) or is_record(value)))
+        return list(walk(self._mat, lambda value: is_network(value) or is_training_record(value)))
 
     def array(self, path: str) -> FloatArray:
         """The matrix at a path, as ``read_array`` gives it."""
-        with self._failures_named():
+        with self._file_in_errors():
             return as_matrix(find(self._mat, path), path)
 
-    def record(self, path: str) -> StoredRecord:
+    def record(self, path: str) -> TrainingRecord:
         """The training record at a path.
 
         Raises
@@ -92,30 +88,52 @@ class StoredValues:
         FormatError
             There is none.
         """
-        with self._failures_named():
-            value = find(self._mat, path)
-            if not isinstance(value, Struct) or not is_record(value):
-                raise FormatError(f"{path} is a {describe(value)}, expected the training record that train returned")
-            return _stored(path, value)
+        with self._file_in_errors():
+            return training_record(find(self._mat, path), path)
 
     @contextmanager
-    def _failures_named(self) -> Iterator[None]:
+    def _file_in_errors(self) -> Iterator[None]:
         try:
             yield
         except MatnetError as error:
-            raise error.at(f"{self._place}: ") from error.__cause__
+            raise error.at(f"{self._file}: ") from error.__cause__
 
 
-def _stored(path: str, record: Struct) -> StoredRecord:
-    train, validation, test = (_mask(record.get(name), f"{path}.{name}") for name in _MASKS)
-    return StoredRecord(path, read_record(record).best_performance, (train, validation, test))
+def arrays_in(mat: MatFile) -> list[StoredArray]:
+    """As ``StoredValues.arrays``, of a file that is open."""
+    return [*_variables(mat), *_nested(mat)]
 
 
-def _mask(value: Value | None, path: str) -> FloatArray | None:
-    """A mask as a matrix; older records have none, and one that cannot be joined is as good as none."""
-    if value is None:
-        return None
-    try:
-        return as_matrix(value, path)
-    except UnsupportedError:
-        return None
+def _variables(mat: MatFile) -> Iterator[StoredArray]:
+    for name, variable in mat.variables.items():
+        numeric = not variable.holds_values and variable.class_name not in ("char", "function_handle")
+        if numeric and len(variable.shape) == 2:
+            yield StoredArray(name, variable.shape, partial(_variable_matrix, variable))
+
+
+def _variable_matrix(variable: Variable) -> FloatArray:
+    return as_matrix(variable.value, variable.name)
+
+
+def _nested(mat: MatFile) -> Iterator[StoredArray]:
+    def ends(value: Value) -> bool:
+        return is_network(value) or is_training_record(value) or _is_series(value)
+
+    for path, value in walk(mat, ends, leaves=True):
+        if isinstance(value, Numeric | Sparse) and len(value.shape) == 2:
+            yield StoredArray(path, value.shape, partial(as_matrix, value, path))
+        elif isinstance(value, Cell) and _is_series(value):
+            rows = sum(item.shape[0] for item in value.items[: value.shape[0]])
+            yield StoredArray(path, (rows, value.shape[1]), partial(as_matrix, value, path))
+
+
+def _is_series(value: Value) -> bool:
+    """Whether a cell holds a single column a time step, signal by signal."""
+    return (
+        isinstance(value, Cell)
+        and len(value.shape) == 2
+        and value.shape[1] > 1
+        and bool(value.items)
+        and all(isinstance(item, Numeric) and len(item.shape) == 2 and item.shape[1] == 1 for item in value.items)
+        and all(item.shape == value.items[number % value.shape[0]].shape for number, item in enumerate(value.items))
+    )

@@ -13,8 +13,8 @@ from matnet.importers.mat.paths import describe, find, listing, walk
 from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
 from matnet.importers.reading import NoNetworkError, sha256
-from matnet.importers.records import is_record, read_record
 from matnet.importers.scaling import candidates
+from matnet.importers.training_record import is_training_record, training_of
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
 
@@ -31,7 +31,7 @@ class Workspace:
         self._path = path
         self._allow_nonfinite = allow_nonfinite
         self._file: MatFile = open_mat(path, limit)
-        self._values = dict(walk(self._file, lambda value: is_network(value) or is_record(value)))
+        self._values = dict(walk(self._file, lambda value: is_network(value) or is_training_record(value)))
         self._networks = {place: value for place, value in self._values.items() if is_network(value)}
 
     def only(self, network: str | None) -> Network:
@@ -97,9 +97,9 @@ class Workspace:
         """The record beside the network, where there is one record and one network; else what the network says."""
         beside = _container(place)
         networks = [other for other in self._networks if _container(other) == beside]
-        records = [value for value in self._beside(beside) if is_record(value)]
+        records = [value for value in self._beside(beside) if is_training_record(value)]
         if len(networks) == len(records) == 1 and isinstance(records[0], Struct):
-            return read_record(records[0])
+            return training_of(records[0])
         if found.train_function or found.divide_function:
             return Training(found.train_function, division=found.divide_function)
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from matnet.errors import ShapeError, TableError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.history import History
+from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
 from matnet.plots import courses, diagram, fits, responses, sensitivities
 from matnet.plots.style import SMALL, figure, matplotlib
@@ -39,7 +39,7 @@ class Request:
     x: FloatArray | None = None
     t: FloatArray | None = None
     sets: fits.Sets | None = None
-    history: History | None = None
+    history: TrainingRecord | None = None
     inputs: Sequence[str] | None = None
     outputs: Sequence[str] | None = None
     of: Sequence[int] | None = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.history import History
+from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
 from matnet.plots.style import (
     BLACK,
@@ -124,7 +124,7 @@ def parity(
     of
         The output, by number from 1 or by name.
     sets
-        Flags (N,) by the name of the set, as ``History.members`` of the training record has them.
+        Flags (N,) by the name of the set, as ``TrainingRecord.members`` of the training record has them.
     outputs
         Names; y1 .. yS without them.
     ax
@@ -208,13 +208,13 @@ def residuals(
     return ax
 
 
-def training(history: History, ax: Axes | None = None) -> Axes:
+def training(history: TrainingRecord, ax: Axes | None = None) -> Axes:
     """The performance by epoch on the training, validation and test set, with the epoch whose weights were kept.
 
     Parameters
     ----------
     history
-        Of a training record, from ``matnet.importers.history.read_history``.
+        Of a training record, from ``matnet.importers.training_record.read_training_record``.
     ax
         Where to draw; None for a new figure.
 

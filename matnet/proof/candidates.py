@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.arrays import StoredArray
+from matnet.importers.stored import StoredArray
 from matnet.network import Network
 from matnet.proof.evidence import Given, answers
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
-from matnet.importers.stored import SETS, StoredRecord
+from matnet.importers.training_record import TrainingRecord
 from matnet.proof.candidates import Matrix, Pair
 from matnet.proof.evidence import Answered, Given, Rounding, Verdict, answers
 
@@ -54,7 +54,7 @@ class _Trial(NamedTuple):
 
 def check_record(
     rounding: Rounding,
-    record: StoredRecord,
+    record: TrainingRecord,
     asked: Sequence[Given],
     targets: Sequence[Matrix],
     no_targets: Sequence[Pair],
@@ -106,10 +106,8 @@ def check_record(
     return _contradicted(record, likely, sets)
 
 
-def _sets(record: StoredRecord) -> Iterator[_Set]:
-    for name, stored, mask in zip(SETS, record.performances, record.masks, strict=True):
-        if stored is not None and not np.isnan(stored) and mask is not None and not np.isnan(mask).all():
-            yield _Set(name, stored, mask.T)
+def _sets(record: TrainingRecord) -> Iterator[_Set]:
+    return (_Set(entry.field, entry.value, entry.mask.T) for entry in record.best)
 
 
 def _known(matrix: Matrix, no_targets: Sequence[Pair]) -> bool:
@@ -132,7 +130,7 @@ def _agrees(trial: _Trial, sets: Sequence[_Set]) -> bool:
 
 
 def _rows(
-    record: StoredRecord, trial: _Trial, sets: Sequence[_Set], verdict: Verdict, reasons: Sequence[str]
+    record: TrainingRecord, trial: _Trial, sets: Sequence[_Set], verdict: Verdict, reasons: Sequence[str]
 ) -> list[Performance]:
     rows = []
     for entry, value, reason in zip(sets, trial.values, reasons, strict=True):
@@ -144,7 +142,7 @@ def _rows(
     return rows
 
 
-def _agreed(rounding: Rounding, record: StoredRecord, trial: _Trial, sets: Sequence[_Set]) -> list[Performance]:
+def _agreed(rounding: Rounding, record: TrainingRecord, trial: _Trial, sets: Sequence[_Set]) -> list[Performance]:
     doubt = _doubt(rounding, trial, sets)
     return _rows(record, trial, sets, "weak" if doubt else "proved", [doubt] * len(sets))
 
@@ -160,7 +158,7 @@ def _doubt(rounding: Rounding, trial: _Trial, sets: Sequence[_Set]) -> str:
     return ""
 
 
-def _contradicted(record: StoredRecord, trial: _Trial, sets: Sequence[_Set]) -> list[Performance]:
+def _contradicted(record: TrainingRecord, trial: _Trial, sets: Sequence[_Set]) -> list[Performance]:
     reasons = [
         f"the record says {entry.stored!r}, the network gives {value!r}: the data or the network changed after "
         "this training"
@@ -172,7 +170,7 @@ def _contradicted(record: StoredRecord, trial: _Trial, sets: Sequence[_Set]) -> 
     ]
 
 
-def _nothing(record: StoredRecord, reason: str) -> list[Performance]:
+def _nothing(record: TrainingRecord, reason: str) -> list[Performance]:
     return [Performance(record.path, 0, None, None, "nothing to compare", reason)]
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.stored import StoredRecord, StoredValues
+from matnet.importers.stored import StoredValues
+from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
 from matnet.proof.candidates import Candidates, Matrix, Pair, named_pairs, search, told
 from matnet.proof.evidence import Given, Rounding, Verdict, agreement, doubt
@@ -46,7 +47,7 @@ class Told:
     inputs: Matrix | None = None
     outputs: Matrix | None = None
     targets: Matrix | None = None
-    record: StoredRecord | None = None
+    record: TrainingRecord | None = None
     input_states: Matrix | None = None
     layer_states: Matrix | None = None
     steps: int | None = None
@@ -253,7 +254,7 @@ class _Verification:
             for row in self._record_rows(record, self._told.targets is not None or self._alone(record), proved)
         ]
 
-    def _alone(self, record: StoredRecord) -> bool:
+    def _alone(self, record: TrainingRecord) -> bool:
         """Whether a record can only be this network's: beside it lies no other network and no other record."""
         if self._file is None:
             return False
@@ -262,10 +263,10 @@ class _Verification:
         records = [entry for entry in self._file.records if container(entry.path) == beside]
         return networks == [self._net.provenance.path] and len(records) == 1
 
-    def _record_rows(self, record: StoredRecord, decided: bool, proved: Sequence[Pair]) -> list[Row]:
-        lengths = {mask.shape[1] for mask in record.masks if mask is not None}
+    def _record_rows(self, record: TrainingRecord, decided: bool, proved: Sequence[Pair]) -> list[Row]:
+        lengths = {entry.mask.shape[1] for entry in record.best}
         size = self._net.output_size
-        if any(mask is not None and mask.shape[0] != size for mask in record.masks):
+        if any(entry.mask.shape[0] != size for entry in record.best) or len(lengths) > 1:
             return []
         asked = self._asked(lengths, proved)
         targets = self._targets(lengths)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from matnet.functions.namespace import FloatArray
-from matnet.importers.history import History
 from matnet.importers.stored import StoredValues
+from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
 from matnet.network.markup import Html, element, joined
 from matnet.network.overview import summary
@@ -47,7 +47,7 @@ class Material:
     outputs: Sequence[str] | None = None
     table: str = ""
     stored: StoredValues | None = None
-    history: History | None = None
+    history: TrainingRecord | None = None
     sets: Sets | None = field(default=None)
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import matnet
 from matnet import plots, report
 from matnet.importers.arrays import read_array
-from matnet.importers.history import History, read_history
+from matnet.importers.training_record import TrainingRecord, read_training_record
 
 _FIRST = {"load", "load_all", "Network", "Ensemble"}
 
@@ -25,7 +25,7 @@ GROUPS: dict[str, tuple[Any, ...]] = {
     "Opening": (matnet.load, matnet.load_all),
     "Networks": (matnet.Network, matnet.Ensemble),
     "Taking it elsewhere": _others(),
-    "What lies beside a network": (read_array, read_history, History),
+    "What lies beside a network": (read_array, read_training_record, TrainingRecord),
     "Plots": tuple(getattr(plots, name) for name in plots.__all__),
     "Report": (report.page, report.Material),
 }

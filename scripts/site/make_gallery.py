@@ -13,7 +13,7 @@ import numpy as np
 
 import matnet
 from matnet.importers.arrays import read_array
-from matnet.importers.history import read_history
+from matnet.importers.training_record import read_training_record
 from matnet.plots.figures import Request, draw, image
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -25,7 +25,7 @@ NAMES = ("network", *OF_THE_PUMP, *OVER_TIME)
 def pump() -> Request:
     """The pump with the data that it was trained on."""
     file = FIXTURES / "pump.mat"
-    history = read_history(file)
+    history = read_training_record(file)
     return Request(
         matnet.load(file),
         read_array(file, "x").T,

@@ -12,10 +12,11 @@ import scipy.sparse
 from scipy.io.matlab import MatlabObject
 
 import matnet
-from matnet.importers.arrays import list_arrays, read_array
+from matnet.importers.arrays import read_array
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.scaling import read_scaling
+from matnet.importers.stored import StoredValues
 
 Save: TypeAlias = Callable[..., Path]
 
@@ -117,7 +118,7 @@ def test_all_matrices_are_listed_but_not_those_of_networks(small: MatlabObject, 
         mixed=cell((1, 2), np.ones((2, 2)), "text"),
         tr={"trainFcn": "trainlm", "best_epoch": 1.0, "best_perf": 2.0},
     )
-    listed = {entry.path: entry for entry in list_arrays(file)}
+    listed = {entry.path: entry for entry in StoredValues(file).arrays}
     assert {path: entry.shape for path, entry in listed.items()} == {
         "x": (2, 3),
         "s.y": (1, 3),
@@ -132,7 +133,7 @@ def test_all_matrices_are_listed_but_not_those_of_networks(small: MatlabObject, 
 def test_real_series_and_tool_sessions(corpus: Path) -> None:
     assert read_array(corpus / "dynamic_nar_open_closed.mat", "Aic").shape == (21, 5)
     assert read_array(corpus / "static_turning_nntool_session.mat", "STATE.input.values{1}{1}").shape == (3, 18)
-    listed = {entry.path for entry in list_arrays(corpus / "static_turning_nntool_session.mat")}
+    listed = {entry.path for entry in StoredValues(corpus / "static_turning_nntool_session.mat").arrays}
     assert {"STATE.input.values{1}{1}", "STATE.output.values{1}{1}"} <= listed
 
 

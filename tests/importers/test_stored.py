@@ -25,18 +25,30 @@ def test_matrices_records_and_networks_are_listed() -> None:
 
 def test_a_record_has_its_performances_and_masks() -> None:
     record = StoredValues(PUMP).record("tr")
-    masks = [mask for mask in record.masks if mask is not None]
-    assert [int((mask == 1.0).sum()) for mask in masks] == [115, 25, 25]
-    assert all(mask.shape == (1, 165) for mask in masks)
-    assert all(performance is not None and performance > 0.0 for performance in record.performances)
+    assert [entry.field for entry in record.best] == ["best_perf", "best_vperf", "best_tperf"]
+    assert [int((entry.mask == 1.0).sum()) for entry in record.best] == [115, 25, 25]
+    assert all(entry.mask.shape == (1, 165) for entry in record.best)
+    assert all(entry.value > 0.0 for entry in record.best)
 
 
 def test_an_old_record_without_masks_is_one(tmp_path: Path) -> None:
     fields = {"trainFcn": "trainlm", "best_epoch": 3.0, "best_perf": 0.5}
     scipy.io.savemat(tmp_path / "old.mat", {"tr": fields, "x": np.eye(3)})
     (record,) = StoredValues(tmp_path / "old.mat").records
-    assert record.performances == (0.5, None, None)
-    assert record.masks == (None, None, None)
+    assert (record.path, record.best_epoch, record.best, record.members) == ("tr", 3, (), {})
+
+
+def test_a_set_without_samples_has_no_performance(tmp_path: Path) -> None:
+    masks = {"trainMask": np.ones((2, 3)), "valMask": np.full((2, 3), np.nan), "testMask": np.ones((2, 3))}
+    best = {"best_perf": 0.5, "best_vperf": 0.25, "best_tperf": np.nan}
+    scipy.io.savemat(tmp_path / "w.mat", {"tr": {"trainFcn": "trainlm", "best_epoch": 3.0, **best, **masks}})
+    (record,) = StoredValues(tmp_path / "w.mat").records
+    assert [(entry.field, entry.value) for entry in record.best] == [("best_perf", 0.5)]
+    assert {name: flags.tolist() for name, flags in record.members.items()} == {
+        "training": [True] * 3,
+        "validation": [False] * 3,
+        "test": [True] * 3,
+    }
 
 
 def test_what_is_no_record_is_refused_with_the_whole_message() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matnet.cli import plot
 from matnet.errors import MissingExtraError, ShapeError, TableError
-from matnet.importers.history import History
+from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
 from matnet.plots import style
 from matnet.plots.figures import KINDS, Request, draw, image
@@ -25,7 +25,7 @@ OVER_TIME = {"series", "lags"}
 
 
 def request_for(kind: str, static: Network, dynamic: Network) -> Request:
-    record = History("tr", np.arange(2.0), {"training": np.array([2.0, 1.0])}, 1, {}, "mse")
+    record = TrainingRecord("tr", np.arange(2.0), {"training": np.array([2.0, 1.0])}, 1, {}, "mse")
     if kind in OVER_TIME:
         return Request(dynamic, np.ones((6, 1)), np.ones((6, 1)))
     x = np.random.default_rng(1).uniform(0.0, 2.0, (30, 2))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from matnet import plots
 from matnet.errors import ShapeError
-from matnet.importers.history import History
+from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
 from matnet.plots.fits import fits
 
@@ -61,7 +61,7 @@ def test_residuals_are_target_minus_output(by_hand: Network, x: Matrix) -> None:
     assert ax.get_title(loc="left") == expected
 
 
-def history(**changes: object) -> History:
+def history(**changes: object) -> TrainingRecord:
     curves = {"training": np.array([4.0, 2.0, 1.0]), "validation": np.array([5.0, 2.5, 3.0])}
     fields: dict[str, object] = {
         "path": "tr",
@@ -71,7 +71,7 @@ def history(**changes: object) -> History:
         "members": {},
         "performance": "mse",
     }
-    return History(**{**fields, **changes})  # type: ignore[arg-type]
+    return TrainingRecord(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def test_training_shows_the_curves_and_the_best_epoch() -> None:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import matnet
-from matnet.importers.history import read_history
 from matnet.importers.stored import StoredValues
+from matnet.importers.training_record import read_training_record
 from matnet.report import Material, page
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     net = matnet.load(FIXTURES / "pump.mat")
     rng = np.random.default_rng(0)
     x = rng.uniform((0.0, 1450.0), (100.0, 2900.0), (165, 2))
-    history = read_history(FIXTURES / "pump.mat")
+    history = read_training_record(FIXTURES / "pump.mat")
     material = Material(
         net,
         x,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.io import savemat
 
 from matnet.errors import FormatError
-from matnet.importers.history import read_history
+from matnet.importers.training_record import read_training_record
 
 NAN = float("nan")
 
@@ -42,7 +42,7 @@ def record(**changes: Any) -> dict[str, Any]:
 
 def test_curves_sets_and_the_best_epoch(tmp_path: Path) -> None:
     savemat(tmp_path / "tr.mat", {"tr": record()})
-    found = read_history(tmp_path / "tr.mat")
+    found = read_training_record(tmp_path / "tr.mat")
     assert (found.path, found.best_epoch, found.performance) == ("tr", 1, "mse")
     np.testing.assert_array_equal(found.epochs, [0.0, 1.0, 2.0])
     assert {name: values.tolist() for name, values in found.curves.items()} == {
@@ -60,7 +60,7 @@ def test_masks_by_time_step(tmp_path: Path) -> None:
     fields = record(trainMask=masks)
     del fields["valMask"]
     savemat(tmp_path / "tr.mat", {"results": {"tr": fields}})
-    found = read_history(tmp_path / "tr.mat", "results.tr")
+    found = read_training_record(tmp_path / "tr.mat", "results.tr")
     assert found.members["training"].tolist() == [True, False, True]
 
 
@@ -69,7 +69,7 @@ def test_masks_by_time_step(tmp_path: Path) -> None:
     [
         ({"x": 1.0}, None, "there is no training record in it, the second output of MATLAB's train"),
         ({"a": record(), "b": record()}, None, "2 training records in it: a, b; name one, as in a"),
-        ({"x": 1.0}, "x", "x is a double 1x1, not a training record as train returns"),
+        ({"x": 1.0}, "x", "x is a double 1x1, expected the training record that train returned"),
         (
             {"tr": record(valMask=cell(np.array([[1.0]])))},
             None,
@@ -82,12 +82,12 @@ def test_what_is_refused(tmp_path: Path, variables: dict[str, Any], path: str | 
     file = tmp_path / "w.mat"
     savemat(file, variables)
     with pytest.raises(FormatError, match=f"^{re.escape(f'{file}: {message}')}$"):
-        read_history(file, path)
+        read_training_record(file, path)
 
 
 def test_records_that_matlab_saved(record_case: Case, corpus: Path) -> None:
     fields = record_case.fields["record"]
-    found = read_history(corpus / record_case.file, fields["path"])
+    found = read_training_record(corpus / record_case.file, fields["path"])
     assert found.best_epoch is not None
     # MATLAB's own rule: the weights kept are those with the smallest validation performance
     validation = found.curves["validation"]
