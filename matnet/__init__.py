@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matnet.compiled.evaluator import compile
     from matnet.errors import (
         FormatError,
         MatnetError,
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
         TableError,
         UnsupportedError,
     )
-    from matnet.exporters.compiled import compile
     from matnet.exporters.frameworks import to_casadi, to_jax, to_torch
     from matnet.exporters.save import save
     from matnet.importers.load import load, load_all
@@ -44,7 +44,7 @@ __all__ = [
 _PLACES = {
     "Ensemble": "matnet.network",
     "Network": "matnet.network",
-    "compile": "matnet.exporters.compiled",
+    "compile": "matnet.compiled.evaluator",
     "load": "matnet.importers.load",
     "load_all": "matnet.importers.load",
     "save": "matnet.exporters.save",

@@ -22,6 +22,10 @@ class FormatError(MatnetError, ValueError):
     """A broken file, or a file of another kind."""
 
 
+class NoNetworkError(FormatError):
+    """A sound file that holds no network."""
+
+
 class UnsupportedError(MatnetError, NotImplementedError):
     """Something that we know and do not do, or do not know and will not guess."""
 

@@ -22,6 +22,7 @@ CODE = MODULES + sorted(path for folder in ("scripts", "tests") for path in (PRO
 
 LEVELS = (
     ("errors",),
+    ("files",),
     ("functions",),
     ("model",),
     ("simulate",),
@@ -29,8 +30,8 @@ LEVELS = (
     ("tape",),
     ("network",),
     ("importers", "exporters"),
-    ("proof", "sensitivity", "tables"),
-    ("plots",),
+    ("compiled", "proof", "sensitivity", "tables"),
+    ("plots", "xarray"),
     ("report",),
     ("cli",),
 )

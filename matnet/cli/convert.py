@@ -52,7 +52,8 @@ def command(**options: Any) -> int:
 
     from matnet.errors import UnsupportedError
     from matnet.exporters.recording import Options
-    from matnet.exporters.save import put, rendered
+    from matnet.exporters.save import rendered
+    from matnet.files import put
     from matnet.network import Ensemble
     from matnet.proof.exported import check_written
 

@@ -66,7 +66,7 @@ def _files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tup
 def _networks(file: str, network: str | None, alone: bool) -> list[Network]:
     """The networks of a file; in a folder or by a pattern a file may have none."""
     import matnet
-    from matnet.importers.reading import NoNetworkError
+    from matnet.errors import NoNetworkError
 
     if network is not None:
         return [matnet.load(file, network=network, **loading())]

@@ -72,8 +72,8 @@ def _scaled(net: Network, options: dict[str, Any]) -> Network:
     names = options.get("input_scaling", ()), options.get("output_scaling", ())
     if not any(names):
         return net
+    from matnet.files import DEFAULT_LIMIT
     from matnet.importers.mat.matfile import open_mat
-    from matnet.importers.reading import DEFAULT_LIMIT
     from matnet.importers.scaling import read_scaling
 
     file = Path(options["file"])

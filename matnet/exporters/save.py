@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.errors import MatnetError, UnsupportedError
 from matnet.exporters.archive import archive_text
-from matnet.exporters.placing import existing_mode, failures_named, replaced
 from matnet.exporters.recording import Options, Recording, recorded
 from matnet.exporters.target import target_of
+from matnet.files import put
 from matnet.network import Network
 
 
@@ -87,22 +86,3 @@ def rendered(net: Network, path: Path, options: Options) -> tuple[Recording | No
         return recording, target.render(recording)
     except MatnetError as error:
         raise error.at(f"{path}: ") from error.__cause__
-
-
-def put(path: Path, content: bytes) -> None:
-    """Puts the content in the file at once: a half-written file is never seen under its name.
-
-    Raises
-    ------
-    FormatError
-        The file cannot be written; one that was there is left as it was.
-    """
-    place = str(path)
-    mode = existing_mode(place, FormatError)
-    if mode is not None and not stat.S_ISREG(mode):
-        # a device or a pipe is written to and not replaced
-        with failures_named(place, FormatError):
-            path.write_bytes(content)
-        return
-    with replaced(place, mode, FormatError) as file, failures_named(place, FormatError):
-        file.write(content)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from matnet.errors import FormatError, MatnetError, ModelError
-from matnet.importers.reading import read_bytes
+from matnet.files import read_bytes
 from matnet.model.archive import digest_of, loads
 from matnet.model.checks import TOLERANCE, differing
 from matnet.model.structure import Structure

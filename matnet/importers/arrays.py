@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import describe, find
 from matnet.importers.mat.values import Cell, Numeric, Sparse, Value, describe_shape
-from matnet.importers.reading import DEFAULT_LIMIT
 
 
 def read_array(file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_LIMIT) -> FloatArray:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from matnet.errors import FormatError, MatnetError
-from matnet.importers.reading import DEFAULT_LIMIT, NoNetworkError
+from matnet.errors import FormatError, MatnetError, NoNetworkError
+from matnet.files import DEFAULT_LIMIT
 from matnet.network import Network
 
 SUFFIXES = (".mat", ".m", ".json")

@@ -10,13 +10,13 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from matnet.errors import MatnetError
+from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.arrays import as_matrix
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import find, walk
 from matnet.importers.mat.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable
 from matnet.importers.network_object import is_network
-from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.training_record import TrainingRecord, is_training_record, training_record
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from matnet.errors import FormatError, UnsupportedError
+from matnet.errors import FormatError, NoNetworkError, UnsupportedError
+from matnet.files import sha256
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import describe, find, listing, walk
 from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
-from matnet.importers.reading import NoNetworkError, sha256
 from matnet.importers.scaling import candidates
 from matnet.importers.training_record import is_training_record, training_of
 from matnet.model.provenance import Provenance, Training

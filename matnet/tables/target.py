@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO
 
 from matnet.errors import TableError
-from matnet.exporters.placing import existing_mode, failures_named, replaced
+from matnet.files import existing_mode, failures_named, replaced
 
 
 class Target:

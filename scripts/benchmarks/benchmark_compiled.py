@@ -23,7 +23,7 @@ from typing import Any
 import matnet
 from benchmark import NETWORKS, calls, floor, jax_function, ours, repeated, samples
 from benchmark_derivatives import network
-from matnet.exporters.compiled_build import compiler
+from matnet.compiled.build import compiler
 from matnet.tape.evaluate import cores
 
 QUANTITY = "value_and_jacobian"

@@ -26,10 +26,10 @@ from fuzz_findings import FindingError
 from fuzz_mutations import MOST
 from fuzz_tables import judged_table
 from matnet import MatnetError, Network, ShapeError, load_all
+from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import find
 from matnet.importers.mat.values import Cell, Char, Numeric, Sparse, Struct, Value
-from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.model.archive import Archive, dumps
 from matnet.model.checks import Checks
 from matnet.model.provenance import Provenance

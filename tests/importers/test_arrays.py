@@ -12,9 +12,9 @@ import scipy.sparse
 from scipy.io.matlab import MatlabObject
 
 import matnet
+from matnet.files import DEFAULT_LIMIT
 from matnet.importers.arrays import read_array
 from matnet.importers.mat.matfile import open_mat
-from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.importers.scaling import read_scaling
 from matnet.importers.stored import StoredValues
 

@@ -14,7 +14,7 @@ import pytest
 from scipy.io.matlab import MatlabObject
 
 import matnet
-from matnet.importers.reading import NoNetworkError
+from matnet.errors import NoNetworkError
 from matnet.importers.workspace import OTHER_NETWORKS
 from matnet.model.provenance import Training
 

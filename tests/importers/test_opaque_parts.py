@@ -11,10 +11,10 @@ import pytest
 from scipy.io.matlab import MatlabObject
 
 import matnet
+from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Opaque, Struct, Value
 from matnet.importers.network_object import read_network
-from matnet.importers.reading import DEFAULT_LIMIT
 from matnet.model.structure import Performance
 
 Save: TypeAlias = Callable[..., Path]

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 import matnet
 from matnet.errors import UnsupportedError
 from matnet.exporters.recording import Options, recorded
-from matnet.exporters.save import put, rendered
+from matnet.exporters.save import rendered
+from matnet.files import put
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER

@@ -13,10 +13,10 @@ import scipy.io
 import scipy.sparse
 from scipy.io.matlab import MatlabFunction, MatlabObject, MatlabOpaque
 
+from matnet.files import DEFAULT_LIMIT, Budget
 from matnet.importers.mat.mat5 import read_mat5
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import EMPTY, Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value, Variable
-from matnet.importers.reading import DEFAULT_LIMIT, Budget
 
 INT8, INT32, UINT32, DOUBLE, MATRIX, COMPRESSED, UTF8, UTF16 = 1, 5, 6, 9, 14, 15, 16, 17
 CELL, CHAR, DOUBLE_CLASS = 1, 4, 6

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.files import DEFAULT_LIMIT, read_bytes
 from matnet.importers.genfunction.assemble import Assembly
 from matnet.importers.genfunction.bodies import judged, mentioned
 from matnet.importers.genfunction.statements import MainFunction
 from matnet.importers.genfunction.syntax import Parser
 from matnet.importers.genfunction.tokens import Comment, decoded, scan
-from matnet.importers.reading import DEFAULT_LIMIT, read_bytes
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
 

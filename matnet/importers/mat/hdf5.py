@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError, MatnetError
+from matnet.files import Budget
 from matnet.importers.mat.mcos import Subsystem, opaque
 from matnet.importers.mat.values import (
     EMPTY,
@@ -39,7 +40,6 @@ from matnet.importers.mat.values import (
     Value,
     Variable,
 )
-from matnet.importers.reading import Budget
 
 _HEADER = b"MATLAB 7.3 MAT-file"
 _SUBSYSTEM = "#subsystem#/MCOS"

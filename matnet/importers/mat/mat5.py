@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError
+from matnet.files import Budget
 from matnet.importers.mat.mcos import FILE_WRAPPER, Subsystem, opaque
 from matnet.importers.mat.values import (
     EMPTY,
@@ -38,7 +39,6 @@ from matnet.importers.mat.values import (
     Value,
     Variable,
 )
-from matnet.importers.reading import Budget
 
 MI_INT8, MI_UINT8, MI_INT32, MI_UINT32, MI_MATRIX, MI_COMPRESSED = 1, 2, 5, 6, 14, 15
 MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18

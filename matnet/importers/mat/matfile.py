@@ -6,9 +6,9 @@ import struct
 from pathlib import Path
 
 from matnet.errors import FormatError, UnsupportedError
+from matnet.files import Budget, read_bytes
 from matnet.importers.mat.mat5 import HEADER_SIZE, read_mat5
 from matnet.importers.mat.values import MatFile
-from matnet.importers.reading import Budget, read_bytes
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF5_USER_BLOCK = 512

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError, UnsupportedError
+from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
-from matnet.importers.reading import Budget
 
 Shape: TypeAlias = tuple[int, ...]
 

@@ -12,9 +12,9 @@ import pytest
 
 import matnet
 from make_hdf5_fixtures import main, number, one_of_each, write_hdf5
+from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
-from matnet.importers.reading import DEFAULT_LIMIT
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 

@@ -31,9 +31,9 @@ from mat5_bytes import (
     packed,
     read,
 )
+from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Char, Numeric
-from matnet.importers.reading import DEFAULT_LIMIT
 
 Save: TypeAlias = Callable[..., Path]
 

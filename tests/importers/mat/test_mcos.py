@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import matnet
+from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.mcos import Subsystem, opaque, reference
 from matnet.importers.mat.paths import walk
 from matnet.importers.mat.values import EMPTY, Char, MatFile, Numeric, Opaque, Struct, Value, Variable, children
-from matnet.importers.reading import DEFAULT_LIMIT
 
 NAMES = ("value", "mine", "kind", "slow", "package", "inner", "count")
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from exported_networks import corpus_networks, disagreement, row_networks, samples
+from matnet.compiled.evaluator import Compiled, compare, compiled_functions
 from matnet.derivatives import quantities
-from matnet.exporters.compiled import Compiled, compare, compiled_functions
 from matnet.network import Network
 from matnet.tape.shorten import shortened
 from matnet.tape.symbols import record

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import matnet
-from matnet.exporters import compiled, compiled_build
-from matnet.exporters.compiled import CompiledNetwork, compare
-from matnet.exporters.compiled_build import built, cache_folder, compiler
+from matnet.compiled import build, evaluator
+from matnet.compiled.build import built, cache_folder, compiler
+from matnet.compiled.evaluator import CompiledNetwork, compare
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from random_networks import Real, minmax, network
@@ -130,7 +130,7 @@ def test_a_thread_left_behind_writes_to_memory_that_is_there(
 ) -> None:
     """The code is given addresses; an interrupt may end a call while another thread still computes."""
     left_behind: list[Any] = []
-    monkeypatch.setattr(compiled, "on_all_cores", lambda work, starts: left_behind.append(work))
+    monkeypatch.setattr(evaluator, "on_all_cores", lambda work, starts: left_behind.append(work))
     pair[0](np.zeros((100_000, pair[0].input_size)))
     assert len(left_behind) == 1
     memory = [weakref.ref(array) for array in left_behind[0].args[0]]
@@ -184,7 +184,7 @@ def test_the_cache_is_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
     def again(*arguments: Any) -> None:
         raise AssertionError("compiled twice")
 
-    monkeypatch.setattr(compiled_build, "_compile", again)
+    monkeypatch.setattr(build, "_compile", again)
     np.testing.assert_array_equal(matnet.compile(net).jacobian(x), y)
 
 

@@ -22,7 +22,7 @@ from matnet.tape.symbols import Tape, record
 if TYPE_CHECKING:
     import ctypes
 
-    from matnet.exporters.compiled_source import Routine
+    from matnet.compiled.source import Routine
 
 _SHARE = 1 << 21
 """Operations that a thread does in one go; a batch of fewer than twice as many is not worth a second thread."""
@@ -122,8 +122,8 @@ def compiled_functions(
     MissingExtraError, UnsupportedError
         There is no C compiler, it fails, a tape is too large, or the cache folder cannot be used.
     """
-    from matnet.exporters.compiled_build import built
-    from matnet.exporters.compiled_source import printed
+    from matnet.compiled.build import built
+    from matnet.compiled.source import printed
 
     source, routines = printed(tapes)
 

@@ -1,7 +1,11 @@
-"""Putting a file in its place: whole or not at all, with the permissions it had, and never through a link elsewhere."""
+"""Files: reading with a memory limit and a hash; writing whole or not at all.
+
+A file that is written keeps the permissions of the one it replaces, and is never written through a link elsewhere.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import stat
@@ -10,7 +14,61 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from matnet.errors import MatnetError
+from matnet.errors import FormatError, MatnetError
+
+DEFAULT_LIMIT = 2 * 1024**3
+"""Bytes that a file may need in memory before it is refused."""
+
+_CHUNK = 1 << 20
+
+
+class Budget:
+    """Memory that a file may still take; asked before every allocation that a count in the file decides."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._left = limit
+
+    def take(self, count: int) -> None:
+        """Take `count` bytes off, or refuse.
+
+        Raises
+        ------
+        FormatError
+            The file asks for more than the limit.
+        """
+        if count > self._left:
+            raise FormatError(f"the file needs more than {self.limit} bytes of memory; raise the limit if you trust it")
+        self._left -= count
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a file.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read, or is larger than the limit.
+    """
+    try:
+        if path.is_dir():
+            raise FormatError("is a folder, expected a file")
+        Budget(limit).take(path.stat().st_size)
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}") from error
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal digits."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -74,3 +132,22 @@ def _final(name: str, kind: type[MatnetError]) -> Path:
     if real.parent != path.parent.resolve():
         raise kind(f"{name} is a symbolic link out of its folder, to {real}; name that file itself")
     return real
+
+
+def put(path: Path, content: bytes) -> None:
+    """Puts the content in the file at once: a half-written file is never seen under its name.
+
+    Raises
+    ------
+    FormatError
+        The file cannot be written; one that was there is left as it was.
+    """
+    place = str(path)
+    mode = existing_mode(place, FormatError)
+    if mode is not None and not stat.S_ISREG(mode):
+        # a device or a pipe is written to and not replaced
+        with failures_named(place, FormatError):
+            path.write_bytes(content)
+        return
+    with replaced(place, mode, FormatError) as file, failures_named(place, FormatError):
+        file.write(content)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import matnet
-from matnet.exporters.save import put
+from matnet.files import put
 
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 NET = matnet.load(FIXTURES / "cascade.mat")
 
 

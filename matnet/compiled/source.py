@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from math import prod
 
+from matnet.compiled.kernel import Kernel
 from matnet.errors import UnsupportedError
 from matnet.exporters.c_statements import Constants
-from matnet.exporters.compiled_preamble import for_lines, once
-from matnet.exporters.compiled_statements import Kernel
 from matnet.exporters.recording import elements
 from matnet.tape.symbols import Tape
 
@@ -47,9 +47,9 @@ def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
     constants = Constants("float64")
     kernels = {name: _kernel(tape, constants) for name, tape in tapes.items()}
     lengths = {name: _length(kernel) for name, kernel in kernels.items()}
-    text = [once(), *constants.lines]
+    text = [_read("prelude.c"), *constants.lines]
     for length in sorted({8, *lengths.values()}):
-        text.append(for_lines(length))
+        text.append(_for_lines(length))
         text += [_block(name, kernel, length) for name, kernel in kernels.items() if length in (8, lengths[name])]
     text += [_entry(name, kernel.tape, lengths[name]) for name, kernel in kernels.items()]
     routines = {
@@ -62,6 +62,19 @@ def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
         for name, kernel in kernels.items()
     }
     return "\n".join(text), routines
+
+
+def _read(name: str) -> str:
+    """A file of C beside this module."""
+    return files("matnet.compiled").joinpath(name).read_text(encoding="ascii")
+
+
+def _for_lines(length: int) -> str:
+    """The functions that depend on the length B of a line, under names that end in it."""
+    names = ("load", "store", "copy", "fill", "product", "product_of_lines")
+    text = "".join(f"#undef {name}\n#define {name} {name}_{length}\n" for name in names)
+    wide = 1 if length == 8 else 2
+    return f"#undef B\n#define B {length}\n#undef WIDE\n#define WIDE {wide}\n{text}{_read('lines.c')}"
 
 
 def _kernel(tape: Tape, constants: Constants) -> Kernel:
