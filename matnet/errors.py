@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the library in the text of an error, perhaps with a value to set it to: ``missing='nan'``.
+
+    A command shows the option that sets it instead.
+    """
+
+    name: str
+    value: object = None
+
+    def __str__(self) -> str:
+        return self.name if self.value is None else f"{self.name}={self.value!r}"
+
+
+@dataclass(frozen=True, init=False)
+class Advice:
+    """What to do, as part of the text of an error: left out by a command that has not all of its parameters."""
+
+    parts: tuple[str | Parameter, ...]
+
+    def __init__(self, *parts: str | Parameter) -> None:
+        object.__setattr__(self, "parts", parts)
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
 
 
 class MatnetError(Exception):
     """The parent of all errors that matnet raises on purpose.
 
-    A message says where, what is wrong, what was got, what was expected and what to do.
+    A message says where, what is wrong, what was got, what was expected and what to do. It may be made of several
+    parts; those that are a `Parameter` or `Advice` are told to the user of a command by `reworded`.
     """
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.args))
+
+    def reworded(self, option: Callable[[Parameter], str | None]) -> str:
+        """The message with each parameter as `option` writes it, and no advice about one for which that is None."""
+        return "".join(_reworded(part, option) for part in self.args)
 
     def at(self, place: str) -> Self:
         """The same error with `place` put before its message: where in the file it was found."""
-        moved = type(self)(f"{place}{self}")
+        moved = type(self)(place, *self.args)
         moved.__cause__ = self.__cause__
         return moved
 
@@ -44,3 +81,12 @@ class TableError(MatnetError, ValueError):
 
 class MissingExtraError(MatnetError, ImportError):
     """A package that is needed for this and not installed; the message names the extra."""
+
+
+def _reworded(part: object, option: Callable[[Parameter], str | None]) -> str:
+    if isinstance(part, Parameter):
+        return option(part) or str(part)
+    if not isinstance(part, Advice):
+        return str(part)
+    known = all(option(piece) is not None for piece in part.parts if isinstance(piece, Parameter))
+    return "".join(_reworded(piece, option) for piece in part.parts) if known else ""

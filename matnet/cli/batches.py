@@ -14,36 +14,39 @@ from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import dialect, memory_limit
 from matnet.cli.speech import Progress, complain, on_terminal
 from matnet.errors import TableError
-from matnet.tables.dialect import Dialect
+from matnet.tables.csv.dialect import Dialect
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
     from matnet.network import Ensemble, Network
-    from matnet.tables.batch import Asked
     from matnet.tables.columns import Columns
+    from matnet.tables.interfaces import Table
+    from matnet.tables.run import BatchOptions
     from matnet.tables.series import States
     from matnet.tables.summary import Summary
-    from matnet.tables.table import Table
 
-ASKED = ("hessian", "tidy", "lags", "input_sd", "flag_range", "workers", "chunk_size")
+BATCH_OPTIONS = ("hessian", "tidy", "lags", "input_sd", "flag_range", "workers", "chunk_size")
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
 
 
 def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
     """Load the network, open table and target, run, and say what a user should know."""
-    from matnet.tables.batch import Asked
     from matnet.tables.columns import Columns
     from matnet.tables.formats import format_for
+    from matnet.tables.run import BatchOptions
     from matnet.tables.target import open_target
 
     on_dask = options["engine"] == "dask"
     if options["scheduler"] is not None and not on_dask:
         raise TableError("--scheduler is for --engine dask")
-    form = format_for("-" if on_dask else options["out"], options["to"])
+    form = format_for("-" if on_dask else options["out"], options["form"])
     columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
-    asked = Asked(
-        columns, form, states=_states(options["states"]), **{key: options[key] for key in ASKED if key in options}
+    chosen = BatchOptions(
+        columns,
+        form.name,
+        states=_states(options["states"]),
+        **{key: options[key] for key in BATCH_OPTIONS if key in options},
     )
     how = dialect(options)
     model = load_model(options)
@@ -54,7 +57,7 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
 
         model = matnet.compile(model)
     if on_dask:
-        _finish(_on_dask(run, model, options, how, asked), model, options)
+        _finish(_on_dask(run, model, options, how, chosen), model, options)
         return
     progress = Progress()
     with (
@@ -64,14 +67,14 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
         for note in table.notes:
             complain(note)
         try:
-            summary = run(model, table, target, asked, progress)
+            summary = run(model, table, target, chosen, progress)
         finally:
             progress.clear()
     _finish(summary, model, options)
 
 
 def _on_dask(
-    run: Callable[..., Summary], model: Network | Ensemble, options: dict[str, Any], how: Dialect, asked: Asked
+    run: Callable[..., Summary], model: Network | Ensemble, options: dict[str, Any], how: Dialect, chosen: BatchOptions
 ) -> Summary:
     from matnet.tables.dask import Cluster, run_on_dask
     from matnet.tables.opening import Reading
@@ -80,7 +83,7 @@ def _on_dask(
     cluster = Cluster(options["scheduler"], options["workers"])
     progress = Progress()
     try:
-        return run_on_dask(run, model, options["table"], options["out"], asked, reading, cluster, progress)
+        return run_on_dask(run, model, options["table"], options["out"], chosen, reading, cluster, progress)
     finally:
         progress.clear()
 
@@ -108,7 +111,7 @@ def opened(name: str, how: Dialect, samples: str, columns: Columns, hashed: bool
 
 def _states(option: str) -> States:
     """What came before the series, from `zero` or FILE.mat:Xi,Ai."""
-    from matnet.tables.mat_table import mat_address
+    from matnet.tables.matfiles import mat_address
     from matnet.tables.series import States
 
     if option == "zero":

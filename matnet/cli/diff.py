@@ -44,7 +44,7 @@ def command(first: str, second: str, everything: bool) -> int:
 
 def _load(name: str) -> Network:
     import matnet
-    from matnet.tables.mat_table import mat_address
+    from matnet.tables.matfiles import mat_address
 
     address = mat_address(name)
     return (

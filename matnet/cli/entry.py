@@ -10,14 +10,14 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import NoReturn
 
 import click
 
 from matnet.cli.speech import complain
-from matnet.errors import MatnetError
+from matnet.errors import MatnetError, Parameter
 
 COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "diff", "sensitivity", "plot", "report")
 """In the order of the help; each is the module of that name here, and `command` in it."""
@@ -107,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
         except click.ClickException as error:
             complain(_usage(error))
         except MatnetError as error:
-            complain(str(error))
+            complain(error.reworded(option_names(arguments)))
         except BrokenPipeError:
             _close_stdout()
             return DONE
@@ -127,6 +127,29 @@ def _invoke(arguments: list[str]) -> int:
     with program.make_context("matnet", arguments) as context:
         result = program.invoke(context)
     return result if isinstance(result, int) else DONE
+
+
+def option_names(arguments: Sequence[str]) -> Callable[[Parameter], str | None]:
+    """How the command that is run writes a parameter of the library: its option, where it has one."""
+    name = arguments[0] if arguments else ""
+    command = importlib.import_module(f"matnet.cli.{name}").command if name in COMMANDS else None
+    options = {} if command is None else {str(found.name): found for found in command.params}
+
+    def written(parameter: Parameter) -> str | None:
+        found = options.get(parameter.name)
+        if not isinstance(found, click.Option):
+            return None
+        if parameter.value is False:
+            return found.secondary_opts[-1]
+        value = "" if parameter.value in (None, True) else f" {_quoted(str(parameter.value))}"
+        return found.opts[-1] + value
+
+    return written
+
+
+def _quoted(value: str) -> str:
+    """A value as any shell takes it, cmd.exe too."""
+    return value if value.isalnum() else f'"{value}"'
 
 
 def _usage(error: click.ClickException) -> str:

@@ -70,6 +70,6 @@ def command(**options: Any) -> None:
     loops: dy1_dx1 is by the input of the same step, dy1_dx1_lag1 by that of the step before. FILE may be a folder or a
     pattern, then everything is of the networks' mean, and y1_std is their standard deviation.
     """
-    from matnet.tables.batch import gradients
+    from matnet.tables.run import gradients
 
     run_batch(gradients, options)

@@ -9,7 +9,8 @@ from typing import Any, TypedDict
 
 import click
 
-from matnet.tables.dialect import Dialect
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.formats import NAMES, SUFFIXES, TEXT_SUFFIXES
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -105,14 +106,18 @@ network_option = click.option(
     "Where samples go through a network, nets{:} is the mean of all of them.",
 )
 out_option = click.option(
-    "-o", "--out", default="-", metavar="OUT", help="Where the result goes: .csv, .tsv or .txt; - is standard output."
+    "-o",
+    "--out",
+    default="-",
+    metavar="OUT",
+    help=f"Where the result goes: {', '.join(TEXT_SUFFIXES)}; - is standard output.",
 )
 result_option = click.option(
     "-o",
     "--out",
     default="-",
     metavar="OUT",
-    help="Where the result goes: .csv, .tsv, .txt, .parquet or .arrow; - is standard output.",
+    help=f"Where the result goes: {', '.join(SUFFIXES)}; - is standard output.",
 )
 inputs_option = click.option(
     "--inputs",
@@ -204,7 +209,8 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--to",
-            type=click.Choice(["csv", "tsv", "parquet", "arrow"]),
+            "form",
+            type=click.Choice(NAMES),
             help="The format of the result, where the suffix of OUT does not say it.",
         ),
         click.option(

@@ -106,7 +106,7 @@ def _write(name: str, content: bytes) -> None:
 
 def _request(net: Network, options: dict[str, Any]) -> Request:
     from matnet.plots.figures import Request
-    from matnet.tables.columns import Columns, numbered, output_names, selected
+    from matnet.tables.columns import OF, WRT, Columns, numbered, output_names, selected
 
     kind = options["kind"]
     if options["table"] is None and kind in WITH_DATA:
@@ -127,8 +127,8 @@ def _request(net: Network, options: dict[str, Any]) -> Request:
         history=record,
         inputs=names,
         outputs=outputs,
-        of=None if options["of"] is None else selected(outputs, options["of"], "--of"),
-        wrt=None if options["wrt"] is None else selected(names, options["wrt"], "--wrt"),
+        of=None if options["of"] is None else selected(outputs, options["of"], OF),
+        wrt=None if options["wrt"] is None else selected(names, options["wrt"], WRT),
         top=options["top"],
         lags=options["lags"],
         steps=options["steps"],

@@ -67,6 +67,6 @@ def command(**options: Any) -> None:
     Of a network that looks back in time the rows are the steps of a series. FILE may be a folder or a pattern, then the
     result is the networks' mean with the columns y1_std, y2_std .. for their standard deviation.
     """
-    from matnet.tables.batch import predict
+    from matnet.tables.run import predict
 
     run_batch(predict, options)

@@ -61,7 +61,7 @@ def command(**options: Any) -> None:
 def _material(options: dict[str, Any]) -> Material:
     import matnet
     from matnet.report import Material
-    from matnet.tables.columns import Columns, check_names, output_names
+    from matnet.tables.columns import INPUTS, Columns, check_names, output_names
 
     net = matnet.load(options["file"], network=options["network"], **loading())
     x = t = None
@@ -69,7 +69,7 @@ def _material(options: dict[str, Any]) -> Material:
     if options["table"] is not None:
         x, t, names = samples_and_targets(net, options)
     elif names is not None:
-        check_names(names, net.input_size, "--inputs", "input")
+        check_names(names, net.input_size, INPUTS, "input")
     record = history(options)
     return Material(
         net,

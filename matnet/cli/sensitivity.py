@@ -78,8 +78,8 @@ def command(**options: Any) -> None:
     memory, with a row for each lag.
     """
     import matnet
-    from matnet.tables.columns import Columns, output_names, selected
-    from matnet.tables.csv_sink import delimiter_for
+    from matnet.tables.columns import OF, Columns, output_names, selected
+    from matnet.tables.formats import delimiter_for
     from matnet.tables.target import open_target
 
     delimiter = "," if options["as_json"] else delimiter_for(options["out"])
@@ -87,7 +87,7 @@ def command(**options: Any) -> None:
     if options["interactions"]:
         _check_interactions(net)
     outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)
-    shown = selected(outputs, options["of"], "--of")
+    shown = selected(outputs, options["of"], OF)
     kind, summary, records = _measured(net, options, outputs)
     records = [record for record in records if outputs.index(record["output"]) in shown]
     text = _json(summary, kind, records) if options["as_json"] else _csv(records, delimiter)
@@ -138,8 +138,8 @@ class _Chunks:
         self.rows = 0
 
     def _each(self) -> Iterator[FloatArray]:
+        from matnet.tables.chunks import chunk_rows, rechunked
         from matnet.tables.columns import Columns
-        from matnet.tables.rows import chunk_rows, rechunked
 
         options = self._options
         columns = Columns(inputs=options["inputs"])

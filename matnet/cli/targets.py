@@ -38,7 +38,7 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
         The table or the targets cannot be read as asked, or do not have the same rows.
     """
     from matnet.tables.columns import Columns
-    from matnet.tables.mat_table import mat_address
+    from matnet.tables.matfiles import mat_address
 
     given = options["targets"]
     if given is None:
@@ -66,7 +66,7 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
 
 def _elements(address: str, layout: str, size: int) -> FloatArray:
     from matnet.tables.columns import Columns
-    from matnet.tables.dialect import Dialect
+    from matnet.tables.csv.dialect import Dialect
 
     with opened(address, Dialect(), layout, Columns()) as table:
         choice = table.choose(Columns(), size)

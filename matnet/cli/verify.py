@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 STATUS: Mapping[str, int] = {"proved": 0, "contradicted": 1, "weak": 3, "nothing to compare": 3}
 
-_TABLES = (".csv", ".tsv", ".txt", ".gz", ".zst")
 _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 
 
@@ -98,12 +97,13 @@ def _is_mat(file: str) -> bool:
 def _matrix(stored: StoredValues | None, place: str) -> Matrix:
     from matnet.importers.arrays import read_array
     from matnet.proof.candidates import Matrix
-    from matnet.tables.mat_table import mat_address
+    from matnet.tables.formats import TABLE_SUFFIXES
+    from matnet.tables.matfiles import mat_address
 
     address = mat_address(place)
     if address is not None:
         return Matrix(place, read_array(*address, **memory_limit()))
-    if stored is None or place.lower().endswith(_TABLES):
+    if stored is None or place.lower().endswith(TABLE_SUFFIXES):
         return Matrix(place, _csv(place))
     return Matrix(place, stored.array(place))
 
@@ -113,9 +113,9 @@ def _csv(place: str) -> FloatArray:
     import numpy as np
 
     from matnet.tables.columns import Choice
-    from matnet.tables.csv_table import CsvTable
-    from matnet.tables.dialect import Dialect
-    from matnet.tables.streams import open_stream
+    from matnet.tables.csv.dialect import Dialect
+    from matnet.tables.csv.streams import open_stream
+    from matnet.tables.csv.table import CsvTable
 
     with open_stream(place, sys.stdin.buffer) as stream:
         table = CsvTable(stream, Dialect(missing="nan"))
@@ -126,7 +126,7 @@ def _csv(place: str) -> FloatArray:
 
 def _record(stored: StoredValues | None, place: str) -> TrainingRecord:
     from matnet.importers.stored import StoredValues
-    from matnet.tables.mat_table import mat_address
+    from matnet.tables.matfiles import mat_address
 
     address = mat_address(place)
     if address is not None:

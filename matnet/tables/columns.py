@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matnet.errors import TableError
-from matnet.tables.cells import counted, shown
-from matnet.tables.dialect import Dialect
-from matnet.tables.header import Header, other_delimiter
+from matnet.errors import Advice, Parameter, TableError
+from matnet.tables.wording import LISTED, counted, listed, shown
 
-LISTED = 12
 FORMULA_STARTS = "=+-@\t\r"
+INPUTS, OUTPUTS, KEEP, GROUP, WRT, OF = map(Parameter, ("inputs", "outputs", "keep", "group", "wrt", "of"))
+
+
+@dataclass(frozen=True)
+class Header:
+    """Names of the columns, and whether they are written in the table."""
+
+    names: tuple[str, ...]
+    written: bool
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Columns:
     """What the user asked for by name; None and empty leave it to the rules.
 
     ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged;
-    ``group`` is the column that tells several series in one table apart.
+    ``group`` is the column that distinguishes several series in one table.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -46,65 +52,89 @@ class Choice:
         return self.keep if self.group is None else (*self.keep, self.group)
 
 
-def choose(header: Header, columns: Columns, input_size: int, place: str, dialect: Dialect) -> Choice:
-    """The inputs by their names, else x1 .. xR where all are there, else by position.
+def choose(header: Header, columns: Columns, input_size: int, place: str, advice: Advice | None = None) -> Choice:
+    """The inputs by their names, else x1 .. xR where all are there, else by position under the names in the header.
+
+    Parameters
+    ----------
+    header
+        The table's columns.
+    columns
+        What was asked for.
+    input_size
+        R, how many columns feed the network.
+    place
+        The table's name in messages.
+    advice
+        What to do where the columns do not fit, if something is known of it.
 
     Raises
     ------
     TableError
-        A column that is named is not there, or the table has not exactly R columns beside those named.
+        A column that is named is not there, only some of x1 .. xR are, or the table has not exactly R columns beside
+        those named.
     """
-    keep = _found(header, columns.keep, "--keep", place, dialect)
-    group = None if columns.group is None else _found(header, (columns.group,), "--group", place, dialect)[0]
+    keep = _found(header, columns.keep, KEEP, place, advice)
+    group = None if columns.group is None else _found(header, (columns.group,), GROUP, place, advice)[0]
     default = numbered("x", input_size)
     wanted = columns.inputs
     if wanted is not None:
-        check_names(wanted, input_size, "--inputs", "input")
+        check_names(wanted, input_size, INPUTS, "input")
         if header.written or set(wanted) <= set(header.names):
-            return Choice(_found(header, wanted, "--inputs", place, dialect), keep, wanted, group=group)
+            return Choice(_found(header, wanted, INPUTS, place, advice), keep, wanted, group=group)
     elif header.written and set(default) <= set(header.names):
-        return Choice(_found(header, default, "--inputs", place, dialect), keep, default, group=group)
+        return Choice(_found(header, default, INPUTS, place, advice), keep, default, group=group)
     free = tuple(index for index in range(len(header.names)) if index not in keep and index != group)
+    if wanted is None and header.written:
+        _check_partial(header, free, default, place)
     if len(free) != input_size:
-        raise TableError(_misfit(header, len(free), input_size, place, dialect, len(free) < len(header.names)))
-    names = wanted or default
-    return Choice(free, keep, names, _position_note(header, free, names, place), group)
-
-
-def _position_note(header: Header, columns: Sequence[int], names: Sequence[str], place: str) -> str:
+        raise _misfit(header, len(free), input_size, place, advice)
     if not header.written:
-        return ""
-    pairs = [f"{name} = {header.names[index]}" for name, index in zip(names, columns, strict=True)]
-    more = f" and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
-    return f"{place}: the inputs are taken by position: {', '.join(pairs[:LISTED])}{more}"
+        return Choice(free, keep, wanted or default, group=group)
+    names = tuple(header.names[index] for index in free)
+    return Choice(free, keep, names, f"{place}: the inputs are taken by position: {_shortened(names)}", group)
 
 
-def _misfit(header: Header, free: int, input_size: int, place: str, dialect: Dialect, kept: bool) -> str:
-    beside = " beside those named" if kept else ""
-    advice = other_delimiter(header.names, dialect) or (
-        f"; name the columns of the inputs with --inputs, or keep others with --keep ({_listed(header.names)})"
-        if free > input_size
-        else f" ({_listed(header.names)})"
-    )
+def _check_partial(header: Header, free: Sequence[int], default: Sequence[str], place: str) -> None:
+    """Refuse a header that names some of the inputs: by position every column could be shifted."""
+    there = [name for name in default if name in {header.names[index] for index in free}]
+    if there:
+        missing = [name for name in default if name not in there]
+        raise TableError(
+            f"{place}: the header names {counted(len(there), 'input')} of {len(default)} ({_shortened(there)}) but not "
+            f"{_shortened(missing)}; rename the columns",
+            Advice(", or name those of the inputs in order with ", INPUTS),
+        )
+
+
+def _shortened(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def _misfit(header: Header, free: int, input_size: int, place: str, advice: Advice | None) -> TableError:
+    beside = " beside those named" if free < len(header.names) else ""
     needed, there = counted(input_size, "input"), counted(free, "column")
-    return f"{place}: the network takes {needed}, but the table has {there}{beside}{advice}"
+    listing = f" ({listed(header.names)})" if header.written else ""
+    parts: list[str | Advice] = [f"{place}: the network takes {needed}, but the table has {there}{beside}{listing}"]
+    if advice is not None:
+        parts.append(advice)
+    elif free > input_size:
+        parts.append(Advice("; name the columns of the inputs with ", INPUTS))
+        parts.append(Advice(", or columns to keep with ", KEEP))
+    return TableError(*parts)
 
 
-def _found(header: Header, names: Sequence[str], option: str, place: str, dialect: Dialect) -> tuple[int, ...]:
-    check_twice(names, option)
+def _found(
+    header: Header, names: Sequence[str], parameter: Parameter, place: str, advice: Advice | None
+) -> tuple[int, ...]:
+    check_twice(names, parameter)
     missing = [name for name in names if name not in header.names]
     if missing:
         what = "column" if len(missing) == 1 else "columns"
-        raise TableError(
-            f"{place}: {option}: no {what} {', '.join(map(shown, missing))} in the table; it has "
-            f"{_listed(header.names)}{other_delimiter(header.names, dialect)}"
-        )
+        named = f": no {what} {', '.join(map(shown, missing))} in the table; it has {listed(header.names)}"
+        raise TableError(f"{place}: ", parameter, named, *(() if advice is None else (advice,)))
     return tuple(header.names.index(name) for name in names)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(map(shown, names[:LISTED])) + more
 
 
 def numbered(letter: str, size: int) -> tuple[str, ...]:
@@ -112,31 +142,32 @@ def numbered(letter: str, size: int) -> tuple[str, ...]:
     return tuple(f"{letter}{number}" for number in range(1, size + 1))
 
 
-def check_names(names: Sequence[str], size: int, option: str, what: str) -> None:
-    """Whether there are as many different names as the network has inputs or outputs."""
+def check_names(names: Sequence[str], size: int, parameter: Parameter, what: str) -> None:
+    """Check that there are as many different names as the network has inputs or outputs."""
     if len(names) != size:
         raise TableError(
-            f"{option} gives {counted(len(names), 'name')} ({_listed(names)}), the network has {counted(size, what)}"
+            parameter,
+            f" gives {counted(len(names), 'name')} ({listed(names)}), the network has {counted(size, what)}",
         )
-    check_twice(names, option)
+    check_twice(names, parameter)
 
 
-def check_twice(names: Sequence[str], option: str) -> None:
-    """Whether no name is given twice."""
+def check_twice(names: Sequence[str], parameter: Parameter) -> None:
+    """Check that no name is given twice."""
     twice = [name for position, name in enumerate(names) if name in names[:position]]
     if twice:
-        raise TableError(f"{option} gives {shown(twice[0])} twice")
+        raise TableError(parameter, f" gives {shown(twice[0])} twice")
 
 
 def output_names(columns: Columns, output_size: int) -> tuple[str, ...]:
     """The outputs' names as given, else y1 .. yS."""
     if columns.outputs is None:
         return numbered("y", output_size)
-    check_names(columns.outputs, output_size, "--outputs", "output")
+    check_names(columns.outputs, output_size, OUTPUTS, "output")
     return columns.outputs
 
 
-def selected(names: Sequence[str], chosen: Sequence[str] | None, option: str) -> tuple[int, ...]:
+def selected(names: Sequence[str], chosen: Sequence[str] | None, parameter: Parameter) -> tuple[int, ...]:
     """Indices of the chosen names, all where none are chosen.
 
     Raises
@@ -146,21 +177,25 @@ def selected(names: Sequence[str], chosen: Sequence[str] | None, option: str) ->
     """
     if chosen is None:
         return tuple(range(len(names)))
-    check_twice(chosen, option)
+    check_twice(chosen, parameter)
     unknown = [name for name in chosen if name not in names]
     if unknown:
-        raise TableError(f"{option}: there is no {shown(unknown[0])}; there are {_listed(names)}")
+        raise TableError(parameter, f": there is no {shown(unknown[0])}; there are {listed(names)}")
     return tuple(list(names).index(name) for name in chosen)
 
 
 def check_clash(names: Sequence[str]) -> None:
-    """Whether all columns of the result have names of their own."""
+    """Check that all columns of the result have different names."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
             raise TableError(
-                f"two columns of the result would be named {shown(name)}; "
-                "name the inputs or outputs with --inputs or --outputs, or drop a column from --keep"
+                f"two columns of the result would be named {shown(name)}; name the inputs or outputs otherwise (",
+                INPUTS,
+                ", ",
+                OUTPUTS,
+                "), or leave a column out of ",
+                KEEP,
             )
         seen.add(name)
 

@@ -17,12 +17,13 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
-from matnet.errors import MissingExtraError, TableError
+from matnet.errors import Advice, MissingExtraError, Parameter, TableError
 from matnet.network import Network
-from matnet.tables.batch import Asked, Progress
+from matnet.tables.formats import TABLE_SUFFIXES, format_for
 from matnet.tables.jobs import Model
 from matnet.tables.opening import Reading, open_part
-from matnet.tables.parts import SUFFIXES, parts_of
+from matnet.tables.parts import parts_of
+from matnet.tables.run import BatchOptions, Progress
 from matnet.tables.summary import Summary
 from matnet.tables.target import open_target
 
@@ -34,9 +35,9 @@ Command = Callable[..., Summary]
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the work goes: to the scheduler at ``address``, else to ``processes`` on this machine, one a core."""
+    """Where the work goes: to the scheduler at ``scheduler``, else to ``processes`` on this machine, one a core."""
 
-    address: str | None = None
+    scheduler: str | None = None
     processes: int | None = None
 
 
@@ -45,7 +46,7 @@ def run_on_dask(
     model: Model,
     table: str,
     folder: str,
-    asked: Asked,
+    options: BatchOptions,
     reading: Reading,
     cluster: Cluster,
     progress: Progress | None = None,
@@ -58,14 +59,14 @@ def run_on_dask(
     Parameters
     ----------
     command
-        `matnet.tables.batch.predict` or `gradients`.
+        `matnet.tables.run.predict` or `gradients`.
     model
         Sent to the cluster once, and from there once to each worker.
     table
         A folder or pattern.
     folder
         A name where there is nothing yet.
-    asked, reading
+    options, reading
         As on one machine; each part is computed by one thread.
     cluster
         A scheduler's address, or processes on this machine.
@@ -80,16 +81,19 @@ def run_on_dask(
     MissingExtraError
         Dask is not installed.
     """
-    parts = _parts(model, table, asked)
+    parts = _parts(model, table, options)
     final = Path(folder)
     if folder == "-" or final.exists():
-        raise TableError(f"{folder}: with --engine dask the result is a folder; name one that is not there yet with -o")
-    results = _results(parts, table, asked.form)
+        raise TableError(
+            f"{folder}: the result over a Dask cluster is a folder; name one that does not exist yet",
+            Advice(" with ", Parameter("out")),
+        )
+    results = _results(parts, table, options.form)
     beside = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
     try:
         _make_folders(beside, results.values())
         with _client(cluster) as client:
-            run = _Part(command, replace(asked, workers=1), reading, table, parts[0])
+            run = _Part(command, replace(options, workers=1), reading, table, parts[0])
             summary = _gathered(client, run, model, {part: beside / results[part] for part in parts}, progress)
         for left in beside.rglob(".*.tmp"):
             left.unlink()  # of a worker that died while it wrote
@@ -101,17 +105,17 @@ def run_on_dask(
     return summary
 
 
-def _parts(model: Model, table: str, asked: Asked) -> list[Path]:
+def _parts(model: Model, table: str, options: BatchOptions) -> list[Path]:
     for reason, applies in (
         ("the steps of a series are computed one after another", isinstance(model, Network) and model.dynamic),
-        ("--tidy numbers the samples through the whole table", asked.tidy),
+        ("the long form numbers the samples through the whole table", options.tidy),
     ):
         if applies:
-            raise TableError(f"--engine dask computes the parts of a table apart, but {reason}")
+            raise TableError(f"a Dask cluster computes the parts of a table separately, but {reason}")
     parts = parts_of(table)
     if parts is None:
         raise TableError(
-            f"{table}: --engine dask is for a table in parts; name a folder, or a pattern as in 'parts/*.csv'"
+            f"{table}: a Dask cluster computes a table in parts; name a folder, or a pattern such as 'parts/*.csv'"
         )
     return parts
 
@@ -119,7 +123,10 @@ def _parts(model: Model, table: str, asked: Asked) -> list[Path]:
 def _results(parts: Sequence[Path], table: str, form: str) -> dict[Path, Path]:
     """For each part the name of its result, below the folder of all results."""
     root = Path(table) if Path(table).is_dir() else Path(commonpath([part.parent for part in parts]))
-    results = {part: part.relative_to(root).with_name(f"{_stem(part.name)}.{form}") for part in parts}
+    results = {
+        part: part.relative_to(root).with_name(f"{_stem(part.name)}{format_for('', form).suffixes[0]}")
+        for part in parts
+    }
     seen: dict[Path, Path] = {}
     for part, result in results.items():
         if result in seen:
@@ -130,7 +137,7 @@ def _results(parts: Sequence[Path], table: str, form: str) -> dict[Path, Path]:
 
 def _stem(name: str) -> str:
     """The name without the suffixes of formats and compression."""
-    while Path(name).suffix.lower() in SUFFIXES:
+    while Path(name).suffix.lower() in TABLE_SUFFIXES:
         name = Path(name).stem
     return name
 
@@ -145,17 +152,17 @@ class _Part:
     """What a worker does for a part."""
 
     command: Command
-    asked: Asked
+    options: BatchOptions
     reading: Reading
     table: str
     first: Path
 
     def __call__(self, model: Model, part: Path, result: Path) -> Summary:
         with (
-            open_part(part, self.first, self.asked.columns, self.reading) as table,
+            open_part(part, self.first, self.options.columns, self.reading) as table,
             open_target(str(result), None) as target,
         ):
-            return self.command(model, table, target, self.asked)
+            return self.command(model, table, target, self.options)
 
 
 def _itself(model: Model) -> Model:
@@ -167,8 +174,8 @@ def _client(cluster: Cluster) -> Iterator[Any]:
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise MissingExtraError("--engine dask needs packages: pip install 'matnet[dask]'") from None
-    if cluster.address is None:
+        raise MissingExtraError("a Dask cluster needs packages: pip install 'matnet[dask]'") from None
+    if cluster.scheduler is None:
         processes = {} if cluster.processes is None else {"n_workers": cluster.processes}
         with (
             LocalCluster(  # type: ignore[no-untyped-call, unused-ignore]
@@ -179,11 +186,12 @@ def _client(cluster: Cluster) -> Iterator[Any]:
             yield client
         return
     try:
-        remote = Client(cluster.address, timeout=ANSWER_WITHIN)  # type: ignore[no-untyped-call, unused-ignore]
+        remote = Client(cluster.scheduler, timeout=ANSWER_WITHIN)  # type: ignore[no-untyped-call, unused-ignore]
     except (OSError, ValueError) as error:
         raise TableError(
-            f"--scheduler {cluster.address}: no Dask scheduler answers there within {ANSWER_WITHIN} s; "
-            "check the address, or leave it out for a cluster on this machine"
+            Parameter("scheduler"),
+            f" {cluster.scheduler}: no Dask scheduler answers there within {ANSWER_WITHIN} s; "
+            "check the address, or leave it out for a cluster on this machine",
         ) from error
     with remote:
         yield remote

@@ -1,61 +1,148 @@
-"""The formats that results are written in, by the suffix of the target or by name."""
+"""The formats of tables: the one list that reading, writing, tables in parts and the commands use.
+
+To add a format is to add a row here. What reads and writes it is imported when it is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import PurePath
-from typing import Any, Literal, cast, get_args
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
-from matnet.errors import TableError
-from matnet.tables.csv_sink import CsvSink
-from matnet.tables.frame_sink import FrameSink
-from matnet.tables.sink import Sink
-from matnet.tables.target import Target
+from matnet.errors import Advice, Parameter, TableError
 
-Format = Literal["csv", "tsv", "parquet", "arrow"]
+if TYPE_CHECKING:
+    from matnet.tables.csv.dialect import Dialect
+    from matnet.tables.interfaces import Sink, Table
+    from matnet.tables.target import Target
 
-SUFFIXES: dict[str, Format] = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".ipc": "arrow",
-    ".feather": "arrow",
-}
+FORM = Parameter("form")
+COMPRESSIONS = (".gz", ".zst")
+"""Suffixes of compressed text, which is read."""
 
 
-def format_for(name: str, to: str | None = None) -> Format:
-    """The format of a target: the one that is asked for, else by its suffix; standard output and devices get CSV.
+@dataclass(frozen=True)
+class Format:
+    """A format of tables.
+
+    ``suffixes`` are those of its files, the first the usual one. Files are known by their first bytes, ``magic``; a
+    file with none of them is text, and is read as a stream. ``read`` opens a file of it, ``write`` a result. Text has
+    a ``delimiter``.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    write: Callable[[Target, Sequence[str], Sequence[Any], int], Sink]
+    read: Callable[[Path, Dialect], Table] | None = None
+    magic: bytes = b""
+    delimiter: str = ""
+
+
+def _write_csv(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+    from matnet.tables.csv.sink import CsvSink
+
+    return CsvSink(target, names)
+
+
+def _write_tsv(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+    from matnet.tables.csv.sink import CsvSink
+
+    return CsvSink(target, names, "\t")
+
+
+def _write_parquet(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+    from matnet.tables.frames import FrameSink
+
+    return FrameSink(target, names, types, "parquet", group_rows)
+
+
+def _write_arrow(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+    from matnet.tables.frames import FrameSink
+
+    return FrameSink(target, names, types, "arrow", group_rows)
+
+
+def _read_parquet(path: Path, dialect: Dialect) -> Table:
+    from matnet.tables.frames import FrameTable
+
+    return FrameTable(path, dialect, "parquet")
+
+
+def _read_arrow(path: Path, dialect: Dialect) -> Table:
+    from matnet.tables.frames import FrameTable
+
+    return FrameTable(path, dialect, "arrow")
+
+
+FORMATS = (
+    Format("csv", (".csv", ".txt"), _write_csv, delimiter=","),
+    Format("tsv", (".tsv",), _write_tsv, delimiter="\t"),
+    Format("parquet", (".parquet",), _write_parquet, _read_parquet, b"PAR1"),
+    Format("arrow", (".arrow", ".ipc", ".feather"), _write_arrow, _read_arrow, b"ARROW1"),
+)
+NAMES = tuple(form.name for form in FORMATS)
+SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
+"""Of results."""
+TEXT_SUFFIXES = tuple(suffix for form in FORMATS if form.delimiter for suffix in form.suffixes)
+"""Of results that are text."""
+TABLE_SUFFIXES = (*SUFFIXES, *COMPRESSIONS)
+"""Of files that are read as tables."""
+
+
+def format_for(name: str, form: str | None = None) -> Format:
+    """The format of a result: the one that `form` names, else by its suffix; standard output and devices get CSV.
 
     Raises
     ------
     TableError
         The suffix is of a format that is not written, or there is no format of that name.
     """
-    if to is not None:
-        if to not in get_args(Format):
-            raise TableError(f"--to {to}: there is no such format; known: {', '.join(get_args(Format))}")
-        return cast(Format, to)
-    suffix = PurePath(name).suffix.lower()
-    if name == "-" or (not suffix and PurePath(name).is_absolute() and PurePath(name).parts[1:2] == ("dev",)):
-        return "csv"
-    if suffix not in SUFFIXES:
-        raise TableError(
-            f"{name}: results are not written in this format; known: {', '.join(SUFFIXES)}, or - for standard output; "
-            "or name the format with --to"
-        )
-    return SUFFIXES[suffix]
+    if form is not None:
+        if form not in NAMES:
+            raise TableError(FORM, f" {form}: there is no such format; known: {', '.join(NAMES)}")
+        return FORMATS[NAMES.index(form)]
+    return _by_suffix(name, FORMATS)
 
 
-def open_sink(form: Format, target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
-    """A result of that format with these columns; Parquet and Arrow get row groups of `group_rows` rows.
+def delimiter_for(name: str) -> str:
+    """The delimiter of a result that is always text, by its suffix; standard output and devices get commas.
 
     Raises
     ------
     TableError
-        Two columns have the same name.
+        The suffix is not one of text.
     """
-    if form == "parquet" or form == "arrow":
-        return FrameSink(target, names, types, form, group_rows)
-    return CsvSink(target, names, "\t" if form == "tsv" else ",")
+    return _by_suffix(name, [form for form in FORMATS if form.delimiter]).delimiter
+
+
+def _by_suffix(name: str, forms: Sequence[Format]) -> Format:
+    suffix = PurePath(name).suffix.lower()
+    if name == "-" or (not suffix and PurePath(name).is_absolute() and PurePath(name).parts[1:2] == ("dev",)):
+        return forms[0]
+    found = next((form for form in forms if suffix in form.suffixes), None)
+    if found is None:
+        known = ", ".join(suffix for form in forms for suffix in form.suffixes)
+        raise TableError(
+            f"{name}: results are not written in this format; known: {known}, or - for standard output",
+            Advice("; or choose the format with ", FORM),
+        )
+    return found
+
+
+def format_of(path: Path) -> Format | None:
+    """The format of a file by its first bytes; None of text, which is read as a stream.
+
+    Raises
+    ------
+    TableError
+        The file cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            start = file.read(max(len(form.magic) for form in FORMATS))
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return next((form for form in FORMATS if form.magic and start.startswith(form.magic)), None)

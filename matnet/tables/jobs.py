@@ -9,14 +9,16 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-from matnet.errors import TableError
+from matnet.errors import Parameter, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Ensemble, Network
-from matnet.tables.cells import Rows, counted
-from matnet.tables.columns import Choice, Columns, output_names, safe_name, selected
+from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, safe_name, selected
+from matnet.tables.interfaces import Rows
+from matnet.tables.wording import counted
 
 Model: TypeAlias = Network | Ensemble
 
+INPUT_SD = Parameter("input_sd")
 RANGE_FLAG = "inputs_outside_range"
 
 
@@ -52,7 +54,7 @@ def flagged(job: Job, limits: FloatArray) -> Job:
 def prediction(model: Model, columns: Columns) -> Job:
     """The outputs y1, y2 ..; of an ensemble y1, y1_std, y2, y2_std .. with the members' standard deviation."""
     names = output_names(columns, model.output_size)
-    of = selected(names, columns.of, "--of")
+    of = selected(names, columns.of, OF)
 
     def compute(rows: Rows, before: int) -> list[pl.Series]:
         return [*rows.texts.get_columns(), *columns_of(_with_std(model, rows.x, model(rows.x))[:, of])]
@@ -69,12 +71,12 @@ def uncertain_prediction(net: Network, columns: Columns, input_sd: Sequence[floa
         There is not one standard deviation for each input, or one is negative or not finite.
     """
     names = output_names(columns, net.output_size)
-    of = selected(names, columns.of, "--of")
+    of = selected(names, columns.of, OF)
     if len(input_sd) != net.input_size:
         given, needed = counted(len(input_sd), "number"), counted(net.input_size, "input")
-        raise TableError(f"--input-sd gives {given}, the network has {needed}")
+        raise TableError(INPUT_SD, f" gives {given}, the network has {needed}")
     if not all(0 <= value < np.inf for value in input_sd):
-        raise TableError(f"--input-sd: standard deviations are finite and not negative, got {list(input_sd)}")
+        raise TableError(INPUT_SD, f": standard deviations are finite and not negative, got {list(input_sd)}")
     covariance = np.diag(np.square(input_sd))
 
     def compute(rows: Rows, before: int) -> list[pl.Series]:
@@ -91,8 +93,8 @@ def gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> J
     A second derivative is symmetric, so each pair of inputs is there once.
     """
     names = output_names(columns, model.output_size)
-    of = selected(names, columns.of, "--of")
-    wrt = selected(choice.input_names, columns.wrt, "--wrt")
+    of = selected(names, columns.of, OF)
+    wrt = selected(choice.input_names, columns.wrt, WRT)
     by = [choice.input_names[j] for j in wrt]
     upper = np.triu_indices(len(wrt))
     pairs = list(zip(*(place.tolist() for place in upper), strict=True)) if hessian else []
@@ -115,8 +117,8 @@ def tidy_gradient(model: Model, columns: Columns, choice: Choice, hessian: bool)
     Of an ensemble y is followed by y_std.
     """
     names = output_names(columns, model.output_size)
-    of = selected(names, columns.of, "--of")
-    wrt = selected(choice.input_names, columns.wrt, "--wrt")
+    of = selected(names, columns.of, OF)
+    wrt = selected(choice.input_names, columns.wrt, WRT)
     each = len(of) * len(wrt)
     outputs = [safe_name(names[i]) for i in of for _ in wrt]
     inputs = [safe_name(choice.input_names[j]) for _ in of for j in wrt]

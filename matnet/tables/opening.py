@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from matnet.tables.columns import Columns
-from matnet.tables.csv_table import CsvTable
-from matnet.tables.dialect import Dialect
-from matnet.tables.frame_table import FrameTable, is_frame
-from matnet.tables.mat_table import MatTable, mat_address
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.streams import open_stream
+from matnet.tables.csv.table import CsvTable
+from matnet.tables.formats import format_of
+from matnet.tables.interfaces import Table
+from matnet.tables.matfiles import MatTable, mat_address
 from matnet.tables.parts import PartedTable, parts_of
-from matnet.tables.streams import open_stream
-from matnet.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,9 @@ def _wanted(columns: Columns) -> tuple[str, ...]:
 
 @contextmanager
 def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: BinaryIO | None = None) -> Iterator[Table]:
-    if name != "-" and is_frame(Path(name)):
-        yield FrameTable(Path(name), reading.dialect)
+    form = None if name == "-" else format_of(Path(name))
+    if form is not None and form.read is not None:
+        yield form.read(Path(name), reading.dialect)
         return
     with open_stream(name, stdin, reading.hashed) as stream:
         yield CsvTable(stream, reading.dialect, wanted)

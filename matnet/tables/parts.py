@@ -12,13 +12,12 @@ import numpy as np
 import polars as pl
 
 from matnet.errors import TableError
-from matnet.tables.cells import Rows, shown
-from matnet.tables.columns import Choice, Columns, choose
-from matnet.tables.dialect import Dialect
-from matnet.tables.header import Header
-from matnet.tables.table import Piece, Source, Table
+from matnet.tables.columns import Choice, Columns, Header, choose
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.formats import TABLE_SUFFIXES
+from matnet.tables.interfaces import Piece, Rows, Source, Table
+from matnet.tables.wording import listed, shown
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".arrow", ".ipc", ".feather")
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 LISTED = 8
 
@@ -38,7 +37,7 @@ def parts_of(name: str) -> list[Path] | None:
     path = Path(name)
     if path.is_dir():
         found = [file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path))]
-        foreign = sorted(file for file in found if file.suffix.lower() not in SUFFIXES)
+        foreign = sorted(file for file in found if file.suffix.lower() not in TABLE_SUFFIXES)
         if foreign:
             raise TableError(
                 f"{name}: {foreign[0].relative_to(path)} is no table; name the tables by a pattern, as in "
@@ -117,7 +116,7 @@ class PartedTable(Table):
             self._written = table.header.written
         said = folder_values(self._first)
         self._said = tuple(key for key in said if key in wanted and key not in self._names)
-        self.header = Header((*self._names, *self._said), self._written, None)
+        self.header = Header((*self._names, *self._said), self._written)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -139,7 +138,7 @@ class PartedTable(Table):
 
     def choose(self, columns: Columns, input_size: int) -> Choice:
         """Which columns feed the network; see `matnet.tables.columns.choose`."""
-        return choose(self.header, columns, input_size, self.place, self._dialect)
+        return choose(self.header, columns, input_size, self.place)
 
     def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
         """As in the first part; what folders say is text."""
@@ -183,8 +182,8 @@ class PartedTable(Table):
         first = self._first
         if part.header.names != self._names:
             raise TableError(
-                f"{path}: its columns are {_listed(part.header.names)}; those of {first} are {_listed(self._names)}: "
-                "all parts of a table have the same columns in the same order"
+                f"{path}: its columns are {listed(part.header.names, LISTED)}; those of {first} are "
+                f"{listed(self._names, LISTED)}: all parts of a table have the same columns in the same order"
             )
         missing = [key for key in self._said if key not in folder_values(path)]
         if missing:
@@ -217,8 +216,3 @@ class PartedTable(Table):
             told = "nothing" if text is None else shown(text)
             raise TableError(f"{path}: its folder says {told} for {shown(self.header.names[index])}, not a number")
         return float(self._dialect.plain(text))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(map(shown, names[:LISTED])) + more

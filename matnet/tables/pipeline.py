@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from matnet.errors import TableError
+from matnet.errors import Parameter, TableError
 from matnet.tape.evaluate import cores
 
 WORKERS_A_CORE, MOST_WORKERS = 2, 8
@@ -58,7 +58,7 @@ def workers(count: int | None = None) -> Iterator[Workers]:
         The number is not positive.
     """
     if count is not None and count < 1:
-        raise TableError(f"--workers is {count}, expected 1 or more")
+        raise TableError(Parameter("workers"), f" is {count}, expected 1 or more")
     chosen = min(WORKERS_A_CORE * cores(), MOST_WORKERS) if count is None else count
     pool = ThreadPoolExecutor(chosen, thread_name_prefix="matnet-table")
     try:

@@ -11,8 +11,8 @@ import polars as pl
 
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
-from matnet.tables.cells import Rows
-from matnet.tables.columns import Choice, Columns, output_names, selected
+from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, selected
+from matnet.tables.interfaces import Rows
 from matnet.tables.jobs import Job, columns_of
 
 
@@ -39,7 +39,7 @@ class History:
 def series_prediction(net: Network, columns: Columns, choice: Choice, states: States) -> Job:
     """The outputs y1, y2 .. of every time step; each group is a series of its own, from the same initial states."""
     names = output_names(columns, net.output_size)
-    of = selected(names, columns.of, "--of")
+    of = selected(names, columns.of, OF)
 
     def step(history: History, x: FloatArray) -> list[FloatArray]:
         run = net.run(x, history.inputs, history.layers)
@@ -57,8 +57,8 @@ def series_gradient(net: Network, columns: Columns, choice: Choice, states: Stat
     of lag 1. It is 0 where the lag leads before the series, whose initial states are held fixed.
     """
     names = output_names(columns, net.output_size)
-    of = selected(names, columns.of, "--of")
-    wrt = selected(choice.input_names, columns.wrt, "--wrt")
+    of = selected(names, columns.of, OF)
+    wrt = selected(choice.input_names, columns.wrt, WRT)
     slopes = [
         f"d{names[i]}_d{choice.input_names[j]}" + (f"_lag{lag}" if lag else "")
         for lag in range(lags + 1)

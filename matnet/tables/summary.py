@@ -13,8 +13,8 @@ import polars as pl
 from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
+from matnet.tables.interfaces import Source
 from matnet.tables.jobs import Model
-from matnet.tables.table import Source
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 from fuzz_findings import FindingError
 from matnet.errors import TableError
 from matnet.tables.columns import Columns
-from matnet.tables.csv_table import CsvTable
-from matnet.tables.dialect import Dialect
-from matnet.tables.streams import open_stream
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.streams import open_stream
+from matnet.tables.csv.table import CsvTable
 
 _CELLS = (
     *("", " ", '"', '""', '"1"', '"1,2"', '"1\n2"', '"a""b"', 'a"b', "\r", "\n", "\r\n", ",", ";", "\t"),

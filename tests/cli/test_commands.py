@@ -111,7 +111,7 @@ def test_no_header_is_said(said: Said) -> None:
 
 def test_inputs_by_position_are_said(said: Said) -> None:
     status, _, err = said("predict", PUMP, "-", stdin="flow,speed\n20,1500\n")
-    assert (status, err) == (0, "matnet: standard input: the inputs are taken by position: x1 = flow, x2 = speed\n")
+    assert (status, err) == (0, "matnet: standard input: the inputs are taken by position: flow, speed\n")
 
 
 def test_rows_outside_the_range_are_said(said: Said) -> None:
@@ -141,7 +141,8 @@ def test_missing_cells(said: Said) -> None:
     status, _, err = said("predict", PUMP, "-", stdin="x1,x2\n1,\n")
     assert (status, err) == (
         2,
-        "matnet: standard input: line 2, column x2: the cell is empty; fill it, or let --missing nan read it as NaN\n",
+        "matnet: standard input: line 2, column x2: the cell is empty; fill it, "
+        "or have it read as NaN with --missing nan\n",
     )
     expected = (0, "y1\nNaN\n", "matnet: standard input: NaN in 1 row of the result\n")
     assert said("predict", PUMP, "-", "--missing", "nan", stdin="x1,x2\n1,\n") == expected
@@ -152,7 +153,7 @@ def test_the_format_of_the_result_is_checked_before_anything_else(said: Said) ->
         2,
         "",
         "matnet: out.xlsx: results are not written in this format; known: .csv, .txt, .tsv, .parquet, .arrow, .ipc, "
-        ".feather, or - for standard output; or name the format with --to\n",
+        ".feather, or - for standard output; or choose the format with --to\n",
     )
 
 
@@ -167,7 +168,7 @@ def test_a_table_in_the_file_of_the_network(said: Said) -> None:
     assert (status, out) == (2, "")
     assert err == (
         f"matnet: {PUMP}:x: the array is 2 by 165, expected any by 2: samples in rows; "
-        "say --samples columns if it has them so\n"
+        "--samples columns if it has them so\n"
     )
 
 

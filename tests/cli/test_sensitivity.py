@@ -123,7 +123,7 @@ def test_a_table_in_many_chunks_gives_the_same(said: Said, monkeypatch: pytest.M
     lines = [f"{a},{b}" for a, b in zip(rng.uniform(0, 100, 3000), rng.uniform(1450, 2900, 3000), strict=True)]
     text = "\n".join(["x1,x2", *lines]) + "\n"
     whole = records(said(PUMP, "-", stdin=text)[1])
-    monkeypatch.setattr("matnet.tables.rows.MOST_ROWS", 256)
+    monkeypatch.setattr("matnet.tables.chunks.MOST_ROWS", 256)
     monkeypatch.setattr(measures, "KEPT_ELEMENTS", 2000)
     status, out, err = said(PUMP, "-", stdin=text)
     assert status == 0

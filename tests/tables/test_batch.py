@@ -18,16 +18,17 @@ from matnet.errors import ShapeError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Ensemble, Network
-from matnet.tables import rows as rows_module
-from matnet.tables.batch import Asked, gradients, predict
-from matnet.tables.cells import Rows
+from matnet.tables import chunks as rows_module
+from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Columns
-from matnet.tables.csv_sink import CsvSink, delimiter_for
-from matnet.tables.csv_table import CsvTable
-from matnet.tables.dialect import Dialect
-from matnet.tables.mat_table import MatTable, mat_address
-from matnet.tables.rows import chunk_rows, rechunked
-from matnet.tables.streams import Stream
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.sink import CsvSink
+from matnet.tables.csv.streams import Stream
+from matnet.tables.csv.table import CsvTable
+from matnet.tables.formats import delimiter_for
+from matnet.tables.interfaces import Rows
+from matnet.tables.matfiles import MatTable, mat_address
+from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target
 
@@ -53,7 +54,7 @@ def run(
     columns = columns or Columns()
     stdout = io.BytesIO()
     table = CsvTable(Stream(io.BytesIO(text.encode()), "t.csv"), Dialect(missing="nan"), columns.keep)
-    summary = command(NET, table, Target(stdout, "out"), Asked(columns, hessian=hessian, tidy=tidy))
+    summary = command(NET, table, Target(stdout, "out"), BatchOptions(columns, hessian=hessian, tidy=tidy))
     return list(csv.reader(io.StringIO(stdout.getvalue().decode(), newline=""), strict=True)), summary
 
 
@@ -163,7 +164,7 @@ def test_an_ensemble_gives_mean_and_spread() -> None:
     mean = Ensemble([NET, other])
     stdout = io.BytesIO()
     table = CsvTable(Stream(io.BytesIO(TEXT.encode()), "t.csv"), Dialect())
-    gradients(mean, table, Target(stdout, "out"), Asked(Columns(of=("y2",))))
+    gradients(mean, table, Target(stdout, "out"), BatchOptions(Columns(of=("y2",))))
     cells = list(csv.reader(io.StringIO(stdout.getvalue().decode())))
     assert cells[0] == ["y2", "y2_std", "dy2_dx1", "dy2_dx2"]
     y = np.stack([NET(X), other(X)])[..., 1]
@@ -175,7 +176,7 @@ def test_an_ensemble_gives_mean_and_spread() -> None:
 def uncertain(model: Network | Ensemble, sd: tuple[float, ...], columns: Columns | None = None) -> list[list[str]]:
     stdout = io.BytesIO()
     table = CsvTable(Stream(io.BytesIO(TEXT.encode()), "t.csv"), Dialect())
-    predict(model, table, Target(stdout, "out"), Asked(columns or Columns(), input_sd=sd))
+    predict(model, table, Target(stdout, "out"), BatchOptions(columns or Columns(), input_sd=sd))
     return list(csv.reader(io.StringIO(stdout.getvalue().decode())))
 
 
@@ -192,10 +193,10 @@ def test_the_inputs_uncertainty_becomes_the_outputs() -> None:
 @pytest.mark.parametrize(
     ("model", "sd", "message"),
     [
-        (NET, (0.1,), "--input-sd gives 1 number, the network has 2 inputs"),
-        (NET, (0.1, -1.0), "--input-sd: standard deviations are finite and not negative, got [0.1, -1.0]"),
-        (NET, (0.1, np.nan), "--input-sd: standard deviations are finite and not negative, got [0.1, nan]"),
-        (Ensemble([NET]), (0.1, 0.1), "--input-sd is for a single network, not for an ensemble"),
+        (NET, (0.1,), "input_sd gives 1 number, the network has 2 inputs"),
+        (NET, (0.1, -1.0), "input_sd: standard deviations are finite and not negative, got [0.1, -1.0]"),
+        (NET, (0.1, np.nan), "input_sd: standard deviations are finite and not negative, got [0.1, nan]"),
+        (Ensemble([NET]), (0.1, 0.1), "input_sd is for a single network, not for an ensemble"),
     ],
 )
 def test_uncertainties_that_do_not_fit(model: Network | Ensemble, sd: tuple[float, ...], message: str) -> None:
@@ -228,18 +229,18 @@ def test_rows_outside_the_range_are_counted() -> None:
         (
             Columns(keep=("y1",)),
             "two columns of the result would be named 'y1'; "
-            "name the inputs or outputs with --inputs or --outputs, or drop a column from --keep",
+            "name the inputs or outputs otherwise (inputs, outputs), or leave a column out of keep",
         ),
         (
             Columns(outputs=("a", "da_dx1")),
             "two columns of the result would be named 'da_dx1'; "
-            "name the inputs or outputs with --inputs or --outputs, or drop a column from --keep",
+            "name the inputs or outputs otherwise (inputs, outputs), or leave a column out of keep",
         ),
-        (Columns(outputs=("a",)), "--outputs gives 1 name ('a'), the network has 2 outputs"),
-        (Columns(outputs=("a", "a")), "--outputs gives 'a' twice"),
-        (Columns(of=("y3",)), "--of: there is no 'y3'; there are 'y1', 'y2'"),
-        (Columns(wrt=("speed",)), "--wrt: there is no 'speed'; there are 'x1', 'x2'"),
-        (Columns(wrt=("x1", "x1")), "--wrt gives 'x1' twice"),
+        (Columns(outputs=("a",)), "outputs gives 1 name ('a'), the network has 2 outputs"),
+        (Columns(outputs=("a", "a")), "outputs gives 'a' twice"),
+        (Columns(of=("y3",)), "of: there is no 'y3'; there are 'y1', 'y2'"),
+        (Columns(wrt=("speed",)), "wrt: there is no 'speed'; there are 'x1', 'x2'"),
+        (Columns(wrt=("x1", "x1")), "wrt gives 'x1' twice"),
     ],
 )
 def test_names_that_do_not_fit(columns: Columns, message: str) -> None:
@@ -360,7 +361,8 @@ def test_other_suffixes_are_refused(name: str) -> None:
     with pytest.raises(TableError) as raised:
         delimiter_for(name)
     assert str(raised.value) == (
-        f"{name}: results are not written in this format; known: .csv, .tsv, .txt, or - for standard output"
+        f"{name}: results are not written in this format; known: .csv, .txt, .tsv, or - for standard output"
+        "; or choose the format with form"
     )
 
 
@@ -384,7 +386,7 @@ def test_samples_of_an_array_lie_in_columns_or_rows() -> None:
         stdout = io.BytesIO()
         assert samples in ("columns", "rows")
         table = MatTable(array, "a.mat:x", "rows" if samples == "rows" else "columns")
-        predict(NET, table, Target(stdout, "out"), Asked(Columns(inputs=("a", "b"))))
+        predict(NET, table, Target(stdout, "out"), BatchOptions(Columns(inputs=("a", "b"))))
         cells = list(csv.reader(io.StringIO(stdout.getvalue().decode())))
         np.testing.assert_array_equal(numbers(cells), NET(X))
         assert table.fraction == 1.0
@@ -394,7 +396,7 @@ def test_an_array_of_another_size() -> None:
     with pytest.raises(TableError) as raised:
         MatTable(np.zeros((5, 2)), "a.mat:x", "columns").choose(Columns(), 2)
     assert str(raised.value) == (
-        "a.mat:x: the array is 5 by 2, expected 2 by any: samples in columns; say --samples rows if it has them so"
+        "a.mat:x: the array is 5 by 2, expected 2 by any: samples in columns; samples='rows' if it has them so"
     )
     with pytest.raises(TableError) as raised:
         MatTable(np.zeros((5, 3)), "a.mat:x", "rows").choose(Columns(), 2)
@@ -404,7 +406,7 @@ def test_an_array_of_another_size() -> None:
 def test_an_array_has_no_columns_to_keep() -> None:
     with pytest.raises(TableError) as raised:
         MatTable(np.zeros((2, 5)), "a.mat:x", "columns").choose(Columns(keep=("id",)), 2)
-    assert str(raised.value) == "a.mat:x: --keep needs a table with named columns; this is an array of numbers"
+    assert str(raised.value) == "a.mat:x: keep needs a table with named columns; this is an array of numbers"
 
 
 def test_an_array_of_three_dimensions() -> None:
@@ -414,7 +416,7 @@ def test_an_array_of_three_dimensions() -> None:
 
 
 def test_no_such_table(tmp_path: Path) -> None:
-    from matnet.tables.streams import open_stream
+    from matnet.tables.csv.streams import open_stream
 
     path = tmp_path / "none.csv"
     with pytest.raises(TableError) as raised, open_stream(str(path), None):

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from matnet.errors import MissingExtraError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.columns import Columns
-from matnet.tables.csv_table import CsvTable
-from matnet.tables.dialect import Dialect
-from matnet.tables.records import BLOCK_BYTES
-from matnet.tables.streams import Stream
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.records import BLOCK_BYTES
+from matnet.tables.csv.streams import Stream
+from matnet.tables.csv.table import CsvTable
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -147,11 +147,11 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "empty cell": (
         "x1,x2\n1,2\n,4\n",
-        "t.csv: line 3, column x1: the cell is empty; fill it, or let --missing nan read it as NaN",
+        "t.csv: line 3, column x1: the cell is empty; fill it, or have it read as NaN with missing='nan'",
     ),
     "cell of spaces": (
         "x1,x2\n1,  \n",
-        "t.csv: line 2, column x2: the cell is empty; fill it, or let --missing nan read it as NaN",
+        "t.csv: line 2, column x2: the cell is empty; fill it, or have it read as NaN with missing='nan'",
     ),
     "too few cells": (
         "x1,x2\n1,2\n3\n",
@@ -178,8 +178,8 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "names twice": ("x1,x2,x1\n1,2,3\n", "t.csv: columns 1 and 3 are both named 'x1'; rename one"),
     "numbers and text in line 1": (
         "id,2020\na,1\n",
-        "t.csv: line 1 holds numbers and text side by side ('2020'); "
-        "say --header if it names the columns, --no-header if it is the first row",
+        "t.csv: line 1 holds both numbers and text ('2020'); "
+        "use header=True if it names the columns, header=False if it is the first row",
     ),
     "a control character beside a number": (
         "x1,x2\n1,2\x1f\n",
@@ -201,18 +201,18 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "semicolons": (
         "x1;x2\n1;2\n",
-        "t.csv: the network takes 2 inputs, but the table has 1 column"
-        "; line 1 is one cell with ';' in it: say --delimiter ';'",
+        "t.csv: the network takes 2 inputs, but the table has 1 column ('x1;x2')"
+        "; line 1 is one cell with ';' in it: delimiter=';'",
     ),
     "tabs": (
         "x1\tx2\n1\t2\n",
-        "t.csv: the network takes 2 inputs, but the table has 1 column"
-        "; line 1 is one cell with '\\t' in it: say --delimiter tab",
+        "t.csv: the network takes 2 inputs, but the table has 1 column ('x1\\tx2')"
+        "; line 1 is one cell with '\\t' in it: delimiter='tab'",
     ),
     "decimal commas in quotes": (
         'x1,x2\n"1,5",2\n',
-        "t.csv: line 2, column x1: '1,5' is not a number; if ',' is its decimal sign say --decimal ',' "
-        "and --delimiter for what divides the cells",
+        "t.csv: line 2, column x1: '1,5' is not a number; if ',' is its decimal sign: decimal=',', "
+        "and delimiter for what divides the cells",
     ),
     "too large": (
         "x1,x2\n1,1e999\n",
@@ -227,8 +227,8 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "missing columns": (
         "a,b,c\n1,2,3\n",
-        "t.csv: the network takes 2 inputs, but the table has 3 columns; name the columns of the inputs with "
-        "--inputs, or keep others with --keep ('a', 'b', 'c')",
+        "t.csv: the network takes 2 inputs, but the table has 3 columns ('a', 'b', 'c'); name the columns of "
+        "the inputs with inputs, or columns to keep with keep",
     ),
     "too few columns": (
         "a\n1\n",
@@ -278,14 +278,14 @@ def test_an_empty_cell_in_quotes_is_no_blank_line() -> None:
 
 def test_decimal_commas_without_the_option() -> None:
     assert refusal("x1;x2\n1,5;2\n", 2, dialect=Dialect(";")) == (
-        "t.csv: line 2, column x1: '1,5' is not a number; if ',' is its decimal sign say --decimal ','"
+        "t.csv: line 2, column x1: '1,5' is not a number; if ',' is its decimal sign: decimal=','"
     )
 
 
 def test_a_point_beside_decimal_commas_is_refused() -> None:
     """1.500 is fifteen hundred to one reader and one and a half to another."""
     assert refusal("x1;x2\n1,5;1.500\n", 2, dialect=Dialect(";", ",")) == (
-        "t.csv: line 2, column x2: '1.500' is not a number; if '.' is its decimal sign say --decimal '.'"
+        "t.csv: line 2, column x2: '1.500' is not a number; if '.' is its decimal sign: decimal='.'"
     )
 
 
@@ -297,7 +297,7 @@ def test_missing_cells_do_not_let_text_through() -> None:
 @pytest.mark.parametrize(
     ("delimiter", "decimal", "message"),
     [
-        (",", ",", "',' cannot be both the delimiter and the decimal sign; say --delimiter ';'"),
+        (",", ",", "',' cannot be both the delimiter and the decimal sign; delimiter=';'"),
         (";;", ".", "delimiter ';;' is not one character that can divide cells: "),
         ("e", ".", "delimiter 'e' is not one character that can divide cells: "),
         ("\n", ".", "delimiter '\n' is not one character that can divide cells: "),
@@ -315,12 +315,12 @@ def test_dialects_that_cannot_be(delimiter: str, decimal: str, message: str) -> 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (Columns(inputs=("a", "z")), "t.csv: --inputs: no column 'z' in the table; it has 'a', 'b', 'c'"),
-        (Columns(inputs=("y", "z")), "t.csv: --inputs: no columns 'y', 'z' in the table; it has 'a', 'b', 'c'"),
-        (Columns(inputs=("a", "a")), "--inputs gives 'a' twice"),
-        (Columns(inputs=("a",)), "--inputs gives 1 name ('a'), the network has 2 inputs"),
-        (Columns(keep=("z",)), "t.csv: --keep: no column 'z' in the table; it has 'a', 'b', 'c'"),
-        (Columns(keep=("a", "a")), "--keep gives 'a' twice"),
+        (Columns(inputs=("a", "z")), "t.csv: inputs: no column 'z' in the table; it has 'a', 'b', 'c'"),
+        (Columns(inputs=("y", "z")), "t.csv: inputs: no columns 'y', 'z' in the table; it has 'a', 'b', 'c'"),
+        (Columns(inputs=("a", "a")), "inputs gives 'a' twice"),
+        (Columns(inputs=("a",)), "inputs gives 1 name ('a'), the network has 2 inputs"),
+        (Columns(keep=("z",)), "t.csv: keep: no column 'z' in the table; it has 'a', 'b', 'c'"),
+        (Columns(keep=("a", "a")), "keep gives 'a' twice"),
         (
             Columns(keep=("a", "b")),
             "t.csv: the network takes 2 inputs, but the table has 1 column beside those named ('a', 'b', 'c')",

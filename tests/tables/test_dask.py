@@ -18,11 +18,10 @@ import pytest
 from matnet.errors import MissingExtraError, TableError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.tables.batch import Asked, gradients, predict
 from matnet.tables.columns import Columns
 from matnet.tables.dask import Cluster, run_on_dask
-from matnet.tables.formats import Format
 from matnet.tables.opening import Reading, open_table
+from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.target import open_target
 
 pytest.importorskip("distributed")
@@ -46,10 +45,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "parts"
 
 
-def here(folder: Path, form: Format) -> bytes:
+def here(folder: Path, form: str) -> bytes:
     """The result of one machine."""
     out = folder.with_name("one")
-    asked = Asked(Columns(keep=("site",)), form)
+    asked = BatchOptions(Columns(keep=("site",)), form)
     with open_table(str(folder), asked.columns, Reading()) as table, open_target(f"{out}.{form}", None) as target:
         gradients(NET, table, target, asked)
     return Path(f"{out}.{form}").read_bytes()
@@ -89,7 +88,7 @@ class Killer(threading.Thread):
 
 
 def test_a_worker_that_is_killed_changes_nothing(folder: Path, tmp_path: Path) -> None:
-    asked = Asked(Columns(keep=("site",)), "csv")
+    asked = BatchOptions(Columns(keep=("site",)), "csv")
     killer = Killer(tmp_path)
     killer.start()
     summary = run_on_dask(gradients, NET, str(folder), str(tmp_path / "out"), asked, Reading(), Cluster(processes=2))
@@ -132,7 +131,7 @@ def test_a_scheduler_that_is_lost(folder: Path, tmp_path: Path) -> None:
                     NET,
                     str(folder),
                     str(tmp_path / "out"),
-                    Asked(),
+                    BatchOptions(),
                     Reading(),
                     Cluster(address),
                     lambda rows, share: scheduler.kill(),
@@ -146,33 +145,35 @@ def test_a_bad_part_ends_the_work(folder: Path, tmp_path: Path) -> None:
     bad = folder / "site=1" / "p99.parquet"
     pl.DataFrame({"x1": [1.0], "x2": ["two"]}).write_parquet(bad)
     with pytest.raises(TableError) as raised:
-        run_on_dask(predict, NET, str(folder), str(tmp_path / "out"), Asked(), Reading(), Cluster(processes=2))
+        run_on_dask(predict, NET, str(folder), str(tmp_path / "out"), BatchOptions(), Reading(), Cluster(processes=2))
     assert str(raised.value) == f"{bad}: column 'x2' holds String, expected numbers; cast it"
     assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
 
 
-def refusal(table: str, out: str, asked: Asked | None = None, net: Network = NET, **where: Any) -> str:
+def refusal(table: str, out: str, asked: BatchOptions | None = None, net: Network = NET, **where: Any) -> str:
     with pytest.raises(TableError) as raised:
-        run_on_dask(predict, net, table, out, asked or Asked(), Reading(), Cluster(**where))
+        run_on_dask(predict, net, table, out, asked or BatchOptions(), Reading(), Cluster(**where))
     return str(raised.value)
 
 
 def test_what_is_not_done_on_a_cluster(folder: Path, tmp_path: Path) -> None:
     file = str(next(folder.rglob("*.parquet")))
     assert refusal(file, str(tmp_path / "out")) == (
-        f"{file}: --engine dask is for a table in parts; name a folder, or a pattern as in 'parts/*.csv'"
+        f"{file}: a Dask cluster computes a table in parts; name a folder, or a pattern such as 'parts/*.csv'"
     )
     for there in ("-", str(folder)):
         assert refusal(str(folder), there) == (
-            f"{there}: with --engine dask the result is a folder; name one that is not there yet with -o"
+            f"{there}: the result over a Dask cluster is a folder; name one that does not exist yet with out"
         )
-    assert refusal(str(folder), str(tmp_path / "out"), Asked(tidy=True)) == (
-        "--engine dask computes the parts of a table apart, but --tidy numbers the samples through the whole table"
+    assert refusal(str(folder), str(tmp_path / "out"), BatchOptions(tidy=True)) == (
+        "a Dask cluster computes the parts of a table separately, but the long form numbers "
+        "the samples through the whole table"
     )
     looped = Layer(1, "purelin", {0: Weight(np.ones((1, 2)), delays=(1,))}, bias=np.zeros(1))
     series = Network(Structure((Input(2),), (looped,), (Output(0, 1),)))
     assert refusal(str(folder), str(tmp_path / "out"), net=series) == (
-        "--engine dask computes the parts of a table apart, but the steps of a series are computed one after another"
+        "a Dask cluster computes the parts of a table separately, but the steps "
+        "of a series are computed one after another"
     )
     assert not (tmp_path / "out").exists()
 
@@ -187,8 +188,8 @@ def test_results_of_one_name(tmp_path: Path) -> None:
 
 def test_an_address_nobody_answers(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matnet.tables.dask.ANSWER_WITHIN", 1)
-    assert refusal(str(folder), str(tmp_path / "out"), address="tcp://127.0.0.1:1") == (
-        "--scheduler tcp://127.0.0.1:1: no Dask scheduler answers there within 1 s; "
+    assert refusal(str(folder), str(tmp_path / "out"), scheduler="tcp://127.0.0.1:1") == (
+        "scheduler tcp://127.0.0.1:1: no Dask scheduler answers there within 1 s; "
         "check the address, or leave it out for a cluster on this machine"
     )
     assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
@@ -197,5 +198,5 @@ def test_an_address_nobody_answers(folder: Path, tmp_path: Path, monkeypatch: py
 def test_dask_is_an_extra(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError) as raised:
-        run_on_dask(predict, NET, str(folder), str(tmp_path / "out"), Asked(), Reading(), Cluster())
-    assert str(raised.value) == "--engine dask needs packages: pip install 'matnet[dask]'"
+        run_on_dask(predict, NET, str(folder), str(tmp_path / "out"), BatchOptions(), Reading(), Cluster())
+    assert str(raised.value) == "a Dask cluster needs packages: pip install 'matnet[dask]'"

@@ -13,13 +13,13 @@ import pytest
 from matnet.errors import TableError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.tables.batch import Asked, gradients, predict
 from matnet.tables.columns import Columns
-from matnet.tables.dialect import Dialect
+from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import format_for
-from matnet.tables.frame_sink import FrameSink
+from matnet.tables.frames import FrameSink
 from matnet.tables.opening import Reading, open_table
 from matnet.tables.parts import folder_values
+from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target, open_target
 
@@ -37,13 +37,13 @@ FRAME = pl.DataFrame({"x1": X[:, 0], "x2": X[:, 1], "id": [f"r{n}" for n in rang
 def run(
     table: str | Path,
     out: Path,
-    asked: Asked | None = None,
+    asked: BatchOptions | None = None,
     command: Any = gradients,
     dialect: Dialect | None = None,
     hashed: bool = False,
 ) -> Summary:
-    asked = asked or Asked()
-    asked = Asked(**{**asked.__dict__, "form": format_for(str(out))})
+    asked = asked or BatchOptions()
+    asked = BatchOptions(**{**asked.__dict__, "form": format_for(str(out)).name})
     reading = Reading(dialect or Dialect(), hashed=hashed)
     with open_table(str(table), asked.columns, reading) as opened, open_target(str(out), None) as target:
         summary = command(NET, opened, target, asked)
@@ -82,7 +82,7 @@ SUFFIXES = (".csv", ".parquet", ".arrow")
 def test_every_format_gives_the_same_numbers(source: str, target: str, tmp_path: Path) -> None:
     table = write(FRAME, tmp_path / f"in{source}")
     result = tmp_path / f"out{target}"
-    summary = run(table, result, Asked(Columns(keep=("id",)), flag_range=True))
+    summary = run(table, result, BatchOptions(Columns(keep=("id",)), flag_range=True))
     found = read(result)
     y, J = NET.value_and_jacobian(X)
     outside = np.count_nonzero(np.clip(X, *LIMITS.T) != X, axis=1)
@@ -101,7 +101,7 @@ def test_neither_chunks_nor_workers_change_a_byte(suffix: str, tidy: bool, tmp_p
     contents = set()
     for workers, chunk_size in ((None, None), (1, 1), (3, 5000), (2, 10**6)):
         result = tmp_path / f"out{suffix}"
-        run(table, result, Asked(tidy=tidy, workers=workers, chunk_size=chunk_size))
+        run(table, result, BatchOptions(tidy=tidy, workers=workers, chunk_size=chunk_size))
         contents.add(result.read_bytes())
     assert len(contents) == 1
 
@@ -110,7 +110,7 @@ def test_neither_chunks_nor_workers_change_a_byte(suffix: str, tidy: bool, tmp_p
 def test_a_table_without_rows(suffix: str, tmp_path: Path) -> None:
     table = write(FRAME.clear(), tmp_path / f"in{suffix}")
     result = tmp_path / "out.parquet"
-    assert run(table, result, Asked(Columns(keep=("id",)), tidy=True)).rows == 0
+    assert run(table, result, BatchOptions(Columns(keep=("id",)), tidy=True)).rows == 0
     assert dict(read(result).schema) == {
         "id": pl.String,
         "sample": pl.Int64,
@@ -124,13 +124,13 @@ def test_a_table_without_rows(suffix: str, tmp_path: Path) -> None:
 def test_kept_columns_keep_their_types(tmp_path: Path) -> None:
     kept = {"day": [datetime.date(2026, 11, 20)] * 2, "n": [1, None], "on": [True, False], "c": [[1], [2, 3]]}
     table = write(pl.DataFrame({"x1": [0.5, 1.0], "x2": [1, 2], **kept}), tmp_path / "in.parquet")
-    run(table, tmp_path / "out.arrow", Asked(Columns(keep=tuple(kept))))
+    run(table, tmp_path / "out.arrow", BatchOptions(Columns(keep=tuple(kept))))
     assert read(tmp_path / "out.arrow").select(list(kept)).equals(pl.DataFrame(kept))
-    run(table, tmp_path / "out.csv", Asked(Columns(keep=("day", "n", "on")), form="csv"), predict)
+    run(table, tmp_path / "out.csv", BatchOptions(Columns(keep=("day", "n", "on")), form="csv"), predict)
     assert [line.rpartition(",")[0] for line in (tmp_path / "out.csv").read_text().splitlines()] == [
         "day,n,on", "2026-11-20,1,true", "2026-11-20,,false",
     ]  # fmt: skip
-    assert refusal(table, tmp_path / "bad.csv", Asked(Columns(inputs=("x1", "x2"), keep=("c",)))) == (
+    assert refusal(table, tmp_path / "bad.csv", BatchOptions(Columns(inputs=("x1", "x2"), keep=("c",)))) == (
         "column 'c' holds List(Int64), which a CSV table cannot; write Parquet or drop it"
     )
     assert not (tmp_path / "bad.csv").exists()
@@ -149,7 +149,7 @@ def test_what_is_no_number_in_parquet(tmp_path: Path) -> None:
     assert refusal(table, tmp_path / "o.csv") == f"{table}: column 'x1' holds String, expected numbers; cast it"
     gaps = write(pl.DataFrame({"x1": [1.0] * 20_000, "x2": [1.0] * 17_000 + [None] * 3000}), tmp_path / "gaps.parquet")
     assert refusal(gaps, tmp_path / "o.parquet") == (
-        f"{gaps}: row 17001, column x2: the cell is empty; fill it, or let --missing nan read it as NaN"
+        f"{gaps}: row 17001, column x2: the cell is empty; fill it, or have it read as NaN with missing='nan'"
     )
     summary = run(gaps, tmp_path / "o.parquet", dialect=Dialect(missing="nan"))
     assert (summary.rows, summary.rows_with_nan) == (20_000, 3000)
@@ -198,10 +198,10 @@ class Closed:
 def test_a_full_disk_and_a_closed_pipe(form: Any, tmp_path: Path) -> None:
     table = str(write(FRAME, tmp_path / "in.parquet"))
     with open_table(table, Columns(), Reading()) as opened, pytest.raises(TableError) as raised:
-        predict(NET, opened, Target(Full(), "out"), Asked(form=form))  # type: ignore[arg-type]
+        predict(NET, opened, Target(Full(), "out"), BatchOptions(form=form))  # type: ignore[arg-type]
     assert str(raised.value) == "out: cannot be written: No space left on device"
     with open_table(table, Columns(), Reading()) as opened, pytest.raises(BrokenPipeError):
-        predict(NET, opened, Target(Closed(), "out"), Asked(form=form))  # type: ignore[arg-type]
+        predict(NET, opened, Target(Closed(), "out"), BatchOptions(form=form))  # type: ignore[arg-type]
 
 
 def test_an_abandoned_sink_ends(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def in_parts(folder: Path, suffix: str) -> Path:
 def test_parts_are_one_table(suffix: str, tmp_path: Path) -> None:
     folder = in_parts(tmp_path / "parts", suffix)
     (folder / "_SUCCESS").write_text("")
-    summary = run(folder, tmp_path / "out.parquet", Asked(Columns(keep=("id", "site"))))
+    summary = run(folder, tmp_path / "out.parquet", BatchOptions(Columns(keep=("id", "site"))))
     found = read(tmp_path / "out.parquet")
     assert found["id"].to_list() == FRAME["id"].to_list()
     assert found["site"].to_list() == ["0"] * 2500 + ["1"] * 2500
@@ -237,7 +237,7 @@ def test_parts_are_one_table(suffix: str, tmp_path: Path) -> None:
     assert [source.place for source in summary.sources] == [
         str(folder / f"site={k // 2}" / f"part{k}{suffix}") for k in range(4)
     ]
-    run(folder / "**" / f"*{suffix}", tmp_path / "pattern.parquet", Asked(Columns(keep=("id", "site"))))
+    run(folder / "**" / f"*{suffix}", tmp_path / "pattern.parquet", BatchOptions(Columns(keep=("id", "site"))))
     assert (tmp_path / "pattern.parquet").read_bytes() == (tmp_path / "out.parquet").read_bytes()
 
 
@@ -254,7 +254,7 @@ def test_a_part_gives_the_same_numbers_alone(tmp_path: Path) -> None:
 def test_folders_may_say_an_input(tmp_path: Path) -> None:
     for value in ("0.5", "1.5"):
         write(pl.DataFrame({"x1": [1.0, 2.0]}), tmp_path / "parts" / f"x2={value}" / "a.parquet")
-    asked = Asked(Columns(inputs=("x1", "x2"), keep=("x2", "x1")))
+    asked = BatchOptions(Columns(inputs=("x1", "x2"), keep=("x2", "x1")))
     run(tmp_path / "parts", tmp_path / "o.parquet", asked, predict)
     found = read(tmp_path / "o.parquet")
     assert found["x2"].to_list() == ["0.5", "0.5", "1.5", "1.5"]
@@ -275,16 +275,16 @@ def test_parts_with_other_columns(tmp_path: Path) -> None:
     folder = in_parts(tmp_path / "parts", ".parquet")
     first = folder / "site=0" / "part0.parquet"
     bad = write(FRAME.select("x2", "x1", "id"), folder / "site=1" / "z.parquet")
-    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+    assert refusal(folder, tmp_path / "o.csv", BatchOptions(Columns(keep=("id",)))) == (
         f"{bad}: its columns are 'x2', 'x1', 'id'; those of {first} are 'x1', 'x2', 'id': "
         "all parts of a table have the same columns in the same order"
     )
     write(FRAME.with_columns(id=pl.lit(1)), bad)
-    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+    assert refusal(folder, tmp_path / "o.csv", BatchOptions(Columns(keep=("id",)))) == (
         f"{bad}: column 'id' holds Int32, in {first} it holds String: all parts of a table have the same columns"
     )
     write(FRAME.with_columns(x1=pl.lit("a")), bad)
-    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+    assert refusal(folder, tmp_path / "o.csv", BatchOptions(Columns(keep=("id",)))) == (
         f"{bad}: column 'x1' holds String, expected numbers; cast it"
     )
     assert not (tmp_path / "o.csv").exists()
@@ -296,7 +296,7 @@ def test_a_bad_row_in_the_middle_is_named_by_part_and_line(tmp_path: Path) -> No
     lines = bad.read_text().splitlines()
     lines[700] = "1,two,r"
     bad.write_text("\n".join(lines))
-    assert refusal(folder, tmp_path / "o.csv", Asked(Columns(keep=("id",)))) == (
+    assert refusal(folder, tmp_path / "o.csv", BatchOptions(Columns(keep=("id",)))) == (
         f"{bad}: line 701, column x2: 'two' is not a number"
     )
 
@@ -315,7 +315,7 @@ def test_hashes_of_what_was_read(tmp_path: Path) -> None:
 
     table, folder = write(FRAME, tmp_path / "in.csv"), in_parts(tmp_path / "parts", ".parquet")
     for name, files in ((table, [table]), (folder, sorted(folder.rglob("*.parquet")))):
-        record = run(name, tmp_path / "o.csv", Asked(Columns(keep=("id",))), hashed=True).record(NET)
+        record = run(name, tmp_path / "o.csv", BatchOptions(Columns(keep=("id",))), hashed=True).record(NET)
         assert record["inputs"] == [
             {"name": str(file), "sha256": sha256(file.read_bytes()).hexdigest()} for file in files
         ]
@@ -327,10 +327,10 @@ def test_hashes_of_what_was_read(tmp_path: Path) -> None:
      ("-", "parquet", "parquet"), ("a.xyz", "arrow", "arrow"), ("/dev/null", None, "csv")],
 )  # fmt: skip
 def test_the_format_of_a_target(name: str, to: str | None, form: str) -> None:
-    assert format_for(name, to) == form
+    assert format_for(name, to).name == form
 
 
 def test_an_unknown_format() -> None:
     with pytest.raises(TableError) as raised:
         format_for("a.csv", "xlsx")
-    assert str(raised.value) == "--to xlsx: there is no such format; known: csv, tsv, parquet, arrow"
+    assert str(raised.value) == "form xlsx: there is no such format; known: csv, tsv, parquet, arrow"

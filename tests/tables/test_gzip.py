@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matnet.errors import TableError
-from matnet.tables.streams import Stream
+from matnet.tables.csv.streams import Stream
 
 
 def unpacked(packed: bytes, sizes: list[int]) -> bytes:

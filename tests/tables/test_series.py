@@ -13,13 +13,13 @@ from matnet.errors import ShapeError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.tables import rows as rows_module
-from matnet.tables.batch import Asked, gradients, predict
+from matnet.tables import chunks as rows_module
 from matnet.tables.columns import Columns
-from matnet.tables.csv_table import CsvTable
-from matnet.tables.dialect import Dialect
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.streams import Stream
+from matnet.tables.csv.table import CsvTable
+from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.series import States
-from matnet.tables.streams import Stream
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target
 
@@ -49,7 +49,9 @@ def text(x: FloatArray, groups: list[str] | None = None) -> str:
     return "g,x1,x2\n" + "".join(f"{g},{a!r},{b!r}\n" for g, (a, b) in zip(names, x.tolist(), strict=True))
 
 
-def run(command: Command, table: str, asked: Asked | None = None, net: Network = NET) -> tuple[list[str], FloatArray]:
+def run(
+    command: Command, table: str, asked: BatchOptions | None = None, net: Network = NET
+) -> tuple[list[str], FloatArray]:
     stdout = io.BytesIO()
     command(net, CsvTable(Stream(io.BytesIO(table.encode()), "t.csv"), Dialect()), Target(stdout, "out"), asked)
     header, *rows = csv.reader(io.StringIO(stdout.getvalue().decode()))
@@ -70,7 +72,7 @@ def test_a_series_runs_on_through_the_chunks() -> None:
 
 @pytest.mark.usefixtures("small_chunks")
 def test_derivatives_by_lag_reach_back_through_the_chunks() -> None:
-    header, table = run(gradients, text(X), Asked(lags=4))
+    header, table = run(gradients, text(X), BatchOptions(lags=4))
     slopes = [f"dy1_dx{j}{end}" for end in ("", "_lag1", "_lag2", "_lag3", "_lag4") for j in (1, 2)]
     assert header == ["y1", *slopes]
     expected = NET.run_jacobian(X, 4).reshape(len(X), 10)
@@ -80,7 +82,7 @@ def test_derivatives_by_lag_reach_back_through_the_chunks() -> None:
 
 
 def test_lags_reach_as_far_as_the_taps_where_nothing_is_said() -> None:
-    header, _ = run(gradients, text(X[:5]), Asked(Columns(wrt=("x2",))))
+    header, _ = run(gradients, text(X[:5]), BatchOptions(Columns(wrt=("x2",))))
     assert header == ["y1", "dy1_dx2", "dy1_dx2_lag1", "dy1_dx2_lag2"]
 
 
@@ -88,7 +90,7 @@ def test_lags_reach_as_far_as_the_taps_where_nothing_is_said() -> None:
 @pytest.mark.parametrize("command", [predict, gradients])
 def test_groups_are_series_of_their_own_wherever_their_rows_stand(command: Command) -> None:
     groups = ["ab"[place] for place in np.random.default_rng(13).integers(0, 2, len(X))]
-    _, together = run(command, text(X, groups), Asked(Columns(group="g")))
+    _, together = run(command, text(X, groups), BatchOptions(Columns(group="g")))
     for name in "ab":
         rows = [place for place, group in enumerate(groups) if group == name]
         _, alone = run(command, text(X[rows]))
@@ -96,16 +98,16 @@ def test_groups_are_series_of_their_own_wherever_their_rows_stand(command: Comma
 
 
 def test_the_group_is_written_only_where_it_is_kept() -> None:
-    header, _ = run(predict, text(X[:3], ["1", "2", "1"]), Asked(Columns(group="g", keep=("g",))))
+    header, _ = run(predict, text(X[:3], ["1", "2", "1"]), BatchOptions(Columns(group="g", keep=("g",))))
     assert header == ["g", "y1"]
-    header, _ = run(predict, text(X[:3], ["1", "2", "1"]), Asked(Columns(group="g")))
+    header, _ = run(predict, text(X[:3], ["1", "2", "1"]), BatchOptions(Columns(group="g")))
     assert header == ["y1"]
 
 
 def test_states_come_before_every_series() -> None:
     before, layers = X[:2], np.full((3, 4), 0.5)
     states = States(before, layers)
-    _, y = run(predict, text(X[2:8], list("aababb")), Asked(Columns(group="g"), states=states))
+    _, y = run(predict, text(X[2:8], list("aababb")), BatchOptions(Columns(group="g"), states=states))
     for rows in ([0, 1, 3], [2, 4, 5]):
         np.testing.assert_allclose(y[rows], NET.run(X[2:8][rows], before, layers).outputs, rtol=1e-14)
 
@@ -118,46 +120,46 @@ def test_a_series_shorter_than_the_taps_starts_from_zeros() -> None:
 def test_a_network_without_inputs_takes_a_step_a_row() -> None:
     net = without_inputs()
     table = "t\n" + "".join(f"{t}\n" for t in range(6))
-    header, rows = run(predict, table, Asked(Columns(keep=("t",))), net)
+    header, rows = run(predict, table, BatchOptions(Columns(keep=("t",))), net)
     assert header == ["t", "y1"]
     np.testing.assert_array_equal(rows[:, 1:], net.run(steps=6).outputs)
 
 
 def test_states_of_another_size() -> None:
     with pytest.raises(ShapeError) as raised:
-        run(predict, text(X[:3]), Asked(states=States(np.zeros((1, 2)))))
+        run(predict, text(X[:3]), BatchOptions(states=States(np.zeros((1, 2)))))
     assert str(raised.value) == "input_states has shape (1, 2), expected (..., 2, 2), oldest first"
 
 
 @pytest.mark.parametrize(
     ("asked", "option"),
-    [(Asked(hessian=True), "--hessian"), (Asked(tidy=True), "--tidy")],
+    [(BatchOptions(hessian=True), "hessian"), (BatchOptions(tidy=True), "tidy")],
     ids=lambda value: str(value),
 )
-def test_what_only_static_networks_have(asked: Asked, option: str) -> None:
+def test_what_only_static_networks_have(asked: BatchOptions, option: str) -> None:
     with pytest.raises(TableError) as raised:
         run(gradients, text(X[:3]), asked)
-    assert str(raised.value) == f"{option}: the network looks back in time; this is for networks that do not"
+    assert str(raised.value) == f"{option} is for static networks; this network is dynamic"
 
 
 def test_uncertain_inputs_are_for_static_networks() -> None:
     with pytest.raises(TableError) as raised:
-        run(predict, text(X[:3]), Asked(input_sd=(1.0, 1.0)))
-    assert str(raised.value) == "--input-sd: the network looks back in time; this is for networks that do not"
+        run(predict, text(X[:3]), BatchOptions(input_sd=(1.0, 1.0)))
+    assert str(raised.value) == "input_sd is for static networks; this network is dynamic"
 
 
 @pytest.mark.parametrize(
     ("asked", "option"),
     [
-        (Asked(Columns(group="g")), "--group"),
-        (Asked(states=States(layers=np.zeros((1, 1)))), "--states"),
-        (Asked(lags=1), "--wrt-time"),
+        (BatchOptions(Columns(group="g")), "group"),
+        (BatchOptions(states=States(layers=np.zeros((1, 1)))), "states"),
+        (BatchOptions(lags=1), "lags"),
     ],
     ids=["group", "states", "lags"],
 )
-def test_what_only_dynamic_networks_have(asked: Asked, option: str) -> None:
+def test_what_only_dynamic_networks_have(asked: BatchOptions, option: str) -> None:
     layer = Layer(1, "purelin", {0: Weight(np.ones((1, 2)))})
     net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
     with pytest.raises(TableError) as raised:
         run(gradients, text(X[:3]), asked, net)
-    assert str(raised.value) == f"{option} is for networks that look back in time; this one does not"
+    assert str(raised.value) == f"{option} is for dynamic networks; this network is static"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import TableError
-from matnet.tables.streams import Reader
+from matnet.tables.csv.streams import Reader
 
 BLOCK_BYTES = 2 << 20
 LONGEST_RECORD = 64 << 20

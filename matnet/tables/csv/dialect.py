@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from matnet.errors import TableError
+from matnet.errors import Advice, Parameter, TableError
 
 NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
 INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
@@ -31,7 +31,9 @@ class Dialect:
         if mark in "\"'+-.()<>=?[]{}`":
             raise TableError(f"delimiter '{mark}' can stand in a number or quote a cell: {DELIMITERS}")
         if mark == self.decimal:
-            raise TableError(f"'{mark}' cannot be both the delimiter and the decimal sign; say --delimiter ';'")
+            raise TableError(
+                f"'{mark}' cannot be both the delimiter and the decimal sign", Advice("; ", Parameter("delimiter", ";"))
+            )
 
     @property
     def byte(self) -> int:

@@ -16,7 +16,7 @@ def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["valu
     Parameters
     ----------
     net
-        A network that does not look back in time, or an ensemble of such.
+        A static network, or an ensemble of static networks.
     x
         A DataArray with the R inputs along `dim`, raw scale; any other dimensions are samples.
     dim
@@ -41,9 +41,9 @@ def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["valu
     try:
         import xarray
     except ImportError:
-        raise MissingExtraError("matnet.tables.apply needs packages: pip install 'matnet[dask]'") from None
+        raise MissingExtraError("matnet.xarray.apply needs packages: pip install 'matnet[dask]'") from None
     if isinstance(net, Network) and net.dynamic:
-        raise ShapeError("the network looks back in time; a raster's samples are not a series")
+        raise ShapeError("the network is dynamic; the samples of a raster are not a series")
     if not isinstance(x, xarray.DataArray):
         raise ShapeError(f"x is a {type(x).__name__}, expected an xarray.DataArray")
     if of not in ("values", "jacobian"):

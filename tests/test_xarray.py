@@ -11,7 +11,7 @@ import pytest
 from matnet.errors import MissingExtraError, ShapeError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Ensemble, Network
-from matnet.tables import apply
+from matnet.xarray import apply
 
 xarray = pytest.importorskip("xarray")
 pytest.importorskip("dask.array")
@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a dynamic network": (
         lambda: apply(SERIES, RASTER, "band"),
-        "the network looks back in time; a raster's samples are not a series",
+        "the network is dynamic; the samples of a raster are not a series",
     ),
 }
 
@@ -82,4 +82,4 @@ def test_xarray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(MissingExtraError) as raised:
         apply(NET, RASTER)
-    assert str(raised.value) == "matnet.tables.apply needs packages: pip install 'matnet[dask]'"
+    assert str(raised.value) == "matnet.xarray.apply needs packages: pip install 'matnet[dask]'"

@@ -1,17 +1,29 @@
-"""What every source of rows can do: a CSV stream, a Parquet file, an array, a folder of parts."""
+"""What every source of rows and every result can do, whatever its format."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from types import TracebackType
+from typing import Self, TypeAlias
 
 import polars as pl
 
-from matnet.tables.cells import Rows
-from matnet.tables.columns import Choice, Columns
-from matnet.tables.header import Header
+from matnet.functions.namespace import FloatArray
+from matnet.tables.columns import Choice, Columns, Header
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Consecutive rows of a table: ``x`` (N, R) for the network, and columns of text, each N long."""
+
+    x: FloatArray
+    texts: pl.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.x)
+
 
 Piece: TypeAlias = Callable[[], Rows]
 """Rows that have been read and are parsed when they are asked for, in any thread."""
@@ -71,3 +83,34 @@ class Table(ABC):
     def kept_names(self, choice: Choice) -> tuple[str, ...]:
         """The names of the columns that are written unchanged."""
         return tuple(self.header.names[index] for index in choice.keep)
+
+
+class Sink(ABC):
+    """Takes a result in chunks of rows, in order; when it is left by an error nothing more is written."""
+
+    @abstractmethod
+    def formatted(self, columns: Sequence[pl.Series]) -> list[bytes] | pl.DataFrame:
+        """Rows as `write` takes them, from columns of one length: text, whole numbers, floats. In any thread."""
+
+    @abstractmethod
+    def write(self, rows: list[bytes] | pl.DataFrame) -> None:
+        """Write rows that were formatted."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is still to be written, be it only that there are no rows."""
+
+    def abandon(self) -> None:
+        """Stop without having finished."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.abandon()

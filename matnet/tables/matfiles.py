@@ -9,13 +9,11 @@ from typing import Literal
 
 import polars as pl
 
-from matnet.errors import TableError
+from matnet.errors import Advice, Parameter, TableError
 from matnet.functions.namespace import FloatArray
-from matnet.tables.cells import Rows
-from matnet.tables.columns import Choice, Columns, check_names, numbered
-from matnet.tables.header import Header
-from matnet.tables.rows import MOST_ROWS
-from matnet.tables.table import Piece, Source, Table
+from matnet.tables.chunks import MOST_ROWS
+from matnet.tables.columns import GROUP, INPUTS, KEEP, Choice, Columns, Header, check_names, numbered
+from matnet.tables.interfaces import Piece, Rows, Source, Table
 
 ADDRESS = re.compile(r"(?P<file>.+\.mat):(?P<path>[^/\\]+)", re.IGNORECASE | re.DOTALL)
 
@@ -39,7 +37,7 @@ class MatTable(Table):
         if array.ndim != 2:
             raise TableError(f"{place}: the array has {array.ndim} dimensions, expected 2")
         self.place = place
-        self.header = Header((), False, None)
+        self.header = Header((), False)
         address = mat_address(place)
         self._file = place if address is None else address[0]
         self._samples = samples
@@ -60,23 +58,25 @@ class MatTable(Table):
             The array's other side is not R, or columns are to be kept that it has not.
         """
         if columns.keep or columns.group is not None:
-            option = "--keep" if columns.keep else "--group"
-            raise TableError(f"{self.place}: {option} needs a table with named columns; this is an array of numbers")
+            parameter = KEEP if columns.keep else GROUP
+            named = " needs a table with named columns; this is an array of numbers"
+            raise TableError(f"{self.place}: ", parameter, named)
         samples, elements = self._x.shape
         if elements != input_size:
-            raise TableError(self._misfit(samples, elements, input_size))
+            raise self._misfit(samples, elements, input_size)
         if columns.inputs is not None:
-            check_names(columns.inputs, input_size, "--inputs", "input")
+            check_names(columns.inputs, input_size, INPUTS, "input")
         return Choice(tuple(range(input_size)), (), columns.inputs or numbered("x", input_size))
 
-    def _misfit(self, samples: int, elements: int, input_size: int) -> str:
+    def _misfit(self, samples: int, elements: int, input_size: int) -> TableError:
         sides = (elements, samples) if self._samples == "columns" else (samples, elements)
         expected = f"{input_size} by any" if self._samples == "columns" else f"any by {input_size}"
         message = (
             f"{self.place}: the array is {sides[0]} by {sides[1]}, expected {expected}: samples in {self._samples}"
         )
         other = "rows" if self._samples == "columns" else "columns"
-        return message + (f"; say --samples {other} if it has them so" if samples == input_size else "")
+        across = (Advice("; ", Parameter("samples", other), " if it has them so"),) if samples == input_size else ()
+        return TableError(message, *across)
 
     def pieces(self, choice: Choice) -> Iterator[Piece]:
         """The rows in order."""

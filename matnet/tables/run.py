@@ -9,18 +9,17 @@ from typing import TypeGuard
 
 import polars as pl
 
-from matnet.errors import TableError
+from matnet.errors import Parameter, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
-from matnet.tables.cells import Rows
+from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Choice, Columns
-from matnet.tables.formats import Format, open_sink
-from matnet.tables.jobs import Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
+from matnet.tables.formats import format_for
+from matnet.tables.interfaces import Rows, Table
+from matnet.tables.jobs import INPUT_SD, Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
 from matnet.tables.pipeline import workers
-from matnet.tables.rows import chunk_rows, rechunked
 from matnet.tables.series import States, series_gradient, series_prediction
 from matnet.tables.summary import Counts, Summary, counts
-from matnet.tables.table import Table
 from matnet.tables.target import Target
 
 GROUP_CHUNKS = 4
@@ -30,10 +29,10 @@ Progress = Callable[[int, float | None], None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class BatchOptions:
     """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
-    ``form`` is the format of the result. ``tidy`` writes one row a (sample, output, input). Of a dynamic network
+    ``form`` is the name of the result's format. ``tidy`` writes one row a (sample, output, input). Of a dynamic network
     ``states`` are what came before a series, and ``lags`` how many steps back derivatives go. ``input_sd``, one
     number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the inputs
     outside the range of the training. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
@@ -41,7 +40,7 @@ class Asked:
     """
 
     columns: Columns = field(default_factory=Columns)
-    form: Format = "csv"
+    form: str = "csv"
     hessian: bool = False
     tidy: bool = False
     lags: int | None = None
@@ -53,7 +52,7 @@ class Asked:
 
 
 def predict(
-    model: Model, table: Table, target: Target, asked: Asked | None = None, progress: Progress | None = None
+    model: Model, table: Table, target: Target, options: BatchOptions | None = None, progress: Progress | None = None
 ) -> Summary:
     """Write the kept columns and the network's outputs y1 .. yS for every row of a table.
 
@@ -66,7 +65,7 @@ def predict(
         Where the rows come from.
     target
         Where the result goes.
-    asked
+    options
         Names and selections; ``columns.of`` leaves out outputs.
     progress
         Called after each chunk with the rows done and the share of the table that has been read, where known.
@@ -79,37 +78,37 @@ def predict(
     ShapeError
         The states do not fit the network.
     """
-    asked = asked or Asked()
-    choice = table.choose(asked.columns, model.input_size)
-    if _in_time(model, asked):
-        job = series_prediction(model, asked.columns, choice, asked.states)
-    elif asked.input_sd is not None:
+    options = options or BatchOptions()
+    choice = table.choose(options.columns, model.input_size)
+    if _in_time(model, options):
+        job = series_prediction(model, options.columns, choice, options.states)
+    elif options.input_sd is not None:
         if not isinstance(model, Network):
-            raise TableError("--input-sd is for a single network, not for an ensemble")
-        job = uncertain_prediction(model, asked.columns, asked.input_sd)
+            raise TableError(INPUT_SD, " is for a single network, not for an ensemble")
+        job = uncertain_prediction(model, options.columns, options.input_sd)
     else:
-        job = prediction(model, asked.columns)
-    return _run(model, table, choice, job, target, asked, progress)
+        job = prediction(model, options.columns)
+    return _run(model, table, choice, job, target, options, progress)
 
 
 def gradients(
-    model: Model, table: Table, target: Target, asked: Asked | None = None, progress: Progress | None = None
+    model: Model, table: Table, target: Target, options: BatchOptions | None = None, progress: Progress | None = None
 ) -> Summary:
     """Write the kept columns, the outputs y1 .. yS and their derivatives dy1_dx1, dy1_dx2 .. dy2_dx1 .. for every row.
 
     Parameters and errors are those of `predict`; ``columns.wrt`` and ``columns.of`` select the derivatives.
     """
-    asked = asked or Asked()
-    choice = table.choose(asked.columns, model.input_size)
-    if _in_time(model, asked):
-        job = series_gradient(model, asked.columns, choice, asked.states, _lags(model, asked))
+    options = options or BatchOptions()
+    choice = table.choose(options.columns, model.input_size)
+    if _in_time(model, options):
+        job = series_gradient(model, options.columns, choice, options.states, _lags(model, options))
     else:
-        make = tidy_gradient if asked.tidy else gradient
-        job = make(model, asked.columns, choice, asked.hessian)
-    return _run(model, table, choice, job, target, asked, progress)
+        make = tidy_gradient if options.tidy else gradient
+        job = make(model, options.columns, choice, options.hessian)
+    return _run(model, table, choice, job, target, options, progress)
 
 
-def _in_time(model: Model, asked: Asked) -> TypeGuard[Network]:
+def _in_time(model: Model, options: BatchOptions) -> TypeGuard[Network]:
     """Whether the rows are time steps of a dynamic network.
 
     Raises
@@ -118,42 +117,48 @@ def _in_time(model: Model, asked: Asked) -> TypeGuard[Network]:
         Something is asked for that only dynamic networks have, or only static ones.
     """
     if isinstance(model, Network) and model.dynamic:
-        static = (("--hessian", asked.hessian), ("--tidy", asked.tidy), ("--input-sd", asked.input_sd is not None))
-        for option, given in static:
+        static = (("hessian", options.hessian), ("tidy", options.tidy), ("input_sd", options.input_sd is not None))
+        for name, given in static:
             if given:
-                raise TableError(f"{option}: the network looks back in time; this is for networks that do not")
+                raise TableError(Parameter(name), " is for static networks; this network is dynamic")
         return True
-    given_states = asked.states.inputs is not None or asked.states.layers is not None
-    for option, given in (
-        ("--group", asked.columns.group is not None),
-        ("--states", given_states),
-        ("--wrt-time", asked.lags is not None),
+    given_states = options.states.inputs is not None or options.states.layers is not None
+    for name, given in (
+        ("group", options.columns.group is not None),
+        ("states", given_states),
+        ("lags", options.lags is not None),
     ):
         if given:
-            raise TableError(f"{option} is for networks that look back in time; this one does not")
+            raise TableError(Parameter(name), " is for dynamic networks; this network is static")
     return False
 
 
-def _lags(net: Network, asked: Asked) -> int:
+def _lags(net: Network, options: BatchOptions) -> int:
     """How many steps back derivatives go: as asked, else as far as the taps on the inputs."""
-    return net.structure.input_delay if asked.lags is None else asked.lags
+    return net.structure.input_delay if options.lags is None else options.lags
 
 
 def _run(
-    model: Model, table: Table, choice: Choice, job: Job, target: Target, asked: Asked, progress: Progress | None
+    model: Model,
+    table: Table,
+    choice: Choice,
+    job: Job,
+    target: Target,
+    options: BatchOptions,
+    progress: Progress | None,
 ) -> Summary:
     start = time.monotonic()
     limits = model.input_range
-    if asked.flag_range:
+    if options.flag_range:
         job = flagged(job, limits)
     names = table.kept_names(choice) + job.names
     types = [*table.text_types(choice)[: len(choice.keep)], *(job.types.get(name, pl.Float64()) for name in job.names)]
     summary = Summary(choice.input_names, choice.note)
-    sink = open_sink(asked.form, target, names, types, GROUP_CHUNKS * chunk_rows(job.width))
-    with workers(asked.workers) as threads, sink:
+    sink = format_for("", options.form).write(target, names, types, GROUP_CHUNKS * chunk_rows(job.width))
+    with workers(options.workers) as threads, sink:
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
         # a series goes through the network step by step, and how it is cut may move the last digit
-        size = chunk_rows(job.width, None if job.sequential else asked.chunk_size)
+        size = chunk_rows(job.width, None if job.sequential else options.chunk_size)
         chunks = _numbered(rechunked(parsed, size))
 
         def computed(chunk: Chunk) -> Computed:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from matnet.errors import TableError
-from matnet.tables.cells import shown, unquoted, walk_records
-from matnet.tables.dialect import Dialect
-from matnet.tables.records import Block, check_marks, first_record_end
+from matnet.errors import Advice, Parameter, TableError
+from matnet.tables.columns import Header
+from matnet.tables.csv.cells import unquoted, walk_records
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.records import Block, check_marks, first_record_end
+from matnet.tables.wording import shown
 
-OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
-
-
-@dataclass(frozen=True)
-class Header:
-    """Names of the columns and whether line 1 gave them; `rest` is what follows in the first block."""
-
-    names: tuple[str, ...]
-    written: bool
-    rest: Block | None
+OTHER_DELIMITERS = {";": ";", "\t": "tab", "|": "|", ",": ","}
 
 
-def read_header(block: Block, place: str, dialect: Dialect, wanted: Sequence[str] = ()) -> Header:
-    """The header of a table from its first block; `wanted` are names that, all found, show that line 1 is one.
+def read_header(block: Block, place: str, dialect: Dialect, wanted: Sequence[str] = ()) -> tuple[Header, Block | None]:
+    """The header of a table from its first block, and what follows it in the block.
 
-    Without a header the columns are x1, x2 and so on.
+    Without a header the columns are x1, x2 and so on. `wanted` are names that, all found, show that line 1 is one.
 
     Raises
     ------
@@ -42,8 +34,8 @@ def read_header(block: Block, place: str, dialect: Dialect, wanted: Sequence[str
     if _has_header(cells, place, dialect, wanted):
         _check_names(cells, place)
         rest = Block(block.data[end:], block.line + first.data.count(b"\n"))
-        return Header(tuple(cells), True, rest if rest.data else None)
-    return Header(tuple(f"x{number}" for number in range(1, len(cells) + 1)), False, block)
+        return Header(tuple(cells), True), rest if rest.data else None
+    return Header(tuple(f"x{number}" for number in range(1, len(cells) + 1)), False), block
 
 
 def _has_header(cells: Sequence[str], place: str, dialect: Dialect, wanted: Sequence[str]) -> bool:
@@ -57,8 +49,9 @@ def _has_header(cells: Sequence[str], place: str, dialect: Dialect, wanted: Sequ
     if wanted and set(wanted) <= set(cells):
         return True
     raise TableError(
-        f"{place}: line 1 holds numbers and text side by side ({shown(numbers[0])}); "
-        "say --header if it names the columns, --no-header if it is the first row"
+        f"{place}: line 1 holds both numbers and text ({shown(numbers[0])})",
+        Advice("; use ", Parameter("header", True), " if it names the columns"),
+        Advice(", ", Parameter("header", False), " if it is the first row"),
     )
 
 
@@ -70,12 +63,12 @@ def _check_names(names: Sequence[str], place: str) -> None:
         seen[name] = number
 
 
-def other_delimiter(names: Sequence[str], dialect: Dialect) -> str:
-    """Advice where a header of one column looks as if another delimiter divided it; empty otherwise."""
+def other_delimiter(names: Sequence[str], dialect: Dialect) -> Advice | None:
+    """Advice where a header of one column looks as if another delimiter divided it."""
     if len(names) != 1:
-        return ""
+        return None
     found = [mark for mark in OTHER_DELIMITERS if mark != dialect.delimiter and mark in names[0]]
     if not found:
-        return ""
+        return None
     best = max(found, key=names[0].count)
-    return f"; line 1 is one cell with {shown(best)} in it: say --delimiter {OTHER_DELIMITERS[best]}"
+    return Advice(f"; line 1 is one cell with {shown(best)} in it: ", Parameter("delimiter", OTHER_DELIMITERS[best]))

@@ -14,25 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from matnet.errors import TableError
+from matnet.errors import Advice, Parameter, TableError
 from matnet.functions.namespace import FloatArray
-from matnet.tables.dialect import INFINITY, Dialect
-from matnet.tables.records import BOM, NEWLINE, Block, check_marks, even, marks
+from matnet.tables.csv.dialect import INFINITY, Dialect
+from matnet.tables.csv.records import BOM, NEWLINE, Block, check_marks, even, marks
+from matnet.tables.interfaces import Rows
+from matnet.tables.wording import counted, shown
 
-SHOWN = 40
+NAN_ALLOWED = Advice(" with ", Parameter("missing", "nan"))
 TAKEN_FOR_COMPRESSED = (BOM, b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 """How a block can begin that polars would unpack, or whose first character it would drop."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Consecutive rows of a table: ``x`` (N, R) for the network, and columns of text, each N long."""
-
-    x: FloatArray
-    texts: pl.DataFrame
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 @dataclass(frozen=True)
@@ -197,11 +188,6 @@ def _check_count(line: int, cells: Sequence[str], layout: Layout) -> None:
         )
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things: 1 cell, 2 cells."""
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
 def _number(cell: str, line: int, name: str, layout: Layout) -> float:
     text = unquoted(cell) or ""
     dialect = layout.dialect
@@ -209,26 +195,18 @@ def _number(cell: str, line: int, name: str, layout: Layout) -> float:
     if not text.strip():
         if dialect.missing == "nan":
             return float("nan")
-        raise TableError(f"{where}: the cell is empty; fill it, or let --missing nan read it as NaN")
+        raise TableError(f"{where}: the cell is empty; fill it, or have it read as NaN", NAN_ALLOWED)
     if not dialect.is_number(text):
-        raise TableError(f"{where}: {_not_a_number(text, dialect)}")
+        raise TableError(f"{where}: {shown(text)} is not a number", *_decimal_advice(text, dialect))
     value = float(dialect.plain(text))
     if np.isinf(value) and not INFINITY.fullmatch(text.strip()):
         raise TableError(f"{where}: {shown(text)} is too large for a float64; write Inf if that is meant")
     return value
 
 
-def _not_a_number(text: str, dialect: Dialect) -> str:
-    message = f"{shown(text)} is not a number"
+def _decimal_advice(text: str, dialect: Dialect) -> Iterator[Advice]:
     other = Dialect(";", "," if dialect.decimal == "." else ".")
     if other.is_number(text):
-        message += f"; if '{other.decimal}' is its decimal sign say --decimal '{other.decimal}'"
+        yield Advice(f"; if '{other.decimal}' is its decimal sign: ", Parameter("decimal", other.decimal))
         if dialect.delimiter == other.decimal:
-            message += " and --delimiter for what divides the cells"
-    return message
-
-
-def shown(text: str) -> str:
-    """A text of the user's as it stands in a message: one line, not too long."""
-    text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text) + "'"
+            yield Advice(", and ", Parameter("delimiter"), " for what divides the cells")

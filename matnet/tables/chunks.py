@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import polars as pl
 
-from matnet.tables.cells import Rows
+from matnet.tables.interfaces import Rows
 
 CHUNK_BYTES = 8 << 20
 FEWEST_ROWS, MOST_ROWS = 8, 1 << 14

@@ -9,13 +9,13 @@ from itertools import chain
 import polars as pl
 
 from matnet.errors import TableError
-from matnet.tables.cells import Layout, read_rows
 from matnet.tables.columns import Choice, Columns, choose
-from matnet.tables.dialect import Dialect
-from matnet.tables.header import read_header
-from matnet.tables.records import BLOCK_BYTES, Block, blocks
-from matnet.tables.streams import Stream
-from matnet.tables.table import Piece, Source, Table
+from matnet.tables.csv.cells import Layout, read_rows
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.header import other_delimiter, read_header
+from matnet.tables.csv.records import BLOCK_BYTES, Block, blocks
+from matnet.tables.csv.streams import Stream
+from matnet.tables.interfaces import Piece, Source, Table
 
 
 class CsvTable(Table):
@@ -48,7 +48,7 @@ class CsvTable(Table):
         first = next(self._blocks, None)
         if first is None:
             raise TableError(f"{self.place} is empty; a header or a row is expected")
-        self.header = read_header(first, self.place, dialect, wanted)
+        self.header, self._rest = read_header(first, self.place, dialect, wanted)
 
     @property
     def fraction(self) -> float | None:
@@ -66,7 +66,8 @@ class CsvTable(Table):
 
     def choose(self, columns: Columns, input_size: int) -> Choice:
         """Which columns feed the network; see `matnet.tables.columns.choose`."""
-        return choose(self.header, columns, input_size, self.place, self._dialect)
+        advice = other_delimiter(self.header.names, self._dialect)
+        return choose(self.header, columns, input_size, self.place, advice)
 
     def pieces(self, choice: Choice) -> Iterator[Piece]:
         """The rows in order, a block at a time: read here, parsed where the piece is called.
@@ -74,7 +75,7 @@ class CsvTable(Table):
         A piece raises TableError where a record or cell cannot be read, by line and column.
         """
         layout = Layout(self.place, self.header.names, choice.inputs, choice.texts, self._dialect)
-        first = () if self.header.rest is None else (self.header.rest,)
+        first = () if self._rest is None else (self._rest,)
         for block in chain(first, self._blocks):
             if not self._ends(block):
                 yield partial(read_rows, block, layout)

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import IO, cast
 
 import polars as pl
 
 from matnet.errors import TableError
-from matnet.tables.cells import shown
 from matnet.tables.columns import check_clash, safe_name
-from matnet.tables.sink import Sink
+from matnet.tables.interfaces import Sink
 from matnet.tables.target import Target
+from matnet.tables.wording import shown
 
-SUFFIXES = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 NEEDS_QUOTES = frozenset('",;\t\r\n')
-
-
-def delimiter_for(name: str) -> str:
-    """What divides the cells of a target, by its suffix; standard output and devices get commas.
-
-    Raises
-    ------
-    TableError
-        The suffix is of a format that is not written.
-    """
-    suffix = PurePath(name).suffix.lower()
-    if name == "-" or (not suffix and PurePath(name).is_absolute() and PurePath(name).parts[1:2] == ("dev",)):
-        return ","
-    if suffix not in SUFFIXES:
-        known = ", ".join(sorted(SUFFIXES))
-        raise TableError(f"{name}: results are not written in this format; known: {known}, or - for standard output")
-    return SUFFIXES[suffix]
 
 
 class _Pieces(list[bytes]):

@@ -1,0 +1,245 @@
+"""Parquet and Arrow files: read by polars in batches of rows, written by it in a thread of its own.
+
+Row groups have a size of their own, so that the file does not depend on how the rows arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from queue import Full, Queue
+from typing import IO, Any, Literal, cast
+
+import numpy as np
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from matnet.errors import Advice, Parameter, TableError
+from matnet.tables.chunks import MOST_ROWS
+from matnet.tables.columns import Choice, Columns, Header, check_clash, choose
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.interfaces import Piece, Rows, Sink, Source, Table
+from matnet.tables.target import Target
+from matnet.tables.wording import shown
+
+FrameFormat = Literal["parquet", "arrow"]
+
+_WAITING = 2  # chunks that wait to be written
+_LOOK = 0.05  # seconds between two looks whether the writer still takes chunks
+
+
+class FrameTable(Table):
+    """A file that polars reads in batches of rows, in order; only the columns that are asked for.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dialect
+        Whether a missing number is an error or NaN; the rest of it is for text.
+    form
+        Parquet or Arrow's file format.
+
+    Raises
+    ------
+    TableError
+        The file is damaged or has no column.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect, form: FrameFormat) -> None:
+        self.place = str(path)
+        self._dialect = dialect
+        self._done = 0
+        try:
+            scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
+            self._frame = scan(path, glob=False, hive_partitioning=False)
+            self._schema = self._frame.collect_schema()
+            self._rows = int(self._frame.select(pl.len()).collect().item())
+        except pl.exceptions.PolarsError as error:
+            raise self._damaged(error) from error
+        if not len(self._schema):
+            raise TableError(f"{self.place}: there is no column in it")
+        self.header = Header(tuple(self._schema.names()), True)
+
+    def _damaged(self, error: pl.exceptions.PolarsError) -> TableError:
+        return TableError(f"{self.place}: cannot be read: {str(error).splitlines()[0]}")
+
+    @property
+    def fraction(self) -> float | None:
+        """How much has been read, 0 to 1."""
+        return min(1.0, self._done / self._rows) if self._rows else None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The file."""
+        return (Source(self.place, file=self.place),)
+
+    def choose(self, columns: Columns, input_size: int) -> Choice:
+        """Which columns feed the network; see `matnet.tables.columns.choose`."""
+        return choose(self.header, columns, input_size, self.place)
+
+    def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
+        """As they are in the file."""
+        return tuple(self._schema[self.header.names[index]] for index in choice.texts)
+
+    def pieces(self, choice: Choice) -> Iterator[Piece]:
+        """The rows in order.
+
+        A piece raises TableError where a number is missing, by row and column.
+
+        Raises
+        ------
+        TableError
+            A column of the inputs holds no numbers, or the file is damaged.
+        """
+        names = self.header.names
+        self._check_numbers([names[index] for index in choice.inputs])
+        needed = list(dict.fromkeys(names[index] for index in (*choice.inputs, *choice.texts))) or [names[0]]
+        try:
+            batches = self._frame.select(needed).collect_batches(chunk_size=MOST_ROWS, maintain_order=True)
+            for batch in batches:
+                yield partial(self._parsed, batch, self._done, choice)
+                self._done += batch.height
+        except pl.exceptions.PolarsError as error:
+            raise self._damaged(error) from error
+        if self._done != self._rows:
+            raise TableError(f"{self.place}: {self._done} rows were read, expected {self._rows}; was it being written?")
+
+    def _check_numbers(self, inputs: list[str]) -> None:
+        for name in inputs:
+            kind = self._schema[name]
+            if not kind.is_numeric():
+                raise TableError(f"{self.place}: column {shown(name)} holds {kind}, expected numbers; cast it")
+
+    def _parsed(self, batch: pl.DataFrame, before: int, choice: Choice) -> Rows:
+        names = self.header.names
+        x = np.empty((batch.height, len(choice.inputs)))
+        for place, index in enumerate(choice.inputs):
+            values = batch[names[index]]
+            if values.null_count() and self._dialect.missing == "error":
+                row = before + int(np.flatnonzero(values.is_null().to_numpy())[0]) + 1
+                where = f"{self.place}: row {row}, column {names[index]}"
+                raise TableError(
+                    f"{where}: the cell is empty; fill it, or have it read as NaN",
+                    Advice(" with ", Parameter("missing", "nan")),
+                )
+            x[:, place] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        texts = [batch[names[index]].alias(str(place)) for place, index in enumerate(choice.texts)]
+        return Rows(x, pl.DataFrame(texts))
+
+
+class _AbandonedError(RuntimeError):
+    """Tells the writer to stop."""
+
+
+class FrameSink(Sink):
+    """A table that polars writes in a thread of its own, which takes the chunks from a short queue.
+
+    Parameters
+    ----------
+    target
+        Where the bytes go.
+    names, types
+        The columns.
+    form
+        Parquet or Arrow's file format.
+    group_rows
+        Rows of a row group of the file.
+
+    Raises
+    ------
+    TableError
+        Two columns have the same name.
+    """
+
+    def __init__(
+        self, target: Target, names: Sequence[str], types: Sequence[Any], form: FrameFormat, group_rows: int
+    ) -> None:
+        check_clash(names)
+        self._schema: Mapping[str, Any] = dict(zip(names, types, strict=True))
+        self._place = target.place
+        self._queue: Queue[pl.DataFrame | None] = Queue(_WAITING)
+        self._abandoned = False
+        self._finished = False
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="matnet-sink")
+        self._writer = self._pool.submit(self._sink, _Watched(target), form, group_rows)
+
+    def _sink(self, watched: _Watched, form: FrameFormat, group_rows: int) -> None:
+        frames = register_io_source(self._frames, schema=dict(self._schema))
+        target = cast(IO[bytes], watched)  # polars calls write and flush alone
+        try:
+            if form == "parquet":
+                frames.sink_parquet(target, row_group_size=group_rows)
+            else:
+                frames.sink_ipc(target, record_batch_size=group_rows)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            if watched.failure is not None:
+                raise watched.failure from None
+            raise TableError(f"{self._place}: cannot be written: {error}") from error
+
+    def _frames(
+        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        while (frame := self._queue.get()) is not None:
+            yield frame
+        if self._abandoned:
+            raise _AbandonedError
+
+    def formatted(self, columns: Sequence[pl.Series]) -> pl.DataFrame:
+        """Rows as a frame."""
+        return pl.DataFrame(dict(zip(self._schema, columns, strict=True)), schema=dict(self._schema))
+
+    def write(self, rows: list[bytes] | pl.DataFrame) -> None:
+        """Hand rows to the writer; its failures are raised here."""
+        assert isinstance(rows, pl.DataFrame)
+        self._put(rows)
+
+    def _put(self, frame: pl.DataFrame | None) -> None:
+        while True:
+            if self._writer.done():
+                self._writer.result()
+            try:
+                self._queue.put(frame, timeout=_LOOK)
+            except Full:
+                continue
+            return
+
+    def finish(self) -> None:
+        """Write the last rows and the end of the file."""
+        self._put(None)
+        self._finished = True
+        try:
+            self._writer.result()
+        finally:
+            self._pool.shutdown()
+
+    def abandon(self) -> None:
+        """Let the writer end as it is; what it has written is nobody's."""
+        self._abandoned = True
+        while not self._writer.done():
+            try:
+                self._queue.put(None, timeout=_LOOK)
+            except Full:
+                continue
+        self._pool.shutdown()
+
+
+class _Watched:
+    """A target whose failure is remembered: polars makes a text of its own of it."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.failure: TableError | BrokenPipeError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            self._target.write(data)
+        except (TableError, BrokenPipeError) as error:
+            self.failure = error
+            raise
+        return len(data)
+
+    def flush(self) -> None:
+        return

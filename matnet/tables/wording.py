@@ -1,0 +1,25 @@
+"""How names and counts of a user's table stand in a message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SHOWN = 40
+LISTED = 12
+
+
+def shown(text: str) -> str:
+    """A text of the user's in quotes: one line, not too long."""
+    text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text) + "'"
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things: 1 cell, 2 cells."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def listed(names: Sequence[str], most: int = LISTED) -> str:
+    """The first names with commas between, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(shown, names[:most])) + more
