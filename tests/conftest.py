@@ -60,6 +60,18 @@ def named(entries: list[Any]) -> list[Any]:
     ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = {"outputs_case": "outputs", "series_case": "series", "record_case": "training_record"}
     for fixture in {"listed_network", "corpus_file", *kinds} & set(metafunc.fixturenames):

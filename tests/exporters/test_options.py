@@ -111,6 +111,11 @@ def test_the_derivative_of_compet(tmp_path: Path) -> None:
             matnet.save(net, path)
         assert str(raised.value) == f"{path}: {COMPET}"
         matnet.save(net, path, jacobian=False)
+
+
+def test_the_derivative_of_compet_in_casadi() -> None:
+    pytest.importorskip("casadi")
+    net = network(Layer(3, "compet", {0: Weight(np.eye(3))}), inputs=3)
     with pytest.raises(UnsupportedError) as raised:
         matnet.to_casadi(net)
     assert str(raised.value) == COMPET

@@ -45,9 +45,7 @@ document.querySelector("iframe").onload = event => {
     {pictures, width: root.clientWidth, needed: root.scrollWidth, sections: page.querySelectorAll("section").length});
 };</script></body>"""
 
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason="there is no chromium"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="there is no chromium")]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ import fuzz
 from fuzz_mutations import MUTATORS
 from fuzz_trial import Tally, trial
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES: Mapping[str, int] = {
     "bytes": 300,
     "mat5": 500,
