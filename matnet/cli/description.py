@@ -51,7 +51,7 @@ def _parameters(layers: Sequence[Layer]) -> int:
     total = 0
     for layer in layers:
         total += layer.size if layer.bias is not None else 0
-        total += sum(weight.value.size for weight in (*layer.input_weights.values(), *layer.layer_weights.values()))
+        total += sum(weight.value.size for weight in layer.weights)
     return total
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from matnet.derivatives import quantities
+from matnet.derivatives.quantities import VALUE_AND_JACOBIAN, Jacobian, Quantity
 from matnet.errors import UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
 from matnet.network.evaluation import ArrayFunction, Evaluation
 from matnet.tape.evaluate import on_all_cores
-from matnet.tape.shorten import shortened
+from matnet.tape.simplify import simplified
 from matnet.tape.symbols import Tape, record
 
 if TYPE_CHECKING:
@@ -152,29 +152,29 @@ class CompiledEvaluation(Evaluation):
     def __init__(self, structure: Structure) -> None:
         super().__init__(structure)
         self._structure = structure
-        self._compiled: dict[Any, Compiled] = {}
+        self._compiled: dict[Quantity, Compiled] = {}
         self._lock = Lock()
 
-    def function(self, key: Any, compute: Callable[..., Any], sizes: Sequence[int]) -> ArrayFunction:
-        """`compute(program, *arrays)` on NumPy arrays, compiled when it is first asked for."""
-        if key == ("jacobian", None, "real"):
-            return _Second(self.function("value_and_jacobian", quantities.value_and_jacobian, sizes))
-        if key not in self._compiled:
-            self.prepare(key, compute, sizes)
-        return self._compiled[key]
+    def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
+        """The quantity as a function of NumPy arrays, compiled when it is first asked for."""
+        if quantity == Jacobian():
+            return _Second(self.function(VALUE_AND_JACOBIAN, sizes))
+        if quantity not in self._compiled:
+            self.prepare(quantity, sizes)
+        return self._compiled[quantity]
 
-    def prepare(self, key: Any, compute: Callable[..., Any], sizes: Sequence[int]) -> None:
+    def prepare(self, quantity: Quantity, sizes: Sequence[int]) -> None:
         """Compiles a computation, or finds it compiled."""
         with self._lock:
-            if key in self._compiled:
+            if quantity in self._compiled:
                 return
-            tape = shortened(record(self.program, compute, sizes))
-            reference = super().function(key, compute, sizes)
+            tape = simplified(record(self.program, quantity, sizes))
+            reference = super().function(quantity, sizes)
             samples = check_samples(self._structure, sizes)
             found = compiled_functions(
                 {"kernel": tape}, lambda functions: compare(functions["kernel"], reference, samples)
             )
-            self._compiled[key] = found["kernel"]
+            self._compiled[quantity] = found["kernel"]
 
 
 def check_samples(structure: Structure, sizes: Sequence[int]) -> list[FloatArray]:
@@ -300,5 +300,5 @@ def _compiled(net: Network) -> CompiledNetwork:
             "this network looks back in time; matnet.compile is for static networks, use net.run(x) and run_jacobian"
         )
     found = CompiledNetwork(net.structure, net.provenance, net.name)
-    found.evaluation.prepare("value_and_jacobian", quantities.value_and_jacobian, [net.input_size])
+    found.evaluation.prepare(VALUE_AND_JACOBIAN, [net.input_size])
     return found

@@ -12,7 +12,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.functions.performance import PerformanceFunction, known, performance_row, shares, slope, total
 from matnet.functions.transfer_rows import TransferFunction
 from matnet.model.structure import Output, Structure
-from matnet.simulate import Program, Transferred
+from matnet.simulate import Program, TransferStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +91,15 @@ def cost_of(structure: Structure, program: Program, name: str | None, regulariza
         single=np.concatenate([np.full(output.size, float(output.size == 1)) for output in structure.outputs]),
         sizes=tuple(output.size for output in structure.outputs),
         signals=tuple(
-            signal if found is None else _transfer_step(program, output).source for found, signal, output in entries
+            signal if found is None else _transfer_step(program, output).sources[0] for found, signal, output in entries
         ),
         by_net_input=tuple(rows),
     )
 
 
-def _transfer_step(program: Program, output: Output) -> Transferred:
+def _transfer_step(program: Program, output: Output) -> TransferStep:
     layer = program.layers[output.layer]
-    return next(step for step in program.steps if isinstance(step, Transferred) and step.target == layer)
+    return next(step for step in program.steps if isinstance(step, TransferStep) and step.target == layer)
 
 
 def _by_net_input(program: Program, output: Output) -> TransferFunction | None:

@@ -8,58 +8,53 @@ formulas. JAX transposes the rules where it goes backward.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 
-from matnet.derivatives import attached
-from matnet.functions.namespace import Array, constant
-from matnet.simulate import Directions, ParameterKey, Step
+from matnet.derivatives import step_rules
+from matnet.derivatives.step_rules import CustomRuleStep
+from matnet.functions.namespace import Array
+from matnet.simulate import Directions, Step
 
 
-class JaxStep(Step):
+@dataclass(frozen=True, eq=False)
+class JaxStep(CustomRuleStep):
     """A step whose value, tangent and cotangent JAX differentiates by the row's own derivatives."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.target = step.target
-        self.sources = step.sources
-        self.curved = step.curved
-        self._weight = attached.weight_of(step)
-        # no array in the closures, where a transform would not see it
-        rule = attached.without_weight(step)
-        self._value = _value(rule)
-        self._tangent = _directional(rule, self._value, attached.tangent_of, attached.bent_values)
-        self._cotangent = _directional(rule, self._value, attached.cotangent_of, attached.bent_sources)
+    _value: Any = field(init=False)
+    _tangent: Any = field(init=False)
+    _cotangent: Any = field(init=False)
+
+    @classmethod
+    def of(cls, step: Step) -> JaxStep:
+        """The step with custom rules."""
+        return cls(step.target, step.sources, step)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        value = _value(self.rule)
+        tangent = _directional(self.rule, value, step_rules.tangent_of, step_rules.curvature_values)
+        cotangent = _directional(self.rule, value, step_rules.cotangent_of, step_rules.curvature_sources)
+        for name, rule in (("_value", value), ("_tangent", tangent), ("_cotangent", cotangent)):
+            object.__setattr__(self, name, rule)
 
     def value(self, p: Sequence[Array]) -> Array:
         """The step's value."""
-        return self._value(p[0], self._w(p))
+        return self._value(p[0], self.weight_like(p[0]))
 
     def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
         """The step's tangent."""
-        return self._tangent(p[0], self._w(p), v[0])
+        return self._tangent(p[0], self.weight_like(p[0]), v[0])
 
     def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
         """The step's cotangent."""
-        return [self._cotangent(p[0], self._w(p), u)]
-
-    def curvature(
-        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
-    ) -> Array | None:
-        """The step's curvature."""
-        return self.step.curvature(p, a, u, v, w)
-
-    def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
-        """The step's derivatives by its weight."""
-        return self.step.parameter_cotangents(p, a, u)
-
-    def _w(self, p: Sequence[Array]) -> Array | None:
-        return None if self._weight is None else constant(p[0], self._weight)
+        return [self._cotangent(p[0], self.weight_like(p[0]), u)]
 
 
 _Formula = Callable[[Step, Array, Array | None, Array, Array], Array]
-_Bending = Callable[[Step, Array, Array | None, Array, Array, Array], Array]
+_Curvature = Callable[[Step, Array, Array | None, Array, Array, Array], Array]
 
 
 def _value(step: Step) -> Any:
@@ -67,21 +62,21 @@ def _value(step: Step) -> Any:
 
     @jax.custom_jvp
     def value(p: Array, w: Array | None) -> Array:
-        return attached.value_of(step, p, w)
+        return step_rules.value_of(step, p, w)
 
-    tangent = _directional(step, value, attached.tangent_of, attached.bent_values)
+    tangent = _directional(step, value, step_rules.tangent_of, step_rules.curvature_values)
 
     @value.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
         (p, w), (dp, dw) = primals, tangents
         a = value(p, w)
         along = _like(tangent(p, w, dp[..., None, :])[..., 0, :], a)
-        return a, along if w is None else along + attached.weight_tangent_of(step, p, w, a, dw)
+        return a, along if w is None else along + step_rules.weight_tangent_of(step, p, w, a, dw)
 
     return value
 
 
-def _directional(step: Step, value: Any, formula: _Formula, bent: _Bending) -> Any:
+def _directional(step: Step, value: Any, formula: _Formula, curvature: _Curvature) -> Any:
     """The tangent a'·v or the cotangent uᵀa', as a function of p, w and the directions."""
 
     def plain(p: Array, w: Array | None, directions: Array) -> Array:
@@ -93,7 +88,7 @@ def _directional(step: Step, value: Any, formula: _Formula, bent: _Bending) -> A
     def rule(primals: Any, tangents: Any) -> Any:
         (p, w, directions), (dp, dw, d_directions) = primals, tangents
         found = directional(p, w, directions)
-        change = directional(p, w, d_directions) + bent(step, p, w, value(p, w), directions, dp)
+        change = directional(p, w, d_directions) + curvature(step, p, w, value(p, w), directions, dp)
         if w is not None:
             change = change + jax.jvp(lambda w: plain(p, w, directions), (w,), (dw,))[1]
         return found, _like(change, found)

@@ -1,9 +1,14 @@
-"""What is asked of a network, each as a function of its Program and the arguments: recorded, run or exported alike."""
+"""What can be computed of a network: each quantity is a function of the network's Program and the arguments.
+
+A quantity is a frozen dataclass. Two that are equal are the same computation, so a quantity is also the key of the tape
+that is recorded of it; the same objects are recorded, run and exported.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
 
 from matnet.derivatives import hessian as second
 from matnet.derivatives import jacobian as first
@@ -15,98 +20,155 @@ from matnet.simulate import Program, batched, outputs
 Scale: TypeAlias = Literal["real", "normalized"]
 
 
-def _targets(laid_out: Program, layer: int | None) -> tuple[int, ...]:
-    return laid_out.outputs if layer is None else (laid_out.layers[layer],)
+class Quantity(Hashable, Protocol):
+    """A computation of a network."""
+
+    def __call__(self, program: Program, *arrays: Array) -> Any:
+        """One result or several, (..., …) each, for arguments (..., size) of any array library."""
 
 
-def _arguments(laid_out: Program) -> tuple[int, ...]:
-    return tuple(leaf.signal for leaf in laid_out.leaves)
+def _targets(program: Program, layer: int | None) -> tuple[int, ...]:
+    return program.outputs if layer is None else (program.layers[layer],)
 
 
-def value(laid_out: Program, x: Array) -> Array:
+def _arguments(program: Program) -> tuple[int, ...]:
+    return tuple(leaf.signal for leaf in program.leaves)
+
+
+@dataclass(frozen=True)
+class Value:
     """y (..., S) of x (..., R)."""
-    return outputs(laid_out, laid_out.run(x), x)
+
+    def __call__(self, program: Program, x: Array) -> Array:
+        """y."""
+        return outputs(program, program.run(x), x)
 
 
-def value_and_jacobian(laid_out: Program, x: Array) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class ValueAndJacobian:
     """y (..., S) and J (..., S, R) of x (..., R)."""
-    values = laid_out.run(x)
-    derivative = first.jacobian(laid_out, values, laid_out.outputs, _arguments(laid_out), x)
-    return outputs(laid_out, values, x), derivative
+
+    def __call__(self, program: Program, x: Array) -> tuple[Array, Array]:
+        """y and J."""
+        values = program.run(x)
+        derivative = first.jacobian(program, values, program.outputs, _arguments(program), x)
+        return outputs(program, values, x), derivative
 
 
-def jacobian_of(layer: int | None, scale: Scale) -> Callable[[Program, Array], Array]:
-    """J of the outputs, or of a layer (from 0), at the given scale."""
+@dataclass(frozen=True)
+class Jacobian:
+    """J (..., S, R) of the outputs, or of layer `of` (from 0), at the given scale."""
 
-    def compute(laid_out: Program, x: Array) -> Array:
-        of, wrt = _targets(laid_out, layer), _arguments(laid_out)
-        if scale == "normalized":
-            of, wrt = (laid_out.output_layers if layer is None else of), laid_out.processed
-        return first.jacobian(laid_out, laid_out.run(x), of, wrt, x)
+    of: int | None = None
+    scale: Scale = "real"
 
-    return compute
-
-
-def hessian_of(layer: int | None) -> Callable[[Program, Array], Array]:
-    """H of the outputs, or of a layer (from 0)."""
-
-    def compute(laid_out: Program, x: Array) -> Array:
-        return second.hessian(laid_out, laid_out.run(x), _targets(laid_out, layer), _arguments(laid_out), x)
-
-    return compute
+    def __call__(self, program: Program, x: Array) -> Array:
+        """J."""
+        of, wrt = _targets(program, self.of), _arguments(program)
+        if self.scale == "normalized":
+            of, wrt = (program.output_layers if self.of is None else of), program.processed
+        return first.jacobian(program, program.run(x), of, wrt, x)
 
 
-def parameter_jacobian_of(layer: int | None) -> Callable[[Program, Array], Array]:
-    """The derivative by the weight vector of the outputs, or of a layer (from 0)."""
+@dataclass(frozen=True)
+class Hessian:
+    """H (..., S, R, R) of the outputs, or of layer `of` (from 0)."""
 
-    def compute(laid_out: Program, x: Array) -> Array:
-        return by_parameters.parameter_jacobian(laid_out, laid_out.run(x), _targets(laid_out, layer), x)
+    of: int | None = None
 
-    return compute
-
-
-def jvp(laid_out: Program, x: Array, v: Array) -> Array:
-    """J v, (..., S)."""
-    return products.jvp(laid_out, laid_out.run(x), laid_out.outputs, _arguments(laid_out), x, v)
+    def __call__(self, program: Program, x: Array) -> Array:
+        """H."""
+        return second.hessian(program, program.run(x), _targets(program, self.of), _arguments(program), x)
 
 
-def vjp(laid_out: Program, x: Array, u: Array) -> Array:
-    """u J, (..., R)."""
-    return products.vjp(laid_out, laid_out.run(x), laid_out.outputs, _arguments(laid_out), x, u)
+@dataclass(frozen=True)
+class ParameterJacobian:
+    """The derivative with respect to the weight vector, (..., S, P), of the outputs or of layer `of` (from 0)."""
+
+    of: int | None = None
+
+    def __call__(self, program: Program, x: Array) -> Array:
+        """(..., S, P)."""
+        return by_parameters.parameter_jacobian(program, program.run(x), _targets(program, self.of), x)
 
 
-def layer_outputs(laid_out: Program, x: Array) -> list[Array]:
+@dataclass(frozen=True)
+class Jvp:
+    """J v (..., S) of x and v (..., R)."""
+
+    def __call__(self, program: Program, x: Array, v: Array) -> Array:
+        """J v."""
+        return products.jvp(program, program.run(x), program.outputs, _arguments(program), x, v)
+
+
+@dataclass(frozen=True)
+class Vjp:
+    """u J (..., R) of x (..., R) and u (..., S)."""
+
+    def __call__(self, program: Program, x: Array, u: Array) -> Array:
+        """u J."""
+        return products.vjp(program, program.run(x), program.outputs, _arguments(program), x, u)
+
+
+@dataclass(frozen=True)
+class LayerOutputs:
     """Every layer's output, (..., S_i) each."""
-    values = laid_out.run(x)
-    return [batched(values[signal], x) for signal in laid_out.layers]
+
+    def __call__(self, program: Program, x: Array) -> list[Array]:
+        """A list with one array per layer."""
+        values = program.run(x)
+        return [batched(values[signal], x) for signal in program.layers]
 
 
-def signals_of(signals: tuple[int, ...]) -> Callable[[Program, Array], list[Array]]:
+@dataclass(frozen=True)
+class OutputsAndLayers:
+    """The outputs (..., S), then every layer's output: one step of a dynamic network."""
+
+    def __call__(self, program: Program, x: Array) -> list[Array]:
+        """A list, the outputs first."""
+        values = program.run(x)
+        return [outputs(program, values, x), *(batched(values[signal], x) for signal in program.layers)]
+
+
+@dataclass(frozen=True)
+class Signals:
     """The values of some signals, (..., size) each."""
 
-    def compute(laid_out: Program, x: Array) -> list[Array]:
-        values = laid_out.run(x)
-        return [batched(values[signal], x) for signal in signals]
+    signals: tuple[int, ...]
 
-    return compute
-
-
-def adjoints_of(signals: tuple[int, ...]) -> Callable[[Program, Array, Array], tuple[Array, Array]]:
-    """For cotangents u (..., Σ sizes) of some signals: u's derivative by x (..., R) and by the parameters (..., P)."""
-
-    def compute(laid_out: Program, x: Array, u: Array) -> tuple[Array, Array]:
-        values = laid_out.run(x)
-        seeds = products.seeds(laid_out, signals, u)
-        by_inputs = products.vjp(laid_out, values, signals, _arguments(laid_out), x, u)
-        return by_inputs, by_parameters.parameter_products(laid_out, values, seeds, 1, x)[..., 0, :]
-
-    return compute
+    def __call__(self, program: Program, x: Array) -> list[Array]:
+        """A list with one array per signal."""
+        values = program.run(x)
+        return [batched(values[signal], x) for signal in self.signals]
 
 
-def jacobian_of_signals(signals: tuple[int, ...]) -> Callable[[Program, Array], Array]:
+@dataclass(frozen=True)
+class SignalJacobian:
     """J of some signals, (..., Σ sizes, R)."""
 
-    def compute(laid_out: Program, x: Array) -> Array:
-        return first.jacobian(laid_out, laid_out.run(x), signals, _arguments(laid_out), x)
+    signals: tuple[int, ...]
 
-    return compute
+    def __call__(self, program: Program, x: Array) -> Array:
+        """J."""
+        return first.jacobian(program, program.run(x), self.signals, _arguments(program), x)
+
+
+@dataclass(frozen=True)
+class Adjoints:
+    """For cotangents u (..., Σ sizes) of some signals: uᵀ times their derivatives with respect to x and the parameters.
+
+    The results are (..., R) and (..., P).
+    """
+
+    signals: tuple[int, ...]
+
+    def __call__(self, program: Program, x: Array, u: Array) -> tuple[Array, Array]:
+        """With respect to x, then to the parameters."""
+        values = program.run(x)
+        seeds = products.seeds(program, self.signals, u)
+        by_inputs = products.vjp(program, values, self.signals, _arguments(program), x, u)
+        return by_inputs, by_parameters.parameter_products(program, values, seeds, 1, x)[..., 0, :]
+
+
+VALUE, VALUE_AND_JACOBIAN, JVP, VJP, LAYER_OUTPUTS = Value(), ValueAndJacobian(), Jvp(), Vjp(), LayerOutputs()
+"""The quantities without settings."""

@@ -15,13 +15,13 @@ layers, the oldest first.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from matnet.derivatives import quantities
+from matnet.derivatives.quantities import Adjoints, OutputsAndLayers, Quantity, SignalJacobian
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
@@ -29,9 +29,9 @@ from matnet.simulate import Leaf, Program
 
 
 class Evaluate(Protocol):
-    """Runs a quantity on arrays (rows, size); the key names it, so that its tape is recorded once."""
+    """Runs a quantity on arrays (rows, size)."""
 
-    def __call__(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
+    def __call__(self, quantity: Quantity, *arrays: FloatArray) -> list[FloatArray]:
         """The quantity's results, (rows, …) each."""
 
 
@@ -60,7 +60,7 @@ class Series:
         self.layer_delay = structure.layer_delay
         self.input_size = structure.input_size
         self.output_size = structure.output_size
-        self.layer_size = sum(layer.size for layer in structure.layers)
+        self.layer_size = structure.layer_elements
         inputs = np.cumsum([0, *(entry.size for entry in structure.inputs)])
         layers = np.cumsum([0, *(layer.size for layer in structure.layers)])
         self._columns = {"input": inputs, "layer": layers}
@@ -104,12 +104,12 @@ class Series:
         outputs = np.empty((batch, steps, self.output_size))
         if not self.recurrent:
             argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
-            y, *parts = self.evaluate("step", _step, argument)
+            y, *parts = self.evaluate(OutputsAndLayers(), argument)
             outputs[...] = y.reshape(outputs.shape)
             layers[:, self.layer_delay :] = np.concatenate(parts, axis=-1).reshape(batch, steps, -1)
             return inputs, layers, outputs
         for time in range(steps):
-            y, *parts = self.evaluate("step", _step, self.argument(inputs, layers, time))
+            y, *parts = self.evaluate(OutputsAndLayers(), self.argument(inputs, layers, time))
             outputs[:, time] = y
             layers[:, self.layer_delay + time] = np.concatenate(parts, axis=-1)
         return inputs, layers, outputs
@@ -134,7 +134,7 @@ class Series:
         fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
         argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
         signals = (*self.program.outputs, *(self.program.layers[index] for index in fed_back))
-        found = self.evaluate(("step_jacobian", signals), quantities.jacobian_of_signals(signals), argument)[0]
+        found = self.evaluate(SignalJacobian(signals), argument)[0]
         neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]
         return found.reshape(batch, steps, *found.shape[1:]), neurons
 
@@ -211,15 +211,13 @@ class Series:
         fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
         everywhere = (*signals, *(self.program.layers[index] for index in fed_back))
         neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]
-        compute = quantities.adjoints_of(everywhere)
+        adjoints = Adjoints(everywhere)
         by_inputs, by_layers = np.zeros_like(inputs), np.zeros_like(layers)
         by_parameters = np.zeros(sum(self.program.parameter_sizes))
         for time in reversed(range(steps)):
             later = by_layers[:, self.layer_delay + time][:, neurons]
             u = np.concatenate([seeds[:, time], later], axis=-1)
-            by_leaves, by_weights = self.evaluate(
-                ("adjoints", everywhere), compute, self.argument(inputs, layers, time), u
-            )
+            by_leaves, by_weights = self.evaluate(adjoints, self.argument(inputs, layers, time), u)
             by_parameters += by_weights.sum(axis=0)
             for leaf, own in self.leaves:
                 target, reach = (by_inputs, self.input_delay) if leaf.kind == "input" else (by_layers, self.layer_delay)
@@ -234,8 +232,3 @@ class Series:
 
 def _edges(edges: FloatArray, index: int) -> tuple[int, int]:
     return int(edges[index]), int(edges[index + 1])
-
-
-def _step(laid_out: Program, x: Any) -> list[Any]:
-    """One step's outputs, then every layer's."""
-    return [quantities.value(laid_out, x), *quantities.layer_outputs(laid_out, x)]

@@ -14,50 +14,37 @@ the rows: p (..., R), a (..., S), u and v with an axis of directions before the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from matnet.derivatives import attached
-from matnet.functions.namespace import Array, constant
-from matnet.simulate import Directions, ParameterKey, Step
+from matnet.derivatives import step_rules
+from matnet.derivatives.step_rules import CustomRuleStep
+from matnet.functions.namespace import Array
+from matnet.simulate import Directions, Step
 
 
-class TorchStep(Step):
+@dataclass(frozen=True, eq=False)
+class TorchStep(CustomRuleStep):
     """A step whose value, tangent and cotangent PyTorch differentiates by the row's own derivatives."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.target = step.target
-        self.sources = step.sources
-        self.curved = step.curved
-        self._weight = attached.weight_of(step)
-        self._rule = attached.without_weight(step)
+    @classmethod
+    def of(cls, step: Step) -> TorchStep:
+        """The step with custom rules."""
+        return cls(step.target, step.sources, step)
 
     def value(self, p: Sequence[Array]) -> Array:
         """The step's value."""
-        return _value(p[0], self._w(p), self._rule)
+        return _value(p[0], self.weight_like(p[0]), self.rule)
 
     def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
         """The step's tangent."""
-        return _tangent(p[0], self._w(p), a, v[0], self._rule)
+        return _tangent(p[0], self.weight_like(p[0]), a, v[0], self.rule)
 
     def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
         """The step's cotangent."""
-        return [_cotangent(p[0], self._w(p), a, u, self._rule)]
-
-    def curvature(
-        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
-    ) -> Array | None:
-        """The step's curvature."""
-        return self.step.curvature(p, a, u, v, w)
-
-    def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
-        """The step's derivatives by its weight."""
-        return self.step.parameter_cotangents(p, a, u)
-
-    def _w(self, p: Sequence[Array]) -> Array | None:
-        return None if self._weight is None else constant(p[0], self._weight)
+        return [_cotangent(p[0], self.weight_like(p[0]), a, u, self.rule)]
 
 
 def _value(p: Array, w: Array | None, step: Step) -> Array:
@@ -79,7 +66,7 @@ class _Value(torch.autograd.Function):
 
     @staticmethod
     def forward(p: Array, w: Array | None, step: Step) -> Array:
-        return _own(attached.value_of(step, p, w), p)
+        return _own(step_rules.value_of(step, p, w), p)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -92,7 +79,7 @@ class _Value(torch.autograd.Function):
         by_source = _cotangent(p, w, a, u[..., None, :], ctx.step)[..., 0, :]
         by_weight = None
         if ctx.needs_input_grad[1]:
-            by_weight = _like(attached.weight_cotangent_of(ctx.step, p, w, a, u), w)
+            by_weight = _like(step_rules.weight_cotangent_of(ctx.step, p, w, a, u), w)
         return _like(by_source, p), by_weight, None
 
 
@@ -116,14 +103,14 @@ class _Tangent(_Directional):
 
     @staticmethod
     def forward(p: Array, w: Array | None, a: Array, v: Array, step: Step) -> Array:
-        return _own(attached.tangent_of(step, p, w, a, v), v)
+        return _own(step_rules.tangent_of(step, p, w, a, v), v)
 
     @staticmethod
     def backward(ctx: Any, g: Array) -> Any:
         p, w, v = ctx.saved_tensors
         a = _value(p, w, ctx.step)
-        by_source = _like(attached.bent_sum(ctx.step, p, w, a, g, v), p) if ctx.needs_input_grad[0] else None
-        by_weight = _by_weight(ctx, attached.tangent_of, p, w, v, g)
+        by_source = _like(step_rules.curvature_sum(ctx.step, p, w, a, g, v), p) if ctx.needs_input_grad[0] else None
+        by_weight = _by_weight(ctx, step_rules.tangent_of, p, w, v, g)
         return by_source, by_weight, None, _like(_cotangent(p, w, a, g, ctx.step), v), None
 
 
@@ -132,14 +119,14 @@ class _Cotangent(_Directional):
 
     @staticmethod
     def forward(p: Array, w: Array | None, a: Array, u: Array, step: Step) -> Array:
-        return _own(attached.cotangent_of(step, p, w, a, u), u)
+        return _own(step_rules.cotangent_of(step, p, w, a, u), u)
 
     @staticmethod
     def backward(ctx: Any, g: Array) -> Any:
         p, w, u = ctx.saved_tensors
         a = _value(p, w, ctx.step)
-        by_source = _like(attached.bent_sum(ctx.step, p, w, a, u, g), p) if ctx.needs_input_grad[0] else None
-        by_weight = _by_weight(ctx, attached.cotangent_of, p, w, u, g)
+        by_source = _like(step_rules.curvature_sum(ctx.step, p, w, a, u, g), p) if ctx.needs_input_grad[0] else None
+        by_weight = _by_weight(ctx, step_rules.cotangent_of, p, w, u, g)
         return by_source, by_weight, None, _like(_tangent(p, w, a, g, ctx.step), u), None
 
 

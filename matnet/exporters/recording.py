@@ -16,7 +16,7 @@ from matnet.exporters.names import checked_names, identifier, plain
 from matnet.exporters.stepping import state_size, step_of
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
-from matnet.simulate import BiasOnly, Program, Transferred
+from matnet.simulate import BiasStep, Program, TransferStep
 from matnet.tape.symbols import Shape, Tape, record
 
 Precision: TypeAlias = Literal["float64", "float32"]
@@ -128,11 +128,11 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
             "every way from the inputs to the outputs goes through compet, whose derivative is 0 wherever it exists; "
             "leave dy/dx out: jacobian=False, or --no-jacobian"
         )
-    value = Function("value", (x,), (y,), record(net.program, quantities.value, (x.size,)))
+    value = Function("value", (x,), (y,), record(net.program, quantities.VALUE, (x.size,)))
     if not options.jacobian:
         return (value,)
     dydx = Port("dydx", (net.output_size, net.input_size))
-    both = record(net.program, quantities.value_and_jacobian, (x.size,))
+    both = record(net.program, quantities.VALUE_AND_JACOBIAN, (x.size,))
     return value, Function("value_and_jacobian", (x,), (y, dydx), both)
 
 
@@ -140,8 +140,8 @@ def _reaches(program: Program, choosing: bool) -> bool:
     """Whether the inputs reach an output; with or without the ways through a choice among neurons (compet)."""
     moved = {leaf.signal for leaf in program.leaves}
     for step in program.steps:
-        chooses = isinstance(step, Transferred) and step.row.stepwise and step.row.coupled
-        if (choosing or not chooses) and not isinstance(step, BiasOnly) and not moved.isdisjoint(step.sources):
+        chooses = isinstance(step, TransferStep) and step.row.stepwise and step.row.coupled
+        if (choosing or not chooses) and not isinstance(step, BiasStep) and not moved.isdisjoint(step.sources):
             moved.add(step.target)
     return not moved.isdisjoint(program.outputs)
 

@@ -19,7 +19,7 @@ from matnet.simulate import Program, batched, outputs, side_by_side
 def state_size(net: Network) -> int:
     """How many numbers the network remembers."""
     structure = net.structure
-    return structure.input_delay * structure.input_size + structure.layer_delay * _layer_size(net)
+    return structure.input_delay * structure.input_size + structure.layer_delay * structure.layer_elements
 
 
 def flat_states(input_states: FloatArray, layer_states: FloatArray) -> FloatArray:
@@ -31,7 +31,7 @@ def flat_states(input_states: FloatArray, layer_states: FloatArray) -> FloatArra
 def step_of(net: Network) -> Callable[[Program, Array, Array], tuple[Array, Array]]:
     """The computation (program, x, states) -> (y, next_states)."""
     structure = net.structure
-    width = {"input": structure.input_size, "layer": _layer_size(net)}
+    width = {"input": structure.input_size, "layer": structure.layer_elements}
     depth = {"input": structure.input_delay, "layer": structure.layer_delay}
     begin = {"input": 0, "layer": depth["input"] * width["input"]}
     places = {
@@ -56,7 +56,3 @@ def step_of(net: Network) -> Callable[[Program, Array, Array], tuple[Array, Arra
         return outputs(program, values, argument), side_by_side(kept)
 
     return compute
-
-
-def _layer_size(net: Network) -> int:
-    return sum(layer.size for layer in net.structure.layers)

@@ -7,55 +7,46 @@ not vary.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
 from matnet.functions.namespace import Array
 from matnet.functions.transfer_rows import weighted_products
 
 
-class NetInputFunction(Protocol):
-    """What every row of the table offers."""
+@dataclass(frozen=True)
+class NetInputFunction:
+    """A row of the table: the toolbox's name, n and dn/dz_k in plain text.
 
-    @property
-    def name(self) -> str:
-        """The toolbox's name."""
+    ``linear`` says that the derivative does not depend on z.
+    """
 
-    @property
-    def formula(self) -> str:
-        """n in plain text."""
-
-    @property
-    def derivative(self) -> str:
-        """dn/dz_k in plain text."""
-
-    @property
-    def linear(self) -> bool:
-        """Whether the derivative does not depend on z."""
+    name: str
+    formula: str
+    derivative: str
+    linear: bool = field(default=False, kw_only=True)
 
     def value(self, z: Sequence[Array]) -> Array:
         """n, (..., S)."""
+        raise NotImplementedError
 
     def tangent(self, z: Sequence[Array], v: Sequence[Array | None]) -> Array:
         """Σ_k dn/dz_k v_k over the terms that vary, (..., K, S)."""
+        raise NotImplementedError
 
     def cotangent(self, z: Sequence[Array], u: Array, k: int) -> Array:
         """uᵀdn/dz_k, (..., K, S)."""
+        raise NotImplementedError
 
     def curvature(
         self, z: Sequence[Array], u: Array, v: Sequence[Array | None], w: Sequence[Array | None]
     ) -> Array | None:
         """Σ_i u_i Σ_kl d²n_i/dz_k dz_l v_k w_l, (..., J, K); None where it is 0 whatever the values."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Netsum:
+class Netsum(NetInputFunction):
     """n = b + Σ z."""
-
-    name: str = "netsum"
-    formula: str = "b + sum(z)"
-    derivative: str = "1"
-    linear: bool = True
 
     def value(self, z: Sequence[Array]) -> Array:
         """n, (..., S)."""
@@ -80,13 +71,8 @@ class Netsum:
 
 
 @dataclass(frozen=True)
-class Netprod:
+class Netprod(NetInputFunction):
     """n = b Π z: the bias is a factor. The slope by a factor is the product of the others, never n divided by it."""
-
-    name: str = "netprod"
-    formula: str = "b prod(z)"
-    derivative: str = "product of the other factors"
-    linear: bool = False
 
     def value(self, z: Sequence[Array]) -> Array:
         """n, (..., S)."""
@@ -125,5 +111,10 @@ class Netprod:
         return total
 
 
-NET_INPUT: Mapping[str, NetInputFunction] = {row.name: row for row in (Netsum(), Netprod())}
+_ROWS: tuple[NetInputFunction, ...] = (
+    Netsum("netsum", "b + sum(z)", "1", linear=True),
+    Netprod("netprod", "b prod(z)", "product of the other factors"),
+)
+
+NET_INPUT: Mapping[str, NetInputFunction] = {row.name: row for row in _ROWS}
 """The table: the net input functions by the toolbox's names."""

@@ -13,14 +13,14 @@ import numpy as np
 from matnet.functions.namespace import Array, namespace
 from matnet.functions.transfer_rows import (
     Compet,
-    Elementwise,
-    Negated,
-    OfMinusSquare,
+    ElementwiseTransfer,
+    MinusSquareTransfer,
+    MinusTransfer,
     Softmax,
     TransferFunction,
     bounded,
     flat,
-    where_alive,
+    zero_where_vanished,
 )
 
 
@@ -85,12 +85,12 @@ def _radbas(n: Array) -> Array:
 
 
 def _radbas_slope(n: Array, a: Array) -> Array:
-    return -2.0 * (where_alive(n, a) * a)
+    return -2.0 * (zero_where_vanished(n, a) * a)
 
 
 def _radbas_curve(n: Array, a: Array) -> Array:
     # (4n² − 2) a with n² never alone: it may overflow where a is 0
-    m = where_alive(n, a)
+    m = zero_where_vanished(n, a)
     return 4.0 * (m * (m * a)) - 2.0 * a
 
 
@@ -138,7 +138,7 @@ def _elliot2sig_curve(n: Array, a: Array) -> Array:
     return 2.0 * namespace(n).sign(n) * ((4.0 / d - 3.0) / d / d)
 
 
-_RADBAS_OF_SQUARE = Elementwise(
+_RADBAS_OF_SQUARE = ElementwiseTransfer(
     "radbas of n²",
     "exp(-q)",
     "-a",
@@ -148,10 +148,20 @@ _RADBAS_OF_SQUARE = Elementwise(
     analytic=True,
 )
 
-_SOFTMAX = Softmax()
+_SOFTMAX = Softmax(
+    "softmax",
+    "exp(n_i - max(n)) / sum(exp(n - max(n)))",
+    "da_i/dn_j = a_i ((i == j) - a_j)",
+    # u_j − a_j Σ u: nothing is divided by an a that has gone to 0
+    log_cotangent=lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True),
+)
+
+_RADBASN_OF_SQUARE = MinusTransfer(
+    "radbasn of n²", "exp(-q_i) / sum(exp(-q))", "da_i/dq_j = -a_i ((i == j) - a_j)", of=_SOFTMAX
+)
 
 _ROWS: tuple[TransferFunction, ...] = (
-    Elementwise(
+    ElementwiseTransfer(
         "tansig",
         "2 / (1 + exp(-2 n)) - 1 = tanh(n)",
         "1 - a²",
@@ -160,7 +170,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         d2a_dn2=lambda n, a: -2.0 * a * _tansig_slope(n, a),
         analytic=True,
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "logsig",
         "1 / (1 + exp(-n))",
         "a (1 - a)",
@@ -170,7 +180,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         analytic=True,
         log_cotangent=lambda n, a, u: u * _logsig(-n),
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "purelin",
         "n",
         "1",
@@ -180,7 +190,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         analytic=True,
         linear=True,
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "poslin",
         "max(0, n)",
         "1 where n >= 0, else 0",
@@ -189,7 +199,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 1.0},
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "satlin",
         "n clipped to [0, 1]",
         "1 where 0 <= n <= 1, else 0",
@@ -198,7 +208,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 1.0, 1.0: 1.0},
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "satlins",
         "n clipped to [-1, 1]",
         "1 where -1 <= n <= 1, else 0",
@@ -207,7 +217,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={-1.0: 1.0, 1.0: 1.0},
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "hardlim",
         "1 where n >= 0, else 0",
         "0",
@@ -217,7 +227,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         kinks={0.0: 0.0},
         stepwise=True,
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "hardlims",
         "1 where n >= 0, else -1",
         "0",
@@ -227,7 +237,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         kinks={0.0: 0.0},
         stepwise=True,
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "radbas",
         "exp(-n²)",
         "-2 n a",
@@ -237,14 +247,15 @@ _ROWS: tuple[TransferFunction, ...] = (
         analytic=True,
         even=_RADBAS_OF_SQUARE,
     ),
-    OfMinusSquare(
+    MinusSquareTransfer(
         "radbasn",
         "exp(-n_i²) / sum(exp(-n²))",
         "da_i/dn_j = -2 n_j a_i ((i == j) - a_j)",
-        even=Negated("radbasn of n²", "exp(-q_i) / sum(exp(-q))", "da_i/dq_j = -a_i ((i == j) - a_j)", of=_SOFTMAX),
+        square=_RADBASN_OF_SQUARE,
+        even=_RADBASN_OF_SQUARE,
         unconfirmed="a layer whose terms all underflow is computed as softmax of -n²",
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "tribas",
         "max(0, 1 - |n|)",
         "1 on [-1, 0), -1 on (0, 1], else 0",
@@ -254,8 +265,8 @@ _ROWS: tuple[TransferFunction, ...] = (
         kinks={-1.0: 1.0, 0.0: 0.0, 1.0: -1.0},
     ),
     _SOFTMAX,
-    Compet(),
-    Elementwise(
+    Compet("compet", "1 where n_i is the first largest of the layer, else 0", "0", stepwise=True),
+    ElementwiseTransfer(
         "elliotsig",
         "n / (1 + |n|)",
         "1 / (1 + |n|)²",
@@ -264,7 +275,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _elliotsig_curve,
         unconfirmed="the curvature at 0, where it jumps, is 0",
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "elliot2sig",
         "sign(n) n² / (1 + n²)",
         "2 |n| / (1 + n²)²",
@@ -273,7 +284,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _elliot2sig_curve,
         unconfirmed="the formula is not checked against a number of MATLAB's",
     ),
-    Elementwise(
+    ElementwiseTransfer(
         "netinv",
         "1 / n",
         "-a²",

@@ -16,71 +16,72 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
 from matnet.functions.namespace import Array, indices, namespace
 
 
-class TransferFunction(Protocol):
-    """What every row of the table offers."""
+@dataclass(frozen=True)
+class TransferFunction:
+    """A row of the table.
 
-    @property
-    def name(self) -> str:
-        """The toolbox's name."""
+    Parameters
+    ----------
+    name
+        The toolbox's name.
+    formula, derivative
+        a(n) and da/dn in plain text.
+    kinks
+        The places n where the slope jumps, with the slope that holds there; a coupled row has none of this kind.
+    analytic
+        Whether the value may be continued to complex n, so that complex step is allowed.
+    linear
+        Whether the derivative does not depend on n.
+    stepwise
+        Whether the derivative is 0 wherever it exists.
+    even
+        The row g of q with a = g(n²), for functions that have one that is smooth at 0.
+    unconfirmed
+        What of this row rests on no evidence from MATLAB itself; empty where nothing does.
+    log_cotangent
+        (n, a, u) -> uᵀ(ln a)', all (..., S), for functions whose values are probabilities; else None.
+    """
 
-    @property
-    def formula(self) -> str:
-        """a(n) in plain text."""
+    name: str
+    formula: str
+    derivative: str
+    kinks: Mapping[float, float] = field(default_factory=dict, kw_only=True)
+    analytic: bool = field(default=False, kw_only=True)
+    linear: bool = field(default=False, kw_only=True)
+    stepwise: bool = field(default=False, kw_only=True)
+    even: TransferFunction | None = field(default=None, kw_only=True)
+    unconfirmed: str = field(default="", kw_only=True)
+    log_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
 
-    @property
-    def derivative(self) -> str:
-        """da/dn in plain text."""
-
-    @property
-    def kinks(self) -> Mapping[float, float]:
-        """The places n where the slope jumps, with the slope that holds there; a coupled row has none of this kind."""
-
-    @property
-    def analytic(self) -> bool:
-        """Whether the value may be continued to complex n, so that complex step is allowed."""
-
-    @property
-    def linear(self) -> bool:
-        """Whether the derivative does not depend on n."""
-
-    @property
-    def stepwise(self) -> bool:
-        """Whether the derivative is 0 wherever it exists."""
-
-    @property
-    def coupled(self) -> bool:
-        """Whether a_i depends on more than n_i."""
-
-    @property
-    def even(self) -> TransferFunction | None:
-        """The row g of q with a = g(n²), for functions that have one that is smooth at 0."""
-
-    @property
-    def unconfirmed(self) -> str:
-        """What of this row rests on no evidence from MATLAB itself; empty where nothing does."""
-
-    @property
-    def log_cotangent(self) -> Callable[[Array, Array, Array], Array] | None:
-        """(n, a, u) -> uᵀ(ln a)', all (..., S), for functions whose values are probabilities; else None."""
+    coupled: ClassVar[bool] = True
+    """Whether a_i depends on more than n_i."""
 
     def value(self, n: Array) -> Array:
         """a, (..., S)."""
+        raise NotImplementedError
 
     def tangent(self, n: Array, a: Array, v: Array) -> Array:
         """a'·v, (..., K, S)."""
+        raise NotImplementedError
 
     def cotangent(self, n: Array, a: Array, u: Array) -> Array:
         """uᵀa', (..., K, S)."""
+        raise NotImplementedError
 
     def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
         """Σ_i u_i a''_ijk v_j w_k, (..., J, K)."""
+        raise NotImplementedError
+
+    def curvature_weights(self, n: Array, a: Array, u: Array) -> Array | None:
+        """d (..., K, S) with the curvature Σ_i d_i v_ji w_ki for each u of u (..., K, S); None where rows couple."""
+        return None
 
 
 def weighted_products(d: Array, v: Array, w: Array) -> Array:
@@ -90,23 +91,14 @@ def weighted_products(d: Array, v: Array, w: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Elementwise:
+class ElementwiseTransfer(TransferFunction):
     """A row whose a_i depends on n_i alone, declared by its value, slope and second derivative."""
 
-    name: str
-    formula: str
-    derivative: str
     a: Callable[[Array], Array]
     da_dn: Callable[[Array, Array], Array]
     d2a_dn2: Callable[[Array, Array], Array]
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = False
-    stepwise: bool = False
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-    log_cotangent: Callable[[Array, Array, Array], Array] | None = None
-    coupled: bool = field(default=False, init=False)
+
+    coupled: ClassVar[bool] = False
 
     def value(self, n: Array) -> Array:
         """a, (..., S)."""
@@ -130,24 +122,8 @@ class Elementwise:
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(TransferFunction):
     """a = exp(n − max n) / Σ exp(n − max n) over the layer; its derivative is diag(a) − a aᵀ."""
-
-    name: str = "softmax"
-    formula: str = "exp(n_i - max(n)) / sum(exp(n - max(n)))"
-    derivative: str = "da_i/dn_j = a_i ((i == j) - a_j)"
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=False, init=False)
-    coupled: bool = field(default=True, init=False)
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-
-    @property
-    def log_cotangent(self) -> Callable[[Array, Array, Array], Array] | None:
-        """u_j − a_j Σ u: nothing is divided by an a that has gone to 0."""
-        return lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True)
 
     def value(self, n: Array) -> Array:
         """a, (..., S)."""
@@ -176,20 +152,10 @@ class Softmax:
 
 
 @dataclass(frozen=True)
-class OfMinusSquare:
-    """A coupled row of −n²: its chain rule around the row g of q = n²."""
+class MinusSquareTransfer(TransferFunction):
+    """A coupled row of −n²: its chain rule around the row `square` of q = n²."""
 
-    name: str
-    formula: str
-    derivative: str
-    even: TransferFunction
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=False, init=False)
-    coupled: bool = field(default=True, init=False)
-    unconfirmed: str = ""
-    log_cotangent: None = field(default=None, init=False)
+    square: TransferFunction
 
     def value(self, n: Array) -> Array:
         """a, (..., S), by the differences of squares as products, which no finite n overflows to NaN."""
@@ -201,38 +167,27 @@ class OfMinusSquare:
 
     def tangent(self, n: Array, a: Array, v: Array) -> Array:
         """g'·(2 n v), (..., K, S)."""
-        m = where_alive(n, a)
-        return 2.0 * self.even.tangent(m * m, a, m[..., None, :] * v)
+        m = zero_where_vanished(n, a)
+        return 2.0 * self.square.tangent(m * m, a, m[..., None, :] * v)
 
     def cotangent(self, n: Array, a: Array, u: Array) -> Array:
         """(uᵀg') 2 n, (..., K, S)."""
-        m = where_alive(n, a)
-        return 2.0 * (m[..., None, :] * self.even.cotangent(m * m, a, u))
+        m = zero_where_vanished(n, a)
+        return 2.0 * (m[..., None, :] * self.square.cotangent(m * m, a, u))
 
     def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
         """uᵀg''(2 n v, 2 n w) + 2 Σ_j (uᵀg')_j v_j w_j, (..., J, K)."""
-        m = bounded(where_alive(n, a), 1e153)
+        m = bounded(zero_where_vanished(n, a), 1e153)
         q, slope = m * m, 2.0 * m[..., None, :]
-        first = self.even.cotangent(q, a, u[..., None, :])[..., 0, :]
-        return self.even.curvature(q, a, u, slope * v, slope * w) + 2.0 * weighted_products(first, v, w)
+        first = self.square.cotangent(q, a, u[..., None, :])[..., 0, :]
+        return self.square.curvature(q, a, u, slope * v, slope * w) + 2.0 * weighted_products(first, v, w)
 
 
 @dataclass(frozen=True)
-class Negated:
+class MinusTransfer(TransferFunction):
     """A coupled row of −q: the form in which radbasn depends on q = n²."""
 
-    name: str
-    formula: str
-    derivative: str
     of: TransferFunction
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = False
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=False, init=False)
-    coupled: bool = field(default=True, init=False)
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-    log_cotangent: None = field(default=None, init=False)
 
     def value(self, n: Array) -> Array:
         """of(−q), (..., S)."""
@@ -252,20 +207,8 @@ class Negated:
 
 
 @dataclass(frozen=True)
-class Compet:
+class Compet(TransferFunction):
     """a = 1 at the largest n of the layer, the first of equals, else 0; its derivative is 0 wherever it exists."""
-
-    name: str = "compet"
-    formula: str = "1 where n_i is the first largest of the layer, else 0"
-    derivative: str = "0"
-    kinks: Mapping[float, float] = field(default_factory=dict)
-    analytic: bool = field(default=False, init=False)
-    linear: bool = field(default=False, init=False)
-    stepwise: bool = field(default=True, init=False)
-    coupled: bool = field(default=True, init=False)
-    even: TransferFunction | None = None
-    unconfirmed: str = ""
-    log_cotangent: None = field(default=None, init=False)
 
     def value(self, n: Array) -> Array:
         """a, (..., S); all NaN where any n of the layer is."""
@@ -301,7 +244,7 @@ def bounded(n: Array, bound: float) -> Array:
     return xp.where(xp.abs(n) > bound, bound * xp.sign(n), n)
 
 
-def where_alive(n: Array, a: Array) -> Array:
+def zero_where_vanished(n: Array, a: Array) -> Array:
     """n, and 0 where a has gone to 0: there n may be infinite, and n a must come out as 0; NaN stays."""
     return namespace(n).where(a == 0.0, 0.0, n)
 

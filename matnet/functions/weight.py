@@ -17,84 +17,80 @@ them: 0 where the distance is 0, sign(0) = 0, the first of the largest; the curv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
 from matnet.functions.namespace import Array, namespace
 from matnet.functions.transfer_rows import first_largest, weighted_products
 
 
-class WeightFunction(Protocol):
-    """What every row of the table offers."""
-
-    @property
-    def name(self) -> str:
-        """The toolbox's name."""
-
-    @property
-    def formula(self) -> str:
-        """z_i in plain text."""
-
-    @property
-    def derivative(self) -> str:
-        """dz_i/dp_j in plain text."""
-
-    @property
-    def analytic(self) -> bool:
-        """Whether the value may be continued to complex p, so that complex step is allowed."""
-
-    @property
-    def linear(self) -> bool:
-        """Whether dz/dp does not depend on p."""
-
-    @property
-    def square(self) -> WeightFunction | None:
-        """The row of z², for functions whose square is smooth where they are not."""
-
-    @property
-    def unconfirmed(self) -> str:
-        """What of this row rests on no evidence from MATLAB itself; empty where nothing does."""
-
-    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
-        """The shape of w between a source of `elements` and a layer of `neurons`; None where they cannot be joined."""
-
-    def value(self, w: Array, p: Array) -> Array:
-        """z, (..., S)."""
-
-    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
-        """dz/dp·v, (..., K, S)."""
-
-    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """uᵀdz/dp, (..., K, R)."""
-
-    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
-        """Σ_i u_i z''_ijk v_j y_k, (..., J, K)."""
-
-    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
-        """dz/dw·dw, (..., K, S)."""
-
-    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """uᵀdz/dw, (..., K, R, S)."""
-
-
 @dataclass(frozen=True)
-class NeuronWise:
-    """A row whose z_i depends on row i of w alone, declared by its value, its two slopes and its curvature.
+class WeightFunction:
+    """A row of the table.
 
-    dz_dp and dz_dw are (..., S, R), element [i, j] the derivative of z_i by p_j and by w_ij.
+    Parameters
+    ----------
+    name
+        The toolbox's name.
+    formula, derivative
+        z_i and dz_i/dp_j in plain text.
+    analytic
+        Whether the value may be continued to complex p, so that complex step is allowed.
+    linear
+        Whether dz/dp does not depend on p.
+    square
+        The row of z², for functions whose square is smooth where they are not.
+    unconfirmed
+        What of this row rests on no evidence from MATLAB itself; empty where nothing does.
     """
 
     name: str
     formula: str
     derivative: str
+    analytic: bool = field(default=False, kw_only=True)
+    linear: bool = field(default=False, kw_only=True)
+    square: WeightFunction | None = field(default=None, kw_only=True)
+    unconfirmed: str = field(default="", kw_only=True)
+
+    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
+        """The shape of w between a source of `elements` and a layer of `neurons`; None where they cannot be joined."""
+        raise NotImplementedError
+
+    def value(self, w: Array, p: Array) -> Array:
+        """z, (..., S)."""
+        raise NotImplementedError
+
+    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
+        """dz/dp·v, (..., K, S)."""
+        raise NotImplementedError
+
+    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """uᵀdz/dp, (..., K, R)."""
+        raise NotImplementedError
+
+    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+        """Σ_i u_i z''_ijk v_j y_k, (..., J, K)."""
+        raise NotImplementedError
+
+    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
+        """dz/dw·dw, (..., K, S)."""
+        raise NotImplementedError
+
+    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """uᵀdz/dw, (..., K, R, S)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NeuronwiseWeight(WeightFunction):
+    """A row whose z_i depends on row i of w alone, declared by its value, its two slopes and its curvature.
+
+    dz_dp and dz_dw are (..., S, R), element [i, j] the derivative of z_i by p_j and by w_ij.
+    """
+
     z: Callable[[Array, Array], Array]
     dz_dp: Callable[[Array, Array, Array], Array]
     dz_dw: Callable[[Array, Array, Array], Array]
     d2z_dp2: Callable[[Array, Array, Array, Array, Array, Array], Array]
-    analytic: bool = False
-    linear: bool = False
-    square: WeightFunction | None = None
-    unconfirmed: str = ""
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(S, R)."""
@@ -128,16 +124,8 @@ class NeuronWise:
 
 
 @dataclass(frozen=True)
-class Scalprod:
+class Scalprod(WeightFunction):
     """z = w p with a single weight, w (1, 1)."""
-
-    name: str = "scalprod"
-    formula: str = "w p_i"
-    derivative: str = "w where i == j, else 0"
-    analytic: bool = True
-    linear: bool = True
-    square: WeightFunction | None = None
-    unconfirmed: str = ""
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(1, 1), and only between equal sizes."""
@@ -248,7 +236,7 @@ def _normprod_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Arr
     return -products / (total * total)
 
 
-_SQUARED_DISTANCE = NeuronWise(
+_SQUARED_DISTANCE = NeuronwiseWeight(
     "square of dist",
     "sum((w_i - p)²)",
     "2 (p_j - w_ij)",
@@ -260,7 +248,7 @@ _SQUARED_DISTANCE = NeuronWise(
 )
 
 _ROWS: tuple[WeightFunction, ...] = (
-    NeuronWise(
+    NeuronwiseWeight(
         "dotprod",
         "sum(w_i p)",
         "w_ij",
@@ -271,7 +259,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         analytic=True,
         linear=True,
     ),
-    NeuronWise(
+    NeuronwiseWeight(
         "dist",
         "sqrt(sum((w_i - p)²))",
         "(p_j - w_ij) / z_i, 0 where z_i = 0",
@@ -282,7 +270,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         analytic=True,
         square=_SQUARED_DISTANCE,
     ),
-    NeuronWise(
+    NeuronwiseWeight(
         "negdist",
         "-sqrt(sum((w_i - p)²))",
         "(p_j - w_ij) / z_i, 0 where z_i = 0",
@@ -293,7 +281,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         analytic=True,
         square=_SQUARED_DISTANCE,
     ),
-    NeuronWise(
+    NeuronwiseWeight(
         "mandist",
         "sum(|w_i - p|)",
         "sign(p_j - w_ij)",
@@ -302,7 +290,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         lambda w, p, z: -namespace(p).sign(_difference(w, p)),
         _no_curvature,
     ),
-    NeuronWise(
+    NeuronwiseWeight(
         "boxdist",
         "max(|w_i - p|)",
         "sign(p_j - w_ij) at the first largest difference, else 0",
@@ -311,7 +299,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         lambda w, p, z: -_box_side(w, p),
         _no_curvature,
     ),
-    NeuronWise(
+    NeuronwiseWeight(
         "normprod",
         "sum(w_i p) / sum(p)",
         "(w_ij - z_i) / sum(p)",
@@ -322,7 +310,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         analytic=True,
         unconfirmed="newer releases may divide by sum(|p|), which differs where an element of p is negative",
     ),
-    Scalprod(),
+    Scalprod("scalprod", "w p_i", "w where i == j, else 0", analytic=True, linear=True),
 )
 
 WEIGHT: Mapping[str, WeightFunction] = {row.name: row for row in _ROWS}

@@ -58,8 +58,7 @@ def _checked(content: bytes, allow_nonfinite: bool) -> Network:
 
 def _refuse_nonfinite(structure: Structure) -> None:
     for number, layer in enumerate(structure.layers):
-        weights = [*layer.input_weights.values(), *layer.layer_weights.values()]
-        arrays = [weight.value for weight in weights] + ([] if layer.bias is None else [layer.bias])
+        arrays = [weight.value for weight in layer.weights] + ([] if layer.bias is None else [layer.bias])
         if not all(np.isfinite(array).all() for array in arrays):
             raise ModelError(
                 f".layers[{number}] has values that are NaN or Inf; allow_nonfinite=True loads them as they are"

@@ -432,9 +432,7 @@ def _unconfirmed(structure: Structure) -> Iterator[str]:
     """The rules in use that rest on no evidence from MATLAB itself."""
     transfer = {layer.transfer: TRANSFER[layer.transfer].unconfirmed for layer in structure.layers}
     weights = {
-        weight.function: WEIGHT[weight.function].unconfirmed
-        for layer in structure.layers
-        for weight in (*layer.input_weights.values(), *layer.layer_weights.values())
+        weight.function: WEIGHT[weight.function].unconfirmed for layer in structure.layers for weight in layer.weights
     }
     steps = [entry.processing for entry in structure.inputs] + [entry.processing for entry in structure.outputs]
     processing = {step.function: PROCESSING[step.function].unconfirmed for chain in steps for step in chain}

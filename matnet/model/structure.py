@@ -188,8 +188,13 @@ class Layer:
             object.__setattr__(self, "bias", _frozen(self.bias))
             if tuple(self.bias.shape) != (self.size,):
                 raise ModelError(f"the bias has shape {tuple(self.bias.shape)}, expected ({self.size},)")
-        if self.bias is None and not self.input_weights and not self.layer_weights:
+        if self.bias is None and not self.weights:
             raise ModelError("the layer has neither weights nor a bias")
+
+    @cached_property
+    def weights(self) -> tuple[Weight, ...]:
+        """All weights, those from inputs first."""
+        return (*self.input_weights.values(), *self.layer_weights.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +262,7 @@ class Structure:
             raise ModelError("the network has no layers")
         if not self.outputs:
             raise ModelError("no layer is connected to an output")
-        elements = self.input_size + self.output_size + sum(layer.size for layer in self.layers)
+        elements = self.input_size + self.output_size + self.layer_elements
         if elements > MAX_ELEMENTS:
             raise UnsupportedError(
                 f"inputs, layers and outputs have {elements} elements, at most {MAX_ELEMENTS} are done"
@@ -331,6 +336,11 @@ class Structure:
     def output_size(self) -> int:
         """S: the raw elements of all outputs side by side."""
         return sum(entry.size for entry in self.outputs)
+
+    @property
+    def layer_elements(self) -> int:
+        """N: the neurons of all layers together."""
+        return sum(layer.size for layer in self.layers)
 
     @property
     def input_delay(self) -> int:

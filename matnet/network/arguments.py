@@ -13,7 +13,7 @@ from matnet.derivatives.time import Run
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Input, Output, Structure
-from matnet.simulate import Program, Transferred, Weighted
+from matnet.simulate import Program, TransferStep, WeightStep
 
 
 def checked(x: Array, size: int, name: str) -> Array:
@@ -52,7 +52,7 @@ def _masked(x: Any) -> bool:
 
 def analytic_throughout(program: Program) -> bool:
     """Whether every row may be continued to complex numbers, so that complex step is allowed."""
-    return all(step.row.analytic for step in program.steps if isinstance(step, (Transferred, Weighted)))
+    return all(step.row.analytic for step in program.steps if isinstance(step, (TransferStep, WeightStep)))
 
 
 def _of_a_library(x: Any) -> bool:
@@ -98,7 +98,7 @@ def series_arguments(
         One of them does not fit, or the series is shorter than the input delays and no input states are given.
     """
     size, reach = structure.input_size, structure.input_delay
-    layer_shape = (structure.layer_delay, sum(layer.size for layer in structure.layers))
+    layer_shape = (structure.layer_delay, structure.layer_elements)
     if size == 0 and x is None:
         if steps is None or steps < 0:
             raise ShapeError(f"the network has no inputs: say how many steps to run, got steps={steps}")

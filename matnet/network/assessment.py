@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from matnet.derivatives import quantities
 from matnet.derivatives.cost import cost_of, without_unknown_inputs
+from matnet.derivatives.quantities import Adjoints, Signals
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.network.arguments import checked, series_arguments
@@ -96,17 +96,14 @@ class Assessment:
         network = self.network
         x = without_unknown_inputs(network.structure, self.series.x[0])
         signals = self.cost.signals
-        at_signals = network.evaluation.on_rows(("signals", signals), quantities.signals_of(signals), x)
+        at_signals = network.evaluation.on_rows(Signals(signals), x)
         seeds = self._seeds(y, at_signals)
         by_inputs = np.empty_like(x)
         by_parameters = np.zeros(len(network.parameters))
         rows = max(1, _PRODUCT_ELEMENTS // max(1, len(by_parameters)))
         for start in range(0, len(x), rows):
             block = slice(start, start + rows)
-            compute = quantities.adjoints_of(signals)
-            by_inputs[block], products = network.evaluation.on_rows(
-                ("adjoints", signals), compute, x[block], seeds[block]
-            )
+            by_inputs[block], products = network.evaluation.on_rows(Adjoints(signals), x[block], seeds[block])
             by_parameters += products.sum(axis=0)
         return by_inputs, by_parameters, self.series.input_states, self.series.layer_states
 
@@ -123,6 +120,6 @@ class Assessment:
         batch, steps = x.shape[:2]
         argument = series.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
         signals = self.cost.signals
-        at_signals = self.network.evaluation.on_rows(("signals", signals), quantities.signals_of(signals), argument)
+        at_signals = self.network.evaluation.on_rows(Signals(signals), argument)
         seeds = self._seeds(y, at_signals)
         return series.adjoints(inputs, layers, signals, seeds.reshape(batch, steps, -1))

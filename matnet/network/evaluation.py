@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from matnet.derivatives.attached import attached
+from matnet.derivatives.custom_rules import with_custom_rules
+from matnet.derivatives.quantities import LayerOutputs, Quantity, Value
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure
 from matnet.network.arguments import analytic_throughout, checked
-from matnet.simulate import program
+from matnet.simulate import lay_out
 from matnet.tape.evaluate import Evaluator
-from matnet.tape.shorten import shortened
+from matnet.tape.simplify import simplified
 from matnet.tape.symbols import record
 
 _FLOAT64 = np.dtype(np.float64)
@@ -35,21 +36,20 @@ class Evaluation:
     """A network's program and the tapes recorded from it so far."""
 
     def __init__(self, structure: Structure) -> None:
-        self.program = program(structure)
+        self.program = lay_out(structure)
         self._dynamic, self._input_size = structure.dynamic, structure.input_size
         # no array of a network that looks back in time is one sample of it
         self._sample_shape = None if structure.dynamic else (structure.input_size,)
-        self._evaluators: dict[Any, Evaluator] = {}
+        self._evaluators: dict[Quantity, Evaluator] = {}
 
     def on_samples(
         self,
-        what: Any,
-        compute: Callable[..., Any],
+        quantity: Quantity,
         arrays: Sequence[Array],
         sizes: Sequence[int] | None = None,
         names: Sequence[str] = ("x",),
     ) -> Any:
-        """`compute` on arrays (..., size) of any library, checked; `sizes` are R alone unless they are given.
+        """The quantity of arrays (..., size) of any library, checked; `sizes` are R alone unless they are given.
 
         PyTorch's and JAX's own differentiation of the result is by the rows' derivatives.
 
@@ -63,7 +63,7 @@ class Evaluation:
         x = arrays[0]
         if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.shape == self._sample_shape and len(arrays) == 1:
             # one sample, as an optimizer's loop asks for it: nothing is left to check
-            return _told(what, self.function(what, compute, x.shape).one(x))
+            return _told(quantity, self.function(quantity, x.shape).one(x))
         if self._dynamic:
             raise ShapeError(
                 "this network looks back in time, so one sample has no output of its own: "
@@ -76,33 +76,33 @@ class Evaluation:
             if array.shape[:-1] != lead:
                 raise ShapeError(f"{name} has the batch {array.shape[:-1]}, but {names[0]} has {lead}")
         complex_step = isinstance(given[0], np.ndarray) and any(array.dtype.kind == "c" for array in given)
-        if complex_step and not (what in ("value", "layer_outputs") and analytic_throughout(self.program)):
+        if complex_step and not (isinstance(quantity, (Value, LayerOutputs)) and analytic_throughout(self.program)):
             raise UnsupportedError(
                 "complex numbers serve complex step alone: values of networks whose functions are all analytic; "
                 "derivatives, and networks with kinks, take real numbers"
             )
         if complex_step or not isinstance(given[0], np.ndarray):
             with np.errstate(all="ignore"):
-                return compute(attached(self.program, given[0]), *given)
+                return quantity(with_custom_rules(self.program, given[0]), *given)
         if not lead:
-            return _told(what, self.function(what, compute, [len(array) for array in given]).one(*given))
+            return _told(quantity, self.function(quantity, [len(array) for array in given]).one(*given))
         count = math.prod(lead)
-        results = self.on_rows(what, compute, *[array.reshape(count, array.shape[-1]) for array in given])
-        return _told(what, [result.reshape(lead + result.shape[1:]) for result in results])
+        results = self.on_rows(quantity, *[array.reshape(count, array.shape[-1]) for array in given])
+        return _told(quantity, [result.reshape(lead + result.shape[1:]) for result in results])
 
-    def on_rows(self, key: Any, compute: Callable[..., Any], *arrays: FloatArray) -> list[FloatArray]:
-        """`compute(program, *arrays)` on NumPy arrays (rows, size), by its tape; `key` names the computation."""
-        return self.function(key, compute, [array.shape[-1] for array in arrays])(*arrays)
+    def on_rows(self, quantity: Quantity, *arrays: FloatArray) -> list[FloatArray]:
+        """The quantity of NumPy arrays (rows, size), by its tape."""
+        return self.function(quantity, [array.shape[-1] for array in arrays])(*arrays)
 
-    def function(self, key: Any, compute: Callable[..., Any], sizes: Sequence[int]) -> ArrayFunction:
-        """`compute(program, *arrays)` for arrays whose last axes have these sizes; `key` names the computation."""
-        evaluator = self._evaluators.get(key)
+    def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
+        """The quantity as a function of NumPy arrays whose last axes have these sizes."""
+        evaluator = self._evaluators.get(quantity)
         if evaluator is None:
-            recorded = record(self.program, compute, sizes)
-            evaluator = self._evaluators.setdefault(key, Evaluator(shortened(recorded)))
+            recorded = record(self.program, quantity, sizes)
+            evaluator = self._evaluators.setdefault(quantity, Evaluator(simplified(recorded)))
         return evaluator
 
 
-def _told(what: Any, results: list[FloatArray]) -> Any:
+def _told(quantity: Quantity, results: list[FloatArray]) -> Any:
     """Results as they are handed over: layers' outputs as the list that they are, a single array of others alone."""
-    return results[0] if len(results) == 1 and what != "layer_outputs" else results
+    return results[0] if len(results) == 1 and not isinstance(quantity, LayerOutputs) else results

@@ -122,7 +122,7 @@ class Network:
         >>> float(net(np.array([0.25]))[0]) == float(np.tanh(1.0))
         True
         """
-        return self.evaluation.on_samples("value", quantities.value, (x,))
+        return self.evaluation.on_samples(quantities.VALUE, (x,))
 
     def value_and_jacobian(self, x: Array) -> tuple[Array, Array]:
         """``net(x)`` and ``net.jacobian(x)`` in one pass.
@@ -136,7 +136,7 @@ class Network:
         -------
         y (..., S) and J (..., S, R).
         """
-        y, jacobian = self.evaluation.on_samples("value_and_jacobian", quantities.value_and_jacobian, (x,))
+        y, jacobian = self.evaluation.on_samples(quantities.VALUE_AND_JACOBIAN, (x,))
         return y, jacobian
 
     def jacobian(self, x: Array, of: int | str | None = None, scale: Scale = "real") -> Array:
@@ -172,7 +172,7 @@ class Network:
         if scale not in ("real", "normalized"):
             raise ShapeError(f"scale is '{scale}', expected 'real' or 'normalized'")
         target = layer_number(self.structure, of)
-        return self.evaluation.on_samples(("jacobian", target, scale), quantities.jacobian_of(target, scale), (x,))
+        return self.evaluation.on_samples(quantities.Jacobian(target, scale), (x,))
 
     def hessian(self, x: Array, of: int | str | None = None) -> Array:
         """The second derivative of the outputs by the inputs.
@@ -194,7 +194,7 @@ class Network:
             As in ``jacobian``.
         """
         target = layer_number(self.structure, of)
-        return self.evaluation.on_samples(("hessian", target), quantities.hessian_of(target), (x,))
+        return self.evaluation.on_samples(quantities.Hessian(target), (x,))
 
     def jvp(self, x: Array, v: Array) -> Array:
         """J v without forming J: how the outputs change when the inputs move along v.
@@ -214,7 +214,7 @@ class Network:
             The last axis of x or v is not R long, or their batches differ.
         """
         return self.evaluation.on_samples(
-            "jvp", quantities.jvp, (x, v), sizes=(self.input_size, self.input_size), names=("x", "v")
+            quantities.JVP, (x, v), sizes=(self.input_size, self.input_size), names=("x", "v")
         )
 
     def vjp(self, x: Array, u: Array) -> Array:
@@ -237,7 +237,7 @@ class Network:
             The last axis of x is not R long or that of u not S, or their batches differ.
         """
         return self.evaluation.on_samples(
-            "vjp", quantities.vjp, (x, u), sizes=(self.input_size, self.output_size), names=("x", "u")
+            quantities.VJP, (x, u), sizes=(self.input_size, self.output_size), names=("x", "u")
         )
 
     def layer_outputs(self, x: Array) -> tuple[Array, ...]:
@@ -257,7 +257,7 @@ class Network:
         ShapeError
             The last axis of x is not R long, or the network is dynamic.
         """
-        return tuple(self.evaluation.on_samples("layer_outputs", quantities.layer_outputs, (x,)))
+        return tuple(self.evaluation.on_samples(quantities.LAYER_OUTPUTS, (x,)))
 
     @property
     def parameters(self) -> FloatArray:
@@ -302,9 +302,7 @@ class Network:
             As in ``jacobian``.
         """
         target = layer_number(self.structure, of)
-        return self.evaluation.on_samples(
-            ("parameter_jacobian", target), quantities.parameter_jacobian_of(target), (x,)
-        )
+        return self.evaluation.on_samples(quantities.ParameterJacobian(target), (x,))
 
     def propagate(self, x: Array, covariance: Array) -> Array:
         """The outputs' covariance from the inputs', to first order: J Σ Jᵀ.

@@ -47,7 +47,7 @@ def _plural(word: str, count: int) -> str:
 
 
 def _parameters(layer: Layer) -> int:
-    weights = (*layer.input_weights.values(), *layer.layer_weights.values())
+    weights = layer.weights
     return sum(int(weight.value.size) for weight in weights) + (0 if layer.bias is None else layer.size)
 
 

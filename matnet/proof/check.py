@@ -19,7 +19,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
 from matnet.network.arguments import analytic_throughout
-from matnet.simulate import Program, Transferred, Weighted
+from matnet.simulate import Program, TransferStep, WeightStep
 
 _COMPLEX_STEP = 1e-30
 _STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # of the width of the input's range
@@ -171,17 +171,17 @@ def _pieces(program: Program, x: FloatArray) -> FloatArray:
         values = program.run(x)
         parts = [np.zeros((len(x), 1))]
         for step in program.steps:
-            if isinstance(step, Transferred):
-                n = values[step.source]
+            if isinstance(step, TransferStep):
+                n = values[step.sources[0]]
                 parts += [(n >= kink).astype(float) for kink in step.row.kinks]
                 if step.row.coupled and step.row.stepwise:
                     parts.append(np.nan_to_num(values[step.target]))
-            elif isinstance(step, Weighted) and not step.row.linear:
-                parts.append(_weight_pieces(step, values[step.source], values[step.target]))
+            elif isinstance(step, WeightStep) and not step.row.linear:
+                parts.append(_weight_pieces(step, values[step.sources[0]], values[step.target]))
     return np.concatenate([part for part in parts if part.ndim == 2], axis=-1)  # a layer of bias alone has no batch
 
 
-def _weight_pieces(step: Weighted, p: FloatArray, z: FloatArray) -> FloatArray:
+def _weight_pieces(step: WeightStep, p: FloatArray, z: FloatArray) -> FloatArray:
     if not step.row.analytic:
         slopes = step.row.tangent(step.w, p, z, np.eye(p.shape[-1])[None])
         return np.asarray(slopes, dtype=np.float64).reshape(len(p), -1)
@@ -220,7 +220,7 @@ def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray) -> Floa
     pieces = []
     for batch in (x[None], moved):
         states = np.zeros((len(batch), structure.input_delay, network.input_size))
-        neurons = sum(layer.size for layer in structure.layers)
+        neurons = structure.layer_elements
         histories = series.histories(batch, states, np.zeros((len(batch), structure.layer_delay, neurons)))
         argument = series.argument(histories[0], histories[1], slice(0, len(x)))
         pieces.append(_pieces(network.program, argument.reshape(-1, argument.shape[-1])))
@@ -240,7 +240,7 @@ def _by_lag(by_step: FloatArray, lags: int) -> FloatArray:
 
 def _check_states(network: Network) -> Check:
     """A network without inputs: its outputs by the initial layer states."""
-    delay, neurons = network.structure.layer_delay, sum(layer.size for layer in network.structure.layers)
+    delay, neurons = network.structure.layer_delay, network.structure.layer_elements
     start = 0.5 * points_in(np.tile([-1.0, 1.0], (neurons, 1)), delay + 3)[3:]
     steps = 3 * delay
     analytic = network.run_jacobian(steps=steps, wrt="layer_states", layer_states=start)

@@ -11,7 +11,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Weight
 from matnet.network import Network
 from matnet.proof.evidence import Given, answers, distances, ranges
-from matnet.simulate import Transferred
+from matnet.simulate import TransferStep
 
 _MOST_EXCHANGES = 500
 _STEPS, _LIKELIEST = 8, 3
@@ -48,7 +48,7 @@ def explanation(net: Network, given: Given, y: FloatArray, stored: FloatArray) -
 
 
 def _linear(net: Network) -> bool:
-    return all(step.row.linear for step in net.program.steps if isinstance(step, Transferred))
+    return all(step.row.linear for step in net.program.steps if isinstance(step, TransferStep))
 
 
 def _agree(net: Network, y: FloatArray, stored: FloatArray) -> bool:

@@ -215,7 +215,7 @@ class _Verification:
             yield from ((matrix.values.T, matrix.label) for matrix in self._candidates.of_shape(size, delay))
 
     def _layer_states(self) -> Iterator[tuple[FloatArray, str]]:
-        delay, size = self._net.structure.layer_delay, sum(layer.size for layer in self._net.structure.layers)
+        delay, size = self._net.structure.layer_delay, self._net.structure.layer_elements
         if self._told.layer_states is not None:
             yield self._state(self._told.layer_states, delay, size, "the layer states"), self._told.layer_states.label
             return

@@ -1,36 +1,36 @@
 """The forward pass: a Structure laid out as a Program, a list of steps in the order in which they are computed."""
 
-from matnet.simulate.layout import program
+from matnet.simulate.layout import lay_out
 from matnet.simulate.program import Leaf, Program, batched, outputs
 from matnet.simulate.steps import (
-    BiasOnly,
-    Combined,
+    BiasStep,
+    ConcatStep,
     Directions,
-    Joined,
-    Mapped,
+    NetInputStep,
     ParameterKey,
+    ProcessingStep,
     Step,
-    Transferred,
-    Weighted,
+    TransferStep,
+    WeightStep,
     broadcast_shape,
     side_by_side,
 )
 
 __all__ = [
-    "BiasOnly",
-    "Combined",
+    "BiasStep",
+    "ConcatStep",
     "Directions",
-    "Joined",
     "Leaf",
-    "Mapped",
+    "NetInputStep",
     "ParameterKey",
+    "ProcessingStep",
     "Program",
     "Step",
-    "Transferred",
-    "Weighted",
+    "TransferStep",
+    "WeightStep",
     "batched",
     "broadcast_shape",
+    "lay_out",
     "outputs",
-    "program",
     "side_by_side",
 ]

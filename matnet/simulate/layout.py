@@ -11,7 +11,16 @@ from matnet.functions.transfer_rows import TransferFunction
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Layer, Structure
 from matnet.simulate.program import Leaf, Program
-from matnet.simulate.steps import BiasOnly, Combined, Joined, Mapped, ParameterKey, Step, Transferred, Weighted
+from matnet.simulate.steps import (
+    BiasStep,
+    ConcatStep,
+    NetInputStep,
+    ParameterKey,
+    ProcessingStep,
+    Step,
+    TransferStep,
+    WeightStep,
+)
 
 
 class _Builder:
@@ -63,7 +72,7 @@ class _Builder:
             self.past_layers[index, delay] = signal
             return
         for process in self.structure.inputs[index].processing:
-            signal = self.add(Mapped(self.signal(process.processed_size), signal, process.apply))
+            signal = self.add(ProcessingStep(self.signal(process.processed_size), (signal,), process.apply))
         self.processed[index, delay] = signal
 
     def add(self, step: Step) -> int:
@@ -76,15 +85,15 @@ class _Builder:
         key: ParameterKey = ("b", number, -1)
         if layer.bias is not None:
             self.parameters.append((key, layer.size))
-        if not layer.input_weights and not layer.layer_weights:
-            n = self.add(BiasOnly(self.signal(layer.size), self.leaves[0].signal, layer.bias, key))
-            return self.add(Transferred(self.signal(layer.size), n, TRANSFER[layer.transfer]))
+        if not layer.weights:
+            n = self.add(BiasStep(self.signal(layer.size), (self.leaves[0].signal,), layer.bias, key))
+            return self.add(TransferStep(self.signal(layer.size), (n,), TRANSFER[layer.transfer]))
         squared = _of_square(layer)
         weighted = [self.weight("IW", number, source, squared) for source in layer.input_weights]
         weighted += [self.weight("LW", number, source, squared) for source in layer.layer_weights]
         row = NET_INPUT["netprod" if squared else layer.net_input]
-        n = self.add(Combined(self.signal(layer.size), tuple(weighted), row, layer.bias, key, squared is not None))
-        return self.add(Transferred(self.signal(layer.size), n, squared or TRANSFER[layer.transfer]))
+        n = self.add(NetInputStep(self.signal(layer.size), tuple(weighted), row, layer.bias, key, squared is not None))
+        return self.add(TransferStep(self.signal(layer.size), (n,), squared or TRANSFER[layer.transfer]))
 
     def weight(self, kind: Literal["IW", "LW"], number: int, source: int, squared: TransferFunction | None) -> int:
         """A weighted input, of the squared distance where the layer goes through it."""
@@ -98,8 +107,8 @@ class _Builder:
         taps = [self.tap(kind, source, delay) for delay in weight.delays]
         if len(taps) > 1:
             sizes = tuple(self.sizes[tap] for tap in taps)
-            taps = [self.add(Joined(self.signal(sum(sizes)), tuple(taps), sizes))]
-        return self.add(Weighted(self.signal(layer.size), taps[0], row, weight.value, key))
+            taps = [self.add(ConcatStep(self.signal(sum(sizes)), tuple(taps), sizes))]
+        return self.add(WeightStep(self.signal(layer.size), (taps[0],), row, weight.value, key))
 
     def tap(self, kind: Literal["IW", "LW"], source: int, delay: int) -> int:
         """The signal that a weight sees `delay` steps back."""
@@ -112,7 +121,7 @@ class _Builder:
         output = self.structure.outputs[number]
         signal = self.layers[output.layer]
         for process in reversed(output.processing):
-            signal = self.add(Mapped(self.signal(process.raw_size), signal, process.reverse))
+            signal = self.add(ProcessingStep(self.signal(process.raw_size), (signal,), process.reverse))
         return signal
 
 
@@ -122,9 +131,8 @@ def _of_square(layer: Layer) -> TransferFunction | None:
     A distance has a kink where p = w, its square has none. Where n is a product of distances and the bias (or a single
     distance alone) and a(n) = g(n²), the whole is smooth, and only the squared form shows it to the chain rule.
     """
-    weights = [*layer.input_weights.values(), *layer.layer_weights.values()]
-    product = layer.net_input == "netprod" or (len(weights) == 1 and layer.bias is None)
-    if product and all(WEIGHT[weight.function].square is not None for weight in weights):
+    product = layer.net_input == "netprod" or (len(layer.weights) == 1 and layer.bias is None)
+    if product and all(WEIGHT[weight.function].square is not None for weight in layer.weights):
         return TRANSFER[layer.transfer].even
     return None
 
@@ -147,7 +155,7 @@ def _weight_vector_order(key: ParameterKey) -> tuple[int, int, int]:
     return layer, ("b", "IW", "LW").index(kind), source
 
 
-def program(structure: Structure) -> Program:
+def lay_out(structure: Structure) -> Program:
     """The steps of `structure`, to be run on arrays of any library.
 
     Raises

@@ -76,6 +76,6 @@ def batched(value: Array, x: Array) -> Array:
     return namespace(value).broadcast_to(value, (*lead, value.shape[-1]))
 
 
-def outputs(laid_out: Program, values: Sequence[Array], x: Array) -> Array:
+def outputs(program: Program, values: Sequence[Array], x: Array) -> Array:
     """The network's outputs side by side, (..., S), at raw scale."""
-    return batched(side_by_side([values[signal] for signal in laid_out.outputs]), x)
+    return batched(side_by_side([values[signal] for signal in program.outputs]), x)

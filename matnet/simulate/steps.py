@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from matnet.functions.namespace import Array, constant, namespace
 from matnet.functions.net_input import NetInputFunction
 from matnet.functions.processing import Map
-from matnet.functions.transfer_rows import Elementwise, TransferFunction
+from matnet.functions.transfer_rows import TransferFunction
 from matnet.functions.weight import WeightFunction
 
 Directions: TypeAlias = Array | None
@@ -21,15 +21,18 @@ ParameterKey: TypeAlias = tuple[Literal["b", "IW", "LW"], int, int]
 """Which weight or bias: its kind, its layer and its source (−1 for a bias), counted from 0."""
 
 
+@dataclass(frozen=True, eq=False)
 class Step:
     """One signal computed from others; what the derivatives need beside the value.
 
-    ``p`` are the values of the sources, ``a`` the value of the target.
+    ``target`` is the number of the signal, ``sources`` are those that it is computed from, and ``curved`` says whether
+    it depends on them other than linearly. In the methods, ``p`` are the values of the sources, ``a`` is the value of
+    the target.
     """
 
     target: int
     sources: tuple[int, ...]
-    curved = False
+    curved: bool = field(default=False, init=False)
 
     def value(self, p: Sequence[Array]) -> Array:
         """The target's value, (..., size)."""
@@ -59,17 +62,10 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Mapped(Step):
+class ProcessingStep(Step):
     """A processing function, or its reverse."""
 
-    target: int
-    source: int
     map: Map
-
-    @property
-    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The one source."""
-        return (self.source,)
 
     def value(self, p: Sequence[Array]) -> Array:
         """The map's value."""
@@ -85,11 +81,9 @@ class Mapped(Step):
 
 
 @dataclass(frozen=True, eq=False)
-class Joined(Step):
+class ConcatStep(Step):
     """Signals side by side: the taps of a weight."""
 
-    target: int
-    sources: tuple[int, ...]
     sizes: tuple[int, ...]
 
     def value(self, p: Sequence[Array]) -> Array:
@@ -116,24 +110,15 @@ class Joined(Step):
 
 
 @dataclass(frozen=True, eq=False)
-class Weighted(Step):
+class WeightStep(Step):
     """A weight function: z = f(w, p)."""
 
-    target: int
-    source: int
     row: WeightFunction
     w: Array
     key: ParameterKey
 
-    @property
-    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The one source."""
-        return (self.source,)
-
-    @property
-    def curved(self) -> bool:  # type: ignore[override]
-        """Whether z depends on p other than linearly."""
-        return not self.row.linear
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "curved", not self.row.linear)
 
     def value(self, p: Sequence[Array]) -> Array:
         """z."""
@@ -161,23 +146,19 @@ class Weighted(Step):
 
 
 @dataclass(frozen=True, eq=False)
-class Combined(Step):
+class NetInputStep(Step):
     """A net input function over the bias and the weighted inputs.
 
     ``squared``: the sources are squared distances and the result is n², so the bias enters as b².
     """
 
-    target: int
-    sources: tuple[int, ...]
     row: NetInputFunction
     bias: Array | None
     key: ParameterKey
     squared: bool = False
 
-    @property
-    def curved(self) -> bool:  # type: ignore[override]
-        """Whether n depends on the weighted inputs other than linearly."""
-        return not self.row.linear and len(self.sources) > 1
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "curved", not self.row.linear and len(self.sources) > 1)
 
     def _terms(self, p: Sequence[Array]) -> list[Array]:
         if self.bias is None:
@@ -217,18 +198,11 @@ class Combined(Step):
 
 
 @dataclass(frozen=True, eq=False)
-class BiasOnly(Step):
+class BiasStep(Step):
     """The net input of a layer without weights: its bias. The source only says which library's arrays are in use."""
 
-    target: int
-    source: int
     bias: Array
     key: ParameterKey
-
-    @property
-    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The one source."""
-        return (self.source,)
 
     def value(self, p: Sequence[Array]) -> Array:
         """b, (S,): it needs no batch, it meets one where it is used."""
@@ -248,22 +222,13 @@ class BiasOnly(Step):
 
 
 @dataclass(frozen=True, eq=False)
-class Transferred(Step):
+class TransferStep(Step):
     """A transfer function: a = f(n)."""
 
-    target: int
-    source: int
     row: TransferFunction
 
-    @property
-    def sources(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The one source."""
-        return (self.source,)
-
-    @property
-    def curved(self) -> bool:  # type: ignore[override]
-        """Whether a depends on n other than linearly."""
-        return not self.row.linear
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "curved", not self.row.linear)
 
     def value(self, p: Sequence[Array]) -> Array:
         """a."""
@@ -285,7 +250,7 @@ class Transferred(Step):
 
     def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
         """u a'' where a_i depends on n_i alone."""
-        return self.row.curvature_weights(p[0], a, u) if isinstance(self.row, Elementwise) else None
+        return self.row.curvature_weights(p[0], a, u)
 
 
 def side_by_side(parts: Sequence[Array]) -> Array:

@@ -103,7 +103,7 @@ def _over_groups(net: Network, choice: Choice, states: States, step: Step) -> Ca
 
 def _start(net: Network, states: States) -> History:
     structure = net.structure
-    layers = sum(layer.size for layer in structure.layers)
+    layers = structure.layer_elements
     return History(
         np.zeros((structure.input_delay, net.input_size)) if states.inputs is None else states.inputs,
         np.zeros((structure.layer_delay, layers)) if states.layers is None else states.layers,

@@ -24,7 +24,7 @@ _VIEWS = {"index", "transpose", "broadcast"}
 
 
 @dataclass(frozen=True)
-class Home:
+class ConcatSlot:
     """The place of a result inside a concat's memory: columns `start` to `stop` of its last axis."""
 
     concat: int
@@ -41,7 +41,7 @@ class Plan:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.homes = _homes(tape)
+        self.slots = _slots(tape)
         self.bases = self._owners()
         self.last_use = list(range(len(tape.nodes)))
         for number, node in enumerate(tape.nodes):
@@ -68,34 +68,34 @@ class Plan:
     def _owners(self) -> list[int]:
         bases: list[int] = []
         for number, node in enumerate(self.tape.nodes):
-            if number in self.homes:
-                bases.append(self.homes[number].concat)
+            if number in self.slots:
+                bases.append(self.slots[number].concat)
             else:
                 bases.append(bases[node.operands[0]] if self.is_view(node) else number)
         return bases
 
 
-def _homes(tape: Tape) -> dict[int, Home]:
+def _slots(tape: Tape) -> dict[int, ConcatSlot]:
     """The elementwise results that only a concat reads, straight or with their last two axes made one."""
     uses = Counter([operand for node in tape.nodes for operand in node.operands] + tape.outputs)
-    homes: dict[int, Home] = {}
+    slots: dict[int, ConcatSlot] = {}
     for number, node in enumerate(tape.nodes):
         if node.operation != "concat":
             continue
         start = 0
         for operand in node.operands:
             part = tape.nodes[operand]
-            home = Home(number, start, start + int(part.shape[-1] or 0))
-            start = home.stop
+            slot = ConcatSlot(number, start, start + int(part.shape[-1] or 0))
+            start = slot.stop
             if uses[operand] != 1:
                 continue
             if part.operation in ELEMENTWISE:
-                homes[operand] = home
+                slots[operand] = slot
             elif part.operation == "reshape" and uses[part.operands[0]] == 1:
                 source = tape.nodes[part.operands[0]]
                 if source.operation in ELEMENTWISE and source.shape[:-2] == part.shape[:-1]:
-                    homes[part.operands[0]] = homes[operand] = home
-    return homes
+                    slots[part.operands[0]] = slots[operand] = slot
+    return slots
 
 
 class Block:
@@ -131,12 +131,12 @@ class Block:
         if node.operation == "input":
             return self._new(self._shape(node), np.float64)
         arguments = [self._arrays[operand] for operand in node.operands]
-        if number not in self._plan.homes and self._plan.is_view(node):
+        if number not in self._plan.slots and self._plan.is_view(node):
             return np.asarray(compute(node.operation, arguments, node.attributes, self._shape(node)))
         if node.operation == "concat":
             out = self._concatenated(number, node, arguments)
-        elif number in self._plan.homes:
-            out = self._at_home(self._plan.homes[number], node)
+        elif number in self._plan.slots:
+            out = self._in_slot(self._plan.slots[number], node)
             if node.operation != "reshape":
                 self._emit(node, arguments, out)
         else:
@@ -190,9 +190,9 @@ class Block:
             self._concats[number] = self._new(self._shape(node), _DTYPE[node.kind], fresh=number in self._kept)
         return self._concats[number]
 
-    def _at_home(self, home: Home, node: Node) -> NDArray[Any]:
+    def _in_slot(self, slot: ConcatSlot, node: Node) -> NDArray[Any]:
         """A node's place in a concat; of a node that is reshaped on the way there, with its last axis cut in two."""
-        return self._concat_memory(home.concat)[..., home.start : home.stop].reshape(self._shape(node))
+        return self._concat_memory(slot.concat)[..., slot.start : slot.stop].reshape(self._shape(node))
 
     def _concatenated(self, number: int, node: Node, arguments: list[NDArray[Any]]) -> NDArray[Any]:
         """The concat's memory; only the parts that are not in it yet are copied, constants once for all runs."""
@@ -203,7 +203,7 @@ class Block:
             start += argument.shape[-1]
             if self._plan.constant(operand):
                 np.copyto(place, argument)
-            elif operand not in self._plan.homes:
+            elif operand not in self._plan.slots:
                 self._instructions.append((_copy, (argument, place)))
         return out
 

@@ -14,12 +14,12 @@ from exported_networks import corpus_networks, disagreement, row_networks, sampl
 from matnet.compiled.evaluator import Compiled, compare, compiled_functions
 from matnet.derivatives import quantities
 from matnet.network import Network
-from matnet.tape.shorten import shortened
+from matnet.tape.simplify import simplified
 from matnet.tape.symbols import record
 from random_networks import Real
 
-BOTH: Callable[..., Any] = quantities.value_and_jacobian
-HESSIAN: Callable[..., Any] = quantities.hessian_of(None)
+BOTH: Callable[..., Any] = quantities.VALUE_AND_JACOBIAN
+HESSIAN: Callable[..., Any] = quantities.Hessian()
 
 ROWS = sorted(row_networks())
 BENT = [name for name in ROWS if name.startswith(("transfer", "radial_radbas", "several")) or name.endswith("_netprod")]
@@ -29,7 +29,7 @@ def compiled(networks: Mapping[str, Network], bent: list[str]) -> Mapping[str, C
     """Value and Jacobian of all, Hessians of some, in one library that is not checked when it is built."""
     asked = [(name, "both", BOTH) for name in networks] + [(name, "hessian", HESSIAN) for name in bent]
     tapes = {
-        f"{name}_{what}": shortened(record(networks[name].program, compute, (networks[name].input_size,)))
+        f"{name}_{what}": simplified(record(networks[name].program, compute, (networks[name].input_size,)))
         for name, what, compute in asked
     }
     return compiled_functions(tapes, lambda _: None)
@@ -60,7 +60,7 @@ def many(net: Network) -> Real:
 
 def agrees(function: Compiled, net: Network, compute: Callable[..., Any], bound: float) -> None:
     x = many(net)
-    got, expected = function(x), net.evaluation.on_rows(compute, compute, x)
+    got, expected = function(x), net.evaluation.on_rows(compute, x)
     for ours, theirs in zip(got, expected, strict=True):
         assert disagreement(ours, theirs) <= bound
     for one, together in zip(function(x[:3]), got, strict=True):
@@ -82,7 +82,7 @@ def test_real_networks(corpus: Path) -> None:
     assert networks
     for name, net in networks.items():
         function = of_corpus(corpus)[f"{name}_both"]
-        compare(function, lambda x, net=net: net.evaluation.on_rows(BOTH, BOTH, x), [many(net)])
+        compare(function, lambda x, net=net: net.evaluation.on_rows(BOTH, x), [many(net)])
         x = inside(net)
         for ours, theirs, moved, span in zip(
             function(x),

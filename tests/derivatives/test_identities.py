@@ -67,14 +67,14 @@ def test_products_agree_with_the_jacobian(structure: Structure) -> None:
 def test_forward_and_backward_accumulation_agree(structure: Structure) -> None:
     net = Network(structure)
     x = regular(net, 4)
-    laid_out = net.program
-    of, wrt = laid_out.outputs, tuple(leaf.signal for leaf in laid_out.leaves)
+    program = net.program
+    of, wrt = program.outputs, tuple(leaf.signal for leaf in program.leaves)
     with np.errstate(all="ignore"):
-        values = laid_out.run(x)
-        columns = tangents(laid_out, values, identity_seeds(laid_out, wrt, x))
-        rows = cotangents(laid_out, values, identity_seeds(laid_out, of, x))
-    forward = gathered([columns[s] for s in of], [laid_out.sizes[s] for s in of], net.input_size, x)
-    backward = gathered([rows[s] for s in wrt], [laid_out.sizes[s] for s in wrt], net.output_size, x)
+        values = program.run(x)
+        columns = tangents(program, values, identity_seeds(program, wrt, x))
+        rows = cotangents(program, values, identity_seeds(program, of, x))
+    forward = gathered([columns[s] for s in of], [program.sizes[s] for s in of], net.input_size, x)
+    backward = gathered([rows[s] for s in wrt], [program.sizes[s] for s in wrt], net.output_size, x)
     # an output whose value is unknown (NaN) has no derivative to agree on
     known = ~np.isnan(net(x))
     assert_close(forward.swapaxes(-1, -2)[known], backward[known], 1e-11)
@@ -88,14 +88,14 @@ def test_the_tape_gives_what_the_plain_rows_give(structure: Structure) -> None:
     last = len(structure.layers) - 1
     with np.errstate(all="ignore"):
         pairs = [
-            (net(x), quantities.value(net.program, x)),
-            (net.jacobian(x), quantities.jacobian_of(None, "real")(net.program, x)),
-            (net.jacobian(x, scale="normalized"), quantities.jacobian_of(None, "normalized")(net.program, x)),
-            (net.jacobian(x, of=last + 1), quantities.jacobian_of(last, "real")(net.program, x)),
-            (net.hessian(x), quantities.hessian_of(None)(net.program, x)),
-            (net.parameter_jacobian(x), quantities.parameter_jacobian_of(None)(net.program, x)),
-            *zip(net.layer_outputs(x), quantities.layer_outputs(net.program, x), strict=True),
-            *zip(net.value_and_jacobian(x), quantities.value_and_jacobian(net.program, x), strict=True),
+            (net(x), quantities.VALUE(net.program, x)),
+            (net.jacobian(x), quantities.Jacobian()(net.program, x)),
+            (net.jacobian(x, scale="normalized"), quantities.Jacobian(scale="normalized")(net.program, x)),
+            (net.jacobian(x, of=last + 1), quantities.Jacobian(last)(net.program, x)),
+            (net.hessian(x), quantities.Hessian()(net.program, x)),
+            (net.parameter_jacobian(x), quantities.ParameterJacobian()(net.program, x)),
+            *zip(net.layer_outputs(x), quantities.LAYER_OUTPUTS(net.program, x), strict=True),
+            *zip(net.value_and_jacobian(x), quantities.VALUE_AND_JACOBIAN(net.program, x), strict=True),
         ]
     for found, expected in pairs:
         assert found.shape == expected.shape
@@ -196,7 +196,7 @@ def test_the_random_networks_reach_every_row() -> None:
     def look(structure: Structure) -> None:
         for layer in structure.layers:
             seen.update([layer.transfer, layer.net_input])
-            seen.update(w.function for w in [*layer.input_weights.values(), *layer.layer_weights.values()])
+            seen.update(w.function for w in layer.weights)
         for steps in [end.processing for end in structure.inputs] + [end.processing for end in structure.outputs]:
             seen.update(step.function for step in steps)
 

@@ -22,7 +22,7 @@ STEPS, BATCH = 6, 2
 def drawn(structure: Structure) -> tuple[Network, dict[str, Any]]:
     """A network, and a series with states before it."""
     net, rng = Network(structure), np.random.default_rng(4)
-    neurons = sum(layer.size for layer in structure.layers)
+    neurons = structure.layer_elements
     return net, {
         "x": rng.normal(size=(BATCH, STEPS, net.input_size)),
         "input_states": rng.normal(size=(BATCH, structure.input_delay, net.input_size)),

@@ -65,7 +65,7 @@ NETWORKS = {"recurrent": recurrent, "radial_taps": radial_taps, "autonomous": au
 
 def series(net: Network, batch: tuple[int, ...] = (2,), steps: int = 6) -> dict[str, Any]:
     rng = np.random.default_rng(1)
-    neurons = sum(layer.size for layer in net.structure.layers)
+    neurons = net.structure.layer_elements
     return {
         "x": rng.normal(size=(*batch, steps, net.input_size)),
         "input_states": rng.normal(size=(*batch, net.structure.input_delay, net.input_size)),

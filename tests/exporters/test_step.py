@@ -64,7 +64,7 @@ def from_corpus(corpus: Path) -> Iterator[tuple[str, Network]]:
 def planned(net: Network, path: Path) -> tuple[Job, list[Real]]:
     """A step from five random states, one of the inputs NaN; what net.run gives."""
     structure, rng = net.structure, np.random.default_rng(1)
-    layers = sum(layer.size for layer in structure.layers)
+    layers = structure.layer_elements
     x = rng.normal(size=(5, 1, net.input_size))
     x[-1] = np.nan
     before = (

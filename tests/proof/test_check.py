@@ -13,7 +13,7 @@ import matnet
 from matnet import Network, ShapeError
 from matnet.cli.entry import run
 from matnet.functions import transfer
-from matnet.functions.transfer_rows import Elementwise
+from matnet.functions.transfer_rows import ElementwiseTransfer
 from matnet.importers.load import load_all
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network.arguments import analytic_throughout
@@ -52,7 +52,7 @@ def test_another_network_is_checked_by_differences(name: str, weight: str) -> No
 def test_a_wrong_slope_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row whose slope is off by one part in ten thousand."""
     row = transfer.TRANSFER[name]
-    assert isinstance(row, Elementwise)
+    assert isinstance(row, ElementwiseTransfer)
     right = row.da_dn
     wrong = dataclasses.replace(row, da_dn=lambda n, a: right(n, a) * 1.0001)
     monkeypatch.setitem(transfer.TRANSFER, name, wrong)

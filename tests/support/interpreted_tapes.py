@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from matnet.derivatives import quantities
 from matnet.model.structure import Structure
-from matnet.simulate import Program, Weighted
+from matnet.simulate import Program, WeightStep
 from matnet.tape.symbols import Tape, compute
 
 Real = NDArray[np.float64]
 
 QUANTITIES: dict[str, Callable[..., Any]] = {
-    "value": quantities.value,
-    "value_and_jacobian": quantities.value_and_jacobian,
-    "jacobian": quantities.jacobian_of(None, "real"),
-    "normalized": quantities.jacobian_of(None, "normalized"),
-    "of the first layer": quantities.jacobian_of(0, "real"),
-    "hessian": quantities.hessian_of(None),
-    "parameter_jacobian": quantities.parameter_jacobian_of(None),
-    "layer_outputs": quantities.layer_outputs,
-    "jvp": quantities.jvp,
-    "vjp": quantities.vjp,
+    "value": quantities.VALUE,
+    "value_and_jacobian": quantities.VALUE_AND_JACOBIAN,
+    "jacobian": quantities.Jacobian(),
+    "normalized": quantities.Jacobian(scale="normalized"),
+    "of the first layer": quantities.Jacobian(0),
+    "hessian": quantities.Hessian(),
+    "parameter_jacobian": quantities.ParameterJacobian(),
+    "layer_outputs": quantities.LAYER_OUTPUTS,
+    "jvp": quantities.JVP,
+    "vjp": quantities.VJP,
 }
 
 
@@ -52,17 +52,17 @@ def interpreted(tape: Tape, inputs: Sequence[Real]) -> list[Real]:
     return [np.broadcast_to(values[k], (rows, *(size or 0 for size in tape.nodes[k].shape[1:]))) for k in tape.outputs]
 
 
-def magnification(laid_out: Program, x: Real) -> float:
+def magnification(program: Program, x: Real) -> float:
     """By how much normprod magnifies rounding: z, dz/dp and d²z/dp² divide by Σp, its square and its cube.
 
     Σp is known to eps·Σ|p|, so relative errors grow with Σ|p|/|Σp|, once for each power.
     """
     worst = 1.0
     with np.errstate(all="ignore"):
-        values = laid_out.run(x)
-        for step in laid_out.steps:
-            if isinstance(step, Weighted) and step.row.name == "normprod":
-                p = values[step.source]
+        values = program.run(x)
+        for step in program.steps:
+            if isinstance(step, WeightStep) and step.row.name == "normprod":
+                p = values[step.sources[0]]
                 ratio = np.abs(p).sum(axis=-1) / np.abs(p.sum(axis=-1))
                 worst = max(worst, float(np.max(ratio, initial=1.0, where=np.isfinite(ratio))))
     return worst**3

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted
 from matnet.model.structure import Layer, Structure, Weight
 from matnet.network import Network
-from matnet.simulate import program
+from matnet.simulate import lay_out
 from matnet.tape import evaluate
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.symbols import Symbol, compute, record
@@ -33,11 +33,11 @@ few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health
 @given(structures())
 def test_the_evaluator_computes_what_the_tape_says(structure: Structure) -> None:
     """Buffers that are used again, overwritten in place or shared with a concat are invisible from outside."""
-    laid_out = program(structure)
+    program = lay_out(structure)
     rng = np.random.default_rng(1)
     for name, quantity in QUANTITIES.items():
         sizes = arguments(structure, name)
-        tape = record(laid_out, quantity, sizes)
+        tape = record(program, quantity, sizes)
         run = Evaluator(tape)
         for rows in (3, 3, 1):  # the second time the buffers hold what the first run left in them
             inputs = [rng.normal(size=(rows, size)) for size in sizes]
@@ -53,9 +53,9 @@ def test_the_evaluator_computes_what_the_tape_says(structure: Structure) -> None
 @given(structures())
 def test_every_shape_on_a_tape_is_the_one_that_is_computed(structure: Structure) -> None:
     """But for a constant that stands for all rows, a node's recorded shape is its result's: exporters rely on it."""
-    laid_out = program(structure)
+    program = lay_out(structure)
     for name, quantity in QUANTITIES.items():
-        tape = record(laid_out, quantity, arguments(structure, name))
+        tape = record(program, quantity, arguments(structure, name))
         values: list[Any] = []
         for node in tape.nodes:
             shape = tuple(2 if size is None else size for size in node.shape)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from matnet.derivatives.attached import attached, with_weights
+from matnet.derivatives.custom_rules import with_custom_rules, with_weights
 from matnet.derivatives.parameters import parameter_arrays
-from matnet.derivatives.quantities import value
+from matnet.derivatives.quantities import VALUE
 from matnet.exporters.frameworks.parameters import parameter_name
 from matnet.network import Network
 
@@ -32,6 +32,6 @@ class NetworkModule(torch.nn.Module):
         if x.ndim == 0 or x.shape[-1] != self._input_size:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (..., {self._input_size})")
         weights = {key: getattr(self, parameter_name(key)) for key in self._keys}
-        program = attached(with_weights(self._program, weights), x)
-        found: torch.Tensor = value(program, x)
+        program = with_custom_rules(with_weights(self._program, weights), x)
+        found: torch.Tensor = VALUE(program, x)
         return found

@@ -1,4 +1,4 @@
-"""A shortened tape gives the numbers of the tape it was made of, but for rounding, NaN and infinities included."""
+"""A simplified tape gives the numbers of the tape it was made of, but for rounding, NaN and infinities included."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted, magnification
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.simulate import program
+from matnet.simulate import lay_out
 from matnet.tape.evaluate import Evaluator
-from matnet.tape.shorten import shortened
+from matnet.tape.simplify import simplified
 from matnet.tape.symbols import record
 from random_networks import minmax, network, process, standard, structures
 
@@ -27,14 +27,14 @@ few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health
 @few
 @given(structures())
 def test_random_networks_keep_their_numbers(structure: Structure) -> None:
-    laid_out, rng = program(structure), np.random.default_rng(1)
+    program, rng = lay_out(structure), np.random.default_rng(1)
     for name, quantity in QUANTITIES.items():
         sizes = arguments(structure, name)
-        tape = record(laid_out, quantity, sizes)
-        short = shortened(tape)
+        tape = record(program, quantity, sizes)
+        short = simplified(tape)
         assert [short.nodes[k].shape for k in short.outputs] == [tape.nodes[k].shape for k in tape.outputs]
         inputs = [rng.normal(size=(3, size)) for size in sizes]
-        slack = magnification(laid_out, inputs[0])
+        slack = magnification(program, inputs[0])
         for found, expected in zip(Evaluator(short)(*inputs), interpreted(tape, inputs), strict=True):
             assert_close(found, expected, slack)
 
@@ -64,7 +64,7 @@ def test_chains_of_every_width(sizes: tuple[int, ...], transfer: str) -> None:
         counts = arguments(net.structure, name)
         tape = record(net.program, quantity, counts)
         inputs = [rng.normal(size=(5, count)) for count in counts]
-        for found, expected in zip(Evaluator(shortened(tape))(*inputs), interpreted(tape, inputs), strict=True):
+        for found, expected in zip(Evaluator(simplified(tape))(*inputs), interpreted(tape, inputs), strict=True):
             assert_close(found, expected)
 
 
@@ -89,7 +89,7 @@ def test_gains_of_any_size() -> None:
     x = np.array([[1.5e-12, 2e-12], [2.5e-12, -3e-12]])
     for name in ("value", "jacobian", "hessian", "parameter_jacobian"):
         tape = record(net.program, QUANTITIES[name], [2])
-        (found,), (expected,) = Evaluator(shortened(tape))(x), interpreted(tape, [x])
+        (found,), (expected,) = Evaluator(simplified(tape))(x), interpreted(tape, [x])
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
@@ -99,22 +99,22 @@ def test_nan_and_infinities_come_out_where_they_did(transfer: str) -> None:
     x = np.array([[np.nan, 0.5], [np.inf, 0.5], [-np.inf, 0.5], [np.inf, np.inf], [1e308, -1e308], [0.0, 0.0]])
     for name in ("value", "jacobian", "hessian", "parameter_jacobian"):
         tape = record(net.program, QUANTITIES[name], [2])
-        (found,), (expected,) = Evaluator(shortened(tape))(x), interpreted(tape, [x])
+        (found,), (expected,) = Evaluator(simplified(tape))(x), interpreted(tape, [x])
         np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
         np.testing.assert_array_equal(np.isinf(found), np.isinf(expected))
         assert_close(np.nan_to_num(found), np.nan_to_num(expected))
 
 
-def test_there_is_something_to_shorten() -> None:
+def test_there_is_something_to_simplify() -> None:
     net = fitnet((2, 10, 1))
     for name in ("value", "jacobian"):
         tape = record(net.program, QUANTITIES[name], [2])
         operations = [node for node in tape.nodes if node.operation != "constant"]
-        short = [node for node in shortened(tape).nodes if node.operation != "constant"]
+        short = [node for node in simplified(tape).nodes if node.operation != "constant"]
         assert len(short) < len(operations)
 
 
 def test_one_layer_without_anything_to_fold_stays_as_it_is() -> None:
     net = network(Layer(2, "tansig", {0: Weight([[1.0], [2.0]])}, bias=[0.5, -0.5]))
     tape = record(net.program, QUANTITIES["value"], [1])
-    assert [node.operation for node in shortened(tape).nodes] == [node.operation for node in tape.nodes]
+    assert [node.operation for node in simplified(tape).nodes] == [node.operation for node in tape.nodes]

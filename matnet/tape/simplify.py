@@ -17,7 +17,7 @@ from matnet.tape.symbols import Node, Recorder, Symbol, Tape
 _MOST_COMBINED = 1 << 16  # elements of a combined constant: beyond, it no longer stays in cache
 
 
-def shortened(tape: Tape) -> Tape:
+def simplified(tape: Tape) -> Tape:
     """The tape with constants folded into each other wherever that saves a pass over the rows.
 
     Where a product of constants overflows the tape stays as it is: infinity times a slope of 0 would be NaN.
