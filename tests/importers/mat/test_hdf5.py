@@ -16,7 +16,7 @@ from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
 
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+FIXTURES = Path(__file__).parents[3] / "fixtures"
 
 
 def differences(ours: Value, theirs: Value, place: str) -> Iterator[str]:

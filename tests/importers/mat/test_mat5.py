@@ -37,7 +37,7 @@ from matnet.importers.mat.values import Cell, Char, Numeric
 
 Save: TypeAlias = Callable[..., Path]
 
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+FIXTURES = Path(__file__).parents[3] / "fixtures"
 
 NUMBERS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
 
