@@ -91,3 +91,23 @@ def corpus() -> Path:
     if not CORPUS.is_dir():
         pytest.skip(f"there is no folder {CORPUS}")
     return CORPUS
+
+
+def _shared(variable: str, *folder: str) -> Path:
+    """A folder of files that are not part of the project; its tests are skipped where it is missing."""
+    path = Path(os.environ.get(variable, Path(__file__).parent.parent.parent.joinpath("shared", *folder)))
+    if not path.is_dir():
+        pytest.skip(f"there is no folder {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def field_inputs() -> Path:
+    """Files from the field, in the folder that MATNET_FIELD names."""
+    return _shared("MATNET_FIELD", "field", "inputs")
+
+
+@pytest.fixture(scope="session")
+def successors() -> Path:
+    """Models of the classes that followed `network`, in the folder that MATNET_SUCCESSORS names."""
+    return _shared("MATNET_SUCCESSORS", "successors")

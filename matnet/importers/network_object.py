@@ -1,8 +1,10 @@
 """MATLAB's `network` object, of any toolbox version, as a Structure. Only this module knows MATLAB's field names.
 
 By `version`: absent (2006: no processing), '6', '7', '8', and '9', where the fields are within an object of a newer
-class. What has no effect on net(x) is never read. Whatever contradicts itself or would have to be guessed is refused,
-with its place in MATLAB's syntax.
+class. In R2011a, which is a '7', inputs, layers, biases, outputs and weights are objects of classes of their own, with
+properties of the same names; a property that equals its class's default is not stored. What has no effect on net(x) is
+never read, but what MATLAB writes twice must agree. Whatever contradicts itself or would have to be guessed is
+refused, with its place in MATLAB's syntax.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.importers.mat.fields import Fields, at_place, fields_of, numbers_of
 from matnet.importers.mat.paths import describe
-from matnet.importers.mat.values import Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
+from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 
 CLASS_NAME = "network"
@@ -29,6 +31,12 @@ _TELLING = frozenset({"numInputs", "numLayers", "layers", "IW", "LW", "b"})
 
 _NEWER_PROPERTY = "any"
 """The property of a version 9 object that holds the fields."""
+
+_PARTS = frozenset({"nnetInput", "nnetLayer", "nnetBias", "nnetOutput", "nnetWeight"})
+"""Classes of R2011a whose properties are what is a field everywhere else."""
+
+_SETTINGS = frozenset({"nnetParam", "nnetSetting"})
+"""Classes that keep parameters and settings in a property `values`."""
 
 _MAX_LAYERS = 10_000
 
@@ -83,7 +91,8 @@ def read_network(value: Value, path: str, allow_nonfinite: bool = False) -> Netw
     performance = _performance(fields, notes)
     with at_place(f"{path}: "):
         structure = Structure(tuple(inputs), tuple(layers), tuple(outputs), performance)
-    _compare_delays(fields, structure, notes)
+    _check_sizes(fields, structure)
+    _check_delays(fields, structure)
     return NetworkObject(
         structure,
         fields.label("version", ""),
@@ -113,15 +122,30 @@ def _open(value: Value, path: str) -> tuple[Fields, str]:
     return fields, stored_as
 
 
+def _part(value: Value | None, place: str) -> Fields:
+    """The fields of an input, a layer, a bias, an output or a weight, be it a struct or an object."""
+    if isinstance(value, Opaque) and value.class_name in _PARTS and math.prod(value.shape) == 1:
+        with at_place(f"{place}: "):
+            value = value.whole()[0]
+    return fields_of(value, place)
+
+
+def _plain(value: Value | None) -> Value | None:
+    """Parameters or settings as a struct, be they one or an object."""
+    if isinstance(value, Opaque) and value.class_name in _SETTINGS and math.prod(value.shape) == 1:
+        return value.whole()[0].get("values")
+    return value
+
+
 def _inputs(fields: Fields, notes: _Notes) -> list[Input]:
     count = fields.count("numInputs")
     slots = fields.slots("inputs", count, 1)
-    return [_input(fields_of(slots[k][0], f"{fields.place}.inputs{{{k + 1}}}"), fields, notes) for k in range(count)]
+    return [_input(_part(slots[k][0], f"{fields.place}.inputs{{{k + 1}}}"), fields, notes) for k in range(count)]
 
 
 def _input(part: Fields, network: Fields, notes: _Notes) -> Input:
     size = part.count("size")
-    processing = _processing(part, notes) if size else ()
+    processing = _processing(part, network, notes) if size else ()
     with at_place(f"{part.place}: "):
         entry = Input(size, processing, _range(part), part.label("name", "Input"), _feedback_output(part, network))
     _check_processed_size(part, entry.processed_size)
@@ -160,37 +184,58 @@ def _output_layers(fields: Fields) -> list[int]:
     return connected
 
 
-def _processing(part: Fields, notes: _Notes) -> tuple[Process, ...]:
+def _processing(part: Fields, network: Fields, notes: _Notes) -> tuple[Process, ...]:
     if not part.has("processFcns"):
+        _check_older(part, network)
         notes.remarks.append(
             f"{part.place} has no processing fields (saved by a toolbox that had none): none is applied"
         )
         return ()
-    value = part.get("processFcns")
-    names = (value,) if isinstance(value, Char) else value.items if isinstance(value, Cell) else ()
-    if value is not None and not isinstance(value, Char | Cell):
-        raise part.wrong("processFcns", "a cell of names")
-    settings = part.get("processSettings")
-    items = settings.items if isinstance(settings, Cell) else (settings,) if isinstance(settings, Struct) else ()
-    if len(items) != len(names):
+    names = _entries(part, "processFcns", Char, "a cell of names")
+    settings = _entries(part, "processSettings", Struct, "a cell of settings")
+    if len(settings) != len(names):
         raise ModelError(
-            f"{part.place}.processSettings has {len(items)} entries for {len(names)} processing functions; "
+            f"{part.place}.processSettings has {len(settings)} entries for {len(names)} processing functions; "
             "a network is saved with them once it is configured"
         )
+    parameters = len(_entries(part, "processParams", Struct, "a cell of parameters"))
+    if part.has("processParams") and parameters != len(names):
+        raise ModelError(f"{part.place}.processParams has {parameters} entries for {len(names)} processing functions")
     if not names:
-        _check_unprocessed(part)
+        _remark_on_ranges(part, notes)
     return tuple(
-        _process(name, item, part.place, k) for k, (name, item) in enumerate(zip(names, items, strict=True), 1)
+        _process(name, item, part.place, k) for k, (name, item) in enumerate(zip(names, settings, strict=True), 1)
     )
 
 
-def _check_unprocessed(part: Fields) -> None:
-    """Refuses what has no processing functions, but ranges that only some of them explain: they are lost."""
+def _check_older(part: Fields, network: Fields) -> None:
+    """Only the toolbox that wrote no version had no processing; anywhere else its fields were lost."""
+    version = network.label("version", "")
+    rest = [name for name in ("processParams", "processSettings", "processedRange", "processedSize") if part.has(name)]
+    if version or rest:
+        reason = f"a network of version {version} has one" if version else f"there is a {rest[0]}"
+        raise ModelError(f"{part.place} has no field processFcns, but {reason}: the file is damaged")
+
+
+def _entries(part: Fields, name: str, single: type[Char | Struct], expected: str) -> tuple[Value, ...]:
+    """The entries of a cell; a single one may stand without it, and an empty matrix is an empty cell."""
+    value = part.get(name)
+    if value is None:
+        return ()
+    if isinstance(value, Cell):
+        return value.items
+    if isinstance(value, single | Opaque):
+        return (value,)
+    raise part.wrong(name, expected)
+
+
+def _remark_on_ranges(part: Fields, notes: _Notes) -> None:
+    """MATLAB runs what has no processing functions without processing, whatever its ranges say."""
     raw, processed = part.get("range"), part.get("processedRange")
     if isinstance(raw, Numeric) and isinstance(processed, Numeric):
-        explained = raw.shape != processed.shape or np.array_equal(raw.array, processed.array, equal_nan=True)
-        if not explained:
-            raise ModelError(f"{part.place}.processFcns is empty, but processedRange is not range")
+        same = raw.shape == processed.shape and np.array_equal(raw.array, processed.array, equal_nan=True)
+        if not same:
+            notes.remarks.append(f"{part.place} has no processing, but its processedRange is not its range")
 
 
 def _process(name: Value, settings: Value, place: str, k: int) -> Process:
@@ -200,6 +245,8 @@ def _process(name: Value, settings: Value, place: str, k: int) -> Process:
         known = ", ".join(sorted(PROCESSING))
         raise UnsupportedError(f"{place}.processFcns{{{k}}}: unknown processing function '{name.text}'; known: {known}")
     here = f"{place}.processSettings{{{k}}}"
+    with at_place(f"{here}: "):
+        settings = _plain(settings) or EMPTY
     if isinstance(settings, Numeric) and not settings.array.size:
         raw: Mapping[str, object] = {}
     elif isinstance(settings, Struct) and math.prod(settings.shape) == 1:
@@ -219,12 +266,12 @@ def _setting(value: Value, place: str) -> object:
 def _outputs(fields: Fields, notes: _Notes) -> list[Output]:
     layers = _output_layers(fields)
     slots = fields.slots("outputs", 1, fields.count("numLayers"))[0]
-    return [_output(fields_of(slots[k], f"{fields.place}.outputs{{{k + 1}}}"), fields, k, notes) for k in layers]
+    return [_output(_part(slots[k], f"{fields.place}.outputs{{{k + 1}}}"), fields, k, notes) for k in layers]
 
 
 def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
     size = part.count("size")
-    processing = _processing(part, notes) if size else ()
+    processing = _processing(part, network, notes) if size else ()
     mode = part.text("feedbackMode", "none")
     feedback_input = part.count("feedbackInput") - 1 if mode == "open" else None
     if feedback_input is not None and not 0 <= feedback_input < network.count("numInputs"):
@@ -249,7 +296,7 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
 def _layers(fields: Fields, notes: _Notes, inputs: list[Input]) -> list[Layer]:
     count = fields.count("numLayers")
     slots = fields.slots("layers", count, 1)
-    parts = [fields_of(slots[k][0], f"{fields.place}.layers{{{k + 1}}}") for k in range(count)]
+    parts = [_part(slots[k][0], f"{fields.place}.layers{{{k + 1}}}") for k in range(count)]
     sizes = [part.count("size") for part in parts]
     rows = [entry.processed_size for entry in inputs]
     input_weights = _weights(fields, notes, ("inputConnect", "inputWeights", "IW"), sizes, rows)
@@ -275,7 +322,8 @@ def _layer(
 
 def _refuse_parameter(part: Fields, name: str) -> None:
     """No function that is known takes parameters: one that has some is not the function of the table."""
-    value = part.get(name)
+    with at_place(f"{part.place}.{name}: "):
+        value = _plain(part.get(name))
     if (
         value is None
         or (isinstance(value, Struct) and not value.fields)
@@ -335,7 +383,7 @@ def _weights(
         index = f"{{{row + 1},{column + 1}}}"
         place, value = f"{fields.place}.{matrices}{index}", value_slots[row][column]
         if connected[row, column]:
-            part = fields_of(part_slots[row][column], f"{fields.place}.{parts}{index}")
+            part = _part(part_slots[row][column], f"{fields.place}.{parts}{index}")
             if value is None and not source_sizes[column]:
                 # all rows of the input were constant and are removed: no column is left
                 value = Numeric(np.zeros((sizes[row], 0)))
@@ -361,8 +409,11 @@ def _performance(fields: Fields, notes: _Notes) -> Performance | None:
     name = fields.label("performFcn", "")
     if not name:
         return None
-    value = fields.get("performParam")
-    if value is None:
+    try:
+        value = _plain(fields.get("performParam"))
+    except MatnetError as error:
+        return Performance(name, unsupported=f"performParam: {error}")
+    if value is None or (isinstance(value, Struct) and not value.fields):
         return Performance(name)
     if not isinstance(value, Struct) or math.prod(value.shape) != 1:
         return Performance(name, unsupported=f"performParam is a {describe(value)}, expected a struct")
@@ -409,14 +460,44 @@ def _without_effect(parameter: str, value: Value | None) -> bool:
     return False
 
 
-def _compare_delays(fields: Fields, structure: Structure, notes: _Notes) -> None:
-    """The object says its longest delays a second time; the weights' own delays are what counts."""
-    for name, longest in (("numInputDelays", structure.input_delay), ("numLayerDelays", structure.layer_delay)):
+def _check_sizes(fields: Fields, structure: Structure) -> None:
+    """Every weight and bias says its size a second time."""
+    count = len(structure.layers)
+    for name, columns in (("inputWeights", len(structure.inputs)), ("layerWeights", count), ("biases", 1)):
+        if not fields.has(name):
+            continue
+        for row, parts in enumerate(fields.slots(name, count, columns)):
+            layer = structure.layers[row]
+            arrays: Mapping[int, FloatArray | None] = {0: layer.bias}
+            if name != "biases":
+                weights = layer.input_weights if name == "inputWeights" else layer.layer_weights
+                arrays = {source: weight.value for source, weight in weights.items()}
+            for source, array in arrays.items():
+                index = row + 1 if name == "biases" else f"{row + 1},{source + 1}"
+                if array is not None:
+                    _check_size(_part(parts[source], f"{fields.place}.{name}{{{index}}}"), array.shape)
+
+
+def _check_size(part: Fields, shape: tuple[int, ...]) -> None:
+    if part.get("size") is None:
+        return
+    stored = tuple(part.floats("size").ravel().tolist())
+    if stored != shape:
+        said, found = ("x".join(f"{number:g}" for number in sizes) for sizes in (stored, shape))
+        raise ModelError(f"{part.place}.size is {said}, but the values are {found}: the file is damaged")
+
+
+def _check_delays(fields: Fields, structure: Structure) -> None:
+    """The object says its longest delays a second time."""
+    feedback = max((output.feedback_delay for output in structure.outputs), default=0)
+    for name, longest, what in (
+        ("numInputDelays", structure.input_delay, "the longest delay of the input weights"),
+        ("numLayerDelays", structure.layer_delay, "the longest delay of the layer weights"),
+        ("numFeedbackDelays", feedback, "the longest feedbackDelay of the outputs"),
+    ):
         stored = fields.count(name, longest)
         if stored != longest:
-            notes.remarks.append(
-                f"{fields.place}.{name} is {stored}, but the longest delay of the weights is {longest}"
-            )
+            raise ModelError(f"{fields.place}.{name} is {stored}, but {what} is {longest}: the file is damaged")
 
 
 def _oddities(notes: _Notes, structure: Structure) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ import matnet
 from matnet.functions.transfer import TRANSFER
 from matnet.model.structure import Performance
 from network_object import removeconstantrows
+from object_files import ObjectStore, write_objects
 
 Save: TypeAlias = Callable[..., Path]
 
@@ -415,6 +417,7 @@ def test_an_input_whose_rows_were_all_constant_has_no_weights(small: MatlabObjec
     part(small, "inputs")["processFcns"][0, 0] = removal.function
     part(small, "inputs")["processSettings"][0, 0] = removal.settings
     part(small, "inputs").update(processedSize=0.0)
+    part(small, "inputWeights")["size"] = np.array([[3.0, 0.0]])
     field(small, "IW")[0, 0] = np.zeros((3, 0))
     loaded = matnet.load(save(net=small))
     expected = matnet.load(save("other.mat", net=small))(np.array([3.0, 4.0]))
@@ -422,11 +425,134 @@ def test_an_input_whose_rows_were_all_constant_has_no_weights(small: MatlabObjec
     assert not loaded.jacobian(np.array([7.0, -1.0])).any()
 
 
-def test_delays_said_otherwise_elsewhere_are_pointed_out(small: MatlabObject, save: Save) -> None:
-    put(small, "numInputDelays", 2.0)
-    assert matnet.load(save(net=small)).provenance.oddities == (
-        "net.numInputDelays is 2, but the longest delay of the weights is 0",
+SAID_TWICE: dict[str, tuple[Callable[[Any], object], str]] = {
+    "the longest delay of the inputs": (
+        lambda net: put(net, "numInputDelays", 2.0),
+        "net.numInputDelays is 2, but the longest delay of the input weights is 0: the file is damaged",
+    ),
+    "the longest delay of the layers": (
+        lambda net: put(net, "numLayerDelays", 1.0),
+        "net.numLayerDelays is 1, but the longest delay of the layer weights is 0: the file is damaged",
+    ),
+    "the longest delay of the feedback": (
+        lambda net: put(net, "numFeedbackDelays", 1.0),
+        "net.numFeedbackDelays is 1, but the longest feedbackDelay of the outputs is 0: the file is damaged",
+    ),
+    "the size of an input weight": (
+        lambda net: part(net, "inputWeights").update(size=np.array([[3.0, 4.0]])),
+        "net.inputWeights{1,1}.size is 3x4, but the values are 3x2: the file is damaged",
+    ),
+    "the size of a layer weight": (
+        lambda net: part(net, "layerWeights", 1).update(size=np.array([[1.0, 2.0]])),
+        "net.layerWeights{2,1}.size is 1x2, but the values are 1x3: the file is damaged",
+    ),
+    "the size of a bias": (
+        lambda net: part(net, "biases", 1).update(size=2.0),
+        "net.biases{2}.size is 2, but the values are 1: the file is damaged",
+    ),
+    "the processing functions of an input": (
+        lambda net: part(net, "inputs").pop("processFcns"),
+        "net.inputs{1} has no field processFcns, but a network of version 8 has one: the file is damaged",
+    ),
+    "the processing functions of an output of an old network": (
+        lambda net: (put(net, "version", ""), part(net, "outputs", 0, 1).pop("processFcns")),
+        "net.outputs{2} has no field processFcns, but there is a processParams: the file is damaged",
+    ),
+    "the parameters of the processing": (
+        lambda net: part(net, "inputs").update(processParams=np.zeros((0, 0))),
+        "net.inputs{1}.processParams has 0 entries for 1 processing functions",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAID_TWICE)
+def test_what_is_said_twice_must_agree(small: MatlabObject, save: Save, case: str) -> None:
+    edit, message = SAID_TWICE[case]
+    edit(small)
+    file = save(net=small)
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: {message}"
+
+
+def test_an_output_without_processing_is_run_without_whatever_its_ranges_say(small: MatlabObject, save: Save) -> None:
+    empty = np.empty((1, 0), dtype=object)
+    part(small, "outputs", 0, 1).update(
+        processFcns=empty, processParams=empty, processSettings=empty, processedRange=np.array([[-1.0, 1.0]])
     )
+    loaded = matnet.load(save(net=small))
+    assert loaded.structure.outputs[0].processing == ()
+    assert loaded.provenance.oddities == ("net.outputs{2} has no processing, but its processedRange is not its range",)
+    reference = matnet.load(save("scaled.mat", net=small))
+    assert loaded.layer_outputs([0.3, -1.0])[1] == loaded([0.3, -1.0]) == reference([0.3, -1.0])
+
+
+def objects_of_2011(net: Any) -> tuple[ObjectStore, Any]:
+    """The network as R2011a stored it: parts, parameters and settings are objects, defaults are left out."""
+    store = ObjectStore()
+    kinds = {"inputs": "nnetInput", "layers": "nnetLayer", "biases": "nnetBias", "outputs": "nnetOutput"}
+    kinds |= {"inputWeights": "nnetWeight", "layerWeights": "nnetWeight"}
+    defaults: dict[str, Any] = {
+        "netInputFcn": "netsum",
+        "transferFcn": "purelin",
+        "weightFcn": "dotprod",
+        "delays": 0.0,
+    }
+    for kind in dict.fromkeys(kinds.values()):
+        store.defaults[kind] = defaults
+    for name, kind in kinds.items():
+        slots = field(net, name)
+        for place in np.ndindex(*slots.shape):
+            if isinstance(slots[place], dict):
+                properties = {
+                    key: value
+                    for key, value in slots[place].items()
+                    if not (key in defaults and np.array_equal(value, defaults[key]))
+                }
+                for key in ("processSettings", "processParams"):
+                    if key in properties:
+                        class_name = "nnetSetting" if key == "processSettings" else "nnetParam"
+                        items = [store.new(class_name, {"values": item}) for item in properties[key].ravel()]
+                        properties[key] = [replace(item, plain=True) for item in items]
+                for key in ("transferParam", "netInputParam", "weightParam"):
+                    if key in properties:
+                        properties[key] = store.new("nnetParam", {"fcn": "tansig", "values": {}})
+                slots[place] = store.new(kind, properties)
+    parameters = {"regularization": 0.25, "normalization": "none", "squaredWeighting": True}
+    put(net, "performParam", store.new("nnetParam", {"fcn": "mse", "values": parameters}))
+    put(net, "version", "7")
+    return store, net
+
+
+def test_the_objects_of_r2011a_are_read_as_structs_are(small: MatlabObject, save: Save, tmp_path: Path) -> None:
+    expected = matnet.load(save(net=small))
+    store, net = objects_of_2011(small)
+    loaded = matnet.load(write_objects(tmp_path / "objects.mat", store, {"net": net}))
+    x = np.array([[0.3, -1.0], [2.0, 0.0], [9.0, 9.0]])
+    assert (loaded(x) == expected(x)).all()
+    assert loaded.structure.performance == Performance("mse", 0.25)
+    assert loaded.provenance.toolbox_version == "7"
+
+
+def test_an_object_of_r2011a_with_parameters_of_a_function_is_refused(small: MatlabObject, tmp_path: Path) -> None:
+    store, net = objects_of_2011(small)
+    layer = next(number for number, entry in enumerate(store.objects) if "transferFcn" in entry[1])
+    class_number, properties, saved = store.objects[layer]
+    parameter = store.new("nnetParam", {"values": {"alpha": 2.0}})
+    store.objects[layer] = (class_number, {**properties, "transferParam": parameter}, saved)
+    file = write_objects(tmp_path / "objects.mat", store, {"net": net})
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == (
+        f"{file}: net.layers{{1}}.transferParam is not empty (struct 1x1); functions with parameters are not done"
+    )
+
+
+def test_a_real_file_of_r2011a_loads(field_inputs: Path) -> None:
+    loaded = matnet.load(field_inputs / "B_2_nnet_objects.mat")
+    assert [(layer.size, layer.transfer) for layer in loaded.structure.layers] == [(32, "tansig"), (1, "logsig")]
+    assert loaded.structure.inputs[0].processing == ()
+    assert loaded.parameters.shape == (1217,)
 
 
 def test_weights_that_are_not_finite_can_be_allowed(small: MatlabObject, save: Save) -> None:

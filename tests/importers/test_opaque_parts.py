@@ -40,11 +40,14 @@ def test_settings_that_are_an_object_are_refused(small: MatlabObject, save: Save
     with pytest.raises(matnet.UnsupportedError) as refused:
         read_network(replaced(value, ("inputs", 0, "processSettings", 0), settings_object), "net")
     assert str(refused.value) == (
-        "net.inputs{1}.processSettings{1} is a nnetSetting 1x1, expected a struct with the settings of mapminmax"
+        "net.inputs{1}.processSettings{1}: the object of class nnetSetting cannot be read: "
+        "its properties are not in the file"
     )
 
 
 def test_parameters_that_are_an_object_leave_the_performance_open(small: MatlabObject, save: Save) -> None:
     value = open_mat(save(net=small), DEFAULT_LIMIT).variables["net"].value
     found = read_network(replaced(value, ("performParam",), Opaque("nnetParam", "MCOS", (1, 1), (1,))), "net")
-    assert found.structure.performance == Performance("mse", 0.0, "performParam is a nnetParam 1x1, expected a struct")
+    assert found.structure.performance == Performance(
+        "mse", 0.0, "performParam: the object of class nnetParam cannot be read: its properties are not in the file"
+    )

@@ -43,7 +43,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "processing_lost.mat": (
         matnet.ModelError,
-        "net.inputs{1}.processFcns is empty, but processedRange is not range",
+        "net.inputs{1}.processParams has 2 entries for 0 processing functions",
     ),
     "delay_of_a_billion.mat": (
         matnet.UnsupportedError,

@@ -19,7 +19,7 @@ from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import EMPTY, Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value, Variable
 
 INT8, INT32, UINT32, DOUBLE, MATRIX, COMPRESSED, UTF8, UTF16 = 1, 5, 6, 9, 14, 15, 16, 17
-CELL, CHAR, DOUBLE_CLASS = 1, 4, 6
+CELL, CHAR, DOUBLE_CLASS, UINT8_CLASS, UINT32_CLASS = 1, 4, 6, 9, 13
 
 
 def element(kind: int, data: bytes, order: str = "<") -> bytes:

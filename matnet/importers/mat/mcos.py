@@ -5,12 +5,15 @@ format: what is here was measured on real files, and suffices for networks.
 
 A variable holds only a *reference*: numbers that name an object. The objects are kept together in the *subsystem*, a
 column of cells. Its first cell, the linking metadata, says which class and which properties an object has; the
-properties' values are the cells from the third on. All indices and offsets are checked against what is there.
+properties' values are the cells from the third on. A property that equals its class's default is not stored; the last
+cell holds the defaults of all classes. A struct or cell within a property refers to further objects by plain numbers.
+All indices and offsets are checked against what is there.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -19,7 +22,7 @@ from typing import TypeAlias
 import numpy as np
 
 from matnet.errors import FormatError
-from matnet.importers.mat.values import EMPTY, Char, Numeric, Opaque, Shape, Struct, Value
+from matnet.importers.mat.values import EMPTY, Cell, Char, Function, Numeric, Opaque, Shape, Struct, Value
 
 FILE_WRAPPER = "FileWrapper__"
 """The class of the subsystem's column of cells."""
@@ -28,6 +31,7 @@ _MAGIC = 0xDD000000
 _VERSIONS = (2, 3, 4)
 _NAMES_AT = 40
 _FIRST_PROPERTY_CELL = 2
+_RELEASE = re.compile(r"R20\d\d[ab]")
 
 _Block: TypeAlias = tuple[tuple[int, int, int], ...]
 """An object's properties: (name index, kind, value) each."""
@@ -60,9 +64,35 @@ def opaque(class_name: str, content: Value, home: Callable[[], Subsystem]) -> Op
 
 
 def _is_reference(value: Value) -> bool:
-    if not isinstance(value, Numeric) or value.array.dtype != "u4" or value.array.size < 5:
+    return isinstance(value, Numeric) and value.array.size >= 5 and _begins_with_magic(value)
+
+
+def _begins_with_magic(value: Numeric) -> bool:
+    return value.array.dtype == "u4" and int(value.array.flat[0]) == _MAGIC
+
+
+def _is_handle(value: Cell) -> bool:
+    """Whether a cell in a property is a function handle: the reference's first number alone, then a struct."""
+    if len(value.items) != 2:
         return False
-    return int(value.array.reshape(-1, order="F")[0]) == _MAGIC
+    mark, content = value.items
+    return (
+        isinstance(mark, Numeric)
+        and mark.array.size == 1
+        and _begins_with_magic(mark)
+        and isinstance(content, Struct)
+        and content.get("function_handle") is not None
+    )
+
+
+def _handle(value: Cell) -> Function:
+    """A handle's name and MATLAB's release; its file and workspace name people and are left out."""
+    content = value.items[1]
+    inner = content.get("function_handle") if isinstance(content, Struct) else None
+    name = inner.get("function") if isinstance(inner, Struct) else None
+    root = content.get("matlabroot") if isinstance(content, Struct) else None
+    release = _RELEASE.search(root.text) if isinstance(root, Char) else None
+    return Function(name.text if isinstance(name, Char) else "", release.group() if release else "")
 
 
 class Subsystem:
@@ -89,6 +119,7 @@ class Subsystem:
         self._saved = self._blocks(offsets[1], offsets[2])
         self._ordinary = self._blocks(offsets[3], offsets[4])
         self.object = cache(self._object)
+        self._cell = cache(self._property_cell)
 
     def _object(self, number: int) -> Struct:
         """The properties that are stored of object `number` (from 1), as a struct with the object's class.
@@ -114,6 +145,18 @@ class Subsystem:
         fields = {self._name(name): (self._property(kind, value),) for name, kind, value in block}
         return Struct((1, 1), fields, self._class_name(class_number))
 
+    def whole(self, number: int) -> Struct:
+        """As ``object``, with the defaults of its class for the properties that are not stored."""
+        stored = self.object(number)
+        class_number = self._objects[number][0]
+        defaults = self.cells[-1] if len(self.cells) > _FIRST_PROPERTY_CELL else EMPTY
+        if not isinstance(defaults, Cell) or class_number >= len(defaults.items):
+            return stored
+        default = self._linked(defaults.items[class_number])
+        if not isinstance(default, Struct) or math.prod(default.shape) != 1:
+            return stored
+        return Struct((1, 1), {**default.fields, **stored.fields}, stored.class_name)
+
     def _property(self, kind: int, value: int) -> Value:
         if kind == 0:
             name = self._name(value)
@@ -122,13 +165,28 @@ class Subsystem:
             return Numeric(np.full((1, 1), value, dtype=np.float64))
         if kind != 1:
             raise FormatError(f"a property is stored in the unknown kind {kind}")
-        if _FIRST_PROPERTY_CELL + value >= len(self.cells):
-            raise FormatError(f"property cell {value} is referred to, which does not exist")
-        found = self.cells[_FIRST_PROPERTY_CELL + value]
-        if isinstance(found, Numeric) and _is_reference(found):
-            shape, numbers, class_number = reference(found)
+        return self._cell(value)
+
+    def _property_cell(self, number: int) -> Value:
+        if _FIRST_PROPERTY_CELL + number >= len(self.cells):
+            raise FormatError(f"property cell {number} is referred to, which does not exist")
+        return self._linked(self.cells[_FIRST_PROPERTY_CELL + number])
+
+    def _linked(self, value: Value) -> Value:
+        """The value with every reference in it, at any depth, replaced by the object that it means."""
+        if isinstance(value, Numeric) and _is_reference(value):
+            shape, numbers, class_number = reference(value)
             return Opaque(self._class_name(class_number), "MCOS", shape, numbers, lambda: self)
-        return found
+        if isinstance(value, Cell):
+            if _is_handle(value):
+                return _handle(value)
+            items = tuple(map(self._linked, value.items))
+            return value if _same(items, value.items) else Cell(value.shape, items)
+        if isinstance(value, Struct):
+            fields = {name: tuple(map(self._linked, values)) for name, values in value.fields.items()}
+            changed = not all(_same(values, value.fields[name]) for name, values in fields.items())
+            return Struct(value.shape, fields, value.class_name) if changed else value
+        return value
 
     def _class_name(self, number: int) -> str:
         if not 0 < number < len(self._classes):
@@ -161,6 +219,10 @@ class Subsystem:
             blocks.append(tuple((flat[at], flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)))
             start += size + -size % 8
         return blocks
+
+
+def _same(new: Sequence[Value], old: Sequence[Value]) -> bool:
+    return all(one is other for one, other in zip(new, old, strict=True))
 
 
 def _metadata(cells: Sequence[Value]) -> bytes:

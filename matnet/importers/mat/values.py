@@ -144,7 +144,10 @@ class Struct:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Function:
-    """A function handle; it is never called."""
+    """A function handle, which is never called: its name and the release of MATLAB, where the file gives them."""
+
+    name: str = ""
+    release: str = ""
 
     class_name = "function_handle"
     shape = (1, 1)
@@ -155,6 +158,9 @@ class Objects(Protocol):
 
     def object(self, number: int) -> Struct:
         """The properties that are stored of object `number` (from 1)."""
+
+    def whole(self, number: int) -> Struct:
+        """The same with the class's defaults for the properties that are not stored."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -175,11 +181,22 @@ class Opaque:
         FormatError, UnsupportedError
             The file does not hold them, or in a way that is not known.
         """
-        if self.home is None or self.system != "MCOS":
-            kind = f"a {self.system} object" if self.system else "stored in a way that is not known"
-            raise UnsupportedError(f"the object of class {self.class_name} cannot be read: it is {kind}")
-        home = self.home()
+        home = self._home()
         return tuple(home.object(number) for number in self.numbers)
+
+    def whole(self) -> tuple[Struct, ...]:
+        """As ``objects``, with the defaults of their classes for the properties that are not stored."""
+        home = self._home()
+        return tuple(home.whole(number) for number in self.numbers)
+
+    def _home(self) -> Objects:
+        if self.home is None or self.system != "MCOS":
+            reason = {"": "it is stored in a way that is not known", "MCOS": "its properties are not in the file"}
+            raise UnsupportedError(
+                f"the object of class {self.class_name} cannot be read: "
+                f"{reason.get(self.system, f'it is a {self.system} object')}"
+            )
+        return self.home()
 
 
 Value: TypeAlias = Numeric | Sparse | Char | Cell | Struct | Function | Opaque
