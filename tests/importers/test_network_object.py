@@ -492,12 +492,8 @@ def objects_of_2011(net: Any) -> tuple[ObjectStore, Any]:
     store = ObjectStore()
     kinds = {"inputs": "nnetInput", "layers": "nnetLayer", "biases": "nnetBias", "outputs": "nnetOutput"}
     kinds |= {"inputWeights": "nnetWeight", "layerWeights": "nnetWeight"}
-    defaults: dict[str, Any] = {
-        "netInputFcn": "netsum",
-        "transferFcn": "purelin",
-        "weightFcn": "dotprod",
-        "delays": 0.0,
-    }
+    defaults: dict[str, Any] = {"netInputFcn": "netsum", "transferFcn": "purelin", "weightFcn": "dotprod"}
+    defaults["delays"] = 0.0
     for kind in dict.fromkeys(kinds.values()):
         store.defaults[kind] = defaults
     for name, kind in kinds.items():
