@@ -61,7 +61,7 @@ class Cost:
         return np.concatenate(parts, axis=-1)
 
 
-def cost_of(structure: Structure, program: Program, name: str | None, regularization: float | None) -> Cost:
+def cost_of(structure: Structure, program: Program, name: str | None, regularization: object) -> Cost:
     """The cost named `name`, or the network's own.
 
     Raises
@@ -81,13 +81,13 @@ def cost_of(structure: Structure, program: Program, name: str | None, regulariza
         own_regularization = 0.0
     row = performance_row(name)
     chosen = own_regularization if regularization is None else regularization
-    if not 0.0 <= chosen <= 1.0:
-        raise ShapeError(f"regularization is {chosen}, expected a number from 0 to 1")
+    if not isinstance(chosen, (int, float, np.number)) or not 0.0 <= chosen <= 1.0:
+        raise ShapeError(f"regularization is {chosen!r}, expected a number from 0 to 1")
     rows = [_by_net_input(program, output) if row.logarithmic else None for output in structure.outputs]
     entries = zip(rows, program.outputs, structure.outputs, strict=True)
     return Cost(
         row=row,
-        regularization=chosen,
+        regularization=float(chosen),
         single=np.concatenate([np.full(output.size, float(output.size == 1)) for output in structure.outputs]),
         sizes=tuple(output.size for output in structure.outputs),
         signals=tuple(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from matnet.derivatives.accumulate import cotangents, gathered, tangents
-from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, namespace
 from matnet.simulate import Program
 
@@ -36,16 +33,6 @@ def vjp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Seque
 
 
 def propagated(jacobian: Array, covariance: Array) -> Array:
-    """J Σ Jᵀ: J (..., S, R) and Σ (R, R) or (..., R, R) -> (..., S, S).
-
-    Raises
-    ------
-    ShapeError
-        Σ is not R by R.
-    """
-    size = jacobian.shape[-1]
-    sigma = np.asarray(covariance, dtype=np.float64) if isinstance(jacobian, np.ndarray) else covariance
-    if tuple(sigma.shape[-2:]) != (size, size):
-        raise ShapeError(f"covariance has shape {tuple(sigma.shape)}, expected (..., {size}, {size})")
+    """J Σ Jᵀ: J (..., S, R) and Σ (R, R) or (..., R, R) -> (..., S, S)."""
     xp = namespace(jacobian)
-    return xp.matmul(xp.matmul(jacobian, sigma), xp.matrix_transpose(jacobian))
+    return xp.matmul(xp.matmul(jacobian, covariance), xp.matrix_transpose(jacobian))

@@ -61,10 +61,12 @@ class Series:
         self.input_size = structure.input_size
         self.output_size = structure.output_size
         self.layer_size = structure.layer_elements
-        inputs = np.cumsum([0, *(entry.size for entry in structure.inputs)])
+        # without inputs the one leaf of a network without delays shows an input of no elements
+        inputs = np.cumsum([0, *([entry.size for entry in structure.inputs] or [0])])
         layers = np.cumsum([0, *(layer.size for layer in structure.layers)])
         self._columns = {"input": inputs, "layer": layers}
         starts = np.cumsum([0, *(leaf.size for leaf in program.leaves)])
+        self._argument_size = int(starts[-1])
         self.leaf_columns = [slice(int(a), int(b)) for a, b in itertools.pairwise(starts)]
 
     def columns(self, leaf: Leaf) -> slice:
@@ -103,10 +105,10 @@ class Series:
         layers = np.concatenate([layer_states, np.zeros((batch, steps, self.layer_size))], axis=1)
         outputs = np.empty((batch, steps, self.output_size))
         if not self.recurrent:
-            argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
+            argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, self._argument_size)
             y, *parts = self.evaluate(OutputsAndLayers(), argument)
             outputs[...] = y.reshape(outputs.shape)
-            layers[:, self.layer_delay :] = np.concatenate(parts, axis=-1).reshape(batch, steps, -1)
+            layers[:, self.layer_delay :] = np.concatenate(parts, axis=-1).reshape(batch, steps, self.layer_size)
             return inputs, layers, outputs
         for time in range(steps):
             y, *parts = self.evaluate(OutputsAndLayers(), self.argument(inputs, layers, time))
@@ -132,7 +134,7 @@ class Series:
         batch, steps = x.shape[:2]
         inputs, layers, _ = self.histories(x, input_states, layer_states)
         fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
-        argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
+        argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, self._argument_size)
         signals = (*self.program.outputs, *(self.program.layers[index] for index in fed_back))
         found = self.evaluate(SignalJacobian(signals), argument)[0]
         neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]

@@ -65,6 +65,7 @@ class ProcessingFunction:
     forward: Callable[[Settings], Map]
     backward: Callable[[Settings], Map]
     unconfirmed: str = ""
+    limits: Callable[[Settings, FloatArray], FloatArray] | None = None
 
     def settings(self, raw: Mapping[str, object]) -> dict[str, FloatArray]:
         """Settings in canonical form from those of any toolbox version.
@@ -98,6 +99,17 @@ class ProcessingFunction:
     def reverse(self, settings: Settings) -> Map:
         """The map from processed to raw rows."""
         return Identity() if "no_change" in settings else self.backward(settings)
+
+    def raw_limits(self, settings: Settings, processed: FloatArray) -> FloatArray:
+        """The limits of the raw rows, (raw rows, 2), from those of the processed rows; NaN where they are not known.
+
+        The settings themselves may tell more, as those of mapminmax do; a row without ``limits`` acts row by row.
+        """
+        if "no_change" in settings:
+            return processed
+        if self.limits is not None:
+            return self.limits(settings, processed)
+        return np.sort(np.asarray(self.backward(settings).value(processed.T)).T, axis=1)
 
 
 def _number(raw: Mapping[str, object], key: str) -> FloatArray:
@@ -189,6 +201,18 @@ def _minmax_gain(
             f"xmin, xmax, ymin and ymax, which give {gain[row]:.17g} and {offset[row]:.17g}"
         )
     return stored_offset, stored_gain
+
+
+def _minmax_limits(settings: Settings, processed: FloatArray) -> FloatArray:
+    """What is mapped to [−1, 1], the smallest and largest value in training; else what the processed limits say.
+
+    The settings do not keep ymax, which is 1 where ymin is −1 as it is by default. A row that is left as it is had no
+    range: constant, or unknown.
+    """
+    gain, offset, ymin = settings["gain"], settings["xoffset"], settings["ymin"]
+    own = np.stack([offset, offset + 2.0 / gain], axis=1)
+    told = (ymin == -1.0) & ~((gain == 1.0) & (offset == ymin))
+    return np.sort(np.where(told[:, None], own, Unscale(offset, gain, ymin).value(processed.T).T), axis=1)
 
 
 def _read_mapstd(raw: Mapping[str, object]) -> dict[str, FloatArray]:
@@ -295,7 +319,7 @@ def _flag_unknowns(settings: Settings) -> Map:
     )
 
 
-def _restore_unknowns(settings: Settings) -> Map:
+def _restore_unknowns(settings: Settings) -> RestoreUnknowns:
     rows, unknown = int(settings["rows"][0]), np.sort(_places(settings, "unknown"))
     value_row = np.arange(rows) + np.searchsorted(unknown, np.arange(rows))
     flag_row = np.where(np.isin(np.arange(rows), unknown), value_row + 1, -1)
@@ -339,6 +363,7 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         _same_size("gain"),
         lambda s: Scale(s["xoffset"], s["gain"], s["ymin"]),
         lambda s: Unscale(s["xoffset"], s["gain"], s["ymin"]),
+        limits=_minmax_limits,
     ),
     ProcessingFunction(
         "mapstd",
@@ -373,6 +398,7 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         lambda s: (int(s["rows"][0]), int(s["rows"][0]) + len(s["unknown"])),
         _flag_unknowns,
         _restore_unknowns,
+        limits=lambda s, processed: processed[_restore_unknowns(s).value_row],
     ),
     ProcessingFunction(
         "processpca",
@@ -381,6 +407,7 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         lambda s: (s["transform"].shape[1], s["transform"].shape[0]),
         lambda s: Multiply(s["transform"]),
         lambda s: Multiply(s["inverse_transform"]),
+        limits=lambda s, processed: np.full((s["transform"].shape[1], 2), np.nan),
     ),
     ProcessingFunction(
         "lvqoutputs",

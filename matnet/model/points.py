@@ -1,34 +1,30 @@
-"""Points within the range that a network was trained on: the same ones for the same structure, every time."""
+"""Points within the range of a network's inputs: the same ones for the same structure, every time."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
+from matnet.model.ranges import input_extent
 from matnet.model.structure import Input, Structure
 
 
 def input_box(structure: Structure) -> FloatArray:
     """(R, 2): finite limits of each input element, low < high.
 
-    The range seen in training where the file tells it; else what the processing maps to [−1, 1]; else [−1, 1]. A range
-    without width is widened by its own size, so that a point may move in it.
+    The range where it is known, see ``matnet.model.ranges``; else what the processing maps to [−1, 1]; else [−1, 1]. A
+    range without width is widened by its own size, so that a point may move in it.
     """
-    boxes = [np.zeros((0, 2)), *(_box(entry) for entry in structure.inputs)]
-    return np.concatenate(boxes)
-
-
-def _box(entry: Input) -> FloatArray:
-    low, high = (_unprocessed(entry, level) for level in (-1.0, 1.0))
-    low = np.where(np.isfinite(low), low, -1.0)
-    high = np.where(np.isfinite(high), high, 1.0)
-    if entry.range is not None:
-        told = np.isfinite(entry.range).all(axis=1)
-        low = np.where(told, entry.range[:, 0], low)
-        high = np.where(told, entry.range[:, 1], high)
-    low, high = np.minimum(low, high), np.maximum(low, high)
+    assumed = np.concatenate([np.zeros((0, 2)), *(_assumed(entry) for entry in structure.inputs)])
+    extent = input_extent(structure)
+    low, high = np.where(extent.known[:, None], extent.limits, assumed).T
     pad = np.where(low == high, np.maximum(np.abs(low), 1.0) / 2.0, 0.0)
     return np.stack([low - pad, high + pad], axis=1)
+
+
+def _assumed(entry: Input) -> FloatArray:
+    ends = np.stack([_unprocessed(entry, level) for level in (-1.0, 1.0)], axis=1)
+    return np.sort(np.where(np.isfinite(ends), ends, [-1.0, 1.0]), axis=1)
 
 
 def _unprocessed(entry: Input, level: float) -> FloatArray:

@@ -6,6 +6,7 @@ A weight's columns are delay-major: all elements of its source for delays[0], th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -100,6 +101,18 @@ def _processed_size(size: int, processing: Sequence[Process]) -> int:
     return size
 
 
+def _checked_labels(entry: Input | Output, field_name: str, empty_allowed: bool) -> None:
+    """Names or units of an entry's elements: none at all, or one line of text for each."""
+    what, labels = field_name.replace("_", " "), tuple(getattr(entry, field_name))
+    object.__setattr__(entry, field_name, labels)
+    if labels and len(labels) != entry.size:
+        raise ModelError(f"{len(labels)} {what} for {entry.size} elements, expected one for each")
+    for label in labels:
+        fits = isinstance(label, str) and label == label.strip() and label.isprintable() and (label or empty_allowed)
+        if not fits:
+            raise ModelError(f"{what}: {label!r} is not one line of printable text without blanks at its ends")
+
+
 def _frozen_range(value: Array | None, size: int) -> Array | None:
     if value is None:
         return None
@@ -114,7 +127,8 @@ class Input:
     """An input of `size` raw elements; ``range`` (size, 2) is the smallest and largest seen in training, or None.
 
     ``feedback_output`` is the number (from 0, in the order of the outputs) of the output that an open loop feeds back
-    through this input, or None.
+    through this input, or None. ``element_names`` and ``units`` are what a user calls the elements and measures them
+    in, one for each element, or empty.
     """
 
     size: int
@@ -122,11 +136,15 @@ class Input:
     range: FloatArray | None = None
     name: str = "Input"
     feedback_output: int | None = None
+    element_names: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ModelError("size is 0: the network was never configured (train or configure it before saving)")
         object.__setattr__(self, "range", _frozen_range(self.range, self.size))
+        _checked_labels(self, "element_names", empty_allowed=False)
+        _checked_labels(self, "units", empty_allowed=True)
         self.processed_size  # noqa: B018 - checks that the steps fit each other
 
     @cached_property
@@ -202,7 +220,8 @@ class Output:
     """An output of `size` raw elements, taken from layer `layer` (from 0) by its processing in reverse.
 
     ``feedback_mode`` is 'none', 'open' or 'closed'; in an open loop ``feedback_input`` is the number of the input that
-    carries the feedback and ``feedback_delay`` how many steps the loop still has to be closed with.
+    carries the feedback and ``feedback_delay`` how many steps the loop still has to be closed with. ``element_names``
+    and ``units`` are as in ``Input``.
     """
 
     layer: int
@@ -213,11 +232,15 @@ class Output:
     feedback_mode: str = "none"
     feedback_input: int | None = None
     feedback_delay: int = 0
+    element_names: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ModelError("size is 0: the network was never configured (train or configure it before saving)")
         object.__setattr__(self, "range", _frozen_range(self.range, self.size))
+        _checked_labels(self, "element_names", empty_allowed=False)
+        _checked_labels(self, "units", empty_allowed=True)
         if self.feedback_mode not in ("none", "open", "closed"):
             raise ModelError(f"feedbackMode is '{self.feedback_mode}', expected none, open or closed")
         self.processed_size  # noqa: B018 - checks that the steps fit each other
@@ -226,6 +249,28 @@ class Output:
     def processed_size(self) -> int:
         """Elements before the reverse processing: the size of the layer."""
         return _processed_size(self.size, self.processing)
+
+
+def element_names(entries: Sequence[Input] | Sequence[Output], letter: str) -> tuple[str, ...]:
+    """The names of all elements side by side: the entries' own, else the letter and the element's number from 1."""
+    names: list[str] = []
+    for entry in entries:
+        start = len(names) + 1
+        names += entry.element_names or [f"{letter}{number}" for number in range(start, start + entry.size)]
+    return tuple(names)
+
+
+def _check_names(entries: Sequence[Input] | Sequence[Output], letter: str) -> None:
+    """Names tell elements apart, and x2 is the second element whatever the others are called."""
+    if not any(entry.element_names for entry in entries):
+        return
+    seen: dict[str, int] = {}
+    for number, name in enumerate(element_names(entries, letter), start=1):
+        if name in seen:
+            raise ModelError(f"elements {seen[name]} and {number} are both named '{name}'; rename one")
+        seen[name] = number
+        if re.fullmatch(rf"{letter}[0-9]+", name) and name != f"{letter}{number}":
+            raise ModelError(f"element {number} is named '{name}', which means element {name[1:]}; rename it")
 
 
 @dataclass(frozen=True)
@@ -270,6 +315,8 @@ class Structure:
         for number, layer in enumerate(self.layers):
             self._check_weights(number, layer)
         self._check_outputs()
+        for entries, letter in ((self.inputs, "x"), (self.outputs, "y")):
+            _check_names(entries, letter)
         self.order  # noqa: B018 - checks that there is one
 
     def _check_weights(self, number: int, layer: Layer) -> None:

@@ -2,52 +2,207 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.derivatives.time import Run
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
-from matnet.model.structure import Input, Output, Structure
+from matnet.model.ranges import Extent
+from matnet.model.structure import Structure
+from matnet.network.frames import (
+    Elements,
+    column_numbers,
+    frame_array,
+    frame_matrix,
+    is_frame,
+    is_series,
+    series_array,
+)
 from matnet.simulate import Program, TransferStep, WeightStep
 
 
-def checked(x: Array, size: int, name: str) -> Array:
-    """x as an array with `size` elements on its last axis."""
-    if type(x) is np.ndarray and x.dtype == np.float64 and x.ndim and x.shape[-1] == size and x.flags.c_contiguous:
+def input_elements(structure: Structure) -> Elements:
+    """What stands on the last axis of x, v and the input states."""
+    return Elements(structure.input_size, "x", structure.inputs)
+
+
+def output_elements(structure: Structure) -> Elements:
+    """What stands on the last axis of y, t, u and the error weights."""
+    return Elements(structure.output_size, "y", structure.outputs)
+
+
+def array_of(x: Any, elements: Elements, parameter: str, expected: str = "") -> Array:
+    """x as an array with its elements on the last axis: the one way in for every array that a user gives.
+
+    Arrays of other libraries stay what they are. All else becomes a NumPy array of float64, or complex128 where it is
+    complex: a data frame, or one row of it, by the names of its columns; NaN for what is masked or missing.
+
+    Raises
+    ------
+    ShapeError
+        x holds something else than numbers, has another number of elements, or names that do not fit.
+    """
+    if (
+        type(x) is np.ndarray
+        and x.dtype == np.float64
+        and x.ndim
+        and x.shape[-1] == elements.size
+        and x.flags.c_contiguous
+    ):
         return x
-    if hasattr(x, "columns"):
-        x = _by_name(x, size)
-    if isinstance(x, np.ndarray) or not _of_a_library(x):
-        x = numbers(x, name)
-    if x.ndim == 0 or x.shape[-1] != size:
-        advice = ""
-        if x.ndim == 1 and size == 1:
-            advice = f"; a 1-D array is one sample, write {name}[:, None] for a batch of {x.shape[0]} samples"
-        elif x.ndim == 2 and x.shape[0] == size:
-            advice = f"; samples are rows here, write {name}.T if they are columns as in MATLAB"
-        raise ShapeError(f"{name} has shape {tuple(x.shape)}, expected (..., {size}){advice}")
+    if is_frame(x):
+        x = frame_array(x, elements, parameter)
+    elif is_series(x):
+        x = series_array(x, elements, parameter)
+    elif _has(x, "columns", "iloc"):
+        x = _stacked([array_of(part, elements, parameter) for part in x], parameter)
+    elif isinstance(x, np.ndarray) or not _of_a_library(x):
+        x = numbers(x, parameter)
+    _check_last_axis(x, elements.size, parameter, expected)
     return x
 
 
-def numbers(x: Any, name: str) -> Any:
-    """x as a NumPy array of float64, or complex128 where it is complex; what a masked array masks becomes NaN."""
+def real_array(x: Any, elements: Elements, parameter: str, expected: str = "") -> FloatArray:
+    """As ``array_of``, and always a NumPy array of float64: for what is computed in NumPy alone.
+
+    Plots, reports and measures take x by ``real_array(x, input_elements(net.structure), "x")`` and targets by
+    ``real_array(t, output_elements(net.structure), "t")``.
+
+    Raises
+    ------
+    ShapeError
+        As for ``array_of``, or x is complex.
+    """
+    given = array_of(x, elements, parameter, expected)
+    return real(given if isinstance(given, np.ndarray) else numbers(given, parameter), parameter)
+
+
+def real_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
+    """x (..., n, n) over the same n elements twice, as a covariance; a data frame by the names of its columns.
+
+    Raises
+    ------
+    ShapeError
+        As for ``real_array``, or x is not square.
+    """
+    given = frame_matrix(x, elements, parameter) if is_frame(x) else real(numbers(x, parameter), parameter)
+    _check_square(given, elements.size, parameter)
+    return given
+
+
+def _check_square(x: Array, size: int, parameter: str) -> None:
+    if tuple(x.shape[-2:]) != (size, size):
+        raise ShapeError(f"{parameter} has shape {tuple(x.shape)}, expected (..., {size}, {size})")
+
+
+def propagation_arguments(elements: Elements, jacobian: Array, covariance: Any) -> tuple[Array, Array]:
+    """J (..., S, R) and a covariance of the inputs, (R, R) or (..., R, R), in the library of J.
+
+    Raises
+    ------
+    ShapeError
+        The covariance is not R by R, or its batch is not that of J.
+    """
+    if isinstance(jacobian, np.ndarray):
+        covariance = real_matrix(covariance, elements, "covariance")
+    else:
+        check_library(covariance, jacobian, "covariance")
+        _check_square(covariance, elements.size, "covariance")
+    lead, expected = tuple(covariance.shape[:-2]), tuple(jacobian.shape[:-2])
+    if lead not in ((), expected):
+        raise ShapeError(f"covariance has the batch {lead}, but x has {expected}")
+    return jacobian, covariance
+
+
+def in_range(extent: Extent, x: FloatArray, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which samples (..., R) lie within an extent; see ``Network.in_range``."""
+    outside = extent.outside(x).any(axis=-1) | np.isnan(x).any(axis=-1)
+    if not extent.known.all() and not outside.all():
+        unknown = [name for name, known in zip(names, extent.known, strict=True) if not known]
+        more = f" and {len(unknown) - 12} more" if len(unknown) > 12 else ""
+        raise UnsupportedError(
+            f"the range of {', '.join(unknown[:12])}{more} is not known, so it cannot be said whether x lies within "
+            "it; compare with the rows of input_range that are not NaN"
+        )
+    return np.asarray(~outside)
+
+
+def _has(x: Any, *attributes: str) -> bool:
+    """Whether x is a list of things with one of these attributes: NumPy would lose their names, or their masks."""
+    if not isinstance(x, (list, tuple)):
+        return False
+    return any(hasattr(kind, attribute) for kind in set(map(type, x)) for attribute in attributes)
+
+
+def _stacked(parts: list[Array], parameter: str) -> Array:
     try:
-        array = np.ma.filled(x.astype(np.float64), np.nan) if _masked(x) else np.asarray(x)
+        return np.stack(parts)
     except ValueError as error:
-        raise ShapeError(f"{name} is no array of numbers: its rows differ in length") from error
+        raise ShapeError(f"{parameter} is not an array of numbers: its parts differ in shape") from error
+
+
+def _check_last_axis(x: Array, size: int, parameter: str, expected: str) -> None:
+    if x.ndim and x.shape[-1] == size:
+        return
+    advice = ""
+    if not expected and x.ndim == 1 and size == 1:
+        advice = f"; a 1-D array is one sample, write {parameter}[:, None] for a batch of {x.shape[0]} samples"
+    elif not expected and x.ndim == 2 and x.shape[0] == size:
+        advice = f"; samples are rows here, write {parameter}.T if they are columns as in MATLAB"
+    raise ShapeError(f"{parameter} has shape {tuple(x.shape)}, expected {expected or f'(..., {size})'}{advice}")
+
+
+def numbers(x: Any, parameter: str) -> Any:
+    """x as a NumPy array of float64, or complex128 where it is complex; what a masked array masks becomes NaN."""
+    if is_series(x):
+        return column_numbers(x, parameter)
+    if _has(x, "filled"):
+        x = _stacked([numbers(part, parameter) for part in x], parameter)
+    try:
+        array = np.ma.asanyarray(x) if _is_masked(x) else np.asarray(x)
+    except ValueError as error:
+        raise ShapeError(f"{parameter} is not an array of numbers: its rows differ in length") from error
+    except (TypeError, RuntimeError) as error:
+        # a tensor on another device, or one that records its gradient
+        raise ShapeError(f"{parameter} cannot be taken as a NumPy array: {error}") from error
     if array.dtype.kind not in "biufc":
-        raise ShapeError(f"{name} is no array of numbers (its type is {array.dtype})")
-    return np.asarray(array, dtype=np.complex128 if array.dtype.kind == "c" else np.float64, order="C")
+        raise ShapeError(f"{parameter} is not an array of numbers (its type is {array.dtype})")
+    kind = np.complex128 if array.dtype.kind == "c" else np.float64
+    if _is_masked(array):
+        array = np.ma.filled(array.astype(kind), np.nan)
+    return np.asarray(array, dtype=kind, order="C")
 
 
-def _masked(x: Any) -> bool:
-    """Whether x is a masked array; where nobody has imported numpy.ma, which takes its time, there is none."""
+def real(array: Any, parameter: str) -> FloatArray:
+    """A NumPy array, refused where it is complex: its imaginary part would be lost."""
+    if array.dtype.kind == "c":
+        raise ShapeError(f"{parameter} is complex, expected real numbers")
+    return np.asarray(array, dtype=np.float64)
+
+
+def _is_masked(x: Any) -> bool:
+    """Whether x is a masked array, without importing numpy.ma, which is slow."""
     return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
+
+
+def check_library(array: Array, x: Array, parameter: str) -> None:
+    """Whether an argument is an array of the same library as x.
+
+    Raises
+    ------
+    ShapeError
+        It is not.
+    """
+    libraries = [type(given).__module__.partition(".")[0] for given in (array, x)]
+    if isinstance(array, np.ndarray) != isinstance(x, np.ndarray):
+        raise ShapeError(f"{parameter} is an array of {libraries[0]}, but x is one of {libraries[1]}; use one library")
 
 
 def analytic_throughout(program: Program) -> bool:
@@ -57,15 +212,6 @@ def analytic_throughout(program: Program) -> bool:
 
 def _of_a_library(x: Any) -> bool:
     return hasattr(x, "__array_namespace__") or type(x).__module__.startswith("torch")
-
-
-def _by_name(frame: Any, size: int) -> FloatArray:
-    """The columns x1, x2, … of a data frame."""
-    names = [f"x{number}" for number in range(1, size + 1)]
-    columns = list(frame.columns)
-    if not set(names) <= set(columns):
-        raise ShapeError(f"the data frame has the columns {', '.join(map(str, columns))}, expected {', '.join(names)}")
-    return np.column_stack([numbers(frame[name], f"the column {name} of the data frame") for name in names])
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,48 +244,67 @@ def series_arguments(
         One of them does not fit, or the series is shorter than the input delays and no input states are given.
     """
     size, reach = structure.input_size, structure.input_delay
-    layer_shape = (structure.layer_delay, structure.layer_elements)
-    if size == 0 and x is None:
-        if steps is None or steps < 0:
+    neurons = Elements(structure.layer_elements)
+    inputs = _states(input_states, input_elements(structure), reach, "input_states")
+    layers = _states(layer_states, neurons, structure.layer_delay, "layer_states")
+    if x is None:
+        if size:
+            raise ShapeError(f"x is missing, expected a series (..., T, {size})")
+        if steps is None or whole(steps, "steps") < 0:
             raise ShapeError(f"the network has no inputs: say how many steps to run, got steps={steps}")
-        x = np.zeros((*_lead(layer_states), steps, 0))
-    elif x is None:
-        raise ShapeError(f"x is missing, expected a series (..., T, {size})")
-    elif steps is not None and steps != np.shape(x)[-2]:
-        raise ShapeError(f"steps={steps} contradicts the series, which has {np.shape(x)[-2]}")
-    series = np.asarray(checked(x, size, "x"), dtype=np.float64)
+        x = np.zeros((*(() if layers is None else layers.shape[:-2]), steps, 0))
+    series = real_array(x, input_elements(structure), "x")
     if series.ndim < 2:
         raise ShapeError(f"x has shape {series.shape}, expected a series (..., T, {size})")
+    if steps is not None and whole(steps, "steps") != series.shape[-2]:
+        raise ShapeError(f"steps={steps} contradicts the series, which has {series.shape[-2]}")
     lead = series.shape[:-2]
     if input_states is None and series.shape[-2] < reach and size:
         raise ShapeError(
             f"the series has {series.shape[-2]} steps, but the network looks {reach} back: give input_states "
             f"(..., {reach}, {size}), zeros if that is what came before"
         )
-    states = _state(input_states, lead, (reach, size), "input_states")
-    layers = _state(layer_states, lead, layer_shape, "layer_states")
-    count = int(np.prod(lead))
+    count = math.prod(lead)
     return SeriesArguments(
         series.reshape((count, *series.shape[-2:])),
-        states.reshape((count, *states.shape[-2:])),
-        layers.reshape((count, *layers.shape[-2:])),
+        _flat(inputs, lead, (reach, size), "input_states"),
+        _flat(layers, lead, (structure.layer_delay, neurons.size), "layer_states"),
         lead,
     )
 
 
-def _lead(states: Any) -> tuple[int, ...]:
-    return () if states is None else np.shape(states)[:-2]
-
-
-def _state(states: Any, lead: tuple[int, ...], shape: tuple[int, int], name: str) -> FloatArray:
+def _states(states: Any, elements: Elements, delays: int, parameter: str) -> FloatArray | None:
+    """States (..., delays, size), or None where none are given."""
     if states is None:
-        return np.zeros(lead + shape)
-    array = np.asarray(states, dtype=np.float64)
-    if array.shape[-2:] != shape or array.ndim < 2:
-        raise ShapeError(f"{name} has shape {array.shape}, expected (..., {shape[0]}, {shape[1]}), oldest first")
-    if array.shape[:-2] != lead:
-        raise ShapeError(f"{name} has the batch {array.shape[:-2]}, but x has {lead}")
-    return array
+        return None
+    expected = f"(..., {delays}, {elements.size}), oldest first"
+    given = real_array(states, elements, parameter, expected)
+    if given.ndim < 2 or given.shape[-2] != delays:
+        raise ShapeError(f"{parameter} has shape {given.shape}, expected {expected}")
+    return given
+
+
+def _flat(states: FloatArray | None, lead: tuple[int, ...], shape: tuple[int, int], parameter: str) -> FloatArray:
+    """States (batch, delays, size) of a flat batch; zeros for None."""
+    count = math.prod(lead)
+    if states is None:
+        return np.zeros((count, *shape))
+    if states.shape[:-2] != lead:
+        raise ShapeError(f"{parameter} has the batch {states.shape[:-2]}, but x has {lead}")
+    return states.reshape((count, *shape))
+
+
+def whole(value: Any, parameter: str) -> int:
+    """A whole number that a user gave.
+
+    Raises
+    ------
+    ShapeError
+        It is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ShapeError(f"{parameter}={value!r} is not a whole number")
+    return int(value)
 
 
 def layer_number(structure: Structure, of: int | str | None) -> int | None:
@@ -164,9 +329,3 @@ def layer_number(structure: Structure, of: int | str | None) -> int | None:
     if not 1 <= of <= len(layers):
         raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(layers)}")
     return int(of) - 1
-
-
-def ranges(entries: Sequence[Input] | Sequence[Output]) -> FloatArray:
-    """(elements, 2): the ranges of all inputs or outputs side by side, NaN where one is not known."""
-    limits = [np.full((entry.size, 2), np.nan) if entry.range is None else entry.range for entry in entries]
-    return np.concatenate([np.zeros((0, 2)), *limits])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from matnet.derivatives.cost import cost_of, without_unknown_inputs
 from matnet.derivatives.quantities import Adjoints, Signals
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
-from matnet.network.arguments import checked, series_arguments
+from matnet.network.arguments import numbers, real, real_array, series_arguments
+from matnet.network.frames import is_frame
 
 if TYPE_CHECKING:
     from matnet.network.network import Network
@@ -40,25 +42,36 @@ class Assessment:
             raise ShapeError(f"unknown argument {', '.join(sorted(unknown))}; expected input_states or layer_states")
         self.network = network
         self.cost = cost_of(network.structure, network.program, name, regularization)
-        given = np.asarray(checked(x, network.input_size, "x"), dtype=np.float64)
+        given = real_array(x, network.evaluation.inputs, "x")
         self.shape = given.shape
         if not network.dynamic:
-            given = given.reshape(1, -1, network.input_size)
+            given = given.reshape(1, math.prod(given.shape[:-1]), network.input_size)
         self.series = series_arguments(
             network.structure, given, states.get("input_states"), states.get("layer_states"), None
         )
-        self.t = self._like_outputs(t, "t")
-        self.weights = None
-        if error_weights is not None:
-            factors = np.broadcast_to(np.asarray(error_weights, dtype=np.float64), np.shape(t))
-            self.weights = self._like_outputs(factors, "error_weights")
+        self.t = self._like_outputs(real_array(t, network.evaluation.outputs, "t"), "t")
+        self.weights = (
+            None if error_weights is None else self._like_outputs(self._spread(error_weights), "error_weights")
+        )
 
-    def _like_outputs(self, t: Array, name: str) -> FloatArray:
-        targets = np.asarray(t, dtype=np.float64)
+    def _like_outputs(self, values: FloatArray, parameter: str) -> FloatArray:
         expected = (*self.shape[:-1], self.network.output_size)
-        if targets.shape != expected:
-            raise ShapeError(f"{name} has shape {targets.shape}, expected {expected}")
-        return targets.reshape(-1, self.network.output_size)
+        if values.shape != expected:
+            raise ShapeError(f"{parameter} has shape {values.shape}, expected {expected}")
+        return values.reshape(-1, self.network.output_size)
+
+    def _spread(self, error_weights: Array) -> FloatArray:
+        """Error weights, which may be fewer than the outputs, in the shape of these."""
+        if is_frame(error_weights):
+            return real_array(error_weights, self.network.evaluation.outputs, "error_weights")
+        given = real(numbers(error_weights, "error_weights"), "error_weights")
+        expected = (*self.shape[:-1], self.network.output_size)
+        try:
+            return np.broadcast_to(given, expected)
+        except ValueError:
+            raise ShapeError(
+                f"error_weights has shape {given.shape}, expected one that broadcasts to {expected}"
+            ) from None
 
     def value(self) -> float:
         """The cost."""
@@ -118,8 +131,9 @@ class Assessment:
         before = without_unknown_inputs(structure, self.series.input_states)
         inputs, layers, _ = series.histories(x, before, self.series.layer_states)
         batch, steps = x.shape[:2]
-        argument = series.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, -1)
+        argument = series.argument(inputs, layers, slice(0, steps))
+        argument = argument.reshape(batch * steps, argument.shape[-1])
         signals = self.cost.signals
         at_signals = self.network.evaluation.on_rows(Signals(signals), argument)
         seeds = self._seeds(y, at_signals)
-        return series.adjoints(inputs, layers, signals, seeds.reshape(batch, steps, -1))
+        return series.adjoints(inputs, layers, signals, seeds.reshape(batch, steps, seeds.shape[-1]))

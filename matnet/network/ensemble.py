@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.errors import ModelError
 from matnet.functions.namespace import Array, FloatArray
+from matnet.model.ranges import Extent, common_extent
+from matnet.network.arguments import in_range, real_array
 from matnet.network.network import Network
 
 
@@ -50,9 +53,28 @@ class Ensemble:
 
     @property
     def input_range(self) -> FloatArray:
-        """(R, 2): where every member was trained, the largest minimum and the smallest maximum; NaN where unknown."""
-        limits = np.stack([member.input_range for member in self.networks])
-        return np.stack([limits[..., 0].max(axis=0), limits[..., 1].min(axis=0)], axis=-1)
+        """(R, 2): the range that all members share, the largest minimum and the smallest maximum; NaN where unknown."""
+        return self.input_extent.limits
+
+    @property
+    def output_range(self) -> FloatArray:
+        """(S, 2): as ``input_range``, of the outputs."""
+        return self.output_extent.limits
+
+    @property
+    def input_extent(self) -> Extent:
+        """The range of the inputs with its origin; see ``matnet.model.ranges``."""
+        return common_extent([member.input_extent for member in self.networks])
+
+    @property
+    def output_extent(self) -> Extent:
+        """The range of the outputs with its origin."""
+        return common_extent([member.output_extent for member in self.networks])
+
+    def in_range(self, x: Array) -> NDArray[np.bool_]:
+        """Whether all inputs of a sample lie within ``input_range``; see ``Network.in_range``."""
+        elements = self.networks[0].evaluation.inputs
+        return in_range(self.input_extent, real_array(x, elements, "x"), elements.names)
 
     def _mean(self, of: Callable[[Network], Array]) -> Array:
         total = of(self.networks[0])

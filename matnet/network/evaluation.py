@@ -13,7 +13,8 @@ from matnet.derivatives.quantities import LayerOutputs, Quantity, Value
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure
-from matnet.network.arguments import analytic_throughout, checked
+from matnet.network.arguments import analytic_throughout, array_of, check_library, input_elements, output_elements
+from matnet.network.frames import Elements
 from matnet.simulate import lay_out
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.simplify import simplified
@@ -37,7 +38,8 @@ class Evaluation:
 
     def __init__(self, structure: Structure) -> None:
         self.program = lay_out(structure)
-        self._dynamic, self._input_size = structure.dynamic, structure.input_size
+        self.inputs, self.outputs = input_elements(structure), output_elements(structure)
+        self._dynamic = structure.dynamic
         # no array of a network that looks back in time is one sample of it
         self._sample_shape = None if structure.dynamic else (structure.input_size,)
         self._evaluators: dict[Quantity, Evaluator] = {}
@@ -46,10 +48,10 @@ class Evaluation:
         self,
         quantity: Quantity,
         arrays: Sequence[Array],
-        sizes: Sequence[int] | None = None,
+        elements: Sequence[Elements] | None = None,
         names: Sequence[str] = ("x",),
     ) -> Any:
-        """The quantity of arrays (..., size) of any library, checked; `sizes` are R alone unless they are given.
+        """The quantity of arrays of any library, checked; `elements` are the inputs' alone unless they are given.
 
         PyTorch's and JAX's own differentiation of the result is by the rows' derivatives.
 
@@ -69,10 +71,11 @@ class Evaluation:
                 "this network looks back in time, so one sample has no output of its own: "
                 "use net.run(x) with a series x (..., T, R), or run_jacobian for its derivatives"
             )
-        sizes = (self._input_size,) if sizes is None else sizes
-        given = [checked(array, size, name) for array, size, name in zip(arrays, sizes, names, strict=True)]
+        elements = (self.inputs,) if elements is None else elements
+        given = [array_of(array, own, name) for array, own, name in zip(arrays, elements, names, strict=True)]
         lead = given[0].shape[:-1]
         for array, name in zip(given[1:], names[1:], strict=True):
+            check_library(array, given[0], name)
             if array.shape[:-1] != lead:
                 raise ShapeError(f"{name} has the batch {array.shape[:-1]}, but {names[0]} has {lead}")
         complex_step = isinstance(given[0], np.ndarray) and any(array.dtype.kind == "c" for array in given)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from matnet.derivatives import parameters as by_parameters
 from matnet.derivatives import products, quantities
 from matnet.derivatives.quantities import Scale
@@ -13,8 +16,18 @@ from matnet.derivatives.time import Run, Series
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.provenance import Provenance
+from matnet.model.ranges import Extent, input_extent, output_extent
 from matnet.model.structure import Structure
-from matnet.network.arguments import layer_number, numbers, ranges, series_arguments
+from matnet.network.arguments import (
+    in_range,
+    layer_number,
+    numbers,
+    propagation_arguments,
+    real,
+    real_array,
+    series_arguments,
+    whole,
+)
 from matnet.network.assessment import Assessment
 from matnet.network.evaluation import Evaluation
 from matnet.network.scaling import Scaling, with_scaling
@@ -87,13 +100,48 @@ class Network:
 
     @property
     def input_range(self) -> FloatArray:
-        """(R, 2): the smallest and largest of each input element seen in training, NaN where the file does not say."""
-        return ranges(self.structure.inputs)
+        """(R, 2): the smallest and largest value of each input element, raw scale; NaN where they are not known.
+
+        The range of the training data where the file says it; else what the scaling was made for, or what the centres
+        of a radial layer span: ``input_extent.origin`` says which.
+        """
+        return self.input_extent.limits
 
     @property
     def output_range(self) -> FloatArray:
-        """(S, 2): the smallest and largest of each output element seen in training, NaN where the file does not say."""
-        return ranges(self.structure.outputs)
+        """(S, 2): the smallest and largest value of each output element, raw scale; NaN where they are not known."""
+        return self.output_extent.limits
+
+    @cached_property
+    def input_extent(self) -> Extent:
+        """The range of the inputs with its origin; see ``matnet.model.ranges``."""
+        return input_extent(self.structure)
+
+    @cached_property
+    def output_extent(self) -> Extent:
+        """The range of the outputs with its origin; see ``matnet.model.ranges``."""
+        return output_extent(self.structure)
+
+    def in_range(self, x: Array) -> NDArray[np.bool_]:
+        """Whether all inputs of a sample lie within ``input_range``.
+
+        Parameters
+        ----------
+        x
+            (..., R), raw scale.
+
+        Returns
+        -------
+        (...,) of bool: element [q] says whether sample q lies within the range; False where an input is NaN.
+
+        Raises
+        ------
+        ShapeError
+            x does not fit the network.
+        UnsupportedError
+            The range of an input is not known, and no known range decides the answer.
+        """
+        return in_range(self.input_extent, real_array(x, self.evaluation.inputs, "x"), self.evaluation.inputs.names)
 
     def __call__(self, x: Array) -> Array:
         """The network's outputs, y = reverse(layers(apply(x))).
@@ -214,7 +262,7 @@ class Network:
             The last axis of x or v is not R long, or their batches differ.
         """
         return self.evaluation.on_samples(
-            quantities.JVP, (x, v), sizes=(self.input_size, self.input_size), names=("x", "v")
+            quantities.JVP, (x, v), (self.evaluation.inputs, self.evaluation.inputs), names=("x", "v")
         )
 
     def vjp(self, x: Array, u: Array) -> Array:
@@ -237,7 +285,7 @@ class Network:
             The last axis of x is not R long or that of u not S, or their batches differ.
         """
         return self.evaluation.on_samples(
-            quantities.VJP, (x, u), sizes=(self.input_size, self.output_size), names=("x", "u")
+            quantities.VJP, (x, u), (self.evaluation.inputs, self.evaluation.outputs), names=("x", "u")
         )
 
     def layer_outputs(self, x: Array) -> tuple[Array, ...]:
@@ -277,9 +325,7 @@ class Network:
         ShapeError
             theta is not (P,).
         """
-        vector = numbers(theta, "theta")
-        if vector.dtype.kind == "c":
-            raise ShapeError("theta is complex, expected real numbers")
+        vector = real(numbers(theta, "theta"), "theta")
         return Network(by_parameters.with_parameters(self.structure, self.program, vector), self.provenance, self.name)
 
     def parameter_jacobian(self, x: Array, of: int | str | None = None) -> Array:
@@ -323,7 +369,7 @@ class Network:
         ShapeError
             As in ``jacobian``, or the covariance is not R by R.
         """
-        return products.propagated(self.jacobian(x), covariance)
+        return products.propagated(*propagation_arguments(self.evaluation.inputs, self.jacobian(x), covariance))
 
     def performance(
         self,
@@ -465,6 +511,7 @@ class Network:
             As in ``run``, or `wrt` is none of these, or `lags` is negative.
         """
         given = series_arguments(self.structure, x, input_states, layer_states, steps)
+        lags = None if lags is None else whole(lags, "lags")
         found = self.series.jacobian(given.x, given.input_states, given.layer_states, wrt, lags)
         return found.reshape(given.lead + found.shape[1:])
 

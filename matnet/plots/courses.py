@@ -82,7 +82,7 @@ def series(
     tidy(ax)
     time = np.arange(1, len(y) + 1)
     if t is not None:
-        targets = matrix(t, net.output_size, "t")
+        targets = matrix(t, net.evaluation.outputs, "t")
         if len(targets) != len(y):
             raise ShapeError(f"t has {len(targets)} rows, but the series has {len(y)} steps")
         ax.plot(time, targets[:, i], color=BLACK, linewidth=1.0, linestyle="--", label="target")

@@ -75,12 +75,12 @@ def fits(
         x, t and sets do not fit each other or the network, or nothing is known at all.
     """
     if net.dynamic:
-        x = matrix(x, net.input_size, "x")
+        x = matrix(x, net.evaluation.inputs, "x")
         y = net.run(x).outputs
     else:
         x = samples(net, x)
         y = np.asarray(net(x))
-    targets = matrix(t, net.output_size, "t")
+    targets = matrix(t, net.evaluation.outputs, "t")
     if len(targets) != len(y):
         raise ShapeError(f"t has {len(targets)} rows, but x has {len(y)}")
     i = chosen(of, outputs, "y", net.output_size)

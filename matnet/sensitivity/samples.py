@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
-from matnet.network.arguments import checked
+from matnet.network.arguments import numbers, real_array
+from matnet.network.frames import Elements, is_frame
 
 
-def matrix(values: Any, size: int, name: str) -> FloatArray:
-    """Values as (N, size), as ``net(x)`` takes them; a 1-D array of one element a sample is a column.
+def matrix(values: Any, elements: Elements, name: str) -> FloatArray:
+    """Values as (N, size), as ``net(x)`` takes them; a 1-D array of one element per sample is a column.
+
+    ``elements`` are ``net.evaluation.inputs`` or ``net.evaluation.outputs``: a data frame is taken by their names.
 
     Raises
     ------
     ShapeError
         They have another shape, or are not real numbers.
     """
-    given = np.asarray(values) if not hasattr(values, "columns") else values
-    if size == 1 and given.ndim == 1:
-        given = given[:, None]
-    given = np.asarray(checked(given, size, name), dtype=np.float64)
+    if elements.size == 1 and not is_frame(values):
+        column = numbers(values, name)
+        values = column[:, None] if column.ndim == 1 else column
+    given = real_array(values, elements, name)
     if given.ndim != 2:
-        raise ShapeError(f"{name} has shape {given.shape}, expected (N, {size})")
+        raise ShapeError(f"{name} has shape {given.shape}, expected (N, {elements.size})")
     return given
 
 
@@ -41,7 +42,7 @@ def samples(net: Network, x: Any) -> FloatArray:
         raise ShapeError(
             "this network is dynamic: plot it with matnet.plots.series and matnet.plots.lags, or draw its diagram"
         )
-    given = matrix(x, net.input_size, "x")
+    given = matrix(x, net.evaluation.inputs, "x")
     if len(given) == 0:
         raise ShapeError("x has no samples, expected at least one row")
     return given
@@ -55,7 +56,7 @@ def series(net: Network, x: Any) -> FloatArray:
     ShapeError
         x does not fit or is empty.
     """
-    given = matrix(x, net.input_size, "x")
+    given = matrix(x, net.evaluation.inputs, "x")
     if len(given) == 0:
         raise ShapeError("x has no steps, expected a series of at least one")
     return given

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from matnet.errors import ModelError
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import TransferFunction
@@ -64,7 +63,10 @@ class _Builder:
         return len(self.sizes) - 1
 
     def leaf(self, kind: Literal["input", "layer"], index: int, delay: int) -> None:
-        """A leaf, and behind an input's the steps that process it."""
+        """A leaf, and after that of an input the steps that process it."""
+        if not self.structure.inputs and kind == "input":
+            self.leaves.append(Leaf(kind, index, delay, 0, self.signal(0)))
+            return
         source = self.structure.inputs[index] if kind == "input" else self.structure.layers[index]
         signal = self.signal(source.size)
         self.leaves.append(Leaf(kind, index, delay, source.size, signal))
@@ -146,7 +148,8 @@ def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, in
     for layer in structure.layers:
         past |= {("input", j, delay) for j, weight in layer.input_weights.items() for delay in weight.delays}
         past |= {("layer", j, delay) for j, weight in layer.layer_weights.items() for delay in weight.delays if delay}
-    return now + sorted(past - set(now))
+    # without inputs and delays one leaf of no elements takes the place of an input
+    return now + sorted(past - set(now)) or [("input", 0, 0)]
 
 
 def _weight_vector_order(key: ParameterKey) -> tuple[int, int, int]:
@@ -156,13 +159,5 @@ def _weight_vector_order(key: ParameterKey) -> tuple[int, int, int]:
 
 
 def lay_out(structure: Structure) -> Program:
-    """The steps of `structure`, to be run on arrays of any library.
-
-    Raises
-    ------
-    ModelError
-        The network has neither an input nor a delayed layer: nothing from outside reaches it.
-    """
-    if not _taps(structure):
-        raise ModelError("the network has neither inputs nor delays: nothing reaches it")
+    """The steps of `structure`, to be run on arrays of any library."""
     return _Builder(structure).build()

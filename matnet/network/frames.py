@@ -1,0 +1,184 @@
+"""Data frames, and series with labels, as arrays: by the names of their columns, never by position against them.
+
+A series with labels is what pandas gives for one row of a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from matnet.errors import ShapeError
+from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Input, Output, element_names
+
+_LISTED = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """The elements on an argument's last axis: how many, and the names that a data frame may have for them.
+
+    ``letter`` is x or y for what is numbered x1, x2, … where it has no names of its own; empty where there are no names
+    at all, as for the neurons of all layers.
+    """
+
+    size: int
+    letter: str = ""
+    entries: tuple[Input, ...] | tuple[Output, ...] = ()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The network's own names, x1, x2, … where it has none."""
+        return element_names(self.entries, self.letter)
+
+    @cached_property
+    def numbered(self) -> tuple[str, ...]:
+        """x1, x2, …: understood whatever the elements are called."""
+        return tuple(f"{self.letter}{number}" for number in range(1, self.size + 1)) if self.letter else ()
+
+
+def is_frame(x: Any) -> bool:
+    """Whether x is a data frame: its type has columns."""
+    return hasattr(type(x), "columns")
+
+
+def is_series(x: Any) -> bool:
+    """Whether x is a series of pandas or polars."""
+    return _library(x) in ("pandas", "polars") and type(x).__name__ == "Series"
+
+
+def frame_array(frame: Any, elements: Elements, parameter: str) -> FloatArray:
+    """The numbers of a data frame, (rows, size), in the order of the elements.
+
+    Raises
+    ------
+    ShapeError
+        Some names of the network are there and others are not, or none are and there are not exactly as many numeric
+        columns as elements.
+    """
+    labels = _labels(frame, parameter)
+    order = column_order(labels, elements, parameter, "columns")
+    columns = [column_numbers(_column(frame, index), f"the column {labels[index]} of {parameter}") for index in order]
+    return np.column_stack(columns) if columns else np.zeros((len(frame), 0))
+
+
+def series_array(series: Any, elements: Elements, parameter: str) -> FloatArray:
+    """The numbers of a series (n,); where its labels are text, as in one row of a data frame, by name.
+
+    Raises
+    ------
+    ShapeError
+        As for ``frame_array``.
+    """
+    labels = list(getattr(series, "index", ()))
+    if any(isinstance(label, str) for label in labels):
+        series = series.iloc[column_order(labels, elements, parameter, "labels")]
+    return column_numbers(series, parameter)
+
+
+def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
+    """The numbers of a data frame whose rows and columns are both elements, as a covariance from ``DataFrame.cov``.
+
+    The rows are in the order of the columns, or named as they are.
+
+    Raises
+    ------
+    ShapeError
+        As for ``frame_array``, or rows and columns are named differently.
+    """
+    labels = _labels(x, parameter)
+    if len(x) != len(labels):
+        raise ShapeError(f"{parameter} has {len(x)} rows and {len(labels)} columns, expected a square matrix")
+    columns = column_order(labels, elements, parameter, "columns")
+    rows = columns
+    index = list(getattr(x, "index", range(len(labels))))
+    if any(isinstance(label, str) for label in index):
+        if sorted(map(str, index)) != sorted(map(str, labels)):
+            raise ShapeError(
+                f"{parameter} has the rows {_listed(index)}, but the columns {_listed(labels)}; name both alike"
+            )
+        rows = [index.index(labels[column]) for column in columns]
+    square = np.column_stack(
+        [column_numbers(_column(x, column), f"the column {labels[column]} of {parameter}") for column in columns]
+    )
+    return square[rows]
+
+
+def column_order(labels: Sequence[Any], elements: Elements, parameter: str, what: str) -> list[int]:
+    """Where each element of the network stands among the labels.
+
+    By the network's own names where all are there, else by x1, x2, … where all of those are; others beside them are
+    left out. Where none of either is there, exactly as many as the network has elements are taken in order.
+
+    Raises
+    ------
+    ShapeError
+        Some are there and others are not, a name stands twice, or their number is another.
+    """
+    for names in dict.fromkeys((elements.names, elements.numbered)):
+        if names and set(names) <= set(labels):
+            twice = [name for name in names if list(labels).count(name) > 1]
+            if twice:
+                raise ShapeError(f"{parameter} has two {what} named {twice[0]}; rename or drop one")
+            return [list(labels).index(name) for name in names]
+    known = dict.fromkeys((*elements.names, *elements.numbered))
+    there = [name for name in known if name in labels]
+    if there:
+        expected = elements.names if set(there) & set(elements.names) else elements.numbered
+        missing = [name for name in expected if name not in labels]
+        raise ShapeError(
+            f"{parameter} has the {what} {_listed(labels)}: {_listed(there)} would be taken by name, but "
+            f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing; expected {_listed(expected)}"
+        )
+    if len(labels) != elements.size:
+        named = f", or {what} named {_listed(elements.names)} beside any others" if elements.names else ""
+        raise ShapeError(
+            f"{parameter} has {len(labels)} {what} ({_listed(labels)}); expected exactly {elements.size} numeric "
+            f"{what} in the network's order{named}"
+        )
+    return list(range(elements.size))
+
+
+def _labels(frame: Any, parameter: str) -> list[Any]:
+    if _library(frame) not in ("pandas", "polars") or type(frame).__name__ != "DataFrame":
+        raise ShapeError(
+            f"{parameter} is a {type(frame).__name__} of {_library(frame)}; expected an array, or a DataFrame of "
+            "pandas or polars"
+        )
+    return list(frame.columns)
+
+
+def _library(x: Any) -> str:
+    return type(x).__module__.partition(".")[0]
+
+
+def _column(frame: Any, index: int) -> Any:
+    return frame.iloc[:, index] if _library(frame) == "pandas" else frame.to_series(index)
+
+
+def column_numbers(column: Any, what: str) -> FloatArray:
+    """A column of pandas or polars as float64; a missing value is NaN.
+
+    Raises
+    ------
+    ShapeError
+        It holds something else than real numbers.
+    """
+    if _library(column) == "polars":
+        import polars as pl
+
+        if column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
+            return np.asarray(column.cast(pl.Float64).to_numpy(), dtype=np.float64)
+    elif getattr(column.dtype, "kind", "O") in "biuf":
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    raise ShapeError(f"{what} holds {column.dtype}, expected real numbers")
+
+
+def _listed(names: Sequence[Any]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(str, names[:_LISTED])) + more

@@ -1,0 +1,169 @@
+"""Where a range is known from, and what is said where none is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import matnet
+from matnet import Ensemble, Network
+from matnet.errors import UnsupportedError
+from matnet.model.points import input_box
+from matnet.model.ranges import Extent, common_extent, input_extent, output_extent
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+
+NAN, INF = float("nan"), float("inf")
+
+
+def minmax(low: list[float], high: list[float], ymin: float = -1.0, ymax: float = 1.0) -> Process:
+    return Process.from_matlab("mapminmax", {"xmin": low, "xmax": high, "ymin": ymin, "ymax": ymax})
+
+
+def with_input(entry: Input, weight: Weight | None = None) -> Structure:
+    chosen = Weight(np.ones((2, entry.processed_size))) if weight is None else weight
+    return Structure((entry,), (Layer(2, "purelin", {0: chosen}),), (Output(0, 2),))
+
+
+INPUTS: dict[str, tuple[Input, list[list[float]], tuple[str, ...]]] = {
+    "stored": (Input(2, range=np.array([[0.0, 4.0], [3.0, 3.0]])), [[0.0, 4.0], [3.0, 3.0]], ("training", "training")),
+    "nothing": (Input(2), [[NAN, NAN], [NAN, NAN]], ("unknown", "unknown")),
+    "never set": (
+        Input(2, range=np.array([[-INF, INF], [1.0, -1.0]])),
+        [[NAN, NAN], [NAN, NAN]],
+        ("unknown", "unknown"),
+    ),
+    "stored beside scaling": (
+        Input(1, (minmax([0.0], [1.0]),), np.array([[-5.0, 5.0]])),
+        [[-5.0, 5.0]],
+        ("training",),
+    ),
+    "mapminmax": (Input(2, (minmax([-3.0, 10.0], [5.0, 20.0]),)), [[-3.0, 5.0], [10.0, 20.0]], ("scaling", "scaling")),
+    "mapminmax to 0 .. 1": (Input(1, (minmax([-3.0], [5.0], 0.0, 1.0),)), [[NAN, NAN]], ("unknown",)),
+    "a row that mapminmax leaves alone": (Input(1, (minmax([4.0], [4.0]),)), [[NAN, NAN]], ("unknown",)),
+    "mapstd": (
+        Input(1, (Process.from_matlab("mapstd", {"xmean": 3.0, "xstd": 2.0, "ymean": 0.0, "ystd": 1.0}),)),
+        [[NAN, NAN]],
+        ("unknown",),
+    ),
+    "through mapstd": (
+        Input(
+            1,
+            (
+                Process.from_matlab("mapstd", {"xmean": 3.0, "xstd": 2.0, "ymean": 0.0, "ystd": 1.0}),
+                minmax([-1.0], [4.0]),
+            ),
+        ),
+        [[1.0, 11.0]],
+        ("scaling",),
+    ),
+    "behind a removed constant": (
+        Input(
+            3,
+            (
+                Process.from_matlab("removeconstantrows", {"xrows": 3, "keep": [1, 3], "remove": 2, "constants": 7.0}),
+                minmax([0.0, 2.0], [1.0, 4.0]),
+            ),
+        ),
+        [[0.0, 1.0], [7.0, 7.0], [2.0, 4.0]],
+        ("scaling", "scaling", "scaling"),
+    ),
+    "behind unknowns": (
+        Input(
+            2,
+            (
+                Process.from_matlab("fixunknowns", {"xrows": 2, "unknown": 1, "known": 2, "xmeans": [0.5, 0.5]}),
+                minmax([0.0, 0.0, 2.0], [1.0, 1.0, 4.0]),
+            ),
+        ),
+        [[0.0, 1.0], [2.0, 4.0]],
+        ("scaling", "scaling"),
+    ),
+    "before principal components": (
+        Input(2, (minmax([0.0, 2.0], [1.0, 4.0]), Process.from_matlab("processpca", {"transform": np.eye(2)}))),
+        [[0.0, 1.0], [2.0, 4.0]],
+        ("scaling", "scaling"),
+    ),
+    "behind principal components": (
+        Input(2, (Process.from_matlab("processpca", {"transform": np.eye(2)}), minmax([0.0, 2.0], [1.0, 4.0]))),
+        [[NAN, NAN], [NAN, NAN]],
+        ("unknown", "unknown"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("entry", "limits", "origin"), INPUTS.values(), ids=list(INPUTS))
+def test_range_and_origin(entry: Input, limits: list[list[float]], origin: tuple[str, ...]) -> None:
+    net = Network(with_input(entry))
+    np.testing.assert_allclose(net.input_range, limits, rtol=1e-15)
+    assert net.input_extent.origin == origin
+    assert net.input_extent.known.tolist() == [word != "unknown" for word in origin]
+    box = input_box(net.structure)
+    assert np.isfinite(box).all()
+    assert (box[:, 0] < box[:, 1]).all()
+
+
+def test_a_radial_network_has_the_range_of_its_centres() -> None:
+    centres = np.array([[-1.0, 0.5], [0.5, 1.0]])
+    bare = Network(with_input(Input(2, range=np.array([[-INF, INF]] * 2)), Weight(centres, "dist")))
+    np.testing.assert_array_equal(bare.input_range, [[-1.0, 0.5], [0.5, 1.0]])
+    assert bare.input_extent.origin == ("centres", "centres")
+    scaled = Process.from_matlab("mapstd", {"xmean": [3.0, 0.0], "xstd": [2.0, 1.0], "ymean": 0.0, "ystd": 1.0})
+    net = Network(with_input(Input(2, (scaled,)), Weight(centres, "dist")))
+    np.testing.assert_allclose(net.input_range, [[1.0, 4.0], [0.5, 1.0]], rtol=1e-15)
+    np.testing.assert_array_equal(input_box(bare.structure), bare.input_range)
+
+
+def test_a_function_file_has_the_range_of_its_scaling() -> None:
+    """xoffset -2.5 and 10, gains 0.444444444444444 and 0.0333333333333333 of the file, which lacks the upper ends."""
+    net = matnet.load("fixtures/genfunction/static_columns.m")
+    assert set(net.input_extent.origin) == {"scaling"}
+    ends = np.array([[-2.5, 2.0], [10.0, 70.0]])
+    np.testing.assert_allclose(net.input_range[:2], ends, rtol=1e-14)
+    # the digits that the file rounds away do not put a sample at the end outside
+    x = np.concatenate([ends, net.input_range[2:]]).T
+    assert not net.input_extent.outside(x).any()
+    assert net.input_extent.outside(x + np.array([[0.0], [1e-9]]))[1].all()
+
+
+def test_outside() -> None:
+    extent = Extent(np.array([[0.0, 1.0], [NAN, NAN]]), ("training", "unknown"))
+    x = np.array([[0.0, 1e9], [1.0, NAN], [1.0 + 1e-15, 0.0], [-1.0, 0.0], [NAN, 0.0]])
+    assert extent.outside(x).tolist() == [[False, False], [False, False], [True, False], [True, False], [False, False]]
+
+
+def test_several_networks_share_what_all_know() -> None:
+    parts = [
+        Extent(np.array([[0.0, 4.0], [1.0, 2.0]]), ("training", "scaling")),
+        Extent(np.array([[1.0, 5.0], [NAN, NAN]]), ("centres", "unknown")),
+    ]
+    both = common_extent(parts)
+    np.testing.assert_array_equal(both.limits, [[1.0, 4.0], [NAN, NAN]])
+    assert both.origin == ("centres", "unknown")
+
+
+def test_in_range() -> None:
+    net = Network(with_input(Input(2, range=np.array([[0.0, 1.0], [-2.0, 2.0]]))))
+    x = np.array([[[0.5, 0.0], [1.5, 0.0]], [[1.0, -2.0], [NAN, 0.0]]])
+    assert net.in_range(x).tolist() == [[True, False], [True, False]]
+    assert bool(net.in_range([0.5, 1.0]))
+    assert Ensemble([net, net]).in_range(x).tolist() == net.in_range(x).tolist()
+
+
+def test_what_is_not_known_is_not_in_range() -> None:
+    half = Network(with_input(Input(2, range=np.array([[0.0, 1.0], [-INF, INF]]), element_names=("flow", "speed"))))
+    assert half.in_range([[5.0, 0.0], [-1.0, 0.0]]).tolist() == [False, False]
+    with pytest.raises(UnsupportedError) as caught:
+        half.in_range([[0.5, 0.0], [5.0, 0.0]])
+    assert str(caught.value) == (
+        "the range of speed is not known, so it cannot be said whether x lies within it; compare with the rows of "
+        "input_range that are not NaN"
+    )
+
+
+def test_outputs_have_one_too() -> None:
+    structure = with_input(Input(1))
+    outputs = (Output(0, 2, (minmax([0.0, 10.0], [5.0, 20.0]),)),)
+    net = Network(Structure(structure.inputs, structure.layers, outputs))
+    np.testing.assert_allclose(net.output_range, [[0.0, 5.0], [10.0, 20.0]], rtol=1e-15)
+    assert output_extent(net.structure).origin == ("scaling", "scaling")
+    assert input_extent(net.structure).origin == ("unknown",)
