@@ -24,7 +24,36 @@ if TYPE_CHECKING:
 WRITTEN, FAILED = 0, 1
 
 
-@click.command("convert", short_help="The network as ONNX, C, MATLAB, Python or JSON.")
+class _Convert(click.Command):
+    """A command whose help lists the targets that there are; they are imported when the help is read."""
+
+    @property
+    def help(self) -> str:
+        """The help, with the suffixes in it."""
+        from matnet.exporters.target import targets
+
+        suffixes = list(targets())
+        return self._help.replace("SUFFIXES", f"{', '.join(suffixes[:-1])} or {suffixes[-1]}")
+
+    @help.setter
+    def help(self, text: str | None) -> None:
+        self._help = text or ""
+
+
+def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Shows the targets and ends."""
+    from matnet.exporters.target import targets
+
+    if not wanted or ctx.resilient_parsing:
+        return
+    for suffix, target in targets().items():
+        missing = target.missing()
+        here = f"{missing} is not installed: not run" if missing else f"run by {target.runtime}"
+        click.echo(f"{suffix:<6} {target.name}: {target.about} ({here})")
+    ctx.exit()
+
+
+@click.command("convert", cls=_Convert, short_help="The network as code or a file for other tools.")
 @file_argument
 @click.argument("target", metavar="OUT")
 @network_option
@@ -33,18 +62,27 @@ WRITTEN, FAILED = 0, 1
 @output_scaling_option
 @inputs_option
 @outputs_option
-@click.option("--name", metavar="NAME", help="The name of the function in OUT; without it the file's stem.")
+@click.option("--name", metavar="NAME", help="Name of the function in OUT (default: made of the file's stem).")
 @click.option("--no-jacobian", "jacobian", flag_value=False, default=True, help="Leave dy/dx out.")
-@click.option("--float32", is_flag=True, help="Compute in single precision; .c and .onnx only.")
-@click.option("--opset", type=int, metavar="NUMBER", help="The version of ONNX' operators; without it 17.")
+@click.option("--float32", is_flag=True, help="Compute in single precision (C and ONNX only).")
+@click.option("--opset", type=int, metavar="NUMBER", help="Version of ONNX's operators (default 17).")
+@click.option("--header", is_flag=True, help="Also write the header OUT.h (C only).")
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_targets,
+    help="Show all targets, what each carries and what runs it here, and exit.",
+)
 def command(**options: Any) -> int:
-    """Write the network in FILE to OUT: .onnx, .c, .m, .py or .json by its suffix.
+    """Write the network in FILE to OUT, by its suffix: SUFFIXES.
 
-    All but .json carry the outputs and their exact derivatives, and run without this program; a network that looks back
-    in time is written as one step with its states as arguments. --inputs and --outputs name the elements in OUT.
+    Code carries the outputs and their exact derivatives, and works without matnet; a dynamic network is written as one
+    step with its states as arguments. --inputs and --outputs name the elements in OUT.
 
-    What was written is then run, where its runtime is installed, and compared over the range of the inputs; OUT is put
-    in its place only if it agrees.
+    What is written is then run, if what runs it is installed, and compared over the range of the inputs; OUT appears
+    only if it agrees.
 
     Exit status 0: written, and it agrees or cannot be run here; 1: it does not agree, and nothing is written.
     """
@@ -52,8 +90,7 @@ def command(**options: Any) -> int:
 
     from matnet.errors import UnsupportedError
     from matnet.exporters.recording import Options
-    from matnet.exporters.save import rendered
-    from matnet.files import put
+    from matnet.exporters.save import rendered, write
     from matnet.network import Ensemble
     from matnet.proof.exported import check_written
 
@@ -68,26 +105,27 @@ def command(**options: Any) -> int:
         jacobian=options["jacobian"],
         precision="float32" if options["float32"] else "float64",
         opset=options["opset"],
+        header=options["header"],
     )
-    recording, content = rendered(net, place, chosen)
-    found = check_written(net, recording, content, place.name)
-    if not found.agrees and not found.missing:
-        complain(f"{place}: not written: {_said(found)}")
+    export = rendered(net, place, chosen)
+    if export.note:
+        complain(f"{place}: {export.note}")
+    check = check_written(export, place.name)
+    if not check.agrees and not check.missing:
+        complain(f"{place}: not written: {_verdict(check)}")
         return FAILED
-    put(place, content)
-    click.echo(f"{printable(str(place))}: {_said(found)}")
+    write(export, place)
+    click.echo(f"{printable(str(place))}: {_verdict(check)}")
     return WRITTEN
 
 
-def _said(found: ExportCheck) -> str:
-    if found.missing:
-        return f"written; not run, as {found.missing} is not installed"
-    if found.failure:
-        return found.failure
-    if found.runtime == "matnet":
-        return "written; read back, it is the same to the last bit"
-    told = {"dydx": "dy/dx", "next_states": "the next states"}
-    sizes = [f"{difference:.2g} in {told.get(name, name)}" for name, difference in found.differences.items()]
-    verdict = "" if found.agrees else f", where {found.tolerance:g} is allowed"
-    ran = f"run by {found.runtime} at {found.points} points"
-    return f"{'written; ' if found.agrees else ''}{ran}; largest difference, of the range: {', '.join(sizes)}{verdict}"
+def _verdict(check: ExportCheck) -> str:
+    if check.missing:
+        return f"written; not run, as {check.missing} is not installed"
+    if check.failure:
+        return check.failure
+    names = {"dydx": "dy/dx", "next_states": "the next states"}
+    sizes = [f"{difference:.2g} in {names.get(name, name)}" for name, difference in check.differences.items()]
+    bound = "" if check.agrees else f", where {check.tolerance:g} is allowed"
+    ran = f"run by {check.runtime} at {check.points} points"
+    return f"{'written; ' if check.agrees else ''}{ran}; largest difference, of the range: {', '.join(sizes)}{bound}"

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.exporters.c_statements import Constants
+from matnet.exporters.c_source import C
+from matnet.exporters.loops import VIEWS, Constants, View, dense, indices, kept, strides
 from matnet.exporters.recording import elements
-from matnet.exporters.views import LOOKS, View, dense, loops, nested, strides
 from matnet.tape.symbols import ELEMENTWISE, Node, Tape, compute
 
 TABLE = {
@@ -117,8 +117,8 @@ class Kernel:
             self._owners.append(None)
             return
         seen = None
-        if node.operation in LOOKS:
-            seen = LOOKS[node.operation](node, self._views[node.operands[0]])
+        if node.operation in VIEWS:
+            seen = VIEWS[node.operation](node, self._views[node.operands[0]])
         self._views.append(dense(str(number), elements(node.shape)) if seen is None else seen)
         self._owners.append(number if seen is None else self._owners[node.operands[0]])
 
@@ -215,11 +215,11 @@ class Kernel:
             if self._owners[number] is not None and view.strides == strides(view.shape):
                 self.lines.append(f"store({self._line(view, ['0'] * len(view.shape))}, rows, {size}, y{place});")
                 continue
-            heads, index = loops(view.shape)
-            target = View("", strides(view.shape), view.shape).at(index)[1:-1]
+            index = indices(view.shape)
+            target = View("", strides(view.shape), view.shape).place(index)
             element = view.at(index) if self._owners[number] is None else f"({self._line(view, index)})[l]"
             body = f"for (long l = 0; l < rows; l++) y{place}[l * {size} + {target}] = {element};"
-            self.lines += nested(heads, [body])
+            self.lines += C.over(view.shape, [body])
 
     def _line(self, view: View, index: Sequence[str]) -> str:
         """Where the line of an element begins."""
@@ -236,7 +236,7 @@ class Kernel:
         nodes = self.tape.nodes
         shape = _squeezed(elements(nodes[statement.nodes[0]].shape))
         self.operations += len(statement.nodes) * prod(shape)
-        heads, index = loops(shape)
+        index = indices(shape)
         before: dict[str, str] = {}
         body = []
         for number in statement.nodes:
@@ -248,7 +248,7 @@ class Kernel:
                 before[f"double *s{number} = {pointer};"] = ""
                 body.append(f"s{number}[l] = t{number};")
         loop = ["SIMD", "for (int l = 0; l < B; l++) {", *(f"    {line}" for line in body), "}"]
-        return _scoped(heads, [*before, *loop])
+        return C.over(shape, C.scope([*before, *loop]))
 
     def _operand(
         self, number: int, statement: Statement, full: tuple[int, ...], index: Sequence[str], before: dict[str, str]
@@ -300,14 +300,14 @@ class Kernel:
             return self._take(node, out)
         if node.operation == "reshape":
             source = self._views[node.operands[0]]
-            heads, index = loops(source.shape)
-            return self._copies(View(out.base, strides(source.shape), source.shape), node.operands[0], heads, index)
+            return self._copies(View(out.base, strides(source.shape), source.shape), node.operands[0])
         raise AssertionError(f"the tape has no operation {node.operation}")
 
-    def _copies(self, out: View, source: int, heads: Sequence[str], index: Sequence[str]) -> list[str]:
+    def _copies(self, out: View, source: int) -> list[str]:
         """Elements copied one by one, from a variable or a constant."""
         self.operations += prod(out.shape)
-        return nested(heads, [self._copy(self._line(out, index), source, index)])
+        index = indices(out.shape)
+        return C.over(out.shape, [self._copy(self._line(out, index), source, index)])
 
     def _copy(self, target: str, source: int, index: Sequence[str]) -> str:
         view = self._views[source]
@@ -320,8 +320,7 @@ class Kernel:
         for operand in node.operands:
             part = self._views[operand]
             target = View(out.base, out.strides, (*out.shape[:-1], part.shape[-1]), start)
-            heads, index = loops(part.shape)
-            lines += self._copies(target, operand, heads, index)
+            lines += self._copies(target, operand)
             start += part.shape[-1]
         return lines
 
@@ -329,19 +328,19 @@ class Kernel:
         """The elements at constant places."""
         places = self.tape.nodes[node.operands[1]].value
         assert places is not None, "a row takes at constant places only"
-        heads, index = loops(out.shape[:-1])
+        index = indices(out.shape[:-1])
         body = [
             self._copy(self._line(out, [*index, str(to)]), node.operands[0], [*index, str(at)])
             for to, at in enumerate(places.reshape(-1).tolist())
         ]
-        return _scoped(heads, body)
+        return C.over(out.shape[:-1], C.scope(body))
 
     def _reduce(self, node: Node, out: View) -> list[str]:
         source = self._views[node.operands[0]]
         self.operations += prod(source.shape)
-        heads, index = loops(source.shape[:-1])
+        index = indices(source.shape[:-1])
         body = [
-            f"double *o = {self._line(out, _kept(index, out, source))};",
+            f"double *o = {self._line(out, kept(index, out, source))};",
             self._copy("o", node.operands[0], [*index, "0"]),
             f"for (int k = 1; k < {source.shape[-1]}; k++) {{",
             f"    const double *x = {self._line(source, [*index, 'k'])};",
@@ -349,14 +348,14 @@ class Kernel:
             f"    for (int l = 0; l < B; l++) {_REDUCTIONS[node.operation]}",
             "}",
         ]
-        return _scoped(heads, body)
+        return C.over(source.shape[:-1], C.scope(body))
 
     def _argmax(self, node: Node, out: View) -> list[str]:
         source = self._views[node.operands[0]]
         self.operations += prod(source.shape)
-        heads, index = loops(source.shape[:-1])
+        index = indices(source.shape[:-1])
         body = [
-            f"double *o = {self._line(out, _kept(index, out, source))}, best[B];",
+            f"double *o = {self._line(out, kept(index, out, source))}, best[B];",
             "fill(o, 0.0);",
             self._copy("best", node.operands[0], [*index, "0"]),
             f"for (int k = 1; k < {source.shape[-1]}; k++) {{",
@@ -369,21 +368,21 @@ class Kernel:
             "    }",
             "}",
         ]
-        return _scoped(heads, body)
+        return C.over(source.shape[:-1], C.scope(body))
 
     def _matmul(self, node: Node, out: View) -> list[str]:
         """Products of lines with numbers, numbers with lines, or lines with lines, for every leading index."""
         left, right = (_matrix(self._views[operand]) for operand in node.operands)
         row = len(self._views[node.operands[0]].shape) == 1
         lead = () if row else out.shape[:-2]
-        heads, index = loops(lead)
+        index = indices(lead)
         M, K, N = left.shape[-2], left.shape[-1], right.shape[-1]
         self.operations += 2 * prod(lead) * M * K * N
         corner = self._line(out, [*index, *["0"] * (len(out.shape) - len(lead))])
         o = (corner, 0 if row else out.strides[-2], 1)
         a = (self._corner(node.operands[0], left, index), left.strides[-2], left.strides[-1])
         b = (self._corner(node.operands[1], right, index), right.strides[-2], right.strides[-1])
-        return nested(heads, [self._product(node, o, a, b, (M, K, N))])
+        return C.over(lead, [self._product(node, o, a, b, (M, K, N))])
 
     def _product(
         self,
@@ -419,11 +418,6 @@ def _matrix(view: View) -> View:
     return View(view.base, (0, *view.strides), (1, *view.shape), view.offset, view.literal)
 
 
-def _scoped(heads: Sequence[str], body: Sequence[str]) -> list[str]:
-    """Loops around statements that declare names of their own."""
-    return nested(heads, ["{", *(f"    {line}" for line in body), "}"])
-
-
 def _size(node: Node) -> int:
     return prod(elements(node.shape))
 
@@ -439,8 +433,3 @@ def _flat(view: View, full: tuple[int, ...]) -> View:
     steps = [0] * missing + [0 if size == 1 else step for size, step in zip(view.shape, view.strides, strict=True)]
     kept = [(size, step) for size, step in zip(full, steps, strict=True) if size != 1]
     return View(view.base, tuple(step for _, step in kept), tuple(size for size, _ in kept), view.offset, view.literal)
-
-
-def _kept(index: Sequence[str], out: View, source: View) -> list[str]:
-    """The index of a reduction's result: the last axis is gone, or has length 1."""
-    return [*index, "0"] if len(out.shape) == len(source.shape) else list(index)

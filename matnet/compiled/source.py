@@ -9,7 +9,8 @@ from math import prod
 
 from matnet.compiled.kernel import Kernel
 from matnet.errors import UnsupportedError
-from matnet.exporters.c_statements import Constants
+from matnet.exporters.c_source import C
+from matnet.exporters.loops import Constants
 from matnet.exporters.recording import elements
 from matnet.tape.symbols import Tape
 
@@ -44,7 +45,7 @@ def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
     UnsupportedError
         A tape is too large for C that compiles in reasonable time.
     """
-    constants = Constants("float64")
+    constants = Constants(C)
     kernels = {name: _kernel(tape, constants) for name, tape in tapes.items()}
     lengths = {name: _length(kernel) for name, kernel in kernels.items()}
     text = [_read("prelude.c"), *constants.lines]

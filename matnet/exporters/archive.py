@@ -1,10 +1,19 @@
-"""Writing the archive, with the network's answers at a few points as check vectors."""
+"""JSON: the archive, the network itself with its answers at a few points as check vectors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
-from matnet.model.archive import Archive, dumps
+from matnet.errors import FormatError
+from matnet.exporters.names import NameRule
+from matnet.exporters.recording import Recording
+from matnet.exporters.stepping import step_of
+from matnet.exporters.target import Job, Target
+from matnet.functions.namespace import FloatArray
+from matnet.model.archive import Archive, dumps, loads
 from matnet.model.checks import make_checks
 from matnet.network import Network
 
@@ -25,3 +34,36 @@ def archive_text(net: Network) -> str:
 
     checks = make_checks(net, perturbed)
     return dumps(Archive(net.structure, net.provenance, net.name, checks))
+
+
+def _render(recording: Recording) -> bytes:
+    return archive_text(recording.net).encode("utf-8")
+
+
+def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
+    """Every archive read back, which must give the same text again."""
+    results = []
+    for job in jobs:
+        text = job.path.read_text(encoding="utf-8")
+        archive = loads(text)
+        net = Network(archive.structure, archive.provenance, archive.name)
+        if archive_text(net) != text:
+            raise FormatError("the archive, read back and written again, is another one")
+        if job.function == "step":
+            results.append([np.asarray(part) for part in step_of(net)(net.program, *job.arguments)])
+        else:
+            results.append([net(job.arguments[0])])
+    return results
+
+
+TARGET = Target(
+    ".json",
+    "JSON",
+    _render,
+    "matnet",
+    lambda: "",
+    _run,
+    about="the network itself, to be loaded by matnet again",
+    options=frozenset(),
+    names=NameRule(free=True),
+)

@@ -1,23 +1,23 @@
-"""C99: one file without allocation, with ``NAME_eval`` and ``NAME_eval_jac`` for one sample.
+"""C99, which C++ compiles too: one file without allocation, with ``NAME_eval`` and ``NAME_eval_jac`` for one sample.
 
-A network that looks back in time is written as ``NAME_step``.
+A dynamic network is written as ``NAME_step``.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from matnet.errors import FormatError, UnsupportedError
-from matnet.exporters.c_statements import Body, Constants
+from matnet.errors import UnsupportedError
+from matnet.exporters.loops import Body, Constants, Language, dense, four_a_line
 from matnet.exporters.names import documented
-from matnet.exporters.recording import Function, Recording, remembered
+from matnet.exporters.recording import Function, Precision, Recording, remembered
+from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 
@@ -26,25 +26,111 @@ _WORK_LIMIT = 1 << 22  # bytes of buffers; a thread's stack often holds no more 
 _PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step"}
 
 
+_TABLE = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "abs": "fabs{f}({0})",
+    "sign": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0}",
+    "exp": "exp{f}({0})",
+    "tanh": "tanh{f}({0})",
+    "sqrt": "sqrt{f}({0})",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "logical_and": "{0} && {1}",
+    "logical_or": "{0} || {1}",
+    "logical_not": "!{0}",
+    "where": "{0} ? {1} : {2}",
+}
+"""The elementwise operations of a tape in C; {f} is the suffix of math.h's functions for float."""
+
+
+class CLanguage(Language):
+    """C99 with numbers of one type."""
+
+    def __init__(self, precision: Precision) -> None:
+        single = precision == "float32"
+        self.real, self._suffix = ("float", "f") if single else ("double", "")
+        self.table = {operation: form.replace("{f}", self._suffix) for operation, form in _TABLE.items()}
+        self.bytes = {"float": 4 if single else 8, "bool": 4, "int": 4}
+
+    def kind(self, kind: str) -> str:
+        """The type of a float, a bool or an int."""
+        return self.real if kind == "float" else "int"
+
+    def literal(self, item: float | bool | int) -> str:
+        """A number in full precision."""
+        if not isinstance(item, float):
+            return str(int(item))
+        if item != item:
+            return "NAN"
+        if self._suffix:
+            item = float(np.float32(item))
+        if item in (np.inf, -np.inf):
+            return "INFINITY" if item > 0 else "(-INFINITY)"
+        text = f"{item:.9g}" if self._suffix else f"{item:.17g}"
+        text = (text if any(sign in text for sign in ".e") else text + ".0") + self._suffix
+        return f"({text})" if text.startswith("-") else text
+
+    def array(self, name: str, kind: str, numbers: Sequence[str]) -> list[str]:
+        """The declaration of a constant array."""
+        rows = [f"    {row}" for row in four_a_line(numbers)]
+        return [f"static const {self.kind(kind)} {name}[{len(numbers)}] = {{", *rows, "};"]
+
+    def loop(self, name: str, start: int, stop: int, body: Sequence[str]) -> list[str]:
+        """A for loop, with braces where they are needed."""
+        head = f"for (int {name} = {start}; {name} < {stop}; {name}++)"
+        if body[0] == "{":
+            return [f"{head} {{", *body[1:]]
+        lines = [f"    {line}" for line in body]
+        return [head, *lines] if _single(body) else [f"{head} {{", *lines, "}"]
+
+    def local(self, kind: str, name: str, value: str) -> str:
+        """A new variable."""
+        return f"{self.kind(kind)} {name} = {value};"
+
+    def assign(self, target: str, value: str) -> str:
+        """An assignment."""
+        return f"{target} = {value};"
+
+    def branch(self, condition: str, statement: str) -> str:
+        """A statement that is executed where the condition holds."""
+        return f"if ({condition}) {statement}"
+
+
+def _single(body: Sequence[str]) -> bool:
+    """Whether lines are one statement: one line, or a loop and what is indented under it."""
+    return len(body) == 1 or (
+        body[0].startswith("for ") and all(line.startswith(" ") for line in body[1:-1]) and body[-1][0] in " }"
+    )
+
+
+C = CLanguage("float64")
+
+
 def _signature(recording: Recording, function: Function, real: str) -> str:
-    given = [f"const {real} *{port.name}" for port in function.arguments]
-    found = [f"{real} *{port.name}" for port in function.results]
-    return f"void {recording.name}_{_PUBLIC[function.name]}({', '.join([*given, *found])})"
+    arguments = [f"const {real} *{port.name}" for port in function.arguments]
+    results = [f"{real} *{port.name}" for port in function.results]
+    return f"void {recording.name}_{_PUBLIC[function.name]}({', '.join([*arguments, *results])})"
 
 
-def _function(recording: Recording, function: Function, constants: Constants) -> list[str]:
-    body = Body(function, constants, [port.name for port in function.results])
+def _function(recording: Recording, function: Function, constants: Constants, language: CLanguage) -> list[str]:
+    body = Body(function, constants, [dense(port.name, port.shape).at for port in function.results])
     if body.work > _WORK_LIMIT:
         raise UnsupportedError(
             f"C would need {body.work} bytes of work memory on the stack, {_WORK_LIMIT} are allowed; "
             "write .onnx or .py, or leave the Jacobian out"
         )
-    buffers = [f"{kind} {name}[{count}];" for name, (kind, count) in body.buffers.items()]
+    buffers = [f"{language.kind(kind)} {name}[{count}];" for name, (kind, count) in body.buffers.items()]
     read = set(re.findall(r"\b(\w+)\[", "\n".join(body.lines)))
     unread = [f"(void){port.name};" for port in function.arguments if port.name not in read]
     return [
         f"/* {body.work} bytes of work memory */",
-        _signature(recording, function, constants.real),
+        _signature(recording, function, language.real),
         "{",
         *(f"    {line}" for line in [*buffers, *unread, *body.lines]),
         "}",
@@ -60,11 +146,11 @@ def _usage(recording: Recording) -> list[str]:
     return [*lines, "Several threads may call it; results must not overlap arguments."]
 
 
-def _render(recording: Recording) -> bytes:
-    constants = Constants(recording.options.precision)
-    bodies = [line for function in recording.functions for line in _function(recording, function, constants)]
-    head = [
-        f"/* {recording.name}: written by matnet; C99, needs only math.h (link with -lm).",
+def _head(recording: Recording) -> list[str]:
+    """The comment at the top, and what is declared."""
+    real = CLanguage(recording.options.precision).real
+    return [
+        f"/* {recording.name}: written by matnet; C99 and C++, needs only math.h (link with -lm).",
         " *",
         *(f" * {line}" for line in recording.origin),
         " *",
@@ -76,15 +162,28 @@ def _render(recording: Recording) -> bytes:
         *(f" *     {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
         *(f" * {line}" for line in remembered(recording)),
         " */",
-        "#include <math.h>",
+        "#ifdef __cplusplus",
+        'extern "C" {',
+        "#endif",
+        *(f"{_signature(recording, function, real)};" for function in recording.functions),
+        "#ifdef __cplusplus",
+        "}",
+        "#endif",
         "",
-        *(f"{_signature(recording, function, constants.real)};" for function in recording.functions),
-        "",
-        *constants.lines,
-        "",
-        *bodies,
     ]
-    return ("\n".join(head).rstrip("\n") + "\n").encode()
+
+
+def _render(recording: Recording) -> bytes:
+    language = CLanguage(recording.options.precision)
+    constants = Constants(language)
+    bodies = [line for function in recording.functions for line in _function(recording, function, constants, language)]
+    lines = [*_head(recording), "#include <math.h>", "", *constants.lines, "", *bodies]
+    return ("\n".join(lines).rstrip("\n") + "\n").encode()
+
+
+def _header(recording: Recording) -> bytes:
+    guard = f"{recording.name.upper()}_H"
+    return "\n".join([f"#ifndef {guard}", f"#define {guard}", *_head(recording), "#endif", ""]).encode()
 
 
 _FLAGS = ("-std=c99", "-O0", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion")
@@ -94,75 +193,80 @@ def _compiler() -> str | None:
     return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
+_DRIVER = """\
+#include <stdio.h>
+#include <stdlib.h>
+
+static double *numbers(size_t count, FILE *in)
+{
+    double *found = malloc((count ? count : 1) * sizeof *found);
+    if (!found) exit(5);
+    if (in && fread(found, sizeof *found, count, in) != count) exit(2);
+    return found;
+}
+
+"""
+
+
 def _driver(jobs: Sequence[Job]) -> str:
     """A main that runs every job on its rows, from in.bin to out.bin."""
-    lines = ["#include <stdio.h>", "#include <stdlib.h>", ""]
-    calls = []
+    lines, calls = [], []
     for job in jobs:
-        real = "double" if job.precision == "float64" else "float"
-        function = f"{job.name}_{_PUBLIC[job.function]}"
-        given = [max(array.shape[1], 1) for array in job.arguments]
-        found = [max(prod(shape), 1) for shape in job.shapes]
-        types = ", ".join([f"const {real} *"] * len(given) + [f"{real} *"] * len(found))
-        names = [f"a{k}" for k in range(len(given))] + [f"r{k}" for k in range(len(found))]
-        lines.append(f"void {function}({types});")
-        body = [f"static {real} {name}[{size}];" for name, size in zip(names, [*given, *found], strict=True)]
-        body.append(f"for (int q = 0; q < {len(job.arguments[0])}; q++) {{")
-        for name, array in zip(names, job.arguments, strict=False):
-            count = array.shape[1]
-            body.append(f"    if (fread({name}, sizeof({real}), {count}, in) != {count}) return 2;")
-        body.append(f"    {function}({', '.join(names)});")
-        for name, shape in zip(names[len(given) :], job.shapes, strict=True):
-            body.append(f"    if (fwrite({name}, sizeof({real}), {prod(shape)}, out) != {prod(shape)}) return 3;")
-        calls += ["    {", *(f"        {line}" for line in [*body, "}"]), "    }"]
-    return "\n".join(
-        [
-            *lines,
-            "int main(int count, char **arguments)",
-            "{",
-            "    if (count != 3) return 1;",
-            '    FILE *in = fopen(arguments[1], "rb"), *out = fopen(arguments[2], "wb");',
-            "    if (!in || !out) return 1;",
-            *calls,
-            "    fclose(in);",
-            "    return fclose(out) ? 4 : 0;",
-            "}",
-            "",
-        ]
-    )
+        real = CLanguage(job.precision).real
+        function, rows = f"{job.name}_{_PUBLIC[job.function]}", len(job.arguments[0])
+        sizes = [array.shape[1] for array in job.arguments] + [prod(shape) for shape in job.shapes]
+        inputs = len(job.arguments)
+        types = [f"const {real} *" if number < inputs else f"{real} *" for number in range(len(sizes))]
+        lines.append(f"void {function}({', '.join(types)});")
+        calls.append("    {")
+        for number, size in enumerate(sizes):
+            calls.append(f"        static {real} v{number}[{max(size, 1)}];")
+            calls.append(f"        double *a{number} = numbers({rows * size}, {'in' if number < inputs else 'NULL'});")
+        calls.append(f"        for (int q = 0; q < {rows}; q++) {{")
+        for number, size in enumerate(sizes[:inputs]):
+            each, place = f"for (int i = 0; i < {size}; i++)", f"q * {size} + i"
+            calls.append(f"            {each} v{number}[i] = ({real})a{number}[{place}];")
+        calls.append(f"            {function}({', '.join(f'v{number}' for number in range(len(sizes)))});")
+        for number, size in list(enumerate(sizes))[inputs:]:
+            each, place = f"for (int i = 0; i < {size}; i++)", f"q * {size} + i"
+            calls.append(f"            {each} a{number}[{place}] = v{number}[i];")
+        calls.append("        }")
+        for number, size in list(enumerate(sizes))[inputs:]:
+            count = rows * size
+            calls.append(f"        if (fwrite(a{number}, sizeof(double), {count}, out) != {count}) return 3;")
+        calls += [*(f"        free(a{number});" for number in range(len(sizes))), "    }"]
+    main = [
+        "int main(void)",
+        "{",
+        f'    FILE *in = fopen("{IN}", "rb"), *out = fopen("{OUT}", "wb");',
+        "    if (!in || !out) return 1;",
+        *calls,
+        "    fclose(in);",
+        "    return fclose(out) ? 4 : 0;",
+        "}",
+        "",
+    ]
+    return _DRIVER + "\n".join([*lines, "", *main])
 
 
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """One program of all files, compiled without a warning and run once."""
     (folder / "driver.c").write_text(_driver(jobs), encoding="ascii")
-    types = {"float64": np.float64, "float32": np.float32}
-    with (folder / "in.bin").open("wb") as file:
-        for job in jobs:
-            file.write(np.concatenate(job.arguments, axis=1).astype(types[job.precision]).tobytes())
+    write_arguments(jobs, folder)
     sources = list(dict.fromkeys(str(job.path.resolve()) for job in jobs))
-    command = [str(_compiler()), *_FLAGS, "driver.c", *sources, "-o", "driver", "-lm"]
-    for arguments in (command, [str(folder.resolve() / "driver"), "in.bin", "out.bin"]):
-        done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise FormatError(f"the written C does not run ({done.returncode}): {done.stderr.strip()[:2000]}")
-    content, results, start = (folder / "out.bin").read_bytes(), [], 0
-    for job in jobs:
-        rows, sizes = len(job.arguments[0]), [prod(shape) for shape in job.shapes]
-        numbers = np.frombuffer(content, types[job.precision], rows * sum(sizes), start)
-        start += numbers.nbytes
-        parts = np.split(numbers.reshape(rows, sum(sizes)), np.cumsum(sizes)[:-1], axis=1)
-        results.append(
-            [part.reshape(rows, *shape).astype(np.float64) for part, shape in zip(parts, job.shapes, strict=True)]
-        )
-    return results
+    execute([str(_compiler()), *_FLAGS, "driver.c", *sources, "-o", "driver", "-lm"], folder, "C")
+    execute([str(folder.resolve() / "driver")], folder, "C")
+    return read_results(jobs, folder)
 
 
 TARGET = Target(
     ".c",
     "C",
-    "a C compiler",
     _render,
+    "a C compiler",
     lambda: "" if _compiler() else "a C compiler",
     _run,
+    about="functions for one sample: y, y with dy/dx, or a step; C99 without allocation",
     precisions=("float64", "float32"),
+    header=_header,
 )

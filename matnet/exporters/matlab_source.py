@@ -7,17 +7,15 @@ the same in both languages, so that every operation keeps its meaning; only dy/d
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import FormatError, UnsupportedError
-from matnet.exporters.names import documented
+from matnet.exporters.names import NameRule, documented
 from matnet.exporters.recording import Function, Recording, remembered
+from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node
@@ -113,11 +111,15 @@ _NEEDS = {
     "spread": ("spread",),
 }
 
-_RESERVED = """
+_WORDS = """
+break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd
+switch try while
+do until unwind_protect unwind_protect_cleanup end_try_catch end_unwind_protect endfor endfunction endif endparfor
+endswitch endwhile
 x y dydx n states next_states value value_and_jacobian step abs sign exp tanh sqrt sum max min reshape permute size prod
 any isnan ones true false ndims bsxfun isequal islogical double error
 """
-"""What the written code uses itself."""
+"""MATLAB's keywords, Octave's, and what the written code uses itself."""
 
 
 class _Body:
@@ -207,8 +209,6 @@ _BODIES = {
 
 
 def _render(recording: Recording) -> bytes:
-    if recording.name in (*_RESERVED.split(), *_NEEDS):
-        raise UnsupportedError(f"the function's name is '{recording.name}', which its own code uses; give another")
     bodies = [_Body(function) for function in recording.functions]
     last = recording.functions[-1]
     arguments = ", ".join(port.name for port in last.arguments)
@@ -280,50 +280,46 @@ def _subfunction(function: Function, body: _Body) -> list[str]:
 def _call(job: Job) -> str:
     rows = len(job.arguments[0])
     sizes = [array.shape[1] for array in job.arguments]
-    given = [f"a{k}" for k in range(len(sizes))]
-    found = [f"r{k}" for k in range(len(job.shapes))]
+    arguments = [f"a{k}" for k in range(len(sizes))]
+    results = [f"r{k}" for k in range(len(job.shapes))]
     # reshape, as fread gives 0 x 0 where nothing is to be read
     lines = [
         f"{name} = reshape(fread(in, [{size}, {rows}], 'double'), {size}, {rows});"
-        for name, size in zip(given, sizes, strict=True)
+        for name, size in zip(arguments, sizes, strict=True)
     ]
-    lines.append(f"[{', '.join(found)}] = {job.name}({', '.join(given)});")
-    for name, shape in zip(found, job.shapes, strict=True):
+    lines.append(f"[{', '.join(results)}] = {job.name}({', '.join(arguments)});")
+    for name, shape in zip(results, job.shapes, strict=True):
         wanted = ", ".join(map(str, (*shape, rows)))
         lines.append(f"assert(size(ones({wanted})), size({name}));")
-        lines.append(f"fwrite(out, {name}, 'double');")
+        turned = f"permute({name}, [2, 1, 3])" if len(shape) == 2 else name
+        lines.append(f"fwrite(out, {turned}, 'double');")
     return "\n".join(lines)
 
 
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """One Octave process for all files."""
     calls = []
-    with (folder / "in.bin").open("wb") as file:
-        for job in jobs:
-            quoted = str(job.path.resolve().parent).replace("'", "''")
-            calls += [f"addpath('{quoted}');", _call(job)]
-            for array in job.arguments:
-                file.write(np.ascontiguousarray(array, dtype=np.float64).tobytes())
-    script = ["in = fopen('in.bin', 'r');", "out = fopen('out.bin', 'w');", *calls, "fclose(in);", "fclose(out);"]
-    (folder / "driver_of_jobs.m").write_text("\n".join(script), encoding="utf-8")
-    command = [str(shutil.which("octave-cli") or shutil.which("octave")), "--no-gui", "-qf", "driver_of_jobs.m"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise FormatError(f"the written MATLAB code does not run in Octave: {done.stderr.strip()[:2000]}")
-    content, results, start = (folder / "out.bin").read_bytes(), [], 0
     for job in jobs:
-        answers = []
-        for shape in job.shapes:
-            turned = (*shape, len(job.arguments[0]))
-            numbers = np.frombuffer(content, np.float64, prod(turned), start)
-            start += numbers.nbytes
-            answers.append(np.moveaxis(numbers.reshape(turned, order="F"), -1, 0))
-        results.append(answers)
-    return results
+        quoted = str(job.path.resolve().parent).replace("'", "''")
+        calls += [f"addpath('{quoted}');", _call(job)]
+    script = [f"in = fopen('{IN}', 'r');", f"out = fopen('{OUT}', 'w');", *calls, "fclose(in);", "fclose(out);"]
+    (folder / "driver_of_jobs.m").write_text("\n".join(script), encoding="utf-8")
+    write_arguments(jobs, folder)
+    execute([str(_octave()), "--no-gui", "-qf", "driver_of_jobs.m"], folder, "MATLAB code")
+    return read_results(jobs, folder)
 
 
-def _missing() -> str:
-    return "" if shutil.which("octave-cli") or shutil.which("octave") else "GNU Octave"
+def _octave() -> str | None:
+    return shutil.which("octave-cli") or shutil.which("octave")
 
 
-TARGET = Target(".m", "MATLAB", "GNU Octave", _render, _missing, _run)
+TARGET = Target(
+    ".m",
+    "MATLAB",
+    _render,
+    "GNU Octave",
+    lambda: "" if _octave() else "GNU Octave",
+    _run,
+    about="one function of samples in columns, for MATLAB and GNU Octave: [y, dydx], or a step",
+    names=NameRule(words=frozenset([*_WORDS.split(), *_NEEDS]), file="MATLAB calls a function"),
+)

@@ -1,56 +1,79 @@
-"""Names that reach a written file: identifiers that no target language objects to, and text fit for any comment."""
+"""Names that reach a written file: a legal name for its function, and text fit for any comment."""
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from matnet.errors import UnsupportedError
 
-_LONGEST = 63  # MATLAB's namelengthmax
 
-# the keywords of C99 and of C++, whose compilers see the same file, and what math.h and the linker take
-_C_WORDS = """
-auto break case char const continue default do double else enum extern float for goto if inline int long register
-restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-alignas alignof and asm bool catch class constexpr decltype delete explicit export false friend mutable namespace new
-noexcept not nullptr operator or private protected public static_assert template this throw true try typeid typename
-using virtual xor main NAN INFINITY
-"""
+@dataclass(frozen=True)
+class NameRule:
+    """What a function of a language may be called.
 
-# MATLAB's keywords, then Octave's
-_MATLAB_WORDS = """
-break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd
-switch try while
-do until unwind_protect unwind_protect_cleanup end_try_catch end_unwind_protect endfor endfunction endif endparfor
-endswitch endwhile
-"""
+    ``free`` where any text will do. ``words`` are its keywords and what the written code uses itself, where that
+    matters; ``longest`` is how many characters it takes; ``file`` says, where the function is called by its file's
+    name, who does so.
+    """
 
-_KEYWORDS = {
-    "C": frozenset(_C_WORDS.split()),
-    "MATLAB": frozenset(_MATLAB_WORDS.split()),
-    "Python": frozenset(keyword.kwlist),
-}
+    free: bool = False
+    words: frozenset[str] = frozenset()
+    longest: int = 63
+    file: str = ""
+
+    def refusal(self, name: str) -> str:
+        """Why a name is not legal, '' where it is."""
+        if self.free:
+            return ""
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            return "is not a name of letters, digits and _ that begins with a letter"
+        if len(name) > self.longest:
+            return f"has {len(name)} characters, at most {self.longest} are allowed"
+        if name in self.words:
+            return "is a word that the language or the written code uses itself"
+        return ""
+
+    def legal(self, name: str) -> str:
+        """The name itself where it is legal, else one made of it."""
+        if self.free:
+            return name
+        made = re.sub(r"[^A-Za-z0-9_]+", "_", name)
+        if not re.match(r"[A-Za-z]", made):
+            made = f"net_{made.strip('_')}".rstrip("_")
+        made = made[: self.longest]
+        return f"{made[: self.longest - 1]}_" if made in self.words else made
 
 
-def identifier(text: str, what: str) -> str:
-    """`text`, which must be a name in C, MATLAB and Python alike.
+def function_name(rule: NameRule, stem: str, given: str | None) -> tuple[str, str]:
+    """The name of a function, and a line to tell the user where the file's stem is not it.
+
+    Parameters
+    ----------
+    rule
+        What the language allows.
+    stem
+        The file's name without its suffix.
+    given
+        The name that the user asks for; None for one made of the stem.
 
     Raises
     ------
     UnsupportedError
-        It is none.
+        The name that is asked for is not legal, or the function is called by its file's name and that is not legal.
     """
-    advice = "give one of letters, digits and _ that begins with a letter"
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text):
-        raise UnsupportedError(f"{what} is {text!r}, which is no identifier; {advice}")
-    if len(text) > _LONGEST:
-        raise UnsupportedError(f"{what} has {len(text)} characters, MATLAB takes {_LONGEST}: {text[:20]}…")
-    for language, words in _KEYWORDS.items():
-        if text in words:
-            raise UnsupportedError(f"{what} is {text!r}, a keyword of {language}; give another")
-    return text
+    name = stem if given is None else given
+    reason = rule.refusal(name)
+    if rule.file and (reason or name != stem):
+        why = f", and {stem!r} {reason}" if given is None else ""
+        raise UnsupportedError(f"{rule.file} by its file's name{why}; write it to a file named {rule.legal(name)}")
+    if given is None:
+        made = rule.legal(stem)
+        return made, "" if made == stem else f"the function is called {made}: {stem!r} {reason}"
+    if reason:
+        raise UnsupportedError(f"the function's name (name=, or --name) {name[:80]!r} {reason}")
+    return name, ""
 
 
 def checked_names(
@@ -61,19 +84,28 @@ def checked_names(
     Raises
     ------
     UnsupportedError
-        There are too many or too few, one is no identifier, or two are the same.
+        There are too many or too few, one is empty or has a control character, or two are the same.
     """
     found: list[tuple[str, ...]] = []
     for what, given, size, letter in (("input", inputs, input_size, "x"), ("output", outputs, output_size, "y")):
         names = tuple(f"{letter}{number}" for number in range(1, size + 1)) if given is None else tuple(given)
         if len(names) != size:
-            raise UnsupportedError(f"{len(names)} {what} names are given, the network has {size} {what} elements")
-        found.append(tuple(identifier(name, f"{what} name {number}") for number, name in enumerate(names, start=1)))
+            raise UnsupportedError(
+                f"{_counted(len(names), f'{what} name')} given, but the network has {_counted(size, f'{what} element')}"
+            )
+        for number, name in enumerate(names, start=1):
+            if not name.strip() or not name.isprintable():
+                raise UnsupportedError(f"{what} name {number} is {name!r}, expected printable text")
+        found.append(names)
     together = [*found[0], *found[1]]
     twice = sorted({name for name in together if together.count(name) > 1})
     if twice:
         raise UnsupportedError(f"a name is given twice: {', '.join(twice)}; every input and output needs its own")
     return found[0], found[1]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def plain(text: str) -> str:
@@ -82,9 +114,9 @@ def plain(text: str) -> str:
 
 
 def documented(names: Sequence[str], ranges: Sequence[Sequence[float]]) -> list[str]:
-    """One line an element: its place, its name and the range that it had in training, where known."""
+    """One line per element: its number, its name and the range that it had in training, where known."""
     lines = []
     for number, (name, (low, high)) in enumerate(zip(names, ranges, strict=True), start=1):
         known = f", {low:.6g} to {high:.6g} in training" if low <= high else ""
-        lines.append(f"{number}: {name}{known}")
+        lines.append(f"{number}: {plain(name)}{known}")
     return lines

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import FormatError, MissingExtraError, UnsupportedError
+from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
@@ -290,4 +291,15 @@ def _missing() -> str:
     return "" if find_spec("onnxruntime") else "onnxruntime"
 
 
-TARGET = Target(".onnx", "ONNX", "onnxruntime", _render, _missing, _run, precisions=("float64", "float32"))
+TARGET = Target(
+    ".onnx",
+    "ONNX",
+    _render,
+    "onnxruntime",
+    _missing,
+    _run,
+    about="a graph from x [N, R] to y [N, S] and dy_dx [N, S, R], or a step; for any ONNX runtime",
+    options=frozenset({"name", "inputs", "outputs", "jacobian", "opset"}),
+    precisions=("float64", "float32"),
+    names=NameRule(free=True),
+)

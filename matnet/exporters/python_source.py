@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import keyword
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import FormatError, UnsupportedError
-from matnet.exporters.names import documented
+from matnet.exporters.names import NameRule, documented
 from matnet.exporters.recording import Function, Recording, remembered
+from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node
@@ -173,8 +173,6 @@ def _run(function, *arguments):
 
 
 def _render(recording: Recording) -> bytes:
-    if recording.name == "numpy":
-        raise UnsupportedError("the function's name is 'numpy', which its own code imports; give another")
     constants = _Constants()
     private = [line for function in recording.functions for line in _function(function, constants)]
     public = "".join(_PUBLIC[function.name].format(**recording.sizes) for function in recording.functions)
@@ -192,8 +190,8 @@ def _render(recording: Recording) -> bytes:
         "",
         "import numpy as np",
         "",
-        f"INPUTS = {recording.inputs!r}",
-        f"OUTPUTS = {recording.outputs!r}",
+        f"INPUTS = {recording.inputs!a}",
+        f"OUTPUTS = {recording.outputs!a}",
         "",
         *constants.lines,
         "",
@@ -206,33 +204,40 @@ def _render(recording: Recording) -> bytes:
 _DRIVER = """
 import importlib.util, sys
 import numpy as np
-for line in open(sys.argv[1], encoding="utf-8"):
-    number, function, path = line.rstrip("\\n").split(" ", 2)
-    spec = importlib.util.spec_from_file_location("written_" + number, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    given = np.load(f"{sys.argv[2]}/in{number}.npz")
-    results = getattr(module, function)(*(given[key] for key in given.files))
-    np.savez(f"{sys.argv[2]}/out{number}.npz", *(results if isinstance(results, tuple) else (results,)))
+with open(sys.argv[2], "rb") as arguments, open(sys.argv[3], "wb") as answers:
+    for line in open(sys.argv[1], encoding="utf-8"):
+        number, function, rows, sizes, path = line.rstrip("\\n").split(" ", 4)
+        spec = importlib.util.spec_from_file_location("written_" + number, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        shapes = [(int(rows), int(size)) for size in sizes.split(",")]
+        arrays = [np.fromfile(arguments, count=shape[0] * shape[1]).reshape(shape) for shape in shapes]
+        results = getattr(module, function)(*arrays)
+        for result in results if isinstance(results, tuple) else (results,):
+            result.tofile(answers)
 """
 
 
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """One Python process that imports every module and calls its function."""
-    listing = folder / "jobs.txt"
-    lines = [f"{number} {_FUNCTIONS[job.function]} {job.path.resolve()}" for number, job in enumerate(jobs)]
-    listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    listing = []
     for number, job in enumerate(jobs):
-        np.savez(folder / f"in{number}.npz", *job.arguments)
-    command = [sys.executable, "-I", "-W", "error", "-c", _DRIVER, str(listing), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise FormatError(f"the written Python does not run: {done.stderr.strip()[-2000:]}")
-    results = []
-    for number in range(len(jobs)):
-        with np.load(folder / f"out{number}.npz") as answer:
-            results.append([answer[key] for key in answer.files])
-    return results
+        sizes = ",".join(str(array.shape[1]) for array in job.arguments)
+        rows = len(job.arguments[0])
+        listing.append(f"{number} {_FUNCTIONS[job.function]} {rows} {sizes} {job.path.resolve()}\n")
+    (folder / "jobs.txt").write_text("".join(listing), encoding="utf-8")
+    write_arguments(jobs, folder)
+    execute([sys.executable, "-I", "-W", "error", "-c", _DRIVER, "jobs.txt", IN, OUT], folder, "Python")
+    return read_results(jobs, folder)
 
 
-TARGET = Target(".py", "Python", "Python", _render, lambda: "", _run)
+TARGET = Target(
+    ".py",
+    "Python",
+    _render,
+    "Python",
+    lambda: "",
+    _run,
+    about="a module that needs only NumPy: predict, value_and_jacobian, or a step",
+    names=NameRule(words=frozenset([*keyword.kwlist, "numpy"]), longest=255, file="Python imports a module"),
+)

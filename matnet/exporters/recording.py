@@ -7,12 +7,13 @@ twenty-five, and nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Literal, TypeAlias
 
 from matnet.derivatives import quantities
 from matnet.errors import ModelError, UnsupportedError
-from matnet.exporters.names import checked_names, identifier, plain
+from matnet.exporters.names import checked_names, plain
 from matnet.exporters.stepping import state_size, step_of
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
@@ -52,7 +53,7 @@ class Options:
     Parameters
     ----------
     name
-        The function's name in the written file; by default the file's stem.
+        The function's name in the written file; by default made of the file's stem.
     inputs, outputs
         Names of the elements, for the file's documentation; by default x1, x2, … and y1, y2, ….
     jacobian
@@ -60,7 +61,9 @@ class Options:
     precision
         The type of all numbers in the file.
     opset
-        The version of ONNX' operators.
+        The version of ONNX's operators.
+    header
+        Whether a header is written beside the file.
     """
 
     name: str | None = None
@@ -69,6 +72,7 @@ class Options:
     jacobian: bool = True
     precision: Precision = "float64"
     opset: int | None = None
+    header: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in ("float64", "float32"):
@@ -77,44 +81,54 @@ class Options:
 
 @dataclass(frozen=True)
 class Recording:
-    """A network ready to be printed."""
+    """A network ready to be printed, under a name."""
 
+    net: Network
     name: str
-    functions: tuple[Function, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    input_range: FloatArray
-    output_range: FloatArray
-    origin: tuple[str, ...]
     options: Options
+
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        """The computations to print, recorded when they are first asked for."""
+        return _functions(self.net, self.options)
+
+    @cached_property
+    def _names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        net, options = self.net, self.options
+        return checked_names(options.inputs, options.outputs, net.input_size, net.output_size)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs' elements."""
+        return self._names[0]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs' elements."""
+        return self._names[1]
+
+    @property
+    def input_range(self) -> FloatArray:
+        """(R, 2): what each input element went through in training."""
+        return self.net.input_range
+
+    @property
+    def output_range(self) -> FloatArray:
+        """(S, 2): what each output element went through in training."""
+        return self.net.output_range
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """Where the network came from, in characters that no language gives a meaning to in a comment."""
+        source = self.net.provenance
+        entries = [("network", self.net.name or source.path), ("file", source.file), ("sha256", source.sha256)]
+        return tuple(f"{label}: {plain(text)}" for label, text in entries if text)
 
     @property
     def sizes(self) -> dict[str, int]:
-        """R, S and, of a network that looks back in time, the number of its states."""
-        ports = {port.name: port.size for port in self.functions[0].arguments}
-        return {"R": len(self.inputs), "S": len(self.outputs), "states": ports.get("states", 0)}
-
-
-def recorded(net: Network, name: str, options: Options) -> Recording:
-    """The computations of `net` under the name `name`, unless the options give another.
-
-    Raises
-    ------
-    UnsupportedError
-        A name is no identifier, or clashes with another.
-    """
-    function_name = identifier(name if options.name is None else options.name, "the function's name (name=, or --name)")
-    inputs, outputs = checked_names(options.inputs, options.outputs, net.input_size, net.output_size)
-    return Recording(
-        name=function_name,
-        functions=_functions(net, options),
-        inputs=inputs,
-        outputs=outputs,
-        input_range=net.input_range,
-        output_range=net.output_range,
-        origin=_origin(net),
-        options=options,
-    )
+        """R, S and, of a dynamic network, the number of its states."""
+        states = state_size(self.net) if self.net.dynamic else 0
+        return {"R": self.net.input_size, "S": self.net.output_size, "states": states}
 
 
 def _functions(net: Network, options: Options) -> tuple[Function, ...]:
@@ -125,8 +139,8 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
         return (Function("step", (x, states), (y, Port("next_states", states.shape)), tape),)
     if options.jacobian and _reaches(net.program, choosing=True) and not _reaches(net.program, choosing=False):
         raise UnsupportedError(
-            "every way from the inputs to the outputs goes through compet, whose derivative is 0 wherever it exists; "
-            "leave dy/dx out: jacobian=False, or --no-jacobian"
+            "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it "
+            "exists; leave dy/dx out: jacobian=False, or --no-jacobian"
         )
     value = Function("value", (x,), (y,), record(net.program, quantities.VALUE, (x.size,)))
     if not options.jacobian:
@@ -146,21 +160,13 @@ def _reaches(program: Program, choosing: bool) -> bool:
     return not moved.isdisjoint(program.outputs)
 
 
-def _origin(net: Network) -> tuple[str, ...]:
-    """Where the network came from, in characters that no language gives a meaning to in a comment."""
-    told = net.provenance
-    entries = [("network", net.name or told.path), ("file", told.file), ("sha256", told.sha256)]
-    return tuple(f"{label}: {plain(text)}" for label, text in entries if text)
-
-
 def remembered(recording: Recording) -> list[str]:
-    """What the states of a network that looks back in time are; nothing for any other."""
-    count = recording.sizes["states"]
-    if recording.functions[0].name != "step":
+    """What the states of a dynamic network are; nothing for a static one."""
+    if not recording.net.dynamic:
         return []
     return [
-        f"States, {count} numbers, 0 before the first step: the inputs of earlier steps, raw, oldest first,",
-        "and behind them the outputs of all layers of earlier steps, at layer scale, oldest first",
+        f"States, {recording.sizes['states']} numbers, 0 before the first step: the inputs of earlier steps, raw,",
+        "oldest first, then the outputs of all layers of earlier steps, at layer scale, oldest first",
     ]
 
 

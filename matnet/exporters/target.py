@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import matnet.exporters
 from matnet.errors import UnsupportedError
+from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Precision, Recording
 from matnet.functions.namespace import FloatArray
 
@@ -37,17 +38,47 @@ class Job:
 class Target:
     """A kind of file that a network is written to.
 
-    ``render`` gives the file's bytes; ``runtime`` is what runs such a file, ``missing`` names it where it is not
-    installed here, else it is ''; ``run`` runs jobs, all in one process, and gives each one's results (N, …).
+    Parameters
+    ----------
+    suffix, name
+        Of the file; of its language or format.
+    render
+        Gives the file's bytes.
+    runtime
+        What runs such a file.
+    missing
+        Names what is needed to run it and not installed here, else ''.
+    run
+        Runs jobs, all in one process, and gives each one's results (N, …).
+    options
+        Which fields of Options a user may set.
+    precisions
+        The types of numbers that it is written in.
+    names
+        Which names its functions may have.
+    header
+        Gives the bytes of the header of a file, where the language has such.
+    about
+        What the file carries, in a few words for the documentation.
     """
 
     suffix: str
     name: str
-    runtime: str
     render: Callable[[Recording], bytes]
+    runtime: str
     missing: Callable[[], str]
     run: Callable[[Sequence[Job], Path], list[list[FloatArray]]]
+    about: str
+    options: frozenset[str] = frozenset({"name", "inputs", "outputs", "jacobian"})
     precisions: tuple[Precision, ...] = ("float64",)
+    names: NameRule = field(default_factory=NameRule)
+    header: Callable[[Recording], bytes] | None = None
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The options of ``save`` that this target has."""
+        single = {"float32"} if "float32" in self.precisions else set()
+        return self.options | single | ({"header"} if self.header else set())
 
 
 @cache
@@ -71,7 +102,5 @@ def target_of(path: Path) -> Target:
     """
     known = targets()
     if path.suffix not in known:
-        raise UnsupportedError(
-            f"{path}: the suffix '{path.suffix}' names no format; known: {', '.join(['.json', *known])}"
-        )
+        raise UnsupportedError(f"{path}: the suffix '{path.suffix}' names no format; known: {', '.join(known)}")
     return known[path.suffix]

@@ -1,4 +1,4 @@
-"""What was written, run: the answers of an exported file against the network's own, over the range of its inputs."""
+"""Runs what was written: the answers of an exported file against the network's own, over the range of its inputs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from matnet.errors import FormatError
-from matnet.exporters.archive import archive_text
 from matnet.exporters.recording import Function, Recording
+from matnet.exporters.save import Export
 from matnet.exporters.stepping import flat_states
-from matnet.exporters.target import Job, target_of
+from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
-from matnet.importers.load import load
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
 
@@ -47,35 +46,21 @@ class ExportCheck:
         return known and all(difference <= self.tolerance for difference in self.differences.values())
 
 
-def check_written(net: Network, recording: Recording | None, content: bytes, name: str) -> ExportCheck:
-    """Puts `content` in a file called `name`, in a folder of its own, and runs it; an archive is read back.
+def check_written(export: Export, name: str) -> ExportCheck:
+    """Puts what is to be written in a file called `name`, in a folder of its own, and runs it.
 
-    Parameters
-    ----------
-    net
-        The network that was written.
-    recording
-        What was printed of it; None for an archive.
-    content, name
-        The file.
+    Points in the range of the inputs, one of them NaN throughout; a dynamic network gets states from a run of its own.
+    The range of y_i is that of its values there, or their size where that is larger; the derivative dy_i/dx_j counts by
+    how much y_i changes over the range of x_j.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        path.write_bytes(content)
-        if recording is None:
-            again = archive_text(load(path)).encode("utf-8")
-            return ExportCheck({"text": 0.0 if again == content else np.inf}, 0.0, 0, "matnet")
-        return check_export(net, recording, path)
+        path.write_bytes(export.content)
+        return _check(export.target, export.recording, path)
 
 
-def check_export(net: Network, recording: Recording, path: Path) -> ExportCheck:
-    """Runs the file at `path`, written from `recording` of `net`.
-
-    Points in the range of the inputs, one of them NaN throughout; a network that looks back in time gets states from a
-    run of its own. The range of y_i is that of its values there, or their size where that is larger; the derivative
-    dy_i/dx_j counts by how much y_i changes over the range of x_j.
-    """
-    target = target_of(path)
+def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
+    net = recording.net
     tolerance = TOLERANCES[recording.options.precision]
     box = input_box(net.structure)
     x = np.concatenate([points_in(box, _POINTS), np.full((1, len(box)), np.nan)])

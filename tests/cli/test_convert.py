@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import matnet
 from matnet.cli.entry import run
 from matnet.exporters import python_source
+from matnet.exporters.target import targets
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")
@@ -27,15 +29,51 @@ def test_it_says_how_far_apart_they_are(tmp_path: Path, capsys: pytest.CaptureFi
 def test_an_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "pump.json"
     assert run(["convert", PUMP, str(place)]) == 0
-    assert capsys.readouterr().out == f"{place}: written; read back, it is the same to the last bit\n"
+    assert capsys.readouterr().out == (
+        f"{place}: written; run by matnet at 101 points; largest difference, of the range: 0 in y\n"
+    )
     assert matnet.load(place)([[50.0, 2400.0]]) == matnet.load(PUMP)([[50.0, 2400.0]])
 
 
 def test_without_the_derivative(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "pump.py"
+    place = tmp_path / "pump.c"
     assert run(["convert", PUMP, str(place), "--no-jacobian", "--name", "head"]) == 0
-    assert capsys.readouterr().out.endswith(" in y\n")
-    assert "value_and_jacobian" not in place.read_text()
+    assert "dydx" not in place.read_text()
+    assert "void head_eval(const double *x, double *y);" in place.read_text()
+    if shutil.which("cc"):
+        assert capsys.readouterr().out.endswith(" in y\n")
+
+
+def test_a_stem_that_is_not_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "my-pump.v2.c"
+    assert run(["convert", PUMP, str(place), "--header"]) == 0
+    assert capsys.readouterr().err == (
+        f"matnet: {place}: the function is called my_pump_v2: 'my-pump.v2' is not a name of letters, digits and _ that "
+        "begins with a letter\n"
+    )
+    assert "void my_pump_v2_eval(" in place.with_suffix(".h").read_text()
+
+
+def test_a_runtime_that_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    place = tmp_path / "pump.c"
+    assert run(["convert", PUMP, str(place)]) == 0
+    assert capsys.readouterr().out == f"{place}: written; not run, as a C compiler is not installed\n"
+    assert place.exists()
+
+
+def test_the_list_and_the_help_name_every_target(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["convert", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(targets())
+    for line, target in zip(lines, targets().values(), strict=True):
+        assert f" {target.name}: {target.about} (" in line
+    assert run(["convert", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    suffixes = list(targets())
+    assert f"by its suffix: {', '.join(suffixes[:-1])} or {suffixes[-1]}." in shown
 
 
 def test_what_does_not_agree_is_not_written(
@@ -54,11 +92,11 @@ def test_what_does_not_agree_is_not_written(
 
 
 def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place = tmp_path / "my-pump.c"
+    place = tmp_path / "my-pump.m"
     assert run(["convert", PUMP, str(place)]) == 2
     assert capsys.readouterr().err == (
-        f"matnet: {place}: the function's name (name=, or --name) is 'my-pump', which is no identifier; "
-        "give one of letters, digits and _ that begins with a letter\n"
+        f"matnet: {place}: MATLAB calls a function by its file's name, and 'my-pump' is not a name of letters, digits "
+        "and _ that begins with a letter; write it to a file named my_pump\n"
     )
     assert run(["convert", str(FIXTURES), str(tmp_path / "a.c")]) == 2
     assert list(tmp_path.iterdir()) == []

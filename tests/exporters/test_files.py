@@ -17,7 +17,7 @@ from matnet.exporters.target import Job, Target, targets
 from matnet.network import Network
 from random_networks import Real
 
-TARGETS = list(targets().values())
+TARGETS = [target for target in targets().values() if "jacobian" in target.options]
 
 
 @pytest.fixture(params=TARGETS, ids=lambda target: target.name)
@@ -121,6 +121,30 @@ def test_c_compiles_without_a_warning(precision: Any, tmp_path: Path) -> None:
     flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-fsyntax-only"]
     done = subprocess.run(["gcc", *flags, *sources], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_c_is_cxx_too(precision: Any, tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    for name, net in row_networks().items():
+        write(net, tmp_path / f"{name}.c", Options(precision=precision, header=True))
+    flags = ["-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    names = [f"{name}.{end}" for name in row_networks() for end in ("c", "h")]
+    done = subprocess.run(
+        ["g++", *flags, "-fsyntax-only", *names], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    # a C++ program that includes the header finds the functions of the file, whichever compiler made it
+    (tmp_path / "several_user.cc").write_text(
+        '#include "several.h"\n#include "several.h"\nint main() { static REAL x[3], y[5]; several_eval(x, y); }\n'
+    )
+    real = "double" if precision == "float64" else "float"
+    for compiler in (["gcc", "-c"], ["g++", "-x", "c++", "-c"]):
+        subprocess.run([*compiler, "several.c", "-o", "several.o"], cwd=tmp_path, check=True)
+        command = ["g++", f"-DREAL={real}", "several_user.cc", "several.o", "-o", "several_user", "-lm"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        subprocess.run([str(tmp_path / "several_user")], check=True)
 
 
 @pytest.mark.parametrize("opset", [13, 18, 23])

@@ -19,57 +19,47 @@ from random_networks import network
 
 NET = row_networks()["several"]
 
-NAMES = "give one of letters, digits and _ that begins with a letter"
 COMPET = (
-    "every way from the inputs to the outputs goes through compet, whose derivative is 0 wherever it exists; "
+    "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists; "
     "leave dy/dx out: jacobian=False, or --no-jacobian"
 )
+NO_NAME = "is not a name of letters, digits and _ that begins with a letter"
+GIVEN = "{path}: the function's name (name=, or --name) "
+WORD = "is a word that the language or the written code uses itself"
+MATLAB = "{path}: MATLAB calls a function by its file's name"
+PYTHON = "{path}: Python imports a module by its file's name"
+KNOWN = "known: " + ", ".join(targets())
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("a.foo", {}, "{path}: the suffix '.foo' names no format; known: .json, .c, .m, .onnx, .py"),
-    ("a", {}, "{path}: the suffix '' names no format; known: .json, .c, .m, .onnx, .py"),
-    ("a-b.c", {}, "{path}: the function's name (name=, or --name) is 'a-b', which is no identifier; " + NAMES),
-    ("1a.py", {}, "{path}: the function's name (name=, or --name) is '1a', which is no identifier; " + NAMES),
-    ("ä.py", {}, "{path}: the function's name (name=, or --name) is 'ä', which is no identifier; " + NAMES),
-    ("for.m", {}, "{path}: the function's name (name=, or --name) is 'for', a keyword of C; give another"),
+    ("a.foo", {}, "{path}: the suffix '.foo' names no format; " + KNOWN),
+    ("a", {}, "{path}: the suffix '' names no format; " + KNOWN),
+    ("a-b.m", {}, MATLAB + f", and 'a-b' {NO_NAME}; write it to a file named a_b"),
+    ("a-b.py", {}, PYTHON + f", and 'a-b' {NO_NAME}; write it to a file named a_b"),
+    ("for.m", {}, MATLAB + f", and 'for' {WORD}; write it to a file named for_"),
+    ("endif.m", {}, MATLAB + f", and 'endif' {WORD}; write it to a file named endif_"),
+    ("lambda.py", {}, PYTHON + f", and 'lambda' {WORD}; write it to a file named lambda_"),
+    ("a.m", {"name": "b"}, MATLAB + "; write it to a file named b"),
+    ("sum.m", {}, MATLAB + f", and 'sum' {WORD}; write it to a file named sum_"),
+    ("largest.m", {}, MATLAB + f", and 'largest' {WORD}; write it to a file named largest_"),
+    ("numpy.py", {}, PYTHON + f", and 'numpy' {WORD}; write it to a file named numpy_"),
+    ("a.c", {"name": "1a"}, GIVEN + f"'1a' {NO_NAME}"),
+    ("a.c", {"name": ""}, GIVEN + f"'' {NO_NAME}"),
+    ("a.c", {"name": "a\n"}, GIVEN + f"'a\\n' {NO_NAME}"),
+    ("a.c", {"name": "a" * 64}, GIVEN + f"'{'a' * 64}' has 64 characters, at most 63 are allowed"),
+    ("a.c", {"inputs": ["u"]}, "{path}: 1 input name given, but the network has 3 input elements"),
+    ("a.c", {"outputs": ["u", "v"]}, "{path}: 2 output names given, but the network has 5 output elements"),
+    ("a.c", {"inputs": ["u", "v", "w\n"]}, "{path}: input name 3 is 'w\\n', expected printable text"),
+    ("a.c", {"inputs": ["u", "v", " "]}, "{path}: input name 3 is ' ', expected printable text"),
+    ("a.c", {"inputs": ["u", "v", "y2"]}, "{path}: a name is given twice: y2; every input and output needs its own"),
+    ("a.py", {"float32": True}, "{path}: Python does not have the option 'float32'; it belongs to .c, .onnx"),
+    ("a.m", {"float32": True}, "{path}: MATLAB does not have the option 'float32'; it belongs to .c, .onnx"),
+    ("a.c", {"opset": 17}, "{path}: C does not have the option 'opset'; it belongs to .onnx"),
+    ("a.py", {"header": True}, "{path}: Python does not have the option 'header'; it belongs to .c"),
     (
-        "a.c",
-        {"name": "endif"},
-        "{path}: the function's name (name=, or --name) is 'endif', a keyword of MATLAB; give another",
+        "a.json",
+        {"jacobian": False},
+        "{path}: JSON does not have the option 'jacobian'; it belongs to .c, .m, .onnx, .py",
     ),
-    (
-        "a.c",
-        {"name": "lambda"},
-        "{path}: the function's name (name=, or --name) is 'lambda', a keyword of Python; give another",
-    ),
-    ("a.c", {"name": ""}, "{path}: the function's name (name=, or --name) is '', which is no identifier; " + NAMES),
-    (
-        "a.c",
-        {"name": "a\n"},
-        "{path}: the function's name (name=, or --name) is 'a\\n', which is no identifier; " + NAMES,
-    ),
-    (
-        "a.c",
-        {"name": "a" * 64},
-        "{path}: the function's name (name=, or --name) has 64 characters, MATLAB takes 63: aaaaaaaaaaaaaaaaaaaa…",
-    ),
-    ("a.m", {"name": "b"}, "{path}: MATLAB calls a function by its file's name; write it to b.m"),
-    ("sum.m", {}, "{path}: the function's name is 'sum', which its own code uses; give another"),
-    ("largest.m", {}, "{path}: the function's name is 'largest', which its own code uses; give another"),
-    ("numpy.py", {}, "{path}: the function's name is 'numpy', which its own code imports; give another"),
-    ("a.c", {"inputs": ["u"]}, "{path}: 1 input names are given, the network has 3 input elements"),
-    ("a.c", {"outputs": ["u"]}, "{path}: 1 output names are given, the network has 5 output elements"),
-    ("a.c", {"inputs": ["u", "v", "w w"]}, "{path}: input name 3 is 'w w', which is no identifier; " + NAMES),
-    ("a.c", {"inputs": ["u", "v", "*/"]}, "{path}: input name 3 is '*/', which is no identifier; " + NAMES),
-    (
-        "a.c",
-        {"inputs": ["u", "v", "y2"]},
-        "{path}: a name is given twice: y2; every input and output needs its own",
-    ),
-    ("a.py", {"float32": True}, "{path}: Python is written in float64 only"),
-    ("a.m", {"float32": True}, "{path}: MATLAB is written in float64 only"),
-    ("a.c", {"opset": 17}, "{path}: only .onnx has an opset"),
-    ("a.json", {"jacobian": False}, "{path}: a .json holds the network itself and takes no options of an export"),
 ]
 
 
@@ -103,7 +93,9 @@ def test_a_precision_that_does_not_exist() -> None:
 
 def test_the_derivative_of_compet(tmp_path: Path) -> None:
     net = network(Layer(3, "compet", {0: Weight(np.eye(3))}), inputs=3)
-    for suffix in targets():
+    for suffix, target in targets().items():
+        if "jacobian" not in target.options:
+            continue
         path = tmp_path / f"a{suffix}"
         if suffix == ".onnx":
             pytest.importorskip("onnx")
@@ -154,6 +146,24 @@ def test_a_file_that_was_there_is_replaced_only_by_a_whole_one(tmp_path: Path) -
     assert path.read_text() == "mine"
     matnet.save(NET, path)
     assert path.read_text().startswith("/* a: written by matnet;")
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("net-1", "net_1"), ("model.v2", "model_v2"), ("网络", "net"), ("1a", "net_1a"), ("xor", "xor"), ("main", "main")],
+)
+def test_a_stem_that_is_not_a_name_is_made_into_one(stem: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{stem}.c"
+    matnet.save(NET, path)
+    assert f"void {name}_eval(const double *x, double *y);" in path.read_text()
+
+
+def test_a_header(tmp_path: Path) -> None:
+    matnet.save(NET, tmp_path / "net-1.c", header=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net-1.c", "net-1.h"]
+    text = (tmp_path / "net-1.h").read_text()
+    assert text.startswith("#ifndef NET_1_H\n#define NET_1_H\n")
+    assert "void net_1_eval_jac(const double *x, double *y, double *dydx);" in text
 
 
 def test_names_from_a_file_reach_no_code(tmp_path: Path) -> None:

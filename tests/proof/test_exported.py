@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,15 @@ NET = row_networks()["transfer_tansig"]
 
 
 def written(net: Network, name: str, options: Options | None = None) -> tuple[ExportCheck, bytes]:
-    recording, content = rendered(net, Path(name), options or Options())
-    return check_written(net, recording, content, name), content
+    export = rendered(net, Path(name), options or Options())
+    return check_written(export, name), export.content
+
+
+def spoiled(change: Callable[[bytes], bytes]) -> ExportCheck:
+    export = rendered(NET, Path("net.py"), Options())
+    content = change(export.content)
+    assert content != export.content
+    return check_written(dataclasses.replace(export, content=content), "net.py")
 
 
 def test_it_agrees() -> None:
@@ -37,7 +45,15 @@ def test_it_agrees() -> None:
 def test_an_archive_is_read_back() -> None:
     found, _ = written(NET, "net.json")
     assert found.agrees
-    assert found.differences == {"text": 0.0}
+    assert (found.differences, found.runtime) == ({"y": 0.0}, "matnet")
+
+
+def test_an_archive_that_is_changed_is_seen() -> None:
+    export = rendered(NET, Path("net.json"), Options())
+    content = export.content.replace(b'"name": ""', b'"name": "other"', 1)
+    assert content != export.content
+    found = check_written(dataclasses.replace(export, content=content), "net.json")
+    assert (found.agrees, found.failure) == (False, "the archive, read back and written again, is another one")
 
 
 def test_a_step() -> None:
@@ -49,30 +65,29 @@ def test_a_step() -> None:
 
 @pytest.mark.parametrize("change", [1e-11, 1e-3])
 def test_a_wrong_digit_is_seen(change: float) -> None:
-    recording, content = rendered(NET, Path("net.py"), Options())
     weight = repr(float(NET.structure.layers[0].input_weights[0].value[0, 0]))
-    spoiled = content.decode().replace(weight, repr(float(weight) * (1.0 + change)))
-    assert spoiled != content.decode()
-    found = check_written(NET, recording, spoiled.encode(), "net.py")
+    other = repr(float(weight) * (1.0 + change))
+    found = spoiled(lambda content: content.replace(weight.encode(), other.encode()))
     assert not found.agrees
     assert 0.01 * change < max(found.differences.values()) < 100.0 * change
 
 
 def test_a_number_in_the_place_of_nan_is_seen() -> None:
-    recording, content = rendered(NET, Path("net.py"), Options())
-    spoiled = re.sub(rb"= np\.tanh\((t\d+)\)", rb"= np.nan_to_num(np.tanh(\1))", content)
-    assert spoiled != content
-    found = check_written(NET, recording, spoiled, "net.py")
+    found = spoiled(lambda content: re.sub(rb"= np\.tanh\((t\d+)\)", rb"= np.nan_to_num(np.tanh(\1))", content))
     assert not found.agrees
     assert found.differences["y"] == np.inf
 
 
 def test_a_file_that_does_not_run_is_a_failure() -> None:
-    recording, content = rendered(NET, Path("net.py"), Options())
-    found = check_written(NET, recording, content + b"raise ValueError('no')\n", "net.py")
+    found = spoiled(lambda content: content + b"raise ValueError('no')\n")
     assert not found.agrees
-    assert found.failure.startswith("the written Python does not run: ")
+    assert re.match(r"the written Python does not run \(.+ ended with 1\): ", found.failure)
     assert found.failure.endswith("ValueError: no")
+
+
+def test_a_file_that_gives_too_little_is_a_failure() -> None:
+    found = spoiled(lambda content: content.replace(b"return y, jacobian", b"return y"))
+    assert found.failure == "the written program gives 3232 bytes, expected 12928"
 
 
 def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

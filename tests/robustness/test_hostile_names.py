@@ -55,8 +55,8 @@ COMMENTS = {".c": " * ", ".m": "%", ".py": ""}
 @pytest.mark.parametrize("text", HOSTILE)
 def test_exported_code_differs_in_one_comment_alone(suffix: str, text: str) -> None:
     place = Path(f"net{suffix}")
-    harmless = rendered(named("harmless"), place, Options())[1].decode().split("\n")
-    hostile = rendered(named(text), place, Options())[1].decode().split("\n")
+    harmless = rendered(named("harmless"), place, Options()).content.decode().split("\n")
+    hostile = rendered(named(text), place, Options()).content.decode().split("\n")
     assert len(hostile) == len(harmless)
     differing = [line for line, other in zip(hostile, harmless, strict=True) if line != other]
     assert differing
@@ -84,19 +84,34 @@ def test_an_archive_keeps_the_names_as_text(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_onnx_keeps_the_names_as_text(text: str) -> None:
     onnx = pytest.importorskip("onnx")
-    graph = onnx.load_from_string(rendered(named(text), Path("net.onnx"), Options())[1]).graph
+    graph = onnx.load_from_string(rendered(named(text), Path("net.onnx"), Options()).content).graph
     names = {value.name for value in (*graph.input, *graph.output)}
-    harmless = onnx.load_from_string(rendered(named("harmless"), Path("net.onnx"), Options())[1]).graph
+    harmless = onnx.load_from_string(rendered(named("harmless"), Path("net.onnx"), Options()).content).graph
     assert names == {value.name for value in (*harmless.input, *harmless.output)}
 
 
 @pytest.mark.parametrize("suffix", [".c", ".m", ".py", ".onnx"])
-@pytest.mark.parametrize("text", HOSTILE)
-def test_no_name_of_a_function_or_an_element_is_taken_that_is_no_identifier(suffix: str, text: str) -> None:
+@pytest.mark.parametrize("text", [text for text in HOSTILE if not text.isprintable()])
+def test_a_name_of_an_element_with_control_characters_is_refused(suffix: str, text: str) -> None:
     if suffix == ".onnx":
         pytest.importorskip("onnx")
-    with pytest.raises(matnet.UnsupportedError, match="which is no identifier"):
+    with pytest.raises(matnet.UnsupportedError) as raised:
         rendered(NET, Path(f"net{suffix}"), Options(inputs=(text, "b", "c", "d", "e")))
+    assert str(raised.value) == f"net{suffix}: input name 1 is {text!r}, expected printable text"
+
+
+@pytest.mark.parametrize("suffix", COMMENTS)
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text.isprintable()])
+def test_a_name_of_an_element_reaches_a_comment_alone(suffix: str, text: str) -> None:
+    contents = [
+        rendered(NET, Path(f"net{suffix}"), Options(inputs=(name, "b", "c", "d", "e"))).content.decode("ascii")
+        for name in ("a", text)
+    ]
+    differing = [line for one, line in zip(*(content.split("\n") for content in contents), strict=True) if one != line]
+    assert len(differing) == (2 if suffix == ".py" else 1)
+    assert not set(differing[0].removeprefix(COMMENTS[suffix])) & set("*%\"'\\`$;#?<>[]&|!")
+    if suffix == ".py":
+        assert ast.literal_eval(differing[1].removeprefix("INPUTS = "))[0] == text
 
 
 @pytest.mark.parametrize("text", HOSTILE)

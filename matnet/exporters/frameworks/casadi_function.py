@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import MissingExtraError, UnsupportedError
-from matnet.exporters.names import identifier
-from matnet.exporters.recording import Function, Options, elements, recorded
+from matnet.exporters.names import NameRule, function_name
+from matnet.exporters.recording import Function, Options, Recording, elements
 from matnet.network import Network
 from matnet.tape.symbols import Node
 
@@ -228,8 +228,7 @@ def to_casadi(net: Network, name: str = "net") -> Any:
         ) from error
     if net.dynamic:
         raise UnsupportedError("to_casadi: the network looks back in time and is no function of x alone")
-    recording = recorded(net, identifier(name, "the function's name"), Options())
-    value, both = recording.functions
+    value, both = Recording(net, function_name(NameRule(), name, name)[0], Options()).functions
     x = ca.MX.sym("x", net.input_size)
     y = _Graph(ca, value, [x]).results[0]
     jacobian = _Graph(ca, both, [x]).results[1]
