@@ -26,7 +26,7 @@ FORMULAS = {
     **{name: row.formula for name, row in WEIGHT.items()},
     **{name: row.formula for name, row in NET_INPUT.items()},
     **{name: row.formula for name, row in PROCESSING.items()},
-    **{name: row.formula for name, row in PERFORMANCE.items()},
+    **{name: rows[0].formula for name, rows in PERFORMANCE.items()},
 }
 
 

@@ -18,9 +18,10 @@ from matnet.cli.options import (
     outputs_option,
     table_options,
 )
+from matnet.cli.speech import and_more
 
 if TYPE_CHECKING:
-    from matnet.proof.check import Check, Element
+    from matnet.proof.check import Element
 
 LISTED = 20
 AGREES, DIFFERS = 0, 1
@@ -61,7 +62,8 @@ def command(**options: Any) -> int:
     inputs = names or tuple(f"state{number + 1}" for number in range(1 + max(e.input for e in found.elements)))
     remark_on_steps(net)
     click.echo("\n".join(_table(shown, outputs, inputs, net.dynamic)))
-    click.echo(_verdict(found, len(shown)))
+    left_out = len(found.elements) - len(shown)
+    click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
     return AGREES if found.agrees else DIFFERS
 
 
@@ -90,18 +92,3 @@ def _table(
         ).rstrip()
         for row in rows
     ]
-
-
-def _verdict(found: Check, shown: int) -> str:
-    counts = {
-        verdict: sum(element.verdict == verdict for element in found.elements)
-        for verdict in ("differs", "unresolved", "kink")
-    }
-    total = len(found.elements)
-    parts = [f"{total - sum(counts.values())} of {total} derivatives agree"]
-    parts += [f"{counts['differs']} differ"] if counts["differs"] else []
-    parts += [f"{counts['kink']} disagree only at a kink"] if counts["kink"] else []
-    parts += [f"{counts['unresolved']} are too rough numerically to say"] if counts["unresolved"] else []
-    kinks = f", {found.at_kinks} of them near a kink" if found.at_kinks else ""
-    more = f" ({total - shown} more not listed; --all lists them)" if shown < total else ""
-    return f"{', '.join(parts)}: {found.method}, {found.samples} samples{kinks}{more}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from matnet.cli.options import loading, loading_options
-from matnet.cli.speech import printable
+from matnet.cli.speech import and_more, printable
 
 if TYPE_CHECKING:
     from matnet.network import Network
@@ -72,7 +72,7 @@ def _listed(title: str, lines: Sequence[str], most: int | None) -> Iterator[str]
     yield f"{title}:"
     yield from (f"  {line}" for line in lines[:most])
     if most is not None and len(lines) > most:
-        yield f"  and {len(lines) - most} more; --all shows them"
+        yield f"  {and_more(len(lines) - most)}"
 
 
 def _fact(entry: FactDifference) -> str:

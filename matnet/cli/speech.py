@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def and_more(left_out: int) -> str:
+    """What stands below a list that was cut short."""
+    return f"and {left_out} more; --all shows them"
+
+
 def complain(message: str) -> None:
     """One line on standard error."""
     if sys.stderr is None:

@@ -9,7 +9,15 @@ import numpy as np
 
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.functions.performance import PerformanceFunction, known, performance_row, shares, slope, total
+from matnet.functions.performance import (
+    PerformanceFunction,
+    known,
+    performance_row,
+    performance_rows,
+    shares,
+    slope,
+    total,
+)
 from matnet.functions.transfer_rows import TransferFunction
 from matnet.model.structure import Output, Structure
 from matnet.simulate import Program, TransferStep
@@ -20,10 +28,12 @@ class Cost:
     """A performance function over the outputs of one network.
 
     ``signals`` are where the gradient enters, one an output: the output itself, or its layer's net input where the
-    cost is of ln y and the layer a softmax or logsig whose values are the output as they are.
+    cost is of ln y and the layer a softmax or logsig whose values are the output as they are. ``other`` is the row of
+    another form that the network may have been trained with just as well; None where the form is known.
     """
 
     row: PerformanceFunction
+    other: PerformanceFunction | None
     regularization: float
     single: FloatArray
     sizes: tuple[int, ...]
@@ -31,8 +41,21 @@ class Cost:
     by_net_input: tuple[TransferFunction | None, ...]
 
     def value(self, t: FloatArray, y: FloatArray, weights: FloatArray | None, theta: FloatArray) -> float:
-        """(1 − r)·cost + r·mean(theta²)."""
+        """(1 − r)·cost + r·mean(theta²).
+
+        Raises
+        ------
+        UnsupportedError
+            The form is not known, and the cost depends on it.
+        """
         cost = float(total(self.row, t, y, self.single, weights))
+        if self.other is not None:
+            other = float(total(self.other, t, y, self.single, weights))
+            if not np.isclose(cost, other, rtol=_FORMS_AGREE, atol=_FORMS_AGREE, equal_nan=True):
+                raise UnsupportedError(
+                    f"{self.row.name} has two forms, which give {cost:.6g} and {other:.6g} here, where outputs are "
+                    f"0 or 1, and no training record shows which one is the network's: {_FORMS}"
+                )
         if not self.regularization:
             return cost
         return (1.0 - self.regularization) * cost + self.regularization * float(np.mean(theta * theta))
@@ -40,9 +63,10 @@ class Cost:
     def seeds(
         self, t: FloatArray, y: FloatArray, weights: FloatArray | None, at_signals: Sequence[FloatArray]
     ) -> FloatArray:
-        """The cost's derivative by `signals`, side by side, (N, Σ sizes), without the factor 1 − r."""
+        """The cost's derivative with respect to `signals`, side by side, (N, Σ sizes), without the factor 1 − r."""
         by_output = slope(self.row, t, y, self.single, weights)
         scale = np.ones_like(y) if weights is None else weights
+        scale = np.where((y < self.row.clip) | (y > 1.0 - self.row.clip), 0.0, scale) if self.row.clip else scale
         t_share = shares(self.row, t, y, scale * t)
         rest_share = shares(self.row, t, y, scale * (1.0 - t))
         parts, start = [], 0
@@ -53,22 +77,29 @@ class Cost:
                 parts.append(by_output[:, own])
                 continue
             seed = -row.log_cotangent(n, y[:, own], t_share[:, own])
-            if size == 1:
-                # ln(1 − a) at n is ln a at −n
-                seed = seed + row.log_cotangent(-n, 1.0 - y[:, own], rest_share[:, own])
+            if row.log_complement_cotangent is not None and (size == 1 or self.row.complement):
+                seed = seed - row.log_complement_cotangent(n, y[:, own], rest_share[:, own])
             whole = known(t[:, own], y[:, own]).any(axis=-1, keepdims=True)
             parts.append(np.where(whole, seed, 0.0))
         return np.concatenate(parts, axis=-1)
 
 
-def cost_of(structure: Structure, program: Program, name: str | None, regularization: object) -> Cost:
-    """The cost named `name`, or the network's own.
+_FORMS_AGREE = 1e-9
+
+_FORMS = (
+    "say form='targets' for sum(-t ln y) / N or form='both' for sum(-t ln y - (1 - t) ln(1 - y)) / N (files of 2017 "
+    "and 2018 follow the first, a file of 2019 follows the second)"
+)
+
+
+def cost_of(structure: Structure, program: Program, name: str | None, regularization: object, form: str | None) -> Cost:
+    """The cost named `name`, or the network's own, in the form `form`, or the one that is known to be the network's.
 
     Raises
     ------
     UnsupportedError
-        The network has no performance function of its own, there is none of that name, or the network's has settings
-        that are not done.
+        The network has no performance function of its own, there is none of that name or form, the network's has
+        settings that are not supported, or the form makes a difference and is not known.
     """
     own = structure.performance
     if name is None:
@@ -79,7 +110,7 @@ def cost_of(structure: Structure, program: Program, name: str | None, regulariza
         name, own_regularization = own.function, own.regularization
     else:
         own_regularization = 0.0
-    row = performance_row(name)
+    row, other = _row(structure, name, form)
     chosen = own_regularization if regularization is None else regularization
     if not isinstance(chosen, (int, float, np.number)) or not 0.0 <= chosen <= 1.0:
         raise ShapeError(f"regularization is {chosen!r}, expected a number from 0 to 1")
@@ -87,6 +118,7 @@ def cost_of(structure: Structure, program: Program, name: str | None, regulariza
     entries = zip(rows, program.outputs, structure.outputs, strict=True)
     return Cost(
         row=row,
+        other=other,
         regularization=float(chosen),
         single=np.concatenate([np.full(output.size, float(output.size == 1)) for output in structure.outputs]),
         sizes=tuple(output.size for output in structure.outputs),
@@ -95,6 +127,23 @@ def cost_of(structure: Structure, program: Program, name: str | None, regulariza
         ),
         by_net_input=tuple(rows),
     )
+
+
+def _row(structure: Structure, name: str, form: str | None) -> tuple[PerformanceFunction, PerformanceFunction | None]:
+    """The row of a name and form, and where the form is not known the other one."""
+    rows = performance_rows(name)
+    own = structure.performance
+    known_form = own.form if form is None and own is not None and own.function == name else form
+    if known_form:
+        return performance_row(name, known_form), None
+    if len(rows) == 1:
+        return rows[0], None
+    if any(output.size > 1 for output in structure.outputs):
+        raise UnsupportedError(
+            f"{name} of an output of several elements has two forms, and no training record shows which one is the "
+            f"network's: {_FORMS}"
+        )
+    return rows[0], rows[1]
 
 
 def _transfer_step(program: Program, output: Output) -> TransferStep:

@@ -220,6 +220,9 @@ class Series:
             later = by_layers[:, self.layer_delay + time][:, neurons]
             u = np.concatenate([seeds[:, time], later], axis=-1)
             by_leaves, by_weights = self.evaluate(adjoints, self.argument(inputs, layers, time), u)
+            # a step that moves nothing has no share, also where its derivatives are NaN
+            moves = (u != 0.0).any(axis=-1)[:, None]
+            by_leaves, by_weights = np.where(moves, by_leaves, 0.0), np.where(moves, by_weights, 0.0)
             by_parameters += by_weights.sum(axis=0)
             for leaf, own in self.leaves:
                 target, reach = (by_inputs, self.input_delay) if leaf.kind == "input" else (by_layers, self.layer_delay)

@@ -1,8 +1,10 @@
-"""Performance functions: a cost of targets t and outputs y, with its slope by y.
+"""Performance functions: a cost of targets t and outputs y, with its slope with respect to y.
 
 Each row gives the cost of one element and its slope; the whole is their sum over all elements whose error is known
 (a NaN in t or y leaves the element out), divided by the number of those elements where the row is a mean. Error
 weights multiply the elements' costs.
+
+Crossentropy has two rows, for the toolbox computed it in two ways, which differ where an output has several elements.
 """
 
 from __future__ import annotations
@@ -13,14 +15,19 @@ from dataclasses import dataclass
 from matnet.errors import UnsupportedError
 from matnet.functions.namespace import Array, namespace
 
+CLIP = 2.0**-52
+"""The clipped form of crossentropy takes y as no closer to 0 and 1 than this."""
+
 
 @dataclass(frozen=True)
 class PerformanceFunction:
     """A row: ``cost(t, y, single)`` and ``slope(t, y, single)``, (..., S) each.
 
     ``single`` (S,) is 1.0 for the element of an output that has only one, which crossentropy treats as a probability
-    against its complement, else 0.0. ``logarithmic`` says that the cost is one of ln y, so that its derivative through
-    softmax or logsig is taken by the net input, where nothing divides by an y that has gone to 0.
+    against its complement, else 0.0. ``form`` tells rows of the same name apart. ``logarithmic`` says that the cost is
+    one of ln y, so that its derivative through softmax or logsig is taken with respect to the net input, where nothing
+    is divided by a y that has gone to 0; ``complement`` that it also counts ln(1 - y) of an output of several elements,
+    and ``clip`` how close to 0 and 1 y is taken.
     """
 
     name: str
@@ -29,21 +36,49 @@ class PerformanceFunction:
     mean: bool
     cost: Callable[[Array, Array, Array], Array]
     slope: Callable[[Array, Array, Array], Array]
+    form: str = ""
     logarithmic: bool = False
+    complement: bool = False
+    clip: float = 0.0
 
 
-def _crossentropy(t: Array, y: Array, single: Array) -> Array:
+def _of_presence(t: Array, y: Array) -> Array:
     xp = namespace(y)
-    present = xp.where(t == 0.0, 0.0, -t * xp.log(y))
-    absent = xp.where(t == 1.0, 0.0, -(1.0 - t) * xp.log(1.0 - y))
-    return present + xp.where(single == 1.0, absent, 0.0)
+    return xp.where(t == 0.0, 0.0, -t * xp.log(y))
 
 
-def _crossentropy_slope(t: Array, y: Array, single: Array) -> Array:
+def _of_absence(t: Array, y: Array) -> Array:
     xp = namespace(y)
-    present = xp.where(t == 0.0, 0.0, -t / y)
-    absent = xp.where(t == 1.0, 0.0, (1.0 - t) / (1.0 - y))
-    return present + xp.where(single == 1.0, absent, 0.0)
+    return xp.where(t == 1.0, 0.0, -(1.0 - t) * xp.log(1.0 - y))
+
+
+def _slope_of_presence(t: Array, y: Array) -> Array:
+    return namespace(y).where(t == 0.0, 0.0, -t / y)
+
+
+def _slope_of_absence(t: Array, y: Array) -> Array:
+    return namespace(y).where(t == 1.0, 0.0, (1.0 - t) / (1.0 - y))
+
+
+def _crossentropy_of_targets(t: Array, y: Array, single: Array) -> Array:
+    return _of_presence(t, y) + namespace(y).where(single == 1.0, _of_absence(t, y), 0.0)
+
+
+def _slope_of_targets(t: Array, y: Array, single: Array) -> Array:
+    return _slope_of_presence(t, y) + namespace(y).where(single == 1.0, _slope_of_absence(t, y), 0.0)
+
+
+def _crossentropy_of_both(t: Array, y: Array, single: Array) -> Array:
+    xp = namespace(y)
+    clipped = xp.where(y < CLIP, CLIP, xp.where(y > 1.0 - CLIP, 1.0 - CLIP, y))
+    return _of_presence(t, clipped) + _of_absence(t, clipped)
+
+
+def _slope_of_both(t: Array, y: Array, single: Array) -> Array:
+    xp = namespace(y)
+    flat = xp.where(y < CLIP, 1.0, 0.0) + xp.where(y > 1.0 - CLIP, 1.0, 0.0)
+    inside = xp.where(flat == 0.0, y, 0.5)
+    return xp.where(flat == 0.0, _slope_of_presence(t, inside) + _slope_of_absence(t, inside), 0.0)
 
 
 _ROWS = (
@@ -74,18 +109,33 @@ _ROWS = (
         "sum(-t ln y) / N; for an output of one element sum(-t ln y - (1 - t) ln(1 - y)) / N; 0 ln 0 = 0",
         "-t / (y N); for an output of one element (-t / y + (1 - t) / (1 - y)) / N",
         True,
-        _crossentropy,
-        _crossentropy_slope,
+        _crossentropy_of_targets,
+        _slope_of_targets,
+        form="targets",
         logarithmic=True,
+    ),
+    PerformanceFunction(
+        "crossentropy",
+        "sum(-t ln y - (1 - t) ln(1 - y)) / N, y taken as no closer to 0 and 1 than 2.2e-16; 0 ln 0 = 0",
+        "(-t / y + (1 - t) / (1 - y)) / N; 0 where y is closer to 0 or 1",
+        True,
+        _crossentropy_of_both,
+        _slope_of_both,
+        form="both",
+        logarithmic=True,
+        complement=True,
+        clip=CLIP,
     ),
 )
 
-PERFORMANCE: Mapping[str, PerformanceFunction] = {row.name: row for row in _ROWS}
-"""The table: the performance functions by the toolbox's names."""
+PERFORMANCE: Mapping[str, tuple[PerformanceFunction, ...]] = {
+    name: tuple(row for row in _ROWS if row.name == name) for name in dict.fromkeys(row.name for row in _ROWS)
+}
+"""The table: by the toolbox's name the rows of a performance function, one for each of its forms."""
 
 
-def performance_row(name: str) -> PerformanceFunction:
-    """The row of that name.
+def performance_rows(name: str) -> tuple[PerformanceFunction, ...]:
+    """The rows of that name: one, or one for each form.
 
     Raises
     ------
@@ -95,6 +145,23 @@ def performance_row(name: str) -> PerformanceFunction:
     if name not in PERFORMANCE:
         raise UnsupportedError(f"unknown performance function '{name}'; known: {', '.join(sorted(PERFORMANCE))}")
     return PERFORMANCE[name]
+
+
+def performance_row(name: str, form: str) -> PerformanceFunction:
+    """The row of that name and form.
+
+    Raises
+    ------
+    UnsupportedError
+        There is none.
+    """
+    rows = performance_rows(name)
+    for row in rows:
+        if row.form == form:
+            return row
+    if len(rows) == 1:
+        raise UnsupportedError(f"form is '{form}', but {name} has only one form: leave it out")
+    raise UnsupportedError(f"form is '{form}', expected {' or '.join(repr(row.form) for row in rows)}")
 
 
 def known(t: Array, y: Array) -> Array:
@@ -116,7 +183,7 @@ def total(row: PerformanceFunction, t: Array, y: Array, single: Array, weights: 
 
 
 def slope(row: PerformanceFunction, t: Array, y: Array, single: Array, weights: Array | None = None) -> Array:
-    """The derivative of ``total`` by y, (..., S); 0 where the error is not known."""
+    """The derivative of ``total`` with respect to y, (..., S); 0 where the error is not known."""
     slopes = row.slope(t, y, single)
     return shares(row, t, y, slopes if weights is None else slopes * weights)
 
@@ -126,4 +193,5 @@ def shares(row: PerformanceFunction, t: Array, y: Array, slopes: Array) -> Array
     xp = namespace(y)
     counts = known(t, y)
     counted = xp.where(counts == 1.0, slopes, 0.0)
-    return counted / xp.sum(counts) if row.mean else counted
+    number = xp.sum(counts)
+    return counted / xp.where(number == 0.0, 1.0, number) if row.mean else counted

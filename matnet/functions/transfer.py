@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from matnet.functions.namespace import Array, namespace
+from matnet.functions.namespace import Array, constant, namespace
 from matnet.functions.transfer_rows import (
     Compet,
     ElementwiseTransfer,
@@ -148,12 +148,22 @@ _RADBAS_OF_SQUARE = ElementwiseTransfer(
     analytic=True,
 )
 
+
+def _softmax_log_complement_cotangent(n: Array, a: Array, u: Array) -> Array:
+    """Σ_i (u_i / (1 − a_i)) a_i (a_j − (i == j)), with 1 − a_i as the sum of the others, where no digit cancels."""
+    xp = namespace(a)
+    others = constant(a, 1.0 - np.eye(a.shape[-1]))
+    odds = xp.where(u == 0.0, 0.0, u * a / xp.matmul(a, others))
+    return a * xp.matmul(odds, others) - u * a
+
+
 _SOFTMAX = Softmax(
     "softmax",
     "exp(n_i - max(n)) / sum(exp(n - max(n)))",
     "da_i/dn_j = a_i ((i == j) - a_j)",
     # u_j − a_j Σ u: nothing is divided by an a that has gone to 0
     log_cotangent=lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True),
+    log_complement_cotangent=_softmax_log_complement_cotangent,
 )
 
 _RADBASN_OF_SQUARE = MinusTransfer(
@@ -179,6 +189,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _logsig_curve,
         analytic=True,
         log_cotangent=lambda n, a, u: u * _logsig(-n),
+        log_complement_cotangent=lambda n, a, u: -(u * _logsig(n)),
     ),
     ElementwiseTransfer(
         "purelin",

@@ -47,6 +47,8 @@ class TransferFunction:
         What of this row rests on no evidence from MATLAB itself; empty where nothing does.
     log_cotangent
         (n, a, u) -> uᵀ(ln a)', all (..., S), for functions whose values are probabilities; else None.
+    log_complement_cotangent
+        (n, a, u) -> uᵀ(ln(1 − a))', all (..., S), where ``log_cotangent`` is; else None.
     """
 
     name: str
@@ -59,6 +61,7 @@ class TransferFunction:
     even: TransferFunction | None = field(default=None, kw_only=True)
     unconfirmed: str = field(default="", kw_only=True)
     log_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
+    log_complement_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
 
     coupled: ClassVar[bool] = True
     """Whether a_i depends on more than n_i."""

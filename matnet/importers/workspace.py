@@ -9,12 +9,15 @@ from pathlib import Path
 
 from matnet.errors import FormatError, NoNetworkError, UnsupportedError
 from matnet.files import sha256
+from matnet.functions.performance import PERFORMANCE
+from matnet.importers.crossentropy import with_proved_form
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import describe, find, listing, walk
 from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
 from matnet.importers.scaling import candidates
-from matnet.importers.training_record import is_training_record, training_of
+from matnet.importers.stored import arrays_in
+from matnet.importers.training_record import is_training_record, training_of, training_record
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
 
@@ -83,7 +86,12 @@ class Workspace:
             oddities=found.oddities,
             scaling_candidates=self._scaling,
         )
-        return Network(found.structure, provenance, place)
+        network = Network(found.structure, provenance, place)
+        record = self._record_beside(place)
+        performance = found.structure.performance
+        if record is None or performance is None or len(PERFORMANCE.get(performance.function, ())) < 2:
+            return network
+        return with_proved_form(network, training_record(record, place), arrays_in(self._file))
 
     @cached_property
     def _sha256(self) -> str:
@@ -95,14 +103,19 @@ class Workspace:
 
     def _training(self, place: str, found: NetworkObject) -> Training | None:
         """The record beside the network, where there is one record and one network; else what the network says."""
-        beside = _container(place)
-        networks = [other for other in self._networks if _container(other) == beside]
-        records = [value for value in self._beside(beside) if is_training_record(value)]
-        if len(networks) == len(records) == 1 and isinstance(records[0], Struct):
-            return training_of(records[0])
+        record = self._record_beside(place)
+        if record is not None:
+            return training_of(record)
         if found.train_function or found.divide_function:
             return Training(found.train_function, division=found.divide_function)
         return None
+
+    def _record_beside(self, place: str) -> Struct | None:
+        """The record beside a network, where there is one record and one network."""
+        beside = _container(place)
+        networks = [other for other in self._networks if _container(other) == beside]
+        records = [value for value in self._beside(beside) if is_training_record(value)]
+        return records[0] if len(networks) == len(records) == 1 and isinstance(records[0], Struct) else None
 
     def _beside(self, container: str) -> Iterator[Value]:
         return (value for place, value in self._values.items() if _container(place) == container)

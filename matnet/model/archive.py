@@ -345,18 +345,23 @@ def _read_output(node: Node, most: int) -> Output:
 def _write_performance(entry: Performance | None) -> Json:
     if entry is None:
         return None
+    form = {"form": entry.form} if entry.form else {}
     return {
         "function": entry.function,
         "regularization": plain_number(entry.regularization),
         "unsupported": entry.unsupported,
+        **form,
     }
 
 
 def _read_performance(node: Node) -> Performance | None:
     if node.value is None:
         return None
-    found = node.keys(_PERFORMANCE)
-    return Performance(found["function"].text(), found["regularization"].number(), found["unsupported"].text())
+    found = node.keys(_PERFORMANCE, optional=("form",))
+    form = found["form"].text() if "form" in found else ""
+    if form not in ("", "targets", "both"):
+        found["form"].refuse("'targets' or 'both'")
+    return Performance(found["function"].text(), found["regularization"].number(), found["unsupported"].text(), form)
 
 
 def _write_provenance(entry: Provenance) -> Json:

@@ -140,12 +140,13 @@ class Node:
         """Raise a FormatError that says where, what was found and what was expected."""
         raise FormatError(f"{self.place or '.'}: found {_described(self.value)}, expected {expected}")
 
-    def keys(self, known: Collection[str]) -> dict[str, Node]:
-        """The entries of an object that has exactly the keys `known`."""
+    def keys(self, known: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
+        """The entries of an object that has exactly the keys `known`, and perhaps some of those that are optional."""
         found = self.entries()
         for key in found:
-            if key not in known:
-                raise FormatError(f"{self.place or '.'}: unknown key '{key}'; known: {', '.join(known)}")
+            if key not in known and key not in optional:
+                expected = ", ".join((*known, *optional))
+                raise FormatError(f"{self.place or '.'}: unknown key '{key}'; known: {expected}")
         for key in known:
             if key not in found:
                 raise FormatError(f"{self.place or '.'}: the key '{key}' is missing")

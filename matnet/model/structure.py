@@ -277,12 +277,15 @@ def _check_names(entries: Sequence[Input] | Sequence[Output], letter: str) -> No
 class Performance:
     """The network's own performance function: its name, regularization in [0, 1] and normalization.
 
-    ``unsupported`` says what of performParam changes the value in a way that is not done; empty where nothing does.
+    ``unsupported`` says what of performParam changes the value in a way that is not supported; empty where nothing
+    does. ``form`` is "targets" or "both" where a training record shows which form of crossentropy the network was
+    trained with; else empty.
     """
 
     function: str
     regularization: float = 0.0
     unsupported: str = ""
+    form: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,13 +35,14 @@ class Assessment:
         name: str | None,
         error_weights: Array | None,
         regularization: float | None,
+        form: str | None,
         states: Mapping[str, Array],
     ) -> None:
         unknown = set(states) - {"input_states", "layer_states"}
         if unknown:
             raise ShapeError(f"unknown argument {', '.join(sorted(unknown))}; expected input_states or layer_states")
         self.network = network
-        self.cost = cost_of(network.structure, network.program, name, regularization)
+        self.cost = cost_of(network.structure, network.program, name, regularization, form)
         given = real_array(x, network.evaluation.inputs, "x")
         self.shape = given.shape
         if not network.dynamic:
@@ -75,7 +76,9 @@ class Assessment:
 
     def value(self) -> float:
         """The cost."""
-        y = self._outputs()
+        return self._value_at(self._outputs())
+
+    def _value_at(self, y: FloatArray) -> float:
         with np.errstate(all="ignore"):
             return self.cost.value(self.t, y, self.weights, self.network.parameters)
 
@@ -86,12 +89,13 @@ class Assessment:
         return found.reshape(-1, self.network.output_size)
 
     def gradient(self, wrt: str) -> FloatArray:
-        """The cost's derivative by the inputs, the parameters or the initial states."""
+        """The cost's derivative with respect to the inputs, the parameters or the initial states."""
         if wrt not in ("inputs", "parameters", "input_states", "layer_states"):
             raise ShapeError(f"wrt is '{wrt}', expected 'inputs', 'parameters', 'input_states' or 'layer_states'")
         if wrt.endswith("states") and not self.network.dynamic:
             raise ShapeError(f"wrt is '{wrt}', but the network is static and has no states")
         y = self._outputs()
+        self._value_at(y)  # refuses a form that is not known where it makes a difference
         by_inputs, by_parameters, by_input_states, by_layer_states = (
             self._over_time(y) if self.network.dynamic else self._over_samples(y)
         )
@@ -105,17 +109,21 @@ class Assessment:
         return share * found.reshape(self.series.lead + found.shape[1:])
 
     def _over_samples(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """By x (N, R) and by the parameters (P,): blocks of samples, each carried back once."""
+        """With respect to x (N, R) and the parameters (P,): blocks of samples, each carried back once.
+
+        A sample that does not count is left out: its share is 0, also where its derivatives are NaN.
+        """
         network = self.network
         x = without_unknown_inputs(network.structure, self.series.x[0])
         signals = self.cost.signals
         at_signals = network.evaluation.on_rows(Signals(signals), x)
         seeds = self._seeds(y, at_signals)
-        by_inputs = np.empty_like(x)
+        by_inputs = np.zeros_like(x)
         by_parameters = np.zeros(len(network.parameters))
+        counted = np.flatnonzero((seeds != 0.0).any(axis=-1))
         rows = max(1, _PRODUCT_ELEMENTS // max(1, len(by_parameters)))
-        for start in range(0, len(x), rows):
-            block = slice(start, start + rows)
+        for start in range(0, len(counted), rows):
+            block = counted[start : start + rows]
             by_inputs[block], products = network.evaluation.on_rows(Adjoints(signals), x[block], seeds[block])
             by_parameters += products.sum(axis=0)
         return by_inputs, by_parameters, self.series.input_states, self.series.layer_states
@@ -125,7 +133,7 @@ class Assessment:
             return self.cost.seeds(self.t, y, self.weights, at_signals)
 
     def _over_time(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """By x (B, T, R), the parameters (P,) and the states, back in time."""
+        """With respect to x (B, T, R), the parameters (P,) and the states, back in time."""
         series, structure = self.network.series, self.network.structure
         x = without_unknown_inputs(structure, self.series.x)
         before = without_unknown_inputs(structure, self.series.input_states)

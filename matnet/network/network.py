@@ -378,6 +378,7 @@ class Network:
         name: str | None = None,
         error_weights: Array | None = None,
         regularization: float | None = None,
+        form: str | None = None,
         **states: Array,
     ) -> float:
         """The cost of the network's outputs for targets t, by its own performance function or the one named.
@@ -396,6 +397,10 @@ class Network:
             Factors of the elements' costs, broadcast to the shape of t.
         regularization
             r, from 0 to 1; None for the network's own, or 0 where `name` is given.
+        form
+            "targets" or "both", for crossentropy alone: whether an output of several elements counts -t ln y, or
+            -t ln y - (1 - t) ln(1 - y) with y taken as no closer to 0 and 1 than 2.2e-16. MATLAB has used both; None
+            takes the one that the training record in the network's file proves.
         states
             ``input_states`` and ``layer_states`` of a dynamic network, see ``run``.
 
@@ -408,9 +413,15 @@ class Network:
         ShapeError
             x or t does not fit the network.
         UnsupportedError
-            The function is unknown, or the network's own has settings that are not done.
+            The function is unknown, the network's own has settings that are not supported, or it is crossentropy in
+            a form that is not known.
+
+        Notes
+        -----
+        MATLAB's ``perform`` counts a NaN among the targets of crossentropy as 1; here, as in MATLAB's training, it
+        leaves the element out.
         """
-        return Assessment(self, x, t, name, error_weights, regularization, states).value()
+        return Assessment(self, x, t, name, error_weights, regularization, form, states).value()
 
     def performance_gradient(
         self,
@@ -420,16 +431,17 @@ class Network:
         name: str | None = None,
         error_weights: Array | None = None,
         regularization: float | None = None,
+        form: str | None = None,
         **states: Array,
     ) -> FloatArray:
-        """The derivative of ``performance`` by the inputs, the parameters, or a dynamic network's initial states.
+        """The derivative of ``performance`` with respect to inputs, parameters, or a dynamic network's initial states.
 
         By one backward walk; over a series by reverse accumulation in time. A softmax or logsig output under
-        crossentropy is differentiated by its net input, so that a saturated one loses no digit.
+        crossentropy is differentiated with respect to its net input, so that a saturated one loses no digit.
 
         Parameters
         ----------
-        x, t, name, error_weights, regularization, states
+        x, t, name, error_weights, regularization, form, states
             As in ``performance``.
         wrt
             "inputs", "parameters", "input_states" or "layer_states".
@@ -444,7 +456,7 @@ class Network:
         ShapeError, UnsupportedError
             As in ``performance``, or `wrt` is none of these.
         """
-        return Assessment(self, x, t, name, error_weights, regularization, states).gradient(wrt)
+        return Assessment(self, x, t, name, error_weights, regularization, form, states).gradient(wrt)
 
     def run(
         self,

@@ -1,13 +1,15 @@
 """Analytic against numerical derivatives, on samples of a user's or of our own.
 
 Where every row of the network is analytic the numerical derivative is a complex step, exact to rounding:
-dy/dx_j = Im y(x + ih e_j)/h. Elsewhere it is a central difference, extrapolated from two steps, with the difference
-between the two as its error estimate; of several step sizes each element takes the one with the smallest estimate. Both
-go through values alone, so that a slip in a derivative cannot hide in them.
+dy/dx_j = Im y(x + ih e_j)/h. Elsewhere, and where the complex step overflows though the output does not, it is a
+central difference, extrapolated from two steps, with the difference between the two as its error estimate; of several
+step sizes each element takes the one with the smallest estimate. Both go through values alone, so that a slip in a
+derivative cannot hide in them. Where an output is not finite it has no derivative, and nothing is compared.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
 from matnet.network.arguments import analytic_throughout
+from matnet.proof.distances import distances
 from matnet.simulate import Program, TransferStep, WeightStep
 
 _COMPLEX_STEP = 1e-30
@@ -32,8 +35,8 @@ _RESOLVED = 1e-4  # ten estimates above this share of the largest derivative say
 class Element:
     """One derivative dy_i/dx_j (by lag where dynamic) at the sample where it looks worst; indices count from 0.
 
-    ``verdict`` is "agrees", "differs", "kink" (every sample that disagrees lies where the derivative jumps) or
-    "unresolved" (the numerical derivative is too rough to say).
+    ``verdict`` is "agrees", "differs", "kink" (every sample that disagrees lies where the derivative jumps),
+    "unresolved" (the numerical derivative is too rough to say) or "undefined" (the output is finite at no sample).
     """
 
     output: int
@@ -53,17 +56,39 @@ class Element:
 
 @dataclass(frozen=True)
 class Check:
-    """The elements, worst first; how they were checked, over how many samples, and how many of these lie at a kink."""
+    """The elements, worst first; how they were checked, and over how many samples.
+
+    ``at_kinks`` counts the samples at a kink, ``undefined`` those with an output that is not finite.
+    """
 
     elements: tuple[Element, ...]
     method: str
     samples: int
     at_kinks: int
+    undefined: int
 
     @property
     def agrees(self) -> bool:
         """Whether no element differs."""
         return all(element.verdict != "differs" for element in self.elements)
+
+    @property
+    def summary(self) -> str:
+        """How many elements agree, differ or say nothing, over which samples, in one line."""
+        counts = Counter(element.verdict for element in self.elements)
+        parts = [f"{counts['agrees']} of {len(self.elements)} derivatives agree"]
+        for verdict, words in (
+            ("differs", "differ"),
+            ("kink", "disagree only at a kink"),
+            ("unresolved", "cannot be resolved numerically"),
+            ("undefined", "have no sample with a finite output"),
+        ):
+            parts += [f"{counts[verdict]} {words}"] if counts[verdict] else []
+        parts[-1] += f": {self.method}"
+        parts += [f"{self.samples} sample{'' if self.samples == 1 else 's'}"]
+        parts += [f"{self.at_kinks} of them near a kink"] if self.at_kinks else []
+        parts += [f"{self.undefined} of them with outputs that are not finite"] if self.undefined else []
+        return ", ".join(parts)
 
 
 def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Check:
@@ -95,8 +120,7 @@ def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Che
     analytic = network.jacobian(samples)
     widths = _widths(samples, box)
     if analytic_throughout(network.program):
-        numerical = _complex_step(network, samples)
-        estimate = np.full(analytic.shape, 0.0)
+        numerical, estimate = _complex_step(network, samples, analytic, widths)
         method = "complex step"
     else:
         numerical, estimate = _differences(network, samples, widths)
@@ -113,13 +137,30 @@ def _widths(x: FloatArray, box: FloatArray) -> FloatArray:
         return np.asarray(np.maximum(box[:, 1] - box[:, 0], own))
 
 
-def _complex_step(network: Network, x: FloatArray) -> FloatArray:
+def _complex_step(
+    network: Network, x: FloatArray, analytic: FloatArray, widths: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Numerical Jacobian (N, S, R) and its error estimate, 0 where the complex step is exact to rounding.
+
+    A complex exponential overflows earlier than the real function around it: there differences take its place.
+    """
     columns = []
     for j in range(x.shape[-1]):
         moved = x.astype(np.complex128)
         moved[:, j] += 1j * _COMPLEX_STEP
-        columns.append(np.asarray(network(moved)).imag / _COMPLEX_STEP)
-    return np.stack(columns, axis=-1)
+        with np.errstate(all="ignore"):
+            columns.append(np.asarray(network(moved)).imag / _COMPLEX_STEP)
+    numerical = np.stack(columns, axis=-1)
+    estimate = np.zeros_like(numerical)
+    overflown = ~np.isfinite(numerical) & np.isfinite(analytic)
+    rows = overflown.any(axis=(1, 2))
+    if rows.any():
+        differences, error = _differences(network, x[rows], widths)
+        # as much as a difference may be off where its own estimate says less
+        error = np.maximum(error, 0.1 * _COARSE * np.abs(analytic[rows]))
+        numerical[rows] = np.where(overflown[rows], differences, numerical[rows])
+        estimate[rows] = np.where(overflown[rows], error, 0.0)
+    return numerical, estimate
 
 
 def _differences(network: Network, x: FloatArray, widths: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -271,39 +312,47 @@ def _summary(
     # a derivative matters as far as it moves its output, over the input's range, by a share of that output's size
     usual = np.nan_to_num(np.abs(y)).max(axis=0, initial=0.0)
     elements = []
+    defined = np.isfinite(y)
     for lag, i, j in np.ndindex(*analytic.shape[1:]):
-        compared = _Compared(analytic[:, lag, i, j], numerical[:, lag, i, j], estimate[:, lag, i, j], kinks == 1.0)
+        compared = _ElementSamples(
+            analytic[:, lag, i, j], numerical[:, lag, i, j], estimate[:, lag, i, j], kinks == 1.0, defined[:, i]
+        )
         floor = _ROUNDING if method == "complex step" else _COARSE
         elements.append(compared.worst((i, j, lag), floor, float(usual[i] / widths[j])))
-    order = {"differs": 0, "unresolved": 1, "kink": 2, "agrees": 3}
+    order = {"differs": 0, "unresolved": 1, "undefined": 2, "kink": 3, "agrees": 4}
     elements.sort(key=lambda element: (order[element.verdict], -element.difference))
-    return Check(tuple(elements), method, len(analytic), int(kinks.sum()))
+    undefined = int((~defined.all(axis=1)).sum())
+    return Check(tuple(elements), method, len(analytic), int(kinks.sum()), undefined)
 
 
 @dataclass(frozen=True, eq=False)
-class _Compared:
-    """One element over all samples: analytic, numerical, its error estimate, and whether the sample lies at a kink."""
+class _ElementSamples:
+    """One element over all samples: analytic, numerical and its error estimate.
+
+    ``at_kink`` says which samples lie at a kink, ``defined`` at which the output is finite.
+    """
 
     analytic: FloatArray
     numerical: FloatArray
     estimate: FloatArray
     at_kink: NDArray[np.bool_]
+    defined: NDArray[np.bool_]
 
     def worst(self, place: tuple[int, int, int], floor: float, usual: float) -> Element:
         """The element's verdict, with the sample that speaks loudest for it."""
         a, b = self.analytic, self.numerical
         finite = np.isfinite(a) & np.isfinite(b)
         scale = np.abs(a[finite]).max(initial=0.0)
-        same_kind = np.where(np.isnan(a) == np.isnan(b), 0.0, np.inf)
-        apart = np.where(finite, np.abs(np.where(finite, a, 0.0) - np.where(finite, b, 0.0)), same_kind)
+        apart = distances(a, b)
         error = np.where(finite, self.estimate, 0.0)
-        beyond = apart > np.maximum(10.0 * error, floor * scale)
-        rough = 10.0 * error > _RESOLVED * max(scale, usual)
+        beyond = self.defined & (apart > np.maximum(10.0 * error, floor * scale))
+        rough = self.defined & (10.0 * error > _RESOLVED * max(scale, usual))
         for verdict, which, measure in (
             ("differs", beyond & ~self.at_kink, apart),
             ("unresolved", rough & ~self.at_kink, error),
+            ("undefined", np.full(len(a), not self.defined.any()), apart),
             ("kink", beyond & self.at_kink, apart),
-            ("agrees", ~self.at_kink, apart),
+            ("agrees", self.defined & ~self.at_kink, apart),
         ):
             if which.any() or verdict == "agrees":
                 sample = int(np.argmax(np.where(which, measure, -1.0)))

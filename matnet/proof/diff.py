@@ -11,6 +11,7 @@ import numpy as np
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
+from matnet.proof.distances import distances
 from matnet.proof.parts import Parts, parts_of
 
 Verdict: TypeAlias = Literal["equal", "equal to 15 digits", "different"]
@@ -124,12 +125,10 @@ def _rounded_side(first: Network, second: Network) -> Literal["first", "second",
 def _numbers(
     place: str, first: FloatArray, second: FloatArray, rounding: str, is_setting: bool
 ) -> NumberDifference | None:
-    differs = ~((first == second) | (np.isnan(first) & np.isnan(second)))
+    distance = distances(first, second)
+    differs = distance > 0.0
     if not differs.any():
         return None
-    with np.errstate(all="ignore"):
-        distance = np.where(differs, np.abs(first - second), 0.0)
-    distance = np.where(np.isnan(distance), np.inf, distance)
     position = np.unravel_index(int(np.argmax(distance)), distance.shape)
     return NumberDifference(
         place=place,
@@ -176,10 +175,7 @@ def _outputs(first: Network, second: Network) -> OutputDifference | None:
     series = first.dynamic
     points = points_in(box, _STEPS if series else _SAMPLES)
     a, b = (_answers(net, points) for net in (first, second))
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    with np.errstate(all="ignore"):
-        distance = np.where(same, 0.0, np.abs(a - b))
-    distance = np.where(np.isnan(distance), np.inf, distance).max(axis=0)
+    distance = distances(a, b).max(axis=0)
     relative = np.where(distance > 0.0, distance / np.fmax(_ranges(first, second, a), 1e-300), 0.0)
     worst = int(np.argmax(relative))
     return OutputDifference(len(points), float(distance[worst]), float(relative[worst]), worst + 1, series)

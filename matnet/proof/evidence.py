@@ -125,7 +125,7 @@ class Answered:
         """
         values = []
         for net, y in self.outputs:
-            cost = cost_of(net.structure, net.program, None, None)
+            cost = cost_of(net.structure, net.program, None, None, None)
             with np.errstate(all="ignore"):
                 values.append(cost.value(t, y, None, net.parameters))
         return values[0], max(abs(value - values[0]) for value in values)

@@ -16,6 +16,7 @@ from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
+from matnet.proof.distances import distances
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-4}
 """Of the range: the largest difference of an export that agrees."""
@@ -122,7 +123,4 @@ def _spread(values: FloatArray) -> FloatArray:
 
 
 def _largest(got: FloatArray, expected: FloatArray, scale: FloatArray) -> float:
-    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
-    with np.errstate(all="ignore"):
-        difference = np.where(same, 0.0, np.abs(got - expected) / scale)
-    return float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0))
+    return float(np.max(distances(got, expected) / scale, initial=0.0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from matnet.network.markup import Html, element, table
-from matnet.proof.check import Check, check
+from matnet.proof.check import check
 from matnet.proof.verify import verdict_of, verify
 from matnet.report.page import Material, Section, wide_table
 
@@ -67,7 +67,7 @@ def _derivatives(material: Material) -> tuple[Html, ...]:
     head = ("derivative", "analytic", "numerical", "difference", "verdict")
     listed = f"The {len(rows)} furthest apart, each at the sample where it is worst:"
     return (
-        element("p", _verdict(found), class_=f"verdict {'good' if found.agrees else 'bad'}"),
+        element("p", f"{found.summary}.", class_=f"verdict {'good' if found.agrees else 'bad'}"),
         element("p", listed),
         wide_table(table(head, rows, numbers=(1, 2, 3))),
     )
@@ -84,13 +84,3 @@ def _some(material: Material) -> FloatArray | None:
         return x[:steps] if len(x) >= max(1, structure.input_delay) else None
     rows = np.unique(np.linspace(0, len(x) - 1, _CHECKED_ROWS).astype(int))
     return np.asarray(x[rows])
-
-
-def _verdict(found: Check) -> str:
-    total = len(found.elements)
-    counts = {name: sum(e.verdict == name for e in found.elements) for name in ("differs", "kink", "unresolved")}
-    parts = [f"{total - sum(counts.values())} of {total} derivatives agree with numerical ones"]
-    parts += [f"{counts['differs']} differ"] if counts["differs"] else []
-    parts += [f"{counts['kink']} disagree only at a kink"] if counts["kink"] else []
-    parts += [f"{counts['unresolved']} are too rough numerically to say"] if counts["unresolved"] else []
-    return f"{', '.join(parts)}: {found.method}, {found.samples} samples."

@@ -71,8 +71,12 @@ def _each() -> Iterator[Page]:
         about = "`x` is raw, `y` processed; an output goes through the reverse. The derivative is that of the formula."
         text = _text(name, "A processing function.", [("y", process.formula)], about, process.unconfirmed)
         yield Page("Processing functions", name, text)
-    for name, cost in sorted(PERFORMANCE.items()):
-        facts = [("value", cost.formula), ("by y", cost.derivative)]
+    for name, rows in sorted(PERFORMANCE.items()):
+        facts = [
+            (f"{what}, form='{row.form}'" if row.form else what, formula)
+            for row in rows
+            for what, formula in (("value", row.formula), ("derivative with respect to y", row.derivative))
+        ]
         text = _text(name, "A performance function.", facts, "`t` are the targets, `e = t − y` the errors, raw scale.")
         yield Page("Performance functions", name, text)
 

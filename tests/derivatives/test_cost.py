@@ -19,13 +19,16 @@ from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 
 STEP = 1e-6
+ROWS = [(name, row.form or None) for name, rows in PERFORMANCE.items() for row in rows]
 
 
-def softmax_network(outputs: int = 4, transfer: str = "softmax", gain: float = 1.0) -> Network:
+def softmax_network(outputs: int = 4, transfer: str = "softmax", gain: float = 1.0, form: str = "targets") -> Network:
     rng = np.random.default_rng(0)
     hidden = Layer(5, "tansig", {0: Weight(rng.normal(size=(5, 3)))}, bias=rng.normal(size=5))
     last = Layer(outputs, transfer, {}, {0: Weight(gain * rng.normal(size=(outputs, 5)))}, rng.normal(size=outputs))
-    return Network(Structure((Input(3),), (hidden, last), (Output(1, outputs),), Performance("crossentropy", 0.2)))
+    return Network(
+        Structure((Input(3),), (hidden, last), (Output(1, outputs),), Performance("crossentropy", 0.2, form=form))
+    )
 
 
 def two_outputs() -> Network:
@@ -63,13 +66,34 @@ def assert_gradient(net: Network, x: Any, t: Any, wrt: str, **options: Any) -> N
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("wrt", ["inputs", "parameters"])
-@pytest.mark.parametrize("name", [None, *PERFORMANCE])
+@pytest.mark.parametrize(("name", "form"), [(None, None), *ROWS])
 @pytest.mark.parametrize("net", [softmax_network(), softmax_network(1, "logsig"), two_outputs()], ids=["4", "1", "1+3"])
-def test_gradient_against_differences(net: Network, name: str | None, wrt: str, weighted: bool) -> None:
+def test_gradient_against_differences(
+    net: Network, name: str | None, form: str | None, wrt: str, weighted: bool
+) -> None:
     if name is None and net.structure.performance is None:
         name = "mse"
     x, t, weights = data(net)
-    assert_gradient(net, x, t, wrt, name=name, error_weights=weights if weighted else None)
+    assert_gradient(net, x, t, wrt, name=name, form=form, error_weights=weights if weighted else None)
+
+
+@pytest.mark.parametrize("form", ["targets", "both"])
+@pytest.mark.parametrize("transfer", ["radbasn", "satlin", "logsig", "radbas"])
+@pytest.mark.parametrize("wrt", ["inputs", "parameters"])
+def test_crossentropy_through_outputs_that_are_neither_softmax_nor_plain_logsig(
+    wrt: str, transfer: str, form: str
+) -> None:
+    """Through another row, or a logsig with processing after it, the slope with respect to y is what enters."""
+    rng = np.random.default_rng(4)
+    hidden = Layer(5, "tansig", {0: Weight(rng.normal(size=(5, 3)))}, bias=rng.normal(size=5))
+    weights, bias = 0.1 * rng.normal(size=(2, 5)), np.array([0.4, 0.6])
+    scaled = Process.from_matlab("mapminmax", {"gain": [2.0, 4.0], "xoffset": [0.3, 0.6], "ymin": 0.0})
+    output = Output(1, 2, (scaled,) if transfer == "logsig" else ())
+    last = Layer(2, transfer, {}, {0: Weight(weights)}, bias)
+    net = Network(Structure((Input(3),), (hidden, last), (output,), Performance("crossentropy", form=form)))
+    x, t, error_weights = data(net)
+    assert ((net(x[[0, 1, 2]]) > 0.01) & (net(x[[0, 1, 2]]) < 0.99)).all()
+    assert_gradient(net, x, t, wrt, error_weights=error_weights)
 
 
 def test_an_unknown_error_leaves_its_element_out_and_gives_no_gradient() -> None:
@@ -87,8 +111,10 @@ def test_an_unknown_error_leaves_its_element_out_and_gives_no_gradient() -> None
 
 def test_no_known_error_at_all_is_nan() -> None:
     net = softmax_network()
-    for name in PERFORMANCE:
-        assert np.isnan(net.performance(np.zeros((2, 3)), np.full((2, 4), np.nan), name=name))
+    for name, form in ROWS:
+        nothing: dict[str, Any] = {"x": np.zeros((2, 3)), "t": np.full((2, 4), np.nan), "name": name, "form": form}
+        assert np.isnan(net.performance(**nothing)), name
+        assert (net.performance_gradient(**nothing) == 0.0).all(), name
 
 
 def test_values_against_50_digits() -> None:
@@ -110,22 +136,26 @@ def test_values_against_50_digits() -> None:
             cost -= (1 - target) * mpmath.log(1 - output)
         return cost
 
+    def of_both(target: Any, output: Any, j: int) -> Any:
+        return entropy(target, output, 0)
+
     expected = {
-        "mse": total(lambda a, b, j: (a - b) ** 2) / n,
-        "sse": total(lambda a, b, j: (a - b) ** 2),
-        "mae": total(lambda a, b, j: abs(a - b)) / n,
-        "sae": total(lambda a, b, j: abs(a - b)),
-        "crossentropy": total(entropy) / n,
+        ("mse", None): total(lambda a, b, j: (a - b) ** 2) / n,
+        ("sse", None): total(lambda a, b, j: (a - b) ** 2),
+        ("mae", None): total(lambda a, b, j: abs(a - b)) / n,
+        ("sae", None): total(lambda a, b, j: abs(a - b)),
+        ("crossentropy", "targets"): total(entropy) / n,
+        ("crossentropy", "both"): total(of_both) / n,
     }
-    assert set(expected) == set(PERFORMANCE)
-    for name, value in expected.items():
-        assert net.performance(x, t, name=name) == pytest.approx(float(value), rel=1e-14), name
+    assert set(expected) == set(ROWS)
+    for (name, form), value in expected.items():
+        assert net.performance(x, t, name=name, form=form) == pytest.approx(float(value), rel=1e-14), (name, form)
 
 
 def test_regularization() -> None:
     net = softmax_network()
     x, t, _ = data(net)
-    own, plain = net.performance(x, t), net.performance(x, t, name="crossentropy")
+    own, plain = net.performance(x, t), net.performance(x, t, name="crossentropy", form="targets")
     assert own == pytest.approx(0.8 * plain + 0.2 * np.mean(net.parameters**2), rel=1e-15)
     assert net.performance(x, t, name="crossentropy", regularization=1.0) == np.mean(net.parameters**2)
     assert_gradient(net, x, t, "parameters", name="mse", regularization=0.5)
@@ -209,6 +239,8 @@ def test_an_input_taken_up_by_fixunknowns_keeps_its_derivative() -> None:
             UnsupportedError,
             "unknown performance function 'mape'; known: crossentropy, mae, mse, sae, sse",
         ),
+        ({"form": "all"}, UnsupportedError, "form is 'all', expected 'targets' or 'both'"),
+        ({"name": "mse", "form": "both"}, UnsupportedError, "form is 'both', but mse has only one form: leave it out"),
         ({"regularization": 2.0}, ShapeError, "regularization is 2.0, expected a number from 0 to 1"),
         ({"lag": 2}, ShapeError, "unknown argument lag; expected input_states or layer_states"),
     ],
@@ -241,3 +273,103 @@ def test_more_refusals() -> None:
     )
     with pytest.raises(UnsupportedError, match=r"^performParam: normalization 'standard'$"):
         Network(refused).performance(x, t)
+
+
+FORMS = (
+    "say form='targets' for sum(-t ln y) / N or form='both' for sum(-t ln y - (1 - t) ln(1 - y)) / N (files of 2017 "
+    "and 2018 follow the first, a file of 2019 follows the second)"
+)
+
+
+def test_a_form_that_is_not_known_is_asked_for() -> None:
+    net = softmax_network(form="")
+    x, t, _ = data(net)
+    message = (
+        "crossentropy of an output of several elements has two forms, and no training record shows which one is the "
+        f"network's: {FORMS}"
+    )
+    for call in (net.performance, net.performance_gradient):
+        with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
+            call(x, t)
+    assert net.performance(x, t, form="targets") < net.performance(x, t, form="both")
+    assert softmax_network(form="both").performance(x, t) == net.performance(x, t, form="both")
+    # the form that the record proves holds for the function by its name, too
+    by_name: dict[str, Any] = {"name": "crossentropy", "regularization": 0.2}
+    assert softmax_network(form="both").performance(x, t, **by_name) == net.performance(x, t, form="both")
+
+
+def test_one_element_alone_needs_no_form_unless_it_has_gone_to_0_or_1() -> None:
+    net = softmax_network(1, "logsig", form="")
+    x, t, _ = data(net)
+    assert net.performance(x, t) == net.performance(x, t, form="targets")
+    saturated = softmax_network(1, "logsig", gain=30000.0, form="")
+    x = np.random.default_rng(3).normal(size=(6, 3))
+    y = saturated(x)
+    assert np.isfinite(saturated.performance(x, y))
+    message = (
+        "crossentropy has two forms, which give inf and 36.0437 here, where outputs are 0 or 1, and no training "
+        f"record shows which one is the network's: {FORMS}"
+    )
+    for call in (saturated.performance, saturated.performance_gradient):
+        with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
+            call(x, 1.0 - y, regularization=0.0)
+    # an output that is as wrong as the clip allows no longer moves the cost
+    assert (saturated.performance_gradient(x, 1.0 - y, form="both") == 0.0).all()
+
+
+def test_the_gradient_of_a_nearly_certain_softmax_keeps_its_digits() -> None:
+    """Where one output is 1 - 1e-12, 1 - y has four digits left; its derivative keeps all of them."""
+    mpmath.mp.dps = 50
+    net = softmax_network(3, gain=0.0, form="both")
+    bias = np.array([27.0, 0.0, -1.0])
+    net = net.with_parameters(np.concatenate([net.parameters[:20], bias, np.zeros(15)]))
+    t = np.array([[0.2, 0.7, 0.1]])
+    n = [mpmath.mpf(float(value)) for value in bias]
+
+    def cost(*n: Any) -> Any:
+        a = [mpmath.e**value / mpmath.fsum(mpmath.e**other for other in n) for value in n]
+        pairs = list(zip(map(float, t[0]), a, strict=True))
+        terms = [-ti * mpmath.log(ai) - (1 - ti) * mpmath.log(1 - ai) for ti, ai in pairs]
+        return mpmath.fsum(terms) / 3
+
+    expected = [float(mpmath.diff(cost, n, tuple(int(k == j) for k in range(3)))) for j in range(3)]
+    found = net.performance_gradient(np.zeros((1, 3)), t, wrt="parameters", regularization=0.0)[20:23]
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def grnn() -> Network:
+    """A network whose output far from every centre is 0/0."""
+    centres = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
+    first = Layer(3, "radbas", {0: Weight(centres, "dist")}, bias=np.ones(3), net_input="netprod")
+    last = Layer(1, "purelin", {}, {0: Weight([[1.0, 2.0, 3.0]], "normprod")})
+    return Network(Structure((Input(2),), (first, last), (Output(1, 1),)))
+
+
+@pytest.mark.parametrize("name", ["mse", "sse", "mae"])
+@pytest.mark.parametrize("target", [2.0, np.nan])
+def test_a_sample_that_does_not_count_leaves_the_gradient_as_it_is(name: str, target: float) -> None:
+    net, x = grnn(), np.array([[0.5, 0.5], [60.0, 60.0]])
+    assert np.isnan(net(x[1])).all()
+    for wrt in ("inputs", "parameters"):
+        found = net.performance_gradient(x, [[1.0], [target]], name=name, wrt=wrt)
+        alone = net.performance_gradient(x[:1], [[1.0]], name=name, wrt=wrt)
+        assert np.isfinite(alone).all()
+        assert (alone != 0.0).any()
+        np.testing.assert_array_equal(found, alone if wrt == "parameters" else [*alone, [0.0, 0.0]])
+
+
+def test_a_step_that_does_not_count_leaves_the_gradient_of_a_series_as_it_is() -> None:
+    structure = grnn().structure
+    centres = np.hstack([structure.layers[0].input_weights[0].value] * 2)
+    first = Layer(3, "radbas", {0: Weight(centres, "dist", (0, 1))}, bias=np.ones(3), net_input="netprod")
+    net = Network(Structure(structure.inputs, (first, structure.layers[1]), structure.outputs))
+    x = np.array([[0.5, 0.5], [0.7, 0.1], [0.2, 0.2], [60.0, 60.0]])
+    y = net.run(x).outputs
+    assert np.isfinite(y[:3]).all()
+    assert np.isnan(y[3]).all()
+    t = np.array([[1.0], [2.0], [1.5], [1.0]])
+    for wrt in ("parameters", "inputs"):
+        found = net.performance_gradient(x, t, name="mse", wrt=wrt)
+        alone = net.performance_gradient(x[:3], t[:3], name="mse", wrt=wrt)
+        assert np.isfinite(alone).all()
+        np.testing.assert_allclose(found if wrt == "parameters" else found[:3], alone, rtol=1e-14)

@@ -64,6 +64,10 @@ def test_transfer(name: str, dtype: Any, tolerance: float) -> None:
     assert_same(bent, row.curvature(N, A, U[:, 0], V, W), dtype, 200 * tolerance)
     if row.log_cotangent is not None:
         assert_same(row.log_cotangent(n, a, u[:, 0, :]), row.log_cotangent(N, A, U[:, 0]), dtype, 10 * tolerance)
+    complement = row.log_complement_cotangent
+    assert (complement is None) == (row.log_cotangent is None)
+    if complement is not None:
+        assert_same(complement(n, a, u[:, 0, :]), complement(N, A, U[:, 0]), dtype, 10 * tolerance)
 
 
 @pytest.mark.parametrize("name", sorted(name for name, row in TRANSFER.items() if not row.coupled))

@@ -84,6 +84,61 @@ def test_unknown_inputs_give_unknown_derivatives_on_both_sides() -> None:
     assert check(network("poslin"), np.array([[np.nan, 0.0], [0.5, 0.5]])).agrees
 
 
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("size", [1e2, 1e3, 1e4, 1e8, 1e150])
+def test_far_samples_where_a_complex_exponential_overflows(name: str, size: float) -> None:
+    x = size * np.array([[1.0, 1.0], [-1.0, 0.5], [0.3, -1.0], [1e-4, 1e-5]])
+    found = check(network(name), x)
+    assert found.agrees, found.elements
+    assert found.undefined == 0
+
+
+def test_a_wrong_slope_is_caught_where_the_complex_step_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = transfer.TRANSFER["logsig"]
+    assert isinstance(row, Elementwise)
+    right = row.da_dn
+    x = np.full((1, 2), 2000.0)
+    assert check(network("logsig"), x).agrees
+    wrong = dataclasses.replace(row, da_dn=lambda n, a: right(n, a) + 1e-3)
+    monkeypatch.setitem(transfer.TRANSFER, "logsig", wrong)
+    assert not check(network("logsig"), x).agrees
+
+
+def summing(weight: str) -> Network:
+    layer = Layer(2, "purelin", {0: Weight(np.array([[1.0, 0.25], [0.5, 2.0]]), weight)}, bias=np.zeros(2))
+    return Network(Structure((Input(2, range=np.array([[-2.0, 2.0]] * 2)),), (layer,), (Output(0, 2),)))
+
+
+def test_where_an_output_is_not_finite_nothing_is_compared() -> None:
+    """normprod divides by the sum of the inputs: 0/0 in the second sample, 1/0 in the third."""
+    found = check(summing("normprod"), np.array([[1.0, 2.0], [0.0, 0.0], [1.0, -1.0]]))
+    assert [element.verdict for element in found.elements] == ["agrees"] * 4
+    assert {element.sample for element in found.elements} == {0}
+    assert (
+        found.summary == "4 of 4 derivatives agree: complex step, 3 samples, 2 of them with outputs that are not finite"
+    )
+
+
+def test_a_network_without_a_finite_output_is_not_said_to_agree() -> None:
+    found = check(summing("normprod"), np.array([[0.0, 0.0]]))
+    assert [element.verdict for element in found.elements] == ["undefined"] * 4
+    assert found.summary == (
+        "0 of 4 derivatives agree, 4 have no sample with a finite output: complex step, 1 sample, 1 of them with "
+        "outputs that are not finite"
+    )
+
+
+def test_a_derivative_that_is_infinite_on_one_side_only_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Network.jacobian
+
+    def wrong(self: Network, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.asarray(right(self, x)) * np.array([1.0, np.inf]))
+
+    monkeypatch.setattr(Network, "jacobian", wrong)
+    found = check(network("tansig"))
+    assert [(element.input, element.verdict) for element in found.elements] == [(1, "differs"), (0, "agrees")]
+
+
 def test_no_samples_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"^there are no samples to check the derivatives on$"):
         check(network("tansig"), np.zeros((0, 2)))
