@@ -95,7 +95,7 @@ def test_far_samples_where_a_complex_exponential_overflows(name: str, size: floa
 
 def test_a_wrong_slope_is_caught_where_the_complex_step_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
     row = transfer.TRANSFER["logsig"]
-    assert isinstance(row, Elementwise)
+    assert isinstance(row, ElementwiseTransfer)
     right = row.da_dn
     x = np.full((1, 2), 2000.0)
     assert check(network("logsig"), x).agrees
