@@ -37,20 +37,42 @@ class Advice:
 class MatnetError(Exception):
     """The parent of all errors that matnet raises on purpose.
 
-    A message says where, what is wrong, what was got, what was expected and what to do. It may be made of several
-    parts; those that are a `Parameter` or `Advice` are told to the user of a command by `reworded`.
+    A message says where, what is wrong, what was got, what was expected and what to do: ``place: text``. The text may
+    be made of several parts; those that are a `Parameter` or `Advice` are told to the user of a command by `reworded`.
+
+    Parameters
+    ----------
+    parts
+        The text.
+    place
+        Where it is wrong, from the outside in: ``ws.mat: net.layers{2}.transferFcn``, ``table.csv: line 3, column x1``,
+        ``net.m:12: the statement of that line``. Kept as ``error.place``; empty where there is no place.
     """
 
+    place: str
+
+    def __init__(self, *parts: object, place: str = "") -> None:
+        super().__init__(*parts)
+        self.place = place
+
     def __str__(self) -> str:
+        return _joined(self.place, self.text)
+
+    @property
+    def text(self) -> str:
+        """The message without its place."""
         return "".join(map(str, self.args))
 
     def reworded(self, option: Callable[[Parameter], str | None]) -> str:
         """The message with each parameter as `option` writes it, and no advice about one for which that is None."""
-        return "".join(_reworded(part, option) for part in self.args)
+        return _joined(self.place, "".join(_reworded(part, option) for part in self.args))
 
     def at(self, place: str) -> Self:
-        """The same error with `place` put before its message: where in the file it was found."""
-        moved = type(self)(place, *self.args)
+        """The same error with `place` put before its own: the file, the variable or the line that it was found in.
+
+        Places are joined by a colon and a blank; a line such as ``:12`` follows its file directly.
+        """
+        moved = type(self)(*self.args, place=_joined(place.removesuffix(": "), self.place))
         moved.__cause__ = self.__cause__
         return moved
 
@@ -81,6 +103,11 @@ class TableError(MatnetError, ValueError):
 
 class MissingExtraError(MatnetError, ImportError):
     """A package that is needed for this and not installed; the message names the extra."""
+
+
+def _joined(place: str, rest: str) -> str:
+    direct = not place or not rest or rest.startswith(":")
+    return f"{place}{rest}" if direct else f"{place}: {rest}"
 
 
 def _reworded(part: object, option: Callable[[Parameter], str | None]) -> str:

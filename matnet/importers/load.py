@@ -150,7 +150,7 @@ def _load_function(file: Path, limit: int, allow_nonfinite: bool) -> Network:
     try:
         structure, provenance = load_genfunction(file, limit, allow_nonfinite)
     except NoGeneratedFunctionError as error:
-        raise NoNetworkError(str(error)) from None
+        raise NoNetworkError(*error.args, place=error.place) from None
     return Network(structure, provenance, file.stem)
 
 
@@ -161,7 +161,7 @@ def _load_archive(file: Path, limit: int, allow_nonfinite: bool) -> Network:
     try:
         return load_archive(file, limit, allow_nonfinite)
     except NoArchiveError as error:
-        raise NoNetworkError(str(error)) from None
+        raise NoNetworkError(*error.args, place=error.place) from None
 
 
 _OTHER_FORMATS: Mapping[str, Callable[[Path, int, bool], Network]] = {".m": _load_function, ".json": _load_archive}

@@ -315,9 +315,9 @@ def _layer(
     try:
         return Layer(size, transfer, input_weights, layer_weights, bias, net_input, name)
     except MatnetError as error:
-        # Layer names the field itself where a function is unknown
-        names_field = str(error).startswith(("transferFcn: ", "netInputFcn: "))
-        raise error.at(f"{part.place}{'.' if names_field else ': '}") from error.__cause__
+        # where a function is unknown Layer names the field itself
+        place = ".".join(filter(None, (part.place, error.place)))
+        raise type(error)(*error.args, place=place) from error.__cause__
 
 
 def _refuse_parameter(part: Fields, name: str) -> None:

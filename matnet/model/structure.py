@@ -195,11 +195,11 @@ class Layer:
         try:
             _known(self.transfer, TRANSFER, "transfer")
         except UnsupportedError as error:
-            raise error.at("transferFcn: ") from None
+            raise error.at("transferFcn") from None
         try:
             _known(self.net_input, NET_INPUT, "net input")
         except UnsupportedError as error:
-            raise error.at("netInputFcn: ") from None
+            raise error.at("netInputFcn") from None
         for kind in ("input_weights", "layer_weights"):
             object.__setattr__(self, kind, dict(sorted(getattr(self, kind).items())))
         if self.bias is not None:

@@ -1,0 +1,76 @@
+"""What an error carries: its text, its place, and both as one message."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+import matnet
+from matnet import errors
+from matnet.errors import Advice, FormatError, MatnetError, MissingExtraError, ModelError, Parameter, TableError
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MatnetError)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_message_is_place_and_text(kind: type[MatnetError]) -> None:
+    error = kind("it is broken", place="net.mat")
+    assert (error.place, error.text, str(error)) == ("net.mat", "it is broken", "net.mat: it is broken")
+    assert (kind("it is broken").place, str(kind("it is broken"))) == ("", "it is broken")
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - of our own making
+        assert (type(again), again.place, str(again)) == (kind, error.place, str(error))
+
+
+@pytest.mark.parametrize(
+    ("places", "place"),
+    [
+        (["net.layers{2}", "ws.mat"], "ws.mat: net.layers{2}"),
+        ([":12", "net.m"], "net.m:12"),
+        (["IW{1,1}: ", "net: ", "ws.mat: "], "ws.mat: net: IW{1,1}"),
+        (["", "ws.mat"], "ws.mat"),
+    ],
+)
+def test_places_are_joined_from_the_outside_in(places: list[str], place: str) -> None:
+    error: MatnetError = ModelError("the matrix is 2x3")
+    error.__cause__ = KeyError("x")
+    for outer in places:
+        error = error.at(outer)
+    assert (error.place, error.text, str(error)) == (place, "the matrix is 2x3", f"{place}: the matrix is 2x3")
+    assert isinstance(error, ModelError)
+    assert isinstance(error.__cause__, KeyError)
+
+
+def test_a_command_rewords_the_text_and_keeps_the_place() -> None:
+    error = TableError("the cell is empty", Advice("; let ", Parameter("missing", "nan"), " read it"), place="t.csv")
+    assert str(error) == "t.csv: the cell is empty; let missing='nan' read it"
+    assert error.reworded(lambda parameter: f"--{parameter.name}") == "t.csv: the cell is empty; let --missing read it"
+    assert error.reworded(lambda parameter: None) == "t.csv: the cell is empty"
+
+
+def test_a_missing_package_is_an_import_error() -> None:
+    assert isinstance(MissingExtraError("install it"), ImportError)
+
+
+def broken(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_a_broken_archive_says_where(tmp_path: Path) -> None:
+    matnet.save(matnet.load("fixtures/pump.mat"), tmp_path / "net.json")
+    text = (tmp_path / "net.json").read_text(encoding="utf-8")
+    path = broken(tmp_path, "net.json", text.replace('"tansig"', '"mytf"'))
+    with pytest.raises(MatnetError) as caught:
+        matnet.load(path)
+    assert caught.value.place == f"{path}: .layers[0]: transferFcn"
+    assert str(caught.value).startswith(f"{path}: .layers[0]: transferFcn: unknown transfer function 'mytf'; known: ")
+
+
+def test_a_file_that_is_not_there_is_a_place(tmp_path: Path) -> None:
+    with pytest.raises(FormatError) as caught:
+        matnet.load(tmp_path / "no.mat")
+    assert caught.value.place == str(tmp_path / "no.mat")
