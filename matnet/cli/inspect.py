@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +28,22 @@ BAD_INPUT = 2
 def command(files: tuple[str, ...], network: str | None, as_json: bool) -> int:
     """Show every network in the files: layers, functions, delays, inputs and outputs with their ranges, and origin.
 
-    FILE may be a folder or a pattern such as 'runs/*.mat'. A file that cannot be read is named on standard error, the
-    others are shown, and the exit status is 2.
+    FILE may be a folder or a pattern such as 'runs/*.mat'. A network that cannot be used is named on standard error,
+    and the others in its file are shown. A file that cannot be read, or in which no network can be used, is named too;
+    the other files are shown, and the exit status is 2.
     """
     from matnet.cli.description import describe
 
     found: list[dict[str, Any]] = []
-    failures: list[dict[str, str]] = []
-    for file, alone in _files(files, failures):
+    unusable: list[dict[str, str]] = []
+    broken: list[dict[str, str]] = []
+    for file, alone in _files(files, broken):
         try:
-            found += [describe(net, file) for net in _networks(file, network, alone)]
+            found += [describe(net, file) for net in _networks(file, network, alone, unusable)]
         except MatnetError as error:
-            _fail(file, error, failures)
-    _show_json(found, failures) if as_json else _show_text(found)
-    return BAD_INPUT if failures else 0
+            _fail(file, error, broken)
+    _show_json(found, [*broken, *unusable]) if as_json else _show_text(found)
+    return BAD_INPUT if broken else 0
 
 
 def _fail(file: str, error: MatnetError, failures: list[dict[str, str]]) -> None:
@@ -63,7 +66,7 @@ def _files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tup
             _fail(name, error, failures)
 
 
-def _networks(file: str, network: str | None, alone: bool) -> list[Network]:
+def _networks(file: str, network: str | None, alone: bool, unusable: list[dict[str, str]]) -> list[Network]:
     """The networks of a file; in a folder or by a pattern a file may have none."""
     import matnet
     from matnet.errors import NoNetworkError
@@ -71,7 +74,8 @@ def _networks(file: str, network: str | None, alone: bool) -> list[Network]:
     if network is not None:
         return [matnet.load(file, network=network, **loading())]
     try:
-        return list(matnet.load_all(file, **loading()).values())
+        leave_out = partial(_fail, file, failures=unusable)
+        return list(matnet.load_all(file, **loading(), on_error=leave_out).values())
     except NoNetworkError:
         if alone:
             raise

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matnet.cli.options import loading
+from matnet.cli.options import loading, memory_limit
 from matnet.cli.speech import complain
 from matnet.errors import FormatError, MatnetError
 
@@ -72,14 +72,11 @@ def _scaled(net: Network, options: dict[str, Any]) -> Network:
     names = options.get("input_scaling", ()), options.get("output_scaling", ())
     if not any(names):
         return net
-    from matnet.files import DEFAULT_LIMIT
-    from matnet.importers.mat.matfile import open_mat
-    from matnet.importers.scaling import read_scaling
+    from matnet.importers.scaling import load_scaling
 
-    file = Path(options["file"])
+    file = options["file"]
+    inputs, outputs = ([load_scaling(name, file, **memory_limit()) for name in side] or None for side in names)
     try:
-        beside = open_mat(file, loading().get("limit", DEFAULT_LIMIT))
-        inputs, outputs = ([read_scaling(beside, name) for name in side] or None for side in names)
         return net.with_scaling(inputs=inputs, outputs=outputs)
     except MatnetError as error:
         raise error.at(f"{file}: ") from error.__cause__

@@ -146,8 +146,9 @@ input_scaling_option = click.option(
     "--input-scaling",
     metavar="NAME",
     multiple=True,
-    help="The variable in FILE with the scaling of the inputs that was kept outside the network: settings of mapminmax "
-    "or mapstd, or minp,maxp or meanp,stdp. One for each input, in order.",
+    help="Scaling of the inputs that was kept outside the network: the variable in FILE, or OTHER.mat:variable, with "
+    "settings of mapminmax or mapstd; or minp,maxp or meanp,stdp; or arrays of any names, as mapminmax:low,high or "
+    "mapstd:mean,deviation. Once for each input, in order.",
 )
 output_scaling_option = click.option(
     "--output-scaling", metavar="NAME", multiple=True, help="The same for the outputs; or mint,maxt or meant,stdt."

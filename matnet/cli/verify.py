@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from matnet.cli.options import file_argument, loading, loading_options, memory_limit, network_option
-from matnet.cli.speech import printable
+from matnet.cli.speech import complain, printable
 from matnet.errors import TableError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _networks(file: str, network: str | None) -> dict[str, Network]:
     import matnet
 
     return (
-        matnet.load_all(file, **loading())
+        matnet.load_all(file, **loading(), on_error=lambda error: complain(str(error)))
         if network is None
         else {network: matnet.load(file, network=network, **loading())}
     )

@@ -11,7 +11,7 @@ from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.matfile import open_mat
-from matnet.importers.mat.paths import describe, find
+from matnet.importers.mat.paths import Place, describe, find
 from matnet.importers.mat.values import Cell, Numeric, Sparse, Value, describe_shape
 
 
@@ -52,7 +52,7 @@ def read_array(file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_
         raise error.at(f"{os.fspath(file)}: ") from error.__cause__
 
 
-def as_matrix(value: Value, path: str) -> FloatArray:
+def as_matrix(value: Value, path: Place | str) -> FloatArray:
     """A value as a float64 matrix; `path` is for messages.
 
     Raises
@@ -72,7 +72,7 @@ def as_matrix(value: Value, path: str) -> FloatArray:
         raise error.at(f"{path}: ") from error.__cause__
 
 
-def _joined(cell: Cell, path: str) -> FloatArray:
+def _joined(cell: Cell, path: Place | str) -> FloatArray:
     if len(cell.shape) != 2 or not cell.items:
         raise UnsupportedError(f"{path} is a {describe(cell)}, expected a matrix or a cell of columns")
     signals, steps = cell.shape

@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from matnet.errors import FormatError, MatnetError, NoNetworkError
 from matnet.files import DEFAULT_LIMIT
@@ -58,11 +59,10 @@ def load(
     41.0254
     """
     file = Path(path)
-    with_suffix = _OTHER_FORMATS.get(file.suffix.lower())
-    if with_suffix is not None:
+    if file.suffix.lower() in _OTHER_FORMATS:
         if network is not None:
             raise FormatError(f"{file}: holds a single network, which has no path in it; got network='{network}'")
-        return with_suffix(file, limit, allow_nonfinite)
+        return _load_other(file, limit, allow_nonfinite)
     from matnet.importers.workspace import Workspace
 
     try:
@@ -72,7 +72,11 @@ def load(
 
 
 def load_all(
-    path: str | os.PathLike[str], *, limit: int = DEFAULT_LIMIT, allow_nonfinite: bool = False
+    path: str | os.PathLike[str],
+    *,
+    limit: int = DEFAULT_LIMIT,
+    allow_nonfinite: bool = False,
+    on_error: Literal["raise", "skip"] | Callable[[MatnetError], None] = "raise",
 ) -> dict[str, Network]:
     """All networks of a file, of a folder or of a glob.
 
@@ -80,9 +84,13 @@ def load_all(
     ----------
     path
         A file as for ``load``, a folder, or a pattern such as ``runs/*.mat``. In a folder, and by a pattern, files
-        without a network are passed over; a network that cannot be loaded is an error nevertheless.
+        without a network are passed over.
     limit, allow_nonfinite
         As for ``load``.
+    on_error
+        What happens to a network, or in a folder a file, that cannot be loaded: "raise" raises its error, "skip"
+        leaves it out, and a function is called with the error and leaves it out. Where nothing is left, the first error
+        is raised nevertheless.
 
     Returns
     -------
@@ -101,23 +109,39 @@ def load_all(
     >>> {name: net.input_size for name, net in matnet.load_all("fixtures/p*.mat").items()}
     {'pump.mat:net': 2, 'pump_v73.mat:net': 2}
     """
+    leave_out = None if on_error == "raise" else on_error if callable(on_error) else _say_nothing
     text = os.fspath(path)
-    if Path(text).is_dir() or (glob.has_magic(text) and not Path(text).exists()):
-        return _load_many(text, limit, allow_nonfinite)
-    return _load_file(Path(text), limit, allow_nonfinite)
+    many = Path(text).is_dir() or (glob.has_magic(text) and not Path(text).exists())
+    return (_load_many if many else _load_file)(text, limit, allow_nonfinite, leave_out)
 
 
-def _load_many(pattern: str, limit: int, allow_nonfinite: bool) -> dict[str, Network]:
+_LeaveOut: TypeAlias = Callable[[MatnetError], None]
+
+
+def _say_nothing(error: MatnetError) -> None:
+    pass
+
+
+def _load_many(pattern: str, limit: int, allow_nonfinite: bool, leave_out: _LeaveOut | None) -> dict[str, Network]:
     found: dict[str, Network] = {}
+    errors: list[MatnetError] = []
     for name, file in files(pattern):
         try:
-            networks = _load_file(file, limit, allow_nonfinite)
+            networks = _load_file(file, limit, allow_nonfinite, None if leave_out is None else errors.append)
         except NoNetworkError:
+            continue
+        except MatnetError as error:
+            if leave_out is None:
+                raise
+            errors.append(error)
             continue
         single = file.suffix.lower() in _OTHER_FORMATS
         found |= {name if single else f"{name}:{inner}": network for inner, network in networks.items()}
     if not found:
-        raise NoNetworkError(f"{pattern}: no network in any of its files")
+        raise errors[0] if errors else NoNetworkError(f"{pattern}: no network in any of its files")
+    if leave_out is not None:
+        for failure in errors:
+            leave_out(failure)
     return found
 
 
@@ -132,16 +156,31 @@ def files(pattern: str) -> list[tuple[str, Path]]:
     return [(entry.relative_to(root).as_posix() if root else entry.as_posix(), entry) for entry in paths]
 
 
-def _load_file(file: Path, limit: int, allow_nonfinite: bool) -> dict[str, Network]:
-    with_suffix = _OTHER_FORMATS.get(file.suffix.lower())
-    if with_suffix is not None:
-        return {file.name: with_suffix(file, limit, allow_nonfinite)}
+def _load_file(path: str | Path, limit: int, allow_nonfinite: bool, leave_out: _LeaveOut | None) -> dict[str, Network]:
+    file = Path(path)
+    if file.suffix.lower() in _OTHER_FORMATS:
+        return {file.name: _load_other(file, limit, allow_nonfinite)}
     from matnet.importers.workspace import Workspace
 
+    leave_out_here = None if leave_out is None else lambda error: leave_out(error.at(f"{file}: "))
     try:
-        return Workspace(file, limit, allow_nonfinite).all()
+        return Workspace(file, limit, allow_nonfinite).all(leave_out_here)
     except MatnetError as error:
         raise error.at(f"{file}: ") from error.__cause__
+
+
+def _load_other(file: Path, limit: int, allow_nonfinite: bool) -> Network:
+    """The network of a function file or an archive."""
+    from matnet.importers.foreign import foreign_kind
+    from matnet.importers.mat.matfile import first_bytes
+
+    try:
+        foreign = foreign_kind(file, first_bytes(file))
+    except FormatError as error:
+        raise error.at(f"{file}: ") from error.__cause__
+    if foreign is not None:
+        raise FormatError(f"{file}: it is {foreign}")
+    return _OTHER_FORMATS[file.suffix.lower()](file, limit, allow_nonfinite)
 
 
 def _load_function(file: Path, limit: int, allow_nonfinite: bool) -> Network:

@@ -108,12 +108,14 @@ def _open(value: Value, path: str) -> tuple[Fields, str]:
     stored_as = "struct" if value.class_name == "struct" else "network object"
     if isinstance(value, Opaque):
         with at_place(f"{path}: "):
-            inner = value.objects()[0].get(_NEWER_PROPERTY)
-        if inner is None:
+            value = value.element(0)
+        if value.get(_NEWER_PROPERTY) is None:
             raise UnsupportedError(
                 f"{path}: the network object has no property '{_NEWER_PROPERTY}', where its fields are"
             )
-        value, stored_as = inner, "network object of a newer class (MCOS)"
+    if isinstance(value, Struct) and value.class_name == CLASS_NAME and value.fields.keys() == {_NEWER_PROPERTY}:
+        # an element of an array of such objects is the struct of its properties
+        value, stored_as = value.fields[_NEWER_PROPERTY][0], "network object of a newer class (MCOS)"
     if not isinstance(value, Struct) or math.prod(value.shape) != 1:
         raise ModelError(f"{path}: the network's fields are a {describe(value)}, expected a struct")
     fields = Fields(value, path)
@@ -506,7 +508,21 @@ def _oddities(notes: _Notes, structure: Structure) -> Iterator[str]:
         yield f"whole numbers stored as integers (nothing is lost): {', '.join(notes.narrowed)}"
     if notes.sparse:
         yield f"sparse weights: {', '.join(notes.sparse)}"
+    yield from _scaled_outside(structure)
     yield from _unconfirmed(structure)
+
+
+def _scaled_outside(structure: Structure) -> Iterator[str]:
+    """Inputs whose data look as if they were scaled before the training, outside the network."""
+    for number, entry in enumerate(structure.inputs, 1):
+        if entry.processing or entry.range is None or entry.feedback_output is not None:
+            continue
+        for low in (-1.0, 0.0):
+            if len(entry.range) and np.allclose(entry.range, [low, 1.0], rtol=0.0, atol=1e-6):
+                yield (
+                    f"input {number} has no processing and ranges from {low:g} to 1: if its data were scaled outside "
+                    "the network, x is on that scale; with_scaling (--input-scaling) takes the settings"
+                )
 
 
 def _unconfirmed(structure: Structure) -> Iterator[str]:

@@ -6,73 +6,92 @@ These compose outside the network's own processing (`Network.with_scaling`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
-
-import numpy as np
+import re
+from pathlib import Path
 
 from matnet.errors import FormatError, MatnetError
+from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
+from matnet.importers.mat.fields import at_place
+from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import describe, find
 from matnet.importers.mat.values import MatFile, Numeric, Sparse, Struct, Value, describe_shape
 from matnet.model.structure import Process
+from matnet.network.scaling import PAIRS, SETTINGS, from_pair, process, settings_function
 
-_SETTINGS = {
-    "mapminmax": frozenset({"xmin", "xmax", "ymin", "ymax"}),
-    "mapstd": frozenset({"xmean", "xstd", "ymean", "ystd"}),
-}
-
-
-class _Pair(NamedTuple):
-    """Two variables that an older function returned together."""
-
-    function: str
-    side: str
-    settings: tuple[str, str]
-    fixed: Mapping[str, float]
+_ADDRESS = re.compile(r"(?P<file>.*\.mat):(?P<name>.+)", re.IGNORECASE | re.DOTALL)
+_COMMA = re.compile(r",(?![^{(]*[)}])")
+"""A comma that is not within a subscript."""
 
 
-_PAIRS: Mapping[str, _Pair] = {
-    "minp,maxp": _Pair("mapminmax", "inputs", ("xmin", "xmax"), {"ymin": -1.0, "ymax": 1.0}),
-    "mint,maxt": _Pair("mapminmax", "targets", ("xmin", "xmax"), {"ymin": -1.0, "ymax": 1.0}),
-    "meanp,stdp": _Pair("mapstd", "inputs", ("xmean", "xstd"), {"ymean": 0.0, "ystd": 1.0}),
-    "meant,stdt": _Pair("mapstd", "targets", ("xmean", "xstd"), {"ymean": 0.0, "ystd": 1.0}),
-}
+def settings_in(value: Value) -> str:
+    """What a struct looks like if it looks like the settings of a scaling, else nothing."""
+    function = _function(value)
+    if not function or not isinstance(value, Struct):
+        return ""
+    first = value.get(SETTINGS[function][0])
+    return f"settings of {function} for {math.prod(first.shape) if first is not None else 0} rows"
 
 
-def candidates(file: MatFile, values: Mapping[str, Value]) -> dict[str, str]:
-    """The variables, and fields of structs, that look like scaling, with what they look like.
-
-    `values` are the values of the file by their paths that may hold others. The names can be given to
-    ``read_scaling``.
-    """
+def pairs_in(file: MatFile) -> dict[str, str]:
+    """The pairs of variables that look like what an older function returned, with what they look like."""
     found = {}
-    for place, value in values.items():
-        function = _function(value)
-        if function and isinstance(value, Struct):
-            found[place] = f"settings of {function} for {_rows(value, function)} rows"
-    for names, pair in _PAIRS.items():
-        variables = [file.variables.get(name) for name in names.split(",")]
+    for names, pair in PAIRS.items():
+        variables = [file.variables.get(name) for name in names]
         shapes = {entry.shape for entry in variables if entry is not None and not entry.holds_values}
         if None not in variables and len(shapes) == 1:
-            maker = "premnmx" if pair.function == "mapminmax" else "prestd"
-            found[names] = f"what {maker} returned for the {pair.side}, {math.prod(shapes.pop())} rows"
+            rows = math.prod(shapes.pop())
+            found[",".join(names)] = f"what {pair.maker} returned for the {pair.side}, {rows} rows"
     return found
 
 
-def _function(value: Value) -> str:
-    if not isinstance(value, Struct) or math.prod(value.shape) != 1:
-        return ""
-    return next((name for name, fields in _SETTINGS.items() if fields <= value.fields.keys()), "")
+def load_scaling(address: str, beside: str | Path | None = None, *, limit: int = DEFAULT_LIMIT) -> Process:
+    """Scaling that is kept in a MAT-file, for ``Network.with_scaling``.
 
+    Parameters
+    ----------
+    address
+        ``FILE.mat:NAME``, or NAME alone for one in the file `beside`. NAME is MATLAB's path of the settings struct that
+        mapminmax or mapstd returned (``ps``, ``s.ps``); or one of the pairs ``minp,maxp``, ``mint,maxt``,
+        ``meanp,stdp`` and ``meant,stdt`` that premnmx and prestd returned; or any two arrays with one number per row,
+        with the function that they belong to: ``mapminmax:lowest,highest`` (add ``,0,1`` where they become 0 and 1
+        instead of -1 and 1) or ``mapstd:mu,sigma``.
+    beside
+        The file that a NAME alone is in, usually the network's.
+    limit
+        Bytes of memory that the file's contents may take.
 
-def _rows(settings: Struct, function: str) -> int:
-    first = settings.get("xmin" if function == "mapminmax" else "xmean")
-    return math.prod(first.shape) if first is not None else 0
+    Returns
+    -------
+    Process
+        The scaling.
+
+    Raises
+    ------
+    FormatError
+        There is no such file or variable, or it holds no scaling.
+    ModelError
+        The settings contradict themselves.
+
+    Examples
+    --------
+    >>> from matnet.importers.scaling import load_scaling
+    >>> load_scaling("fixtures/pump.mat:mapminmax:lowest,highest").raw_size
+    Traceback (most recent call last):
+    matnet.errors.FormatError: fixtures/pump.mat: there is no variable lowest; found: net (network 1x1), ...
+    """
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None and beside is None:
+        raise FormatError(f"'{address}' does not name a file; expected FILE.mat:NAME")
+    file, name = (parts["file"], parts["name"]) if parts else (beside, address)
+    try:
+        return read_scaling(open_mat(Path(str(file)), limit), name)
+    except MatnetError as error:
+        raise error.at(f"{file}: ") from error.__cause__
 
 
 def read_scaling(file: MatFile, name: str) -> Process:
-    """The scaling that a variable, a field or a pair of variables (``minp,maxp``) holds.
+    """The scaling of a NAME as ``load_scaling`` takes it, in a file that is open.
 
     Raises
     ------
@@ -81,36 +100,49 @@ def read_scaling(file: MatFile, name: str) -> Process:
     ModelError
         The settings contradict themselves.
     """
-    name = name.replace(" ", "")
-    if name in _PAIRS:
-        pair = _PAIRS[name]
-        settings: dict[str, object] = {
-            setting: _column(find(file, variable), variable)
-            for setting, variable in zip(pair.settings, name.split(","), strict=True)
-        }
-        return _process(pair.function, settings | dict(pair.fixed), name)
-    value = find(file, name)
-    function = _function(value)
-    if not function or not isinstance(value, Struct):
-        known = ", ".join(_PAIRS)
+    name = re.sub(r"\s", "", name)
+    function, colon, arrays = name.partition(":")
+    names = tuple(_COMMA.split(arrays if colon else name))
+    if colon and function in SETTINGS:
+        return _from_arrays(file, function, names)
+    pair = PAIRS.get((names[0], names[1])) if len(names) == 2 else None
+    return _from_struct(find(file, name), name) if pair is None else _from_arrays(file, pair.function, names)
+
+
+def _from_struct(value: Value, name: str) -> Process:
+    if not _function(value) or not isinstance(value, Struct):
+        pairs = ", ".join(map(",".join, PAIRS))
         raise FormatError(
             f"{name} is a {describe(value)}, expected the settings struct that mapminmax or mapstd returned, "
-            f"or one of {known}"
+            f"or one of {pairs}; arrays of other names are given as mapminmax:lowest,highest or mapstd:mean,deviation"
         )
-    numbers = {key: entry[0].floats() for key, entry in value.fields.items() if isinstance(entry[0], Numeric | Sparse)}
-    return _process(function, numbers, name)
+    fields = {key: values[0] for key, values in value.fields.items()}
+    with at_place(f"{name}: "):
+        return process({key: entry.floats() for key, entry in fields.items() if isinstance(entry, Numeric | Sparse)})
+
+
+def _from_arrays(file: MatFile, function: str, names: tuple[str, ...]) -> Process:
+    try:
+        first, second, *processed = names
+        low, high = map(float, processed) if processed else (None, None)
+    except ValueError:
+        raise FormatError(
+            f"expected two arrays, and perhaps two numbers that they become, got {','.join(names)}"
+        ) from None
+    arrays = _column(find(file, first), first), _column(find(file, second), second)
+    with at_place(f"{','.join(names)}: "):
+        return from_pair(function, *arrays, None if low is None or high is None else (low, high))
+
+
+def _function(value: Value) -> str:
+    if not isinstance(value, Struct) or math.prod(value.shape) != 1:
+        return ""
+    return settings_function(value.fields.keys())
 
 
 def _column(value: Value, name: str) -> FloatArray:
     if not isinstance(value, Numeric | Sparse):
         raise FormatError(f"{name} is a {describe(value)}, expected numbers")
     if len(value.shape) != 2 or 1 not in value.shape:
-        raise FormatError(f"{name} is {describe_shape(value.shape)}, expected one number a row")
-    return np.asarray(value.floats()).reshape(-1)
-
-
-def _process(function: str, settings: Mapping[str, object], place: str) -> Process:
-    try:
-        return Process.from_matlab(function, settings)
-    except MatnetError as error:
-        raise error.at(f"{place}: ") from error.__cause__
+        raise FormatError(f"{name} is {describe_shape(value.shape)}, expected one number per row")
+    return value.floats().reshape(-1)

@@ -13,8 +13,9 @@ from matnet.errors import MatnetError
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.arrays import as_matrix
+from matnet.importers.contents import Contents, contents
 from matnet.importers.mat.matfile import open_mat
-from matnet.importers.mat.paths import find, walk
+from matnet.importers.mat.paths import Place, find, walk
 from matnet.importers.mat.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable
 from matnet.importers.network_object import is_network
 from matnet.importers.training_record import TrainingRecord, is_training_record, training_record
@@ -24,9 +25,14 @@ from matnet.importers.training_record import TrainingRecord, is_training_record,
 class StoredArray:
     """A matrix in a file: its path, its size in MATLAB, and how to read it."""
 
-    path: str
+    place: Place | str
     shape: Shape
     read: Callable[[], FloatArray] = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        """MATLAB's path of it."""
+        return str(self.place)
 
 
 class StoredValues:
@@ -63,17 +69,17 @@ class StoredValues:
     def records(self) -> list[TrainingRecord]:
         """All training records."""
         with self._file_in_errors():
-            return [training_record(value, path) for path, value in self._walked if is_training_record(value)]
+            return [training_record(value, path) for path, value in self._contents.records.items()]
 
     @cached_property
     def networks(self) -> list[str]:
         """The paths of all networks."""
         with self._file_in_errors():
-            return [path for path, value in self._walked if is_network(value)]
+            return list(self._contents.networks)
 
     @cached_property
-    def _walked(self) -> list[tuple[str, Value]]:
-        return list(walk(self._mat, lambda value: is_network(value) or is_training_record(value)))
+    def _contents(self) -> Contents:
+        return contents(self._mat)
 
     def array(self, path: str) -> FloatArray:
         """The matrix at a path, as ``read_array`` gives it."""
@@ -119,12 +125,12 @@ def _nested(mat: MatFile) -> Iterator[StoredArray]:
     def ends(value: Value) -> bool:
         return is_network(value) or is_training_record(value) or _is_series(value)
 
-    for path, value in walk(mat, ends, leaves=True):
+    for place, value in walk(mat, ends, leaves=True):
         if isinstance(value, Numeric | Sparse) and len(value.shape) == 2:
-            yield StoredArray(path, value.shape, partial(as_matrix, value, path))
+            yield StoredArray(place, value.shape, partial(as_matrix, value, place))
         elif isinstance(value, Cell) and _is_series(value):
             rows = sum(item.shape[0] for item in value.items[: value.shape[0]])
-            yield StoredArray(path, (rows, value.shape[1]), partial(as_matrix, value, path))
+            yield StoredArray(place, (rows, value.shape[1]), partial(as_matrix, value, place))
 
 
 def _is_series(value: Value) -> bool:

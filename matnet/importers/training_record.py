@@ -150,7 +150,7 @@ def read_training_record(
 
 def _only_record(mat: MatFile) -> tuple[str, Value]:
     walked = walk(mat, lambda value: is_network(value) or is_training_record(value))
-    records = {path: value for path, value in walked if is_training_record(value)}
+    records = {str(place): value for place, value in walked if is_training_record(value)}
     if not records:
         raise FormatError("there is no training record in it, the second output of MATLAB's train")
     if len(records) > 1:

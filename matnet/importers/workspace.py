@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from matnet.errors import FormatError, NoNetworkError, UnsupportedError
+from matnet.errors import FormatError, MatnetError, NoNetworkError, UnsupportedError
 from matnet.files import sha256
 from matnet.functions.performance import PERFORMANCE
+from matnet.importers.contents import contents
 from matnet.importers.crossentropy import with_proved_form
 from matnet.importers.mat.matfile import open_mat
-from matnet.importers.mat.paths import describe, find, listing, walk
+from matnet.importers.mat.paths import describe, find, listing
 from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
-from matnet.importers.scaling import candidates
 from matnet.importers.stored import arrays_in
-from matnet.importers.training_record import is_training_record, training_of, training_record
+from matnet.importers.training_record import training_of, training_record
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
-
-OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph"})
-"""Classes of networks that are not the toolbox's shallow `network`."""
 
 SUPPORTED = "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make"
 
@@ -34,8 +32,8 @@ class Workspace:
         self._path = path
         self._allow_nonfinite = allow_nonfinite
         self._file: MatFile = open_mat(path, limit)
-        self._values = dict(walk(self._file, lambda value: is_network(value) or is_training_record(value)))
-        self._networks = {place: value for place, value in self._values.items() if is_network(value)}
+        self._contents = contents(self._file)
+        self._networks = self._contents.networks
 
     def only(self, network: str | None) -> Network:
         """The network at a path, or the only one."""
@@ -51,10 +49,27 @@ class Workspace:
             )
         return next(self._network(place, value) for place, value in self._networks.items())
 
-    def all(self) -> dict[str, Network]:
-        """All networks by their paths."""
+    def all(self, leave_out: Callable[[MatnetError], None] | None) -> dict[str, Network]:
+        """All networks by their paths.
+
+        One that cannot be used is an error, or is given to `leave_out` if there are others.
+        """
         self._refuse_none()
-        return {place: self._network(place, value) for place, value in self._networks.items()}
+        found: dict[str, Network] = {}
+        errors: list[MatnetError] = []
+        for place, value in self._networks.items():
+            try:
+                found[place] = self._network(place, value)
+            except MatnetError as error:
+                if leave_out is None:
+                    raise
+                errors.append(error)
+        if not found:
+            raise errors[0]
+        if leave_out is not None:
+            for failure in errors:
+                leave_out(failure)
+        return found
 
     def _named(self, network: str) -> Value:
         value = find(self._file, network)
@@ -66,11 +81,10 @@ class Workspace:
     def _refuse_none(self) -> None:
         if self._networks:
             return
-        for place, value in self._values.items():
-            if value.class_name in OTHER_NETWORKS:
-                raise UnsupportedError(f"{place} is a {value.class_name}; {SUPPORTED}")
+        for place, value in self._contents.others.items():
             if value.class_name == CLASS_NAME:
                 raise FormatError(f"{place} is a {describe(value)}: an array of networks without elements")
+            raise UnsupportedError(f"{place} is a {value.class_name}; {SUPPORTED}")
         raise NoNetworkError(f"no network in it; found: {listing(self._file)}; {SUPPORTED}")
 
     def _network(self, place: str, value: Value) -> Network:
@@ -84,7 +98,7 @@ class Workspace:
             stored_as=found.stored_as,
             training=self._training(place, found),
             oddities=found.oddities,
-            scaling_candidates=self._scaling,
+            scaling_candidates=self._contents.scaling,
         )
         network = Network(found.structure, provenance, place)
         record = self._record_beside(place)
@@ -97,10 +111,6 @@ class Workspace:
     def _sha256(self) -> str:
         return sha256(self._path)
 
-    @cached_property
-    def _scaling(self) -> dict[str, str]:
-        return candidates(self._file, self._values)
-
     def _training(self, place: str, found: NetworkObject) -> Training | None:
         """The record beside the network, where there is one record and one network; else what the network says."""
         record = self._record_beside(place)
@@ -112,13 +122,17 @@ class Workspace:
 
     def _record_beside(self, place: str) -> Struct | None:
         """The record beside a network, where there is one record and one network."""
-        beside = _container(place)
-        networks = [other for other in self._networks if _container(other) == beside]
-        records = [value for value in self._beside(beside) if is_training_record(value)]
-        return records[0] if len(networks) == len(records) == 1 and isinstance(records[0], Struct) else None
+        networks, records = self._by_container
+        found = records.get(_container(place), [])
+        return found[0] if networks[_container(place)] == len(found) == 1 else None
 
-    def _beside(self, container: str) -> Iterator[Value]:
-        return (value for place, value in self._values.items() if _container(place) == container)
+    @cached_property
+    def _by_container(self) -> tuple[Counter[str], dict[str, list[Struct]]]:
+        """How many networks are beside each other, and which records, by the path that they are in."""
+        records: dict[str, list[Struct]] = {}
+        for path, record in self._contents.records.items():
+            records.setdefault(_container(path), []).append(record)
+        return Counter(map(_container, self._networks)), records
 
 
 def _container(place: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.errors import ModelError, UnsupportedError
 from matnet.functions.namespace import FloatArray
@@ -14,8 +15,55 @@ from matnet.model.structure import Input, Output, Process, Structure
 
 _Entry = TypeVar("_Entry", Input, Output)
 
-Scaling: TypeAlias = Mapping[str, object] | Process
-"""The settings struct of mapminmax or mapstd as MATLAB keeps it, or {minp, maxp} / {meanp, stdp} (…t for targets)."""
+Scaling: TypeAlias = Mapping[str, object] | Process | NDArray[Any]
+"""The settings of mapminmax or mapstd, as a mapping or as scipy reads it, or {minp, maxp}, {meanp, stdp} (…t)."""
+
+
+class Pair(NamedTuple):
+    """Two variables that an older function returned together: what it is called now, its name then, and for what."""
+
+    function: str
+    maker: str
+    side: str
+
+
+SETTINGS: Mapping[str, tuple[str, str]] = {"mapminmax": ("xmin", "xmax"), "mapstd": ("xmean", "xstd")}
+"""The settings that scaling is made of, and by which a struct of settings is known."""
+
+PAIRS: Mapping[tuple[str, str], Pair] = {
+    ("minp", "maxp"): Pair("mapminmax", "premnmx", "inputs"),
+    ("mint", "maxt"): Pair("mapminmax", "premnmx", "targets"),
+    ("meanp", "stdp"): Pair("mapstd", "prestd", "inputs"),
+    ("meant", "stdt"): Pair("mapstd", "prestd", "targets"),
+}
+
+_PROCESSED: Mapping[str, tuple[str, str]] = {"mapminmax": ("ymin", "ymax"), "mapstd": ("ymean", "ystd")}
+_DEFAULTS: Mapping[str, tuple[float, float]] = {"mapminmax": (-1.0, 1.0), "mapstd": (0.0, 1.0)}
+
+
+def settings_function(names: Collection[str]) -> str:
+    """The function that a struct with fields of these names is the settings of, empty where it is none."""
+    for function, raw in SETTINGS.items():
+        if {*raw, *_PROCESSED[function]} <= set(names):
+            return function
+    return ""
+
+
+def from_pair(
+    function: str, first: FloatArray, second: FloatArray, processed: tuple[float, float] | None = None
+) -> Process:
+    """Scaling from smallest and largest (mapminmax) or mean and deviation (mapstd) of each row.
+
+    `processed` is what they become: -1 and 1, or 0 and 1, where it is not given.
+
+    Raises
+    ------
+    ModelError
+        The arrays differ in length, or a deviation or width is not finite.
+    """
+    values: dict[str, object] = dict(zip(SETTINGS[function], (first, second), strict=True))
+    values |= dict(zip(_PROCESSED[function], processed or _DEFAULTS[function], strict=True))
+    return Process.from_matlab(function, values)
 
 
 def process(scaling: Scaling) -> Process:
@@ -30,21 +78,30 @@ def process(scaling: Scaling) -> Process:
     """
     if isinstance(scaling, Process):
         return scaling
-    for end in "pt":
-        if f"min{end}" in scaling and f"max{end}" in scaling:
-            limits = {"xmin": scaling[f"min{end}"], "xmax": scaling[f"max{end}"], "ymin": -1.0, "ymax": 1.0}
-            return Process.from_matlab("mapminmax", limits)
-        if f"mean{end}" in scaling and f"std{end}" in scaling:
-            moments = {"xmean": scaling[f"mean{end}"], "xstd": scaling[f"std{end}"], "ymean": 0.0, "ystd": 1.0}
-            return Process.from_matlab("mapstd", moments)
-    if "xmin" in scaling and "xmax" in scaling:
-        return Process.from_matlab("mapminmax", scaling)
-    if "xmean" in scaling and "xstd" in scaling:
-        return Process.from_matlab("mapstd", scaling)
+    values = _struct_of_scipy(scaling) if isinstance(scaling, np.ndarray) else scaling
+    for names, pair in PAIRS.items():
+        if all(name in values for name in names):
+            first, second = (np.asarray(values[name], dtype=np.float64).reshape(-1) for name in names)
+            return from_pair(pair.function, first, second)
+    for function, names in SETTINGS.items():
+        if all(name in values for name in names):
+            return Process.from_matlab(function, values)
     raise UnsupportedError(
-        f"these are no scaling settings: {', '.join(sorted(map(str, scaling))) or 'nothing'}; expected those of "
+        f"not the settings of a scaling: {', '.join(sorted(map(str, values))) or 'nothing'}; expected those of "
         "mapminmax (xmin, xmax, …), mapstd (xmean, xstd, …), premnmx (minp, maxp) or prestd (meanp, stdp)"
     )
+
+
+def _struct_of_scipy(array: NDArray[Any]) -> Mapping[str, object]:
+    """The numbers of a struct as ``scipy.io.loadmat`` gives it: a structured array of one element."""
+    if array.dtype.names is None or array.size != 1:
+        raise UnsupportedError(
+            f"an array of shape {array.shape} and type {array.dtype} is not a scaling; expected the settings struct "
+            "that mapminmax or mapstd returned, as scipy.io.loadmat gives it"
+        )
+    record = array.reshape(-1)[0]
+    values = {name: np.asarray(record[name]) for name in array.dtype.names}
+    return {name: value for name, value in values.items() if value.dtype.kind in "biuf"}
 
 
 def with_scaling(
@@ -63,7 +120,13 @@ def with_scaling(
 def _paired(
     entries: Sequence[_Entry], scalings: Scaling | Sequence[Scaling | None] | None, what: str
 ) -> list[tuple[_Entry, Scaling | None]]:
-    listed = [scalings] if isinstance(scalings, Mapping | Process) else list(scalings or [None] * len(entries))
+    listed: list[Scaling | None] = (
+        [None] * len(entries)
+        if scalings is None
+        else [scalings]
+        if isinstance(scalings, Mapping | Process | np.ndarray)
+        else list(scalings)
+    )
     if len(listed) != len(entries):
         raise ModelError(
             f"{len(listed)} scalings for {len(entries)} {what}s; give one for each, None where there is none"

@@ -13,6 +13,7 @@ import pytest
 import scipy.io
 
 import matnet
+from make_bad_fixtures import network
 from matnet.cli.entry import run
 from matnet.importers.arrays import read_array
 from matnet.network import Ensemble
@@ -116,6 +117,30 @@ def test_scaling_that_was_kept_beside_the_network(said: Said, tmp_path: Path) ->
     y, J = net.value_and_jacobian(inner)
     expected = [(y[0] + 1) * back, *(J[0] * gain * back)]
     np.testing.assert_allclose(numbers(lines)[0], expected, rtol=1e-13)
+
+
+def test_scaling_in_a_file_of_its_own(said: Said, tmp_path: Path) -> None:
+    file = beside(tmp_path, ps=settings([-60.0, 0.0], [60.0, 4.0]))
+    scipy.io.savemat(tmp_path / "ps.mat", {"ps": settings([-60.0, 0.0], [60.0, 4.0]), "low": [-60, 0], "high": [60, 4]})
+    expected = said("predict", file, "-", "--input-scaling", "ps")
+    assert expected[0] == 0
+    for name in ("ps", "mapminmax:low,high"):
+        assert said("predict", PUMP, "-", "--input-scaling", f"{tmp_path / 'ps.mat'}:{name}")[:2] == expected[:2]
+
+
+def test_inspect_and_verify_show_the_networks_that_can_be_used(said: Said, tmp_path: Path) -> None:
+    good, bad = network(), network()
+    bad["layers"][0, 0][0, 0]["transferFcn"] = "mytf"
+    file = tmp_path / "both.mat"
+    scipy.io.savemat(file, {"bad": bad, "net": good}, long_field_names=True)
+    left_out = f"matnet: {file}: bad.layers{{1}}.transferFcn: unknown transfer function 'mytf'; known: "
+    status, lines, err = said("inspect", file)
+    assert (status, lines[0], err.startswith(left_out), err.count("\n")) == (0, f"{file}: net", True, 1)
+    status, _, err = said("verify", file)
+    assert (status, err.startswith(left_out), err.count("\n")) == (3, True, 1)
+    told = json.loads("\n".join(said("inspect", "--json", file)[1]))
+    assert [entry["path"] for entry in told["networks"]] == ["net"]
+    assert [entry["error"].startswith(left_out.removeprefix("matnet: ")) for entry in told["failures"]] == [True]
 
 
 def test_inspect_points_out_what_looks_like_scaling(said: Said, tmp_path: Path) -> None:

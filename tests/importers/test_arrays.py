@@ -15,7 +15,7 @@ import matnet
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.arrays import read_array
 from matnet.importers.mat.matfile import open_mat
-from matnet.importers.scaling import read_scaling
+from matnet.importers.scaling import load_scaling, read_scaling
 from matnet.importers.stored import StoredValues
 
 Save: TypeAlias = Callable[..., Path]
@@ -182,10 +182,14 @@ def test_scaling_is_read_as_the_processing_it_is(save: Save) -> None:
 NO_SCALING = {
     "x": (
         "x is a double 1x1, expected the settings struct that mapminmax or mapstd returned, or one of minp,maxp, "
-        "mint,maxt, meanp,stdp, meant,stdt"
+        "mint,maxt, meanp,stdp, meant,stdt; arrays of other names are given as mapminmax:lowest,highest or "
+        "mapstd:mean,deviation"
     ),
-    "minp,maxp": "minp is 2x2, expected one number a row",
+    "minp,maxp": "minp is 2x2, expected one number per row",
     "mint,maxt": "there is no variable mint; found: x (double 1x1), minp (double 2x2), bad (struct 1x1)",
+    "mapminmax:x": "expected two arrays, and perhaps two numbers that they become, got x",
+    "mapminmax:x,minp,a,b": "expected two arrays, and perhaps two numbers that they become, got x,minp,a,b",
+    "mapstd:x,bad.xmax": "x,bad.xmax: the setting xstd has 3 numbers for 1 rows",
     "bad": "bad: the setting xmax has 3 numbers for 2 rows",
 }
 
@@ -196,4 +200,29 @@ def test_what_is_no_scaling_is_refused(save: Save) -> None:
     for name, message in NO_SCALING.items():
         with pytest.raises(matnet.MatnetError) as refused:
             read_scaling(file, name)
+        assert str(refused.value) == message
+
+
+def test_scaling_in_a_file_of_its_own_is_named_with_the_file(save: Save) -> None:
+    lowest, highest = column(10, -3), column(20, 5)
+    file = save("scaling.mat", ps=MINMAX, s={"mu": lowest, "cells": cell((1, 2), lowest, highest)}, hi=highest.T)
+    for name, function, ends in (
+        ("mapminmax: s.mu, hi", "mapminmax", [[-1.0, -1.0], [1.0, 1.0]]),
+        ("mapminmax:s.cells{1,1},s.cells{1,2},0,1", "mapminmax", [[0.0, 0.0], [1.0, 1.0]]),
+        ("mapstd:s.mu,hi", "mapstd", [[0.0, 0.0], [0.5, 1.6]]),
+    ):
+        process = load_scaling(f"{file}:{name}")
+        assert process.function == function
+        assert process.apply.value(np.array([[10.0, -3.0], [20.0, 5.0]])).tolist() == ends
+    assert load_scaling("ps", file).raw_size == load_scaling(f"{file}:ps").raw_size == 2
+
+
+def test_scaling_without_a_file_is_refused(save: Save) -> None:
+    file = save("scaling.mat", ps=MINMAX)
+    for address, message in (
+        ("ps", "'ps' does not name a file; expected FILE.mat:NAME"),
+        (f"{file}:qs", f"{file}: there is no variable qs; found: ps (struct 1x1)"),
+    ):
+        with pytest.raises(matnet.FormatError) as refused:
+            load_scaling(address)
         assert str(refused.value) == message

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +17,7 @@ from scipy.io.matlab import MatlabObject
 
 import matnet
 from matnet.errors import NoNetworkError
-from matnet.importers.workspace import OTHER_NETWORKS
+from matnet.importers.contents import OTHER_NETWORKS
 from matnet.model.provenance import Training
 
 Save: TypeAlias = Callable[..., Path]
@@ -161,7 +163,7 @@ def test_all_refused_real_files_are_listed_here(corpus: Path) -> None:
 NO_MAT_FILE = {
     "empty": (b"", "not a MAT-file: it is empty"),
     "text": (b"x,y\n1,2\n", "not a MAT-file: it begins with b'x,y\\n1,2\\n'"),
-    "zip": (b"PK\3\4" + bytes(600), "not a MAT-file: it begins with " + repr(b"PK\3\4" + bytes(12))),
+    "other bytes": (b"\3\4" + bytes(600), "not a MAT-file: it begins with " + repr(b"\3\4" + bytes(14))),
     "cut": (b"MATLAB 5.0 MAT-file, Platform", "a MAT-file that is cut off within its header"),
     "level 4": (
         b"".join(number.to_bytes(4, "little") for number in (0, 1, 1, 0, 2)) + b"x\0" + bytes(8),
@@ -228,6 +230,102 @@ def test_a_network_in_a_folder_that_cannot_be_loaded_is_an_error(
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.load_all(tmp_path)
     assert str(refused.value).startswith(f"{bad}: net.layers{{1}}.transferFcn: unknown transfer function 'mytf'")
+
+
+def test_networks_that_cannot_be_loaded_can_be_left_out(small: MatlabObject, save: Save, tmp_path: Path) -> None:
+    broken = copy.deepcopy(small)
+    broken["layers"][0, 0][0, 0]["transferFcn"] = "mytf"
+    reason = "unknown transfer function 'mytf'; known: "
+    file = save("one.mat", net=small, template=broken, net2=small)
+    save("two.mat", net=broken)
+    (tmp_path / "three.mat").write_bytes(b"<html><body>not found</body></html>")
+    left_out: list[str] = []
+    assert list(matnet.load_all(file, on_error="skip")) == ["net", "net2"]
+    assert list(matnet.load_all(file, on_error=lambda error: left_out.append(str(error)))) == ["net", "net2"]
+    assert [message.partition(reason)[0] for message in left_out] == [f"{file}: template.layers{{1}}.transferFcn: "]
+    left_out.clear()
+    nets = matnet.load_all(tmp_path, on_error=lambda error: left_out.append(str(error)))
+    assert list(nets) == ["one.mat:net", "one.mat:net2"]
+    assert [message.partition(reason)[0] for message in left_out] == [
+        f"{file}: template.layers{{1}}.transferFcn: ",
+        f"{tmp_path / 'three.mat'}: not a MAT-file: it is a web page: the download gave the page around the file; "
+        "download the file itself (its raw link)",
+        f"{tmp_path / 'two.mat'}: net.layers{{1}}.transferFcn: ",
+    ]
+
+
+def test_where_nothing_can_be_loaded_the_first_error_is_raised(small: MatlabObject, save: Save, tmp_path: Path) -> None:
+    small["layers"][0, 0][0, 0]["transferFcn"] = "mytf"
+    file = save("a.mat", net=small, net2=small)
+    save("b.mat", net=small)
+    left_out: list[matnet.MatnetError] = []
+    for path in (file, tmp_path):
+        with pytest.raises(matnet.UnsupportedError) as refused:
+            matnet.load_all(path, on_error=left_out.append)
+        assert str(refused.value).startswith(f"{file}: net.layers{{1}}.transferFcn: unknown transfer function 'mytf'")
+        assert left_out == []
+
+
+def test_a_value_nested_without_end_beside_the_network_does_no_harm(small: MatlabObject, save: Save) -> None:
+    tree: Any = 1.0
+    for _ in range(90):
+        tree = {"next": tree}
+    assert list(matnet.load_all(save(net=small, tree=tree))) == ["net"]
+
+
+SAVE = "in MATLAB, save the network with save('net.mat', 'net') and open that file"
+FOREIGN = {
+    "a large-file pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n",
+        "a Git LFS pointer, which stands for a file that was not downloaded; run git lfs pull, or download the file "
+        "itself",
+    ),
+    "a web page": (
+        b"\n<!DOCTYPE html>\n<html>",
+        "a web page: the download gave the page around the file; download the file itself (its raw link)",
+    ),
+    "a pickle": (b"\x80\4abc", f"a Python pickle, which is never opened; {SAVE}"),
+    "gzip": (b"\x1f\x8b\x08", "a file packed with gzip; unpack it first"),
+}
+ZIPPED = {
+    "a Simulink model": (
+        "simulink/blockdiagram.xml",
+        "a Simulink model (.slx); save the network that it was made from: save('net.mat', 'net')",
+    ),
+    "an app": ("appdesigner/appModel.mat", f"an app of MATLAB's App Designer (.mlapp); {SAVE}"),
+    "a live script": ("matlab/document.xml", f"a live script of MATLAB (.mlx); {SAVE}"),
+    "a workbook": ("xl/workbook.xml", f"an Excel workbook (.xlsx); {SAVE}"),
+    "a model of PyTorch": ("archive/data.pkl", f"a model saved by PyTorch; {SAVE}"),
+    "arrays of NumPy": ("x.npy", f"arrays saved by NumPy (.npz); {SAVE}"),
+    "an archive": ("a/net.mat", "a zip archive with 'a/net.mat' in it; unpack it first and open that file"),
+    "another archive": ("readme.txt", f"a zip archive; {SAVE}"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".m", ".json", ".slx"])
+@pytest.mark.parametrize("case", [*FOREIGN, *ZIPPED])
+def test_what_is_something_else_says_what_it_is(tmp_path: Path, case: str, suffix: str) -> None:
+    file = tmp_path / f"net{suffix}"
+    if case in FOREIGN:
+        content, words = FOREIGN[case]
+        file.write_bytes(content)
+    else:
+        member, words = ZIPPED[case]
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("[Content_Types].xml", "")
+            archive.writestr(member, "")
+    with pytest.raises(matnet.FormatError) as refused:
+        matnet.load(file)
+    kind = "it is" if suffix in (".m", ".json") else "not a MAT-file: it is"
+    assert str(refused.value) == f"{file}: {kind} {words}"
+
+
+def test_a_zip_archive_that_is_broken_is_named_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "net.mat"
+    file.write_bytes(b"PK\3\4" + bytes(100))
+    with pytest.raises(matnet.FormatError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: not a MAT-file: it is a zip archive; {SAVE}"
 
 
 def test_a_path_makes_no_sense_for_a_file_of_one_network(tmp_path: Path) -> None:

@@ -590,3 +590,17 @@ def test_an_object_of_the_class_with_other_fields_is_refused(save: Save) -> None
     with pytest.raises(matnet.ModelError) as refused:
         matnet.load(file)
     assert str(refused.value) == f"{file}: net.numInputs is missing, expected a whole number, not negative"
+
+
+@pytest.mark.parametrize("low", [-1.0, 0.0])
+def test_an_input_that_was_scaled_outside_is_pointed_out(small: MatlabObject, save: Save, low: float) -> None:
+    empty = np.empty((1, 0), dtype=object)
+    bare = {"processFcns": empty, "processParams": empty, "processSettings": empty}
+    part(small, "inputs").update(bare, range=np.array([[low, 1.0]] * 2), processedRange=np.array([[low, 1.0]] * 2))
+    assert matnet.load(save(net=small)).provenance.oddities == (
+        f"input 1 has no processing and ranges from {low:g} to 1: if its data were scaled outside the network, x is on "
+        "that scale; with_scaling (--input-scaling) takes the settings",
+    )
+    part(small, "inputs").update(range=np.array([[low, 1.0], [low, 2.0]]))
+    part(small, "inputs").update(processedRange=np.array([[low, 1.0], [low, 2.0]]))
+    assert matnet.load(save("other.mat", net=small)).provenance.oddities == ()

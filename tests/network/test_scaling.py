@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.io
 
 from matnet import Network
 from matnet.errors import ModelError, UnsupportedError
@@ -72,7 +74,7 @@ def test_one_side_alone() -> None:
         (
             {"gain": 2.0},
             UnsupportedError,
-            "these are no scaling settings: gain; expected those of mapminmax (xmin, xmax, …), mapstd (xmean, xstd, "
+            "not the settings of a scaling: gain; expected those of mapminmax (xmin, xmax, …), mapstd (xmean, xstd, "
             "…), premnmx (minp, maxp) or prestd (meanp, stdp)",
         ),
         (
@@ -86,3 +88,13 @@ def test_one_side_alone() -> None:
 def test_scaling_that_does_not_fit_is_refused(scaling: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         Network(BARE).with_scaling(inputs=scaling)
+
+
+@pytest.mark.parametrize("squeeze", [False, True])
+def test_settings_as_scipy_reads_them(tmp_path: Path, squeeze: bool) -> None:
+    settings = [{"name": "mapminmax", **own} for own in MINMAX]
+    scipy.io.savemat(tmp_path / "s.mat", {"ps": settings[0], "ts": settings[1]})
+    read = scipy.io.loadmat(tmp_path / "s.mat", squeeze_me=squeeze)
+    net = Network(BARE)
+    expected = net.with_scaling(inputs=MINMAX[0], outputs=MINMAX[1])(X)
+    assert (net.with_scaling(inputs=read["ps"], outputs=[read["ts"]])(X) == expected).all()

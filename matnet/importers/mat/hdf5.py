@@ -28,6 +28,7 @@ from matnet.importers.mat.values import (
     ITEM_COST,
     MAX_DEPTH,
     NUMERIC_CLASSES,
+    TOO_DEEP,
     Cell,
     Char,
     Function,
@@ -157,7 +158,7 @@ class _Reader:
         import h5py
 
         if depth > MAX_DEPTH:
-            raise FormatError(f"values are nested more than {MAX_DEPTH} deep")
+            return Opaque(TOO_DEEP, "")
         if isinstance(item, h5py.Dataset):
             return self._dataset(item, depth)
         if not isinstance(item, h5py.Group):

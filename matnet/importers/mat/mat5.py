@@ -26,7 +26,9 @@ from matnet.importers.mat.values import (
     EMPTY,
     ITEM_COST,
     MAX_DEPTH,
+    MAX_NAME,
     NUMERIC_CLASSES,
+    TOO_DEEP,
     Cell,
     Char,
     Function,
@@ -227,7 +229,7 @@ def _read_header(elements: _Elements) -> _Header:
 def _read_matrix(element: _Element, source: _Source, depth: int) -> Value:
     """The value of a matrix element."""
     if depth > MAX_DEPTH:
-        raise FormatError(f"values are nested more than {MAX_DEPTH} deep")
+        return Opaque(TOO_DEEP, "")
     if not element.data:
         return EMPTY
     elements = _Elements(element.data, source)
@@ -303,6 +305,8 @@ def _read_struct(elements: _Elements, source: _Source, header: _Header, depth: i
     if len(length) != 1 or length[0] < 1 or len(names) % length[0]:
         raise FormatError(f"broken: field names of length {length.tolist()[:4]} in {len(names)} bytes")
     width = int(length[0])
+    if width > MAX_NAME + 1:
+        raise FormatError(f"broken: field names of {width} bytes; MATLAB's have at most {MAX_NAME}")
     fields = [names[at : at + width].split(b"\0")[0].decode("latin-1") for at in range(0, len(names), width)]
     if len(set(fields)) != len(fields):
         raise FormatError(f"broken: a struct has two fields of one name: {', '.join(fields)}")

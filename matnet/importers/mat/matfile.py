@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.files import Budget, read_bytes
+from matnet.importers.foreign import foreign_kind
 from matnet.importers.mat.mat5 import HEADER_SIZE, read_mat5
 from matnet.importers.mat.values import MatFile
 
@@ -24,8 +25,8 @@ def open_mat(path: Path, limit: int) -> MatFile:
     UnsupportedError
         It is a MAT-file of level 4, which can hold no network.
     """
-    start = _first_bytes(path)
-    if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE) or start.startswith(_HDF5_SIGNATURE):
+    start = first_bytes(path)
+    if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE):
         from matnet.importers.mat.hdf5 import read_hdf5
 
         return read_hdf5(path, start, limit)
@@ -35,10 +36,20 @@ def open_mat(path: Path, limit: int) -> MatFile:
         raise FormatError("a MAT-file that is cut off within its header")
     if _level_4(start):
         raise UnsupportedError("a MAT-file of level 4; save it with -v7 instead")
+    foreign = foreign_kind(path, start)
+    if foreign is not None:
+        raise FormatError(f"not a MAT-file: it is {foreign}")
     raise FormatError(f"not a MAT-file: it begins with {start[:16]!r}" if start else "not a MAT-file: it is empty")
 
 
-def _first_bytes(path: Path) -> bytes:
+def first_bytes(path: Path) -> bytes:
+    """The bytes by which a file is told.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read, or is a folder.
+    """
     try:
         if path.is_dir():
             raise FormatError("is a folder, expected a file")

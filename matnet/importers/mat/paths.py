@@ -6,18 +6,23 @@ import math
 import re
 from collections.abc import Callable, Iterator
 
-from matnet.errors import FormatError, UnsupportedError
+from matnet.errors import FormatError
 from matnet.importers.mat.values import (
     MAX_DEPTH,
+    MAX_NAME,
     Cell,
     MatFile,
     Opaque,
     Shape,
+    Step,
     Struct,
     Value,
     children,
     describe_shape,
 )
+
+MAX_PATH = 2 * MAX_NAME
+"""The longest path that is followed, in characters."""
 
 _NAME = re.compile(r"[A-Za-z]\w*")
 _STEP = re.compile(r"\.([A-Za-z]\w*)|\{(\d+(?:,\d+)*)\}|\((\d+(?:,\d+)*)\)")
@@ -105,33 +110,71 @@ def _position(text: str, shape: Shape, place: str) -> int:
     return position
 
 
-def walk(file: MatFile, closed: Callable[[Value], bool], leaves: bool = False) -> Iterator[tuple[str, Value]]:
-    """All values that may hold others, with their paths; not what is within a `closed` one.
+class Place:
+    """Where a value is in a file; ``str`` gives MATLAB's path, which is only written out when it is asked for."""
 
-    With `leaves`, the numbers and texts within them too. An object that is referred to from two places is met once, so
-    that objects that refer to each other end.
+    __slots__ = ("_above", "_step", "length")
+
+    def __init__(self, above: Place | None, step: Step) -> None:
+        self._above = above
+        self._step = step
+        self.length: int = (above.length if above else 0) + sum(map(len, step))
+
+    def __str__(self) -> str:
+        steps: list[Step] = []
+        place: Place | None = self
+        while place is not None:
+            steps.append(place._step)
+            place = place._above
+        return "".join(part for step in reversed(steps) for part in step)
+
+
+def walk(file: MatFile, closed: Callable[[Value], bool], leaves: bool = False) -> Iterator[tuple[Place, Value]]:
+    """All values that may hold others, with their places; not what is within a `closed` one.
+
+    With `leaves`, the numbers and texts within them too. An object is met once, from however many places it is
+    referred to, so that objects that refer to each other end. Values nested deeper than twice ``MAX_DEPTH``, through
+    objects that hold others, and those whose path takes more than ``MAX_PATH`` characters are passed over.
     """
-    met: set[tuple[int, ...]] = set()
+    met: set[int] = set()
     for variable in file.variables.values():
         if variable.holds_values:
-            yield from _within(variable.name, variable.value, (closed, leaves, met), 0)
+            yield from _within(Place(None, (variable.name,)), variable.value, closed, leaves, met)
 
 
 def _within(
-    path: str, value: Value, how: tuple[Callable[[Value], bool], bool, set[tuple[int, ...]]], depth: int
-) -> Iterator[tuple[str, Value]]:
-    closed, leaves, met = how
-    if isinstance(value, Opaque) and value.numbers:
-        if value.numbers in met:
-            return
-        met.add(value.numbers)
-    yield path, value
-    if closed(value):
+    top: Place, value: Value, closed: Callable[[Value], bool], leaves: bool, met: set[int]
+) -> Iterator[tuple[Place, Value]]:
+    if isinstance(value, Opaque) and _all_met(value, met):
         return
-    if depth > 2 * MAX_DEPTH:
-        raise UnsupportedError(f"{path}: values are nested more than {2 * MAX_DEPTH} deep")
-    for suffix, child in children(value, leaves):
-        if isinstance(child, Cell | Struct | Opaque):
-            yield from _within(path + suffix, child, how, depth + 1)
-        elif leaves:
-            yield path + suffix, child
+    yield top, value
+    open_values = [(top, _steps(value, closed, leaves, met))]
+    while open_values:
+        above, steps = open_values[-1]
+        entry = next(steps, None)
+        if entry is None:
+            open_values.pop()
+            continue
+        step, child = entry
+        place = Place(above, step)
+        if place.length > MAX_PATH:
+            continue
+        if not isinstance(child, Cell | Struct | Opaque):
+            yield place, child
+        elif not (isinstance(child, Opaque) and _all_met(child, met)):
+            yield place, child
+            if len(open_values) <= 2 * MAX_DEPTH:
+                open_values.append((place, _steps(child, closed, leaves, met)))
+
+
+def _all_met(value: Opaque, met: set[int]) -> bool:
+    return bool(value.numbers) and met.issuperset(value.numbers)
+
+
+def _steps(value: Value, closed: Callable[[Value], bool], leaves: bool, met: set[int]) -> Iterator[tuple[Step, Value]]:
+    """What is within a value that is not closed, without objects that were met elsewhere."""
+    if closed(value):
+        if isinstance(value, Opaque):
+            met.update(value.numbers)
+        return iter(())
+    return children(value, leaves, met)

@@ -20,11 +20,20 @@ from matnet.functions.namespace import FloatArray
 
 Shape: TypeAlias = tuple[int, ...]
 
+Step: TypeAlias = tuple[str, ...]
+"""What MATLAB writes to reach a value within another, in parts that are joined when it is shown."""
+
 ITEM_COST = 128
 """Bytes of memory that a value within another takes in the end, about, whatever it holds."""
 
 MAX_DEPTH = 64
-"""How deep values may be nested in each other."""
+"""How deep values may be nested in each other; what lies deeper is not read."""
+
+MAX_NAME = 2048
+"""The longest name that MATLAB gives a variable or a field (namelengthmax: 63 until R2024b)."""
+
+TOO_DEEP = f"value nested more than {MAX_DEPTH} deep"
+"""What stands for a value that lies deeper, as the class of an opaque one."""
 
 
 def describe_shape(shape: Shape) -> str:
@@ -189,6 +198,10 @@ class Opaque:
         home = self._home()
         return tuple(home.whole(number) for number in self.numbers)
 
+    def element(self, position: int) -> Struct:
+        """The properties of one element, `position` from 0."""
+        return self._home().object(self.numbers[position])
+
     def _home(self) -> Objects:
         if self.home is None or self.system != "MCOS":
             reason = {"": "it is stored in a way that is not known", "MCOS": "its properties are not in the file"}
@@ -249,35 +262,46 @@ class MatFile:
     variables: Mapping[str, Variable]
 
 
-def children(value: Value, leaves: bool = True) -> Iterator[tuple[str, Value]]:
+def children(value: Value, leaves: bool = True, met: set[int] | None = None) -> Iterator[tuple[Step, Value]]:
     """What is directly within a value, each with what MATLAB writes to reach it: ``{3}``, ``.net``, ``(2)``.
 
-    An object that cannot be read has nothing within. `leaves` tells whether cells' numbers, texts and the like count:
-    there may be millions of them.
+    An object that cannot be read has nothing within. `leaves` tells whether numbers, texts and the like count: there
+    may be millions of them. Objects whose numbers are in `met` are left out, and those that are entered are added.
     """
     if isinstance(value, Cell):
         for number, item in enumerate(value.items):
             if leaves or isinstance(item, _HOLDERS):
-                yield f"{{{subscript(value.shape, number)}}}", item
+                yield ("{", subscript(value.shape, number), "}"), item
     elif isinstance(value, Struct):
-        if math.prod(value.shape) == 1:
-            yield from ((f".{name}", values[0]) for name, values in value.fields.items())
-        elif value.fields:
-            for number in range(math.prod(value.shape)):
-                yield f"({subscript(value.shape, number)})", value.element(number)
+        yield from _elements(value, leaves)
     elif isinstance(value, Opaque):
-        yield from _properties(value)
+        yield from _properties(value, leaves, set() if met is None else met)
 
 
-def _properties(value: Opaque) -> Iterator[tuple[str, Value]]:
-    try:
-        objects = value.objects()
-    except (FormatError, UnsupportedError):
-        return
-    if len(objects) == 1:
-        yield from children(objects[0])
-    else:
-        yield from ((f"({subscript(value.shape, number)})", entry) for number, entry in enumerate(objects))
+def _elements(value: Struct, leaves: bool) -> Iterator[tuple[Step, Value]]:
+    if math.prod(value.shape) == 1:
+        for name, values in value.fields.items():
+            if leaves or isinstance(values[0], _HOLDERS):
+                yield (".", name), values[0]
+    elif leaves or any(isinstance(item, _HOLDERS) for values in value.fields.values() for item in values):
+        for number in range(math.prod(value.shape) if value.fields else 0):
+            yield ("(", subscript(value.shape, number), ")"), value.element(number)
+
+
+def _properties(value: Opaque, leaves: bool, met: set[int]) -> Iterator[tuple[Step, Value]]:
+    home = value.home
+    for position, number in enumerate(value.numbers if home is not None and value.system == "MCOS" else ()):
+        if number in met:
+            continue
+        met.add(number)
+        try:
+            entry = value.element(position)
+        except (FormatError, UnsupportedError):
+            continue
+        if len(value.numbers) == 1:
+            yield from children(entry, leaves)
+        else:
+            yield ("(", subscript(value.shape, position), ")"), entry
 
 
 def subscript(shape: Shape, number: int) -> str:

@@ -280,7 +280,10 @@ def test_an_hdf5_file_that_is_not_matlabs_is_refused(tmp_path: Path) -> None:
         file["x"] = 1.0
     with pytest.raises(matnet.FormatError) as refused:
         matnet.load(tmp_path / "other.mat")
-    message = "an HDF5 file, but not a MAT-file: its first bytes are not MATLAB's"
+    message = (
+        "not a MAT-file: it is an HDF5 file, but not one of MATLAB's; in MATLAB, save the network with "
+        "save('net.mat', 'net') and open that file"
+    )
     assert str(refused.value) == f"{tmp_path / 'other.mat'}: {message}"
 
 

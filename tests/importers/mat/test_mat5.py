@@ -33,6 +33,7 @@ from mat5_bytes import (
 )
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
+from matnet.importers.mat.paths import find, walk
 from matnet.importers.mat.values import Cell, Char, Numeric
 
 Save: TypeAlias = Callable[..., Path]
@@ -140,6 +141,16 @@ def deep(levels: int) -> bytes:
     return element(MATRIX, head(CELL, (1, 1), b"x") + inner)
 
 
+def test_what_is_nested_too_deep_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "deep.mat").write_bytes(file_of(deep(100), matrix([7.0], (1, 1), b"y")))
+    file = open_mat(tmp_path / "deep.mat", DEFAULT_LIMIT)
+    assert list(file.variables) == ["x", "y"]
+    places = [str(place) for place, _ in walk(file, lambda value: False)]
+    assert places == [f"x{'{1}' * depth}" for depth in range(66)]
+    below = find(file, places[-1])
+    assert (below.class_name, below.shape) == ("value nested more than 64 deep", (1, 1))
+
+
 HUGE = 2**31 - 1
 GOOD = matrix([1.0], (1, 1))
 OVERSTATED = packed(struct.pack("<II", MATRIX, 10**9) + GOOD[8:])
@@ -165,7 +176,6 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     ),
     "a negative dimension": (file_of(matrix([1.0], (-1, 1))), "byte 128: broken: the dimensions are [-1, 1]"),
     "a single dimension": (file_of(matrix([1.0], (1,))), "byte 128: broken: the dimensions are [1]"),
-    "nesting without end": (file_of(deep(100)), "x (byte 128): values are nested more than 64 deep"),
     "an unknown storage type": (
         file_of(element(MATRIX, head(DOUBLE_CLASS, (1, 1), b"x") + element(99, bytes(8)))),
         "x (byte 128): byte 48: broken: numbers of the unknown storage type 99",

@@ -1,0 +1,56 @@
+"""What a MAT-file holds that matnet can use, found in one walk over its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matnet.importers.mat.paths import walk
+from matnet.importers.mat.values import MatFile, Struct, Value
+from matnet.importers.network_object import CLASS_NAME, is_network
+from matnet.importers.scaling import pairs_in, settings_in
+from matnet.importers.training_record import is_training_record
+
+OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph"})
+"""Classes of networks that are not the toolbox's shallow `network`."""
+
+_MOST_SCALINGS = 100
+"""More structs than these that look like scaling are not listed: they are data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Networks, training records and scaling of a file by their paths.
+
+    ``scaling`` says what each looks like. ``others`` are the first network of another class and the first array of
+    networks without elements, which explain why a file has no network.
+    """
+
+    networks: dict[str, Value]
+    records: dict[str, Struct]
+    scaling: dict[str, str]
+    others: dict[str, Value]
+
+
+def contents(file: MatFile) -> Contents:
+    """What is in a file.
+
+    Raises
+    ------
+    FormatError
+        The file is broken.
+    """
+    found = Contents({}, {}, {}, {})
+    for place, value in walk(file, lambda value: is_network(value) or is_training_record(value)):
+        if is_network(value):
+            found.networks[str(place)] = value
+        elif isinstance(value, Struct) and is_training_record(value):
+            found.records[str(place)] = value
+        elif value.class_name in OTHER_NETWORKS or value.class_name == CLASS_NAME:
+            if not found.others:
+                found.others[str(place)] = value
+        elif len(found.scaling) < _MOST_SCALINGS:
+            words = settings_in(value)
+            if words:
+                found.scaling[str(place)] = words
+    found.scaling.update(pairs_in(file))
+    return found
