@@ -76,9 +76,8 @@ def load_scaling(address: str, beside: str | Path | None = None, *, limit: int =
     Examples
     --------
     >>> from matnet.importers.scaling import load_scaling
-    >>> load_scaling("fixtures/pump.mat:mapminmax:lowest,highest").raw_size
-    Traceback (most recent call last):
-    matnet.errors.FormatError: fixtures/pump.mat: there is no variable lowest; found: net (network 1x1), ...
+    >>> load_scaling("fixtures/pump.mat:mapstd:performance,performance").raw_size
+    1
     """
     parts = _ADDRESS.fullmatch(address)
     if parts is None and beside is None:
