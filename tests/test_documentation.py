@@ -66,3 +66,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_the_readme_leads_to_every_page() -> None:
     links = re.findall(r"\]\((docs/[^)#]+)", (PROJECT / "README.md").read_text(encoding="utf-8"))
     assert set(links) == {path.relative_to(PROJECT).as_posix() for path in DOCS.glob("*.md")}
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(matnet/[\w/.]+)`", text))
+    assert named
+    assert not [name for name in sorted(named) if not (PROJECT / name).exists()]
+    rooms = {path.parent.name for path in PROJECT.glob("matnet/*/__init__.py")}
+    assert rooms <= {name.split("/")[1] for name in named}
