@@ -65,7 +65,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_the_readme_leads_to_every_page() -> None:
     links = re.findall(r"\]\((docs/[^)#]+)", (PROJECT / "README.md").read_text(encoding="utf-8"))
-    assert set(links) == {path.relative_to(PROJECT).as_posix() for path in DOCS.glob("*.md")}
+    assert set(links) >= {path.relative_to(PROJECT).as_posix() for path in DOCS.glob("*.md")}
 
 
 def test_the_architecture_names_what_is_there() -> None:
