@@ -274,7 +274,7 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
     MissingExtraError
         There is no C compiler; the message says what to install.
     UnsupportedError
-        The network looks back in time or is too large, the compiler fails, or the cache folder cannot be used.
+        The network is dynamic or too large, the compiler fails, or the cache folder cannot be used.
 
     Notes
     -----
@@ -297,7 +297,7 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
 def _compiled(net: Network) -> CompiledNetwork:
     if net.dynamic:
         raise UnsupportedError(
-            "this network looks back in time; matnet.compile is for static networks, use net.run(x) and run_jacobian"
+            "this network is dynamic, and matnet.compile is for static ones; use net.run(x) and net.run_jacobian(x)"
         )
     found = CompiledNetwork(net.structure, net.provenance, net.name)
     found.evaluation.prepare(VALUE_AND_JACOBIAN, [net.input_size])

@@ -16,7 +16,7 @@ from matnet.errors import ModelError, UnsupportedError
 from matnet.exporters.names import checked_names, plain
 from matnet.exporters.stepping import state_size, step_of
 from matnet.functions.namespace import FloatArray
-from matnet.network import Network
+from matnet.network import Ensemble, Network
 from matnet.simulate import BiasStep, Program, TransferStep
 from matnet.tape.symbols import Shape, Tape, record
 
@@ -129,6 +129,23 @@ class Recording:
         """R, S and, of a dynamic network, the number of its states."""
         states = state_size(self.net) if self.net.dynamic else 0
         return {"R": self.net.input_size, "S": self.net.output_size, "states": states}
+
+
+def one_network(net: object, call: str) -> None:
+    """Refuses what is not one network; `call` names the function that was given it.
+
+    Raises
+    ------
+    UnsupportedError
+        It is an ensemble, or another thing.
+    """
+    if isinstance(net, Ensemble):
+        raise UnsupportedError(
+            f"{call} takes one network, and this is an ensemble of {len(net.networks)}; "
+            "take them one by one: for net in ensemble.networks"
+        )
+    if not isinstance(net, Network):
+        raise UnsupportedError(f"{call} takes a Network, got {type(net).__name__}; matnet.load gives one")
 
 
 def _functions(net: Network, options: Options) -> tuple[Function, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matnet.errors import MatnetError, UnsupportedError
 from matnet.exporters.names import function_name
-from matnet.exporters.recording import Options, Recording
+from matnet.exporters.recording import Options, Recording, one_network
 from matnet.exporters.target import Target, target_of, targets
 from matnet.files import put
 from matnet.network import Network
@@ -54,13 +54,14 @@ def save(
     Raises
     ------
     UnsupportedError
-        The suffix names no format, the format has no such option, a name is not legal, or the network cannot be
+        `net` is an ensemble, the suffix names no format, the format has no such option, a name is not legal, or the network cannot be
         expressed in the format. The file is then not written, and one that was there is left as it was.
     MissingExtraError
         A package is needed to write the format and not installed.
     FormatError
         The file cannot be written.
     """
+    one_network(net, "save")
     place = Path(path)
     options = Options(
         name=name,

@@ -1,7 +1,7 @@
-"""One time step of a network that looks back in time, as a function of x and of all that it remembers.
+"""One time step of a dynamic network, as a function of x and of all that it remembers.
 
-The states are one vector: the inputs of the last ID steps, raw, oldest first, and behind them the outputs of all layers
-of the last LD steps, at layer scale, oldest first: ``run.input_states`` and ``run.layer_states`` end to end.
+The states are one vector: the inputs of the last ID steps, raw, oldest first, then the outputs of all layers of the
+last LD steps, at layer scale, oldest first: ``run.input_states`` and ``run.layer_states`` end to end.
 """
 
 from __future__ import annotations

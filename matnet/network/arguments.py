@@ -65,7 +65,7 @@ def array_of(x: Any, elements: Elements, parameter: str, expected: str = "") -> 
         x = _stacked([array_of(part, elements, parameter) for part in x], parameter)
     elif isinstance(x, np.ndarray) or not _of_a_library(x):
         x = numbers(x, parameter)
-    _check_last_axis(x, elements.size, parameter, expected)
+    check_last_axis(x, elements.size, parameter, expected)
     return x
 
 
@@ -148,7 +148,14 @@ def _stacked(parts: list[Array], parameter: str) -> Array:
         raise ShapeError(f"{parameter} is not an array of numbers: its parts differ in shape") from error
 
 
-def _check_last_axis(x: Array, size: int, parameter: str, expected: str) -> None:
+def check_last_axis(x: Array, size: int, parameter: str, expected: str = "") -> None:
+    """Checks that x has `size` elements on its last axis.
+
+    Raises
+    ------
+    ShapeError
+        It has not; the message says what may have been meant.
+    """
     if x.ndim and x.shape[-1] == size:
         return
     advice = ""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exported_networks import corpus_networks, disagreement, row_networks, samples
+from exported_networks import corpus_networks, disagreement, row_networks, samples, special_samples, zero_weights
 from matnet.compiled.evaluator import Compiled, compare, compiled_functions
 from matnet.derivatives import quantities
 from matnet.network import Network
@@ -70,6 +70,16 @@ def agrees(function: Compiled, net: Network, compute: Callable[..., Any], bound:
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row(name: str) -> None:
     agrees(of_rows()[f"{name}_both"], row_networks()[name], BOTH, 1e-14)
+
+
+def test_nan_and_inf_are_not_swallowed_by_weights_that_are_zero() -> None:
+    networks = zero_weights()
+    functions = compiled(networks, [])
+    for name, net in networks.items():
+        x, y = special_samples(net)
+        for rows in (x, np.tile(x, (20, 1))):
+            got = functions[f"{name}_both"](rows)[0]
+            assert disagreement(got[: len(x)], y) <= 1e-15, name
 
 
 @pytest.mark.parametrize("name", BENT)

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exported_networks import corpus_networks, disagreement, only_chooses, random_networks, row_networks, samples, write
+from exported_networks import (
+    corpus_networks,
+    disagreement,
+    only_chooses,
+    random_networks,
+    row_networks,
+    samples,
+    special_samples,
+    write,
+    zero_weights,
+)
 from matnet.exporters.recording import Options
 from matnet.exporters.target import Job, Target, targets
 from matnet.network import Network
@@ -91,6 +101,18 @@ def test_float32(target: Target, tmp_path: Path) -> None:
         for one, other in zip(got, expected, strict=True):
             assert disagreement(one, other) < 5e-4, job.name
             assert (one == one.astype(np.float32)).all() or np.isnan(one).any(), job.name
+
+
+def test_nan_and_inf_are_not_swallowed_by_weights_that_are_zero(target: Target, tmp_path: Path) -> None:
+    planned = []
+    for name, net in zero_weights().items():
+        x, y = special_samples(net)
+        path = tmp_path / f"{name}{target.suffix}"
+        write(net, path, Options())
+        planned.append((Job(path, name, "value", (x,), (y.shape[1:],)), y))
+    answers = target.run([job for job, _ in planned], tmp_path)
+    for (job, expected), (got,) in zip(planned, answers, strict=True):
+        assert disagreement(got, expected) <= 1e-15, job.name
 
 
 def test_an_empty_batch(target: Target, tmp_path: Path) -> None:

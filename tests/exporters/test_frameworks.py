@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import matnet
-from exported_networks import disagreement, only_chooses, random_networks, row_networks, samples
+from exported_networks import (
+    disagreement,
+    only_chooses,
+    random_networks,
+    row_networks,
+    samples,
+    special_samples,
+    zero_weights,
+)
 from matnet.exporters.frameworks.parameters import parameter_name
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
@@ -22,6 +32,7 @@ from random_networks import Real, network
 # PyTorch's own, where it first takes a forward derivative or an export
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 NETWORKS = row_networks() | random_networks(12)
 RADIAL = network(Layer(3, "tansig", {0: Weight([[1.0, 2.0], [0.5, -1.0], [3.0, 1.0]], "dist")}), inputs=2)
 SATURATED = network(Layer(1, "tansig", {0: Weight([[1.0]])}))
@@ -189,8 +200,78 @@ def test_torch_moves_as_modules_do(torch: Any) -> None:
     doubled = {name: 2.0 * parameter for name, parameter in matnet.to_torch(net).named_parameters()}
     y = torch.func.functional_call(matnet.to_torch(net), doubled, torch.tensor(x, dtype=torch.float64))
     assert disagreement(y.detach().numpy(), net.with_parameters(2.0 * net.parameters)(x)) < 1e-14
-    with pytest.raises(ValueError, match=r"x has shape \(4, 2\), expected \(\.\.\., 3\)"):
-        module(torch.zeros(4, 2))
+
+
+def test_torch_says_what_does_not_fit(torch: Any) -> None:
+    module = matnet.to_torch(NETWORKS["radial_radbas"])
+    for x, message in (
+        (torch.zeros(4, 2), "x has shape (4, 2), expected (..., 3)"),
+        (
+            torch.zeros(3, 2),
+            "x has shape (3, 2), expected (..., 3); samples are rows here, write x.T if they are columns as in MATLAB",
+        ),
+        (torch.tensor(1.0), "x has shape (), expected (..., 3)"),
+        (
+            torch.zeros(4, 3, dtype=torch.int64),
+            "x holds torch.int64, expected floating-point numbers; convert it with x.double()",
+        ),
+        ([1.0, 2.0, 3.0], "x is list, expected a tensor; make one with torch.as_tensor(x)"),
+    ):
+        with pytest.raises(matnet.ShapeError) as raised:
+            module(x)
+        assert str(raised.value) == message
+
+
+def test_torch_modules_are_saved_and_loaded(torch: Any, tmp_path: Path) -> None:
+    net = matnet.load(FIXTURES / "pump.mat")
+    module, x = matnet.to_torch(net), torch.tensor([[50.0, 2400.0]], dtype=torch.float64)
+    with torch.no_grad():
+        module.get_parameter("b1").add_(0.25)
+    torch.save(module, tmp_path / "pump.pt")
+    back = torch.load(tmp_path / "pump.pt", weights_only=False)
+    assert back(x).item() == module(x).item() != matnet.to_torch(net)(x).item()
+    assert [name for name, _ in back.named_parameters()] == [name for name, _ in module.named_parameters()]
+    copied = copy.deepcopy(module)
+    assert copied(x).item() == module(x).item()
+    torch.save(module.state_dict(), tmp_path / "state.pt")
+    fresh = matnet.to_torch(net)
+    fresh.load_state_dict(torch.load(tmp_path / "state.pt"))
+    assert fresh(x).item() == module(x).item()
+
+
+def test_torch_modules_say_what_they_are(torch: Any) -> None:
+    net = matnet.load(FIXTURES / "pump.mat")
+    assert repr(matnet.to_torch(net)) == f"NetworkModule({net!r})"
+
+
+def test_jax_says_what_does_not_fit(jax: Any) -> None:
+    function, parameters = matnet.to_jax(NETWORKS["transfer_tansig"])
+    x = np.zeros((2, 3))
+    for arguments, message in (
+        ((parameters, np.zeros((2, 4))), "x has shape (2, 4), expected (..., 3)"),
+        ((parameters, "text"), "x is not an array of numbers: str"),
+        (({"b1": parameters["b1"]}, x), "parameters has the keys b1; expected b1, IW1_1"),
+        (([], x), "parameters is list, expected a dictionary of b1, IW1_1"),
+        ((parameters | {"b1": np.zeros(1)}, x), "parameters['b1'] has shape (1,), expected (4,)"),
+    ):
+        with pytest.raises(matnet.ShapeError) as raised:
+            function(*arguments)
+        assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("library", ["torch", "jax", "casadi"])
+def test_nan_and_inf_are_not_swallowed_by_weights_that_are_zero(library: str, request: pytest.FixtureRequest) -> None:
+    module = request.getfixturevalue(library)
+    for name, net in zero_weights().items():
+        x, y = special_samples(net)
+        if library == "torch":
+            found = matnet.to_torch(net)(module.tensor(x)).detach().numpy()
+        elif library == "jax":
+            function, parameters = matnet.to_jax(net)
+            found = np.asarray(function(parameters, x))
+        else:
+            found = np.array([np.asarray(matnet.to_casadi(net)(row)[0])[:, 0] for row in x])
+        assert disagreement(found, y) <= 1e-15, name
 
 
 def test_jax_values_and_derivatives(jax: Any) -> None:

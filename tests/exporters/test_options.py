@@ -190,3 +190,22 @@ def test_json_round_trip(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.parameters, NET.parameters)
     x = np.random.default_rng(0).normal(size=(5, 3))
     np.testing.assert_array_equal(again.jacobian(x), NET.jacobian(x))
+
+
+@pytest.mark.parametrize("call", ["save", "to_torch", "to_jax", "to_casadi"])
+def test_an_ensemble_and_what_is_not_a_network(call: str, tmp_path: Path) -> None:
+    if call != "save":
+        pytest.importorskip(call.removeprefix("to_"))
+    more = (tmp_path / "a.c",) if call == "save" else ()
+    for net, message in (
+        (
+            matnet.Ensemble([NET, NET]),
+            f"{call} takes one network, and this is an ensemble of 2; take them one by one: "
+            "for net in ensemble.networks",
+        ),
+        ("net.mat", f"{call} takes a Network, got str; matnet.load gives one"),
+    ):
+        with pytest.raises(UnsupportedError) as raised:
+            getattr(matnet, call)(net, *more)
+        assert str(raised.value) == message
+    assert list(tmp_path.iterdir()) == []

@@ -122,4 +122,4 @@ def test_a_function_of_x_alone_is_refused() -> None:
         pytest.importorskip(call.__name__.removeprefix("to_"))
         with pytest.raises(matnet.UnsupportedError) as raised:
             call(recurrent())
-        assert str(raised.value) == f"{call.__name__}: the network looks back in time and is no function of x alone"
+        assert str(raised.value) == f"{call.__name__}: the network is dynamic, so that y is not a function of x alone"

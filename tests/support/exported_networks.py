@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 
 import matnet
+from matnet.derivatives import quantities
 from matnet.errors import UnsupportedError
 from matnet.exporters import save
 from matnet.exporters.recording import Options, Recording
@@ -150,6 +151,26 @@ def samples(net: Network) -> Real:
     return np.concatenate(
         [rng.normal(size=(8, size)), *whole, 1e3 * rng.normal(size=(2, size)), single, *(c[:4] for c in centres)]
     )
+
+
+def zero_weights() -> dict[str, Network]:
+    """Networks with weights that are exactly 0, alone and beside others."""
+    found = {}
+    for name in ("purelin", "tansig", "radbas", "softmax", "satlins"):
+        found[f"one_{name}"] = network(Layer(1, name, {0: Weight([[0.0]])}, bias=[1.0]))
+        found[f"two_{name}"] = network(Layer(2, name, {0: Weight([[0.0, 0.0], [1.0, 0.0]])}, bias=[1.0, 0.5]), inputs=2)
+        found[f"product_{name}"] = network(Layer(1, name, {0: Weight([[0.0]])}, bias=[0.0], net_input="netprod"))
+        last = Layer(1, "purelin", layer_weights={0: Weight([[0.0]])}, bias=[2.0])
+        found[f"last_{name}"] = network(Layer(1, name, {0: Weight([[1.0]])}, bias=[1.0]), last)
+    return found
+
+
+def special_samples(net: Network) -> tuple[Real, Real]:
+    """Samples with NaN and ±Inf, and the outputs of each alone by NumPy's plain operations."""
+    special = [0.0, 1.0, np.nan, np.inf, -np.inf]
+    x = np.array([[a] * net.input_size for a in special] + [[a, 1.0][: net.input_size] for a in special])
+    with np.errstate(invalid="ignore"):
+        return x, np.array([quantities.VALUE(net.program, row) for row in x])
 
 
 def disagreement(got: Real, expected: Real) -> float:

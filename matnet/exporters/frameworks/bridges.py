@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from matnet.errors import MissingExtraError, UnsupportedError
+from matnet.exporters.recording import one_network
 from matnet.network import Network
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def to_torch(net: Network) -> torch.nn.Module:
     MissingExtraError
         PyTorch or array-api-compat is not installed.
     UnsupportedError
-        The network looks back in time.
+        The network is dynamic.
 
     Notes
     -----
@@ -64,7 +65,7 @@ def to_jax(net: Network) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str
     MissingExtraError
         JAX is not installed.
     UnsupportedError
-        The network looks back in time.
+        The network is dynamic.
 
     Notes
     -----
@@ -92,5 +93,6 @@ def _need(function: str, extra: str, *others: str) -> None:
 
 
 def _static(net: Network, function: str) -> None:
+    one_network(net, function)
     if net.dynamic:
-        raise UnsupportedError(f"{function}: the network looks back in time and is no function of x alone")
+        raise UnsupportedError(f"{function}: the network is dynamic, so that y is not a function of x alone")

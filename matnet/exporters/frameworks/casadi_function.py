@@ -7,7 +7,8 @@ CasADi's of that Jacobian.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from math import prod
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from matnet.errors import MissingExtraError, UnsupportedError
 from matnet.exporters.names import NameRule, function_name
-from matnet.exporters.recording import Function, Options, Recording, elements
+from matnet.exporters.recording import Function, Options, Recording, elements, one_network
 from matnet.network import Network
 from matnet.tape.symbols import Node
 
@@ -71,13 +72,6 @@ class _Graph:
 
     def _value(self, node: Node) -> Any:
         operands = [self.values[operand] for operand in node.operands]
-        if node.operation == "equal" and node.operands[0] == node.operands[1]:
-            # a question for NaN, which CasADi would answer with 1 without looking
-            return self.ca.le(operands[0], np.inf)
-        if node.operation == "multiply" and any(self._zero(operand) for operand in node.operands):
-            # CasADi would make 0 of it without looking for NaN and Inf
-            other = operands[1] if self._zero(node.operands[0]) else operands[0]
-            return self._spread(self._times_zero(other), _matrix_shape(elements(node.shape)))
         if node.operation in _TABLE:
             shape = _matrix_shape(elements(node.shape))
             return _TABLE[node.operation](self.ca, *(self._spread(operand, shape) for operand in operands))
@@ -85,17 +79,13 @@ class _Graph:
         return _FORMS[node.operation](self, node, operands, sources)
 
     def product(self, node: Node, left: Any, right: Any) -> Any:
-        """The matrix product."""
+        """The matrix product; CasADi leaves out a factor that is 0 throughout, and with it NaN and Inf in the other."""
         shape = _matrix_shape(elements(node.shape))
         if self._zero(node.operands[0]):
-            return self._spread(self.ca.sum1(self._times_zero(right)), shape)
+            return self._spread(self.ca.sum1(0.0 * right), shape)
         if self._zero(node.operands[1]):
-            return self._spread(self.ca.sum2(self._times_zero(left)), shape)
+            return self._spread(self.ca.sum2(0.0 * left), shape)
         return self.ca.mtimes(left, right)
-
-    def _times_zero(self, x: Any) -> Any:
-        """0·x: NaN where x is NaN or infinite."""
-        return self.ca.if_else(self.ca.lt(self.ca.fabs(x), np.inf), 0.0, np.nan)
 
     def _zero(self, number: int) -> bool:
         """Whether a node is 0 throughout, perhaps broadcast."""
@@ -213,7 +203,7 @@ def to_casadi(net: Network, name: str = "net") -> Any:
     MissingExtraError
         CasADi is not installed.
     UnsupportedError
-        The name is no identifier, or the network looks back in time.
+        The name is not legal, or the network is dynamic.
 
     Notes
     -----
@@ -226,8 +216,25 @@ def to_casadi(net: Network, name: str = "net") -> Any:
         raise MissingExtraError(
             "to_casadi needs the package casadi, which is not installed; install it with: pip install 'matnet[casadi]'"
         ) from error
+    one_network(net, "to_casadi")
     if net.dynamic:
-        raise UnsupportedError("to_casadi: the network looks back in time and is no function of x alone")
+        raise UnsupportedError("to_casadi: the network is dynamic, so that y is not a function of x alone")
+    with _unsimplified(ca):
+        return _function(ca, net, name)
+
+
+@contextmanager
+def _unsimplified(ca: Any) -> Iterator[None]:
+    """CasADi without its simplifications: 0·x → 0, x − x → 0 and x/x → 1 hide a NaN or Inf in x."""
+    before = ca.GlobalOptions.getSimplificationOnTheFly()
+    ca.GlobalOptions.setSimplificationOnTheFly(False)
+    try:
+        yield
+    finally:
+        ca.GlobalOptions.setSimplificationOnTheFly(before)
+
+
+def _function(ca: Any, net: Network, name: str) -> Any:
     value, both = Recording(net, function_name(NameRule(), name, name)[0], Options()).functions
     x = ca.MX.sym("x", net.input_size)
     y = _Graph(ca, value, [x]).results[0]
