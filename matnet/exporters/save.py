@@ -55,7 +55,8 @@ def save(
     ------
     UnsupportedError
         `net` is an ensemble, the suffix names no format, the format has no such option, a name is not legal, or the
-        network cannot be expressed in the format. The file is then not written, and one that was there is left as it was.
+        network cannot be expressed in the format. The file is then not written, and one that was there is left as it
+        was.
     MissingExtraError
         A package is needed to write the format and not installed.
     FormatError

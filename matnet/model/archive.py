@@ -218,7 +218,7 @@ def _read_process(node: Node) -> Process:
     function = found["function"].text()
     given = found["settings"].entries()
     raw = {name: _read_setting(name, entry) for name, entry in given.items()}
-    if function == "fixunknowns" and "xrows" in raw and "unknown" in raw:
+    if function == "fixunknowns" and {"xrows", "xmeans", "unknown"} <= given.keys():
         rows = given["xrows"].count()
         if rows > given["xmeans"].array((None,)).size:
             given["xrows"].refuse("as many rows as xmeans has")

@@ -135,7 +135,10 @@ def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Chec
 
 
 def answers(net: Answering, inputs: FloatArray) -> Checks:
-    """The network's answers at the inputs of check vectors."""
+    """The network's answers at the inputs of check vectors, of which there may be none."""
+    if not len(inputs):
+        outputs, size = net.structure.output_size, net.structure.input_size
+        return Checks(inputs, np.zeros((0, outputs)), np.zeros((0, outputs, size)))
     if not net.structure.dynamic:
         return Checks(inputs, *net.value_and_jacobian(inputs))
     if not net.structure.input_size:
