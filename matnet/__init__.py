@@ -7,6 +7,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matnet import errors as errors
+    from matnet import plots as plots
+    from matnet import tables as tables
+    from matnet import xarray as xarray
     from matnet.compiled.evaluator import compile
     from matnet.errors import (
         FormatError,
@@ -32,6 +36,7 @@ __all__ = [
     "ShapeError",
     "TableError",
     "UnsupportedError",
+    "__version__",
     "compile",
     "load",
     "load_all",
@@ -54,14 +59,23 @@ _PLACES = {
 }
 """Where the names come from; the errors come from matnet.errors."""
 
+_ROOMS = ("errors", "plots", "tables", "xarray")
+"""Modules that are there after ``import matnet``, as ``matnet.plots``; the others are imported by name."""
+
 
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return importlib.import_module(f"matnet.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'matnet' has no attribute '{name}'")
-    value: object = getattr(importlib.import_module(_PLACES.get(name, "matnet.errors")), name)
+    value: object
+    if name == "__version__":
+        value = importlib.import_module("importlib.metadata").version("matnet")
+    else:
+        value = getattr(importlib.import_module(_PLACES.get(name, "matnet.errors")), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return [*__all__, *_ROOMS]

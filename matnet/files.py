@@ -6,7 +6,9 @@ A file that is written keeps the permissions of the one it replaces, and is neve
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -20,6 +22,45 @@ DEFAULT_LIMIT = 2 * 1024**3
 """Bytes that a file may need in memory before it is refused."""
 
 _CHUNK = 1 << 20
+
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def file_name(path: object, parameter: str = "path") -> str:
+    """The name of a file that a user gave, as text.
+
+    Raises
+    ------
+    FormatError
+        It is something else than the name of a file.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise FormatError(
+            f"{parameter} is of type {type(path).__name__}, expected the name of a file: write what is in memory to a "
+            "file first"
+        )
+    name = os.fsdecode(path)
+    if "\0" in name:
+        raise FormatError(f"{parameter} is {name!r}, which names no file: it has a character NUL in it")
+    return name
+
+
+def byte_count(limit: object) -> int:
+    """A limit of memory in bytes: a whole number, or a text with a unit as in "500M" or "8G".
+
+    Raises
+    ------
+    FormatError
+        It is neither.
+    """
+    if not isinstance(limit, bool | str) and hasattr(limit, "__index__") and operator.index(limit) >= 0:
+        return operator.index(limit)
+    text = limit.strip() if isinstance(limit, str) else ""
+    found = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", text, re.IGNORECASE)
+    if found is None:
+        raise FormatError(f"limit is {limit!r}, expected a number of bytes, or a text with K, M, G or T as in '8G'")
+    return int(found[1]) * _UNITS[found[2].upper()]
 
 
 class Budget:

@@ -34,6 +34,7 @@ LEVELS = (
     ("plots", "xarray"),
     ("report",),
     ("cli",),
+    ("__main__",),
 )
 """From the ground upwards: a room knows the rooms on the levels below its own, and none beside it."""
 

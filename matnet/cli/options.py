@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable
 from typing import Any, TypedDict
 
 import click
 
+from matnet.errors import FormatError
+from matnet.files import byte_count
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import NAMES, SUFFIXES, TEXT_SUFFIXES
 
@@ -30,17 +31,15 @@ def _delimiter(context: click.Context, parameter: click.Parameter, value: str) -
     return "\t" if value in ("tab", "\\t") else value
 
 
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
 def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     """Bytes, or with a unit: 500M, 8G, 8GB."""
     if value is None:
         return
-    found = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", value.strip(), flags=re.IGNORECASE)
-    if found is None:
-        raise click.BadParameter(f"'{value}' is no size; write bytes, or a number with K, M, G or T: 8G")
-    context.meta[_LOADING] = {**loading(context), "limit": int(found[1]) * _UNITS[found[2].upper()]}
+    try:
+        limit = byte_count(value)
+    except FormatError:
+        raise click.BadParameter(f"'{value}' is no size; write bytes, or a number with K, M, G or T: 8G") from None
+    context.meta[_LOADING] = {**loading(context), "limit": limit}
 
 
 def _nonfinite(context: click.Context, parameter: click.Parameter, value: bool) -> None:

@@ -11,7 +11,7 @@ from matnet.errors import MatnetError, UnsupportedError
 from matnet.exporters.names import function_name
 from matnet.exporters.recording import Options, Recording, one_network
 from matnet.exporters.target import Target, target_of, targets
-from matnet.files import put
+from matnet.files import file_name, put
 from matnet.network import Network
 
 
@@ -63,7 +63,7 @@ def save(
         The file cannot be written.
     """
     one_network(net, "save")
-    place = Path(path)
+    place = Path(file_name(path))
     options = Options(
         name=name,
         inputs=None if inputs is None else tuple(inputs),

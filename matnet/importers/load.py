@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from matnet.errors import FormatError, MatnetError, NoNetworkError
-from matnet.files import DEFAULT_LIMIT
+from matnet.files import DEFAULT_LIMIT, byte_count, file_name
 from matnet.network import Network
 
 SUFFIXES = (".mat", ".m", ".json")
@@ -20,7 +20,7 @@ def load(
     path: str | os.PathLike[str],
     network: str | None = None,
     *,
-    limit: int = DEFAULT_LIMIT,
+    limit: int | str = DEFAULT_LIMIT,
     allow_nonfinite: bool = False,
 ) -> Network:
     """The network in a file.
@@ -33,7 +33,7 @@ def load(
     network
         Which one, as MATLAB names it: ``results.Network``, ``nets{3}``. Needed only where the file holds several.
     limit
-        Bytes of memory that the file's contents may take.
+        Bytes of memory that the file's contents may take, or a text with a unit: ``"8G"``.
     allow_nonfinite
         Whether weights that are NaN or Inf are taken as they are; otherwise they are refused.
 
@@ -58,7 +58,9 @@ def load(
     >>> round(float(net([30.0, 2900.0])[0]), 4)  # head in m at 30 m³/h and 2900 rpm
     41.0254
     """
-    file = Path(path)
+    file, limit = Path(file_name(path)), byte_count(limit)
+    if network is not None and not isinstance(network, str):
+        raise FormatError(f"network={network!r} is not a path, expected one as in network='nets{{3}}'")
     if file.suffix.lower() in _OTHER_FORMATS:
         if network is not None:
             raise FormatError(f"{file}: holds a single network, which has no path in it; got network='{network}'")
@@ -74,7 +76,7 @@ def load(
 def load_all(
     path: str | os.PathLike[str],
     *,
-    limit: int = DEFAULT_LIMIT,
+    limit: int | str = DEFAULT_LIMIT,
     allow_nonfinite: bool = False,
     on_error: Literal["raise", "skip"] | Callable[[MatnetError], None] = "raise",
 ) -> dict[str, Network]:
@@ -109,8 +111,10 @@ def load_all(
     >>> {name: net.input_size for name, net in matnet.load_all("fixtures/p*.mat").items()}
     {'pump.mat:net': 2, 'pump_v73.mat:net': 2}
     """
+    if on_error not in ("raise", "skip") and not callable(on_error):
+        raise FormatError(f"on_error={on_error!r}, expected 'raise', 'skip' or a function of the error")
     leave_out = None if on_error == "raise" else on_error if callable(on_error) else _say_nothing
-    text = os.fspath(path)
+    text, limit = file_name(path), byte_count(limit)
     many = Path(text).is_dir() or (glob.has_magic(text) and not Path(text).exists())
     return (_load_many if many else _load_file)(text, limit, allow_nonfinite, leave_out)
 

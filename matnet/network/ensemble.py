@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ModelError
+from matnet.errors import ModelError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.ranges import Extent, common_extent
 from matnet.network.arguments import in_range, real_array
 from matnet.network.network import Network
+
+_ADVICE = "load networks with matnet.load or matnet.load_all first"
+
+
+class _MemberOnlyError(UnsupportedError, AttributeError):
+    """Something is asked of an ensemble that only a network has: it is to be exported, drawn, run over a series."""
+
+
+def _members(networks: object) -> tuple[Network, ...]:
+    given = networks.values() if isinstance(networks, Mapping) else networks
+    if isinstance(given, str | Network) or not isinstance(given, Iterable):
+        raise ModelError(f"an ensemble is made of several networks, got {type(given).__name__}: {_ADVICE}")
+    members: list[Network] = []
+    for number, member in enumerate(given, start=1):
+        if not isinstance(member, Network):
+            raise ModelError(f"member {number} is not a network, got {type(member).__name__}: {_ADVICE}")
+        members.append(member)
+    if not members:
+        raise ModelError("an ensemble needs at least one network")
+    return tuple(members)
 
 
 class Ensemble:
@@ -20,18 +41,16 @@ class Ensemble:
     Parameters
     ----------
     networks
-        The members; all have R inputs and S outputs.
+        The members, or a mapping of names to them as ``load_all`` gives it; all have R inputs and S outputs.
 
     Raises
     ------
     ModelError
-        There are none, or their inputs or outputs differ in number.
+        There are none, one is not a network, or their inputs or outputs differ in number or in name.
     """
 
-    def __init__(self, networks: Iterable[Network]) -> None:
-        self.networks = tuple(networks)
-        if not self.networks:
-            raise ModelError("an ensemble needs at least one network")
+    def __init__(self, networks: Iterable[Network] | Mapping[str, Network]) -> None:
+        self.networks = _members(networks)
         first = self.networks[0]
         for number, member in enumerate(self.networks[1:], start=2):
             for what, got, expected in (
@@ -40,6 +59,14 @@ class Ensemble:
             ):
                 if got != expected:
                     raise ModelError(f"member {number} has {got} {what}, the first has {expected}")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_") or not (hasattr(Network, name) or name in ("structure", "provenance", "name")):
+            raise AttributeError(f"'Ensemble' object has no attribute '{name}'")
+        raise _MemberOnlyError(
+            f"an Ensemble has no '{name}': it is the mean of {len(self.networks)} networks; take one of them, as "
+            "ensemble.networks[0]"
+        )
 
     @property
     def input_size(self) -> int:

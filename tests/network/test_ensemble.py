@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+import matnet
 from matnet import Ensemble, Network
-from matnet.errors import ModelError
+from matnet.errors import MatnetError, ModelError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 
 
@@ -18,6 +23,9 @@ def member(seed: int, inputs: int = 2, outputs: int = 1) -> Network:
     hidden = Layer(3, "tansig", {0: Weight(rng.normal(size=(3, inputs)))}, bias=rng.normal(size=3))
     last = Layer(outputs, "purelin", {}, {0: Weight(rng.normal(size=(outputs, 3)))}, rng.normal(size=outputs))
     return Network(Structure((Input(inputs, range=limits),), (hidden, last), (Output(1, outputs),)))
+
+
+ADVICE = "load networks with matnet.load or matnet.load_all first"
 
 
 def test_mean_spread_and_derivatives() -> None:
@@ -51,10 +59,54 @@ def test_one_member_has_no_spread() -> None:
     ("members", "message"),
     [
         ([], "an ensemble needs at least one network"),
+        (["a.mat"], f"member 1 is not a network, got str: {ADVICE}"),
+        ([member(0), [member(1)]], f"member 2 is not a network, got list: {ADVICE}"),
+        ("a.mat", f"an ensemble is made of several networks, got str: {ADVICE}"),
+        (5, f"an ensemble is made of several networks, got int: {ADVICE}"),
+        (member(0), f"an ensemble is made of several networks, got Network: {ADVICE}"),
         ([member(0), member(1, inputs=3)], "member 2 has 3 inputs, the first has 2"),
         ([member(0), member(1), member(1, outputs=2)], "member 3 has 2 outputs, the first has 1"),
     ],
 )
-def test_members_that_differ_are_refused(members: list[Network], message: str) -> None:
+def test_members_that_do_not_fit_are_refused(members: Any, message: str) -> None:
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
         Ensemble(members)
+
+
+def test_a_mapping_gives_its_values() -> None:
+    members = {"nets{1}": member(0), "nets{2}": member(1)}
+    assert Ensemble(members).networks == tuple(members.values())
+    assert Ensemble(net for net in members.values()).networks == tuple(members.values())
+
+
+def test_copies() -> None:
+    both, x = Ensemble([member(0), member(1)]), np.ones((2, 2))
+    for again in (copy.copy(both), copy.deepcopy(both), pickle.loads(pickle.dumps(both))):  # noqa: S301 - our own
+        np.testing.assert_array_equal(again(x), both(x))
+    assert not hasattr(both, "run")
+    with pytest.raises(AttributeError, match=r"^'Ensemble' object has no attribute 'nothing'$"):
+        both.nothing  # noqa: B018
+
+
+X = np.ones((3, 2))
+NETWORKS_ONLY: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "run": ("", lambda both: both.run(X)),
+    "parameters": ("", lambda both: both.parameters),
+    "plots.network": ("matplotlib", lambda both: matnet.plots.network(both)),
+    "plots.parity": ("matplotlib", lambda both: matnet.plots.parity(both, X, X[:, :1])),
+    "plots.response": ("matplotlib", lambda both: matnet.plots.response(both, X)),
+    "plots.sensitivity": ("matplotlib", lambda both: matnet.plots.sensitivity(both, X)),
+    "plots.series": ("matplotlib", lambda both: matnet.plots.series(both, X)),
+}
+
+
+@pytest.mark.parametrize(("package", "act"), NETWORKS_ONLY.values(), ids=list(NETWORKS_ONLY))
+def test_what_takes_a_single_network_says_so(package: str, act: Callable[[Any], Any]) -> None:
+    if package:
+        pytest.importorskip(package)
+    with pytest.raises(MatnetError) as caught:
+        act(Ensemble([member(0), member(1)]))
+    assert re.fullmatch(
+        r"an Ensemble has no '\w+': it is the mean of 2 networks; take one of them, as ensemble\.networks\[0\]",
+        str(caught.value),
+    )

@@ -1,0 +1,5 @@
+"""``python -m matnet``: the program ``matnet``."""
+
+from matnet.cli import main
+
+main()
