@@ -218,7 +218,10 @@ def _read_process(node: Node) -> Process:
     function = found["function"].text()
     given = found["settings"].entries()
     raw = {name: _read_setting(name, entry) for name, entry in given.items()}
-    if function == "fixunknowns" and {"xrows", "xmeans", "unknown"} <= given.keys():
+    if function == "fixunknowns":
+        for key in ("xrows", "unknown", "xmeans"):
+            if key not in given:
+                raise FormatError(f"{found['settings'].place}: the key '{key}' is missing")
         rows = given["xrows"].count()
         if rows > given["xmeans"].array((None,)).size:
             given["xrows"].refuse("as many rows as xmeans has")
@@ -237,6 +240,18 @@ def _read_setting(name: str, node: Node) -> object:
     return node.array((None, None) if name in _MATRICES else (None,))
 
 
+_LABELS = ("element_names", "units")
+"""Lists of texts that an input or an output has where the user gave them."""
+
+
+def _write_labels(entry: Input | Output) -> dict[str, Json]:
+    return {key: list(getattr(entry, key)) for key in _LABELS if getattr(entry, key)}
+
+
+def _read_labels(found: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(entry.text() for entry in found[key].items()) for key in _LABELS if key in found}
+
+
 def _write_input(entry: Input) -> Json:
     return {
         "name": entry.name,
@@ -244,11 +259,12 @@ def _write_input(entry: Input) -> Json:
         "range": _write_range(entry.range),
         "processing": _write_processing(entry.processing),
         "feedback_output": _one_based(entry.feedback_output),
+        **_write_labels(entry),
     }
 
 
 def _read_input(node: Node, most: int) -> Input:
-    found = node.keys(_INPUT)
+    found = node.keys(_INPUT, _LABELS)
     processing, limits = _read_processing(found["processing"]), _read_range(found["range"])
     with _at(node):
         return Input(
@@ -257,6 +273,7 @@ def _read_input(node: Node, most: int) -> Input:
             limits,
             found["name"].text(),
             _zero_based(found["feedback_output"]),
+            **_read_labels(found),
         )
 
 
@@ -323,11 +340,12 @@ def _write_output(entry: Output) -> Json:
         "feedback_mode": entry.feedback_mode,
         "feedback_input": _one_based(entry.feedback_input),
         "feedback_delay": entry.feedback_delay,
+        **_write_labels(entry),
     }
 
 
 def _read_output(node: Node, most: int) -> Output:
-    found = node.keys(_OUTPUT)
+    found = node.keys(_OUTPUT, _LABELS)
     processing, limits = _read_processing(found["processing"]), _read_range(found["range"])
     with _at(node):
         return Output(
@@ -339,6 +357,7 @@ def _read_output(node: Node, most: int) -> Output:
             found["feedback_mode"].text(),
             _zero_based(found["feedback_input"]),
             found["feedback_delay"].count(),
+            **_read_labels(found),
         )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import matnet
 from matnet.errors import FormatError, MatnetError, ModelError, UnsupportedError
@@ -21,6 +23,7 @@ from matnet.model.archive import VERSION, dumps, loads
 from matnet.model.provenance import Provenance, Training
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 from matnet.network import Network
+from random_networks import dynamic_structures, structures
 
 if TYPE_CHECKING:
     from conftest import ListedNetwork
@@ -117,6 +120,43 @@ def test_hard_numbers_and_texts_come_back(tmp_path: Path) -> None:
     found = back(net, tmp_path)
     assert bits(found.structure) == bits(net.structure)
     assert bits(found.provenance) == bits(net.provenance)
+
+
+def test_names_and_units_come_back(tmp_path: Path) -> None:
+    structure = Structure(
+        (Input(2, element_names=("flow", "speed"), units=("m3/h", "")),),
+        (Layer(1, "tansig", {0: Weight(np.ones((1, 2)))}),),
+        (Output(0, 1, element_names=("h\u00e4ad",), units=("m",)),),
+    )
+    assert bits(back(Network(structure), tmp_path).structure) == bits(structure)
+    document = json.loads(archive_text(Network(structure)))
+    del document["inputs"][0]["units"][1]
+    assert str(refused(tmp_path / "net.json", json.dumps(document))).startswith(".inputs[0]: ")
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(st.one_of(structures(), dynamic_structures()), st.sampled_from([1.0, 1e8, 1e150, 1e300, 1e-300, 0.0]))
+def test_what_is_saved_can_be_loaded(tmp_path: Path, structure: Structure, factor: float) -> None:
+    net = Network(structure)
+    with np.errstate(over="ignore"):
+        theta = net.parameters * factor
+    net = net.with_parameters(np.where(np.isfinite(theta), theta, 1.0))
+    matnet.save(net, tmp_path / "net.json")
+    found = matnet.load(tmp_path / "net.json")
+    assert bits(found.structure) == bits(net.structure)
+    assert archive_text(found) == (tmp_path / "net.json").read_text()
+
+
+def test_a_dynamic_network_that_rounding_moves_from_the_first_step(tmp_path: Path) -> None:
+    """Its second layer takes the difference of two equal numbers, a million times."""
+    first = Layer(2, "tansig", {0: Weight([[3.0], [3.0]])}, {1: Weight([[0.1], [0.2]], delays=(1,))}, bias=[1.0, 1.0])
+    last = Layer(1, "purelin", layer_weights={0: Weight([[1e6, -1e6]])}, bias=[0.0])
+    net = Network(Structure((Input(1, range=np.array([[0.0, 1.0]])),), (first, last), (Output(1, 1),)))
+    found = back(net, tmp_path)
+    assert len(loads(archive_text(net)).checks) == 0
+    assert bits(found.structure) == bits(net.structure)
+    x = np.array([[0.25], [0.5]])
+    np.testing.assert_array_equal(found.run(x).outputs, net.run(x).outputs)
 
 
 def test_weights_that_are_not_finite_come_back_where_they_are_allowed(tmp_path: Path) -> None:
@@ -304,6 +344,12 @@ EDITS: list[Edit] = [
     ),
     Edit(".checks.inputs", [], FormatError, ".checks.outputs: a list of 5, expected one of 0"),
     Edit(".inputs[0].range", [[0.0]], FormatError, ".inputs[0].range[0]: a list of 1, expected one of 2"),
+    Edit(
+        ".inputs[0].processing",
+        [{"function": "fixunknowns", "settings": {"xrows": 2, "unknown": [1.0]}}],
+        FormatError,
+        ".inputs[0].processing[0].settings: the key 'xmeans' is missing",
+    ),
     Edit(".provenance", [], FormatError, ".provenance: found a list of 0, expected an object"),
     Edit(".performance", {}, FormatError, ".performance: the key 'function' is missing"),
 ]
