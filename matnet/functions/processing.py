@@ -56,7 +56,11 @@ class Map(Protocol):
 
 @dataclass(frozen=True)
 class ProcessingFunction:
-    """A row: how its settings are read, how many rows they make of how many, and the two maps."""
+    """A row: how its settings are read, how many rows they make of how many, and the two maps.
+
+    ``matlab_apply`` and ``matlab_reverse`` are the maps as function files of MATLAB's genFunction write them:
+    statements that make y of x, or x of y, samples in columns; all other names in them are settings.
+    """
 
     name: str
     formula: str
@@ -66,6 +70,8 @@ class ProcessingFunction:
     backward: Callable[[Settings], Map]
     unconfirmed: str = ""
     limits: Callable[[Settings, FloatArray], FloatArray] | None = None
+    matlab_apply: tuple[str, ...] = ()
+    matlab_reverse: tuple[str, ...] = ()
 
     def settings(self, raw: Mapping[str, object]) -> dict[str, FloatArray]:
         """Settings in canonical form from those of any toolbox version.
@@ -364,6 +370,8 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         lambda s: Scale(s["xoffset"], s["gain"], s["ymin"]),
         lambda s: Unscale(s["xoffset"], s["gain"], s["ymin"]),
         limits=_minmax_limits,
+        matlab_apply=("y = (x - xoffset) .* gain + ymin;",),
+        matlab_reverse=("x = (y - ymin) ./ gain + xoffset;",),
     ),
     ProcessingFunction(
         "mapstd",
@@ -373,6 +381,14 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         lambda s: Scale(s["xoffset"], s["gain"], s["ymean"]),
         lambda s: Unscale(s["xoffset"], s["gain"], s["ymean"]),
         unconfirmed="a row whose xstd is 0 or not finite is left as it is; gain and xoffset are as in mapminmax",
+        matlab_apply=(
+            "y = (x - xmean) .* (ystd ./ xstd) + ymean;",
+            "y = ((x - xmean) ./ xstd) .* ystd + ymean;",
+        ),
+        matlab_reverse=(
+            "x = (y - ymean) .* (xstd ./ ystd) + xmean;",
+            "x = ((y - ymean) ./ ystd) .* xstd + xmean;",
+        ),
     ),
     ProcessingFunction(
         "removeconstantrows",
@@ -381,6 +397,15 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         _removal_sizes,
         _select,
         _restore,
+        matlab_apply=("y = x(keep,:);",),
+        matlab_reverse=tuple(
+            f"x = {start}(xrows,size(y,2)); {steps}"
+            for start in ("nan", "zeros", "ones")
+            for steps in (
+                "x(keep,:) = y; x(remove,:) = repmat(constants,1,size(y,2));",
+                "x(remove,:) = repmat(constants,1,size(y,2)); x(keep,:) = y;",
+            )
+        ),
     ),
     ProcessingFunction(
         "removerows",

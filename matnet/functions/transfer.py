@@ -164,6 +164,10 @@ _SOFTMAX = Softmax(
     # u_j − a_j Σ u: nothing is divided by an a that has gone to 0
     log_cotangent=lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True),
     log_complement_cotangent=_softmax_log_complement_cotangent,
+    matlab=(
+        "e = exp(n - max(n,[],1)); d = sum(e,1); d(d == 0) = 1; a = e ./ d;",
+        "e = exp(n - max(n,[],1)); a = e ./ sum(e,1);",
+    ),
 )
 
 _RADBASN_OF_SQUARE = MinusTransfer(
@@ -179,6 +183,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         da_dn=_tansig_slope,
         d2a_dn2=lambda n, a: -2.0 * a * _tansig_slope(n, a),
         analytic=True,
+        matlab=("a = 2 ./ (1 + exp(-2*n)) - 1;", "a = tanh(n);"),
     ),
     ElementwiseTransfer(
         "logsig",
@@ -190,6 +195,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         analytic=True,
         log_cotangent=lambda n, a, u: u * _logsig(-n),
         log_complement_cotangent=lambda n, a, u: -(u * _logsig(n)),
+        matlab=("a = 1 ./ (1 + exp(-n));",),
     ),
     ElementwiseTransfer(
         "purelin",
@@ -200,6 +206,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         d2a_dn2=lambda n, a: namespace(n).zeros_like(n),
         analytic=True,
         linear=True,
+        matlab=("a = n;",),
     ),
     ElementwiseTransfer(
         "poslin",
@@ -209,6 +216,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _poslin_slope,
         lambda n, a: flat(n),
         kinks={0.0: 1.0},
+        matlab=("a = max(0,n);",),
     ),
     ElementwiseTransfer(
         "satlin",
@@ -218,6 +226,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _saturating_slope(0.0, 1.0),
         lambda n, a: flat(n),
         kinks={0.0: 1.0, 1.0: 1.0},
+        matlab=("a = max(0,min(1,n));", "a = min(1,max(0,n));"),
     ),
     ElementwiseTransfer(
         "satlins",
@@ -227,6 +236,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _saturating_slope(-1.0, 1.0),
         lambda n, a: flat(n),
         kinks={-1.0: 1.0, 1.0: 1.0},
+        matlab=("a = max(-1,min(1,n));", "a = min(1,max(-1,n));"),
     ),
     ElementwiseTransfer(
         "hardlim",
@@ -237,6 +247,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 0.0},
         stepwise=True,
+        matlab=("a = double(n >= 0);",),
     ),
     ElementwiseTransfer(
         "hardlims",
@@ -247,6 +258,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 0.0},
         stepwise=True,
+        matlab=("a = 2*(n >= 0) - 1;",),
     ),
     ElementwiseTransfer(
         "radbas",
@@ -257,6 +269,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _radbas_curve,
         analytic=True,
         even=_RADBAS_OF_SQUARE,
+        matlab=("a = exp(-(n.*n));",),
     ),
     MinusSquareTransfer(
         "radbasn",
@@ -265,6 +278,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         square=_RADBASN_OF_SQUARE,
         even=_RADBASN_OF_SQUARE,
         unconfirmed="a layer whose terms all underflow is computed as softmax of -n²",
+        matlab=("a = exp(-(n.*n)); a = a ./ sum(a,1);",),
     ),
     ElementwiseTransfer(
         "tribas",
@@ -274,9 +288,21 @@ _ROWS: tuple[TransferFunction, ...] = (
         _tribas_slope,
         lambda n, a: flat(n),
         kinks={-1.0: 1.0, 0.0: 0.0, 1.0: -1.0},
+        matlab=("a = max(0,1 - abs(n));",),
     ),
     _SOFTMAX,
-    Compet("compet", "1 where n_i is the first largest of the layer, else 0", "0", stepwise=True),
+    Compet(
+        "compet",
+        "1 where n_i is the first largest of the layer, else 0",
+        "0",
+        stepwise=True,
+        matlab=(
+            "[~,k] = max(n,[],1); a = zeros(size(n,1),size(n,2)); a(k + size(n,1)*(0:size(n,2)-1)) = 1;",
+            "[~,k] = max(n,[],1); a = zeros(size(n)); a(k + size(n,1)*(0:size(n,2)-1)) = 1;",
+            "[~,k] = max(n,[],1); a = full(sparse(k,1:size(n,2),ones(1,size(n,2)),size(n,1),size(n,2)));",
+            "[~,k] = max(n,[],1); a = full(sparse(k,1:size(n,2),1,size(n,1),size(n,2)));",
+        ),
+    ),
     ElementwiseTransfer(
         "elliotsig",
         "n / (1 + |n|)",
@@ -285,6 +311,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _elliotsig_slope,
         _elliotsig_curve,
         unconfirmed="the curvature at 0, where it jumps, is 0",
+        matlab=("a = n ./ (1 + abs(n));",),
     ),
     ElementwiseTransfer(
         "elliot2sig",
@@ -294,6 +321,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _elliot2sig_slope,
         _elliot2sig_curve,
         unconfirmed="the formula is not checked against a number of MATLAB's",
+        matlab=("m = n .* n; a = sign(n) .* m ./ (1 + m);",),
     ),
     ElementwiseTransfer(
         "netinv",
@@ -304,6 +332,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         d2a_dn2=lambda n, a: 2.0 * a * a * a,
         analytic=True,
         unconfirmed="the formula is not checked against a number of MATLAB's; singular at n = 0",
+        matlab=("a = 1 ./ n;",),
     ),
 )
 

@@ -49,6 +49,9 @@ class TransferFunction:
         (n, a, u) -> uᵀ(ln a)', all (..., S), for functions whose values are probabilities; else None.
     log_complement_cotangent
         (n, a, u) -> uᵀ(ln(1 − a))', all (..., S), where ``log_cotangent`` is; else None.
+    matlab
+        The value as function files of MATLAB's genFunction write it: statements that make a, (S, Q), of n. Each
+        generation of genFunction has its text; spaces, names and the order of a sum do not matter.
     """
 
     name: str
@@ -62,6 +65,7 @@ class TransferFunction:
     unconfirmed: str = field(default="", kw_only=True)
     log_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
     log_complement_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
+    matlab: tuple[str, ...] = field(default=(), kw_only=True)
 
     coupled: ClassVar[bool] = True
     """Whether a_i depends on more than n_i."""

@@ -41,6 +41,9 @@ class WeightFunction:
         The row of z², for functions whose square is smooth where they are not.
     unconfirmed
         What of this row rests on no evidence from MATLAB itself; empty where nothing does.
+    matlab
+        The value as function files of MATLAB's genFunction write it: statements that make z, (S, Q), of w and p. The
+        ways through a text that has branches are texts of their own.
     """
 
     name: str
@@ -50,6 +53,7 @@ class WeightFunction:
     linear: bool = field(default=False, kw_only=True)
     square: WeightFunction | None = field(default=None, kw_only=True)
     unconfirmed: str = field(default="", kw_only=True)
+    matlab: tuple[str, ...] = field(default=(), kw_only=True)
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """The shape of w between a source of `elements` and a layer of `neurons`; None where they cannot be joined."""
@@ -236,6 +240,12 @@ def _normprod_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Arr
     return -products / (total * total)
 
 
+_SQUARED_DISTANCES = (
+    "z = zeros(size(w,1),size(p,2)); pt = p'; for q = 1:size(p,2), z(:,q) = sum((w - pt(q,:)).^2,2); end;",
+    "z = zeros(size(w,1),size(p,2)); wt = w'; for i = 1:size(w,1), z(i,:) = sum((wt(:,i) - p).^2,1); end;",
+)
+"""MATLAB's loops, over samples where these are fewer, else over neurons."""
+
 _SQUARED_DISTANCE = NeuronwiseWeight(
     "square of dist",
     "sum((w_i - p)²)",
@@ -258,6 +268,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _no_curvature,
         analytic=True,
         linear=True,
+        matlab=("z = w*p;",),
     ),
     NeuronwiseWeight(
         "dist",
@@ -269,6 +280,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _dist_curvature,
         analytic=True,
         square=_SQUARED_DISTANCE,
+        matlab=tuple(f"{squares} z = sqrt(z);" for squares in _SQUARED_DISTANCES),
     ),
     NeuronwiseWeight(
         "negdist",
@@ -280,6 +292,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _dist_curvature,
         analytic=True,
         square=_SQUARED_DISTANCE,
+        matlab=tuple(f"{squares} z = -sqrt(z);" for squares in _SQUARED_DISTANCES),
     ),
     NeuronwiseWeight(
         "mandist",
@@ -309,6 +322,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _normprod_curvature,
         analytic=True,
         unconfirmed="newer releases may divide by sum(|p|), which differs where an element of p is negative",
+        matlab=("z = w*p ./ sum(p,1);",),
     ),
     Scalprod("scalprod", "w p_i", "w where i == j, else 0", analytic=True, linear=True),
 )

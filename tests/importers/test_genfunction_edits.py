@@ -110,6 +110,12 @@ HARMLESS = (
     Harmless("poslin without its NaN mask", "static_flat", (("a(isnan(n)) = nan;", ""),)),
     Harmless("a wrong size in the header", "static_columns", (("3xQ matrix", "9xQ matrix"),)),
     Harmless("constants with commas", "removed_rows", (("[1 3 4]", "[1, 3, 4]"),)),
+    Harmless("a literal over two lines", "removed_rows", (("[1 3 4]", "[1 3 ...\n 4]"),)),
+    Harmless("an added transposition", "static_columns", (("y1_step1);\nend", "y1_step1);\ny1 = y1';\nend"),)),
+    Harmless("rows: the output's transposition lost", "static_rows", (("y1 = y1';\n", ""),)),
+    Harmless("x1 transposed before its samples are counted", "static_columns", (("% Dimensions", "x1 = x1';"),)),
+    Harmless("NaN put back in tansig", "static_columns", (("exp(-2*n)) - 1;", "exp(-2*n)) - 1;\na(isnan(n)) = nan;"),)),
+    Harmless("removed rows like the argument", "removed_rows", (("xrows,Q)", "xrows,Q,'like',y)"),)),
 )
 
 
@@ -149,7 +155,7 @@ def test_accepted_as_the_same_network(harmless: Harmless) -> None:
     assert_same(read(edited(harmless.file, *harmless.edits)), original)
 
 
-def test_a_body_is_judged_and_not_its_name() -> None:
+def test_a_body_decides_and_not_its_name() -> None:
     """tansig_apply with logsig's formula computes logsig."""
     found = read(edited("static_columns", ("2 ./ (1 + exp(-2*n)) - 1", "1 ./ (1 + exp(-n))")))
     assert [layer.transfer for layer in found.layers] == ["logsig", "purelin"]
@@ -188,6 +194,6 @@ def test_a_distance_without_its_sign() -> None:
     assert found.layers[0].input_weights[0].function == "dist"
 
 
-def test_what_a_gpu_would_do_is_not_judged() -> None:
+def test_what_a_gpu_would_do_does_not_matter() -> None:
     original = read(FIXTURES / "static_rows.m")
     assert_same(read(edited("static_rows", ("a = numerator ./ denominator;", "a = numerator;"))), original)

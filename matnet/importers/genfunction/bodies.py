@@ -1,23 +1,38 @@
-"""What a module function computes, judged by its body and not by its name.
+"""What a module function computes, recognised by its body and not by its name.
 
 A body is followed by substitution, every branch apart, to one expression of its parameters, which is compared in
-canonical form with the known formulas below. These are written here as MATLAB text, in the table's own names, and go
-through the same substitution. A branch that only a gpuArray or an empty argument takes is not judged: it never
-computes the values that are asked for here.
+canonical form with the MATLAB texts that stand in the rows of functions/ and go through the same substitution. A branch
+that only a gpuArray or an empty argument takes is not looked at: it never computes the values that are asked for here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import permutations
+from typing import NamedTuple, TypeAlias
 
-from matnet.errors import FormatError, MatnetError, UnsupportedError
-from matnet.importers.genfunction.algebra import canonical, replaced, substituted
-from matnet.importers.genfunction.nodes import Assign, Bare, For, Function, If, Node, Statement, call, walk
-from matnet.importers.genfunction.syntax import Parser
-from matnet.importers.genfunction.tokens import scan
+from matnet.errors import FormatError, UnsupportedError
+from matnet.functions.processing import PROCESSING
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.importers.genfunction.formulas import canonical, replaced
+from matnet.importers.genfunction.syntax import (
+    TOO_LARGE,
+    Function,
+    Parser,
+    Place,
+    Statement,
+    Tree,
+    matched,
+    names,
+)
+
+Path: TypeAlias = dict[Tree, Tree]
+"""What the variables hold on one way through a function."""
+
+MAX_FUNCTIONS = 100
+"""How many functions a file may have; generated ones have up to 15."""
 
 MAX_PATHS = 16
 """How many ways through a function are followed; generated functions have up to four."""
@@ -25,430 +40,287 @@ MAX_PATHS = 16
 MAX_STEPS = 1000
 """How many statements are followed in a file; generated files need about 60."""
 
+MAX_SIZE = 400
+"""How many parts an expression may have after substitution; generated ones stay under 100."""
 
-@dataclass(frozen=True)
-class Known:
-    """A formula of the table: what kind of function, the toolbox's name, and the names of its settings."""
+_NAMES = (
+    "abs any arrayfun bsxfun cat cell cell2mat double error exp full isa iscell isempty isfield isnan length max min "
+    "minus mod nan NaN nargin num2cell numel ones plus power rdivide repmat reshape sign size sparse sqrt sum tanh "
+    "times true false inf Inf pi zeros"
+)
+BUILTIN = frozenset(_NAMES.split())
+"""MATLAB's own functions that generated files rely on; a file that defines one of them is not what it reads like."""
+
+_UNLIKE = "no generated module function has such a statement"
+_ARGUMENT = ("argument", 0)
+
+
+class Formula(NamedTuple):
+    """A row's MATLAB texts that take the same settings, in canonical form; in the outlines all settings are alike.
+
+    ``kind`` is transfer, weight, apply or reverse.
+    """
 
     kind: str
     function: str
     arguments: int
     settings: tuple[str, ...]
-    bodies: tuple[str, ...]
+    forms: set[Tree]
+    outlines: set[Tree]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A module function that was recognised.
+class Recognised(NamedTuple):
+    """A module function that computes a row.
 
     ``settings`` tells for each setting where the function takes it from: the number of a parameter (from 0), and the
-    name of the field where that parameter is a struct. ``nonempty`` lists in the same way what the body was judged
-    for only as far as it is not empty.
+    name of the field where that parameter is a struct.
     """
 
     kind: str
     function: str
     settings: Mapping[str, tuple[int, str]]
     parameters: int
-    nonempty: frozenset[tuple[int, str]]
 
 
-def _elementwise(function: str, *formulas: str) -> Known:
-    """A row of n alone; NaN may be put back where n is NaN, which is what all our rows do."""
-    bodies = [f"a = {formula}; {mask}" for formula in formulas for mask in ("", "a(isnan(n)) = nan;")]
-    return Known("transfer", function, 1, (), tuple(bodies))
+class Modules(NamedTuple):
+    """The functions after the main one, and what those compute that it calls; places count lines from their start."""
+
+    functions: Mapping[str, Function]
+    recognised: Mapping[str, Recognised]
+    unused: tuple[Place, ...]
 
 
-_WINNERS = (
-    "a = zeros(size(n,1),size(n,2)); a(row + size(n,1)*(0:size(n,2)-1)) = 1;",
-    "a = zeros(size(n)); a(row + size(n,1)*(0:size(n,2)-1)) = 1;",
-    "a = full(sparse(row,1:size(n,2),ones(1,size(n,2)),size(n,1),size(n,2)));",
-    "a = full(sparse(row,1:size(n,2),1,size(n,1),size(n,2)));",
-)
-
-_DISTANCES = (
-    "d = zeros(size(w,1),size(p,2)); pt = p'; for q = 1:size(p,2), d(:,q) = sum((w - pt(q,:)).^2,2); end",
-    "d = zeros(size(w,1),size(p,2)); wt = w'; for i = 1:size(w,1), d(i,:) = sum((wt(:,i) - p).^2,1); end",
-)
-
-_KNOWN: tuple[Known, ...] = (
-    _elementwise("tansig", "2 ./ (1 + exp(-2*n)) - 1", "tanh(n)"),
-    _elementwise("logsig", "1 ./ (1 + exp(-n))"),
-    _elementwise("purelin", "n"),
-    _elementwise("poslin", "max(0,n)"),
-    _elementwise("satlin", "max(0,min(1,n))", "min(1,max(0,n))"),
-    _elementwise("satlins", "max(-1,min(1,n))", "min(1,max(-1,n))"),
-    _elementwise("hardlim", "double(n >= 0)"),
-    _elementwise("hardlims", "2*(n >= 0) - 1"),
-    _elementwise("radbas", "exp(-n.*n)", "exp(-(n.^2))"),
-    _elementwise("tribas", "max(0,1 - abs(n))"),
-    _elementwise("elliotsig", "n ./ (1 + abs(n))"),
-    Known(
-        "transfer",
-        "softmax",
-        1,
-        (),
-        (
-            "e = exp(n - max(n,[],1)); a = e ./ sum(e,1);",
-            "e = exp(n - max(n,[],1)); d = sum(e,1); d(d == 0) = 1; a = e ./ d;",
-        ),
-    ),
-    Known(
-        "transfer",
-        "compet",
-        1,
-        (),
-        tuple(
-            f"[~,row] = max(n,[],1); {body} {mask}" for body in _WINNERS for mask in ("", "a(:,any(isnan(n),1)) = nan;")
-        ),
-    ),
-    Known("weight", "negdist", 2, (), tuple(f"{distance} a = -sqrt(d);" for distance in _DISTANCES)),
-    Known("weight", "dist", 2, (), tuple(f"{distance} a = sqrt(d);" for distance in _DISTANCES)),
-    Known("apply", "mapminmax", 1, ("xoffset", "gain", "ymin"), ("a = (n - xoffset) .* gain + ymin;",)),
-    Known("reverse", "mapminmax", 1, ("xoffset", "gain", "ymin"), ("a = (n - ymin) ./ gain + xoffset;",)),
-    Known(
-        "apply",
-        "mapstd",
-        1,
-        ("xmean", "xstd", "ymean", "ystd"),
-        ("a = (n - xmean) .* (ystd ./ xstd) + ymean;", "a = ((n - xmean) ./ xstd) .* ystd + ymean;"),
-    ),
-    Known(
-        "reverse",
-        "mapstd",
-        1,
-        ("xmean", "xstd", "ymean", "ystd"),
-        ("a = (n - ymean) .* (xstd ./ ystd) + xmean;", "a = ((n - ymean) ./ ystd) .* xstd + xmean;"),
-    ),
-    Known("apply", "removeconstantrows", 1, ("keep",), ("a = n(keep,:);",)),
-    Known(
-        "reverse",
-        "removeconstantrows",
-        1,
-        ("xrows", "keep", "remove", "constants"),
-        tuple(
-            f"a = {start}(xrows,size(n,2)); {steps}"
-            for start in ("nan", "zeros", "ones")
-            for steps in (
-                "a(keep,:) = n; a(remove,:) = repmat(constants,1,size(n,2));",
-                "a(remove,:) = repmat(constants,1,size(n,2)); a(keep,:) = n;",
-            )
-        ),
-    ),
-)
-
-_SHADOWED_WORDS = """
-    abs any arrayfun bsxfun cat cell cell2mat double error exp full isa iscell isempty isfield isnan length max min
-    minus mod nan NaN nargin num2cell numel ones plus power rdivide repmat reshape size sparse sqrt sum tanh times
-    true false inf Inf pi zeros
-"""
-_SHADOWED = frozenset(_SHADOWED_WORDS.split())
-"""MATLAB's own functions that generated files rely on; a file that defines one of them is not what it reads like."""
-
-
-def builtin(text: str) -> bool:
-    """Whether the name is one of MATLAB's functions that generated files rely on."""
-    return text in _SHADOWED
-
-
-class _UnknownError(Exception):
-    """The body leaves what can be followed; the message says where and why."""
-
-    def __init__(self, line: int, text: str, reason: str) -> None:
-        super().__init__(f":{line}: {text}: {reason}")
-
-
-class _Followed:
-    """Substitution through functions; `skipped` collects the functions that only unjudged branches use."""
+class _Substitution:
+    """Substitution through functions; `needed` collects the functions that are met, also in branches not followed."""
 
     def __init__(self, functions: Mapping[str, Function]) -> None:
         self.functions = functions
-        self.skipped: set[str] = set()
-        self.nonempty: set[tuple[int, str]] = set()
-        self.used: set[str] = set()
+        self.needed: set[str] = set()
         self.steps = 0
 
-    def results(self, function: Function, arguments: Sequence[Node], depth: int = 0) -> list[Node]:
+    def results(self, function: Function, arguments: Sequence[Tree], depth: int = 0) -> list[Tree]:
+        """The function's result on every way through it."""
         if depth > 8:
-            raise _UnknownError(function.line, function.text, "module functions call each other too deep")
-        if len(function.results) != 1:
-            raise _UnknownError(function.line, function.text, "a module function has one result")
-        if len(arguments) > len(function.parameters):
-            raise _UnknownError(function.line, function.text, "it is called with more arguments than it has")
-        start = {name: value for name, value in zip(function.parameters, arguments, strict=False) if name != "~"}
+            raise UnsupportedError(f"{function.place}module functions call each other too deep")
+        if len(function.results) != 1 or len(arguments) > len(function.parameters):
+            raise UnsupportedError(f"{function.place}a module function has one result and is called with its arguments")
+        start = {("name", name): value for name, value in zip(function.parameters, arguments, strict=False)}
         paths = self._block(function.body, [start], depth)
-        result = function.results[0]
+        result = ("name", function.results[0])
         if any(result not in path for path in paths):
-            raise _UnknownError(function.line, function.text, f"'{result}' is not set on every way through")
+            raise UnsupportedError(f"{function.place}'{result[1]}' is not set on every way through")
         return [path[result] for path in paths]
 
-    def _block(self, body: Sequence[Statement], paths: list[dict[str, Node]], depth: int) -> list[dict[str, Node]]:
+    def _block(self, body: Sequence[Statement], paths: list[Path], depth: int) -> list[Path]:
         for statement in body:
             self.steps += len(paths)
             if self.steps > MAX_STEPS:
-                raise _UnknownError(statement.line, statement.text, "the module functions are too long")
-            try:
-                paths = [after for path in paths for after in self._statement(statement, path, depth)]
-            except FormatError as error:
-                raise _UnknownError(statement.line, statement.text, str(error)) from None
+                raise UnsupportedError(f"{statement.place}the module functions are too long")
+            paths = [after for path in paths for after in self._statement(statement, path, depth)]
             if len(paths) > MAX_PATHS:
-                raise _UnknownError(statement.line, statement.text, "the function has too many branches")
+                raise UnsupportedError(f"{statement.place}the function has too many branches")
         return paths
 
-    def _statement(self, statement: Statement, path: dict[str, Node], depth: int) -> list[dict[str, Node]]:
-        if isinstance(statement, Assign):
-            return self._assign(statement, path, depth)
-        if isinstance(statement, If):
+    def _statement(self, statement: Statement, path: Path, depth: int) -> list[Path]:
+        kind, target, *rest = statement
+        if kind == "if":
             return self._if(statement, path, depth)
-        if isinstance(statement, For):
+        if kind == "for":
             return [self._for(statement, path)]
-        raise _UnknownError(statement.line, statement.text, "a statement that sets nothing")
+        if kind == "=" and target[0] == "targets":
+            return [self._several(statement, path)]
+        if kind != "=" or (target[0] != "name" and (target[0] != "()" or target[1][0] != "name")):
+            raise UnsupportedError(f"{statement.place}{_UNLIKE}")
+        values = self._values(statement, rest[0], path, depth)
+        if target[0] == "name":
+            return [{**path, target: value} for value in values]
+        indices = [self._value(statement, part, path) for part in target[2:]]
+        old = path.get(target[1], ("unset",))
+        return [{**path, target[1]: ("set", old, value, *indices)} for value in values]
 
-    def _if(self, statement: If, path: dict[str, Node], depth: int) -> list[dict[str, Node]]:
-        after: list[dict[str, Node]] = []
-        for condition, body in statement.branches:
-            if condition is not None and self._never(substituted(condition, path)):
-                self.skipped |= mentioned(body) & self.functions.keys()
+    def _if(self, statement: Statement, path: Path, depth: int) -> list[Path]:
+        after: list[Path] = []
+        for condition, body in zip(statement[1::2], statement[2::2], strict=True):
+            if _never(replaced(condition, path)):
+                self._need(body)
                 continue
             after += self._block(body, [dict(path)], depth)
-            if condition is None or self._always(substituted(condition, path)):
+            if condition == ("else",) or (condition[0] == "~" and _never(replaced(condition[1], path))):
                 return after
         return [*after, path]
 
-    def _never(self, condition: Node) -> bool:
-        """Whether a condition holds only for arguments that are never asked for: on a GPU, or empty."""
-        if condition.kind != "call" or condition.args[0].kind != "name":
-            return False
-        function, *arguments = condition.args
-        if function.text == "isa":
-            return len(arguments) == 2 and arguments[1].text in ("'gpuArray'", '"gpuArray"')
-        if function.text != "isempty" or len(arguments) != 1:
-            return False
-        given = arguments[0].args[0] if arguments[0].kind == "field" else arguments[0]
-        if given.kind != "arg":
-            return False
-        self.nonempty.add(_source(arguments[0]))
-        return True
+    def _need(self, tree: Tree) -> None:
+        """Counts the functions that are named in unfollowed statements as needed, with what they need themselves."""
+        for name in set(names(tree)) & (self.functions.keys() - self.needed):
+            self.needed.add(name)
+            self._need(self.functions[name].body)
 
-    def _always(self, condition: Node) -> bool:
-        return condition.kind == "not" and self._never(condition.args[0])
+    def _for(self, statement: Statement, path: Path) -> Path:
+        """A loop that fills one array, a row or a column on each pass."""
+        _, variable, values, body = statement
+        found = matched("?v(?i,?k) = ?value", body[0]) if len(body) == 1 else None
+        if found is None or found["v"] not in path:
+            raise UnsupportedError(f"{statement.place}{_UNLIKE}")
+        inner = {**path, variable: ("loop variable",)}
+        parts = [self._value(statement, found[part], inner) for part in ("value", "i", "k")]
+        looped = ("loop", path[found["v"]], *parts, self._value(statement, values, path))
+        return {**path, variable: ("loop end",), found["v"]: looped}
 
-    def _for(self, statement: For, path: dict[str, Node]) -> dict[str, Node]:
-        body = statement.body
-        if len(body) != 1 or not isinstance(body[0], Assign) or len(body[0].targets) != 1:
-            raise _UnknownError(statement.line, statement.text, "no generated module function has such a loop")
-        inner = {**path, statement.variable: Node("loopvar")}
-        target = body[0].targets[0]
-        if target is None or target.kind != "call" or target.args[0].text not in path:
-            raise _UnknownError(statement.line, statement.text, "no generated module function has such a loop")
-        values = substituted(statement.values, path)
-        value = substituted(body[0].value, inner)
-        indices = (substituted(index, inner) for index in target.args[1:])
-        self._no_local_call(body[0], value)
-        looped = Node("loop", "", (values, path[target.args[0].text], value, *indices))
-        return {**path, statement.variable: Node("loopend"), target.args[0].text: looped}
+    def _value(self, statement: Statement, tree: Tree, path: Path) -> Tree:
+        value = replaced(tree, path)
+        unknown = sorted(set(names(value)) - BUILTIN)
+        if unknown:
+            raise UnsupportedError(f"{statement.place}'{unknown[0]}' is not defined, or used inside an expression")
+        if _size(value) > MAX_SIZE:
+            raise UnsupportedError(f"{statement.place}{TOO_LARGE}")
+        return value
 
-    def _assign(self, statement: Assign, path: dict[str, Node], depth: int) -> list[dict[str, Node]]:
-        if len(statement.targets) > 1:
-            return [self._several(statement, path)]
-        target = statement.targets[0]
-        if target is None or target.kind not in ("name", "call"):
-            raise _UnknownError(statement.line, statement.text, "no generated module function sets this")
-        return [self._set(statement, target, path, value) for value in self._values(statement, path, depth)]
+    def _values(self, statement: Statement, tree: Tree, path: Path, depth: int) -> list[Tree]:
+        """The value, or one for each way through where a function of the file gives it."""
+        called = tree[0] == "()" and tree[1][0] == "name" and tree[1] not in path
+        function = self.functions.get(tree[1][1]) if called else None
+        if function is None:
+            return [self._value(statement, tree, path)]
+        self.needed.add(function.name)
+        return self.results(function, [self._value(statement, part, path) for part in tree[2:]], depth + 1)
 
-    def _set(self, statement: Assign, target: Node, path: dict[str, Node], value: Node) -> dict[str, Node]:
-        if target.kind == "name":
-            return {**path, target.text: value}
-        base, *indices = target.args
-        if base.kind != "name":
-            raise _UnknownError(statement.line, statement.text, "no generated module function sets this")
-        old = path.get(base.text, Node("unset"))
-        return {**path, base.text: Node("set", "", (old, value, *(substituted(index, path) for index in indices)))}
-
-    def _values(self, statement: Assign, path: dict[str, Node], depth: int) -> list[Node]:
-        """The value, or one a path where a function of the file gives it."""
-        node = statement.value
-        called = self._local(node, path)
-        if called is not None:
-            arguments = [substituted(part, path) for part in node.args[1:]]
-            return self.results(called, arguments, depth + 1)
-        value = substituted(node, path)
-        self._no_local_call(statement, value)
-        return [value]
-
-    def _local(self, node: Node, path: Mapping[str, Node]) -> Function | None:
-        if node.kind != "call" or node.args[0].kind != "name" or node.args[0].text in path:
-            return None
-        function = self.functions.get(node.args[0].text)
-        if function is not None:
-            self.used.add(function.name)
-        return function
-
-    def _no_local_call(self, statement: Statement, value: Node) -> None:
-        found = sorted(_names(value) & self.functions.keys())
-        if found:
-            raise _UnknownError(statement.line, statement.text, f"'{found[0]}' is used inside an expression")
-
-    def _several(self, statement: Assign, path: dict[str, Node]) -> dict[str, Node]:
-        value = substituted(statement.value, path)
-        self._no_local_call(statement, value)
-        sized = value.kind == "call" and value.args[0] == Node("name", "size") and len(value.args) == 2
+    def _several(self, statement: Statement, path: Path) -> Path:
+        """``[S,Q] = size(n)``, ``[~,k] = max(n,[],1)``."""
+        _, (_, *targets), tree = statement
+        value = self._value(statement, tree, path)
+        sized = matched("size(?x)", value)
         after = dict(path)
-        for k, target in enumerate(statement.targets, start=1):
-            if target is None:
-                continue
-            if target.kind != "name":
-                raise _UnknownError(statement.line, statement.text, "no generated module function sets this")
-            one = call("size", value.args[1], Node("number", f"{k}.0")) if sized else Node("nth", str(k), (value,))
-            after[target.text] = one
+        for k, target in enumerate(targets, start=1):
+            after[target] = ("()", ("name", "size"), sized["x"], ("num", f"{k}.0")) if sized else ("result", k, value)
         return after
 
 
-def _names(node: Node) -> set[str]:
-    found = {node.text} if node.kind in ("name", "handle") else set()
-    for part in node.args:
-        found |= _names(part)
-    return found
+def _never(condition: Tree) -> bool:
+    """Whether a condition holds only for arguments that are never asked for: on a GPU, or empty."""
+    found = matched("isa(?x,?class)", condition)
+    if found is not None:
+        return found["class"] in (("str", "'gpuArray'"), ("str", '"gpuArray"'))
+    return condition == ("()", ("name", "isempty"), _ARGUMENT)
 
 
-def mentioned(body: Sequence[Statement]) -> set[str]:
-    """All names that the statements use."""
-    found: set[str] = set()
-    for statement in walk(tuple(body)):
-        if isinstance(statement, Assign | Bare):
-            found |= _names(statement.value)
-        if isinstance(statement, Assign):
-            for target in statement.targets:
-                found |= _names(target) if target is not None else set()
-        if isinstance(statement, For):
-            found |= _names(statement.values)
-        if isinstance(statement, If):
-            for condition, _ in statement.branches:
-                found |= _names(condition) if condition is not None else set()
-    return found
+def _size(tree: Tree) -> int:
+    return 1 + sum(_size(part) for part in tree if isinstance(part, tuple))
 
 
-def _pattern_function(text: str, parameters: tuple[str, ...]) -> Function:
-    tokens, _ = scan(f"function a = f({','.join(parameters)})\n{text}\nend\n")
-    return Parser(text, tokens).functions()[0]
-
-
-@dataclass(frozen=True)
-class _Pattern:
-    """A row of the table with its bodies in canonical form; in the skeletons all settings are alike."""
-
-    known: Known
-    forms: frozenset[Node]
-    skeletons: frozenset[Node]
-
-
-_ANY = Node("role", "any")
+# the rows
 
 
 @cache
-def _patterns() -> tuple[_Pattern, ...]:
-    """The table in canonical form: arguments are numbered, settings are roles by their names."""
-    table: list[_Pattern] = []
-    for known in _KNOWN:
-        names = (("n",) if known.arguments == 1 else ("w", "p")) + known.settings
-        arguments = [Node("arg", str(k + 1)) for k in range(known.arguments)]
-        roles = [Node("role", setting) for setting in known.settings]
-        bodies = [
-            result
-            for body in known.bodies
-            for result in _Followed({}).results(_pattern_function(body, names), [*arguments, *roles])
-        ]
-        alike = dict.fromkeys(roles, _ANY)
-        skeletons = frozenset(canonical(replaced(body, alike)) for body in bodies)
-        table.append(_Pattern(known, frozenset(map(canonical, bodies)), skeletons))
-    return tuple(table)
+def _formulas() -> tuple[Formula, ...]:
+    """All rows that have MATLAB texts."""
+    texts: list[tuple[str, str, tuple[str, ...], str]] = []
+    texts += [("transfer", row.name, ("n",), text) for row in TRANSFER.values() for text in row.matlab]
+    texts += [("weight", row.name, ("w", "p"), text) for row in WEIGHT.values() for text in row.matlab]
+    texts += [("apply", row.name, ("x",), text) for row in PROCESSING.values() for text in row.matlab_apply]
+    texts += [("reverse", row.name, ("y",), text) for row in PROCESSING.values() for text in row.matlab_reverse]
+    found: dict[Tree, Formula] = {}
+    for kind, name, arguments, text in texts:
+        function = next(Parser(f"function a = f({','.join(arguments)})\n{text}\nend\n").functions())
+        targets = [next(names(statement[1])) for statement in function.body]
+        settings = tuple(sorted(set(names(function.body)) - BUILTIN - {*arguments, *targets}))
+        key = (kind, name, len(arguments), settings)
+        formula = found.setdefault(key, Formula(*key, set(), set()))
+        function = function._replace(parameters=(*arguments, *settings), results=(_result(function.body[-1]),))
+        given: list[Tree] = [("argument", k) for k in range(len(arguments))]
+        roles: list[Tree] = [("setting", setting) for setting in settings]
+        for result in _Substitution({}).results(function, [*given, *roles]):
+            formula.forms.add(canonical(result))
+            formula.outlines.add(_outline(result, roles))
+    return tuple(found.values())
 
 
-def _leaves(node: Node, arguments: int) -> set[Node]:
-    """The settings in an expression: parameters behind the arguments, or fields of them."""
-    if node.kind == "field" and node.args[0].kind == "arg":
-        return {node}
-    if node.kind == "arg":
-        return {node} if int(node.text) > arguments else set()
-    return set().union(*(_leaves(part, arguments) for part in node.args))
+def _result(statement: Statement) -> str:
+    """The variable that a statement sets."""
+    return next(names(statement[-1][0][1] if statement[0] == "for" else statement[1]))
 
 
-def _match(results: list[Node], parameters: int, nonempty: frozenset[tuple[int, str]]) -> Judged | None:
-    for pattern in _patterns():
-        known = pattern.known
-        leaves = sorted(set().union(*(_leaves(result, known.arguments) for result in results)), key=repr)
-        alike = dict.fromkeys(leaves, _ANY)
-        if len(leaves) != len(known.settings):
+def _outline(tree: Tree, settings: Sequence[Tree]) -> Tree:
+    """The canonical form with all settings alike."""
+    return canonical(replaced(tree, dict.fromkeys(settings, ("setting",))))
+
+
+def _source(tree: Tree) -> tuple[int, str] | None:
+    """The number of the parameter that the tree is, with the field where it is one of a parameter."""
+    base, field = (tree[1], tree[2]) if tree[0] == "." else (tree, "")
+    return (base[1], field) if base[0] == "argument" else None
+
+
+def _settings_in(tree: Tree, arguments: int) -> set[Tree]:
+    """The settings in a body: parameters after the arguments, or fields of them."""
+    place = _source(tree)
+    if place is not None:
+        return {tree} if place[0] >= arguments else set()
+    return set().union(*(_settings_in(part, arguments) for part in tree if isinstance(part, tuple)))
+
+
+def _unmasked(result: Tree) -> Tree:
+    """The result without the statement that puts NaN where n is NaN, which every row does."""
+    if result[0] == "set" and canonical(result[2]) == ("num", "nan"):
+        nan = ("()", ("name", "isnan"), _ARGUMENT)
+        if result[3:] in ((nan,), ((":",), ("()", ("name", "any"), nan, ("num", "1.0")))):
+            return result[1]  # type: ignore[no-any-return]
+    return result
+
+
+def _recognise(substitution: _Substitution, function: Function) -> Recognised:
+    """The row whose formula the function computes on every way through it."""
+    try:
+        results = substitution.results(function, [("argument", k) for k in range(len(function.parameters))])
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{error} (in '{function.name}', which is thus no known function)") from None
+    for formula in _formulas():
+        bare = [_unmasked(result) for result in results] if formula.kind == "transfer" else results
+        parts = sorted(set().union(*(_settings_in(result, formula.arguments) for result in bare)), key=repr)
+        if len(parts) != len(formula.settings) or not {_outline(result, parts) for result in bare} <= formula.outlines:
             continue
-        if any(canonical(replaced(result, alike)) not in pattern.skeletons for result in results):
-            continue
-        # settings in alphabetical order are the usual case and come first
-        for roles in permutations(sorted(known.settings)):
-            renamed = {leaf: Node("role", role) for leaf, role in zip(leaves, roles, strict=True)}
-            if all(canonical(replaced(result, renamed)) in pattern.forms for result in results):
-                settings = {role: _source(leaf) for leaf, role in zip(leaves, roles, strict=True)}
-                return Judged(known.kind, known.function, settings, parameters, nonempty)
-    return None
+        for settings in permutations(formula.settings):
+            roles: dict[Tree, Tree] = {part: ("setting", name) for part, name in zip(parts, settings, strict=True)}
+            if all(canonical(replaced(result, roles)) in formula.forms for result in bare):
+                taken = {name: place for part, (_, name) in roles.items() if (place := _source(part)) is not None}
+                return Recognised(formula.kind, formula.function, taken, len(function.parameters))
+    known = ", ".join(sorted({formula.function for formula in _formulas()}))
+    first = function.body[0].place if function.body else function.place
+    raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
 
 
-def _source(leaf: Node) -> tuple[int, str]:
-    if leaf.kind == "field":
-        return int(leaf.args[0].text) - 1, leaf.text
-    return int(leaf.text) - 1, ""
+@lru_cache(maxsize=64)
+def parsed(text: str) -> Mapping[str, Function]:
+    """The functions after the main one, by their names; most files have the same few, so that they are read once.
+
+    Raises
+    ------
+    FormatError, UnsupportedError
+        The text is not the grammar's; a function is defined twice or is one of MATLAB's own.
+    """
+    functions: dict[str, Function] = {}
+    for function in Parser(text).functions():
+        if function.name in functions:
+            raise FormatError(f"{function.place}the function is defined a second time")
+        if function.name in BUILTIN:
+            raise UnsupportedError(f"{function.place}the file defines MATLAB's own function '{function.name}' anew")
+        functions[function.name] = function
+        if len(functions) >= MAX_FUNCTIONS:
+            raise FormatError(f"{function.place}more than {MAX_FUNCTIONS} functions in one file")
+    return functions
 
 
-@dataclass(frozen=True)
-class Modules:
-    """The module functions that the main function calls, judged; ``unused`` are those that no calculation needs."""
-
-    judged: Mapping[str, Judged]
-    unused: tuple[Function, ...]
-
-
-def judged(functions: Mapping[str, Function], called: set[str]) -> Modules:
-    """All module functions that the main function calls, each judged by its body.
+@lru_cache(maxsize=64)
+def recognised(text: str, called: frozenset[str]) -> Modules:
+    """The functions after the main one, of which it calls some.
 
     Raises
     ------
     UnsupportedError
         A body is none of the known ones; the message begins with ``:LINE: STATEMENT:``.
     """
-    for function in functions.values():
-        if builtin(function.name):
-            raise UnsupportedError(
-                f":{function.line}: {function.text}: the file defines MATLAB's own function '{function.name}' anew"
-            )
-    followed = _Followed(functions)
-    found = {name: _judge(followed, functions[name]) for name in sorted(called & functions.keys())}
-    needed = called | followed.used | _reached(followed.skipped, functions)
-    return Modules(found, tuple(function for function in functions.values() if function.name not in needed))
-
-
-def _reached(start: set[str], functions: Mapping[str, Function]) -> set[str]:
-    reached: set[str] = set()
-    waiting = list(start)
-    while waiting:
-        name = waiting.pop()
-        if name not in reached:
-            reached.add(name)
-            waiting += mentioned(functions[name].body) & functions.keys()
-    return reached
-
-
-def _judge(followed: _Followed, function: Function) -> Judged:
-    arguments = [Node("arg", str(k + 1)) for k in range(len(function.parameters))]
-    try:
-        followed.nonempty = set()
-        results = followed.results(function, arguments)
-        match = _match(results, len(function.parameters), frozenset(followed.nonempty))
-    except _UnknownError as error:
-        raise UnsupportedError(f"{error} (in '{function.name}', which is thus no known function)") from None
-    except MatnetError as error:
-        raise error.at(f":{function.line}: {function.text}: ") from None
-    if match is None:
-        known = ", ".join(sorted({row.function for row in _KNOWN}))
-        first = function.body[0] if function.body else function
-        raise UnsupportedError(
-            f":{first.line}: {first.text}: the body of '{function.name}' is none of the known formulas ({known})"
-        )
-    return match
+    functions = parsed(text)
+    substitution = _Substitution(functions)
+    found = {name: _recognise(substitution, functions[name]) for name in sorted(called & functions.keys())}
+    needed = called | substitution.needed
+    unused = tuple(function.place for function in functions.values() if function.name not in needed)
+    return Modules(functions, found, unused)

@@ -1,77 +1,62 @@
-"""What the variables of a main function stand for while it is read."""
+"""What the variables of a main function stand for while it is read, and the network that is read from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from matnet.functions.namespace import FloatArray
+from matnet.importers.genfunction.syntax import Place
 
 
-@dataclass
-class Constant:
-    """A literal of the file; ``used`` tells whether a statement needs it."""
+class Constant(NamedTuple):
+    """A literal of the file."""
 
-    name: str
     value: FloatArray
-    line: int
-    text: str
-    used: bool = False
+    place: Place
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a processing function: the toolbox's name and its settings' constants by their roles."""
+    """One call of a processing function: the toolbox's name and the constants of its settings by their roles."""
 
     function: str
     settings: tuple[tuple[str, str], ...]
-    line: int = field(compare=False)
-    text: str = field(compare=False)
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True)
-class FromInput:
-    """Input `number` after `steps`: at one time step or all of it, from the series or from the initial states."""
+class Signal:
+    """An input after the processing `steps`, or the output of a layer before the reverse processing `steps`.
 
+    ``kind`` is input, layer or output. ``time`` is all (the whole series, or all samples), now (the present time step),
+    states (all initial states) or state (one of them).
+    """
+
+    kind: str
     number: int
+    time: str
     steps: tuple[Step, ...] = ()
-    step: bool = False
-    state: bool = False
-
-
-@dataclass(frozen=True)
-class FromLayer:
-    """The output of layer `number`."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class LayerState:
-    """The initial states of layer `number`: all of them, or those of one time step."""
-
-    number: int
-    step: bool = False
-
-
-@dataclass(frozen=True)
-class Taps:
-    """A source seen with delays; ``elements`` is the number of rows the file gives it, None where it does not say."""
-
-    source: FromInput | FromLayer
-    delays: tuple[int, ...]
-    elements: int | None
 
 
 @dataclass(frozen=True)
 class Term:
-    """A weight constant and what it weighs."""
+    """A weight and the signal that it weighs, seen with delays; ``rows`` is how many rows the file gives the taps."""
 
     weight: str
     function: str
-    source: FromInput | FromLayer
+    signal: Signal
     delays: tuple[int, ...] = (0,)
-    elements: int | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Taps:
+    """A signal seen with delays; ``rows`` is how many rows the file gives it, None where it does not say."""
+
+    signal: Signal
+    delays: tuple[int, ...]
+    rows: int | None
 
 
 @dataclass(frozen=True)
@@ -83,28 +68,16 @@ class Total:
     terms: tuple[Term, ...]
 
 
-@dataclass(frozen=True)
-class Reversed:
-    """The output of a layer after `steps` of reverse processing, in the order of their calls."""
-
-    layer: int
-    steps: tuple[Step, ...]
-
-
 @dataclass
 class Ring:
-    """A ring of time steps: what it holds, how many slots it has (None: not said) and what the loop writes into it."""
+    """A ring of time steps: the signal in it, how many slots it has (None: not said), and what the loop writes.
 
-    source: FromInput | FromLayer
-    slots: int | None
-    written: FromInput | FromLayer | None = None
+    A cell array that nothing has been put into yet has no signal.
+    """
 
-
-@dataclass(frozen=True)
-class Cells:
-    """An empty cell array, by its number of columns where the file gives one."""
-
-    columns: int | None
+    signal: Signal | None
+    slots: int | None = None
+    written: Signal | None = None
 
 
 @dataclass(frozen=True)
@@ -116,64 +89,52 @@ class Position:
 
 @dataclass(frozen=True)
 class Count:
-    """A length: of the series, 'series', or of the samples, 'samples', taken along dimension `dimension`.
-
-    ``turned`` tells whether the matrix had been transposed before.
-    """
+    """A length: of the series, 'series', or of the samples, 'samples'."""
 
     kind: str
-    dimension: int
-    turned: bool
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A variable that carries no number of the network: the cell flag, an allocated output, a final state."""
+    """A variable that carries no number of the network: an argument, the cell flag, a final state."""
 
     kind: str
 
 
-Value: TypeAlias = FromInput | FromLayer | LayerState | Taps | Total | Reversed | Ring | Cells | Position | Count | Mark
+Value: TypeAlias = Signal | Taps | Total | Ring | Position | Count | Mark
 
 
-@dataclass
-class LayerPlan:
-    """A layer as it was read, with the statement it stands in; ``inside`` the time loop or not."""
+class PlannedLayer(NamedTuple):
+    """A layer as it was read, with the statement that calculates it; ``inside`` the time loop or not."""
 
     total: Total
     transfer: str
-    line: int
-    text: str
+    place: Place
     inside: bool
 
 
-@dataclass
-class OutputPlan:
-    """An output as it was read, with its statement."""
+class PlannedOutput(NamedTuple):
+    """An output as it was read, with its statement; ``turned`` tells whether its samples were made rows."""
 
-    value: Reversed
-    line: int
-    text: str
-    turned: bool = False
+    signal: Signal
+    place: Place
+    turned: bool
 
 
 @dataclass
 class Plan:
     """Everything that was read of a network; layers, outputs and inputs by their numbers, counted from 1.
 
-    ``constants`` are found by name or struct.field, ``variables`` by the name before the point; those in
-    ``passed`` are settings of a processing function, all of them.
+    ``constants`` are found by name or struct.field; ``passed`` are the variables that processing functions are called
+    with.
     """
 
     constants: dict[str, Constant] = field(default_factory=dict)
-    variables: dict[str, list[Constant]] = field(default_factory=dict)
+    layers: dict[int, PlannedLayer] = field(default_factory=dict)
+    outputs: dict[int, PlannedOutput] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
-    layers: dict[int, LayerPlan] = field(default_factory=dict)
-    outputs: dict[int, OutputPlan] = field(default_factory=dict)
     inputs: int = 0
 
-    def constant(self, name: str) -> Constant:
-        """The constant of that name, which is needed."""
-        found = self.constants[name]
-        found.used = True
-        return found
+    def terms(self) -> list[Term]:
+        """The terms of all layers."""
+        return [term for layer in self.layers.values() for term in layer.total.terms]

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
-from matnet.importers.genfunction.assignments import MATRIX_PARAMETER, MATRIX_RESULT, Assignments, base_of, shadowed
-from matnet.importers.genfunction.bodies import Judged, builtin
-from matnet.importers.genfunction.expressions import ADVICE, integer, is_call, is_name
-from matnet.importers.genfunction.nodes import Assign, Bare, For, Function, If, Node, Statement, name
-from matnet.importers.genfunction.signals import Count, FromInput, FromLayer, LayerState, Mark, Plan, Ring
+from matnet.importers.genfunction.bodies import BUILTIN, Recognised
+from matnet.importers.genfunction.signals import Count, Mark, Plan, PlannedOutput, Position, Ring, Signal, Taps, Total
+from matnet.importers.genfunction.syntax import Function, Place, Statement, Tree, matched, names, whole
+from matnet.importers.genfunction.values import ADVICE, Variables, constant_of
+
+_ARGUMENT = re.compile(r"(x|xi|ai)([1-9]\d{0,3})", re.ASCII)
+_RESULT = re.compile(r"(y|xf|af)([1-9]\d{0,3})", re.ASCII)
+_CONSTANT = re.compile(r"b\d+|[IL]W\d+_\d+|[xy]\d+_step\d+(?:_[A-Za-z]\w*)?", re.ASCII)
+_NAMES = "cat cell cell2mat max min mod nan NaN num2cell numel ones repmat reshape size zeros"
+_IN_FINAL_STATES = frozenset(_NAMES.split())
+_SIGNATURE = (
+    "the arguments are not those of a network, which are (x1,x2,…,xi1,…,ai1,…) giving [y1,…] or (X,Xi,Ai) giving "
+    "[Y,Xf,Af]; where the network stands inside a larger file, keep its function and those after it"
+)
+_CHANGED_INPUT = (
+    "the argument {} is changed; delete this line, and change x in the same way before you give it to the network"
+)
+_CHANGED_OUTPUT = "{} is changed after the network; delete this line, and change what the network gives in the same way"
 
 
-class MainFunction(Assignments):
-    """One pass over the main function's statements, which fills the plan."""
+class MainFunction:
+    """One pass over the main function's statements, which fills the plan.
+
+    ``finals`` are the results that hold final states, ``after`` tells that the time loop is over, ``passes`` how
+    often a loop over the initial states runs, ``counted`` the places where samples were counted along dimension 1 or 2
+    of an input (None: of all) that had not been transposed.
+    """
 
     def __init__(self, function: Function, defined: frozenset[str]) -> None:
-        super().__init__(function, defined)
-        self._within(function, self._signature)
+        self.function = function
+        self.defined = defined
+        self.cells = bool(function.parameters) and not all(map(_ARGUMENT.fullmatch, function.parameters))
+        self.variables = Variables(self.cells)
+        self.known = self.variables.known
+        self.plan = self.variables.plan
+        self.finals: set[str] = set()
+        self.after = False
+        self.passes = 0
+        self.counted: list[tuple[int | None, int, Place]] = []
+        with self._at(function.place):
+            self._read_signature()
 
-    def read(self, functions: Mapping[str, Judged]) -> Plan:
+    def read(self, functions: Mapping[str, Recognised]) -> Plan:
         """The plan of the network, given what the module functions compute.
 
         Raises
@@ -27,291 +59,404 @@ class MainFunction(Assignments):
         MatnetError
             A statement is none of genFunction's; the message begins with ``:LINE: STATEMENT:``.
         """
-        self.functions = functions
-        self._statements(self.function.body)
-        self._within(self.function, self._finished)
+        self.variables.functions = functions
+        self._read(self.function.body)
+        with self._at(self.function.place):
+            self._check()
         return self.plan
 
-    def _within(self, place: Statement | Function, act: Callable[[], None]) -> None:
-        """Does something on behalf of a statement; errors get its place."""
-        self.line, self.text = place.line, place.text
+    @contextmanager
+    def _at(self, place: Place) -> Iterator[None]:
+        """Errors get the place of the statement that is read."""
+        self.variables.place = place
         try:
-            act()
+            yield
         except MatnetError as error:
-            raise error if str(error).startswith(":") else error.at(f":{place.line}: {place.text}: ") from None
+            raise error if str(error).startswith(":") else error.at(str(place)) from None
 
-    def _statements(self, body: Sequence[Statement]) -> None:
+    def _read(self, body: Sequence[Statement]) -> None:
+        readers = {"=": self._assign, "if": self._if, "for": self._for}
         for statement in body:
-            self._within(statement, lambda statement=statement: self._statement(statement))  # type: ignore[misc]
+            with self._at(statement.place):
+                if statement[0] not in readers:
+                    raise UnsupportedError(ADVICE)
+                readers[statement[0]](statement)
 
-    # the first line
-
-    def _signature(self) -> None:
+    def _read_signature(self) -> None:
         parameters, results = self.function.parameters, self.function.results
-        if self.cells:
-            self._cell_signature(parameters, results)
-        else:
-            self._matrix_signature(parameters, results)
-
-    def _cell_signature(self, parameters: tuple[str, ...], results: tuple[str, ...]) -> None:
-        named = [text for text in (*parameters, *results) if text != "~"]
-        if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
-            raise UnsupportedError(
-                "the arguments are not those of a network, which are (x1,x2,…,xi1,…,ai1,…) giving [y1,…] or (X,Xi,Ai) "
-                "giving [Y,Xf,Af]; where the network stands inside a larger file, keep its function and those behind it"
-            )
+        named = [name for name in (*parameters, *results) if name != "~"]
         if len(set(named)) < len(named):
             raise FormatError("an argument occurs twice")
-        self.series, self.outputs = "X", "Y"
-        self.states, self.layer_states = [text if text != "~" else None for text in (*parameters, "~", "~")[1:3]]
-        self.finals = set(results[1:])
-        for text in named:
-            self.env[text] = Mark("argument")
-
-    def _matrix_signature(self, parameters: tuple[str, ...], results: tuple[str, ...]) -> None:
-        taken: dict[str, list[int]] = {"x": [], "xi": [], "ai": [], "y": [], "xf": [], "af": []}
-        for text, pattern in [(p, MATRIX_PARAMETER) for p in parameters] + [(r, MATRIX_RESULT) for r in results]:
-            match = pattern.fullmatch(text)
+        self.known.update(dict.fromkeys(named, Mark("argument")))
+        if self.cells:
+            if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
+                raise UnsupportedError(_SIGNATURE)
+            self.variables.states = dict(zip(parameters[1:], ("input", "layer"), strict=False))
+            self.variables.states.pop("~", None)
+            self.finals = set(results[1:])
+            return
+        numbers: dict[str, list[int]] = {"x": [], "y": []}
+        for name in named:
+            match = _ARGUMENT.fullmatch(name) or _RESULT.fullmatch(name)
             if match is None:
-                raise UnsupportedError(f"'{text}' is no result of a generated function (y1, xf1, af1, …)")
-            taken[match[1]].append(int(match[2]))
+                raise UnsupportedError(f"'{name}' is no result of a generated function (y1, xf1, af1, …)")
+            numbers.setdefault(match[1], []).append(int(match[2]))
+            if match[1] in ("x", "xi", "ai"):
+                time = "all" if match[1] == "x" else "states"
+                self.known[name] = Signal("layer" if match[1] == "ai" else "input", int(match[2]), time)
         for kind in ("x", "y"):
-            if taken[kind] != list(range(1, len(taken[kind]) + 1)) or not taken[kind]:
+            if numbers[kind] != list(range(1, len(numbers[kind]) + 1)) or not numbers["y"]:
                 raise UnsupportedError(f"a generated function has {kind}1, {kind}2, … in this order")
-        for number in taken["x"]:
-            self.env[f"x{number}"] = FromInput(number)
-        for number in taken["xi"]:
-            self.env[f"xi{number}"] = FromInput(number, state=True)
-        for number in taken["ai"]:
-            self.env[f"ai{number}"] = LayerState(number)
-        for number in taken["y"]:
-            self.env[f"y{number}"] = Mark("output")
-        self.plan.inputs = len(taken["x"])
-        self.finals = {text for text in results if not text.startswith("y")}
+        self.plan.inputs = len(numbers["x"])
+        self.finals = {name for name in results if not name.startswith("y")}
 
-    # statements
+    # assignments
 
-    def _statement(self, statement: Statement) -> None:
-        if isinstance(statement, Assign):
-            self._assign(statement)
-        elif isinstance(statement, If):
-            self._if(statement)
-        elif isinstance(statement, For):
-            self._for(statement)
+    def _assign(self, statement: Statement) -> None:
+        _, target, value = statement
+        base = _base(target)
+        if base is None:
+            raise UnsupportedError(ADVICE)
+        if base in BUILTIN or base in self.defined or base in (self.variables.loop, self.variables.filling):
+            raise UnsupportedError(f"the variable '{base}' hides a function or a loop's variable; {ADVICE}")
+        if self.variables.filling is not None:
+            self._fill(base, target, value)
+        elif _CONSTANT.fullmatch(base):
+            self._constant(target, value)
+        elif self._is_final(base, value):
+            self.known.setdefault(base, Mark("final state"))
+        elif value == ("'", target):
+            self._turn(base, target)
+        elif base in self.function.results:
+            self._output(base, target, value)
+        elif base in self.function.parameters:
+            if value != ("()", ("name", "double"), target) or target[0] != "name":
+                raise UnsupportedError(ADVICE if self.variables.loop is not None else _CHANGED_INPUT.format(base))
+        elif target[0] == "name":
+            self._variable(base, value)
         else:
-            self._bare(statement)
+            self._ring_set(base, target, value)
 
-    def _bare(self, statement: Bare) -> None:
-        raise UnsupportedError(ADVICE)
+    def _constant(self, target: Tree, value: Tree) -> None:
+        found = constant_of(value, self.variables.place)
+        name = f"{target[1][1]}.{target[2]}" if target[0] == "." and target[1][0] == "name" else target[1]
+        if found is None or not isinstance(name, str):
+            raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
+        if name in self.plan.constants:
+            raise UnsupportedError(f"'{name}' was set before, in line {self.plan.constants[name].place.line}")
+        if self.variables.looped or self.plan.layers:
+            raise UnsupportedError("a constant is set after the calculation has begun")
+        self.plan.constants[name] = found
+
+    def _is_final(self, base: str, value: Tree) -> bool:
+        """Whether this sets final states, or what only they need; none of it has an influence on the outputs."""
+        free = self.after and self.known.get(base) in (None, Mark("final state"))
+        if base not in self.finals and not free:
+            return False
+        if self.variables.loop is not None or set(names(value)) - {*self.known, *self.finals, *_IN_FINAL_STATES}:
+            raise UnsupportedError(ADVICE)
+        return True
+
+    def _turn(self, base: str, target: Tree) -> None:
+        """``x1 = x1';`` and its like for cells, states and outputs."""
+        number = self.variables.output_number(target)
+        if number:
+            held = self.plan.outputs.get(number)
+            if held is None or held.turned:
+                raise UnsupportedError(f"{base} is transposed twice, or before it is calculated")
+            self.plan.outputs[number] = held._replace(turned=True)
+            return
+        taken = set(self.variables.taken)
+        signal = self.variables.value(target)
+        self.variables.taken = taken
+        if not isinstance(signal, Signal) or signal.steps or base not in self.function.parameters:
+            raise UnsupportedError(f"something is transposed that is neither an input nor an output; {ADVICE}")
+        if signal.time in ("all", "now"):
+            if signal.number in {*self.variables.turned, *taken} or (signal.time == "now") != self.cells:
+                raise UnsupportedError(f"input {signal.number} is transposed twice, or after its first use")
+            self.variables.turned[signal.number] = self.variables.place
+
+    def _output(self, base: str, target: Tree, value: Tree) -> None:
+        size = matched("cell(?a,?b)" if self.cells else "zeros(?a,?b)", value)
+        if size is not None and target[0] == "name" and not self.plan.outputs and not self.variables.looped:
+            return
+        number = self.variables.output_number(target)
+        before = self.plan.outputs.get(number)
+        if not number or (before is not None and before.turned) or self.after:
+            raise UnsupportedError(_CHANGED_OUTPUT.format(base) if self.plan.outputs else ADVICE)
+        try:
+            signal = self.variables.layer(self.variables.value(value[1] if value[0] == "'" else value))
+        except UnsupportedError as error:
+            raise error if before is None else UnsupportedError(_CHANGED_OUTPUT.format(base)) from None
+        if not isinstance(signal, Signal) or signal.kind not in ("layer", "output") or signal.time != "now":
+            raise UnsupportedError(f"the output is set to something that is no layer's output; {ADVICE}")
+        if before is not None:
+            steps = before.signal.steps
+            if before.signal.number != signal.number or steps != signal.steps[: len(steps)] or steps == signal.steps:
+                raise UnsupportedError(f"{base} is set a second time (first in line {before.place.line})")
+        if (target[0] == "name") == (self.variables.loop is not None):
+            raise UnsupportedError(ADVICE)
+        self.plan.outputs[number] = PlannedOutput(signal, self.variables.place, value[0] == "'")
+
+    def _variable(self, base: str, value: Tree) -> None:
+        held = self.known.get(base)
+        if isinstance(held, Mark | Count | Position | Ring):
+            raise UnsupportedError(f"'{base}' is set again; {ADVICE}")
+        allocated, joined = matched("cell(1,?slots)", value), _joined(value)
+        position = self.variables.position(value)
+        if matched("iscell(X)", value) is not None and self.cells:
+            self.known[base] = Mark("cell flag")
+        elif (count := self._count(value)) is not None:
+            self.known[base] = count
+        elif allocated is not None:
+            self.known[base] = Ring(None, whole(allocated["slots"]))
+        elif joined is not None:
+            self.known[base] = self._ring_of(joined)
+        elif position is not None:
+            self.known[base] = position
+        else:
+            signal = self.variables.value(value)
+            if not isinstance(signal, Signal | Taps | Total):
+                raise UnsupportedError(ADVICE)
+            self.known[base] = signal
+
+    def _count(self, tree: Tree) -> Count | None:
+        """``size(x1,2)``, ``size(X,2)``, ``size(X{1},2)``; a file without inputs has ``Q = 0``."""
+        if self.cells and matched("size(X,2)", tree) is not None:
+            return Count("series")
+        if not self.cells and not self.plan.inputs and whole(tree) == 0:
+            return Count("samples")
+        found = matched("size(X{1},?k)" if self.cells else "size(?x,?k)", tree)
+        dimension = whole(found["k"]) if found is not None else None
+        if found is None or dimension not in (1, 2):
+            return None
+        signal = None if self.cells else self.variables.of(found["x"])
+        if not self.cells and (not isinstance(signal, Signal) or signal.steps or signal.time != "all"):
+            return None
+        number = signal.number if isinstance(signal, Signal) else None
+        turned = number in self.variables.turned
+        if turned and dimension == 1:
+            raise UnsupportedError("samples are columns here, but dimension 1 is counted; undo that edit")
+        if not turned:
+            self.counted.append((number, dimension, self.variables.place))
+        return Count("samples")
+
+    # rings of time steps
+
+    def _ring_of(self, joined: Mapping[str, Tree]) -> Ring:
+        """``[xd1 zeros(2,1)]``, ``[Ai(2,:) cell(1,1)]``: the initial states and one free slot."""
+        if whole(joined["free"]) != 1 or self.variables.loop is not None:
+            raise UnsupportedError("a ring of time steps has one slot more than there are initial states")
+        held = self.variables.value(joined["states"])
+        if not isinstance(held, Signal) or held.time != "states":
+            raise UnsupportedError(f"a ring of time steps begins with something that is no initial state; {ADVICE}")
+        return Ring(replace(held, time="now"))
+
+    def _ring_set(self, base: str, target: Tree, value: Tree) -> None:
+        """The present value into its slot."""
+        held = self.known.get(base)
+        found = matched("?ring{?slot}", target) or matched("?ring(:,?slot)", target)
+        if isinstance(held, Signal) and held.time == "states":
+            held = self.known[base] = Ring(replace(held, time="now"))
+        position = self.variables.of(found["slot"]) if found is not None else None
+        if not isinstance(held, Ring) or held.signal is None or not isinstance(position, Position):
+            raise UnsupportedError(ADVICE)
+        if held.slots not in (None, position.slots):
+            raise FormatError(f"the ring has {held.slots} slots, but the position counts modulo {position.slots}")
+        signal = self.variables.layer(self.variables.value(value))
+        if not isinstance(signal, Signal) or signal.kind == "output" or signal.time != "now":
+            raise UnsupportedError(f"a ring of time steps holds something that is neither input nor layer; {ADVICE}")
+        held.slots, held.written = position.slots, signal
+
+    def _fill(self, base: str, target: Tree, value: Tree) -> None:
+        """One initial state into its slot, or on its way there."""
+        signal, held = self.variables.value(value), self.known.get(base)
+        if not isinstance(signal, Signal) or signal.time != "state" or isinstance(held, Mark):
+            raise UnsupportedError(f"an initial state is set to something else; {ADVICE}")
+        slot = matched("?ring{?slot}", target)
+        if target[0] == "name" and not isinstance(held, Ring):
+            self.known[base] = signal
+        elif isinstance(held, Ring) and slot is not None and slot["slot"] == ("name", self.variables.filling):
+            slots = self.passes + 1
+            if held.slots not in (None, slots):
+                raise FormatError(f"{self.passes} initial states are put into {held.slots} slots, expected {slots}")
+            self.known[base] = Ring(replace(signal, time="now"), slots)
+        else:
+            raise UnsupportedError(ADVICE)
 
     # blocks
 
-    def _if(self, statement: If) -> None:
-        bodies = [body for _, body in statement.branches]
-        conditions = [condition for condition, _ in statement.branches if condition is not None]
-        if self.loop is not None or self.filling or not all(self._guard(condition) for condition in conditions):
-            raise UnsupportedError(ADVICE)
-        if len(bodies) == 1 and all(map(_is_error, bodies[0])):
-            return
-        if len(bodies) == 1 and len(bodies[0]) == 1 and self._wrapping(conditions[0], bodies[0][0]):
-            return
-        if self._counting(bodies):
-            return
-        if len(bodies) == 1 and _absent(conditions[0]) and self._zero_states(bodies[0]):
-            return
-        inner = next((body[0] for body in bodies if body), statement)
-        raise UnsupportedError(f":{inner.line}: {inner.text}: {ADVICE}")
+    def _if(self, statement: Statement) -> None:
+        conditions, bodies = statement[1::2], statement[2::2]
+        if self.variables.loop is None and self.variables.filling is None:
+            fixed = any(matched(text, statement) is not None for text in self._blocks())
+            if fixed or (len(bodies) == 1 and self._absent(conditions[0]) and all(map(self._zero_state, bodies[0]))):
+                return
+            if self._counts_samples(conditions, bodies):
+                return
+        raise UnsupportedError(f"{next((body[0] for body in bodies if body), statement).place}{ADVICE}")
 
-    def _guard(self, node: Node) -> bool:
-        """A condition on which arguments there are."""
-        if node.kind == "not" or (node.kind == "op" and node.text in ("&&", "||", "&", "|")):
-            return all(map(self._guard, node.args))
-        if node.kind == "name":
-            held = self.env.get(node.text)
-            return isinstance(held, Mark) and held.kind == "cell flag"
-        if node.kind == "op" and node.text in ("<", "<=", "==", ">", ">=", "~="):
-            return node.args[0] == name("nargin") and integer(node.args[1]) is not None
-        if is_call(node, "isempty", 1) or is_call(node, "iscell", 1):
-            return base_of(node.args[1]) in self.function.parameters and node.args[1].kind in ("name", "brace")
-        return False
+    def _blocks(self) -> Iterator[str]:
+        """Blocks that are always alike."""
+        yield from ("if nargin < ?k, error(?text), end", "if nargin < ?k error(?text), end")
+        if not self.cells:
+            return
+        flags = [name for name, held in self.known.items() if held == Mark("cell flag")]
+        for flag in (*flags, "iscell(X)"):
+            yield f"if ~{flag}, Y = cell2mat(Y); end" if self.after else f"if ~{flag}, X = {{X}}; end"
 
-    def _wrapping(self, condition: Node, statement: Statement) -> bool:
-        """``if ~isCellX, X = {X}; end`` and ``if ~isCellX, Y = cell2mat(Y); end``."""
-        if not isinstance(statement, Assign) or condition.kind != "not" or len(statement.targets) != 1:
-            return False
-        flag = condition.args[0]
-        if flag.kind != "name" and not (is_call(flag, "iscell", 1) and is_name(flag.args[1], self.series)):
-            return False
-        target = statement.targets[0]
-        wrapped = Node("cell", "", (Node("row", "", (name("X"),)),))
-        if self.cells and target == name("X") and not self.looped:
-            return statement.value == wrapped
-        joined = is_call(statement.value, "cell2mat", 1) and is_name(statement.value.args[1], "Y")
-        return self.cells and target == name("Y") and self.after and joined
-
-    def _counting(self, bodies: Sequence[Sequence[Statement]]) -> bool:
-        """``if ~isempty(X) Q = size(X{1},2); elseif … else Q = 0; end``."""
-        targets: set[Node | None] = set()
-        found: Count | None = None
-        for body in bodies:
-            if len(body) != 1 or not isinstance(body[0], Assign) or len(body[0].targets) != 1:
+    def _counts_samples(self, conditions: Sequence[Tree], bodies: Sequence[tuple[Statement, ...]]) -> bool:
+        """``if ~isempty(X) Q = size(X{1},2); elseif ~isempty(Xi) Q = size(Xi{1},2); else Q = 0; end``."""
+        targets: set[Tree] = set()
+        for condition, body in zip(conditions, bodies, strict=True):
+            present = matched("~isempty(?x)", condition)
+            inner = matched("?q = ?size", body[0]) if len(body) == 1 else None
+            if inner is None or (present is None and condition != ("else",)):
                 return False
-            targets.add(body[0].targets[0])
-            value = body[0].value
-            count = self._count(value)
-            found = count if count is not None and count.kind == "samples" else found
-            of_states = is_call(value, "size", 2) and base_of(value.args[1]) in (self.states, self.layer_states)
-            if count is None and not of_states and integer(value) != 0:
+            targets.add(inner["q"])
+            of = matched("size(?x{1},2)", inner["size"])
+            if present is None:
+                good = whole(inner["size"]) == 0
+            elif present["x"] == ("name", "X"):
+                with self._at(body[0].place):
+                    good = self._count(inner["size"]) == Count("samples")
+            else:
+                good = of == present and present["x"][-1] in self.variables.states
+            if not good:
                 return False
-        target = targets.pop()
-        if targets or target is None or target.kind != "name" or found is None or target.text in self.env:
+        name = targets.pop()
+        if targets or conditions[0] != ("~", ("()", ("name", "isempty"), ("name", "X"))) or not self._is_free(name):
             return False
-        if builtin(target.text) or target.text in self.defined:
-            raise UnsupportedError(shadowed(target.text))
-        self.counts.add(found)
-        self.env[target.text] = found
+        self.known[name[1]] = Count("samples")
         return True
 
-    def _zero_states(self, body: Sequence[Statement]) -> bool:
+    def _is_free(self, variable: Tree) -> bool:
+        name = variable[1]
+        return variable[0] == "name" and not (name in self.known or name in BUILTIN or name in self.defined)
+
+    def _absent(self, condition: Tree) -> bool:
+        """Whether a condition says that an argument was left out."""
+        if condition[0] == "||":
+            return self._absent(condition[1]) and self._absent(condition[2])
+        return any(matched(text, condition) is not None for text in ("nargin < ?k", "nargin <= ?k", "isempty(?x)"))
+
+    def _zero_state(self, statement: Statement) -> bool:
         """States that are left out are zeros."""
-        for statement in body:
-            if isinstance(statement, For):
-                if statement.variable in self.env or not self._zero_states(statement.body):
-                    return False
-            elif not isinstance(statement, Assign) or not self._zero_state(statement):
-                return False
-        return True
+        if statement[0] == "for":
+            return self._is_free(statement[1]) and all(map(self._zero_state, statement[3]))
+        base = _base(statement[1]) if statement[0] == "=" and not self.variables.looped else None
+        held = self.known.get(str(base))
+        state = base in self.variables.states or (isinstance(held, Signal) and held.time == "states")
+        return state and base in self.function.parameters and _is_zero(statement[2])
 
-    def _zero_state(self, statement: Assign) -> bool:
-        single = len(statement.targets) == 1 and not self.looped
-        return single and self._sets_state(statement.targets[0]) and _is_zero(statement.value)
-
-    def _sets_state(self, target: Node | None) -> bool:
-        base = None if target is None else base_of(target)
-        if self.cells:
-            return base is not None and base in (self.states, self.layer_states)
-        held = self.env.get(str(base))
-        return base in self.function.parameters and (not isinstance(held, FromInput) or held.state)
-
-    def _for(self, statement: For) -> None:
-        values = statement.values
-        if values.kind != "range" or integer(values.args[0]) != 1 or self._taken(statement.variable):
+    def _for(self, statement: Statement) -> None:
+        _, variable, values, body = statement
+        found, variables = matched("1:?last", values), self.variables
+        if found is None or variables.loop is not None or variables.filling is not None:
             raise UnsupportedError(ADVICE)
+        passes, count = whole(found["last"]), variables.of(found["last"])
         if self.after:
-            self._final_loop(statement)
-            return
-        passes = integer(values.args[1])
-        if statement.variable in self.env or self.loop is not None or self.filling is not None:
-            raise UnsupportedError(ADVICE)
-        if passes is not None:
-            self.filling = (statement.variable, passes)
-            self._statements(statement.body)
-            self.filling = None
-            return
-        count = self.env.get(values.args[1].text) if values.args[1].kind == "name" else None
-        if not isinstance(count, Count) or count.kind != ("series" if self.cells else "samples"):
+            self._read_final_states(variable, body)
+        elif passes is not None and self._is_free(variable):
+            variables.filling, self.passes = variable[1], passes
+            self._read(body)
+            variables.filling = None
+        elif count == Count("series" if self.cells else "samples") and self._is_free(variable):
+            self._forget()
+            variables.loop, variables.looped = variable[1], True
+            self._read(body)
+            variables.loop, self.after = None, True
+        else:
             raise UnsupportedError(f"the loop does not run over the time steps; {ADVICE}")
-        self.loop, self.looped = statement.variable, True
-        self._statements(statement.body)
-        self.loop, self.after = None, True
 
-    def _taken(self, text: str) -> bool:
-        return builtin(text) or text in self.defined or text in self.plan.variables
+    def _forget(self) -> None:
+        """Only states, counts and arguments from before the time loop have a meaning in it."""
+        for name, held in list(self.known.items()):
+            states = isinstance(held, Signal) and held.time == "states"
+            if name not in self.function.parameters and isinstance(held, Signal | Taps | Total) and not states:
+                del self.known[name]
 
-    def _final_loop(self, statement: For) -> None:
-        if self.env.get(statement.variable) not in (None, Mark("final")):
+    def _read_final_states(self, variable: Tree, body: Sequence[Statement]) -> None:
+        if not self._is_free(variable) and self.known.get(variable[1]) != Mark("final state"):
             raise UnsupportedError(ADVICE)
-        self.env[statement.variable] = Mark("final")
-        for inner in statement.body:
-            self._within(inner, lambda inner=inner: self._final_assign(inner))  # type: ignore[misc]
+        self.known[variable[1]] = Mark("final state")
+        for statement in body:
+            with self._at(statement.place):
+                base = _base(statement[1]) if statement[0] == "=" else None
+                if base is None or not self._is_final(base, statement[2]):
+                    raise UnsupportedError(ADVICE)
+                self.known.setdefault(base, Mark("final state"))
 
-    def _final_assign(self, statement: Statement) -> None:
-        base = None
-        if isinstance(statement, Assign) and len(statement.targets) == 1 and statement.targets[0] is not None:
-            base = base_of(statement.targets[0])
-        if base is None or not isinstance(statement, Assign) or not self._final(base, statement):
-            raise UnsupportedError(ADVICE)
+    # what can be told only when all statements are known
 
-    def _finished(self) -> None:
-        """What can be judged only when all statements are known."""
-        self._check_outputs()
-        self._check_inputs()
-        for plan in self.plan.layers.values():
-            if plan.inside != self.looped:
-                raise UnsupportedError(f":{plan.line}: {plan.text}: the layer is calculated outside the time loop")
-        self._check_rings([held for held in self.env.values() if isinstance(held, Ring)])
-        for constant in self.plan.constants.values():
-            if not constant.used:
-                raise UnsupportedError(
-                    f":{constant.line}: {constant.text}: no statement uses the constant {constant.name}, so the file "
-                    "was edited; undo the edit, or load the network's .mat file"
-                )
-        self._check_orientation()
-
-    def _check_outputs(self) -> None:
+    def _check(self) -> None:
         outputs = sorted(self.plan.outputs)
-        named = sum(text.startswith("y") for text in self.function.results)
-        expected = list(range(1, (len(outputs) if self.cells else named) + 1))
-        if not outputs or outputs != expected:
-            raise FormatError(f"outputs {outputs} are calculated, expected {expected or [1]}")
-
-    def _check_inputs(self) -> None:
-        terms = [term for plan in self.plan.layers.values() for term in plan.total.terms]
-        weighed = {term.source.number for term in terms if isinstance(term.source, FromInput)}
+        count = len(outputs) if self.cells else len(self.function.results) - len(self.finals)
+        if not outputs or outputs != list(range(1, count + 1)):
+            raise FormatError(f"outputs {outputs} are calculated, expected {list(range(1, max(count, 1) + 1))}")
+        weighed = {term.signal.number for term in self.plan.terms() if term.signal.kind == "input"}
         given = set(range(1, self.plan.inputs + 1))
         if given - weighed:
             raise UnsupportedError(f"no weight takes input {min(given - weighed)}")
         if weighed - given:
             raise UnsupportedError(f"input {min(weighed - given)} has states but no series")
-
-    def _check_rings(self, rings: list[Ring]) -> None:
-        for ring in rings:
-            if ring.written != ring.source:
+        for layer in self.plan.layers.values():
+            if layer.inside != self.variables.looped:
+                raise UnsupportedError(f"{layer.place}the layer is calculated outside the time loop")
+        self._check_rings([held for held in self.known.values() if isinstance(held, Ring)])
+        used = self.plan.passed | {term.weight for term in self.plan.terms()}
+        used |= {str(layer.total.bias) for layer in self.plan.layers.values()}
+        for name, constant in self.plan.constants.items():
+            if name.partition(".")[0] not in used:
                 raise UnsupportedError(
-                    "the initial states and the series go through different steps, or into other rings"
+                    f"{constant.place}no statement uses the constant {name}, so the file was edited; undo the edit, or "
+                    "load the network's .mat file"
                 )
-        for kind in (FromInput, FromLayer):
-            slots = {ring.slots for ring in rings if isinstance(ring.source, kind)}
-            if len(slots) > 1:
+        self._check_counts(given)
+
+    def _check_rings(self, rings: Sequence[Ring]) -> None:
+        if any(ring.written != ring.signal for ring in rings):
+            raise UnsupportedError("the initial states and the series go through different steps, or into other rings")
+        for kind in ("input", "layer"):
+            slots = {ring.slots for ring in rings if ring.signal is not None and ring.signal.kind == kind}
+            for one, other in pairwise(sorted(map(str, slots))):
+                raise UnsupportedError(f"rings of {one} and {other} slots share their initial states")
+
+    def _check_counts(self, inputs: set[int]) -> None:
+        """A transposition that was added or lost leaves the samples counted along the wrong dimension."""
+        if not inputs:
+            return
+        if self.cells and self.variables.turned and self.variables.turned.keys() != inputs:
+            raise UnsupportedError("the samples of some inputs are rows, those of others columns")
+        for number, dimension, place in self.counted:
+            turned = next((at for turned, at in self.variables.turned.items() if number in (turned, None)), None)
+            if turned is None and dimension == 1:
                 raise UnsupportedError(
-                    f"rings of {', '.join(sorted(map(str, slots)))} slots share their initial states"
+                    f"{place}samples are counted along dimension 1, but no statement makes columns of them, as "
+                    "x1 = x1' does; undo that edit"
                 )
-
-    def _check_orientation(self) -> None:
-        turned = {number in self.turned for number in range(1, self.plan.inputs + 1)}
-        turned |= {output.turned for output in self.plan.outputs.values()}
-        if len(turned) > 1:
-            raise UnsupportedError(
-                "samples are columns in some places and rows in others: a transposition was added, or is missing"
-            )
-        rows = turned == {True}
-        for count in self.counts:
-            along = 1 if rows and not count.turned else 2
-            if count.kind == "samples" and count.dimension != along:
+            if turned is not None and dimension == 2:
                 raise UnsupportedError(
-                    f"samples are {'rows' if rows else 'columns'}, but dimension {count.dimension} is counted"
+                    f"{turned}samples were counted along dimension 2 in line {place.line}, so they are columns before "
+                    "this; delete this line"
                 )
 
 
-def _is_error(statement: Statement) -> bool:
-    value = statement.value if isinstance(statement, Bare) else None
-    return value is not None and is_call(value, "error", 1) and value.args[1].kind == "string"
+def _base(tree: Tree) -> str | None:
+    """The variable that a target is about."""
+    while tree[0] in ("()", "{}", "."):
+        tree = tree[1]
+    return tree[1] if tree[0] == "name" else None
 
 
-def _absent(condition: Node) -> bool:
-    """Whether a condition says that an argument was left out."""
-    if condition.kind == "op" and condition.text in ("||", "|"):
-        return all(map(_absent, condition.args))
-    fewer = condition.kind == "op" and condition.text in ("<", "<=") and condition.args[0] == name("nargin")
-    return fewer or is_call(condition, "isempty", 1)
+def _joined(value: Tree) -> dict[str, Tree] | None:
+    """States with a free slot after them."""
+    return matched("[?states zeros(?rows,?free)]", value) or matched("[?states cell(1,?free)]", value)
 
 
-def _is_zero(node: Node) -> bool:
+def _is_zero(tree: Tree) -> bool:
     """Whether an expression can hold nothing but zeros."""
-    if is_call(node, "zeros", 2) or is_call(node, "cell", 2):
-        return not any(part.kind == "handle" for part in node.args[1:])
-    if is_call(node, "repmat", 3) or is_call(node, "num2cell", 1):
-        return _is_zero(node.args[1])
-    if node.kind == "cell":
-        return all(_is_zero(part) for row in node.args for part in row.args)
-    return integer(node) == 0
+    inner = matched("repmat(?a,?rows,?columns)", tree) or matched("num2cell(?a)", tree) or matched("{?a}", tree)
+    if inner is not None:
+        return _is_zero(inner["a"])
+    return (matched("zeros(?a,?b)", tree) or matched("cell(?a,?b)", tree)) is not None or whole(tree) == 0

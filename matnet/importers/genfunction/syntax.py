@@ -1,117 +1,149 @@
-"""Tokens as functions, statements and expressions: the part of MATLAB's grammar that a generated file needs.
+"""Tokens as functions, statements and expressions, and templates: MATLAB with holes.
 
-A parenthesis that only groups leaves no trace, so ``IW1_1*(xp1)`` and ``IW1_1*xp1`` are the same expression. Numeric
-matrix literals stay text until someone asks for their values. Depth and size of an expression are limited.
+Everything is a tree of tuples. Leaves are ("name", text), ("num", text), ("str", text), ("matrix", its text),
+("@", name), (":",) and, in templates, ("hole", name); else the first element tells the kind: ("()", base, argument, …),
+("{}", base, index, …), (".", base, field), ("'", part), ("neg", part), ("~", part), ("[]", row, …), ("cell", row, …),
+("row", element, …) and operators by their signs. Statements are ("=", target, value), ("do", expression),
+("if", condition, block, …) with the condition ("else",) last, and ("for", variable, values, block). A parenthesis that
+only groups leaves no trace, so ``IW1_1*(xp1)`` and ``IW1_1*xp1`` are the same expression.
 """
 
 from __future__ import annotations
 
-from matnet.errors import FormatError, UnsupportedError
-from matnet.importers.genfunction.nodes import Assign, Bare, For, Function, If, Node, Statement, name
-from matnet.importers.genfunction.tokens import KEYWORDS, Token
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
+
+from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.importers.genfunction.tokens import KEYWORDS, Scanner, Token
+
+Tree: TypeAlias = tuple[Any, ...]
+"""An expression, a statement or a part of one."""
 
 MAX_NESTING = 30
 """How deep brackets, signs and blocks may nest; generated files stay under 8."""
 
-_TOO_DEEP = "brackets, signs or blocks nest deeper than in any generated file"
+MAX_OPERATIONS = 200
+"""How many operations a statement may have; generated ones stay under 50."""
 
-MAX_FUNCTIONS = 100
-"""How many functions a file may have; generated ones have up to 15."""
+TOO_LARGE = "the expression is larger than any that genFunction writes"
 
-
-def excerpt(text: str) -> str:
-    """A statement as messages show it: on one line and not too long."""
-    line = " ".join(text[:400].split())
-    return line if len(line) <= 60 else line[:57] + "..."
-
-
-_LEVELS: tuple[tuple[str, ...], ...] = (
-    ("||",),
-    ("&&",),
-    ("|",),
-    ("&",),
-    ("==", "~=", "<", "<=", ">", ">="),
-    (":",),
-    ("+", "-"),
-    ("*", "/", ".*", "./"),
-)
+_LEVELS = {
+    sign: level
+    for level, signs in enumerate(("||", "&&", "|", "&", "== ~= < <= > >=", ":", "+ -", "* / .* ./", "^ .^"))
+    for sign in signs.split()
+}
+_SEPARATORS = (";", ",", "\n")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
-class Parser:
-    """A recursive descent over the tokens of one file."""
+class Place(NamedTuple):
+    """Where a statement stands: as text ``:LINE: STATEMENT: ``, on one line and not too long."""
 
-    def __init__(self, text: str, tokens: list[Token]) -> None:
+    source: str
+    line: int
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        text = " ".join(self.source[self.start : min(self.end, self.start + 400)].split())
+        return f":{self.line}: {text if len(text) <= 60 else text[:57] + '...'}: "
+
+
+class Statement(tuple[Any, ...]):
+    """A tree that is a statement, with its place."""
+
+    place: Place
+
+
+class Function(NamedTuple):
+    """A function; ignored parameters are ``~``. ``closed`` tells whether it ends with ``end``."""
+
+    name: str
+    parameters: tuple[str, ...]
+    results: tuple[str, ...]
+    body: tuple[Statement, ...]
+    place: Place
+    closed: bool
+
+
+def names(tree: Tree) -> Iterator[str]:
+    """All names and function handles in a tree."""
+    if tree and tree[0] in ("name", "@"):
+        yield tree[1]
+    else:
+        for part in tree:
+            if isinstance(part, tuple):
+                yield from names(part)
+
+
+class Parser:
+    """A recursive descent over the tokens of one text, which are scanned as they are needed."""
+
+    def __init__(self, text: str, template: bool = False) -> None:
         self.text = text
-        self.tokens = tokens
+        self.scanner = Scanner(text, template)
+        self.tokens = self.scanner.tokens
         self.at = 0
         self.depth = 0
+        self.operations = 0
         self.matrix = False
 
-    def functions(self) -> list[Function]:
-        """All functions of the file.
+    def functions(self) -> Iterator[Function]:
+        """The functions of the text, one after the other.
 
         Raises
         ------
         FormatError, UnsupportedError
             Where the text is not the grammar's; the message begins with ``:LINE: STATEMENT:``.
         """
-        found: list[Function] = []
-        closed: list[bool] = []
-        self._skip_separators()
         while self._token.kind != "eof":
             start = self.at
+            if self._take("\n") or self._take(";"):
+                continue
             try:
-                if not self._is("name", "function"):
-                    raise UnsupportedError(self._no_function())
-                function, ended = self._function()
+                if not self._is("function"):
+                    kind = "defines a class" if self._is("classdef") else "has a statement outside of any function"
+                    raise UnsupportedError(f"the file {kind}; a file written by genFunction begins with its function")
+                function = self._function()
             except (FormatError, UnsupportedError) as error:
-                if str(error).startswith(":"):
-                    raise
-                raise error.at(self._place(start)) from None
-            found.append(function)
-            closed.append(ended)
-            if len(found) > MAX_FUNCTIONS:
-                raise FormatError(f":{function.line}: {function.text}: more than {MAX_FUNCTIONS} functions in one file")
-            self._skip_separators()
-        if not found:
-            raise FormatError(": the file holds no function, so it was not written by genFunction")
-        if len(set(closed)) > 1:
-            lost = found[closed.index(False)]
-            raise FormatError(f":{lost.line}: {lost.text}: the function is not closed by end while others are")
-        return found
+                raise self._placed(error, start) from None
+            yield function
 
-    def _no_function(self) -> str:
-        if self._token.text == "classdef":
-            return "the file defines a class; only function files written by genFunction are read"
-        return "a statement outside of any function; a file written by genFunction begins with its function"
+    def rest(self) -> tuple[str, int]:
+        """The text that is not yet parsed, and how many lines there are before it."""
+        self._at_end()
+        return self.text[self._token.start :], self._token.line - 1
 
     # tokens
 
     @property
     def _token(self) -> Token:
+        while len(self.tokens) <= self.at:
+            self.scanner.scan_line()
         return self.tokens[self.at]
 
     @property
     def _following(self) -> Token:
-        return self.tokens[min(self.at + 1, len(self.tokens) - 1)]
+        while len(self.tokens) <= self.at + 1:
+            self.scanner.scan_line()
+        return self.tokens[self.at + 1]
 
-    def _is(self, kind: str, text: str) -> bool:
-        return self._token.kind == kind and self._token.text == text
+    def _is(self, *texts: str) -> bool:
+        return self._token.text in texts and self._token.kind in ("op", "name", "newline")
 
     def _take(self, text: str) -> bool:
-        if self._token.kind in ("op", "name") and self._token.text == text:
-            self.at += 1
-            return True
-        return False
+        taken = self._is(text)
+        self.at += taken
+        return taken
 
     def _expect(self, text: str) -> None:
         if not self._take(text):
             raise FormatError(f"expected '{text}', got {self._shown()}")
 
     def _shown(self) -> str:
-        token = self._token
-        return {"eof": "the end of the file", "newline": "the end of the line"}.get(token.kind, f"'{token.text[:20]}'")
+        kind, text = self._token[:2]
+        return {"eof": "the end of the file", "newline": "the end of the line"}.get(kind, f"'{text[:20]}'")
 
     def _identifier(self) -> str:
         token = self._token
@@ -120,281 +152,257 @@ class Parser:
         self.at += 1
         return token.text
 
-    def _skip_separators(self) -> None:
-        while self._token.kind == "newline" or (self._token.kind == "op" and self._token.text in (";", ",")):
+    def _at_end(self, *stops: str) -> bool:
+        """Whether, after separators, the text ends or one of some keywords stands there."""
+        while self._is(*_SEPARATORS):
             self.at += 1
+        return self._token.kind == "eof" or self._is(*stops)
 
-    def _skip_newlines(self) -> None:
-        while self._token.kind == "newline":
-            self.at += 1
+    def _place(self, start: int) -> Place:
+        first = self.tokens[start]
+        return Place(self.text, first.line, first.start, self.tokens[self.at - 1].end)
 
-    def _excerpt(self, start: int) -> str:
-        """The statement that begins at token `start`, up to where the parser is, or to the end of its line."""
-        end = max(self.at, start + 1)
-        while end < len(self.tokens) and self.tokens[end - 1].kind not in ("newline", "eof"):
-            if self.tokens[end - 1].line > self.tokens[start].line:
-                break
-            end += 1
-        return excerpt(self.text[self.tokens[start].start : self.tokens[end - 1].end])
-
-    def _place(self, start: int) -> str:
-        return f":{self.tokens[start].line}: {self._excerpt(start)}: "
+    def _placed(self, error: MatnetError, start: int) -> MatnetError:
+        """The error with the statement from token `start`, to the end of its line at least."""
+        if str(error).startswith(":"):
+            return error
+        first, last = self.tokens[start], self.tokens[max(self.at - 1, start)]
+        return error.at(str(Place(self.text, first.line, first.start, max(last.end, self.scanner.end_of(first.start)))))
 
     # functions and statements
 
-    def _function(self) -> tuple[Function, bool]:
+    def _function(self) -> Function:
         start = self.at
         self._expect("function")
-        results = self._results()
-        title = self._identifier()
-        parameters = self._parameters() if self._is("op", "(") else ()
-        text = excerpt(self.text[self.tokens[start].start : self.tokens[self.at - 1].end])
-        body = self._block(("function",))
-        ended = self._take("end")
-        return Function(title, parameters, results, body, self.tokens[start].line, text), ended
-
-    def _results(self) -> tuple[str, ...]:
-        if self._token.kind == "matrix" and not self._token.text[1:-1].strip():
-            self.at += 1
-            self._expect("=")
-            return ()
+        results: list[str] = []
         if self._take("["):
-            results = [self._identifier()]
             while not self._take("]"):
-                self._take(",")
                 results.append(self._identifier())
+                self._take(",")
             self._expect("=")
-            return tuple(results)
-        if self._following.text == "=":
-            result = self._identifier()
+        elif self._following.text == "=":
+            results.append(self._identifier())
             self._expect("=")
-            return (result,)
-        return ()
-
-    def _parameters(self) -> tuple[str, ...]:
-        self._expect("(")
+        title = self._identifier()
         parameters: list[str] = []
-        while not self._take(")"):
-            if parameters:
-                self._expect(",")
-            parameters.append("~" if self._take("~") else self._identifier())
-        return tuple(parameters)
+        if self._take("("):
+            while not self._take(")"):
+                if parameters:
+                    self._expect(",")
+                parameters.append("~" if self._take("~") else self._identifier())
+        place = self._place(start)
+        body = self._block("end", "function")
+        return Function(title, tuple(parameters), tuple(results), body, place, self._take("end"))
 
-    def _block(self, stops: tuple[str, ...]) -> tuple[Statement, ...]:
-        self.depth += 1
-        if self.depth > MAX_NESTING:
-            raise FormatError(_TOO_DEEP)
+    def _block(self, *stops: str) -> tuple[Statement, ...]:
+        self._deeper()
         statements: list[Statement] = []
-        self._skip_separators()
-        while not self._at_end(stops):
+        while not self._at_end(*stops):
             start = self.at
             try:
-                statements.append(self._statement())
+                statements.append(self.statement())
             except (FormatError, UnsupportedError) as error:
-                if str(error).startswith(":"):
-                    raise
-                raise error.at(self._place(start)) from None
-            self._skip_separators()
+                raise self._placed(error, start) from None
         self.depth -= 1
         return tuple(statements)
 
-    def _at_end(self, stops: tuple[str, ...]) -> bool:
-        token = self._token
-        return token.kind == "eof" or (token.kind == "name" and token.text in ("end", *stops))
+    def _deeper(self) -> None:
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise FormatError("brackets, signs or blocks nest deeper than in any generated file")
 
-    def _statement(self) -> Statement:
-        token = self._token
-        if token.kind == "name" and token.text == "if":
-            return self._if()
-        if token.kind == "name" and token.text == "for":
-            return self._for()
-        if token.kind == "name" and token.text in KEYWORDS:
-            raise UnsupportedError(f"generated files have no '{token.text}' here")
-        targets = self._targets()
-        value = self._expression()
-        if self._take("="):
-            if value.kind not in ("name", "call", "brace", "field"):
-                raise FormatError("the left side of '=' is no variable")
-            targets = (value,)
-            value = self._expression()
-        text = excerpt(self.text[token.start : self.tokens[self.at - 1].end])
-        self._end_of_statement()
-        return Bare(value, token.line, text) if targets is None else Assign(targets, value, token.line, text)
+    def statement(self) -> Statement:
+        """The next statement."""
+        start, self.operations = self.at, 0
+        if self._is("if", "for"):
+            place, tree = self._if(start) if self._is("if") else self._for(start)
+        else:
+            if self._token.text in KEYWORDS:
+                raise UnsupportedError(f"generated files have no '{self._token.text}' here")
+            tree = self._assignment()
+            place = self._place(start)
+        if not self._is(*_SEPARATORS, "end", "else", "elseif") and self._token.kind != "eof":
+            raise FormatError(f"this is no MATLAB statement (unexpected {self._shown()}); is a % missing?")
+        statement = Statement(tree)
+        statement.place = place
+        return statement
 
-    def _end_of_statement(self) -> None:
-        token = self._token
-        if token.kind in ("newline", "eof") or (token.kind == "op" and token.text in (";", ",")):
-            return
-        if token.kind == "name" and token.text in ("end", "else", "elseif"):
-            return
-        raise FormatError(f"this is no MATLAB statement (unexpected {self._shown()}); is a % missing?")
+    def _assignment(self) -> Tree:
+        if self._take("["):
+            targets: list[Tree] = []
+            while not self._take("]"):
+                targets.append(("~",) if self._take("~") else self._postfix())
+                self._take(",")
+            self._expect("=")
+            return "=", ("targets", *targets), self.expression()
+        target = self.expression()
+        if not self._take("="):
+            return "do", target
+        if target[0] not in ("name", "()", "{}", ".", "hole"):
+            raise FormatError("the left side of '=' is no variable")
+        return "=", target, self.expression()
 
-    def _targets(self) -> tuple[Node | None, ...] | None:
-        """``[a, ~] =``; None where the statement does not begin so."""
-        if not self._is("op", "["):
-            return None
-        start, targets = self.at, list[Node | None]()
-        self.at += 1
-        while not self._is("op", "]"):
-            if self._take(","):
-                continue
-            if self._take("~"):
-                targets.append(None)
-            elif self._token.kind == "name":
-                targets.append(self._postfix())
-            else:
-                break
-        if self._take("]") and self._take("="):
-            return tuple(targets)
-        self.at = start
-        return None
-
-    def _if(self) -> If:
-        start = self._token
-        branches: list[tuple[Node | None, tuple[Statement, ...]]] = []
+    def _if(self, start: int) -> tuple[Place, Tree]:
         self._expect("if")
-        condition: Node | None = self._expression()
-        text = excerpt(self.text[start.start : self.tokens[self.at - 1].end])
+        parts: list[Tree] = [self.expression()]
+        place = self._place(start)
         while True:
-            branches.append((condition, self._block(("else", "elseif", "function"))))
-            if condition is not None and self._take("elseif"):
-                condition = self._expression()
-            elif condition is not None and self._take("else"):
-                condition = None
+            parts.append(self._block("end", "else", "elseif", "function"))
+            if self._take("elseif"):
+                parts.append(self.expression())
+            elif self._take("else"):
+                parts.append(("else",))
             else:
                 self._expect("end")
-                return If(tuple(branches), start.line, text)
+                return place, ("if", *parts)
 
-    def _for(self) -> For:
-        start = self._token
+    def _for(self, start: int) -> tuple[Place, Tree]:
         self._expect("for")
         bracketed = self._take("(")
-        variable = self._identifier()
+        variable = ("name", self._identifier())
         self._expect("=")
-        values = self._expression()
+        values = self.expression()
         if bracketed:
             self._expect(")")
-        text = excerpt(self.text[start.start : self.tokens[self.at - 1].end])
-        body = self._block(("function",))
+        place = self._place(start)
+        body = self._block("end", "function")
         self._expect("end")
-        return For(variable, values, body, start.line, text)
+        return place, ("for", variable, values, body)
 
     # expressions
 
-    def _expression(self) -> Node:
-        self.depth += 1
-        if self.depth > MAX_NESTING:
-            raise FormatError(_TOO_DEEP)
+    def _made(self, *tree: object) -> Tree:
+        self.operations += 1
+        if self.operations > MAX_OPERATIONS:
+            raise FormatError(TOO_LARGE)
+        return tree
+
+    def expression(self) -> Tree:
+        """The next expression."""
+        self._deeper()
         result = self._binary(0)
         self.depth -= 1
         return result
 
-    def _binary(self, level: int) -> Node:
-        if level == len(_LEVELS):
-            return self._unary()
-        left = self._binary(level + 1)
-        while self._token.kind == "op" and self._token.text in _LEVELS[level] and not self._starts_element():
-            operator = self._token.text
-            if operator == ":" and self._following.text in (")", ","):
-                break
+    def _binary(self, lowest: int) -> Tree:
+        """Operators by precedence climbing, from level `lowest` on."""
+        left = self._unary()
+        while True:
+            token = self._token
+            level = _LEVELS.get(token.text, -1) if token.kind == "op" else -1
+            if level < lowest or (token.text == ":" and self._following.text in (")", ",")):
+                return left
+            if self.matrix and token.space and token.text in ("+", "-") and not self._following.space:
+                return left  # inside [] and {} such a sign begins the next element
             self.at += 1
-            right = self._binary(level + 1)
-            left = Node("range", "", (left, right)) if operator == ":" else Node("op", operator, (left, right))
-        return left
+            if token.text in ("+", "-", "^", ".^") and self._is("+", "-") and not (level == 8 and self._is("-")):
+                raise FormatError("two signs follow each other")
+            left = self._made(token.text, left, self._binary(level + 1))
 
-    def _starts_element(self) -> bool:
-        """Inside [] and {} a sign with a space before it and none behind it begins the next element."""
-        token = self._token
-        return self.matrix and token.space and token.text in ("+", "-", "~") and not self._following.space
+    def _unary(self) -> Tree:
+        if not self._is("-", "~"):
+            return self._postfix()
+        sign = self._token.text
+        self.at += 1
+        if sign == "-" and self._is("-"):
+            raise FormatError("two signs follow each other")
+        self._deeper()
+        part = self._binary(_LEVELS["^"]) if sign == "-" else self._unary()
+        self.depth -= 1
+        return self._made("neg" if sign == "-" else "~", part)
 
-    def _unary(self) -> Node:
-        kinds = {"-": "neg", "+": "", "~": "not"}
-        if self._token.kind == "op" and self._token.text in kinds:
-            kind = kinds[self._token.text]
-            self.at += 1
-            self.depth += 1
-            if self.depth > MAX_NESTING:
-                raise FormatError(_TOO_DEEP)
-            part = self._unary()
-            self.depth -= 1
-            return Node(kind, "", (part,)) if kind else part
-        base = self._postfix()
-        while self._token.kind == "op" and self._token.text in ("^", ".^"):
-            operator = self._token.text
-            self.at += 1
-            negative = self._take("-")
-            exponent = self._postfix()
-            base = Node("op", operator, (base, Node("neg", "", (exponent,)) if negative else exponent))
-        return base
-
-    def _postfix(self) -> Node:
-        node = self._primary()
-        while self._token.kind == "op" and not (self.matrix and self._token.space):
-            if self._token.text in ("(", "{"):
-                kind = "call" if self._token.text == "(" else "brace"
-                node = Node(kind, "", (node, *self._indices()))
-            elif self._token.text == "." and self._following.kind == "name":
+    def _postfix(self) -> Tree:
+        tree = self._primary()
+        while not (self.matrix and self._token.space):
+            if self._is("(", "{"):
+                tree = self._made("()" if self._is("(") else "{}", tree, *self._indices())
+            elif self._is(".") and self._following.kind == "name":
                 self.at += 1
-                node = Node("field", self._identifier(), (node,))
-            elif self._token.text in ("'", ".'"):
+                tree = self._made(".", tree, self._identifier())
+            elif self._is("'", ".'"):
                 self.at += 1
-                node = Node("transpose", "", (node,))
+                tree = self._made("'", tree)
             else:
                 break
-        return node
+        return tree
 
-    def _indices(self) -> list[Node]:
+    def _indices(self) -> list[Tree]:
         closing = _CLOSING[self._token.text]
         self.at += 1
         outer, self.matrix = self.matrix, False
-        parts: list[Node] = []
+        parts: list[Tree] = []
         while not self._take(closing):
             if parts:
                 self._expect(",")
-            if self._is("op", ":") and self._following.text in (closing, ","):
+            if self._is(":") and self._following.text in (closing, ","):
                 self.at += 1
-                parts.append(Node("colon"))
+                parts.append((":",))
             else:
-                parts.append(self._expression())
+                parts.append(self.expression())
         self.matrix = outer
         return parts
 
-    def _primary(self) -> Node:
+    def _primary(self) -> Tree:
         token = self._token
-        if token.kind in ("number", "matrix", "string"):
+        if token.kind in ("matrix", "str", "hole", "num") or (token.kind == "name" and token.text not in KEYWORDS):
             self.at += 1
-            return Node(token.kind, str(float(token.text)) if token.kind == "number" else token.text)
-        if token.kind == "name" and (token.text not in KEYWORDS or token.text == "end"):
-            self.at += 1
-            return name(token.text)
-        if self._take("("):
-            outer, self.matrix = self.matrix, False
-            inside = self._expression()
-            self.matrix = outer
-            self._expect(")")
-            return inside
+            return token.kind, (str(float(token.text)) if token.kind == "num" else token.text)
         if self._take("@"):
-            return Node("handle", self._identifier())
-        if self._is("op", "[") or self._is("op", "{"):
-            return self._rows()
+            return "@", self._identifier()
+        if self._is("(", "[", "{"):
+            outer, self.matrix = self.matrix, not self._is("(")
+            self.at += 1
+            if self.matrix:
+                tree = self._rows("[]" if token.text == "[" else "cell", _CLOSING[token.text])
+            else:
+                tree = self.expression()
+                self._expect(")")
+            self.matrix = outer
+            return tree
         raise FormatError(f"expected an expression, got {self._shown()}; is a % missing?")
 
-    def _rows(self) -> Node:
-        opening = self._token.text
-        self.at += 1
-        outer, self.matrix = self.matrix, True
-        rows: list[Node] = []
-        elements: list[Node] = []
-        while not self._is("op", _CLOSING[opening]):
-            if self._take(",") and elements:
-                continue
-            if self._take(";") or self._token.kind == "newline":
-                self._skip_newlines()
-                rows += [Node("row", "", tuple(elements))] if elements else []
-                elements = []
-                continue
-            elements.append(self._expression())
-        self.at += 1
-        self.matrix = outer
-        rows += [Node("row", "", tuple(elements))] if elements else []
-        return Node("concat" if opening == "[" else "cell", "", tuple(rows))
+    def _rows(self, kind: str, closing: str) -> Tree:
+        rows: list[list[Tree]] = [[]]
+        while not self._take(closing):
+            if self._take(";") or self._take("\n"):
+                rows.append([])
+            elif not (self._take(",") and rows[-1]):
+                rows[-1].append(self.expression())
+        return self._made(kind, *(("row", *row) for row in rows if row))
+
+
+@cache
+def template(text: str) -> Tree:
+    """The statement, or the expression, that a text with holes ``?name`` spells."""
+    parser = Parser(text, template=True)
+    tree = parser.expression() if text.startswith("[") else parser.statement()
+    return tree[1] if tree[0] == "do" else tree
+
+
+def matched(text: str, tree: Tree) -> dict[str, Tree] | None:
+    """What stands in the holes of a template where the tree matches it, else None.
+
+    A hole that occurs twice stands for the same part both times.
+    """
+    found: dict[str, Tree] = {}
+    return found if _matches(template(text), tree, found) else None
+
+
+def _matches(pattern: object, part: object, found: dict[str, Tree]) -> bool:
+    if not isinstance(pattern, tuple) or not isinstance(part, tuple):
+        return pattern == part
+    if pattern[:1] == ("hole",):
+        return found.setdefault(pattern[1][1:], part) == part
+    if len(pattern) != len(part):
+        return False
+    return all(_matches(one, other, found) for one, other in zip(pattern, part, strict=True))
+
+
+def whole(tree: Tree | None) -> int | None:
+    """The whole number that an expression spells, None where it does not."""
+    if tree is None or tree[0] not in ("num", "neg"):
+        return None
+    if tree[0] == "neg":
+        inner = whole(tree[1])
+        return None if inner is None else -inner
+    return int(float(tree[1])) if float(tree[1]).is_integer() else None

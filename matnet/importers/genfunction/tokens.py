@@ -1,13 +1,13 @@
 """The text of a MATLAB file as tokens, and numeric literals as arrays.
 
-The text is only ever read: nothing in it is evaluated. Every pattern is linear in the text's length (possessive
-quantifiers), because a file may come from anywhere.
+The text is only ever read: nothing in it is evaluated. Every pattern is linear in the length of the text (possessive
+quantifiers), because a file may come from anywhere, and white space is ASCII's, because the bytes are.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,36 +17,44 @@ from matnet.functions.namespace import FloatArray
 MAX_TOKENS = 50_000
 """How many tokens a file may have; a matrix of numbers is one, and generated files stay under 5,000."""
 
-_NUMBER = r"(?:\d+(?:\.(?![*/^'\\])\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_COMMENT = r"\.\.\.[^\n]*+\n|%[^\n]*+"
 _TOKEN = re.compile(
     rf"""
-      (?P<space>[ \t\f\v]++)
+      (?P<space>[ \t]++)
     | (?P<newline>\n)
     | (?P<continuation>\.\.\.[^\n]*+\n?)
     | (?P<comment>%[^\n]*+)
-    | (?P<matrix>\[(?>\.\.\.[^\n]*+\n|%[^\n]*+|[\s,;+\-]++|\.(?!\.\.)|[0-9][0-9eE]*+|(?:NaN|nan|Inf|inf)\b)*+\])
-    | (?P<number>{_NUMBER})
+    | (?P<matrix>\[(?>{_COMMENT}|[ \t\n,;+\-]++|\.(?!\.\.)|[0-9][0-9eE]*+(?!\.\.\.)|(?:NaN|nan|Inf|inf)\b)*+\])
+    | (?P<num>(?:\d++(?:\.(?![*/^'\\.])\d*+)?|\.\d++)(?:[eE][+-]?\d++)?(?![0-9A-Za-z_]|\.\.\.))
     | (?P<name>[A-Za-z][A-Za-z0-9_]*+)
+    | (?P<hole>\?[A-Za-z]++)
     | (?P<op>\.\*|\./|\.\^|\.'|==|~=|<=|>=|&&|\|\||[-+*/^=<>&|~()\[\]{{}},;:@.])
     | (?P<quote>'|")
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
-_STRING = {"'": re.compile(r"'((?:[^'\n]|'')*+)'"), '"': re.compile(r'"((?:[^"\n]|"")*+)"')}
-_LITERAL_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|NaN|nan|Inf|inf)")
-_LITERAL_ROW = re.compile(rf"(?:\s*+{_LITERAL_NUMBER.pattern}(?!\S))*+\s*+")
-_COMMENT_IN_LITERAL = re.compile(r"\.\.\.[^\n]*+\n|%[^\n]*+")
+_STRING = {"'": re.compile(r"'(?:[^'\n]|'')*+'"), '"': re.compile(r'"(?:[^"\n\\]|"")*+"')}
+_BLOCK = re.compile(r"^[ \t]*+%([{}])[ \t]*+$", re.MULTILINE)
+_LIKE_A_BLOCK = re.compile(r"[%#][{}][ \t]*+$", re.MULTILINE)
+_CONTINUED = re.compile(r"\.\.\.(?:[^\n]*+\n[ \t]*+%|[^\n]*?[%#][{}][ \t]*+$)", re.MULTILINE)
+_UNSURE = re.compile(rf"{_LIKE_A_BLOCK.pattern}|\.\.\.[^\n]*+\n[ \t]*+%", re.MULTILINE)
+_UNSURE_REASON = "a block comment, or a comment after a line that is continued, inside a statement; delete it"
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|NaN|nan|Inf|inf)")
+_LITERAL = re.compile(rf"(?:[ \t;,]++|(?:{_NUMBER.pattern})(?![^ \t;,]))*+")
+_ANY_COMMENT = re.compile(_COMMENT)
+_WORD = re.compile(r"[^ \t;,]++")
+_ROW = re.compile(r"[^;]++")
+_LONELY_COMMA = re.compile(r"(?:^|[;,])[ \t]*+,|,[ \t]*+(?:;|$)")
 
-_KEYWORDS_WORDS = """
-    break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd
-    switch try while
-"""
-KEYWORDS = frozenset(_KEYWORDS_WORDS.split())
+_KEYWORD_LIST = (
+    "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd "
+    "switch try while"
+)
+KEYWORDS = frozenset(_KEYWORD_LIST.split())
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token: ``kind`` is name, number, string, matrix, op, newline or eof; ``space`` tells of white space before."""
+class Token(NamedTuple):
+    """A token: ``kind`` is name, hole, num, str, matrix, op, newline or eof; ``space`` is white space before."""
 
     kind: str
     text: str
@@ -56,138 +64,134 @@ class Token:
     space: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """A comment with the number of its line."""
-
-    text: str
-    line: int
-
-
 def decoded(raw: bytes) -> str:
     """The text of a file: latin-1, which reads any byte, without byte order mark, its lines ended by LF.
 
     Raises
     ------
     FormatError
-        The bytes hold a NUL, so they are no text.
+        The bytes hold a NUL, so they are no text, or carriage returns alone among lines that end otherwise.
     """
     nul = raw.find(b"\0")
     if nul >= 0:
         raise FormatError(f"byte {nul} is NUL, so this is no text file; a MATLAB function file was expected")
     text = raw.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" not in text:
+        return text
+    if "\n" not in text:
+        return text.replace("\r", "\n")
+    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        line = text[: text.index("\r")].count("\n") + 1
+        raise FormatError(f":{line}: a carriage return inside the line; end all lines in the same way")
+    return text
 
 
-class _Scanner:
-    """One pass over the text; `brackets` holds the open brackets, which decide what a space and a quote mean."""
+class Scanner:
+    """The tokens of a text, a line at a time; ``brackets`` are the open ones, which give a space and a quote meaning.
 
-    def __init__(self, text: str) -> None:
+    ``line`` is the number of the line at ``position``.
+    """
+
+    def __init__(self, text: str, template: bool = False) -> None:
         self.text = text
+        self.template = template
         self.position = 0
         self.line = 1
         self.space = False
         self.tokens: list[Token] = []
-        self.comments: list[Comment] = []
         self.brackets: list[str] = []
 
-    def scan(self) -> None:
+    def scan_line(self) -> None:
+        """Adds tokens up to the end of the next statement that ends with its line, at least one.
+
+        Raises
+        ------
+        FormatError
+            A character that MATLAB does not know, a string or a block comment that is not closed; the message begins
+            with ``:LINE:``.
+        """
         while self.position < len(self.text):
             match = _TOKEN.match(self.text, self.position)
-            if match is None:
+            kind = str(match.lastgroup) if match is not None else "hole"
+            if match is None or (kind == "hole" and not self.template):
                 found = self.text[self.position]
-                raise FormatError(f":{self.line}: {self._line_text()}: the character {found!r} is not MATLAB's")
-            kind, found = str(match.lastgroup), match.group()
-            if kind in ("space", "continuation"):
-                self.space = True
-                self.line += found.count("\n")
-                self.position = match.end()
-            elif kind == "comment":
-                self._comment(found, match.end())
+                number = f"'{found}' begins a number that runs into what follows it; put a space after the number"
+                raise self._error(number if found.isdigit() else f"the character {found!r} is not MATLAB's")
+            if kind == "comment":
+                self._skip_comment(match.end())
+            elif kind in ("space", "continuation"):
+                self.space, self.position = True, match.end()
+                self.line += match.group().count("\n")
+                if kind == "continuation" and _CONTINUED.match(self.text, match.start()) is not None:
+                    raise self._error(_UNSURE_REASON)
             elif kind == "quote":
-                self._quote(found)
+                self._scan_quote(match.group())
             else:
                 self._add(kind, match.end())
+                if kind == "newline" and not self.brackets:
+                    return
         self.tokens.append(Token("eof", "", self.line, self.position, self.position, True))
+
+    def end_of(self, position: int) -> int:
+        """Where the line ends that holds a position."""
+        end = self.text.find("\n", position)
+        return len(self.text) if end < 0 else end
+
+    def _error(self, reason: str) -> FormatError:
+        start = self.text.rfind("\n", 0, self.position) + 1
+        line = self.text[start : min(self.end_of(start), start + 200)].strip(" \t")
+        return FormatError(f":{self.line}: {line[:60]}: {reason}")
 
     def _add(self, kind: str, end: int) -> None:
         found = self.text[self.position : end]
         if len(self.tokens) >= MAX_TOKENS:
-            raise FormatError(f":{self.line}: {self._line_text()}: the file has more statements than any generated one")
+            raise self._error("the file has more statements than any generated one")
         self.tokens.append(Token(kind, found, self.line, self.position, end, self.space))
-        self.space = False
-        self.position = end
-        if kind == "newline":
-            self.line += 1
-        elif kind == "matrix":
+        self.space, self.position = False, end
+        if kind in ("newline", "matrix"):
             self.line += found.count("\n")
         elif found in ("(", "[", "{"):
             self.brackets.append(found)
         elif found in (")", "]", "}") and self.brackets:
             self.brackets.pop()
 
-    def _quote(self, quote: str) -> None:
+    def _scan_quote(self, quote: str) -> None:
         if quote == "'" and self._after_value():
             self._add("op", self.position + 1)
             return
         match = _STRING[quote].match(self.text, self.position)
         if match is None:
-            raise FormatError(f":{self.line}: {self._line_text()}: a string is not closed")
-        self._add("string", match.end())
+            raise self._error("a string is not closed")
+        self._add("str", match.end())
 
     def _after_value(self) -> bool:
         """Whether a quote here transposes what stands before it."""
-        if not self.tokens:
+        if not self.tokens or (self.space and self.brackets and self.brackets[-1] != "("):
             return False
-        last = self.tokens[-1]
-        value = (
-            last.kind in ("number", "matrix")
-            or (last.kind == "name" and last.text not in KEYWORDS)
-            or (last.kind == "op" and last.text in (")", "]", "}", "'", ".'"))
+        kind, text = self.tokens[-1][:2]
+        return (
+            kind in ("num", "matrix", "hole")
+            or (kind == "name" and text not in KEYWORDS)
+            or (kind == "op" and text in (")", "]", "}", "'", ".'"))
         )
-        separated = self.space and bool(self.brackets) and self.brackets[-1] != "("
-        return value and not separated
 
-    def _comment(self, found: str, end: int) -> None:
-        start_of_line = self.text.rfind("\n", 0, self.position) + 1
-        if found.strip() == "%{" and not self.text[start_of_line : self.position].strip():
-            self._block_comment()
-            return
-        self.comments.append(Comment(found, self.line))
-        self.position = end
-
-    def _block_comment(self) -> None:
-        first, depth = self.line, 0
-        while self.position < len(self.text):
-            end = self.text.find("\n", self.position)
-            end = len(self.text) if end < 0 else end
-            content = self.text[self.position : end].strip()
-            self.comments.append(Comment(content, self.line))
-            depth += {"%{": 1, "%}": -1}.get(content, 0)
-            self.position = end
-            if depth == 0:
-                return
-            self.position += 1
-            self.line += 1
-        raise FormatError(f":{first}: %{{: the block comment is not closed")
-
-    def _line_text(self) -> str:
+    def _skip_comment(self, end: int) -> None:
         start = self.text.rfind("\n", 0, self.position) + 1
-        return self.text[start:].split("\n", 1)[0].strip()[:60]
-
-
-def scan(text: str) -> tuple[list[Token], list[Comment]]:
-    """The tokens and the comments of a text.
-
-    Raises
-    ------
-    FormatError
-        A character that MATLAB does not know, a string or a block comment that is not closed; the message begins with
-        ``:LINE:``.
-    """
-    scanner = _Scanner(text)
-    scanner.scan()
-    return scanner.tokens, scanner.comments
+        block = _BLOCK.match(self.text, start)
+        if block is None and _LIKE_A_BLOCK.fullmatch(self.text, self.position, end) is None:
+            self.position = end
+            return
+        if block is None or self.brackets or block[1] == "}":
+            raise self._error("a block comment after a statement or inside brackets, or one that was not begun")
+        depth = 0
+        for bracket in _BLOCK.finditer(self.text, start):
+            depth += 1 if bracket[1] == "{" else -1
+            if depth == 0:
+                self.line += self.text.count("\n", self.position, bracket.end())
+                self.position = bracket.end()
+                return
+        raise self._error("the block comment is not closed")
 
 
 def literal_array(text: str) -> FloatArray:
@@ -200,24 +204,22 @@ def literal_array(text: str) -> FloatArray:
     """
     body = text[1:-1]
     if "%" in body or "..." in body:
-        body = _COMMENT_IN_LITERAL.sub(lambda found: " " if found.group().startswith(".") else "", body)
-    rows = [_row(row) for row in body.replace("\n", ";").split(";") if row.strip()]
-    if not rows:
-        return np.zeros((0, 0))
-    lengths = {len(row) for row in rows}
-    if len(lengths) > 1:
-        raise FormatError(f"the rows of the literal have {min(lengths)} to {max(lengths)} columns")
-    return np.array(rows, dtype=np.float64)
-
-
-def _row(text: str) -> list[float]:
-    elements: list[float] = []
-    for part in text.split(",") if "," in text else [text]:
-        words = part.split()
-        if not words:
+        if _UNSURE.search(body) is not None:
+            raise FormatError(_UNSURE_REASON)
+        body = _ANY_COMMENT.sub(lambda found: " " if found.group().startswith(".") else "", body)
+    if "\n" in body:
+        body = body.replace("\n", ";")
+    if _LITERAL.fullmatch(body) is None:
+        wrong = next(word.group() for word in _WORD.finditer(body) if _NUMBER.fullmatch(word.group()) is None)
+        shown = wrong if len(wrong) <= 30 else f"{wrong[:27]}..."
+        raise FormatError(f"'{shown}' in the literal is no number; nothing is calculated here")
+    if "," in body:
+        if _LONELY_COMMA.search(body) is not None:
             raise FormatError("the literal has a comma without a number")
-        if _LITERAL_ROW.fullmatch(part) is None:
-            wrong = next(word for word in words if _LITERAL_NUMBER.fullmatch(word) is None)
-            raise FormatError(f"'{wrong}' in the literal is no number; nothing is calculated here")
-        elements += map(float, words)
-    return elements
+        body = body.replace(",", " ")
+    lengths = [length for row in _ROW.finditer(body) if (length := len(row.group().split()))]
+    if not lengths:
+        return np.zeros((0, 0))
+    if min(lengths) < max(lengths):
+        raise FormatError(f"the rows of the literal have {min(lengths)} to {max(lengths)} columns")
+    return np.fromstring(body.replace(";", " "), sep=" ").reshape(-1, lengths[0])
