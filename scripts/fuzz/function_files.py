@@ -7,6 +7,7 @@ closed loops, several inputs and outputs, cascades, radial and competitive layer
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ class Maker:
         self.raw_outputs: list[int] = []
         self.direct: dict[int, bool] = {}
 
-    def _pick(self, *options):  # type: ignore[no-untyped-def]
+    def _pick(self, *options: Any) -> Any:
         return options[int(self.rng.integers(len(options)))]
 
     def _number(self) -> str:
@@ -151,7 +152,8 @@ class Maker:
     def _delays(self) -> tuple[int, ...]:
         if not self.dynamic:
             return (0,)
-        return self._pick((0,), (1,), (0, 1), (1, 2), (0, 2), (1, 2, 3), (0, 1, 2, 3))
+        delays: tuple[int, ...] = self._pick((0,), (1,), (0, 1), (1, 2), (0, 2), (1, 2, 3), (0, 1, 2, 3))
+        return delays
 
     # processing
 

@@ -200,6 +200,8 @@ def _compared(path: Path, made: function_files.Made, answer: str) -> str:
         net = Network(*load_genfunction(path))
     except MatnetError:
         return "refused by both" if answer == "refused" else "refused by us alone"
+    if net.input_size != made.x.shape[1]:
+        return "loaded, with inputs of another size"
     if answer == "refused":
         return "other: Octave refuses what we load"
     if not made.x.shape[1] and not made.dynamic:

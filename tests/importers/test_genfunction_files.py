@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -242,3 +243,125 @@ def test_ten_thousand_weights_take_milliseconds() -> None:
         taken.append(time.process_time() - start)
     assert np.abs(structure.layers[0].input_weights[0].value - weights).max() < 1e-16
     assert min(taken) < 0.1
+
+
+UNSURE = "a block comment, or a comment after a line that is continued, inside a statement; delete it"
+
+
+@pytest.mark.parametrize(
+    ("literal", "reason"),
+    [
+        ("[1\n%{\n2\n%}\n3]", UNSURE),
+        ("[1;%{\n2]", UNSURE),
+        ("[1 ... %{\n2]", UNSURE),
+        ("[1 ...\n % two\n2]", UNSURE),
+        ("[1...\n2]", "'1' begins a number that runs into what follows it; put a space after the number"),
+        ("[1 - 2]", "'-' in the literal is no number; nothing is calculated here"),
+        ("[1 2\x0b3]", "the character '\\x0b' is not MATLAB's"),
+        ("[1 2\xa03]", "the character '\\xa0' is not MATLAB's"),
+        ("[1 2\x853]", "the character '\\x85' is not MATLAB's"),
+        ("[1 2\x1c3]", "the character '\\x1c' is not MATLAB's"),
+        ("1d2", "'1' begins a number that runs into what follows it; put a space after the number"),
+        ("1i", "'1' begins a number that runs into what follows it; put a space after the number"),
+        ("+1", "expected an expression, got '+'; is a % missing?"),
+        ("--1", "two signs follow each other"),
+        ("1:3", "a constant is a number or a matrix of numbers, written out"),
+        ("[1:3]", "a constant is a number or a matrix of numbers, written out"),
+        ("'1'", "a constant is a number or a matrix of numbers, written out"),
+        ("[1 2]''", "a constant is a number or a matrix of numbers, written out"),
+    ],
+)
+def test_spellings_that_are_refused(literal: str, reason: str) -> None:
+    """What GNU Octave and we would read as different numbers, or only one of us would read."""
+    with pytest.raises(MatnetError) as caught:
+        load_genfunction(written(f"function y1 = f(x1)\nIW1_1 = {literal};\ny1 = IW1_1*x1;\nend\n"))
+    assert str(caught.value).endswith(f": {reason}")
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        "[1 2;3 4]",
+        "[ 1, 2 ; 3, 4 ]",
+        "[1 2\n3 4]",
+        "[1 2; % the first\n3 4]",
+        "[\n1 2\n\n3 4\n]",
+        "[1 ... of two\n2;3 4]",
+        "[1 3;2 4]'",
+        "[1 3;2 4].'",
+        "[1. 2.0;.3e1 40E-1]",
+        "[+1 2;3 4]",
+        "[1 2;;3 4;]",
+    ],
+)
+def test_spellings_of_one_matrix(literal: str) -> None:
+    found = load_genfunction(written(f"function y1 = f(x1)\nIW1_1 = {literal};\ny1 = IW1_1*x1;\nend\n"))[0]
+    assert found.layers[0].input_weights[0].value.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_every_digit_of_a_literal_counts() -> None:
+    numbers = [f"{value:.20g}" for value in np.random.default_rng(3).normal(size=500) * 1e-3]
+    text = f"function y1 = f(x1)\nIW1_1 = [{';'.join(numbers)}];\ny1 = IW1_1*x1;\nend\n"
+    found = load_genfunction(written(text))[0].layers[0].input_weights[0].value
+    assert found[:, 0].tolist() == [float(number) for number in numbers]
+
+
+def test_line_ends_are_all_alike() -> None:
+    assert refusal("function y1 = f(x1)\r\n% a\rIW1_1 = 1;\r\ny1 = IW1_1*x1;\r\nend\r\n", FormatError) == (
+        "net.m:2: a carriage return inside the line; end all lines in the same way"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"function y1=f(x1)\nIW1_1 = [{'1' * 200_000}\nend\n",
+        f"function y1=f(x1)\nIW1_1 = [{'1e' * 100_000}];\nend\n",
+        f"function y1=f(x1)\nIW1_1 = [{'[1 ' * 20_000}];\nend\n",
+        f"function y1=f(x1)\nIW1_1 = 1;{' ' * 200_000}#\nend\n",
+        f"function y1=f(x1)\nIW1_1 = '{'a' * 200_000}\nend\n",
+        f"function y1=f(x1)\nIW1_1 = [1,{' ' * 200_000}2,,];\nend\n",
+        f"IW1{'_1' * 100_000}\n",
+        f"{'% ' * 100_000}\n" * 3 + "IW1_1 = 1;\n",
+    ],
+)
+def test_time_is_linear(text: str) -> None:
+    """Twice the text takes twice the time and not four times: checked by what 200 KB take at all."""
+    start = time.process_time()
+    with pytest.raises(MatnetError) as caught:
+        load_genfunction(written(text))
+    assert time.process_time() - start < 1.0
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("line", ["%\n", "% x = 2xQ matrix, input #1\n", "%{\n%}\n", "   \n%{\nx\n%}\n"])
+def test_comments_take_no_memory_of_their_own(line: str) -> None:
+    body = "%{\n" + line * (1_000_000 // len(line)) + "%}\n" if line == "%\n" else line * (1_000_000 // len(line))
+    text = f"function y1 = f(x1)\n{body}IW1_1 = 1;\ny1 = IW1_1*x1;\nend\n"
+    path = written(text)
+    load_genfunction(path)
+    tracemalloc.start()
+    load_genfunction(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * len(text) + 1e7
+
+
+def test_networks_without_inputs() -> None:
+    constants = "b1 = [0.5;-0.25];\nb2 = [0.125;1];\nLW2_1 = [1 2;3 4];\n"
+    layers = "a1 = tansig_apply(repmat(b1,1,Q));\na2 = repmat(b2,1,Q) + LW2_1*a1;\n"
+    tansig = "function a = tansig_apply(n,~)\na = 2 ./ (1 + exp(-2*n)) - 1;\nend\n"
+    matrix = f"function [y1] = f()\n{constants}Q = 0; % samples\n{layers}y1 = a2;\nend\n{tansig}"
+    cells = (
+        f"function [Y,Xf,Af] = f(X,~,~)\n{constants}isCellX = iscell(X);\nif ~isCellX\n    X = {{X}};\nend\n"
+        "TS = size(X,2);\nif ~isempty(X)\n    Q = size(X{1},2);\nelse\n    Q = 0;\nend\nY = cell(1,TS);\n"
+        f"for ts=1:TS\n{layers}Y{{1,ts}} = a2;\nend\nXf = cell(0,0);\nAf = cell(2,0);\nif ~isCellX\n"
+        f"    Y = cell2mat(Y);\nend\nend\n{tansig}"
+    )
+    for text in (matrix, cells):
+        structure = load_genfunction(written(text))[0]
+        assert structure.inputs == ()
+        assert [layer.transfer for layer in structure.layers] == ["tansig", "purelin"]
+        assert structure.layers[0].bias is not None
+        assert structure.layers[0].bias.tolist() == [0.5, -0.25]
+        assert structure.outputs[0].size == 2

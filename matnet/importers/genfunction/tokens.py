@@ -36,6 +36,7 @@ _TOKEN = re.compile(
 _STRING = {"'": re.compile(r"'(?:[^'\n]|'')*+'"), '"': re.compile(r'"(?:[^"\n\\]|"")*+"')}
 _BLOCK = re.compile(r"^[ \t]*+%([{}])[ \t]*+$", re.MULTILINE)
 _LIKE_A_BLOCK = re.compile(r"[%#][{}][ \t]*+$", re.MULTILINE)
+_COMMENT_LINES = re.compile(r"%[^\n]*+(?:\n[ \t]*+(?:%(?![{}])[^\n]*+)?)*+")
 _CONTINUED = re.compile(r"\.\.\.(?:[^\n]*+\n[ \t]*+%|[^\n]*?[%#][{}][ \t]*+$)", re.MULTILINE)
 _UNSURE = re.compile(rf"{_LIKE_A_BLOCK.pattern}|\.\.\.[^\n]*+\n[ \t]*+%", re.MULTILINE)
 _UNSURE_REASON = "a block comment, or a comment after a line that is continued, inside a statement; delete it"
@@ -145,6 +146,9 @@ class Scanner:
 
     def _add(self, kind: str, end: int) -> None:
         found = self.text[self.position : end]
+        if kind == "newline" and not self.brackets and self.tokens and self.tokens[-1].kind == kind:
+            self.position, self.line = end, self.line + 1
+            return
         if len(self.tokens) >= MAX_TOKENS:
             raise self._error("the file has more statements than any generated one")
         self.tokens.append(Token(kind, found, self.line, self.position, end, self.space))
@@ -180,6 +184,9 @@ class Scanner:
         start = self.text.rfind("\n", 0, self.position) + 1
         block = _BLOCK.match(self.text, start)
         if block is None and _LIKE_A_BLOCK.fullmatch(self.text, self.position, end) is None:
+            lines = None if self.brackets else _COMMENT_LINES.match(self.text, self.position)
+            end = end if lines is None else lines.end()
+            self.line += self.text.count("\n", self.position, end)
             self.position = end
             return
         if block is None or self.brackets or block[1] == "}":
