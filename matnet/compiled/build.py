@@ -2,7 +2,9 @@
 
 An entry's name is the hash of all that it was made from and the hash of its own bytes; both are compared before it is
 loaded. It is built in a folder beside its place and moved there when it is whole and has been checked, so several
-processes may build at once.
+processes may build at once. Nobody but the user may be able to change what is loaded: every folder on the way is the
+user's or the system's, and the bytes that are loaded are those that were compared, in a file that no other program
+knows.
 """
 
 from __future__ import annotations
@@ -11,36 +13,44 @@ import ctypes
 import hashlib
 import importlib.metadata
 import os
+import shlex
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from matnet.errors import MissingExtraError, UnsupportedError
+from matnet.exporters.running import finished
 
 _NAMES = ("cc", "gcc", "clang")
 _FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared")
 _WANTED = ("-fopenmp-simd", "-march=native", "-mprefer-vector-width=512")
 """What makes code fast where the compiler knows it; the last is the first to go."""
-_SECONDS = 300
+_SECONDS, _SECONDS_TO_ANSWER = 300, 60
+"""How long a compiler may take to compile, and to say what it is."""
+
+_BUILDING = "building-"
+
+_DAYS, _BYTES = 90, 256 << 20
+"""Entries unused for so many days, and the oldest where all take more bytes together, go at the next build."""
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C compiler with the flags that it takes, and the hash of what it says about itself and this machine."""
+    """A C compiler: the words of its command, its flags, and the hash of what it says about itself and this machine."""
 
-    path: str
+    command: tuple[str, ...]
     flags: tuple[str, ...]
     identity: str
 
 
-@cache
 def compiler() -> Compiler:
     """The C compiler of this machine: what the variable CC names, else cc, gcc or clang.
 
@@ -49,30 +59,52 @@ def compiler() -> Compiler:
     MissingExtraError
         There is none.
     UnsupportedError
-        It takes not even the simplest flags, or this is no Unix.
+        It cannot be run, or takes not even the simplest flags, or this is no Unix.
     """
+    return _compiler(os.environ.get("CC", ""), os.environ.get("PATH", ""))
+
+
+@cache
+def _compiler(chosen: str, path: str) -> Compiler:
+    """The compiler for these values of CC and PATH."""
     if not hasattr(os, "getuid"):
         raise UnsupportedError("matnet.compile works on Linux and macOS; use the network itself")
-    chosen = os.environ.get("CC")
-    paths = [shutil.which(name) for name in ([chosen] if chosen else _NAMES)]
-    path = next((found for found in paths if found), None)
-    if path is None:
-        looked = f"the variable CC names '{chosen}', which is not there" if chosen else f"there is no {_listed(_NAMES)}"
-        raise MissingExtraError(
-            f"matnet.compile needs a C compiler, and {looked}; install one (Debian, Ubuntu: apt install gcc libc6-dev; "
-            "Fedora: dnf install gcc; macOS: xcode-select --install; conda: conda install c-compiler), "
-            "or use the network itself"
-        )
+    command = _command(chosen)
     complaint = ""
     for count in range(len(_WANTED), -1, -1):
         flags = (*_FLAGS, *_WANTED[:count])
         # every macro that is defined: the compiler's version and all that -march=native has found this machine to have
-        command = [path, *flags, "-dM", "-E", "-x", "c", "-"]
-        asked = subprocess.run(command, input="#include <math.h>\n", capture_output=True, text=True, check=False)
-        if not asked.returncode:
-            return Compiler(path, flags, hashlib.sha256(asked.stdout.encode()).hexdigest())
-        complaint = asked.stderr.strip()
-    raise UnsupportedError(f"the C compiler {path} does not work: {complaint[:1000]}")
+        question = [*command, *flags, "-dM", "-E", "-x", "c", "-"]
+        try:
+            answer = finished(question, seconds=_SECONDS_TO_ANSWER, text="#include <math.h>\n")
+        except OSError as error:
+            complaint = str(error.strerror or error)
+            break
+        except subprocess.TimeoutExpired:
+            complaint = f"it has not answered after {_SECONDS_TO_ANSWER} s"
+            break
+        if not answer.returncode:
+            return Compiler(command, flags, hashlib.sha256(answer.stdout.encode()).hexdigest())
+        complaint = answer.stderr.strip()
+    raise UnsupportedError(f"the C compiler {shlex.join(command)} does not work: {complaint[:1000]}")
+
+
+def _command(chosen: str) -> tuple[str, ...]:
+    """The words that start the compiler; CC may hold arguments, as in 'ccache gcc'."""
+    try:
+        words = shlex.split(chosen)
+    except ValueError as error:
+        raise UnsupportedError(f"the variable CC is {chosen!r}, which cannot be read: {error}") from error
+    for first in words[:1] or _NAMES:
+        path = shutil.which(first)
+        if path:
+            return (path, *words[1:])
+    looked = f"the variable CC names '{chosen}', which is not there" if words else f"there is no {_listed(_NAMES)}"
+    raise MissingExtraError(
+        f"matnet.compile needs a C compiler, and {looked}; install one (Debian, Ubuntu: apt install gcc libc6-dev; "
+        "Fedora: dnf install gcc; macOS: xcode-select --install; conda: conda install c-compiler), "
+        "or use the network itself"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -107,12 +139,15 @@ def built(source: str, check: Callable[[ctypes.CDLL], None]) -> ctypes.CDLL:
         It fails, or the cache folder cannot be written or is not the user's alone.
     """
     with_what = compiler()
-    parts = (source, _version(), with_what.path, " ".join(with_what.flags), with_what.identity)
+    parts = (source, _version(), shlex.join(with_what.command), shlex.join(with_what.flags), with_what.identity)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     folder = _own_folder()
     for entry in sorted(folder.glob(f"{key}-*.so")):
-        if _is_ours(entry):
-            return _loaded(entry)
+        content = _checked_content(entry)
+        if content is not None:
+            with suppress(OSError):
+                os.utime(entry)  # it was used
+            return _loaded(content, folder)
         try:
             entry.unlink(missing_ok=True)
         except OSError as error:
@@ -128,11 +163,14 @@ def _version() -> str:
 
 
 def _own_folder() -> Path:
+    """The cache folder, made where it is missing, if nobody else can change what is in it."""
     folder = cache_folder()
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         state = folder.lstat()
+        on_the_way = {*folder.parents, *folder.resolve().parents}
+        states = {parent: parent.stat() for parent in sorted(on_the_way)}
     except OSError as error:
         raise _unwritable(folder, error) from error
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
@@ -140,7 +178,20 @@ def _own_folder() -> Path:
             f"{folder} must be a folder of your own that nobody else may enter (mode 0700), since code is loaded from "
             "it; remove it, or set XDG_CACHE_HOME to another place"
         )
+    for parent, found in states.items():
+        if not _safe(found):
+            raise UnsupportedError(
+                f"{parent}, in which compiled networks are kept, may be changed by others (owner {found.st_uid}, "
+                f"mode {stat.S_IMODE(found.st_mode):04o}), and code is loaded from it; take the right to write from "
+                "them, or set XDG_CACHE_HOME to another place"
+            )
     return folder
+
+
+def _safe(state: os.stat_result) -> bool:
+    """Whether only the user and the system can change what is in a folder, or everyone only their own, as in /tmp."""
+    sticky = bool(state.st_mode & stat.S_ISVTX)
+    return state.st_uid in (0, os.getuid()) and (sticky or not state.st_mode & 0o022)
 
 
 def _unwritable(folder: Path, error: OSError) -> UnsupportedError:
@@ -150,31 +201,57 @@ def _unwritable(folder: Path, error: OSError) -> UnsupportedError:
     )
 
 
-def _is_ours(entry: Path) -> bool:
-    """Whether an entry is a file of the user's that only he may change, and holds the bytes that its name tells."""
+def _checked_content(entry: Path) -> bytes | None:
+    """The bytes of an entry that is a file of the user's that only they may change, and that are what its name says."""
     try:
-        handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW)
+        # a pipe in its place must not be waited for
+        handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return False
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(file.fileno())
-        private = stat.S_ISREG(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o022
-        return private and entry.stem.endswith("-" + hashlib.sha256(file.read()).hexdigest())
+        return None
+    try:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
+            return None
+        content = b"".join(iter(lambda: os.read(handle, 1 << 20), b""))
+    finally:
+        os.close(handle)
+    return content if entry.stem.endswith("-" + hashlib.sha256(content).hexdigest()) else None
 
 
-def _loaded(path: Path) -> ctypes.CDLL:
+_libraries: dict[str, ctypes.CDLL] = {}
+"""What this process has loaded, by the hash of its bytes."""
+
+
+def _loaded(content: bytes, folder: Path) -> ctypes.CDLL:
+    """Code that was checked, loaded from a new file that no other program knows."""
+    known = hashlib.sha256(content).hexdigest()
+    if known not in _libraries:
+        with _workplace(folder) as place:
+            path = place / "kernel.so"
+            try:
+                path.write_bytes(content)
+                path.chmod(0o700)
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+            _libraries[known] = _opened(path, folder)
+    return _libraries[known]
+
+
+def _opened(path: Path, folder: Path) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
+        said = str(error).replace(str(path), "the compiled code")
         raise UnsupportedError(
-            f"{path} cannot be loaded ({error}); if programs may not be run from there, set XDG_CACHE_HOME to another "
-            "place"
+            f"{folder}: compiled code cannot be loaded from there ({said}); if programs may not be run from there, set "
+            "XDG_CACHE_HOME to another place"
         ) from error
 
 
 def _built(
     source: str, key: str, folder: Path, with_what: Compiler, check: Callable[[ctypes.CDLL], None]
 ) -> ctypes.CDLL:
+    _tidy(folder)
     with _workplace(folder) as place:
         text, made = place / "kernel.c", place / "kernel.so"
         try:
@@ -183,18 +260,37 @@ def _built(
             raise _unwritable(folder, error) from error
         _compile(with_what, text, made, folder / f"{key}.c")
         content = made.read_bytes()
-        made.chmod(0o700)
-        library = _loaded(made)
+        library = _loaded(content, folder)
         check(library)
-        os.replace(made, folder / f"{key}-{hashlib.sha256(content).hexdigest()}.so")
+        try:
+            made.chmod(0o700)
+            os.replace(made, folder / f"{key}-{hashlib.sha256(content).hexdigest()}.so")
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         return library
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what killed builds have left, entries that were not used for long, and the oldest of too many."""
+    now, left = time.time(), _BYTES
+    with suppress(OSError):  # another process may be doing the same
+        states = [(path, path.lstat()) for path in folder.iterdir()]
+        for path, state in sorted(states, key=lambda each: each[1].st_mtime, reverse=True):
+            age = now - state.st_mtime
+            if path.name.startswith(_BUILDING):
+                if age > 2 * _SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+                continue
+            left -= state.st_size
+            if stat.S_ISREG(state.st_mode) and (left < 0 or age > _DAYS * 86400):
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
 def _workplace(folder: Path) -> Iterator[Path]:
     """A folder of this process alone, gone afterwards."""
     try:
-        place = Path(tempfile.mkdtemp(prefix="building-", dir=folder))
+        place = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder))
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:
@@ -204,15 +300,26 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 
 def _compile(with_what: Compiler, text: Path, made: Path, kept: Path) -> None:
-    command = [with_what.path, *with_what.flags, "-w", str(text), "-o", str(made), "-lm"]
+    name = shlex.join(with_what.command)
+    command = [*with_what.command, *with_what.flags, "-w", str(text), "-o", str(made), "-lm"]
     try:
-        done = subprocess.run(command, cwd=text.parent, capture_output=True, text=True, check=False, timeout=_SECONDS)
+        done = finished(command, text.parent, seconds=_SECONDS)
+    except OSError as error:
+        raise UnsupportedError(f"the C compiler {name} cannot be run: {error.strerror or error}") from error
     except subprocess.TimeoutExpired as error:
-        os.replace(text, kept)
-        raise UnsupportedError(
-            f"{with_what.path} is not done after {_SECONDS} s; the source is kept as {kept}"
-        ) from error
+        raise UnsupportedError(f"{name} has not ended after {_SECONDS} s{_keep(text, kept)}") from error
     if done.returncode:
+        note = _keep(text, kept)
+        said = done.stderr.strip().replace(str(text), str(kept))[:2000]
+        raise UnsupportedError(f"{name} fails ({done.returncode}){note}:\n{said}")
+    if not made.is_file() or made.is_symlink():
+        raise UnsupportedError(f"{name} ends without an error and has made no file{_keep(text, kept)}")
+
+
+def _keep(text: Path, kept: Path) -> str:
+    """Keeps the source for a report, and says so."""
+    try:
         os.replace(text, kept)
-        told = done.stderr.strip().replace(str(text), str(kept))[:2000]
-        raise UnsupportedError(f"{with_what.path} fails ({done.returncode}); the source is kept as {kept}:\n{told}")
+    except OSError:
+        return ""
+    return f"; the source is kept as {kept}"

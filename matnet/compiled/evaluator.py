@@ -43,7 +43,12 @@ class Compiled:
 
         self._library = library  # keeps the code in memory
         self._routine = routine
-        self._function = getattr(library, name)
+        try:
+            self._function = getattr(library, name)
+        except AttributeError as error:
+            raise UnsupportedError(
+                f"the compiled code has no function '{name}': the C compiler has not made what it was given"
+            ) from error
         self._function.restype = None
         count = len(routine.inputs) + len(routine.outputs) + 1
         self._function.argtypes = [ctypes.c_long, *([ctypes.c_void_p] * count)]

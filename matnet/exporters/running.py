@@ -6,6 +6,8 @@ program writes ``out.bin`` in the same way: for each job its results (N, …).
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from math import prod
@@ -22,20 +24,55 @@ IN, OUT = "in.bin", "out.bin"
 _SECONDS = 600
 
 
+def finished(
+    command: Sequence[str], folder: Path | None = None, *, seconds: float, text: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """A command run to its end with `text` as its input; it and all that it has started are ended after a time.
+
+    Bytes that are not UTF-8 are replaced in what it has written.
+
+    Raises
+    ------
+    OSError
+        It cannot be started.
+    subprocess.TimeoutExpired
+        It has not ended in `seconds`.
+    """
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(text, timeout=seconds)
+        except BaseException:
+            # a compiler starts others, which would live on and hold the pipes
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
 def execute(command: Sequence[str], folder: Path, language: str) -> None:
     """Runs a command in a folder.
 
     Raises
     ------
     FormatError
-        It cannot be started, fails, or is not finished in ten minutes.
+        It cannot be started, fails, or has not ended in ten minutes.
     """
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, errors="replace", check=False, timeout=_SECONDS)
+        done = finished(command, folder, seconds=_SECONDS)
     except OSError as error:
         raise FormatError(f"the written {language} is not run: {command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise FormatError(f"the written {language} is not done after {_SECONDS} s ({command[0]})") from error
+        raise FormatError(f"the written {language} has not ended after {_SECONDS} s ({command[0]})") from error
     if done.returncode:
         said = done.stderr.strip()[-2000:]
         raise FormatError(f"the written {language} does not run ({command[0]} ended with {done.returncode}): {said}")

@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[1, 100_000])
     parser.add_argument("--repeats", type=int, default=15)
     chosen = parser.parse_args()
-    print(f"{cores()} cores, {compiler().path} {' '.join(compiler().flags)}")
+    print(f"{cores()} cores, {' '.join(compiler().command)} {' '.join(compiler().flags)}")
     head = "".join(f"{rival:>10}" for rival in RIVALS)
     for rows in chosen.rows:
         print(f"\n{'network':15}{'rows':>8}{'elapsed µs':>12}{'CPU µs':>12}{head}{'build s':>9}")

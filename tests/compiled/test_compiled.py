@@ -6,9 +6,12 @@ import copy
 import ctypes
 import gc
 import hashlib
+import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,13 +27,6 @@ from matnet.compiled.evaluator import CompiledNetwork, compare
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from random_networks import Real, minmax, network
-
-
-@pytest.fixture(autouse=True)
-def fresh_compiler() -> Iterator[None]:
-    compiler.cache_clear()
-    yield
-    compiler.cache_clear()
 
 
 @pytest.fixture
@@ -188,7 +184,7 @@ def test_the_cache_is_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_array_equal(matnet.compile(net).jacobian(x), y)
 
 
-@pytest.mark.parametrize("harm", ["cut short", "changed", "empty", "writable by others", "a link"])
+@pytest.mark.parametrize("harm", ["cut short", "changed", "empty", "writable by others", "a link", "a pipe"])
 def test_a_broken_entry_is_rebuilt(cache: Path, harm: str) -> None:
     checked: list[ctypes.CDLL] = []
     source = "int answer(void) { return 42; }"
@@ -204,6 +200,8 @@ def test_a_broken_entry_is_rebuilt(cache: Path, harm: str) -> None:
         target = cache.parent / "elsewhere.so"
         target.write_bytes(content)
         entry.symlink_to(target)
+    elif harm == "a pipe":
+        os.mkfifo(entry)
     elif harm != "writable by others":
         entry.write_bytes({"cut short": content[:-100], "changed": content[:-1] + b"x", "empty": b""}[harm])
     assert built(source, checked.append).answer() == 42
@@ -245,6 +243,80 @@ def test_a_cache_that_cannot_be_written(cache: Path) -> None:
         f"{cache}: compiled networks are kept there, and it cannot be written (Not a directory); set XDG_CACHE_HOME to "
         "a folder that can, or use the network itself"
     )
+
+
+def test_a_folder_in_the_place_of_an_entry(cache: Path) -> None:
+    source = "int answer(void) { return 42; }"
+    built(source, lambda library: None)
+    (entry,) = entries(cache)
+    entry.unlink()
+    entry.mkdir()
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        built(source, lambda library: None)
+    assert str(refused.value) == (
+        f"{cache}: compiled networks are kept there, and it cannot be written (Is a directory); set XDG_CACHE_HOME to "
+        "a folder that can, or use the network itself"
+    )
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_folder_on_the_way_that_others_may_write(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool
+) -> None:
+    shared = tmp_path / "shared"
+    (shared / "mine").mkdir(parents=True)
+    shared.chmod(0o775)
+    if link:
+        (tmp_path / "link").symlink_to(shared / "mine")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "link" if link else shared / "mine"))
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == (
+        f"{shared}, in which compiled networks are kept, may be changed by others (owner {os.getuid()}, mode 0775), "
+        "and code is loaded from it; take the right to write from them, or set XDG_CACHE_HOME to another place"
+    )
+    shared.chmod(0o1777)  # as /tmp: in it everyone changes only their own
+    close(matnet.compile(fitting()).jacobian(np.ones(3)), fitting().jacobian(np.ones(3)))
+
+
+def test_an_entry_that_changes_after_it_was_checked_is_not_loaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes that were compared are those that are loaded, whatever happens to the file meanwhile."""
+    built("int answer(void) { return 42; }", lambda library: None)
+    built("int answer(void) { return 43; }", lambda library: None)
+    first, second = entries(cache)
+    build._libraries.clear()
+    read = build._checked_content
+
+    def exchanged(entry: Path) -> bytes | None:
+        content = read(entry)
+        entry.write_bytes((second if entry == first else first).read_bytes())
+        return content
+
+    monkeypatch.setattr(build, "_checked_content", exchanged)
+    assert built("int answer(void) { return 42; }", lambda library: None).answer() == 42
+    assert len(entries(cache)) == 2
+
+
+def test_what_killed_builds_and_old_entries_leave_is_removed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built("int answer(void) { return 1; }", lambda library: None)
+    (old,) = entries(cache)
+    os.utime(old, (0, 0))
+    for name, age in (("building-old", 10_000.0), ("building-new", 1.0)):
+        (cache / name).mkdir()
+        (cache / name / "kernel.c").write_text("")
+        os.utime(cache / name, (time.time() - age,) * 2)
+    built("int answer(void) { return 2; }", lambda library: None)
+    left = entries(cache)
+    assert [path.name for path in left if path.is_dir()] == ["building-new"]
+    assert old not in left
+    (entry,) = (path for path in left if path.is_file())
+    monkeypatch.setattr(build, "_BYTES", 3 * entry.stat().st_size // 2)
+    os.utime(entry, (time.time() - 60.0,) * 2)
+    built("int answer(void) { return 3; }", lambda library: None)
+    assert len([path for path in entries(cache) if path.is_file()]) == 2
+    built("int answer(void) { return 4; }", lambda library: None)
+    # one fits beside the newest: the oldest is gone
+    assert entry not in entries(cache)
 
 
 def test_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -289,9 +361,78 @@ def test_a_compiler_that_fails(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp
     assert "void kernel(long rows" in kept.read_text()
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('printf "\\377\\376" >&2; exit 3', "the C compiler {cc} does not work: \ufffd\ufffd"),
+        ("sleep 100", "the C compiler {cc} does not work: it has not answered after 0.5 s"),
+        (
+            'case "$*" in *-dM*) exit 0;; esac; sleep 100',
+            "{cc} has not ended after 0.5 s; the source is kept as {kept}",
+        ),
+        (
+            'case "$*" in *-dM*) exit 0;; esac',
+            "{cc} ends without an error and has made no file; the source is kept as {kept}",
+        ),
+        (
+            'case "$*" in *-dM*) exit 0;; esac; while [ "$1" != -o ]; do shift; done; mkdir "$2"',
+            "{cc} ends without an error and has made no file; the source is kept as {kept}",
+        ),
+    ],
+)
+def test_compilers_that_answer_nothing_useful(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, message: str
+) -> None:
+    monkeypatch.setattr(build, "_SECONDS", 0.5)
+    monkeypatch.setattr(build, "_SECONDS_TO_ANSWER", 0.5)
+    cc = script(tmp_path / "strange", text)
+    monkeypatch.setenv("CC", cc)
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    kept = next(iter(entries(cache)), None) if cache.exists() else None
+    assert str(refused.value) == message.format(cc=cc, kept=kept)
+
+
+def test_a_compiler_that_makes_another_file(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    start = 'case "$*" in *-dM*) exit 0;; esac; while [ "$1" != -o ]; do shift; done; '
+    monkeypatch.setenv("CC", script(tmp_path / "text", start + 'echo text > "$2"'))
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value).startswith(f"{cache}: compiled code cannot be loaded from there (the compiled code: ")
+    other = f'echo "int x;" | {compiler_of_the_machine()} -shared -fPIC -x c - -o "$2"'
+    monkeypatch.setenv("CC", script(tmp_path / "other", start + other))
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == (
+        "the compiled code has no function 'kernel': the C compiler has not made what it was given"
+    )
+    assert entries(cache) == []
+
+
+def compiler_of_the_machine() -> str:
+    return str(shutil.which("cc") or shutil.which("gcc") or shutil.which("clang"))
+
+
+def test_a_compiler_that_cannot_be_run(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "odd").write_bytes(b"\x7fELF no program")
+    (tmp_path / "odd").chmod(0o755)
+    monkeypatch.setenv("CC", str(tmp_path / "odd"))
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == f"the C compiler {tmp_path / 'odd'} does not work: Exec format error"
+    monkeypatch.setenv("CC", "cc 'open")
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.compile(fitting())
+    assert str(refused.value) == 'the variable CC is "cc \'open", which cannot be read: No closing quotation'
+
+
+def test_cc_may_hold_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", f"{compiler_of_the_machine()} -DANSWER=42")
+    assert built("int answer(void) { return ANSWER; }", lambda library: None).answer() == 42
+
+
 def test_flags_that_a_compiler_does_not_know(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = compiler().path
-    compiler.cache_clear()
+    found = compiler().command[0]
     plain = script(tmp_path / "plain", f'case "$*" in *prefer*|*native*) exit 1;; esac; exec {found} "$@"')
     monkeypatch.setenv("CC", plain)
     assert compiler().flags[-1] == "-fopenmp-simd"
