@@ -154,8 +154,6 @@ class Series:
             if reach < 0:
                 raise ShapeError(f"lags is {reach}, expected 0 or more")
             return self.jacobian_by_lag(x, input_states, layer_states, reach)
-        if wrt not in ("input_states", "layer_states"):
-            raise ShapeError(f"wrt is '{wrt}', expected 'inputs', 'input_states' or 'layer_states'")
         return self.jacobian_by_states(x, input_states, layer_states, "input" if wrt == "input_states" else "layer")
 
     def jacobian_by_lag(

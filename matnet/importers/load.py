@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from matnet.errors import FormatError, MatnetError, NoNetworkError
 from matnet.files import DEFAULT_LIMIT, byte_count, file_name
 from matnet.network import Network
+from matnet.network.names import Names
 
 SUFFIXES = (".mat", ".m", ".json")
 """Files that a folder is searched for."""
@@ -22,6 +23,8 @@ def load(
     *,
     limit: int | str = DEFAULT_LIMIT,
     allow_nonfinite: bool = False,
+    input_names: Names | None = None,
+    output_names: Names | None = None,
 ) -> Network:
     """The network in a file.
 
@@ -36,6 +39,8 @@ def load(
         Bytes of memory that the file's contents may take, or a text with a unit: ``"8G"``.
     allow_nonfinite
         Whether weights that are NaN or Inf are taken as they are; otherwise they are refused.
+    input_names, output_names
+        Names for its elements, as ``Network.with_names`` takes them.
 
     Returns
     -------
@@ -58,6 +63,13 @@ def load(
     >>> round(float(net([30.0, 2900.0])[0]), 4)  # head in m at 30 m³/h and 2900 rpm
     41.0254
     """
+    net = _load_one(path, network, limit, allow_nonfinite)
+    if input_names is None and output_names is None:
+        return net
+    return net.with_names(input_names, output_names)
+
+
+def _load_one(path: str | os.PathLike[str], network: str | None, limit: int | str, allow_nonfinite: bool) -> Network:
     file, limit = Path(file_name(path)), byte_count(limit)
     if network is not None and not isinstance(network, str):
         raise FormatError(f"network={network!r} is not a path, expected one as in network='nets{{3}}'")

@@ -312,27 +312,3 @@ def whole(value: Any, parameter: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise ShapeError(f"{parameter}={value!r} is not a whole number")
     return int(value)
-
-
-def layer_number(structure: Structure, of: int | str | None) -> int | None:
-    """The layer that `of` names by its number from 1 or its name, from 0; None for None.
-
-    Raises
-    ------
-    ShapeError
-        There is no such layer, or there are several of that name.
-    """
-    if of is None:
-        return None
-    layers = structure.layers
-    if isinstance(of, str):
-        named = [number for number, layer in enumerate(layers) if layer.name == of]
-        if len(named) != 1:
-            names = ", ".join(repr(layer.name) for layer in layers)
-            raise ShapeError(f"{len(named) or 'no'} layers are called '{of}'; the names are {names}")
-        return named[0]
-    if isinstance(of, bool) or not isinstance(of, (int, np.integer)):
-        raise ShapeError(f"of={of!r} is neither a layer's number nor its name")
-    if not 1 <= of <= len(layers):
-        raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(layers)}")
-    return int(of) - 1

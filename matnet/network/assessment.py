@@ -90,8 +90,6 @@ class Assessment:
 
     def gradient(self, wrt: str) -> FloatArray:
         """The cost's derivative with respect to the inputs, the parameters or the initial states."""
-        if wrt not in ("inputs", "parameters", "input_states", "layer_states"):
-            raise ShapeError(f"wrt is '{wrt}', expected 'inputs', 'parameters', 'input_states' or 'layer_states'")
         if wrt.endswith("states") and not self.network.dynamic:
             raise ShapeError(f"wrt is '{wrt}', but the network is static and has no states")
         y = self._outputs()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from matnet.errors import ModelError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.ranges import Extent, common_extent
-from matnet.network.arguments import in_range, real_array
+from matnet.network.arguments import array_of, in_range, real_array
+from matnet.network.frames import Elements
+from matnet.network.names import Names, Selection, element_numbers, listed
 from matnet.network.network import Network
 
 _ADVICE = "load networks with matnet.load or matnet.load_all first"
@@ -33,6 +35,18 @@ def _members(networks: object) -> tuple[Network, ...]:
     if not members:
         raise ModelError("an ensemble needs at least one network")
     return tuple(members)
+
+
+def _named(elements: Sequence[Elements], what: str) -> Elements:
+    """The elements of the members: of the first that has names, which all others that have some share."""
+    named = [(number, own) for number, own in enumerate(elements, start=1) if own.names != own.numbered]
+    for number, own in named[1:]:
+        if own.names != named[0][1].names:
+            raise ModelError(
+                f"member {number} names its {what} {listed(own.names)}, member {named[0][0]} "
+                f"{listed(named[0][1].names)}; give all members the same names"
+            )
+    return named[0][1] if named else elements[0]
 
 
 class Ensemble:
@@ -59,6 +73,8 @@ class Ensemble:
             ):
                 if got != expected:
                     raise ModelError(f"member {number} has {got} {what}, the first has {expected}")
+        self._inputs = _named([member.evaluation.inputs for member in self.networks], "inputs")
+        self._outputs = _named([member.evaluation.outputs for member in self.networks], "outputs")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_") or not (hasattr(Network, name) or name in ("structure", "provenance", "name")):
@@ -77,6 +93,16 @@ class Ensemble:
     def output_size(self) -> int:
         """S: the elements of all outputs side by side."""
         return self.networks[0].output_size
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the R input elements; x1, x2, … where no member has any."""
+        return self._inputs.names
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the S output elements; y1, y2, … where no member has any."""
+        return self._outputs.names
 
     @property
     def input_range(self) -> FloatArray:
@@ -100,8 +126,7 @@ class Ensemble:
 
     def in_range(self, x: Array) -> NDArray[np.bool_]:
         """Whether all inputs of a sample lie within ``input_range``; see ``Network.in_range``."""
-        elements = self.networks[0].evaluation.inputs
-        return in_range(self.input_extent, real_array(x, elements, "x"), elements.names)
+        return in_range(self.input_extent, real_array(x, self._inputs, "x"), self._inputs.names)
 
     def _mean(self, of: Callable[[Network], Array]) -> Array:
         total = of(self.networks[0])
@@ -111,28 +136,41 @@ class Ensemble:
 
     def __call__(self, x: Array) -> Array:
         """The members' mean output: x (..., R) -> (..., S), raw scale."""
-        return self._mean(lambda member: member(x))
+        given = array_of(x, self._inputs, "x")
+        return self._mean(lambda member: member(given))
 
-    def jacobian(self, x: Array) -> Array:
-        """The derivative of the mean output: x (..., R) -> (..., S, R), element [..., i, j] is dy_i/dx_j."""
-        return self._mean(lambda member: member.jacobian(x))
+    def jacobian(self, x: Array, of: Names | None = None, wrt: Names | None = None) -> Array:
+        """The derivative of the mean output: x (..., R) -> (..., S, R), element [..., i, j] is dy_i/dx_j.
+
+        `of` and `wrt` select outputs and inputs by name.
+        """
+        given = array_of(x, self._inputs, "x")
+        return self._selection(of, wrt).of(self._mean(lambda member: member.jacobian(given)))
 
     def value_and_jacobian(self, x: Array) -> tuple[Array, Array]:
         """The mean output (..., S) and its derivative (..., S, R)."""
-        pairs = [member.value_and_jacobian(x) for member in self.networks]
+        given = array_of(x, self._inputs, "x")
+        pairs = [member.value_and_jacobian(given) for member in self.networks]
         count = len(pairs)
         values, slopes = pairs[0]
         for value, slope in pairs[1:]:
             values, slopes = values + value, slopes + slope
         return values / count, slopes / count
 
-    def hessian(self, x: Array) -> Array:
+    def hessian(self, x: Array, of: Names | None = None, wrt: Names | None = None) -> Array:
         """The second derivative of the mean output: x (..., R) -> (..., S, R, R)."""
-        return self._mean(lambda member: member.hessian(x))
+        given = array_of(x, self._inputs, "x")
+        return self._selection(of, wrt).of(self._mean(lambda member: member.hessian(given)), axes=2)
+
+    def _selection(self, of: Names | None, wrt: Names | None) -> Selection:
+        rows = None if of is None else element_numbers(of, self.output_names, "y", "of", "an output")
+        columns = None if wrt is None else element_numbers(wrt, self.input_names, "x", "wrt", "an input")
+        return Selection(None, rows, columns)
 
     def std(self, x: Array) -> FloatArray:
         """The members' standard deviation, with n − 1 as in MATLAB's std: x (..., R) -> (..., S); 0 for one member."""
-        values = np.stack([np.asarray(member(x)) for member in self.networks])
+        given = array_of(x, self._inputs, "x")
+        values = np.stack([np.asarray(member(given)) for member in self.networks])
         if len(values) == 1:
             return np.zeros_like(values[0])
         return np.asarray(values.std(axis=0, ddof=1))

@@ -67,6 +67,35 @@ def frame_array(frame: Any, elements: Elements, parameter: str) -> FloatArray:
     return np.column_stack(columns) if columns else np.zeros((len(frame), 0))
 
 
+def frame_input(frame: Any, elements: Elements) -> FloatArray:
+    """The inputs (rows, R) in a data frame.
+
+    Raises
+    ------
+    ShapeError
+        It is something else, or does not fit.
+    """
+    if not is_frame(frame):
+        raise ShapeError(f"frame is of type {type(frame).__name__}, expected a DataFrame of pandas or polars")
+    return frame_array(frame, elements, "frame")
+
+
+def frame_like(frame: Any, names: Sequence[str], values: FloatArray) -> Any:
+    """Columns (rows, names) as a data frame of the same library, with the index of `frame`.
+
+    Raises
+    ------
+    ShapeError
+        Two columns have one name.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
+        raise ShapeError(f"two columns of the result are named {twice}; give the network other names")
+    if _library(frame) == "pandas":
+        return type(frame)(values, index=frame.index, columns=list(names))
+    return type(frame)(dict(zip(names, np.ascontiguousarray(values.T), strict=True)))
+
+
 def series_array(series: Any, elements: Elements, parameter: str) -> FloatArray:
     """The numbers of a series (n,); where its labels are text, as in one row of a data frame, by name.
 

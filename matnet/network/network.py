@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,6 @@ from matnet.model.ranges import Extent, input_extent, output_extent
 from matnet.model.structure import Structure
 from matnet.network.arguments import (
     in_range,
-    layer_number,
     numbers,
     propagation_arguments,
     real,
@@ -30,6 +29,18 @@ from matnet.network.arguments import (
 )
 from matnet.network.assessment import Assessment
 from matnet.network.evaluation import Evaluation
+from matnet.network.frames import frame_input, frame_like
+from matnet.network.names import (
+    Names,
+    chosen,
+    derivative_name,
+    differentiated,
+    element_numbers,
+    parameter_names,
+    selection,
+    units_of,
+    with_names,
+)
 from matnet.network.scaling import Scaling, with_scaling
 from matnet.simulate import Program
 
@@ -94,8 +105,61 @@ class Network:
         return self.structure.output_size
 
     @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the R input elements; x1, x2, … where they were not given any."""
+        return self.evaluation.inputs.names
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the S output elements; y1, y2, … where they were not given any."""
+        return self.evaluation.outputs.names
+
+    @property
+    def input_units(self) -> tuple[str, ...]:
+        """The units of the R input elements, empty where they were not given any."""
+        return units_of(self.structure.inputs)
+
+    @property
+    def output_units(self) -> tuple[str, ...]:
+        """The units of the S output elements, empty where they were not given any."""
+        return units_of(self.structure.outputs)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The names of the layers, in their order."""
+        return tuple(layer.name for layer in self.structure.layers)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The name of each entry of ``parameters``, as MATLAB writes it: ``b{1}(2)``, ``IW{1,1}(2,3)``."""
+        return parameter_names(self.program, self.structure)
+
+    def with_names(
+        self,
+        inputs: Names | None = None,
+        outputs: Names | None = None,
+        units: Mapping[str, str] | None = None,
+    ) -> Network:
+        """The network with names for its elements: data frames, `of` and `wrt`, tables and archives use them.
+
+        Parameters
+        ----------
+        inputs, outputs
+            R and S names, in the order of the elements; None leaves them as they are.
+        units
+            Units by name, as ``{"speed": "1/min"}``; those left out stay as they are.
+
+        Raises
+        ------
+        ModelError
+            There are more or fewer names than elements, a name stands twice or is not one line of printable text, or a
+            unit belongs to no name.
+        """
+        return Network(with_names(self.structure, inputs, outputs, units), self.provenance, self.name)
+
+    @property
     def dynamic(self) -> bool:
-        """Whether the network looks back in time; then it is run over a series, see ``run``."""
+        """Whether an output depends on earlier inputs or outputs; then the network is run over a series by ``run``."""
         return self.structure.dynamic
 
     @property
@@ -187,8 +251,10 @@ class Network:
         y, jacobian = self.evaluation.on_samples(quantities.VALUE_AND_JACOBIAN, (x,))
         return y, jacobian
 
-    def jacobian(self, x: Array, of: int | str | None = None, scale: Scale = "real") -> Array:
-        """The derivative of the outputs by the inputs.
+    def jacobian(
+        self, x: Array, of: int | Names | None = None, scale: Scale = "real", wrt: Names | None = None
+    ) -> Array:
+        """The derivative of the outputs with respect to the inputs.
 
         dy/dx = (reverse processing)' · dny/dnx · (processing)'; with mapminmax on both sides this is
         dny/dnx · gain_in / gain_out. Accumulated forward or backward, whichever carries fewer directions.
@@ -198,10 +264,13 @@ class Network:
         x
             (..., R), raw scale.
         of
-            A layer's number, from 1, or name: its output (layer scale) takes the place of the network's.
+            A layer's number, from 1, or name: its output (layer scale) takes the place of the network's. Or the name of
+            an output, or several: S counts these alone, in the order given.
         scale
-            "real": raw outputs by raw inputs. "normalized": the recipe's dny/dnx, the output layers' values by the
-            processed inputs, without any processing.
+            "real": raw outputs with respect to raw inputs. "normalized": the recipe's dny/dnx, the output layers'
+            values with respect to the processed inputs, without any processing.
+        wrt
+            The name of an input, or several: R counts these alone, in the order given.
 
         Returns
         -------
@@ -210,7 +279,7 @@ class Network:
         Raises
         ------
         ShapeError
-            The last axis of x is not R long, there is no such layer, or the network is dynamic.
+            The last axis of x is not R long, there is no such layer, output or input, or the network is dynamic.
 
         Notes
         -----
@@ -219,18 +288,20 @@ class Network:
         """
         if scale not in ("real", "normalized"):
             raise ShapeError(f"scale is '{scale}', expected 'real' or 'normalized'")
-        target = layer_number(self.structure, of)
-        return self.evaluation.on_samples(quantities.Jacobian(target, scale), (x,))
+        selected = selection(self.structure, of, wrt)
+        if scale == "normalized" and not (selected.rows is None and selected.columns is None):
+            raise ShapeError("scale='normalized' is of processed values, which have no names; select with an index")
+        return selected.of(self.evaluation.on_samples(quantities.Jacobian(selected.layer, scale), (x,)))
 
-    def hessian(self, x: Array, of: int | str | None = None) -> Array:
-        """The second derivative of the outputs by the inputs.
+    def hessian(self, x: Array, of: int | Names | None = None, wrt: Names | None = None) -> Array:
+        """The second derivative of the outputs with respect to the inputs.
 
         Parameters
         ----------
         x
             (..., R), raw scale.
-        of
-            A layer's number, from 1, or name, in place of the network's outputs.
+        of, wrt
+            As in ``jacobian``; `wrt` selects on both axes.
 
         Returns
         -------
@@ -241,8 +312,8 @@ class Network:
         ShapeError
             As in ``jacobian``.
         """
-        target = layer_number(self.structure, of)
-        return self.evaluation.on_samples(quantities.Hessian(target), (x,))
+        selected = selection(self.structure, of, wrt)
+        return selected.of(self.evaluation.on_samples(quantities.Hessian(selected.layer), (x,)), axes=2)
 
     def jvp(self, x: Array, v: Array) -> Array:
         """J v without forming J: how the outputs change when the inputs move along v.
@@ -328,27 +399,28 @@ class Network:
         vector = real(numbers(theta, "theta"), "theta")
         return Network(by_parameters.with_parameters(self.structure, self.program, vector), self.provenance, self.name)
 
-    def parameter_jacobian(self, x: Array, of: int | str | None = None) -> Array:
-        """The derivative of the outputs by all weights and biases, in one backward pass.
+    def parameter_jacobian(self, x: Array, of: int | Names | None = None) -> Array:
+        """The derivative of the outputs with respect to all weights and biases, in one backward pass.
 
         Parameters
         ----------
         x
             (..., R), raw scale.
         of
-            A layer's number, from 1, or name, in place of the network's outputs.
+            As in ``jacobian``.
 
         Returns
         -------
-        (..., S, P), element [..., i, k] is dy_i by entry k of ``parameters``; 0 for parameters behind layer `of`.
+        (..., S, P), element [..., i, k] is the derivative of y_i with respect to entry k of ``parameters``; 0 for the
+        parameters of layers after `of`.
 
         Raises
         ------
         ShapeError
             As in ``jacobian``.
         """
-        target = layer_number(self.structure, of)
-        return self.evaluation.on_samples(quantities.ParameterJacobian(target), (x,))
+        selected = selection(self.structure, of)
+        return selected.of(self.evaluation.on_samples(quantities.ParameterJacobian(selected.layer), (x,)))
 
     def propagate(self, x: Array, covariance: Array) -> Array:
         """The outputs' covariance from the inputs', to first order: J Σ Jᵀ.
@@ -427,7 +499,7 @@ class Network:
         self,
         x: Array,
         t: Array,
-        wrt: str = "inputs",
+        wrt: Names = "inputs",
         name: str | None = None,
         error_weights: Array | None = None,
         regularization: float | None = None,
@@ -444,19 +516,21 @@ class Network:
         x, t, name, error_weights, regularization, form, states
             As in ``performance``.
         wrt
-            "inputs", "parameters", "input_states" or "layer_states".
+            "inputs", "parameters", "input_states" or "layer_states"; or the names of some inputs.
 
         Returns
         -------
-        The shape of what it is taken by: x's, (P,) in the order of ``parameters``, or a state's. 0 for samples whose
-        errors are not known.
+        The shape of what it is with respect to: that of x (its last axis the inputs named, where some are), (P,) in the
+        order of ``parameters``, or that of a state. 0 for samples whose errors are not known.
 
         Raises
         ------
         ShapeError, UnsupportedError
             As in ``performance``, or `wrt` is none of these.
         """
-        return Assessment(self, x, t, name, error_weights, regularization, form, states).gradient(wrt)
+        kind, columns = differentiated(self.structure, wrt, ("inputs", "parameters", "input_states", "layer_states"))
+        found = Assessment(self, x, t, name, error_weights, regularization, form, states).gradient(kind)
+        return found if columns is None else found[..., columns]
 
     def run(
         self,
@@ -495,10 +569,11 @@ class Network:
         self,
         x: Array | None = None,
         lags: int | None = None,
-        wrt: str = "inputs",
+        wrt: Names = "inputs",
         input_states: Array | None = None,
         layer_states: Array | None = None,
         steps: int | None = None,
+        of: Names | None = None,
     ) -> FloatArray:
         """The total derivative of a series' outputs, through all taps and recurrences.
 
@@ -509,7 +584,10 @@ class Network:
         lags
             The largest lag for wrt="inputs"; None for the longest input delay.
         wrt
-            "inputs": by the input `lag` steps before. "input_states", "layer_states": by the initial states.
+            "inputs", or the names of some: with respect to the input `lag` steps before. "input_states",
+            "layer_states": with respect to the initial states.
+        of
+            The name of an output, or several: S counts these alone, in the order given.
 
         Returns
         -------
@@ -520,12 +598,84 @@ class Network:
         Raises
         ------
         ShapeError
-            As in ``run``, or `wrt` is none of these, or `lags` is negative.
+            As in ``run``, or `wrt` or `of` is none of these, or `lags` is negative.
         """
+        kind, columns = differentiated(self.structure, wrt, ("inputs", "input_states", "layer_states"))
+        rows = None if of is None else element_numbers(of, self.output_names, "y", "of", "an output")
         given = series_arguments(self.structure, x, input_states, layer_states, steps)
         lags = None if lags is None else whole(lags, "lags")
-        found = self.series.jacobian(given.x, given.input_states, given.layer_states, wrt, lags)
-        return found.reshape(given.lead + found.shape[1:])
+        found = self.series.jacobian(given.x, given.input_states, given.layer_states, kind, lags)
+        found = found.reshape(given.lead + found.shape[1:])
+        if rows is not None:
+            found = np.take(found, rows, axis=-2 if kind == "inputs" else -3)
+        return found if columns is None else found[..., columns]
+
+    def predict_frame(self, frame: Any) -> Any:
+        """The outputs for a data frame, as a data frame.
+
+        Parameters
+        ----------
+        frame
+            A DataFrame of pandas or polars: one row per sample, or per time step of one series for a dynamic network.
+            Columns with the names of the inputs are taken by name, exactly R numeric columns with other names in order.
+
+        Returns
+        -------
+        A DataFrame of the same library, (N, S), its columns ``output_names``, with the index of `frame`.
+
+        Raises
+        ------
+        ShapeError
+            `frame` is no data frame, or does not fit the network.
+
+        Examples
+        --------
+        >>> import matnet, polars
+        >>> net = matnet.load("fixtures/pump.mat").with_names(inputs=["flow", "speed"], outputs="head")
+        >>> net.predict_frame(polars.DataFrame({"speed": [2400.0], "flow": [60.0]}))["head"].round(2).to_list()
+        [20.61]
+        """
+        x = frame_input(frame, self.evaluation.inputs)
+        y = self.run(x).outputs if self.dynamic else np.asarray(self(x))
+        return frame_like(frame, self.output_names, y)
+
+    def gradients_frame(
+        self, frame: Any, of: Names | None = None, wrt: Names | None = None, lags: int | None = None
+    ) -> Any:
+        """The outputs and their derivatives with respect to the inputs for a data frame, as a data frame.
+
+        Parameters
+        ----------
+        frame
+            As in ``predict_frame``.
+        of, wrt
+            The names of outputs and inputs; None for all.
+        lags
+            The largest lag of a dynamic network; None for the longest input delay.
+
+        Returns
+        -------
+        A DataFrame of the same library with the index of `frame`: the outputs, then per output ``dhead_dflow``, …;
+        for a dynamic network all of lag 0, then ``dhead_dflow_lag1``, … as the command ``gradients`` writes them.
+
+        Raises
+        ------
+        ShapeError
+            As in ``predict_frame``; there is no such output or input; `lags` is given for a static network.
+        """
+        x = frame_input(frame, self.evaluation.inputs)
+        outputs = self.output_names if of is None else chosen(of, self.output_names, "y", "of", "an output")
+        inputs = self.input_names if wrt is None else chosen(wrt, self.input_names, "x", "wrt", "an input")
+        if self.dynamic:
+            y = self.run(x).outputs
+            slopes = self.run_jacobian(x, lags=lags, of=outputs, wrt=inputs)
+        elif lags is not None:
+            raise ShapeError("lags is for dynamic networks, and this one is static")
+        else:
+            y, slopes = np.asarray(self(x)), np.asarray(self.jacobian(x, of=outputs, wrt=inputs))[:, None]
+        names = [derivative_name(i, j, lag) for lag in range(slopes.shape[1]) for i in outputs for j in inputs]
+        y = y[:, [self.output_names.index(name) for name in outputs]]
+        return frame_like(frame, [*outputs, *names], np.concatenate([y, slopes.reshape(len(y), len(names))], axis=1))
 
     def with_scaling(
         self,

@@ -12,6 +12,7 @@ import polars as pl
 from matnet.errors import Parameter, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Ensemble, Network
+from matnet.network.names import derivative_name
 from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, safe_name, selected
 from matnet.tables.interfaces import Rows
 from matnet.tables.wording import counted
@@ -98,7 +99,7 @@ def gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> J
     by = [choice.input_names[j] for j in wrt]
     upper = np.triu_indices(len(wrt))
     pairs = list(zip(*(place.tolist() for place in upper), strict=True)) if hessian else []
-    slopes = [f"d{names[i]}_d{name}" for i in of for name in by]
+    slopes = [derivative_name(names[i], name) for i in of for name in by]
     bends = [f"d2{names[i]}_d{by[j]}_d{by[k]}" for i in of for j, k in pairs]
 
     def compute(rows: Rows, before: int) -> list[pl.Series]:

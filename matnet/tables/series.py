@@ -11,6 +11,7 @@ import polars as pl
 
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
+from matnet.network.names import derivative_name
 from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, selected
 from matnet.tables.interfaces import Rows
 from matnet.tables.jobs import Job, columns_of
@@ -59,12 +60,7 @@ def series_gradient(net: Network, columns: Columns, choice: Choice, states: Stat
     names = output_names(columns, net.output_size)
     of = selected(names, columns.of, OF)
     wrt = selected(choice.input_names, columns.wrt, WRT)
-    slopes = [
-        f"d{names[i]}_d{choice.input_names[j]}" + (f"_lag{lag}" if lag else "")
-        for lag in range(lags + 1)
-        for i in of
-        for j in wrt
-    ]
+    slopes = [derivative_name(names[i], choice.input_names[j], lag) for lag in range(lags + 1) for i in of for j in wrt]
 
     def step(history: History, x: FloatArray) -> list[FloatArray]:
         before = len(history.past)

@@ -256,7 +256,9 @@ def test_more_refusals() -> None:
     with pytest.raises(ShapeError, match=re.escape("t has shape (4,), expected (2, 4)")):
         net.performance(x, np.zeros(4))
     with pytest.raises(
-        ShapeError, match=r"^wrt is 'x', expected 'inputs', 'parameters', 'input_states' or 'layer_states'$"
+        ShapeError,
+        match=r"^wrt is 'x', expected 'inputs', 'parameters', 'input_states', 'layer_states' or the names of inputs "
+        r"\(x1, x2, x3\)$",
     ):
         net.performance_gradient(x, t, wrt="x")
     with pytest.raises(ShapeError, match=r"^wrt is 'layer_states', but the network is static and has no states$"):

@@ -224,7 +224,11 @@ def test_a_series_that_does_not_fit_is_refused(arguments: dict[str, Any], messag
 def test_other_refusals() -> None:
     net = recurrent()
     x = np.zeros((4, 3))
-    with pytest.raises(ShapeError, match=r"^wrt is 'weights', expected 'inputs', 'input_states' or 'layer_states'$"):
+    with pytest.raises(
+        ShapeError,
+        match=r"^wrt is 'weights', expected 'inputs', 'input_states', 'layer_states' or the names of inputs "
+        r"\(x1, x2, x3\)$",
+    ):
         net.run_jacobian(x, wrt="weights")
     with pytest.raises(ShapeError, match=r"^lags is -1, expected 0 or more$"):
         net.run_jacobian(x, lags=-1)

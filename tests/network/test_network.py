@@ -177,13 +177,13 @@ REFUSED: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         "half a layer",
         lambda: wide().jacobian(X, of=1.5),  # type: ignore[arg-type]
         ShapeError,
-        "of=1.5 is neither a layer's number nor its name",
+        "of=1.5 is neither a layer's number nor a name",
     ),
     (
         "an unknown layer",
         lambda: wide().parameter_jacobian(X, of="Middle"),
         ShapeError,
-        "no layers are called 'Middle'; the names are 'Hidden', 'Output'",
+        "of='Middle' is neither a layer (Hidden, Output) nor an output (y1, y2) of the network",
     ),
     (
         "a scale",
@@ -225,7 +225,7 @@ def test_two_layers_of_one_name_are_told_apart_by_number() -> None:
     net = network(first, Layer(1, "purelin", {}, {0: Weight([[1.0, 1.0]])}))
     with pytest.raises(ShapeError) as caught:
         net.jacobian([0.5], of="Layer")
-    assert str(caught.value) == "2 layers are called 'Layer'; the names are 'Layer', 'Layer'"
+    assert str(caught.value) == "2 layers are called 'Layer'; give the layer's number, from 1 to 2"
     assert net.jacobian([0.5], of=np.int64(1)).shape == (2, 1)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,229 @@
+"""The names of a network's inputs, outputs, layers and parameters, and what they select."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.errors import ModelError, ShapeError
+from matnet.functions.namespace import Array, indices, namespace
+from matnet.model.structure import Input, Output, Structure, element_names
+from matnet.simulate import Program
+
+Names: TypeAlias = str | Sequence[str]
+"""One name, or several."""
+
+_Entry = TypeVar("_Entry", Input, Output)
+
+_LISTED = 12
+
+
+def listed(names: Sequence[object]) -> str:
+    """Names for a message: the first twelve, and how many more there are."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(str, names[:_LISTED])) + more
+
+
+def derivative_name(y: str, x: str, lag: int = 0) -> str:
+    """The column of dy/dx: ``dy1_dx1``, with a lag ``dy1_dx1_lag1``."""
+    return f"d{y}_d{x}_lag{lag}" if lag else f"d{y}_d{x}"
+
+
+def parameter_names(program: Program, structure: Structure) -> tuple[str, ...]:
+    """Of each entry of the weight vector, as MATLAB writes it: ``b{1}(2)``, ``IW{1,1}(2,3)``, ``LW{2,1}(1,2)``."""
+    names: list[str] = []
+    for (kind, number, source), size in zip(program.parameters, program.parameter_sizes, strict=True):
+        if kind == "b":
+            names += (f"b{{{number + 1}}}({k})" for k in range(1, size + 1))
+            continue
+        place = f"{kind}{{{number + 1},{source + 1}}}"
+        rows = _weight_rows(structure, kind, number, source)
+        names += (f"{place}({k % rows + 1},{k // rows + 1})" for k in range(size))
+    return tuple(names)
+
+
+def _weight_rows(structure: Structure, kind: str, number: int, source: int) -> int:
+    layer = structure.layers[number]
+    weights = layer.input_weights if kind == "IW" else layer.layer_weights
+    return int(weights[source].value.shape[0])
+
+
+def with_names(
+    structure: Structure, inputs: Names | None, outputs: Names | None, units: Mapping[str, str] | None
+) -> Structure:
+    """The structure with names for its elements, and units by these names; see ``Network.with_names``."""
+    structure = replace(
+        structure,
+        inputs=_named(structure.inputs, inputs, "inputs"),
+        outputs=_named(structure.outputs, outputs, "outputs"),
+    )
+    if units is None:
+        return structure
+    names = element_names(structure.inputs, "x"), element_names(structure.outputs, "y")
+    if not isinstance(units, Mapping):
+        raise ModelError(f"units is of type {type(units).__name__}, expected a mapping of names to units")
+    unknown = [name for name in units if name not in names[0] and name not in names[1]]
+    if unknown:
+        raise ModelError(f"units names {listed(unknown)}; the names are {listed([*names[0], *names[1]])}")
+    return replace(
+        structure,
+        inputs=_measured(structure.inputs, names[0], units),
+        outputs=_measured(structure.outputs, names[1], units),
+    )
+
+
+def _named(entries: tuple[_Entry, ...], names: Names | None, parameter: str) -> tuple[_Entry, ...]:
+    if names is None:
+        return entries
+    given = (names,) if isinstance(names, str) else tuple(names)
+    size = sum(entry.size for entry in entries)
+    if len(given) != size:
+        raise ModelError(f"{parameter}: expected a name for each of {size}, got {len(given)}: {listed(given)}")
+    return tuple(replace(entry, element_names=given[own]) for entry, own in _parts(entries))
+
+
+def _measured(entries: tuple[_Entry, ...], names: Sequence[str], units: Mapping[str, str]) -> tuple[_Entry, ...]:
+    measured: list[_Entry] = []
+    for entry, own in _parts(entries):
+        kept = entry.units or ("",) * entry.size
+        found = tuple(units.get(name, unit) for name, unit in zip(names[own], kept, strict=True))
+        measured.append(replace(entry, units=found if any(found) else ()))
+    return tuple(measured)
+
+
+def _parts(entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, slice]]:
+    """Each input or output with where its elements stand among all."""
+    start = 0
+    for entry in entries:
+        yield entry, slice(start, start + entry.size)
+        start += entry.size
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a derivative is of, and with respect to what: a layer (from 0) or None, and elements, None for all."""
+
+    layer: int | None
+    rows: tuple[int, ...] | None
+    columns: tuple[int, ...] | None
+
+    def of(self, derivative: Array, axes: int = 1) -> Array:
+        """The selected part of a derivative (..., S, R), or with ``axes=2`` (..., S, R, R)."""
+        if self.rows is not None:
+            derivative = _take(derivative, self.rows, -1 - axes)
+        if self.columns is not None:
+            for axis in range(-axes, 0):
+                derivative = _take(derivative, self.columns, axis)
+        return derivative
+
+
+def _take(array: Array, places: tuple[int, ...], axis: int) -> Array:
+    chosen: NDArray[np.intp] = np.asarray(places, dtype=np.intp)
+    return namespace(array).take(array, indices(array, chosen), axis=axis)
+
+
+_EVERYTHING = Selection(None, None, None)
+
+
+def selection(structure: Structure, of: int | Names | None, wrt: Names | None = None) -> Selection:
+    """What `of` and `wrt` select: a layer by its number from 1 or its name, or outputs by name; inputs by name.
+
+    Raises
+    ------
+    ShapeError
+        There is no such layer, output or input, or a name means several.
+    """
+    if of is None and wrt is None:
+        return _EVERYTHING
+    layer, rows = _layer_or_outputs(structure, of)
+    inputs = element_names(structure.inputs, "x")
+    return Selection(layer, rows, None if wrt is None else element_numbers(wrt, inputs, "x", "wrt", "an input"))
+
+
+def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int | None, tuple[int, ...] | None]:
+    if of is None:
+        return None, None
+    if isinstance(of, (int, np.integer)) and not isinstance(of, bool):
+        if not 1 <= of <= len(structure.layers):
+            raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(structure.layers)}")
+        return int(of) - 1, None
+    outputs = element_names(structure.outputs, "y")
+    if isinstance(of, (bool, float)):
+        raise ShapeError(f"of={of!r} is neither a layer's number nor a name")
+    if not isinstance(of, str):
+        return None, element_numbers(of, outputs, "y", "of", "an output")
+    layers = [layer.name for layer in structure.layers]
+    if of not in layers:
+        if of in outputs:
+            return None, (outputs.index(of),)
+        if of not in _numbered("y", len(outputs)):
+            raise ShapeError(
+                f"of='{of}' is neither a layer ({listed(layers)}) nor an output ({listed(outputs)}) of the network"
+            )
+        return None, (int(of[1:]) - 1,)
+    if of in outputs:
+        raise ShapeError(
+            f"of='{of}' is both a layer and an output; give the layer's number, or of=['{of}'] for the output"
+        )
+    if layers.count(of) > 1:
+        raise ShapeError(
+            f"{layers.count(of)} layers are called '{of}'; give the layer's number, from 1 to {len(layers)}"
+        )
+    return layers.index(of), None
+
+
+def element_numbers(which: object, names: Sequence[str], letter: str, parameter: str, what: str) -> tuple[int, ...]:
+    """The elements, from 0, that are named: by the network's names or as x1, x2, ….
+
+    Raises
+    ------
+    ShapeError
+        There is none of that name, or one is named twice.
+    """
+    given = [which] if isinstance(which, str) else which
+    if not isinstance(given, Iterable) or isinstance(given, bytes):
+        raise ShapeError(f"{parameter}={which!r} is not the name of {what}; the names are {listed(names)}")
+    known = {name: k for known in (_numbered(letter, len(names)), names) for k, name in enumerate(known)}
+    found: list[int] = []
+    for name in given:
+        if not isinstance(name, str) or name not in known:
+            raise ShapeError(f"{parameter}={name!r} is not the name of {what}; the names are {listed(names)}")
+        if known[name] in found:
+            raise ShapeError(f"{parameter} names {name} twice")
+        found.append(known[name])
+    return tuple(found)
+
+
+def chosen(which: Names, names: Sequence[str], letter: str, parameter: str, what: str) -> tuple[str, ...]:
+    """The names of the elements that are named; see ``element_numbers``."""
+    return tuple(names[k] for k in element_numbers(which, names, letter, parameter, what))
+
+
+def differentiated(structure: Structure, wrt: Names, kinds: Sequence[str]) -> tuple[str, list[int] | None]:
+    """What `wrt` says: one of the kinds, or "inputs" and which of them.
+
+    Raises
+    ------
+    ShapeError
+        It is neither a kind nor the names of inputs.
+    """
+    if isinstance(wrt, str) and wrt in kinds:
+        return wrt, None
+    names = element_names(structure.inputs, "x")
+    if isinstance(wrt, str) and wrt not in names and wrt not in _numbered("x", len(names)):
+        listed_kinds = ", ".join(f"'{kind}'" for kind in kinds)
+        raise ShapeError(f"wrt is '{wrt}', expected {listed_kinds} or the names of inputs ({listed(names)})")
+    return "inputs", list(element_numbers(wrt, names, "x", "wrt", "an input"))
+
+
+def units_of(entries: Sequence[Input] | Sequence[Output]) -> tuple[str, ...]:
+    """The units of all elements side by side, empty where there are none."""
+    return tuple(unit for entry in entries for unit in entry.units or ("",) * entry.size)
+
+
+def _numbered(letter: str, size: int) -> tuple[str, ...]:
+    return tuple(f"{letter}{number}" for number in range(1, size + 1))
