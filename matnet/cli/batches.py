@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,6 +105,9 @@ def opened(name: str, how: Dialect, samples: str, columns: Columns, hashed: bool
     """The table of that name: a file, a stream, an array, a folder of parts."""
     from matnet.tables.opening import Reading, open_table
 
+    # polars has installed a handler after which a read that was interrupted goes on, as if there had been no Ctrl-C
+    if hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(signal.SIGINT, True)
     reading = Reading(how, "rows" if samples == "rows" else "columns", hashed)
     with open_table(name, columns, reading, None if sys.stdin is None else sys.stdin.buffer) as table:
         yield table

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import secrets
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from os.path import commonpath
 from pathlib import Path
 from typing import Any
@@ -177,12 +179,11 @@ def _client(cluster: Cluster) -> Iterator[Any]:
         raise MissingExtraError("a Dask cluster needs packages: pip install 'matnet[dask]'") from None
     if cluster.scheduler is None:
         processes = {} if cluster.processes is None else {"n_workers": cluster.processes}
-        with (
-            LocalCluster(  # type: ignore[no-untyped-call, unused-ignore]
+        with _interrupts_held_back():
+            local = LocalCluster(  # type: ignore[no-untyped-call, unused-ignore]
                 threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL, **processes
-            ) as local,
-            Client(local) as client,  # type: ignore[no-untyped-call, unused-ignore]
-        ):
+            )
+        with local, Client(local) as client:  # type: ignore[no-untyped-call, unused-ignore]
             yield client
         return
     try:
@@ -195,6 +196,24 @@ def _client(cluster: Cluster) -> Iterator[Any]:
         ) from error
     with remote:
         yield remote
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits until this is left, and never reaches the threads and processes that are started meanwhile.
+
+    A terminal sends it to the workers too, which each would answer with a traceback; it is for this process alone to
+    end them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # a thread that starts it later lets interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _gathered(

@@ -122,7 +122,7 @@ class FrameTable(Table):
                 row = before + int(np.flatnonzero(values.is_null().to_numpy())[0]) + 1
                 where = f"{self.place}: row {row}, column {names[index]}"
                 raise TableError(
-                    f"{where}: the cell is empty; fill it, or have it read as NaN",
+                    f"{where}: the cell is empty; fill it in, or have it read as NaN",
                     Advice(" with ", Parameter("missing", "nan")),
                 )
             x[:, place] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()

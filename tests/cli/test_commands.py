@@ -141,7 +141,7 @@ def test_missing_cells(said: Said) -> None:
     status, _, err = said("predict", PUMP, "-", stdin="x1,x2\n1,\n")
     assert (status, err) == (
         2,
-        "matnet: standard input: line 2, column x2: the cell is empty; fill it, "
+        "matnet: standard input: line 2, column x2: the cell is empty; fill it in, "
         "or have it read as NaN with --missing nan\n",
     )
     expected = (0, "y1\nNaN\n", "matnet: standard input: NaN in 1 row of the result\n")

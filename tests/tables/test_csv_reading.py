@@ -147,11 +147,11 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "empty cell": (
         "x1,x2\n1,2\n,4\n",
-        "t.csv: line 3, column x1: the cell is empty; fill it, or have it read as NaN with missing='nan'",
+        "t.csv: line 3, column x1: the cell is empty; fill it in, or have it read as NaN with missing='nan'",
     ),
     "cell of spaces": (
         "x1,x2\n1,  \n",
-        "t.csv: line 2, column x2: the cell is empty; fill it, or have it read as NaN with missing='nan'",
+        "t.csv: line 2, column x2: the cell is empty; fill it in, or have it read as NaN with missing='nan'",
     ),
     "too few cells": (
         "x1,x2\n1,2\n3\n",
@@ -192,22 +192,18 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "Latin-1 in a column that nobody asks for": (
         "x1,x2,t\n1,2,\xb0C\n".encode("latin-1"),
-        "t.csv: line 2: the text is not UTF-8 (byte 0xb0); save the table as UTF-8",
+        "t.csv: line 2: the text is not UTF-8 (byte 0xb0); save the table as UTF-8, or if a program of "
+        "Windows wrote it: encoding='cp1252'",
     ),
     "a workbook": (b"PK\x03\x04...", "t.csv is a zip archive or an Excel workbook; export the sheet as CSV"),
     "a MAT-file": (
         b"MATLAB 5.0 MAT-file, Platform",
         "t.csv is a MAT-file; name the variable that holds the samples: FILE.mat:variable",
     ),
-    "semicolons": (
-        "x1;x2\n1;2\n",
+    "a semicolon in the header alone": (
+        "x1;x2\n1,2\n",
         "t.csv: the network takes 2 inputs, but the table has 1 column ('x1;x2')"
         "; line 1 is one cell with ';' in it: delimiter=';'",
-    ),
-    "tabs": (
-        "x1\tx2\n1\t2\n",
-        "t.csv: the network takes 2 inputs, but the table has 1 column ('x1\\tx2')"
-        "; line 1 is one cell with '\\t' in it: delimiter='tab'",
     ),
     "decimal commas in quotes": (
         'x1,x2\n"1,5",2\n',
@@ -277,7 +273,7 @@ def test_an_empty_cell_in_quotes_is_no_blank_line() -> None:
 
 
 def test_decimal_commas_without_the_option() -> None:
-    assert refusal("x1;x2\n1,5;2\n", 2, dialect=Dialect(";")) == (
+    assert refusal("x1;x2\n1,5;2\n", 2, dialect=Dialect(";", ".")) == (
         "t.csv: line 2, column x1: '1,5' is not a number; if ',' is its decimal sign: decimal=','"
     )
 
@@ -290,8 +286,8 @@ def test_a_point_beside_decimal_commas_is_refused() -> None:
 
 
 def test_missing_cells_do_not_let_text_through() -> None:
-    text = "x1,x2\n,1\n2,n/a\n"
-    assert refusal(text, 2, dialect=Dialect(missing="nan")) == "t.csv: line 3, column x2: 'n/a' is not a number"
+    text = "x1,x2\n,1\n2,n-a\n"
+    assert refusal(text, 2, dialect=Dialect(missing="nan")) == "t.csv: line 3, column x2: 'n-a' is not a number"
 
 
 @pytest.mark.parametrize(
@@ -391,7 +387,8 @@ def test_text_that_begins_like_compressed_data_is_text(start: bytes) -> None:
 
 def test_bytes_that_begin_like_compressed_data_are_no_text() -> None:
     assert refusal(b"x1,t\n\x1f\x8b,1\n", 1) == (
-        "t.csv: line 2: the text is not UTF-8 (byte 0x8b); save the table as UTF-8"
+        "t.csv: line 2: the text is not UTF-8 (byte 0x8b); save the table as UTF-8, or if a program of "
+        "Windows wrote it: encoding='cp1252'"
     )
 
 
@@ -424,9 +421,9 @@ HARD = [
 ]
 
 
-@pytest.mark.parametrize("dialect", [Dialect(";"), Dialect(";", ",")], ids=["point", "comma"])
+@pytest.mark.parametrize("dialect", [Dialect(";", "."), Dialect(";", ",")], ids=["point", "comma"])
 def test_hard_numbers_are_read_as_python_reads_them(dialect: Dialect) -> None:
-    x, _ = read("x1\n" + "\n".join(text.replace(".", dialect.decimal) for text in HARD), 1, dialect=dialect)
+    x, _ = read("x1\n" + "\n".join(text.replace(".", dialect.decimal or "") for text in HARD), 1, dialect=dialect)
     assert [struct.pack("d", value) for value in x[:, 0]] == [struct.pack("d", float(text)) for text in HARD]
 
 

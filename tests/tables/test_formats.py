@@ -149,7 +149,7 @@ def test_what_is_no_number_in_parquet(tmp_path: Path) -> None:
     assert refusal(table, tmp_path / "o.csv") == f"{table}: column 'x1' holds String, expected numbers; cast it"
     gaps = write(pl.DataFrame({"x1": [1.0] * 20_000, "x2": [1.0] * 17_000 + [None] * 3000}), tmp_path / "gaps.parquet")
     assert refusal(gaps, tmp_path / "o.parquet") == (
-        f"{gaps}: row 17001, column x2: the cell is empty; fill it, or have it read as NaN with missing='nan'"
+        f"{gaps}: row 17001, column x2: the cell is empty; fill it in, or have it read as NaN with missing='nan'"
     )
     summary = run(gaps, tmp_path / "o.parquet", dialect=Dialect(missing="nan"))
     assert (summary.rows, summary.rows_with_nan) == (20_000, 3000)

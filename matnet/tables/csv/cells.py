@@ -16,11 +16,13 @@ import polars as pl
 
 from matnet.errors import Advice, Parameter, TableError
 from matnet.functions.namespace import FloatArray
-from matnet.tables.csv.dialect import INFINITY, Dialect
+from matnet.tables.csv.dialect import INFINITY, MISSING_WORDS, Dialect
 from matnet.tables.csv.records import BOM, NEWLINE, Block, check_marks, even, marks
 from matnet.tables.interfaces import Rows
 from matnet.tables.wording import counted, shown
 
+COMMENT_MARKS = ("%", "#")
+"""What other programs begin a comment with."""
 NAN_ALLOWED = Advice(" with ", Parameter("missing", "nan"))
 TAKEN_FOR_COMPRESSED = (BOM, b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 """How a block can begin that polars would unpack, or whose first character it would drop."""
@@ -28,13 +30,17 @@ TAKEN_FOR_COMPRESSED = (BOM, b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns of a table are read: the inputs as numbers and others as text, by index from 0."""
+    """Which columns of a table are read: the inputs as numbers and others as text, by index from 0.
+
+    ``second_line`` is the line after a header, which may hold units.
+    """
 
     place: str
     names: tuple[str, ...]
     inputs: tuple[int, ...]
     texts: tuple[int, ...]
     dialect: Dialect
+    second_line: int | None = None
 
     @property
     def numbers(self) -> set[int]:
@@ -95,7 +101,7 @@ def _frame(block: Block, layout: Layout, *, as_text: bool) -> pl.DataFrame | Non
             block.data,
             has_header=False,
             schema=schema,
-            separator=layout.dialect.delimiter,
+            separator=layout.dialect.mark,
             ignore_errors=True,
         )
     except pl.exceptions.PolarsError:
@@ -122,7 +128,8 @@ def _numbers(texts: pl.Series, dialect: Dialect) -> FloatArray | None:
     values = texts.cast(pl.Float64, strict=False)
     if values.is_infinite().any() and not texts.filter(values.is_infinite()).str.contains("(?i)inf").all():
         return None
-    empty = texts.is_null() | (texts == "")
+    empty = texts.is_null() | (texts == "") | texts.str.to_lowercase().is_in(MISSING_WORDS) | texts.is_in(dialect.na)
+    values = values.set(empty.fill_null(True), None) if dialect.na else values
     if values.null_count() != int(empty.fill_null(True).sum()) or (values.null_count() and dialect.missing == "error"):
         return None
     return values.fill_null(float("nan")).to_numpy()
@@ -134,7 +141,11 @@ def _walk(block: Block, layout: Layout) -> Rows:
     texts: list[list[str | None]] = []
     for line, cells in walk_records(block, layout.place, layout.dialect):
         _check_count(line, cells, layout)
-        numbers.append([_number(cells[index], line, layout.names[index], layout) for index in layout.inputs])
+        if line == layout.second_line and not any(map(layout.dialect.is_number, cells)):
+            hints: tuple[Advice, ...] = (Advice("; if the line holds units: ", Parameter("skip_rows", 1)),)
+        else:
+            hints = ()
+        numbers.append([_number(cells[index], line, layout.names[index], layout, hints) for index in layout.inputs])
         texts.append([unquoted(cells[index]) for index in layout.texts])
     schema = {str(place): pl.String for place in range(len(layout.texts))}
     x = np.array(numbers, dtype=np.float64).reshape(len(numbers), len(layout.inputs))
@@ -163,7 +174,8 @@ def _decoded(raw: bytes, place: str, line: int) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{place}: line {line}: the text is not UTF-8 (byte 0x{raw[error.start]:02x}); save the table as UTF-8"
+            f"{place}: line {line}: the text is not UTF-8 (byte 0x{raw[error.start]:02x}); save the table as UTF-8",
+            Advice(", or if a program of Windows wrote it: ", Parameter("encoding", "cp1252")),
         ) from None
 
 
@@ -177,36 +189,49 @@ def unquoted(cell: str) -> str | None:
 def _check_count(line: int, cells: Sequence[str], layout: Layout) -> None:
     expected = len(layout.names)
     if cells == [""]:
-        raise TableError(
-            f"{layout.place}: line {line} is blank; delete the line"
-            + (", or write NaN for a missing number" if expected == 1 else "")
-        )
+        raise blank_line(layout.place, line, expected)
     if len(cells) != expected:
         raise TableError(
             f"{layout.place}: line {line}: {counted(len(cells), 'cell')}, expected {expected} as in line 1; "
-            "a delimiter inside a cell needs quotes around the cell"
+            "a delimiter inside a cell needs quotes around the cell",
+            *_comment_advice(cells[0], layout.dialect),
         )
 
 
-def _number(cell: str, line: int, name: str, layout: Layout) -> float:
+def blank_line(place: str, line: int, columns: int) -> TableError:
+    """What is said of a blank line among the rows of a table of so many columns."""
+    instead = ", or write NaN for a missing number" if columns == 1 else ""
+    return TableError(f"{place}: line {line} is blank; delete the line{instead}")
+
+
+def _number(cell: str, line: int, name: str, layout: Layout, hints: Sequence[Advice]) -> float:
     text = unquoted(cell) or ""
     dialect = layout.dialect
     where = f"{layout.place}: line {line}, column {name}"
-    if not text.strip():
+    if dialect.is_missing(text):
         if dialect.missing == "nan":
             return float("nan")
-        raise TableError(f"{where}: the cell is empty; fill it, or have it read as NaN", NAN_ALLOWED)
+        what = f"{shown(text)} stands for a missing number" if text.strip() else "the cell is empty"
+        raise TableError(f"{where}: {what}; fill it in, or have it read as NaN", NAN_ALLOWED)
     if not dialect.is_number(text):
-        raise TableError(f"{where}: {shown(text)} is not a number", *_decimal_advice(text, dialect))
+        advice = [*_decimal_advice(text, dialect), *_comment_advice(text, dialect)] or hints
+        raise TableError(f"{where}: {shown(text)} is not a number", *advice)
     value = float(dialect.plain(text))
     if np.isinf(value) and not INFINITY.fullmatch(text.strip()):
         raise TableError(f"{where}: {shown(text)} is too large for a float64; write Inf if that is meant")
     return value
 
 
+def _comment_advice(cell: str, dialect: Dialect) -> list[Advice]:
+    mark = cell.strip(' "')[:1]
+    if dialect.comment or mark not in COMMENT_MARKS or not mark:
+        return []
+    return [Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))]
+
+
 def _decimal_advice(text: str, dialect: Dialect) -> Iterator[Advice]:
     other = Dialect(";", "," if dialect.decimal == "." else ".")
     if other.is_number(text):
         yield Advice(f"; if '{other.decimal}' is its decimal sign: ", Parameter("decimal", other.decimal))
-        if dialect.delimiter == other.decimal:
+        if dialect.mark == other.decimal:
             yield Advice(", and ", Parameter("delimiter"), " for what divides the cells")

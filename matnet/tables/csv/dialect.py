@@ -1,4 +1,4 @@
-"""How a table is written: its delimiter, decimal sign, header and missing cells."""
+"""How a table is written: its delimiter, decimal sign, header, comments and missing cells."""
 
 from __future__ import annotations
 
@@ -13,40 +13,68 @@ INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """What may stand around a number: Unicode's white space. Four control characters that Python strips too are damage."""
 DELIMITERS = "space, tab or one of , ; | : ! # $ % & * / @ \\ ^ _ ~"
+BLANKS = "blanks"
+"""The delimiter of tables whose cells are divided by any number of blanks and tabs, as save -ascii writes them."""
+MISSING_WORDS = frozenset({"na", "n/a", "null"})
+"""What programs write for a missing number, whatever the case; NaN is a number."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """``header`` None finds out from line 1; ``missing`` says what an empty cell of an input is."""
+    """How a table is written; what is None is found out from its first lines.
 
-    delimiter: str = ","
-    decimal: Literal[".", ","] = "."
+    ``header`` says whether line 1 names the columns; ``missing`` what an empty cell of an input is, or one that holds a
+    word for a missing number: NA, N/A, null or one of ``na``. Lines that begin with ``comment`` are left out, and
+    so are ``skip_rows`` rows after the header.
+    """
+
+    delimiter: str | None = None
+    decimal: Literal[".", ","] | None = None
     header: bool | None = None
     missing: Literal["error", "nan"] = "error"
+    na: tuple[str, ...] = ()
+    comment: str = ""
+    skip_rows: int = 0
 
     def __post_init__(self) -> None:
         mark = self.delimiter
-        if len(mark) != 1 or not mark.isascii() or mark.isalnum() or not (mark.isprintable() or mark == "\t"):
-            raise TableError(f"delimiter '{mark}' is not one character that can divide cells: {DELIMITERS}")
-        if mark in "\"'+-.()<>=?[]{}`":
-            raise TableError(f"delimiter '{mark}' can stand in a number or quote a cell: {DELIMITERS}")
-        if mark == self.decimal:
+        if mark is not None and mark != BLANKS:
+            if len(mark) != 1 or not mark.isascii() or mark.isalnum() or not (mark.isprintable() or mark == "\t"):
+                raise TableError(f"delimiter '{mark}' is not one character that can divide cells: {DELIMITERS}")
+            if mark in "\"'+-.()<>=?[]{}`":
+                raise TableError(f"delimiter '{mark}' can stand in a number or quote a cell: {DELIMITERS}")
+        if mark is not None and mark == self.decimal:
             raise TableError(
                 f"'{mark}' cannot be both the delimiter and the decimal sign", Advice("; ", Parameter("delimiter", ";"))
             )
+        if any(character in self.comment for character in "\r\n"):
+            raise TableError(Parameter("comment"), " is the text that a comment line begins with, without a line break")
+        if self.skip_rows < 0:
+            raise TableError(Parameter("skip_rows"), f" is {self.skip_rows}, expected 0 or more")
+
+    @property
+    def mark(self) -> str:
+        """The delimiter once the text is in the form in which it is parsed, where blanks have become tabs."""
+        assert self.delimiter is not None, "not found out yet"
+        return "\t" if self.delimiter == BLANKS else self.delimiter
 
     @property
     def byte(self) -> int:
-        """The delimiter as it stands in the file."""
-        return ord(self.delimiter)
+        """The same as it stands in the text."""
+        return ord(self.mark)
 
     def plain(self, text: str) -> str:
         """The text of a number with a decimal point and without spaces around it."""
         stripped = text.strip(SPACES)
-        if self.decimal == ".":
+        if self.decimal != ",":
             return stripped
         return "." if "." in stripped else stripped.replace(",", ".")
 
     def is_number(self, text: str) -> bool:
         """Whether the text of a cell is a number."""
         return NUMBER.fullmatch(self.plain(text)) is not None
+
+    def is_missing(self, text: str) -> bool:
+        """Whether the text of a cell stands for a number that is missing."""
+        stripped = text.strip(SPACES)
+        return not stripped or stripped.lower() in MISSING_WORDS or stripped in self.na

@@ -67,7 +67,7 @@ def other_delimiter(names: Sequence[str], dialect: Dialect) -> Advice | None:
     """Advice where a header of one column looks as if another delimiter divided it."""
     if len(names) != 1:
         return None
-    found = [mark for mark in OTHER_DELIMITERS if mark != dialect.delimiter and mark in names[0]]
+    found = [mark for mark in OTHER_DELIMITERS if mark != dialect.mark and mark in names[0]]
     if not found:
         return None
     best = max(found, key=names[0].count)

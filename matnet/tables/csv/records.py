@@ -19,6 +19,8 @@ from matnet.tables.csv.streams import Reader
 
 BLOCK_BYTES = 2 << 20
 LONGEST_RECORD = 64 << 20
+MOST_BLANK = 1 << 12
+"""Bytes of blank lines that are kept, of any number of them behind a record."""
 NEWLINE, RETURN, QUOTE = 10, 13, 34
 LINE_ENDS = b"\r\n"
 BOM = b"\xef\xbb\xbf"
@@ -64,6 +66,8 @@ def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Bloc
         data, rest = _cut(rest, chunk)
         block = Block(data, line) if data else None
         line += block.lines if block else 0
+        if len(rest) > MOST_BLANK and not rest.strip(LINE_ENDS):
+            rest = rest[:MOST_BLANK]  # blank lines may only be the last, or the first of them is an error
         if len(rest) > LONGEST_RECORD:
             raise TableError(
                 f"{place}: line {line}: this record is longer than {LONGEST_RECORD >> 20} MiB; "

@@ -8,10 +8,12 @@ from itertools import chain
 
 import polars as pl
 
-from matnet.errors import TableError
+from matnet.errors import Advice, Parameter, TableError
 from matnet.tables.columns import Choice, Columns, choose
-from matnet.tables.csv.cells import Layout, read_rows
-from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.cells import COMMENT_MARKS, Layout, blank_line, read_rows
+from matnet.tables.csv.cleaning import tabs_for_blanks, without_comments, without_first_records
+from matnet.tables.csv.detection import detected
+from matnet.tables.csv.dialect import BLANKS, Dialect
 from matnet.tables.csv.header import other_delimiter, read_header
 from matnet.tables.csv.records import BLOCK_BYTES, Block, blocks
 from matnet.tables.csv.streams import Stream
@@ -43,12 +45,21 @@ class CsvTable(Table):
     ) -> None:
         self.place = stream.place
         self._stream = stream
-        self._dialect = dialect
-        self._blocks = blocks(stream, stream.place, block_bytes)
-        first = next(self._blocks, None)
+        text: Iterator[Block] = blocks(stream, stream.place, block_bytes)
+        if dialect.comment:
+            text = without_comments(text, dialect.comment)
+        first = next(text, None)
         if first is None:
             raise TableError(f"{self.place} is empty; a header or a row is expected")
-        self.header, self._rest = read_header(first, self.place, dialect, wanted)
+        self._dialect, self._note = detected(first, dialect, self.place)
+        text = chain((first,), text)
+        if self._dialect.delimiter == BLANKS:
+            text = (Block(tabs_for_blanks(block.data), block.line) for block in text)
+        first = next(text)
+        self.header, rest = read_header(first, self.place, self._dialect, wanted)
+        self._blocks = without_first_records(chain(() if rest is None else (rest,), text), dialect.skip_rows)
+        self._second_line = first.line + self.header.written
+        self._records = first.lines
 
     @property
     def fraction(self) -> float | None:
@@ -58,37 +69,43 @@ class CsvTable(Table):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of how the table was read."""
+        noted = (self._note,) if self._note else ()
         if self.header.written:
-            return ()
+            return noted
         last = len(self.header.names)
         names = "column is x1" if last == 1 else f"columns are x1 to x{last}"
-        return (f"{self.place}: line 1 is a row of numbers, so there is no header; the {names}",)
+        return (*noted, f"{self.place}: line 1 is a row of numbers, so there is no header; the {names}")
 
     def choose(self, columns: Columns, input_size: int) -> Choice:
         """Which columns feed the network; see `matnet.tables.columns.choose`."""
-        advice = other_delimiter(self.header.names, self._dialect)
-        return choose(self.header, columns, input_size, self.place, advice)
+        return choose(self.header, columns, input_size, self.place, self._advice(input_size))
+
+    def _advice(self, input_size: int) -> Advice | None:
+        """What to do if the columns do not fit."""
+        if self.header.names[0].startswith(COMMENT_MARKS) and not self._dialect.comment:
+            mark = self.header.names[0][0]
+            return Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))
+        if self._records - self.header.written == input_size:
+            return Advice("; the table seems to lie across: ", Parameter("samples", "columns"))
+        return other_delimiter(self.header.names, self._dialect)
 
     def pieces(self, choice: Choice) -> Iterator[Piece]:
         """The rows in order, a block at a time: read here, parsed where the piece is called.
 
         A piece raises TableError where a record or cell cannot be read, by line and column.
         """
-        layout = Layout(self.place, self.header.names, choice.inputs, choice.texts, self._dialect)
-        first = () if self._rest is None else (self._rest,)
-        for block in chain(first, self._blocks):
-            if not self._ends(block):
+        names, units = self.header.names, self._second_line if self.header.written else None
+        layout = Layout(self.place, names, choice.inputs, choice.texts, self._dialect, units)
+        blank: Block | None = None
+        for block in self._blocks:
+            if blank is not None and not block.blank:
+                raise blank_line(self.place, blank.line, len(names))
+            if not block.blank:
                 yield partial(read_rows, block, layout)
-
-    def _ends(self, block: Block) -> bool:
-        """Whether only blank lines are left; in a table of one column they could be missing numbers."""
-        if not block.blank:
-            return False
-        if len(self.header.names) == 1:
-            raise TableError(
-                f"{self.place}: line {block.line} is blank; delete the line, or write NaN for a missing number"
-            )
-        return True
+            elif len(names) == 1:  # where they could be missing numbers, not even the last lines may be blank
+                raise blank_line(self.place, block.line, 1)
+            else:
+                blank = blank or block
 
     def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
         """Text, whatever stands in the cells."""
