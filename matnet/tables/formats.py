@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from matnet.errors import Advice, Parameter, TableError
 
 if TYPE_CHECKING:
-    from matnet.tables.csv.dialect import Dialect
+    from matnet.tables.csv.dialect import Dialect, Style
     from matnet.tables.interfaces import Sink, Table
     from matnet.tables.target import Target
 
 FORM = Parameter("form")
 COMPRESSIONS = (".gz", ".zst")
-"""Suffixes of compressed text, which is read."""
+"""Suffixes of compressed text."""
 
 
 @dataclass(frozen=True)
@@ -33,46 +33,64 @@ class Format:
 
     name: str
     suffixes: tuple[str, ...]
-    write: Callable[[Target, Sequence[str], Sequence[Any], int], Sink]
+    write: Callable[[Target, Sequence[str], Sequence[Any], int, Style], Sink]
     read: Callable[[Path, Dialect], Table] | None = None
     magic: bytes = b""
     delimiter: str = ""
 
 
-def _write_csv(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+def _write_csv(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
     from matnet.tables.csv.sink import CsvSink
 
-    return CsvSink(target, names)
+    return CsvSink(target, names, ";" if style.decimal == "," else ",", style)
 
 
-def _write_tsv(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+def _write_tsv(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
     from matnet.tables.csv.sink import CsvSink
 
-    return CsvSink(target, names, "\t")
+    return CsvSink(target, names, "\t", style)
 
 
-def _write_parquet(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+def _write_parquet(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
     from matnet.tables.frames import FrameSink
 
     return FrameSink(target, names, types, "parquet", group_rows)
 
 
-def _write_arrow(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int) -> Sink:
+def _write_arrow(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
     from matnet.tables.frames import FrameSink
 
     return FrameSink(target, names, types, "arrow", group_rows)
 
 
 def _read_parquet(path: Path, dialect: Dialect) -> Table:
-    from matnet.tables.frames import FrameTable
+    from matnet.tables.frames import read_frame
 
-    return FrameTable(path, dialect, "parquet")
+    return read_frame(path, dialect, "parquet")
 
 
 def _read_arrow(path: Path, dialect: Dialect) -> Table:
-    from matnet.tables.frames import FrameTable
+    from matnet.tables.frames import read_frame
 
-    return FrameTable(path, dialect, "arrow")
+    return read_frame(path, dialect, "arrow")
+
+
+def _write_excel(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
+    from matnet.tables.excel import ExcelSink
+
+    return ExcelSink(target, names)
+
+
+def _read_excel(path: Path, dialect: Dialect) -> Table:
+    from matnet.tables.excel import read_sheet
+
+    return read_sheet(path, dialect)
+
+
+def _write_mat(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
+    from matnet.tables.matfiles import MatSink
+
+    return MatSink(target, names)
 
 
 FORMATS = (
@@ -80,13 +98,18 @@ FORMATS = (
     Format("tsv", (".tsv",), _write_tsv, delimiter="\t"),
     Format("parquet", (".parquet",), _write_parquet, _read_parquet, b"PAR1"),
     Format("arrow", (".arrow", ".ipc", ".feather"), _write_arrow, _read_arrow, b"ARROW1"),
+    Format("excel", (".xlsx",), _write_excel, _read_excel, b"PK\x03\x04"),
+    Format("mat", (".mat",), _write_mat),
 )
 NAMES = tuple(form.name for form in FORMATS)
 SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
 """Of results."""
 TEXT_SUFFIXES = tuple(suffix for form in FORMATS if form.delimiter for suffix in form.suffixes)
 """Of results that are text."""
-TABLE_SUFFIXES = (*SUFFIXES, *COMPRESSIONS)
+TABLE_SUFFIXES = (
+    *(suffix for form in FORMATS if form.read is not None or form.delimiter for suffix in form.suffixes),
+    *COMPRESSIONS,
+)
 """Of files that are read as tables."""
 
 
@@ -118,6 +141,9 @@ def delimiter_for(name: str) -> str:
 
 def _by_suffix(name: str, forms: Sequence[Format]) -> Format:
     suffix = PurePath(name).suffix.lower()
+    if suffix in COMPRESSIONS:
+        suffix = PurePath(PurePath(name).stem).suffix.lower()
+        forms = [form for form in forms if form.delimiter]
     if name == "-" or (not suffix and PurePath(name).is_absolute() and PurePath(name).parts[1:2] == ("dev",)):
         return forms[0]
     found = next((form for form in forms if suffix in form.suffixes), None)

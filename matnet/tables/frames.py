@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import Full, Queue
@@ -24,23 +25,40 @@ from matnet.tables.interfaces import Piece, Rows, Sink, Source, Table
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 
+EXACT = 2**53
 FrameFormat = Literal["parquet", "arrow"]
 
 _WAITING = 2  # chunks that wait to be written
 _LOOK = 0.05  # seconds between two looks whether the writer still takes chunks
 
 
+def read_frame(path: Path, dialect: Dialect, form: FrameFormat) -> FrameTable:
+    """A Parquet file, or one of Arrow's file format.
+
+    Raises
+    ------
+    TableError
+        The file is damaged or has no column.
+    """
+    scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
+    return FrameTable(scan(path, glob=False, hive_partitioning=False), str(path), dialect, str(path))
+
+
 class FrameTable(Table):
-    """A file that polars reads in batches of rows, in order; only the columns that are asked for.
+    """A frame of polars, read in batches of rows, in order; only the columns that are asked for.
 
     Parameters
     ----------
-    path
-        The file.
+    frame
+        What is read.
+    place
+        The name in messages.
     dialect
         Whether a missing number is an error or NaN; the rest of it is for text.
-    form
-        Parquet or Arrow's file format.
+    file
+        What is hashed.
+    written
+        Whether the names of the columns are written in the file.
 
     Raises
     ------
@@ -48,23 +66,27 @@ class FrameTable(Table):
         The file is damaged or has no column.
     """
 
-    def __init__(self, path: Path, dialect: Dialect, form: FrameFormat) -> None:
-        self.place = str(path)
+    def __init__(self, frame: pl.LazyFrame, place: str, dialect: Dialect, file: str, written: bool = True) -> None:
+        self.place = place
+        self._file = file
         self._dialect = dialect
         self._done = 0
-        try:
-            scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
-            self._frame = scan(path, glob=False, hive_partitioning=False)
-            self._schema = self._frame.collect_schema()
-            self._rows = int(self._frame.select(pl.len()).collect().item())
-        except pl.exceptions.PolarsError as error:
-            raise self._damaged(error) from error
+        self._frame = frame
+        with self._damage_named():
+            self._schema = frame.collect_schema()
+            self._rows = int(frame.select(pl.len()).collect().item())
         if not len(self._schema):
             raise TableError(f"{self.place}: there is no column in it")
-        self.header = Header(tuple(self._schema.names()), True)
+        self.header = Header(tuple(self._schema.names()), written)
 
-    def _damaged(self, error: pl.exceptions.PolarsError) -> TableError:
-        return TableError(f"{self.place}: cannot be read: {str(error).splitlines()[0]}")
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        """What polars says of a file that it cannot read, be it that it panics, as an error that names the file."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
+            said = str(error).splitlines()
+            raise TableError(f"{self.place}: cannot be read: {said[0] if said else 'out of memory'}") from error
 
     @property
     def fraction(self) -> float | None:
@@ -74,7 +96,16 @@ class FrameTable(Table):
     @property
     def sources(self) -> tuple[Source, ...]:
         """The file."""
-        return (Source(self.place, file=self.place),)
+        return (Source(self.place, file=self._file),)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the table was read."""
+        if self.header.written:
+            return ()
+        return (
+            f"{self.place}: row 1 holds numbers, so there is no header; the columns are x1 to x{len(self._schema)}",
+        )
 
     def choose(self, columns: Columns, input_size: int) -> Choice:
         """Which columns feed the network; see `matnet.tables.columns.choose`."""
@@ -97,13 +128,15 @@ class FrameTable(Table):
         names = self.header.names
         self._check_numbers([names[index] for index in choice.inputs])
         needed = list(dict.fromkeys(names[index] for index in (*choice.inputs, *choice.texts))) or [names[0]]
-        try:
-            batches = self._frame.select(needed).collect_batches(chunk_size=MOST_ROWS, maintain_order=True)
-            for batch in batches:
-                yield partial(self._parsed, batch, self._done, choice)
-                self._done += batch.height
-        except pl.exceptions.PolarsError as error:
-            raise self._damaged(error) from error
+        with self._damage_named():
+            batches = iter(self._frame.select(needed).collect_batches(chunk_size=MOST_ROWS, maintain_order=True))
+        while True:
+            with self._damage_named():
+                batch = next(batches, None)
+            if batch is None:
+                break
+            yield partial(self._parsed, batch, self._done, choice)
+            self._done += batch.height
         if self._done != self._rows:
             raise TableError(f"{self.place}: {self._done} rows were read, expected {self._rows}; was it being written?")
 
@@ -125,9 +158,22 @@ class FrameTable(Table):
                     f"{where}: the cell is empty; fill it in, or have it read as NaN",
                     Advice(" with ", Parameter("missing", "nan")),
                 )
+            if values.dtype.is_integer():
+                self._check_integers(values, before, names[index])
             x[:, place] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
         texts = [batch[names[index]].alias(str(place)) for place, index in enumerate(choice.texts)]
         return Rows(x, pl.DataFrame(texts))
+
+    def _check_integers(self, values: pl.Series, before: int, name: str) -> None:
+        """Refuse integers that float64 does not have all of: beyond 2^53."""
+        smallest, largest = values.min(), values.max()
+        if isinstance(smallest, int) and isinstance(largest, int) and (smallest < -EXACT or largest > EXACT):
+            beyond = (values < -EXACT) | (values > EXACT)
+            row = int(np.flatnonzero(beyond.fill_null(False).to_numpy())[0])
+            raise TableError(
+                f"{self.place}: row {before + row + 1}, column {name}: {values[row]} lies beyond 2^53, where float64 "
+                "does not have every integer; store it as float64 if that is meant"
+            )
 
 
 class _AbandonedError(RuntimeError):

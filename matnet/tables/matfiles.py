@@ -1,21 +1,30 @@
-"""A variable of a MAT-file as a source of rows."""
+"""Variables of MAT-files as sources of rows, and results written as MAT-files."""
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
-from matnet.errors import Advice, Parameter, TableError
-from matnet.functions.namespace import FloatArray
-from matnet.tables.chunks import MOST_ROWS
-from matnet.tables.columns import GROUP, INPUTS, KEEP, Choice, Columns, Header, check_names, numbered
-from matnet.tables.interfaces import Piece, Rows, Source, Table
+from matnet.errors import MatnetError, TableError
+from matnet.files import DEFAULT_LIMIT
+from matnet.tables.arrays import ArrayTable
+from matnet.tables.columns import check_clash
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.frames import FrameTable
+from matnet.tables.interfaces import Sink, Source, Table
+from matnet.tables.target import Target
+from matnet.tables.wording import shown
 
 ADDRESS = re.compile(r"(?P<file>.+\.mat):(?P<path>[^/\\]+)", re.IGNORECASE | re.DOTALL)
+VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+LARGEST = (1 << 31) - 1
+"""Bytes of a variable in a version 7 MAT-file."""
 
 
 def mat_address(table: str) -> tuple[str, str] | None:
@@ -24,72 +33,120 @@ def mat_address(table: str) -> tuple[str, str] | None:
     return (match["file"], match["path"]) if match else None
 
 
-class MatTable(Table):
-    """The samples in an array of numbers, MATLAB's way in columns, or in rows.
+def read_variable(
+    name: str, samples: Literal["columns", "rows"] | None, dialect: Dialect, limit: int = DEFAULT_LIMIT
+) -> Table:
+    """The variable that ``FILE.mat:path`` names: an array of numbers, or a struct whose fields are columns.
+
+    Parameters
+    ----------
+    name
+        The address.
+    samples
+        How they lie in an array, by default in columns as MATLAB's networks take them.
+    dialect
+        Whether a missing number is an error or NaN.
+    limit
+        Bytes of memory that the file's contents may take.
 
     Raises
     ------
     TableError
-        The array has more than two dimensions.
+        The fields of a struct are not columns of one length.
+    MatnetError
+        The file cannot be read, or the variable is neither.
+    """
+    from matnet.importers.arrays import as_matrix
+    from matnet.importers.mat.matfile import open_mat
+    from matnet.importers.mat.paths import find
+    from matnet.importers.mat.values import Struct
+
+    address = mat_address(name)
+    assert address is not None
+    file, path = address
+    try:
+        value = find(open_mat(Path(file), limit), path)
+        if isinstance(value, Struct) and value.shape == (1, 1):
+            return FrameTable(_columns(value, name).lazy(), name, dialect, file)
+        array = as_matrix(value, path)
+    except TableError:
+        raise
+    except MatnetError as error:
+        raise error.at(f"{file}: ") from error.__cause__
+    across = samples != "rows"
+    return ArrayTable(array.T if across else array, name, Source(name, file=file), across=across)
+
+
+def _columns(struct: object, place: str) -> pl.DataFrame:
+    from matnet.importers.mat.values import Cell, Char, Numeric, Sparse, Struct
+
+    assert isinstance(struct, Struct)
+    columns: dict[str, pl.Series] = {}
+    for name, (value,) in struct.fields.items():
+        if isinstance(value, Numeric | Sparse) and len(value.shape) == 2 and 1 in value.shape:
+            columns[name] = pl.Series(name, value.floats().reshape(-1))
+        elif isinstance(value, Cell) and all(isinstance(item, Char) and len(item.rows) <= 1 for item in value.items):
+            texts = ["".join(item.rows) for item in value.items if isinstance(item, Char)]
+            columns[name] = pl.Series(name, texts, dtype=pl.String)
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) != 1:
+        told = ", ".join(f"{name}: {len(column)}" for name, column in columns.items()) or "none"
+        raise TableError(
+            f"{place}: a struct is a table where its fields are columns of one length; their lengths are {told}; "
+            "name a field"
+        )
+    return pl.DataFrame(columns)
+
+
+class MatSink(Sink):
+    """A result as a version 7 MAT-file with a variable for each column, held in memory until it is complete.
+
+    Raises
+    ------
+    TableError
+        Two columns have the same name, or one has a name that no variable can have.
     """
 
-    def __init__(self, array: FloatArray, place: str, samples: Literal["columns", "rows"]) -> None:
-        if array.ndim != 2:
-            raise TableError(f"{place}: the array has {array.ndim} dimensions, expected 2")
-        self.place = place
-        self.header = Header((), False)
-        address = mat_address(place)
-        self._file = place if address is None else address[0]
-        self._samples = samples
-        self._x = array.T if samples == "columns" else array
-        self._done = 0
+    def __init__(self, target: Target, names: Sequence[str]) -> None:
+        check_clash(names)
+        for name in names:
+            if not VARIABLE.fullmatch(name):
+                raise TableError(
+                    f"{target.place}: {shown(name)} cannot be the name of a variable in a MAT-file; rename the column"
+                )
+        self._target = target
+        self._names = tuple(names)
+        self._frames: list[pl.DataFrame] = []
 
-    @property
-    def fraction(self) -> float | None:
-        """How much has been read, 0 to 1."""
-        return self._done / len(self._x) if len(self._x) else None
+    def formatted(self, columns: Sequence[pl.Series]) -> pl.DataFrame:
+        """Rows as a frame."""
+        return pl.DataFrame([column.alias(name) for name, column in zip(self._names, columns, strict=True)])
 
-    def choose(self, columns: Columns, input_size: int) -> Choice:
-        """All elements feed the network, in order.
+    def write(self, rows: list[bytes] | pl.DataFrame) -> None:
+        """Keep rows."""
+        assert isinstance(rows, pl.DataFrame)
+        self._frames.append(rows)
 
-        Raises
-        ------
-        TableError
-            The array's other side is not R, or columns are to be kept that it has not.
-        """
-        if columns.keep or columns.group is not None:
-            parameter = KEEP if columns.keep else GROUP
-            named = " needs a table with named columns; this is an array of numbers"
-            raise TableError(f"{self.place}: ", parameter, named)
-        samples, elements = self._x.shape
-        if elements != input_size:
-            raise self._misfit(samples, elements, input_size)
-        if columns.inputs is not None:
-            check_names(columns.inputs, input_size, INPUTS, "input")
-        return Choice(tuple(range(input_size)), (), columns.inputs or numbered("x", input_size))
+    def finish(self) -> None:
+        """Write the file."""
+        from scipy.io import savemat
 
-    def _misfit(self, samples: int, elements: int, input_size: int) -> TableError:
-        sides = (elements, samples) if self._samples == "columns" else (samples, elements)
-        expected = f"{input_size} by any" if self._samples == "columns" else f"any by {input_size}"
-        message = (
-            f"{self.place}: the array is {sides[0]} by {sides[1]}, expected {expected}: samples in {self._samples}"
+        frame = pl.concat(self._frames) if self._frames else pl.DataFrame({name: [] for name in self._names})
+        values = {name: _as_variable(frame[name], self._target.place) for name in self._names}
+        held = io.BytesIO()
+        savemat(held, values, do_compression=True, oned_as="column")
+        self._target.write(held.getbuffer())
+
+
+def _as_variable(column: pl.Series, place: str) -> object:
+    """A column of numbers, or of text as a cell of char vectors."""
+    if column.dtype == pl.String:
+        return np.array([text or "" for text in column.to_list()], dtype=object).reshape(-1, 1)
+    if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
+        raise TableError(
+            f"{place}: column {shown(column.name)} holds {column.dtype}, which is not written to a MAT-file"
         )
-        other = "rows" if self._samples == "columns" else "columns"
-        across = (Advice("; ", Parameter("samples", other), " if it has them so"),) if samples == input_size else ()
-        return TableError(message, *across)
-
-    def pieces(self, choice: Choice) -> Iterator[Piece]:
-        """The rows in order."""
-        for start in range(0, len(self._x), MOST_ROWS):
-            x = self._x[start : start + MOST_ROWS]
-            self._done = start + len(x)
-            yield partial(Rows, x, pl.DataFrame())
-
-    def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
-        """No column is kept."""
-        return ()
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """The MAT-file."""
-        return (Source(self.place, file=self._file),)
+    array = column.to_numpy()
+    if array.nbytes > LARGEST:
+        raise TableError(f"{place}: column {shown(column.name)} is too large for a version 7 MAT-file; write Parquet")
+    return array.reshape(-1, 1)

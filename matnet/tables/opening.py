@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 from typing import BinaryIO, Literal
 
-from matnet.tables.columns import Columns
+import numpy as np
+import polars as pl
+
+from matnet.files import DEFAULT_LIMIT
+from matnet.tables.arrays import ArrayTable
+from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import open_stream
 from matnet.tables.csv.table import CsvTable
+from matnet.tables.excel import read_sheet, sheet_address
 from matnet.tables.formats import format_of
 from matnet.tables.interfaces import Table
-from matnet.tables.matfiles import MatTable, mat_address
+from matnet.tables.matfiles import mat_address, read_variable
 from matnet.tables.parts import PartedTable, parts_of
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a table is read: its text, how samples lie in an array, and whether the hash is taken of what is read."""
+    """How a table is read.
+
+    ``samples`` is how they lie, by default in rows, and in the columns of an array of a MAT-file; ``hashed`` takes the
+    hash of what is read; ``encoding`` is that of text. With ``unbuffered`` no more of a stream is waited for than
+    there is. ``limit`` bounds the memory for a MAT-file.
+    """
 
     dialect: Dialect = field(default_factory=Dialect)
-    samples: Literal["columns", "rows"] = "columns"
+    samples: Literal["columns", "rows"] | None = None
     hashed: bool = False
+    encoding: str = "utf-8"
+    unbuffered: bool = False
+    limit: int = DEFAULT_LIMIT
+
+    def dialect_of(self, name: str) -> Dialect:
+        """The dialect of a file of text: that of a .tsv is divided by tabs unless something else is said."""
+        tabs = self.dialect.delimiter is None and ".tsv" in PurePath(name.lower()).suffixes[-2:]
+        return replace(self.dialect, delimiter="\t") if tabs else self.dialect
 
 
 @contextmanager
@@ -38,9 +57,7 @@ def open_table(name: str, columns: Columns, reading: Reading, stdin: BinaryIO | 
     """
     address = mat_address(name)
     if address is not None:
-        from matnet.importers.arrays import read_array
-
-        yield MatTable(read_array(*address), name, reading.samples)
+        yield read_variable(name, reading.samples, reading.dialect, reading.limit)
         return
     wanted = _wanted(columns)
     parts = None if name == "-" else parts_of(name)
@@ -74,9 +91,31 @@ def _wanted(columns: Columns) -> tuple[str, ...]:
 
 @contextmanager
 def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: BinaryIO | None = None) -> Iterator[Table]:
+    sheet = None if Path(name).exists() else sheet_address(name)
+    if sheet is not None:
+        yield _upright(read_sheet(Path(sheet[0]), reading.dialect, sheet[1], wanted), reading)
+        return
     form = None if name == "-" else format_of(Path(name))
     if form is not None and form.read is not None:
-        yield form.read(Path(name), reading.dialect)
+        yield _upright(form.read(Path(name), reading.dialect), reading)
         return
-    with open_stream(name, stdin, reading.hashed) as stream:
-        yield CsvTable(stream, reading.dialect, wanted)
+    with open_stream(name, stdin, reading.hashed, reading.encoding, reading.unbuffered) as stream:
+        yield _upright(CsvTable(stream, reading.dialect_of(name), wanted), reading)
+
+
+def _upright(table: Table, reading: Reading) -> Table:
+    """The table, or where its samples lie in columns all of it in memory, with a sample a row.
+
+    A first column that does not hold numbers alone names the elements.
+    """
+    if reading.samples != "columns":
+        return table
+    width = len(table.header.names)
+    first = list(table.rows(Choice(tuple(range(1, width)), (0,), ())))
+    names = [cell for rows in first for cell in rows.texts.to_series(0).cast(pl.String).to_list()]
+    x = np.concatenate([np.zeros((0, width - 1)), *(rows.x for rows in first)])
+    source = table.sources[0]
+    if not all(reading.dialect.is_number(name or "") for name in names):
+        return ArrayTable(x.T, table.place, source, tuple(name or "" for name in names), across=True)
+    column = np.array([float(reading.dialect.plain(name or "")) for name in names])
+    return ArrayTable(np.column_stack([column, x]).T, table.place, source, across=True)

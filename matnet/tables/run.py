@@ -14,6 +14,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.network import Network
 from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Choice, Columns
+from matnet.tables.csv.dialect import Style
 from matnet.tables.formats import format_for
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import INPUT_SD, Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
@@ -36,7 +37,8 @@ class BatchOptions:
     ``states`` are what came before a series, and ``lags`` how many steps back derivatives go. ``input_sd``, one
     number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the inputs
     outside the range of the training. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
-    the network at once; the result does not depend on either.
+    the network at once; the result does not depend on either. ``style`` is how numbers are written as text. With
+    ``flush`` rows are answered as they come.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -49,6 +51,8 @@ class BatchOptions:
     flag_range: bool = False
     workers: int | None = None
     chunk_size: int | None = None
+    style: Style = field(default_factory=Style)
+    flush: bool = False
 
 
 def predict(
@@ -154,7 +158,15 @@ def _run(
     names = table.kept_names(choice) + job.names
     types = [*table.text_types(choice)[: len(choice.keep)], *(job.types.get(name, pl.Float64()) for name in job.names)]
     summary = Summary(choice.input_names, choice.note)
-    sink = format_for("", options.form).write(target, names, types, GROUP_CHUNKS * chunk_rows(job.width))
+    sink = format_for("", options.form).write(target, names, types, GROUP_CHUNKS * chunk_rows(job.width), options.style)
+    if options.flush:
+        with sink:
+            for rows in table.rows(choice):
+                columns = job.compute(rows, summary.rows)
+                sink.write(sink.formatted(columns))
+                target.flush()
+                summary.add(counts(rows.x, limits, columns[len(choice.keep) :]))
+        return _finished(summary, table, start)
     with workers(options.workers) as threads, sink:
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
         # a series goes through the network step by step, and how it is cut may move the last digit
@@ -171,11 +183,15 @@ def _run(
             results = threads.in_order(written, map(computed, chunks))
         else:
             results = threads.in_order(lambda chunk: written(computed(chunk)), chunks)
-        for rows, counted in results:
-            sink.write(rows)
+        for formatted, counted in results:
+            sink.write(formatted)
             summary.add(counted)
             if progress is not None:
                 progress(summary.rows, table.fraction)
+    return _finished(summary, table, start)
+
+
+def _finished(summary: Summary, table: Table, start: float) -> Summary:
     summary.sources = table.sources
     summary.seconds = time.monotonic() - start
     return summary

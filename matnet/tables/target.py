@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import BinaryIO
+from pathlib import PurePath
+from typing import BinaryIO, cast
 
 from matnet.errors import TableError
 from matnet.files import existing_mode, failures_named, replaced
+from matnet.tables.csv.streams import zstd_module
 
 
 class Target:
@@ -63,5 +66,19 @@ def open_target(name: str, stdout: BinaryIO | None) -> Iterator[Target]:
         with _failures_named(name), device:
             yield Target(device, name)
         return
-    with replaced(name, mode, TableError) as raw:
-        yield Target(raw, name)
+    with replaced(name, mode, TableError) as raw, _compressed(raw, name) as packed:
+        yield Target(packed, name)
+
+
+@contextmanager
+def _compressed(raw: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """What is written to it as gzip or zstd where the name ends so."""
+    suffix = PurePath(name).suffix.lower()
+    if suffix == ".gz":
+        with _failures_named(name), gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+            yield cast(BinaryIO, packed)
+    elif suffix == ".zst":
+        with _failures_named(name), zstd_module(name).ZstdFile(raw, "wb") as packed:
+            yield cast(BinaryIO, packed)
+    else:
+        yield raw

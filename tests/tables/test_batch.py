@@ -19,6 +19,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Ensemble, Network
 from matnet.tables import chunks as rows_module
+from matnet.tables.arrays import ArrayTable
 from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
@@ -26,8 +27,8 @@ from matnet.tables.csv.sink import CsvSink
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
 from matnet.tables.formats import delimiter_for
-from matnet.tables.interfaces import Rows
-from matnet.tables.matfiles import MatTable, mat_address
+from matnet.tables.interfaces import Rows, Source
+from matnet.tables.matfiles import mat_address
 from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target
@@ -356,7 +357,7 @@ def test_devices_are_written_as_csv() -> None:
     assert delimiter_for("/dev/stderr") == ","
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a", "net.mat"])
+@pytest.mark.parametrize("name", ["a.parquet", "a.parquet.gz", "a", "net.mat"])
 def test_other_suffixes_are_refused(name: str) -> None:
     with pytest.raises(TableError) as raised:
         delimiter_for(name)
@@ -381,38 +382,34 @@ def test_addresses_in_mat_files(table: str, address: tuple[str, str] | None) -> 
     assert mat_address(table) == address
 
 
-def test_samples_of_an_array_lie_in_columns_or_rows() -> None:
-    for array, samples in ((X.T, "columns"), (X, "rows")):
-        stdout = io.BytesIO()
-        assert samples in ("columns", "rows")
-        table = MatTable(array, "a.mat:x", "rows" if samples == "rows" else "columns")
-        predict(NET, table, Target(stdout, "out"), BatchOptions(Columns(inputs=("a", "b"))))
-        cells = list(csv.reader(io.StringIO(stdout.getvalue().decode())))
-        np.testing.assert_array_equal(numbers(cells), NET(X))
-        assert table.fraction == 1.0
+def array_table(x: FloatArray, across: bool) -> ArrayTable:
+    return ArrayTable(x, "a.mat:x", Source("a.mat:x"), across=across)
+
+
+def test_samples_of_an_array() -> None:
+    stdout = io.BytesIO()
+    table = array_table(X, across=True)
+    predict(NET, table, Target(stdout, "out"), BatchOptions(Columns(inputs=("a", "b"))))
+    cells = list(csv.reader(io.StringIO(stdout.getvalue().decode())))
+    np.testing.assert_array_equal(numbers(cells), NET(X))
+    assert table.fraction == 1.0
 
 
 def test_an_array_of_another_size() -> None:
     with pytest.raises(TableError) as raised:
-        MatTable(np.zeros((5, 2)), "a.mat:x", "columns").choose(Columns(), 2)
+        array_table(np.zeros((2, 5)), across=True).choose(Columns(), 2)
     assert str(raised.value) == (
         "a.mat:x: the array is 5 by 2, expected 2 by any: samples in columns; samples='rows' if it has them so"
     )
     with pytest.raises(TableError) as raised:
-        MatTable(np.zeros((5, 3)), "a.mat:x", "rows").choose(Columns(), 2)
+        array_table(np.zeros((5, 3)), across=False).choose(Columns(), 2)
     assert str(raised.value) == "a.mat:x: the array is 5 by 3, expected any by 2: samples in rows"
 
 
 def test_an_array_has_no_columns_to_keep() -> None:
     with pytest.raises(TableError) as raised:
-        MatTable(np.zeros((2, 5)), "a.mat:x", "columns").choose(Columns(keep=("id",)), 2)
+        array_table(np.zeros((2, 5)), across=False).choose(Columns(keep=("id",)), 2)
     assert str(raised.value) == "a.mat:x: keep needs a table with named columns; this is an array of numbers"
-
-
-def test_an_array_of_three_dimensions() -> None:
-    with pytest.raises(TableError) as raised:
-        MatTable(np.zeros((2, 5, 2)), "a.mat:x", "columns")
-    assert str(raised.value) == "a.mat:x: the array has 3 dimensions, expected 2"
 
 
 def test_no_such_table(tmp_path: Path) -> None:

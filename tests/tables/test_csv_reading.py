@@ -185,7 +185,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         "x1,x2\n1,2\x1f\n",
         "t.csv: line 2, column x2: '2\\x1f' is not a number",
     ),
-    "UTF-16": ("x1,x2\n1,2\n".encode("utf-16"), "t.csv is UTF-16 text; save it as UTF-8"),
+    "UTF-16": ("x1,x2\n1,2\n".encode("utf-16"), "t.csv is UTF-16 text; save it as UTF-8, or encoding='utf-16'"),
     "UTF-16 without its mark": (
         "x1,x2\n1,2\n".encode("utf-16-le"),
         "t.csv is not text: it holds zero bytes; a CSV table in UTF-8 is expected",
@@ -195,7 +195,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         "t.csv: line 2: the text is not UTF-8 (byte 0xb0); save the table as UTF-8, or if a program of "
         "Windows wrote it: encoding='cp1252'",
     ),
-    "a workbook": (b"PK\x03\x04...", "t.csv is a zip archive or an Excel workbook; export the sheet as CSV"),
+    "a workbook": (
+        b"PK\x03\x04...",
+        "t.csv is a zip archive or an Excel workbook; name the workbook as a file, or export the sheet as CSV",
+    ),
     "a MAT-file": (
         b"MATLAB 5.0 MAT-file, Platform",
         "t.csv is a MAT-file; name the variable that holds the samples: FILE.mat:variable",

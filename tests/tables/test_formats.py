@@ -333,4 +333,4 @@ def test_the_format_of_a_target(name: str, to: str | None, form: str) -> None:
 def test_an_unknown_format() -> None:
     with pytest.raises(TableError) as raised:
         format_for("a.csv", "xlsx")
-    assert str(raised.value) == "form xlsx: there is no such format; known: csv, tsv, parquet, arrow"
+    assert str(raised.value) == "form xlsx: there is no such format; known: csv, tsv, parquet, arrow, excel, mat"

@@ -78,3 +78,11 @@ class Dialect:
         """Whether the text of a cell stands for a number that is missing."""
         stripped = text.strip(SPACES)
         return not stripped or stripped.lower() in MISSING_WORDS or stripped in self.na
+
+
+@dataclass(frozen=True)
+class Style:
+    """How numbers are written as text: ``precision`` significant digits, all by default, and the decimal sign."""
+
+    precision: int | None = None
+    decimal: Literal[".", ","] = "."

@@ -31,14 +31,21 @@ def read_header(block: Block, place: str, dialect: Dialect, wanted: Sequence[str
     cells = [(unquoted(cell) or "").strip() for cell in written]
     if cells == [""]:
         raise TableError(f"{place}: line {block.line} is blank; the table begins with its header or its first row")
-    if _has_header(cells, place, dialect, wanted):
-        _check_names(cells, place)
+    if has_header(cells, place, dialect, wanted):
+        check_names(cells, place)
         rest = Block(block.data[end:], block.line + first.data.count(b"\n"))
         return Header(tuple(cells), True), rest if rest.data else None
     return Header(tuple(f"x{number}" for number in range(1, len(cells) + 1)), False), block
 
 
-def _has_header(cells: Sequence[str], place: str, dialect: Dialect, wanted: Sequence[str]) -> bool:
+def has_header(cells: Sequence[str], place: str, dialect: Dialect, wanted: Sequence[str]) -> bool:
+    """Whether the cells of the first line name the columns: they do if none is a number, or if all `wanted` are there.
+
+    Raises
+    ------
+    TableError
+        Some are numbers and some are not, and nobody said what they are.
+    """
     if dialect.header is not None:
         return dialect.header
     numbers = [cell for cell in cells if dialect.is_number(cell)]
@@ -55,7 +62,8 @@ def _has_header(cells: Sequence[str], place: str, dialect: Dialect, wanted: Sequ
     )
 
 
-def _check_names(names: Sequence[str], place: str) -> None:
+def check_names(names: Sequence[str], place: str) -> None:
+    """Check that no two columns have the same name."""
     seen: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
         if name in seen:

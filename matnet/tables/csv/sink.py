@@ -9,6 +9,7 @@ import polars as pl
 
 from matnet.errors import TableError
 from matnet.tables.columns import check_clash, safe_name
+from matnet.tables.csv.dialect import Style
 from matnet.tables.interfaces import Sink
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
@@ -38,11 +39,12 @@ class CsvSink(Sink):
         Two columns have the same name.
     """
 
-    def __init__(self, target: Target, names: Sequence[str], delimiter: str = ",") -> None:
+    def __init__(self, target: Target, names: Sequence[str], delimiter: str = ",", style: Style | None = None) -> None:
         check_clash(names)
         self._target = target
         self._names = tuple(names)
         self._delimiter = delimiter
+        self._style = style or Style()
         self._header = (delimiter.join(self._cell(safe_name(name)) for name in names) + "\n").encode()
 
     def _cell(self, text: str) -> str:
@@ -61,10 +63,19 @@ class CsvSink(Sink):
                 raise TableError(
                     f"column {shown(name)} holds {column.dtype}, which a CSV table cannot; write Parquet or drop it"
                 )
+        digits = self._style.precision
+        if digits is not None:
+            columns = [column.round_sig_figs(digits) if column.dtype.is_float() else column for column in columns]
         frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
         text = _Pieces()
         target = cast(IO[bytes], text)  # polars calls write and flush alone
-        frame.write_csv(target, include_header=False, separator=self._delimiter, quote_style="necessary")
+        frame.write_csv(
+            target,
+            include_header=False,
+            separator=self._delimiter,
+            quote_style="necessary",
+            decimal_comma=self._style.decimal == ",",
+        )
         return text
 
     def write(self, rows: list[bytes] | pl.DataFrame) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from matnet.errors import MissingExtraError, TableError
+from matnet.errors import Advice, MissingExtraError, Parameter, TableError
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 FOREIGN = {
-    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
-    b"PK\x03\x04": "is a zip archive or an Excel workbook; export the sheet as CSV",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; name the workbook as a file, or export the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; export the sheet as CSV",
     b"PAR1": "is Parquet, which is read from a file of its own only, not from a pipe",
     b"ARROW1": "is an Arrow file, which is read from a file of its own only, not from a pipe",
@@ -28,6 +27,8 @@ FOREIGN = {
     b"\x89HDF\r\n": "is an HDF5 file; of a MAT-file name the variable: FILE.mat:variable",
 }
 MAGIC_BYTES = 512
+UTF8 = "utf-8"
+ENCODING = Parameter("encoding")
 
 
 class Reader(Protocol):
@@ -42,13 +43,21 @@ class Stream:
     Reading raises TableError where the file breaks off or its compression is damaged.
     """
 
-    def __init__(self, raw: BinaryIO, place: str, size: int | None = None, hashed: bool = False) -> None:
+    def __init__(
+        self,
+        raw: BinaryIO,
+        place: str,
+        size: int | None = None,
+        hashed: bool = False,
+        encoding: str = UTF8,
+        unbuffered: bool = False,
+    ) -> None:
         self.place = place
-        self._counted = _Counted(raw, hashlib.sha256() if hashed else None)
+        self._counted = _Counted(raw, hashlib.sha256() if hashed else None, unbuffered)
         self._size = size
-        self._plain = self._unpacked()
+        self._plain = self._unpacked(encoding)
 
-    def _unpacked(self) -> Reader:
+    def _unpacked(self, encoding: str) -> Reader:
         with self._failures_named():
             magic = self._counted.peek(MAGIC_BYTES)
             if magic.startswith(GZIP_MAGIC):
@@ -57,8 +66,9 @@ class Stream:
                 plain = _zstd(io.BufferedReader(self._counted), self.place)
             else:
                 plain = self._counted
-                _refuse_foreign(magic, self.place)
-        return plain
+                if encoding == UTF8:
+                    _refuse_foreign(magic, self.place)
+        return plain if encoding == UTF8 else _Reencoded(plain, self.place, encoding)
 
     @contextmanager
     def _failures_named(self) -> Iterator[None]:
@@ -93,8 +103,10 @@ class Stream:
 class _Counted(io.RawIOBase):
     """A stream that counts and hashes what was taken from it and lets the first bytes be looked at."""
 
-    def __init__(self, raw: BinaryIO, digest: hashlib._Hash | None) -> None:
-        self._raw = raw
+    def __init__(self, raw: BinaryIO, digest: hashlib._Hash | None, unbuffered: bool) -> None:
+        # a stream that has nothing yet but half a line gives that; one without such a method waits
+        self._take = getattr(raw, "read1", raw.read) if unbuffered else raw.read
+        self._unbuffered = unbuffered
         self.digest = digest
         self._ahead = b""
         self.count = 0
@@ -103,7 +115,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def peek(self, size: int) -> bytes:
-        self._ahead = self._raw.read(size)
+        self._ahead = self._take(size)
         return self._ahead
 
     def read(self, size: int = -1, /) -> bytes:
@@ -111,8 +123,8 @@ class _Counted(io.RawIOBase):
             return self.readall()
         data = self._ahead[:size]
         self._ahead = self._ahead[size:]
-        if len(data) < size:
-            data += self._raw.read(size - len(data))
+        if not data or (len(data) < size and not self._unbuffered):
+            data += self._take(size - len(data))
         self.count += len(data)
         if self.digest is not None:
             self.digest.update(data)
@@ -165,7 +177,35 @@ class _Gunzipped:
         return data
 
 
+class _Reencoded:
+    """Text in another encoding as UTF-8."""
+
+    def __init__(self, plain: Reader, place: str, encoding: str) -> None:
+        try:
+            self._decoder = codecs.getincrementaldecoder(encoding)()
+        except LookupError:
+            raise TableError(ENCODING, f" {encoding}: there is no such encoding; utf-16 and cp1252 are two") from None
+        self._plain = plain
+        self._place = place
+        self._encoding = encoding
+        self._ahead = b""
+
+    def read(self, size: int, /) -> bytes:
+        while not self._ahead:
+            packed = self._plain.read(size)
+            try:
+                self._ahead = self._decoder.decode(packed, not packed).encode()
+            except UnicodeError as error:
+                raise TableError(f"{self._place}: the text is not {self._encoding}: {error}") from None
+            if not packed:
+                break
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        return data
+
+
 def _refuse_foreign(magic: bytes, place: str) -> None:
+    if magic.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise TableError(f"{place} is UTF-16 text; save it as UTF-8", Advice(", or ", Parameter("encoding", "utf-16")))
     for start, refusal in FOREIGN.items():
         if magic.startswith(start):
             raise TableError(f"{place} {refusal}")
@@ -174,6 +214,18 @@ def _refuse_foreign(magic: bytes, place: str) -> None:
 
 
 def _zstd(raw: BinaryIO, place: str) -> Reader:
+    zstd = zstd_module(place)
+    return _ZstdErrors(zstd.ZstdFile(raw), zstd.ZstdError)
+
+
+def zstd_module(place: str) -> Any:
+    """What reads and writes zstd.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    """
     try:
         from compression import zstd  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -183,7 +235,7 @@ def _zstd(raw: BinaryIO, place: str) -> Reader:
             raise MissingExtraError(
                 f"{place} is compressed with zstd, which needs a package: pip install 'matnet[zstd]'"
             ) from None
-    return _ZstdErrors(zstd.ZstdFile(raw), zstd.ZstdError)
+    return zstd
 
 
 class _ZstdErrors:
@@ -201,8 +253,12 @@ class _ZstdErrors:
 
 
 @contextmanager
-def open_stream(name: str, stdin: BinaryIO | None, hashed: bool = False) -> Iterator[Stream]:
-    """The table named `name` as a stream of plain bytes; ``-`` is `stdin`. It is `hashed` as it is read if asked.
+def open_stream(
+    name: str, stdin: BinaryIO | None, hashed: bool = False, encoding: str = UTF8, unbuffered: bool = False
+) -> Iterator[Stream]:
+    """The table named `name` as a stream of plain bytes in UTF-8; ``-`` is `stdin`.
+
+    It is `hashed` as it is read if asked; `unbuffered` it gives what there is without waiting for more.
 
     Raises
     ------
@@ -214,7 +270,7 @@ def open_stream(name: str, stdin: BinaryIO | None, hashed: bool = False) -> Iter
     if name == "-":
         if stdin is None:
             raise TableError("-: there is no standard input to read the table from")
-        yield Stream(stdin, "standard input", hashed=hashed)
+        yield Stream(stdin, "standard input", None, hashed, encoding, unbuffered)
         return
     path = Path(name)
     try:
@@ -223,5 +279,5 @@ def open_stream(name: str, stdin: BinaryIO | None, hashed: bool = False) -> Iter
         raise TableError(f"{name}: cannot be read: {error.strerror or error}") from error
     with raw:
         size = path.stat().st_size if path.is_file() else None
-        stream = Stream(raw, name, size, hashed)
+        stream = Stream(raw, name, size, hashed, encoding, unbuffered)
         yield stream

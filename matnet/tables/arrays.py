@@ -1,0 +1,98 @@
+"""Numbers in memory as a source of rows: a variable of a MAT-file, a table that lies across, one point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import polars as pl
+
+from matnet.errors import Advice, Parameter, TableError
+from matnet.functions.namespace import FloatArray
+from matnet.tables.chunks import MOST_ROWS
+from matnet.tables.columns import GROUP, INPUTS, KEEP, Choice, Columns, Header, check_names, choose, numbered
+from matnet.tables.interfaces import Piece, Rows, Source, Table
+
+
+class ArrayTable(Table):
+    """Samples in an array of numbers.
+
+    Parameters
+    ----------
+    x
+        (N, R), a sample a row, whatever way they lie in the file.
+    place
+        The name in messages.
+    source
+        What is hashed.
+    names
+        Those of the elements, where they have any.
+    across
+        Whether the samples lie in columns in the file.
+    """
+
+    def __init__(
+        self,
+        x: FloatArray,
+        place: str,
+        source: Source,
+        names: tuple[str, ...] | None = None,
+        across: bool = False,
+    ) -> None:
+        self.place = place
+        self.header = Header(names or (), names is not None)
+        self._source = source
+        self._across = across
+        self._x = x
+        self._done = 0
+
+    @property
+    def fraction(self) -> float | None:
+        """How much has been read, 0 to 1."""
+        return self._done / len(self._x) if len(self._x) else None
+
+    def choose(self, columns: Columns, input_size: int) -> Choice:
+        """The elements by their names, else all in order.
+
+        Raises
+        ------
+        TableError
+            The array's other side is not R, or columns are to be kept that it has not.
+        """
+        if columns.keep or columns.group is not None:
+            parameter = KEEP if columns.keep else GROUP
+            needs = " needs a table with named columns; this is an array of numbers"
+            raise TableError(f"{self.place}: ", parameter, needs)
+        if self.header.written:
+            return choose(self.header, columns, input_size, self.place)
+        if self._x.shape[1] != input_size:
+            raise self._misfit(input_size)
+        if columns.inputs is not None:
+            check_names(columns.inputs, input_size, INPUTS, "input")
+        return Choice(tuple(range(input_size)), (), columns.inputs or numbered("x", input_size))
+
+    def _misfit(self, input_size: int) -> TableError:
+        samples, elements = self._x.shape
+        sides = (elements, samples) if self._across else (samples, elements)
+        expected = f"{input_size} by any" if self._across else f"any by {input_size}"
+        lie, other = ("columns", "rows") if self._across else ("rows", "columns")
+        message = f"{self.place}: the array is {sides[0]} by {sides[1]}, expected {expected}: samples in {lie}"
+        across = (Advice("; ", Parameter("samples", other), " if it has them so"),) if samples == input_size else ()
+        return TableError(message, *across)
+
+    def pieces(self, choice: Choice) -> Iterator[Piece]:
+        """The rows in order."""
+        chosen = self._x[:, choice.inputs] if choice.inputs != tuple(range(self._x.shape[1])) else self._x
+        for start in range(0, len(chosen), MOST_ROWS):
+            x = chosen[start : start + MOST_ROWS]
+            self._done = start + len(x)
+            yield partial(Rows, x, pl.DataFrame())
+
+    def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
+        """No column is kept."""
+        return ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the numbers come from."""
+        return (self._source,)

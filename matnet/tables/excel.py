@@ -1,0 +1,149 @@
+"""Excel workbooks: a sheet as a source of rows, and results written as a workbook.
+
+Read with fastexcel and written with xlsxwriter, the libraries that polars uses.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from matnet.errors import MissingExtraError, TableError
+from matnet.tables.columns import check_clash, numbered
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.header import check_names, has_header
+from matnet.tables.frames import FrameTable
+from matnet.tables.interfaces import Sink
+from matnet.tables.target import Target
+from matnet.tables.wording import listed, shown
+
+ADDRESS = re.compile(r"(?P<file>.+\.xlsx):(?P<sheet>[^/\\:?*\[\]]{1,31})", re.IGNORECASE)
+MOST_ROWS = (1 << 20) - 1
+"""Rows of a sheet, without its header."""
+
+
+def sheet_address(table: str) -> tuple[str, str] | None:
+    """File and sheet of ``FILE.xlsx:Sheet2``; None where the table is named otherwise."""
+    match = ADDRESS.fullmatch(table)
+    return (match["file"], match["sheet"]) if match else None
+
+
+def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: Sequence[str] = ()) -> FrameTable:
+    """A sheet of a workbook, by default the first.
+
+    Parameters
+    ----------
+    path
+        The workbook.
+    dialect
+        Whether its first row names the columns, how many rows after that are left out, and what an empty cell is.
+    sheet
+        The name of the sheet.
+    wanted
+        Names of columns that will be asked for: if the first row has them all it is a header.
+
+    Raises
+    ------
+    TableError
+        The workbook is damaged, it has no such sheet, the sheet is empty, or its first row is no header and no row.
+    MissingExtraError
+        fastexcel is not installed.
+    """
+    try:
+        import fastexcel
+    except ImportError:
+        raise MissingExtraError(
+            f"{path} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
+        ) from None
+    place = str(path) if sheet is None else f"{path}:{sheet}"
+    try:
+        book = fastexcel.read_excel(path)
+        if sheet is not None and sheet not in book.sheet_names:
+            raise TableError(f"{path}: there is no sheet {shown(sheet)}; there are {listed(book.sheet_names)}")
+        first = book.load_sheet(sheet or 0, header_row=None, n_rows=1, dtypes="string").to_polars()
+        if not first.width:
+            raise TableError(f"{place} is empty; a header or a row is expected")
+        cells = ["" if cell is None else str(cell).strip() for cell in first.row(0)]
+        written = has_header(cells, place, dialect, wanted)
+        if written:
+            check_names(cells, place)
+        names = tuple(cells) if written else numbered("x", len(cells))
+        rows = book.load_sheet(
+            sheet or 0, header_row=None, skip_rows=written + dialect.skip_rows, schema_sample_rows=None
+        ).to_polars()
+    except fastexcel.FastExcelError as error:
+        raise TableError(f"{place}: cannot be read: {str(error).splitlines()[0]}") from error
+    frame = rows.rename(dict(zip(rows.columns, names, strict=True))) if rows.width else pl.DataFrame(schema=list(names))
+    return FrameTable(frame.lazy(), place, dialect, str(path), written)
+
+
+class ExcelSink(Sink):
+    """A result as the one sheet of a workbook, written when it is complete.
+
+    Text is written as text, never as a formula; what is not finite stands as NaN, Inf or -Inf.
+
+    Raises
+    ------
+    TableError
+        Two columns have the same name.
+    MissingExtraError
+        xlsxwriter is not installed.
+    """
+
+    def __init__(self, target: Target, names: Sequence[str]) -> None:
+        check_clash(names)
+        try:
+            import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
+        except ImportError:
+            raise MissingExtraError(
+                f"{target.place} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
+            ) from None
+        self._target = target
+        self._names = tuple(names)
+        self._held = io.BytesIO()
+        settings = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+        self._book: Any = xlsxwriter.Workbook(self._held, settings)
+        self._sheet: Any = self._book.add_worksheet("results")
+        self._rows = 0
+        for place, name in enumerate(self._names):
+            self._sheet.write_string(0, place, name)
+
+    def formatted(self, columns: Sequence[pl.Series]) -> pl.DataFrame:
+        """Rows as a frame."""
+        return pl.DataFrame([column.alias(name) for name, column in zip(self._names, columns, strict=True)])
+
+    def write(self, rows: list[bytes] | pl.DataFrame) -> None:
+        """Write rows.
+
+        Raises
+        ------
+        TableError
+            There are more than a sheet can hold.
+        """
+        assert isinstance(rows, pl.DataFrame)
+        if self._rows + rows.height > MOST_ROWS:
+            raise TableError(f"{self._target.place}: a sheet has {MOST_ROWS:,} rows at most; write CSV or Parquet")
+        for row in rows.iter_rows():
+            self._rows += 1
+            for place, value in enumerate(row):
+                self._write_cell(place, value)
+
+    def _write_cell(self, place: int, value: Any) -> None:
+        if value is None:
+            return
+        if isinstance(value, float) and value - value != 0:
+            self._sheet.write_string(self._rows, place, "NaN" if value != value else "Inf" if value > 0 else "-Inf")
+        elif isinstance(value, bool | int | float):
+            self._sheet.write(self._rows, place, value)
+        else:
+            self._sheet.write_string(self._rows, place, str(value))
+
+    def finish(self) -> None:
+        """Write the file."""
+        self._book.close()
+        self._target.write(self._held.getbuffer())
