@@ -6,111 +6,162 @@ import json
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import dialect, memory_limit
-from matnet.cli.speech import Progress, complain, on_terminal
-from matnet.errors import TableError
-from matnet.tables.csv.dialect import Dialect
+from matnet.cli.results import check_place, opened_result
+from matnet.cli.speech import Progress, note, on_terminal, warn
+from matnet.errors import MatnetError, TableError
+from matnet.tables.csv.dialect import Style
+from matnet.tables.wording import counted
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
     from matnet.network import Ensemble, Network
-    from matnet.tables.columns import Columns
+    from matnet.tables.columns import Choice, Columns
     from matnet.tables.interfaces import Table
+    from matnet.tables.opening import Reading
     from matnet.tables.run import BatchOptions
     from matnet.tables.series import States
     from matnet.tables.summary import Summary
 
-BATCH_OPTIONS = ("hessian", "tidy", "lags", "input_sd", "flag_range", "workers", "chunk_size")
+BATCH_OPTIONS = ("hessian", "tidy", "lags", "input_sd", "flag_range", "workers", "chunk_size", "flush")
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
+DONE, NOT_CLEAN = 0, 1
 
 
-def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> None:
-    """Load the network, open table and target, run, and say what a user should know."""
+def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
+    """Load the network, open table and result, run, and say what a user should know; the exit status."""
     from matnet.tables.columns import Columns
     from matnet.tables.formats import format_for
     from matnet.tables.run import BatchOptions
-    from matnet.tables.target import open_target
 
+    _check_together(options)
     on_dask = options["engine"] == "dask"
-    if options["scheduler"] is not None and not on_dask:
-        raise TableError("--scheduler is for --engine dask")
     form = format_for("-" if on_dask else options["out"], options["form"])
+    check_place(options["out"], options)
+    if options["summary"] is not None:
+        check_place(options["summary"], options)
     columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
-    chosen = BatchOptions(
-        columns,
-        form.name,
-        states=_states(options["states"]),
-        **{key: options[key] for key in BATCH_OPTIONS if key in options},
-    )
-    how = dialect(options)
+    given = {key: options[key] for key in BATCH_OPTIONS if key in options}
+    style = Style(options["precision"], options["output_decimal"])
+    chosen = BatchOptions(columns, form.name, states=_states(options["states"]), style=style, **given)
+    dialect(options)  # what is wrong with it is said before a network is loaded
     model = load_model(options)
+    _check_points(model, options)
     if "wrt" in options:
         remark_on_steps(model)
     if options["engine"] == "c":
-        import matnet
-
-        model = matnet.compile(model)
+        model = _compiled(model)
     if on_dask:
-        _finish(_on_dask(run, model, options, how, chosen), model, options)
-        return
+        return _finish(_on_dask(run, model, options, chosen), model, options)
     progress = Progress()
-    with (
-        opened(options["table"], how, options["samples"], columns, options["summary"] is not None) as table,
-        open_target(options["out"], None if sys.stdout is None else sys.stdout.buffer) as target,
-    ):
-        for note in table.notes:
-            complain(note)
+    with opened(options, columns, options["summary"] is not None) as table, opened_result(options["out"]) as target:
+        _say(table.notes)
         try:
             summary = run(model, table, target, chosen, progress)
         finally:
             progress.clear()
-    _finish(summary, model, options)
+    return _finish(summary, model, options)
+
+
+def _check_together(options: dict[str, Any]) -> None:
+    """Check that the options go together."""
+    if bool(options["at"]) == (options["table"] is not None):
+        missing = "Missing argument 'TABLE'; or give one sample with --at"
+        raise click.UsageError("TABLE and --at are alternatives; give one of them" if options["at"] else missing)
+    if options["scheduler"] is not None and options["engine"] != "dask":
+        raise TableError("--scheduler is for --engine dask")
+    if options["summary"] == "-" and options["out"] == "-":
+        raise TableError("--summary -: standard output takes the result already; name a file for one of them, with -o")
+    if options["flush"] and options["engine"] == "dask":
+        raise TableError("--flush is for a stream of rows; leave out --engine dask")
+
+
+def _check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:
+    for point in options["at"]:
+        if len(point) != model.input_size:
+            needed = f"{model.input_size} input" + ("" if model.input_size == 1 else "s")
+            raise TableError(
+                f"--at gives {len(point)} number{'' if len(point) == 1 else 's'}, the network has {needed}"
+            )
+
+
+def _compiled(model: Network | Ensemble) -> Network | Ensemble:
+    import matnet
+
+    try:
+        return matnet.compile(model)
+    except MatnetError as error:
+        reason = str(error).removesuffix("; use the network itself").removesuffix(", or use the network itself")
+        reason = reason.replace("matnet.compile", "--engine c")
+        prefix = "" if reason.startswith("--engine c") else "--engine c: "
+        raise type(error)(f"{prefix}{reason}; leave out --engine c to compute without a compiler") from error
 
 
 def _on_dask(
-    run: Callable[..., Summary], model: Network | Ensemble, options: dict[str, Any], how: Dialect, chosen: BatchOptions
+    run: Callable[..., Summary], model: Network | Ensemble, options: dict[str, Any], chosen: BatchOptions
 ) -> Summary:
     from matnet.tables.dask import Cluster, run_on_dask
-    from matnet.tables.opening import Reading
 
-    reading = Reading(how, "rows" if options["samples"] == "rows" else "columns", options["summary"] is not None)
+    how = reading(options, options["summary"] is not None)
     cluster = Cluster(options["scheduler"], options["workers"])
     progress = Progress()
     try:
-        return run_on_dask(run, model, options["table"], options["out"], chosen, reading, cluster, progress)
+        return run_on_dask(run, model, options["table"], options["out"], chosen, how, cluster, progress)
     finally:
         progress.clear()
 
 
-def _finish(summary: Summary, model: Network | Ensemble, options: dict[str, Any]) -> None:
-    """Say what a user should know, and write the summary for programs."""
-    _report(summary, options["table"])
+def _finish(summary: Summary, model: Network | Ensemble, options: dict[str, Any]) -> int:
+    """Say what a user should know, and write the summary for programs; the exit status."""
+    _report(summary, options)
     if options["summary"] is not None:
-        from matnet.tables.target import open_target
-
         text = json.dumps({"matnet": version("matnet"), **summary.record(model)}, indent=2) + "\n"
-        with open_target(options["summary"], None) as target:
+        with opened_result(options["summary"]) as target:
             target.write(text.encode())
+    return NOT_CLEAN if options["strict"] and (summary.outside or summary.rows_with_nan) else DONE
+
+
+def reading(options: dict[str, Any], hashed: bool = False) -> Reading:
+    """How the table is read, from the options of `table_options`."""
+    from matnet.tables.opening import Reading
+
+    flush = bool(options.get("flush"))
+    return Reading(dialect(options), options["samples"], hashed, options["encoding"], flush, **memory_limit())
 
 
 @contextmanager
-def opened(name: str, how: Dialect, samples: str, columns: Columns, hashed: bool = False) -> Iterator[Table]:
-    """The table of that name: a file, a stream, an array, a folder of parts."""
-    from matnet.tables.opening import Reading, open_table
+def opened(options: dict[str, Any], columns: Columns, hashed: bool = False) -> Iterator[Table]:
+    """The table that the options name: a file, a stream, an array, a folder of parts, or the points of --at."""
+    from matnet.tables.opening import open_table
 
     # polars has installed a handler after which a read that was interrupted goes on, as if there had been no Ctrl-C
     if hasattr(signal, "siginterrupt"):
         signal.siginterrupt(signal.SIGINT, True)
-    reading = Reading(how, "rows" if samples == "rows" else "columns", hashed)
-    with open_table(name, columns, reading, None if sys.stdin is None else sys.stdin.buffer) as table:
+    if options.get("at"):
+        yield _points(options["at"])
+        return
+    stdin = None if sys.stdin is None else sys.stdin.buffer
+    with open_table(options["table"], columns, reading(options, hashed), stdin) as table:
         yield table
+
+
+def _points(points: Sequence[Sequence[float]]) -> Table:
+    import numpy as np
+
+    from matnet.tables.arrays import ArrayTable
+    from matnet.tables.interfaces import Source
+
+    return ArrayTable(np.array(points), "--at", Source("--at"))
 
 
 def _states(option: str) -> States:
@@ -123,51 +174,76 @@ def _states(option: str) -> States:
     address = mat_address(option)
     if address is None:
         raise TableError(f"--states: '{option}' is neither zero nor FILE.mat:Xi,Ai")
-    from matnet.importers.arrays import read_array
-
     file, paths = address
     names = re.split(r",(?![^{(]*[})])", paths)
     if len(names) > 2:
         raise TableError(f"--states: '{paths}' names {len(names)} variables, expected Xi or Xi,Ai")
-    found = [read_array(file, name, **memory_limit()).T if name else None for name in names]
-    return States(*found)
+    return States(*(_state(file, name) if name else None for name in names))
 
 
-def samples(net: Network, options: dict[str, Any]) -> tuple[FloatArray, tuple[str, ...]]:
+def _state(file: str, name: str) -> FloatArray | None:
+    """The states in a variable, the oldest first; None of an empty cell, which MATLAB makes where there are none."""
+    from matnet.files import DEFAULT_LIMIT
+    from matnet.importers.arrays import as_matrix
+    from matnet.importers.mat.matfile import open_mat
+    from matnet.importers.mat.paths import find
+    from matnet.importers.mat.values import Cell
+
+    try:
+        value = find(open_mat(Path(file), memory_limit().get("limit", DEFAULT_LIMIT)), name)
+        return None if isinstance(value, Cell) and not value.items else as_matrix(value, name).T
+    except MatnetError as error:
+        raise error.at(f"{file}: ") from error.__cause__
+
+
+def samples(net: Network | Ensemble, options: dict[str, Any]) -> tuple[FloatArray, tuple[str, ...]]:
     """All samples of the table (N, R), and the inputs' names: for what needs them at once."""
     import numpy as np
 
     from matnet.tables.columns import Columns
 
     columns = Columns(inputs=options["inputs"])
-    with opened(options["table"], dialect(options), options["samples"], columns) as table:
-        for note in table.notes:
-            complain(note)
-        choice = table.choose(columns, net.input_size)
-        if choice.note:
-            complain(choice.note)
+    with opened(options, columns) as table:
+        choice = chosen_columns(table, columns, net.input_size)
         parts = [rows.x for rows in table.rows(choice)]
     return np.concatenate([np.zeros((0, net.input_size)), *parts]), choice.input_names
 
 
-def _report(summary: Summary, name: str) -> None:
-    place = "standard input" if name == "-" else name
+def chosen_columns(table: Table, columns: Columns, input_size: int) -> Choice:
+    """The columns of a table that feed the network; what a user should know of it is said."""
+    _say(table.notes)
+    choice = table.choose(columns, input_size)
+    if choice.note:
+        note(choice.note)
+    return choice
+
+
+def _say(notes: Sequence[str]) -> None:
+    for message in notes:
+        note(message)
+
+
+def _report(summary: Summary, options: dict[str, Any]) -> None:
+    name = options["table"]
+    place = "--at" if name is None else "standard input" if name == "-" else name
     if summary.note:
-        complain(summary.note)
+        note(summary.note)
     if summary.outside:
         pairs = zip(summary.input_names, summary.outside_by_input, strict=True)
         counts = [f"{name}: {count:,}" for name, count in pairs if count]
         more = f" and {len(counts) - LISTED} more inputs" if len(counts) > LISTED else ""
         lie = "lies" if summary.outside == 1 else "lie"
-        complain(
-            f"{place}: {summary.outside:,} of {summary.rows:,} rows {lie} outside the range the network was "
-            f"trained on ({', '.join(counts[:LISTED])}{more})"
+        warn(
+            f"{place}: {summary.outside:,} of {summary.rows:,} rows {lie} outside {summary.range_description} "
+            f"({', '.join(counts[:LISTED])}{more})"
         )
+    if summary.unknown and (options["flag_range"] or options["summary"] is not None or options["strict"]):
+        names = summary.unknown
+        listed = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+        note(f"{place}: the range of {listed} is not known, so no row is counted as outside it")
     if summary.rows_with_nan:
-        complain(f"{place}: NaN in {_rows(summary.rows_with_nan)} of the result")
+        warn(f"{place}: NaN in {counted(summary.rows_with_nan, 'row')} of the result")
     if on_terminal():
-        complain(f"{place}: {_rows(summary.rows)} in {summary.seconds:.1f} s")
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" + ("" if count == 1 else "s")
+        out = options["out"]
+        written = "" if out == "-" else f", written to {out}"
+        note(f"{place}: {counted(summary.rows, 'row')} in {summary.seconds:.1f} s{written}")

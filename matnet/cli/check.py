@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import samples
-from matnet.cli.models import remark_on_steps
+from matnet.cli.models import load_network, remark_on_steps
 from matnet.cli.options import (
     file_argument,
     inputs_option,
-    loading,
     loading_options,
     network_option,
     optional_table_argument,
     outputs_option,
+    scaling_options,
     table_options,
 )
 from matnet.cli.speech import and_more
@@ -32,6 +32,7 @@ AGREES, DIFFERS = 0, 1
 @optional_table_argument
 @network_option
 @loading_options
+@scaling_options
 @inputs_option
 @outputs_option
 @table_options
@@ -46,11 +47,10 @@ def command(**options: Any) -> int:
 
     Exit status 0: all agree; 1: some differ.
     """
-    import matnet
     from matnet.proof.check import check
     from matnet.tables.columns import Columns, numbered, output_names
 
-    net = matnet.load(options["file"], network=options["network"], **loading())
+    net = load_network(options)
     names = options["inputs"] or numbered("x", net.input_size)
     x = None
     if options["table"] is not None:

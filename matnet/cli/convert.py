@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.models import load_model
+from matnet.cli.models import load_network
 from matnet.cli.options import (
     file_argument,
-    input_scaling_option,
     inputs_option,
     loading_options,
     network_option,
-    output_scaling_option,
+    no_clobber_option,
     outputs_option,
+    scaling_options,
 )
-from matnet.cli.speech import complain, printable
+from matnet.cli.results import check_place
+from matnet.cli.speech import complain, note, printable
 
 if TYPE_CHECKING:
     from matnet.proof.exported import ExportCheck
@@ -58,8 +59,8 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.argument("target", metavar="OUT")
 @network_option
 @loading_options
-@input_scaling_option
-@output_scaling_option
+@scaling_options
+@no_clobber_option
 @inputs_option
 @outputs_option
 @click.option("--name", metavar="NAME", help="Name of the function in OUT (default: made of the file's stem).")
@@ -88,15 +89,12 @@ def command(**options: Any) -> int:
     """
     from pathlib import Path
 
-    from matnet.errors import UnsupportedError
     from matnet.exporters.recording import Options
     from matnet.exporters.save import rendered, write
-    from matnet.network import Ensemble
     from matnet.proof.exported import check_written
 
-    net = load_model(options)
-    if isinstance(net, Ensemble):
-        raise UnsupportedError(f"{options['file']}: these are several networks; convert takes one, named by --network")
+    net = load_network(options)
+    check_place(options["target"], options)
     place = Path(options["target"])
     chosen = Options(
         name=options["name"],
@@ -109,7 +107,7 @@ def command(**options: Any) -> int:
     )
     export = rendered(net, place, chosen)
     if export.note:
-        complain(f"{place}: {export.note}")
+        note(f"{place}: {export.note}")
     check = check_written(export, place.name)
     if not check.agrees and not check.missing:
         complain(f"{place}: not written: {_verdict(check)}")

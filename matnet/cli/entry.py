@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import gc
 import importlib
@@ -15,12 +16,16 @@ from types import FrameType, TracebackType
 from typing import NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 from matnet.cli.speech import complain
 from matnet.errors import MatnetError, Parameter
 
 COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "diff", "sensitivity", "plot", "report")
 """In the order of the help; each is the module of that name here, and `command` in it."""
+
+COMPLETION = "_MATNET_COMPLETE"
+"""Set by the shell: see docs/commands.md."""
 
 DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
 
@@ -39,6 +44,16 @@ class Commands(click.Group):
         """Their names in the order of the help."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names, with a suggestion where there is none."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""
         if cmd_name not in COMMANDS:
@@ -52,11 +67,12 @@ class Commands(click.Group):
 def program() -> None:
     """Networks saved by MATLAB, opened without MATLAB: outputs and exact derivatives at real scale.
 
-    FILE is what MATLAB saved, with the network in it. TABLE holds the samples: a CSV file, FILE.mat:variable, or - for
-    standard input. Results go to standard output unless -o names a file, everything else to standard error.
+    FILE is what MATLAB saved, with the network in it. TABLE holds the samples: a CSV file, an Excel workbook, a Parquet
+    or Arrow file, FILE.mat:variable, or - for standard input. Results go to standard output unless -o names a file,
+    everything else to standard error.
 
-    Exit status: 0 done; 1 the answer is no; 2 bad usage or bad input; 3 verify found little or nothing to compare;
-    70 a bug of matnet; 130 interrupted.
+    Exit status: 0 done; 1 check failed; 2 bad usage or bad input; 3 verify was inconclusive; 70 a bug in matnet;
+    130 interrupted.
     """
 
 
@@ -85,9 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names from files may not fit the terminal's encoding
+    _complete_for_shell()
     status = run(sys.argv[1:] if arguments is None else arguments)
     gc.freeze()  # the program ends: Python need not look once more for circles among all the modules' objects
     sys.exit(status)
+
+
+def _complete_for_shell() -> None:
+    """Answer a shell that asks for what could come next, or for the script that makes it ask."""
+    asked = os.environ.get(COMPLETION)
+    if asked:
+        sys.exit(shell_complete(program, {}, "matnet", COMPLETION, asked))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -114,6 +138,8 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             complain("interrupted")
             return INTERRUPTED
+        except MemoryError:
+            complain("there is not enough memory; use fewer --workers, or more memory")
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise

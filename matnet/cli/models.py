@@ -8,11 +8,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matnet.cli.options import loading, memory_limit
-from matnet.cli.speech import complain
-from matnet.errors import FormatError, MatnetError
+from matnet.cli.speech import note
+from matnet.errors import FormatError, MatnetError, UnsupportedError
 
 if TYPE_CHECKING:
     from matnet.network import Ensemble, Network
+
+
+def load_networks(options: dict[str, Any]) -> dict[str, Network]:
+    """All networks in FILE, or the one that --network names, by their paths, with the scaling kept beside them."""
+    import matnet
+
+    file, network = options["file"], options["network"]
+    found = (
+        matnet.load_all(file, **loading())
+        if network is None
+        else {network: matnet.load(file, network=network, **loading())}
+    )
+    return {path: _scaled(net, options) for path, net in found.items()}
+
+
+def load_network(options: dict[str, Any]) -> Network:
+    """The one network that FILE and --network name, with the scaling kept beside it.
+
+    Raises
+    ------
+    MatnetError
+        FILE cannot be loaded, or several networks match.
+    """
+    from matnet.network import Network
+
+    model = load_model(options)
+    if isinstance(model, Network):
+        return model
+    raise UnsupportedError(f"{options['file']}: these are several networks; name one with --network")
 
 
 def load_model(options: dict[str, Any]) -> Network | Ensemble:
@@ -46,7 +75,7 @@ def remark_on_steps(model: Network | Ensemble) -> None:
     layers = [(number, layer.transfer) for net in networks for number, layer in enumerate(net.structure.layers, 1)]
     steps = dict.fromkeys(f"layer {number} ({name})" for number, name in layers if TRANSFER[name].stepwise)
     if steps:
-        complain(f"{', '.join(steps)}: the function is made of steps, so every derivative through it is 0")
+        note(f"{', '.join(steps)}: the function is made of steps, so every derivative through it is 0")
 
 
 def _several(file: str, network: str | None) -> list[Network] | None:
@@ -57,18 +86,23 @@ def _several(file: str, network: str | None) -> list[Network] | None:
         if network is not None:
             raise FormatError(f"{file}: --network names a network in one file, but these are several")
         return list(matnet.load_all(file, **loading()).values())
-    if network is None or ":" not in network:
+    paths = [] if network is None else re.split(r",(?![^{(]*[})])", re.sub(r"\s", "", network))
+    if len(paths) < 2 and ":" not in "".join(paths):
         return None
-    pattern = re.compile(re.escape(re.sub(r"\s", "", network)).replace(":", r"\d+"))
     found = matnet.load_all(file, **loading())
-    members = [net for path, net in found.items() if pattern.fullmatch(path)]
-    if not members:
-        raise FormatError(f"{file}: no network matches {network}; there are {', '.join(found)}")
-    return members
+    members = {path: net for wanted in paths for path, net in found.items() if _pattern(wanted).fullmatch(path)}
+    unmatched = [wanted for wanted in paths if not any(map(_pattern(wanted).fullmatch, found))]
+    if unmatched:
+        raise FormatError(f"{file}: no network matches {unmatched[0]}; there are {', '.join(found)}")
+    return list(members.values())
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.escape(path).replace(":", r"\d+"))
 
 
 def _scaled(net: Network, options: dict[str, Any]) -> Network:
-    """The network with the scaling that was kept outside it, by the names of variables in its file."""
+    """The network with the scaling that was kept outside it, by the names of variables in FILE or FILE.mat:variable."""
     names = options.get("input_scaling", ()), options.get("output_scaling", ())
     if not any(names):
         return net

@@ -8,17 +8,18 @@ from typing import Any, TypedDict
 
 import click
 
+from matnet.cli.speech import QUIET
 from matnet.errors import FormatError
 from matnet.files import byte_count
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.formats import NAMES, SUFFIXES, TEXT_SUFFIXES
+from matnet.tables.formats import COMPRESSIONS, NAMES, SUFFIXES, TEXT_SUFFIXES
 
 
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between; a name that has a comma in it stands in double quotes."""
     found = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
     if not all(found):
-        raise click.BadParameter(f"'{text}' has an empty name in it; write names with commas between")
+        raise click.BadParameter(f"'{text}' has an empty name in it; separate names with commas")
     return found
 
 
@@ -26,7 +27,26 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     return None if value is None else names(value)
 
 
-def _delimiter(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """Numbers with commas between."""
+    return None if value is None else _listed_numbers(value)
+
+
+def _points(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[tuple[float, ...], ...]:
+    """Numbers with commas between, for each time the option is given."""
+    return tuple(map(_listed_numbers, value))
+
+
+def _listed_numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"'{text}' is not a list of numbers separated by commas") from None
+
+
+def _delimiter(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """One character, or the word tab."""
     return "\t" if value in ("tab", "\\t") else value
 
@@ -38,7 +58,9 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
     try:
         limit = byte_count(value)
     except FormatError:
-        raise click.BadParameter(f"'{value}' is no size; write bytes, or a number with K, M, G or T: 8G") from None
+        raise click.BadParameter(
+            f"'{value}' is not a size; write bytes, or a number with K, M, G or T, e.g. 8G"
+        ) from None
     context.meta[_LOADING] = {**loading(context), "limit": limit}
 
 
@@ -48,6 +70,7 @@ def _nonfinite(context: click.Context, parameter: click.Parameter, value: bool) 
 
 
 _LOADING = "matnet.loading"
+DIALECT_OPTIONS = ("delimiter", "decimal", "header", "missing", "na", "comment", "skip_rows")
 
 
 class Limit(TypedDict, total=False):
@@ -75,10 +98,14 @@ def memory_limit() -> Limit:
 
 
 def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what a file may hold; the command gets them by `loading`."""
-    for option in (_nonfinite_option, _limit_option):
+    """The options that every command has: what a file may hold, which a command gets by `loading`, and `--quiet`."""
+    for option in (_quiet_option, _nonfinite_option, _limit_option):
         command = option(command)
     return command
+
+
+def _quiet(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[QUIET] = value
 
 
 _limit_option = click.option(
@@ -86,44 +113,61 @@ _limit_option = click.option(
     metavar="SIZE",
     callback=_size,
     expose_value=False,
-    help="How much memory the contents of FILE may take, as in 8G; without it 2G. More is refused.",
+    help="Memory limit for the contents of FILE, e.g. 8G (default 2G).",
 )
 _nonfinite_option = click.option(
     "--allow-nonfinite",
     is_flag=True,
     callback=_nonfinite,
     expose_value=False,
-    help="Take weights that are NaN or Inf as they are; without it such a network is refused.",
+    help="Accept weights that are NaN or Inf (default: refuse such a network).",
+)
+_quiet_option = click.option(
+    "--quiet", is_flag=True, callback=_quiet, expose_value=False, help="No notes, warnings or progress; errors only."
 )
 file_argument = click.argument("file", metavar="FILE")
 table_argument = click.argument("table", metavar="TABLE")
 optional_table_argument = click.argument("table", metavar="[TABLE]", required=False)
+at_option = click.option(
+    "--at",
+    metavar="NUMBERS",
+    multiple=True,
+    callback=_points,
+    help="One sample in place of TABLE, its inputs separated by commas, e.g. 60,2400. May be given several times.",
+)
 network_option = click.option(
+    "--network", metavar="PATH", help="Which network, if FILE holds several, in MATLAB's syntax, e.g. nets{3}."
+)
+networks_option = click.option(
     "--network",
     metavar="PATH",
-    help="The network in FILE, in MATLAB's own syntax, where there are several: nets{3}. "
-    "Where samples go through a network, nets{:} is the mean of all of them.",
+    help="Which network, if FILE holds several, in MATLAB's syntax, e.g. nets{3}; nets{:}, or several paths separated "
+    "by commas, averages all of them.",
 )
 out_option = click.option(
     "-o",
     "--out",
     default="-",
     metavar="OUT",
-    help=f"Where the result goes: {', '.join(TEXT_SUFFIXES)}; - is standard output.",
+    help=f"Where the result goes: {', '.join(TEXT_SUFFIXES)}; - is standard output (default).",
 )
 result_option = click.option(
     "-o",
     "--out",
     default="-",
     metavar="OUT",
-    help=f"Where the result goes: {', '.join(SUFFIXES)}; - is standard output.",
+    help=f"Where the result goes: {', '.join(SUFFIXES)}, or text with {' or '.join(COMPRESSIONS)} after it; - is "
+    "standard output (default).",
+)
+no_clobber_option = click.option(
+    "--no-clobber", is_flag=True, help="Never replace a file (default: replace OUT unless it is an input)."
 )
 inputs_option = click.option(
     "--inputs",
     metavar="NAMES",
     callback=_names,
-    help="The table's columns that are the inputs, in the network's order; the result's columns are named by them. "
-    "Without it: x1, x2 .. where all are there, else all columns in their order.",
+    help="Columns of the table that are the inputs, in the network's order; they name the columns of the result "
+    "(default: x1, x2 .. if all are there, else all columns in order).",
 )
 outputs_option = click.option(
     "--outputs", metavar="NAMES", callback=_names, help="Names for the outputs, instead of y1, y2 .."
@@ -133,15 +177,33 @@ keep_option = click.option(
     metavar="NAMES",
     callback=_names,
     default="",
-    help="Columns of the table that are written to the result as they are.",
+    help="Columns of the table to copy to the result unchanged; all copies every column, the inputs included.",
 )
 of_option = click.option(
     "--of", metavar="NAMES", callback=_names, help="Only these outputs, by their names in the result."
 )
 wrt_option = click.option(
-    "--wrt", metavar="NAMES", callback=_names, help="Derivatives by these inputs only, by their names in the result."
+    "--wrt",
+    metavar="NAMES",
+    callback=_names,
+    help="Only derivatives with respect to these inputs, by their names in the result.",
 )
-input_scaling_option = click.option(
+input_sd_option = click.option(
+    "--input-sd",
+    metavar="NUMBERS",
+    callback=_numbers,
+    help="Standard deviations of the inputs, taken as independent, separated by commas: adds y1_sd, y2_sd ..",
+)
+
+
+def scaling_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of scaling that was kept outside the network: `input_scaling` and `output_scaling`."""
+    for option in (_output_scaling_option, _input_scaling_option):
+        command = option(command)
+    return command
+
+
+_input_scaling_option = click.option(
     "--input-scaling",
     metavar="NAME",
     multiple=True,
@@ -149,106 +211,152 @@ input_scaling_option = click.option(
     "settings of mapminmax or mapstd; or minp,maxp or meanp,stdp; or arrays of any names, as mapminmax:low,high or "
     "mapstd:mean,deviation. Once for each input, in order.",
 )
-output_scaling_option = click.option(
-    "--output-scaling", metavar="NAME", multiple=True, help="The same for the outputs; or mint,maxt or meant,stdt."
+_output_scaling_option = click.option(
+    "--output-scaling",
+    metavar="NAME",
+    multiple=True,
+    help="The same for the outputs; also mint,maxt or meant,stdt.",
 )
 group_option = click.option(
     "--group",
     metavar="NAME",
-    help="Of a dynamic network: the column that tells several series in the table apart. Without it all rows are one.",
+    help="Dynamic networks: column that distinguishes several series in the table (default: all rows are one series).",
 )
 states_option = click.option(
     "--states",
     metavar="STATES",
     default="zero",
     show_default=True,
-    help="Of a dynamic network: what came before each series. zero, or FILE.mat:Xi,Ai with MATLAB's own initial input "
-    "and layer states; FILE.mat:Xi gives the inputs alone.",
+    help="Dynamic networks: what came before each series. zero, or FILE.mat:Xi,Ai with MATLAB's initial input and "
+    "layer states; FILE.mat:Xi gives the input states alone.",
 )
 header_option = click.option(
     "--header/--no-header",
     default=None,
-    help="Whether line 1 of the table names its columns. Without it: it does unless every cell is a number.",
+    help="Treat line 1 as column names, or as numbers (default: names unless every cell is a number).",
 )
 delimiter_option = click.option(
     "--delimiter",
     metavar="CHARACTER",
     callback=_delimiter,
-    default=",",
-    show_default=True,
-    help="What divides the table's cells; or tab.",
+    help="Character between the cells of the table; tab; or blanks for any number of blanks and tabs "
+    "(default: comma, or what fits the first lines).",
 )
 decimal_option = click.option(
-    "--decimal", type=click.Choice([".", ","]), default=".", show_default=True, help="The table's decimal sign."
+    "--decimal", type=click.Choice([".", ","]), help="Decimal sign of the table (default: what fits the first lines)."
 )
 missing_option = click.option(
     "--missing",
     type=click.Choice(["error", "nan"]),
     default="error",
     show_default=True,
-    help="What an empty cell of an input is.",
+    help="How to treat empty input cells, and NA, N/A and null.",
+)
+na_option = click.option(
+    "--na", metavar="WORDS", callback=_names, default="", help="Further words that stand for a missing number."
+)
+comment_option = click.option(
+    "--comment", metavar="TEXT", default="", help="Leave out lines that begin with this, e.g. %."
+)
+skip_rows_option = click.option(
+    "--skip-rows",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    help="Leave out the first N rows after the header, e.g. a row of units.",
+)
+encoding_option = click.option(
+    "--encoding", metavar="NAME", default="utf-8", show_default=True, help="Encoding of text, e.g. cp1252 or utf-16."
 )
 samples_option = click.option(
     "--samples",
     type=click.Choice(["columns", "rows"]),
-    default="columns",
-    show_default=True,
-    help="How the samples lie in the variable of FILE.mat:variable.",
+    help="How the samples lie in the table (default: rows; columns in an array of a MAT-file).",
 )
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how the table is read: `header`, `delimiter`, `decimal`, `missing` and `samples`."""
-    for option in (samples_option, missing_option, decimal_option, delimiter_option, header_option):
+    """The options that say how the table is read; a command gets them by `reading`."""
+    for option in (
+        samples_option,
+        encoding_option,
+        skip_rows_option,
+        comment_option,
+        na_option,
+        missing_option,
+        decimal_option,
+        delimiter_option,
+        header_option,
+    ):
         command = option(command)
     return command
 
 
 def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a run over a table: `to`, `flag_range`, `summary`, `workers`, `chunk_size` and the engine's."""
+    """The options of a run over a table: what is written how, and what computes it."""
     for option in (
         click.option(
             "--to",
             "form",
             type=click.Choice(NAMES),
-            help="The format of the result, where the suffix of OUT does not say it.",
+            help="Format of the result (default: by the suffix of OUT).",
         ),
         click.option(
             "--flag-range",
             is_flag=True,
-            help="Add a last column inputs_outside_range: how many inputs lie outside the range of the training.",
+            help="Add a last column inputs_outside_range: how many inputs lie outside the range that the network "
+            "knows; empty if that is not known.",
         ),
         click.option(
             "--summary",
             metavar="FILE.json",
-            help="Write rows, seconds, rows outside the range, NaN, and the hashes of networks and inputs to a file.",
+            help="Write rows, seconds, rows outside the range, NaN, and the hashes of networks and inputs to a file; "
+            "- is standard output.",
         ),
         click.option(
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Threads, without it two a core, eight at most; or with --engine dask processes of a cluster on this "
-            "machine, without it one a core.",
+            help="Number of worker threads (default: two per core, at most eight); with --engine dask, number of "
+            "processes of a cluster on this machine (default: one per core).",
         ),
         click.option(
             "--chunk-size",
             type=click.IntRange(min=1),
             metavar="ROWS",
-            help="Rows that go through the network at once, rounded up to whole blocks. The result does not depend on "
-            "it, nor on --workers.",
+            help="Rows to compute at once, rounded up to whole blocks. The result depends neither on it nor on "
+            "--workers.",
         ),
         click.option(
             "--engine",
             type=click.Choice(["threads", "c", "dask"]),
             default="threads",
             show_default=True,
-            help="c: the network is compiled first, with the C compiler of this machine. dask: the parts of TABLE, a "
-            "folder or pattern, go over a Dask cluster; OUT is a folder with one result for each.",
+            help="c: compile the network first, with the C compiler of this machine. dask: compute the parts of TABLE, "
+            "a folder or pattern, on a Dask cluster; OUT is a folder with one result for each part.",
         ),
         click.option(
             "--scheduler",
             metavar="ADDRESS",
-            help="The Dask cluster's scheduler, as in tcp://10.0.0.1:8786. Without it a cluster on this machine.",
+            help="Scheduler of the Dask cluster, e.g. tcp://10.0.0.1:8786 (default: a cluster on this machine).",
+        ),
+        click.option("--strict", is_flag=True, help="Exit with status 1 if rows lie outside the range or give NaN."),
+        no_clobber_option,
+        click.option(
+            "--flush", is_flag=True, help="Answer each row as it comes, e.g. from standard input (default: in blocks)."
+        ),
+        click.option(
+            "--precision",
+            type=click.IntRange(1, 17),
+            metavar="DIGITS",
+            help="Significant digits of numbers in text (default: as many as are needed to read them back exactly).",
+        ),
+        click.option(
+            "--output-decimal",
+            type=click.Choice([".", ","]),
+            default=".",
+            show_default=True,
+            help="Decimal sign of numbers in text; with a comma, semicolons divide the cells of .csv.",
         ),
     ):
         command = option(command)
@@ -256,5 +364,5 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def dialect(options: dict[str, Any]) -> Dialect:
-    """How the table is written, from the options of `table_options`."""
-    return Dialect(options["delimiter"], options["decimal"], options["header"], options["missing"])
+    """How the text of the table is written, from the options of `table_options`."""
+    return Dialect(**{key: options[key] for key in DIALECT_OPTIONS})

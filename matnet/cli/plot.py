@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from matnet.cli.models import load_network
 from matnet.cli.options import (
     file_argument,
     inputs_option,
-    loading,
     loading_options,
     network_option,
+    no_clobber_option,
     of_option,
     optional_table_argument,
     outputs_option,
+    scaling_options,
     table_options,
     wrt_option,
 )
-from matnet.cli.speech import complain
+from matnet.cli.results import check_place, opened_result
+from matnet.cli.speech import note
 from matnet.cli.targets import history, record_option, samples_and_targets, sets, targets_option
 from matnet.errors import TableError
 
@@ -52,6 +55,8 @@ WITH_TARGETS = frozenset({"parity", "residuals"})
 @click.option("-o", "--out", required=True, metavar="OUT", help="Where the figure goes: .png, .svg or .pdf.")
 @network_option
 @loading_options
+@no_clobber_option
+@scaling_options
 @inputs_option
 @outputs_option
 @targets_option
@@ -82,26 +87,20 @@ def command(**options: Any) -> None:
 
     Needs the extra `plots`: pip install 'matnet[plots]'.
     """
-    import matnet
     from matnet.plots.figures import SUFFIXES, draw, image
 
     suffix = PurePath(options["out"]).suffix.lower()
     if suffix not in SUFFIXES:
         raise TableError(f"{options['out']}: a figure is written to a file ending in {', '.join(SUFFIXES)}")
-    net = matnet.load(options["file"], network=options["network"], **loading())
+    check_place(options["out"], options)
+    net = load_network(options)
     request = _request(net, options)
     if request.left_out:
         shown = len(request.shown_outputs)
-        complain(f"the first {shown} of {net.output_size} outputs are shown; name others with --of")
+        note(f"the first {shown} of {net.output_size} outputs are shown; name others with --of")
     made = image(draw(options["kind"], request), suffix)
-    _write(options["out"], made)
-
-
-def _write(name: str, content: bytes) -> None:
-    from matnet.tables.target import open_target
-
-    with open_target(name, None) as target:
-        target.write(content)
+    with opened_result(options["out"]) as target:
+        target.write(made)
 
 
 def _request(net: Network, options: dict[str, Any]) -> Request:
@@ -110,7 +109,7 @@ def _request(net: Network, options: dict[str, Any]) -> Request:
 
     kind = options["kind"]
     if options["table"] is None and kind in WITH_DATA:
-        raise TableError(f"{kind} shows data: name a table of samples behind {options['file']}")
+        raise TableError(f"{kind} shows data: name a table of samples after {options['file']}")
     if options["targets"] is None and kind in WITH_TARGETS:
         raise TableError(f"{kind} compares outputs with targets: name the columns that hold them with --targets")
     x = t = None

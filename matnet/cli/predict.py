@@ -8,65 +8,51 @@ import click
 
 from matnet.cli.batches import run_batch
 from matnet.cli.options import (
+    at_option,
     batch_options,
     file_argument,
     group_option,
-    input_scaling_option,
+    input_sd_option,
     inputs_option,
     keep_option,
     loading_options,
-    network_option,
+    networks_option,
     of_option,
-    output_scaling_option,
+    optional_table_argument,
     outputs_option,
     result_option,
+    scaling_options,
     states_option,
-    table_argument,
     table_options,
 )
 
 
-def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    """Numbers with commas between."""
-    if value is None:
-        return None
-    try:
-        return tuple(float(number) for number in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"'{value}' is not a list of numbers with commas between") from None
-
-
 @click.command("predict", short_help="Outputs for every row of a table.")
 @file_argument
-@table_argument
+@optional_table_argument
+@at_option
 @result_option
-@network_option
+@networks_option
 @loading_options
-@input_scaling_option
-@output_scaling_option
+@scaling_options
 @inputs_option
 @outputs_option
 @keep_option
 @of_option
-@click.option(
-    "--input-sd",
-    metavar="NUMBERS",
-    callback=_numbers,
-    help="Standard deviations of the inputs, independent of each other, with commas between: adds y1_sd, y2_sd ..",
-)
+@input_sd_option
 @group_option
 @states_option
 @batch_options
 @table_options
-def command(**options: Any) -> None:
+def command(**options: Any) -> int:
     """Write the outputs of the network in FILE for every row of TABLE.
 
-    The result has the same rows in the same order: the kept columns as they were, then y1, y2 .. at real scale. Floats
-    are written with the fewest digits that read back exactly.
+    The result has the same rows in the same order: the kept columns unchanged, then y1, y2 .. in your original units.
+    Floats are written with the fewest digits that read back exactly.
 
-    Of a network that looks back in time the rows are the steps of a series. FILE may be a folder or a pattern, then the
-    result is the networks' mean with the columns y1_std, y2_std .. for their standard deviation.
+    For a dynamic network, rows are time steps. If FILE is a folder or a pattern, results are for the mean of its
+    networks, and the columns y1_std, y2_std .. hold their standard deviation.
     """
     from matnet.tables.run import predict
 
-    run_batch(predict, options)
+    return run_batch(predict, options)

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from matnet.cli.models import load_network
 from matnet.cli.options import (
     file_argument,
     inputs_option,
-    loading,
     loading_options,
     memory_limit,
     network_option,
+    no_clobber_option,
     optional_table_argument,
     outputs_option,
+    scaling_options,
     table_options,
 )
+from matnet.cli.results import check_place, opened_result
 from matnet.cli.targets import history, record_option, samples_and_targets, sets, targets_option
 from matnet.errors import TableError
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", required=True, metavar="OUT.html", help="Where the page goes; - is standard output.")
 @network_option
 @loading_options
+@no_clobber_option
+@scaling_options
 @inputs_option
 @outputs_option
 @targets_option
@@ -46,24 +51,21 @@ def command(**options: Any) -> None:
 
     Needs the extra `plots`: pip install 'matnet[plots]'.
     """
-    import sys
-
     from matnet.report import page
-    from matnet.tables.target import open_target
 
     if options["out"] != "-" and PurePath(options["out"]).suffix.lower() not in (".html", ".htm"):
         raise TableError(f"{options['out']}: a report is written to a file ending in .html")
+    check_place(options["out"], options)
     content = page(_material(options)).encode()
-    with open_target(options["out"], sys.stdout.buffer) as target:
+    with opened_result(options["out"]) as target:
         target.write(content)
 
 
 def _material(options: dict[str, Any]) -> Material:
-    import matnet
     from matnet.report import Material
     from matnet.tables.columns import INPUTS, Columns, check_names, output_names
 
-    net = matnet.load(options["file"], network=options["network"], **loading())
+    net = load_network(options)
     x = t = None
     names = options["inputs"]
     if options["table"] is not None:

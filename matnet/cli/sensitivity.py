@@ -6,32 +6,33 @@ import csv
 import io
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.batches import opened, samples
+from matnet.cli.batches import chosen_columns, opened, samples
+from matnet.cli.models import load_model
 from matnet.cli.options import (
-    dialect,
     file_argument,
     inputs_option,
-    loading,
     loading_options,
-    network_option,
+    networks_option,
+    no_clobber_option,
     of_option,
     out_option,
     outputs_option,
+    scaling_options,
     table_argument,
     table_options,
 )
-from matnet.cli.speech import Progress, complain
+from matnet.cli.results import check_place, opened_result
+from matnet.cli.speech import Progress, note
 from matnet.errors import TableError, UnsupportedError
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
-    from matnet.network import Network
+    from matnet.network import Ensemble, Network
     from matnet.sensitivity.interactions import Interactions
     from matnet.sensitivity.measures import Measures
     from matnet.sensitivity.records import Record
@@ -45,8 +46,10 @@ INTERACTION_INPUTS = 256
 @file_argument
 @table_argument
 @out_option
-@network_option
+@networks_option
 @loading_options
+@scaling_options
+@no_clobber_option
 @inputs_option
 @outputs_option
 @of_option
@@ -77,13 +80,12 @@ def command(**options: Any) -> None:
     random part of the rows, and standard error says of how many. TABLE of a dynamic network is one series, held in
     memory, with a row for each lag.
     """
-    import matnet
     from matnet.tables.columns import OF, Columns, output_names, selected
     from matnet.tables.formats import delimiter_for
-    from matnet.tables.target import open_target
 
+    check_place(options["out"], options)
     delimiter = "," if options["as_json"] else delimiter_for(options["out"])
-    net = matnet.load(options["file"], network=options["network"], **loading())
+    net = load_model(options)
     if options["interactions"]:
         _check_interactions(net)
     outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)
@@ -91,21 +93,30 @@ def command(**options: Any) -> None:
     kind, summary, records = _measured(net, options, outputs)
     records = [record for record in records if outputs.index(record["output"]) in shown]
     text = _json(summary, kind, records) if options["as_json"] else _csv(records, delimiter)
-    with open_target(options["out"], sys.stdout.buffer) as target:
+    with opened_result(options["out"]) as target:
         target.write(text.encode())
 
 
-def _check_interactions(net: Network) -> None:
-    if net.dynamic:
-        raise UnsupportedError("--interactions: second derivatives over time are not done; this network is dynamic")
+def _check_interactions(net: Network | Ensemble) -> None:
+    if _dynamic(net) is not None:
+        raise UnsupportedError("--interactions: not supported for dynamic networks")
     if net.input_size > INTERACTION_INPUTS:
         raise UnsupportedError(
-            f"--interactions: {net.input_size} inputs have {net.input_size * (net.input_size + 1) // 2:,} pairs; it is "
-            f"done up to {INTERACTION_INPUTS} inputs"
+            f"--interactions: {net.input_size} inputs have {net.input_size * (net.input_size + 1) // 2:,} pairs; "
+            f"supported are up to {INTERACTION_INPUTS} inputs"
         )
 
 
-def _measured(net: Network, options: dict[str, Any], outputs: Sequence[str]) -> tuple[str, Record, list[Record]]:
+def _dynamic(model: Network | Ensemble) -> Network | None:
+    """The network if it is a dynamic one; an ensemble has static members."""
+    from matnet.network import Network
+
+    return model if isinstance(model, Network) and model.dynamic else None
+
+
+def _measured(
+    net: Network | Ensemble, options: dict[str, Any], outputs: Sequence[str]
+) -> tuple[str, Record, list[Record]]:
     """What the records are, what holds for all of them, and the records."""
     from matnet.sensitivity.records import interaction_records, sensitivity_records, width_record
 
@@ -114,13 +125,14 @@ def _measured(net: Network, options: dict[str, Any], outputs: Sequence[str]) -> 
         pairs = chunks.interactions()
         summary = {"rows": chunks.rows, **width_record(chunks.widths, chunks.names, outputs)}
         return "interactions", summary, interaction_records(pairs, chunks.widths, chunks.names, outputs)
-    if net.dynamic:
-        found, widths, inputs = _over_series(net, options)
+    series = _dynamic(net)
+    if series is not None:
+        found, widths, inputs = _over_series(series, options)
     else:
         chunks = _Chunks(net, options)
         found, widths, inputs = chunks.measures(), chunks.widths, chunks.names
     if found.quantile_rows < found.rows:
-        complain(f"the quantiles are those of {found.quantile_rows:,} of the {found.rows:,} rows, chosen at random")
+        note(f"the quantiles are those of {found.quantile_rows:,} of the {found.rows:,} rows, chosen at random")
     summary = {"rows": found.rows, "quantile_rows": found.quantile_rows, **width_record(widths, inputs, outputs)}
     return "sensitivities", summary, sensitivity_records(found, widths, inputs, outputs)
 
@@ -128,7 +140,7 @@ def _measured(net: Network, options: dict[str, Any], outputs: Sequence[str]) -> 
 class _Chunks:
     """The table's rows, a chunk at a time: so much as fits the memory, whatever the table's length."""
 
-    def __init__(self, net: Network, options: dict[str, Any]) -> None:
+    def __init__(self, net: Network | Ensemble, options: dict[str, Any]) -> None:
         from matnet.sensitivity.widths import Widths
 
         self._net = net
@@ -144,12 +156,8 @@ class _Chunks:
         options = self._options
         columns = Columns(inputs=options["inputs"])
         progress = Progress()
-        with opened(options["table"], dialect(options), options["samples"], columns) as table:
-            for note in table.notes:
-                complain(note)
-            choice = table.choose(columns, self._net.input_size)
-            if choice.note:
-                complain(choice.note)
+        with opened(options, columns) as table:
+            choice = chosen_columns(table, columns, self._net.input_size)
             self.names = choice.input_names
             width = self._net.output_size * self._net.input_size
             for rows in rechunked(table.rows(choice), chunk_rows(width)):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 import time
 
+import click
+
 FIRST_PROGRESS, PROGRESS_EVERY = 2.0, 0.25
 """Seconds before the first line of progress and between two."""
+QUIET = "matnet.quiet"
+"""Where the context of a command keeps whether --quiet is given."""
 
 
 def printable(text: str) -> str:
@@ -20,16 +24,33 @@ def and_more(left_out: int) -> str:
 
 
 def complain(message: str) -> None:
-    """One line on standard error."""
+    """An error: one line on standard error."""
     if sys.stderr is None:
         return
     sys.stderr.write(f"matnet: {printable(message)}\n")
     sys.stderr.flush()
 
 
+def warn(message: str) -> None:
+    """A warning, which says so, unless --quiet is given: what may make the result useless."""
+    if not _quiet():
+        complain(f"warning: {message}")
+
+
+def note(message: str) -> None:
+    """A note, which says so, unless --quiet is given: how something was understood or done."""
+    if not _quiet():
+        complain(f"note: {message}")
+
+
+def _quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
 def on_terminal() -> bool:
-    """Whether a person may be reading standard error as it is written."""
-    return sys.stderr is not None and sys.stderr.isatty()
+    """Whether a person may be reading standard error as it is written, and wants to."""
+    return sys.stderr is not None and sys.stderr.isatty() and not _quiet()
 
 
 class Progress:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from matnet.cli.batches import opened, samples
-from matnet.cli.options import dialect, memory_limit, names
-from matnet.cli.speech import complain
+from matnet.cli.batches import chosen_columns, opened, samples
+from matnet.cli.options import memory_limit, names
+from matnet.cli.speech import note
 from matnet.errors import FormatError, TableError
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 targets_option = click.option(
     "--targets",
     metavar="NAMES",
-    help="The columns of TABLE that hold the targets, in the order of the outputs; or FILE.mat:variable.",
+    help="Columns of TABLE that hold the targets, in the order of the outputs; or FILE.mat:variable.",
 )
 record_option = click.option(
     "--record",
     metavar="PATH",
-    help="The training record in FILE, in MATLAB's own syntax: tr. Without it: the only one that is there.",
+    help="Training record in FILE, in MATLAB's syntax, e.g. tr (default: the only one).",
 )
 
 
@@ -39,6 +39,7 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
     """
     from matnet.tables.columns import Columns
     from matnet.tables.matfiles import mat_address
+    from matnet.tables.wording import listed, shown
 
     given = options["targets"]
     if given is None:
@@ -53,24 +54,24 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
     columns = Columns(inputs=options["inputs"], keep=names(given))
     if len(columns.keep) != net.output_size:
         raise TableError(f"--targets names {len(columns.keep)} columns, the network has {net.output_size} outputs")
-    with opened(options["table"], dialect(options), options["samples"], columns) as table:
-        for note in table.notes:
-            complain(note)
-        choice = table.choose(columns, net.input_size)
-        if choice.note:
-            complain(choice.note)
+    with opened(options, columns) as table:
+        missing = [name for name in columns.keep if name not in table.header.names]
+        if missing:
+            there = f"; it has {listed(table.header.names)}" if table.header.written else ""
+            raise TableError(f"{table.place}: --targets: no column {shown(missing[0])} in the table{there}")
+        choice = chosen_columns(table, columns, net.input_size)
         both = replace(choice, inputs=(*choice.inputs, *choice.keep), keep=())
         rows = _joined([part.x for part in table.rows(both)], len(both.inputs))
     return rows[:, : net.input_size], rows[:, net.input_size :], choice.input_names
 
 
-def _elements(address: str, layout: str, size: int) -> FloatArray:
+def _elements(address: str, layout: Literal["columns", "rows"] | None, size: int) -> FloatArray:
     from matnet.tables.columns import Columns
     from matnet.tables.csv.dialect import Dialect
+    from matnet.tables.matfiles import read_variable
 
-    with opened(address, Dialect(), layout, Columns()) as table:
-        choice = table.choose(Columns(), size)
-        return _joined([part.x for part in table.rows(choice)], size)
+    table = read_variable(address, layout, Dialect(), **memory_limit())
+    return _joined([part.x for part in table.rows(table.choose(Columns(), size))], size)
 
 
 def _joined(parts: list[FloatArray], size: int) -> FloatArray:
@@ -106,5 +107,5 @@ def sets(record: TrainingRecord | None, count: int) -> Any:
     recorded = len(next(iter(record.members.values())))
     if recorded == count:
         return record.members
-    complain(f"the training record {record.path} is of {recorded} samples, the table has {count}: sets are not shown")
+    note(f"the training record {record.path} is of {recorded} samples, the table has {count}: sets are not shown")
     return None

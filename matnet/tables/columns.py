@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from matnet.errors import Advice, Parameter, TableError
 from matnet.tables.wording import LISTED, counted, listed, shown
 
+ALL = "all"
 FORMULA_STARTS = "=+-@\t\r"
 INPUTS, OUTPUTS, KEEP, GROUP, WRT, OF = map(Parameter, ("inputs", "outputs", "keep", "group", "wrt", "of"))
 
@@ -24,8 +25,9 @@ class Header:
 class Columns:
     """What the user asked for by name; None and empty leave it to the rules.
 
-    ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged;
-    ``group`` is the column that distinguishes several series in one table.
+    ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged,
+    all of them where it is ("all",) and no column has that name. ``group`` is the column that distinguishes several
+    series in one table.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -74,7 +76,8 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
         A column that is named is not there, only some of x1 .. xR are, or the table has not exactly R columns beside
         those named.
     """
-    keep = _found(header, columns.keep, KEEP, place, advice)
+    every = columns.keep == (ALL,) and ALL not in header.names
+    keep = tuple(range(len(header.names))) if every else _found(header, columns.keep, KEEP, place, advice)
     group = None if columns.group is None else _found(header, (columns.group,), GROUP, place, advice)[0]
     default = numbered("x", input_size)
     wanted = columns.inputs
@@ -84,7 +87,7 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
             return Choice(_found(header, wanted, INPUTS, place, advice), keep, wanted, group=group)
     elif header.written and set(default) <= set(header.names):
         return Choice(_found(header, default, INPUTS, place, advice), keep, default, group=group)
-    free = tuple(index for index in range(len(header.names)) if index not in keep and index != group)
+    free = tuple(index for index in range(len(header.names)) if (every or index not in keep) and index != group)
     if wanted is None and header.written:
         _check_partial(header, free, default, place)
     if len(free) != input_size:

@@ -11,6 +11,7 @@ import polars as pl
 
 from matnet.errors import Parameter, TableError
 from matnet.functions.namespace import FloatArray
+from matnet.model.ranges import Extent
 from matnet.network import Ensemble, Network
 from matnet.network.names import derivative_name
 from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, safe_name, selected
@@ -40,13 +41,18 @@ class Job:
     types: Mapping[str, pl.DataType] = field(default_factory=dict)
 
 
-def flagged(job: Job, limits: FloatArray) -> Job:
-    """The job with a last column: how many of a row's inputs lie outside `limits` (R, 2)."""
+def flagged(job: Job, extent: Extent) -> Job:
+    """The job with a last column: how many of a row's inputs lie outside their extent.
+
+    It is null where none does so far as is known, but the range of some input is not known.
+    """
+    known = bool(extent.known.all())
 
     def compute(rows: Rows, before: int) -> list[pl.Series]:
         columns = job.compute(rows, before)
-        outside = np.count_nonzero((rows.x < limits[:, 0]) | (rows.x > limits[:, 1]), axis=1)
-        return [*columns, pl.Series(np.repeat(outside, len(columns[-1]) // len(rows)), dtype=pl.Int64)]
+        outside = np.count_nonzero(extent.outside(rows.x), axis=1)
+        flags = pl.Series(np.repeat(outside, len(columns[-1]) // len(rows)), dtype=pl.Int64)
+        return [*columns, flags if known else flags.replace(0, None)]
 
     types = {**job.types, RANGE_FLAG: pl.Int64()}
     return replace(job, names=(*job.names, RANGE_FLAG), compute=compute, types=types)

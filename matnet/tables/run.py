@@ -36,7 +36,7 @@ class BatchOptions:
     ``form`` is the name of the result's format. ``tidy`` writes one row a (sample, output, input). Of a dynamic network
     ``states`` are what came before a series, and ``lags`` how many steps back derivatives go. ``input_sd``, one
     number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the inputs
-    outside the range of the training. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
+    outside the range that is known. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
     the network at once; the result does not depend on either. ``style`` is how numbers are written as text. With
     ``flush`` rows are answered as they come.
     """
@@ -152,12 +152,12 @@ def _run(
     progress: Progress | None,
 ) -> Summary:
     start = time.monotonic()
-    limits = model.input_range
+    extent = model.input_extent
     if options.flag_range:
-        job = flagged(job, limits)
+        job = flagged(job, extent)
     names = table.kept_names(choice) + job.names
     types = [*table.text_types(choice)[: len(choice.keep)], *(job.types.get(name, pl.Float64()) for name in job.names)]
-    summary = Summary(choice.input_names, choice.note)
+    summary = Summary(choice.input_names, extent.origin, choice.note)
     sink = format_for("", options.form).write(target, names, types, GROUP_CHUNKS * chunk_rows(job.width), options.style)
     if options.flush:
         with sink:
@@ -165,7 +165,7 @@ def _run(
                 columns = job.compute(rows, summary.rows)
                 sink.write(sink.formatted(columns))
                 target.flush()
-                summary.add(counts(rows.x, limits, columns[len(choice.keep) :]))
+                summary.add(counts(rows.x, extent, columns[len(choice.keep) :]))
         return _finished(summary, table, start)
     with workers(options.workers) as threads, sink:
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
@@ -177,7 +177,7 @@ def _run(
             return Computed(chunk.rows.x, job.compute(chunk.rows, chunk.before))
 
         def written(done: Computed) -> tuple[list[bytes] | pl.DataFrame, Counts]:
-            return sink.formatted(done.columns), counts(done.x, limits, done.columns[len(choice.keep) :])
+            return sink.formatted(done.columns), counts(done.x, extent, done.columns[len(choice.keep) :])
 
         if job.sequential:
             results = threads.in_order(written, map(computed, chunks))

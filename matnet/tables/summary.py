@@ -12,6 +12,7 @@ import polars as pl
 
 from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
+from matnet.model.ranges import DESCRIPTION, Extent, Origin
 from matnet.network import Network
 from matnet.tables.interfaces import Source
 from matnet.tables.jobs import Model
@@ -19,7 +20,7 @@ from matnet.tables.jobs import Model
 
 @dataclass(frozen=True)
 class Counts:
-    """Of a chunk: its rows, those with an input outside the range of the training, by input, and NaN in the result."""
+    """Of a chunk: its rows, those with an input outside the known range, by input, and rows of the result with NaN."""
 
     rows: int
     outside: int
@@ -27,9 +28,9 @@ class Counts:
     with_nan: int
 
 
-def counts(x: FloatArray, limits: FloatArray, results: Sequence[pl.Series]) -> Counts:
-    """What is to be counted of a chunk with inputs x (N, R) and `limits` (R, 2); NaN in either is not outside."""
-    outside = (x < limits[:, 0]) | (x > limits[:, 1])
+def counts(x: FloatArray, extent: Extent, results: Sequence[pl.Series]) -> Counts:
+    """What is to be counted of a chunk with inputs x (N, R) and their extent; what is not known is not outside."""
+    outside = extent.outside(x)
     by_input = tuple(np.count_nonzero(outside, axis=0).tolist())
     rows_outside = int(np.count_nonzero(outside.any(axis=1))) if any(by_input) else 0
     return Counts(len(x), rows_outside, by_input, _rows_with_nan(results))
@@ -45,12 +46,14 @@ def _rows_with_nan(results: Sequence[pl.Series]) -> int:
 
 @dataclass
 class Summary:
-    """What was done: rows read, how many of them lie outside the range of the training, in all and by input.
+    """What was done: rows read, how many of them lie outside the range of the inputs, in all and by input.
 
-    ``rows_with_nan`` are rows of the result. ``note`` is what a user should know of how the inputs were found.
+    ``origin`` says for each input where its range is known from; see `matnet.model.ranges`. ``rows_with_nan`` are rows
+    of the result. ``note`` is what a user should know of how the inputs were found.
     """
 
     input_names: tuple[str, ...]
+    origin: tuple[Origin, ...]
     note: str = ""
     rows: int = 0
     outside: int = 0
@@ -61,6 +64,17 @@ class Summary:
 
     def __post_init__(self) -> None:
         self.outside_by_input = self.outside_by_input or [0] * len(self.input_names)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The inputs whose range is not known."""
+        return tuple(name for name, word in zip(self.input_names, self.origin, strict=True) if word == "unknown")
+
+    @property
+    def range_description(self) -> str:
+        """How to call the range that rows lie outside of."""
+        words = {word for word, count in zip(self.origin, self.outside_by_input, strict=True) if count}
+        return DESCRIPTION[words.pop()] if len(words) == 1 else "the range of the inputs"
 
     def add(self, chunk: Counts) -> None:
         """Add what was counted of a chunk."""
@@ -87,8 +101,12 @@ class Summary:
         return {
             "rows": self.rows,
             "seconds": round(self.seconds, 3),
-            "rows_outside_range": self.outside,
-            "outside_range": dict(zip(self.input_names, self.outside_by_input, strict=True)),
+            "rows_outside_range": None if len(self.unknown) == len(self.input_names) else self.outside,
+            "outside_range": {
+                name: None if word == "unknown" else count
+                for name, word, count in zip(self.input_names, self.origin, self.outside_by_input, strict=True)
+            },
+            "range_known_from": dict(zip(self.input_names, self.origin, strict=True)),
             "rows_with_nan": self.rows_with_nan,
             "networks": [
                 {

@@ -20,7 +20,7 @@ FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")
 TEXT = "x1,x2\n20,1500\n101,1500\n-1,9e9\n"
 X = np.array([[20.0, 1500.0], [101.0, 1500.0], [-1.0, 9e9]])
-OUTSIDE = "matnet: {}: 2 of 3 rows lie outside the range the network was trained on (x1: 2, x2: 1)\n"
+OUTSIDE = "matnet: warning: {}: 2 of 3 rows lie outside the range seen in training (x1: 2, x2: 1)\n"
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -61,7 +61,7 @@ def test_a_summary_for_programs(said: Said, tmp_path: Path) -> None:
     assert (status, err) == (
         0,
         OUTSIDE.format("standard input").replace("of 3", "of 4")
-        + "matnet: standard input: NaN in 1 row of the result\n",
+        + "matnet: warning: standard input: NaN in 1 row of the result\n",
     )
     record = json.loads(out.read_text())
     assert record.pop("seconds") >= 0
@@ -70,6 +70,7 @@ def test_a_summary_for_programs(said: Said, tmp_path: Path) -> None:
         "rows": 4,
         "rows_outside_range": 2,
         "outside_range": {"x1": 2, "x2": 1},
+        "range_known_from": {"x1": "training", "x2": "training"},
         "rows_with_nan": 1,
         "networks": [{"file": "pump.mat", "path": "net", "sha256": sha256(Path(PUMP).read_bytes()).hexdigest()}],
         "inputs": [{"name": "standard input", "sha256": sha256((TEXT + ",1500\n").encode()).hexdigest()}],

@@ -104,24 +104,24 @@ def test_no_header_is_said(said: Said) -> None:
     status, out, err = said("predict", PUMP, "-", stdin="20,1500\n60,2800\n")
     assert (status, err) == (
         0,
-        "matnet: standard input: line 1 is a row of numbers, so there is no header; the columns are x1 to x2\n",
+        "matnet: note: standard input: line 1 is a row of numbers, so there is no header; the columns are x1 to x2\n",
     )
     np.testing.assert_array_equal(table(out), matnet.load(PUMP)(X))
 
 
 def test_inputs_by_position_are_said(said: Said) -> None:
     status, _, err = said("predict", PUMP, "-", stdin="flow,speed\n20,1500\n")
-    assert (status, err) == (0, "matnet: standard input: the inputs are taken by position: flow, speed\n")
+    assert (status, err) == (0, "matnet: note: standard input: the inputs are taken by position: flow, speed\n")
 
 
 def test_rows_outside_the_range_are_said(said: Said) -> None:
     status, _, err = said("predict", PUMP, "-", stdin="x1,x2\n20,1500\n101,1500\n-1,9e9\n")
     assert (status, err) == (
         0,
-        "matnet: standard input: 2 of 3 rows lie outside the range the network was trained on (x1: 2, x2: 1)\n",
+        "matnet: warning: standard input: 2 of 3 rows lie outside the range seen in training (x1: 2, x2: 1)\n",
     )
     _, _, err = said("predict", PUMP, "-", stdin="x1,x2\n101,1500\n")
-    assert err == "matnet: standard input: 1 of 1 rows lies outside the range the network was trained on (x1: 1)\n"
+    assert err == "matnet: warning: standard input: 1 of 1 rows lies outside the range seen in training (x1: 1)\n"
 
 
 def test_a_bad_cell_leaves_no_file(said: Said, tmp_path: Path) -> None:
@@ -144,16 +144,16 @@ def test_missing_cells(said: Said) -> None:
         "matnet: standard input: line 2, column x2: the cell is empty; fill it in, "
         "or have it read as NaN with --missing nan\n",
     )
-    expected = (0, "y1\nNaN\n", "matnet: standard input: NaN in 1 row of the result\n")
+    expected = (0, "y1\nNaN\n", "matnet: warning: standard input: NaN in 1 row of the result\n")
     assert said("predict", PUMP, "-", "--missing", "nan", stdin="x1,x2\n1,\n") == expected
 
 
 def test_the_format_of_the_result_is_checked_before_anything_else(said: Said) -> None:
-    assert said("predict", "none.mat", "none.csv", "-o", "out.xlsx") == (
+    assert said("predict", "none.mat", "none.csv", "-o", "out.ods") == (
         2,
         "",
-        "matnet: out.xlsx: results are not written in this format; known: .csv, .txt, .tsv, .parquet, .arrow, .ipc, "
-        ".feather, or - for standard output; or choose the format with --to\n",
+        "matnet: out.ods: results are not written in this format; known: .csv, .txt, .tsv, .parquet, .arrow, .ipc, "
+        ".feather, .xlsx, .mat, or - for standard output; or choose the format with --to\n",
     )
 
 
@@ -292,16 +292,16 @@ def test_text_from_a_file_cannot_move_the_cursor(said: Said, tmp_path: Path) -> 
     [
         (["none"], "No such command 'none'. See matnet --help"),
         (["predict"], "Missing argument 'FILE'. See matnet predict --help"),
-        (["predict", PUMP], "Missing argument 'TABLE'. See matnet predict --help"),
+        (["predict", PUMP], "Missing argument 'TABLE'; or give one sample with --at. See matnet predict --help"),
         (["predict", PUMP, "-", "--wrt", "x1"], "No such option"),
         (["predict", PUMP, "-", "--missing", "0"], "Invalid value for '--missing': '0' is not one of 'error', 'nan'"),
         (
             ["predict", PUMP, "-", "--inputs", "a,,b"],
-            "Invalid value for '--inputs': 'a,,b' has an empty name in it; write names with commas between",
+            "Invalid value for '--inputs': 'a,,b' has an empty name in it; separate names with commas",
         ),
         (
             ["predict", PUMP, "-", "--input-sd", "1,b"],
-            "Invalid value for '--input-sd': '1,b' is not a list of numbers with commas between",
+            "Invalid value for '--input-sd': '1,b' is not a list of numbers separated by commas",
         ),
         (["inspect"], "Missing argument 'FILE...'. See matnet inspect --help"),
     ],

@@ -48,8 +48,8 @@ def test_a_stem_that_is_not_a_name(tmp_path: Path, capsys: pytest.CaptureFixture
     place = tmp_path / "my-pump.v2.c"
     assert run(["convert", PUMP, str(place), "--header"]) == 0
     assert capsys.readouterr().err == (
-        f"matnet: {place}: the function is called my_pump_v2: 'my-pump.v2' is not a name of letters, digits and _ that "
-        "begins with a letter\n"
+        f"matnet: note: {place}: the function is called my_pump_v2: 'my-pump.v2' is not a name of letters, digits and "
+        "_ that begins with a letter\n"
     )
     assert "void my_pump_v2_eval(" in place.with_suffix(".h").read_text()
 
@@ -106,6 +106,4 @@ def test_several_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     (tmp_path / "a.mat").write_bytes(Path(PUMP).read_bytes())
     (tmp_path / "b.mat").write_bytes(Path(PUMP).read_bytes())
     assert run(["convert", str(tmp_path), str(tmp_path / "a.c")]) == 2
-    assert capsys.readouterr().err == (
-        f"matnet: {tmp_path}: these are several networks; convert takes one, named by --network\n"
-    )
+    assert capsys.readouterr().err == (f"matnet: {tmp_path}: these are several networks; name one with --network\n")

@@ -72,7 +72,7 @@ def test_targets_in_columns_of_the_table(said: Said, requests: list[Request]) ->
     np.testing.assert_array_equal(request.x, [[20, 1500], [60, 2800], [40, 2000]])
     np.testing.assert_array_equal(request.t, [[9], [33], [16]])
     assert (request.inputs, request.outputs, request.sets) == (("flow", "speed"), ("head",), None)
-    assert err == "matnet: the training record tr is of 165 samples, the table has 3: sets are not shown\n"
+    assert err == "matnet: note: the training record tr is of 165 samples, the table has 3: sets are not shown\n"
 
 
 def test_targets_and_sets_from_a_workspace(said: Said, requests: list[Request], corpus: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_record_of_other_samples_is_passed_over(said: Said, requests: list[Req
     header = "x1,x2,x3,x4,x5,x6,x7,x8,t"
     status, _, err = said("parity", file, "-", "--targets", "t", "-o", "out.png", stdin=f"{header}\n{rows}\n")
     assert status == 0
-    assert err == "matnet: the training record tr is of 498 samples, the table has 2: sets are not shown\n"
+    assert err == "matnet: note: the training record tr is of 498 samples, the table has 2: sets are not shown\n"
     assert requests[0].sets is None
 
 
@@ -113,7 +113,7 @@ def test_chosen_outputs_and_inputs(said: Said, requests: list[Request]) -> None:
     [
         (("network", PUMP, "-o", "out.gif"), "out.gif: a figure is written to a file ending in .png, .svg, .pdf"),
         (("network", PUMP, "-o", "-"), "-: a figure is written to a file ending in .png, .svg, .pdf"),
-        (("map", PUMP, "-o", "out.png"), f"map shows data: name a table of samples behind {PUMP}"),
+        (("map", PUMP, "-o", "out.png"), f"map shows data: name a table of samples after {PUMP}"),
         (
             ("parity", PUMP, "-", "-o", "out.png"),
             "parity compares outputs with targets: name the columns that hold them with --targets",
@@ -124,7 +124,7 @@ def test_chosen_outputs_and_inputs(said: Said, requests: list[Request]) -> None:
         ),
         (
             ("training", PUMP, "--record", "net", "-o", "out.png"),
-            f"{PUMP}: net is a network 1x1, not a training record as train returns",
+            f"{PUMP}: net is a network 1x1, expected the training record that train returned",
         ),
     ],
 )
@@ -143,4 +143,4 @@ def test_targets_of_another_length(said: Said, corpus: Path) -> None:
 def test_only_the_first_outputs_are_shown_and_it_is_said(said: Said, corpus: Path) -> None:
     file = corpus / "static_logsig_256_inputs.mat"
     arguments = ("sensitivity", str(file), f"{file}:P10", "--network", "net", "--top", "2", "-o", "out.png")
-    assert said(*arguments) == (0, "", "matnet: the first 6 of 10 outputs are shown; name others with --of\n")
+    assert said(*arguments) == (0, "", "matnet: note: the first 6 of 10 outputs are shown; name others with --of\n")

@@ -128,7 +128,7 @@ def test_progress_on_a_terminal_and_none_in_a_pipe() -> None:
     assert shown.startswith(b"\r16,384 rows, ")
     progress, _, summary = shown.partition(b"\r\x1b[K")
     assert progress.rpartition(b"\r")[2].startswith(b"200,000 rows, ")
-    assert re.fullmatch(rb"matnet: standard input: 200,000 rows in \d+\.\d s\r\n", summary)
+    assert re.fullmatch(rb"matnet: note: standard input: 200,000 rows in \d+\.\d s\r\n", summary)
     piped = subprocess.run(arguments, input=text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert (piped.returncode, piped.stderr) == (0, b"")
 

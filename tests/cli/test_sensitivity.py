@@ -127,7 +127,7 @@ def test_a_table_in_many_chunks_gives_the_same(said: Said, monkeypatch: pytest.M
     monkeypatch.setattr(measures, "KEPT_ELEMENTS", 2000)
     status, out, err = said(PUMP, "-", stdin=text)
     assert status == 0
-    assert err == "matnet: the quantiles are those of 1,000 of the 3,000 rows, chosen at random\n"
+    assert err == "matnet: note: the quantiles are those of 1,000 of the 3,000 rows, chosen at random\n"
     for row, other in zip(whole, records(out), strict=True):
         for key in ("mean", "sd", "rms", "min", "max", "positive", "sign_changes", "scaled_rms"):
             assert float(row[key]) == pytest.approx(float(other[key]), rel=1e-12)
@@ -146,7 +146,7 @@ def test_a_dynamic_network_has_a_row_for_each_lag(said: Said, tmp_path: Path) ->
         ("0", 0.0, "4"),
     ]
     status, out, err = said(str(tmp_path / "arx.json"), "-", "--interactions", stdin="x1\n1\n")
-    message = "--interactions: second derivatives over time are not done; this network is dynamic"
+    message = "--interactions: not supported for dynamic networks"
     assert (status, out, err) == (2, "", f"matnet: {message}\n")
 
 
@@ -161,7 +161,7 @@ def test_interactions_of_hundreds_of_inputs_are_refused(said: Said, tmp_path: Pa
     save(Network(Structure((Input(300),), (layer,), (Output(0, 1),))), tmp_path / "wide.json")
     status, _, err = said(str(tmp_path / "wide.json"), "-", "--interactions", stdin="")
     assert status == 2
-    assert err == "matnet: --interactions: 300 inputs have 45,150 pairs; it is done up to 256 inputs\n"
+    assert err == "matnet: --interactions: 300 inputs have 45,150 pairs; supported are up to 256 inputs\n"
     assert sensitivity.INTERACTION_INPUTS == 256
 
 

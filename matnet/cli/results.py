@@ -1,0 +1,62 @@
+"""Where a command writes: never over what it reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matnet.errors import TableError
+
+if TYPE_CHECKING:
+    from matnet.tables.target import Target
+
+SOURCES = ("file", "table", "targets")
+"""The arguments and options of the commands that name what is read."""
+
+
+def check_place(name: str, options: dict[str, Any]) -> None:
+    """Check that a result may be written to a place.
+
+    Raises
+    ------
+    TableError
+        A file is there, and it is one that the command reads, or --no-clobber protects it.
+    """
+    place = Path(name)
+    if name == "-" or not place.is_file():
+        return
+    for key in SOURCES:
+        source = options.get(key)
+        if isinstance(source, str) and any(part.is_file() and os.path.samefile(part, place) for part in _files(source)):
+            raise TableError(f"{name}: this file is an input of the command; write the result to another file")
+    if options.get("no_clobber"):
+        raise TableError(f"{name}: the file exists; leave out --no-clobber to replace it")
+
+
+def _files(source: str) -> Iterator[Path]:
+    """The files that a name may mean: itself, the file of an address, the parts of a folder or pattern."""
+    from matnet.tables.excel import sheet_address
+    from matnet.tables.matfiles import mat_address
+    from matnet.tables.parts import parts_of
+
+    if source == "-":
+        return
+    address = mat_address(source) or sheet_address(source)
+    yield Path(source if address is None else address[0])
+    try:
+        yield from parts_of(source) or ()
+    except TableError:
+        return  # whoever opens it says what is wrong with it
+
+
+@contextmanager
+def opened_result(name: str) -> Iterator[Target]:
+    """A result of that name; - is standard output."""
+    from matnet.tables.target import open_target
+
+    with open_target(name, None if sys.stdout is None else sys.stdout.buffer) as target:
+        yield target
