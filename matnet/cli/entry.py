@@ -8,6 +8,7 @@ import gc
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -167,7 +168,7 @@ def option_names(arguments: Sequence[str]) -> Callable[[Parameter], str | None]:
             return None
         if parameter.value is False:
             return found.secondary_opts[-1]
-        value = "" if parameter.value in (None, True) else f" {_quoted(str(parameter.value))}"
+        value = "" if parameter.value is None or parameter.value is True else f" {_quoted(str(parameter.value))}"
         return found.opts[-1] + value
 
     return written
@@ -175,7 +176,7 @@ def option_names(arguments: Sequence[str]) -> Callable[[Parameter], str | None]:
 
 def _quoted(value: str) -> str:
     """A value as any shell takes it, cmd.exe too."""
-    return value if value.isalnum() else f'"{value}"'
+    return value if re.fullmatch(r"[\w.-]+", value) else f'"{value}"'
 
 
 def _usage(error: click.ClickException) -> str:

@@ -79,7 +79,7 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
     except fastexcel.FastExcelError as error:
         raise TableError(f"{place}: cannot be read: {str(error).splitlines()[0]}") from error
     frame = rows.rename(dict(zip(rows.columns, names, strict=True))) if rows.width else pl.DataFrame(schema=list(names))
-    return FrameTable(frame.lazy(), place, dialect, str(path), written)
+    return FrameTable(frame.lazy(), place, dialect, str(path), written, loose=True)
 
 
 class ExcelSink(Sink):

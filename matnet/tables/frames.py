@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Full, Queue
@@ -59,6 +60,8 @@ class FrameTable(Table):
         What is hashed.
     written
         Whether the names of the columns are written in the file.
+    loose
+        Whether text that is a number counts as one.
 
     Raises
     ------
@@ -66,9 +69,12 @@ class FrameTable(Table):
         The file is damaged or has no column.
     """
 
-    def __init__(self, frame: pl.LazyFrame, place: str, dialect: Dialect, file: str, written: bool = True) -> None:
+    def __init__(
+        self, frame: pl.LazyFrame, place: str, dialect: Dialect, file: str, written: bool = True, loose: bool = False
+    ) -> None:
         self.place = place
         self._file = file
+        self._loose = loose
         self._dialect = dialect
         self._done = 0
         self._frame = frame
@@ -143,7 +149,7 @@ class FrameTable(Table):
     def _check_numbers(self, inputs: list[str]) -> None:
         for name in inputs:
             kind = self._schema[name]
-            if not kind.is_numeric():
+            if not (kind.is_numeric() or (self._loose and kind in (pl.String, pl.Null))):
                 raise TableError(f"{self.place}: column {shown(name)} holds {kind}, expected numbers; cast it")
 
     def _parsed(self, batch: pl.DataFrame, before: int, choice: Choice) -> Rows:
@@ -151,6 +157,8 @@ class FrameTable(Table):
         x = np.empty((batch.height, len(choice.inputs)))
         for place, index in enumerate(choice.inputs):
             values = batch[names[index]]
+            if values.dtype == pl.String:
+                values = self._from_text(values, before, names[index])
             if values.null_count() and self._dialect.missing == "error":
                 row = before + int(np.flatnonzero(values.is_null().to_numpy())[0]) + 1
                 where = f"{self.place}: row {row}, column {names[index]}"
@@ -163,6 +171,21 @@ class FrameTable(Table):
             x[:, place] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
         texts = [batch[names[index]].alias(str(place)) for place, index in enumerate(choice.texts)]
         return Rows(x, pl.DataFrame(texts))
+
+    def _from_text(self, texts: pl.Series, before: int, name: str) -> pl.Series:
+        """The numbers that are written as text; null where one is missing.
+
+        Raises
+        ------
+        TableError
+            Some text is not a number.
+        """
+        dialect = replace(self._dialect, delimiter="\t", decimal=self._dialect.decimal or ".")
+        for row, text in enumerate(texts):
+            if text is not None and not dialect.is_missing(text) and not dialect.is_number(text):
+                raise TableError(f"{self.place}: row {before + row + 1}, column {name}: {shown(text)} is not a number")
+        numbers = [None if text is None or dialect.is_missing(text) else float(dialect.plain(text)) for text in texts]
+        return pl.Series(numbers, dtype=pl.Float64)
 
     def _check_integers(self, values: pl.Series, before: int, name: str) -> None:
         """Refuse integers that float64 does not have all of: beyond 2^53."""

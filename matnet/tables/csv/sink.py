@@ -14,6 +14,7 @@ from matnet.tables.interfaces import Sink
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 
+POINT = r"^[+-]?[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?$"
 NEEDS_QUOTES = frozenset('",;\t\r\n')
 
 
@@ -26,6 +27,13 @@ class _Pieces(list[bytes]):
 
     def flush(self) -> None:
         return
+
+
+def _with_commas(texts: pl.Series) -> pl.Series:
+    """Kept cells with a decimal comma where they are a number with a decimal point."""
+    column = pl.col(texts.name)
+    changed = pl.when(column.str.contains(POINT)).then(column.str.replace(".", ",", literal=True)).otherwise(column)
+    return texts.to_frame().select(changed).to_series()
 
 
 class CsvSink(Sink):
@@ -66,6 +74,8 @@ class CsvSink(Sink):
         digits = self._style.precision
         if digits is not None:
             columns = [column.round_sig_figs(digits) if column.dtype.is_float() else column for column in columns]
+        if self._style.decimal == ",":
+            columns = [_with_commas(column) if column.dtype == pl.String else column for column in columns]
         frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
         text = _Pieces()
         target = cast(IO[bytes], text)  # polars calls write and flush alone

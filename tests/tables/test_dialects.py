@@ -1,0 +1,235 @@
+"""Tables as people have them: how they are written is found out, or one option that the refusal names says it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from matnet.errors import TableError
+from matnet.functions.namespace import FloatArray
+from matnet.tables.columns import Columns
+from matnet.tables.csv.dialect import BLANKS, Dialect
+from matnet.tables.csv.streams import Stream
+from matnet.tables.csv.table import CsvTable
+
+EXPECTED = [[1.5, 2.0], [3.0, -4.25]]
+
+
+def read(data: bytes, dialect: Dialect | None = None, encoding: str = "utf-8") -> tuple[FloatArray, tuple[str, ...]]:
+    """The inputs of a table (N, 2), and what is said of it."""
+    table = CsvTable(Stream(io.BytesIO(data), "t.csv", encoding=encoding), dialect or Dialect())
+    x = [rows.x for rows in table.rows(table.choose(Columns(), 2))]
+    return np.concatenate([np.zeros((0, 2)), *x]), table.notes
+
+
+def refusal(data: bytes, dialect: Dialect | None = None, encoding: str = "utf-8") -> str:
+    with pytest.raises(TableError) as raised:
+        read(data, dialect, encoding)
+    return str(raised.value)
+
+
+DETECTED = {
+    "commas": (b"x1,x2\n1.5,2\n3,-4.25\n", ()),
+    "semicolons": (b"x1;x2\n1.5;2\n3;-4.25\n", ("t.csv: cells are divided by semicolons",)),
+    "semicolons and decimal commas": (
+        b"x1;x2\n1,5;2,0\n3;-4,25\n",
+        ("t.csv: cells are divided by semicolons and numbers have decimal commas",),
+    ),
+    "decimal commas without a header": (
+        b"1,5;2,0\n3,0;-4,25\n",
+        (
+            "t.csv: cells are divided by semicolons and numbers have decimal commas",
+            "t.csv: line 1 is a row of numbers, so there is no header; the columns are x1 to x2",
+        ),
+    ),
+    "tabs": (b"x1\tx2\n1.5\t2\n3\t-4.25\n", ("t.csv: cells are divided by tabs",)),
+    "bars": (b"x1|x2\n1.5|2\n3|-4.25\n", ("t.csv: cells are divided by vertical bars",)),
+    "what save -ascii writes": (
+        b"   1.5000000e+00   2.0000000e+00\n   3.0000000e+00  -4.2500000e+00\n",
+        (
+            "t.csv: cells are divided by blanks",
+            "t.csv: line 1 is a row of numbers, so there is no header; the columns are x1 to x2",
+        ),
+    ),
+    "blanks and tabs under a header": (
+        b"x1 \t x2\r\n 1.5 \t2 \r\n3    -4.25\t\r\n",
+        ("t.csv: cells are divided by blanks",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "notes"), DETECTED.values(), ids=DETECTED.keys())
+def test_how_a_table_is_written_is_found_out_and_said(data: bytes, notes: tuple[str, ...]) -> None:
+    x, told = read(data)
+    np.testing.assert_array_equal(x, EXPECTED)
+    assert told == notes
+
+
+def test_a_comma_that_may_divide_thousands_is_asked_about() -> None:
+    data = b"x1;x2\n1,500;2\n2,250;3\n"
+    assert refusal(data) == (
+        "t.csv: the comma in '1,500' may be a decimal sign or divide thousands; if it is a decimal sign: decimal=','"
+    )
+    assert read(data, Dialect(decimal=","))[0].tolist() == [[1.5, 2.0], [2.25, 3.0]]
+    assert refusal(data, Dialect(decimal=".")) == (
+        "t.csv: line 2, column x1: '1,500' is not a number; if ',' is its decimal sign: decimal=','"
+    )
+
+
+def test_text_with_semicolons_in_it_does_not_hide_the_commas() -> None:
+    x, notes = read(b'x1,x2,t\n1.5,2,a;b\n3,-4.25,c;d\n')
+    assert (x.tolist(), notes) == (EXPECTED, ())
+
+
+def test_a_decimal_comma_first_seen_late_is_refused() -> None:
+    rows = b"1;2\n" * 40
+    assert refusal(b"x1;x2\n" + rows + b"1,5;2\n") == (
+        "t.csv: line 42, column x1: '1,5' is not a number; if ',' is its decimal sign: decimal=','"
+    )
+
+
+def test_blanks_inside_quotes_stay() -> None:
+    data = b'"x 1" "x 2"\n 1.5  2\n3 -4.25\n'
+    table = CsvTable(Stream(io.BytesIO(data), "t.csv"), Dialect(BLANKS))
+    assert table.header.names == ("x 1", "x 2")
+    assert np.concatenate([rows.x for rows in table.rows(table.choose(Columns(), 2))]).tolist() == EXPECTED
+
+
+COMMENTS = b"% made today\nx1,x2\n1.5,2\n% half time\n3,-4.25\n% the end\n"
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_comment_lines_are_left_out(block: int) -> None:
+    table = CsvTable(Stream(io.BytesIO(COMMENTS), "t.csv"), Dialect(comment="%"), (), block)
+    assert np.concatenate([rows.x for rows in table.rows(table.choose(Columns(), 2))]).tolist() == EXPECTED
+
+
+def test_errors_after_comments_name_the_right_line() -> None:
+    assert refusal(COMMENTS.replace(b"-4.25", b"four"), Dialect(comment="%")) == (
+        "t.csv: line 5, column x2: 'four' is not a number"
+    )
+    assert refusal(b"x1,x2\n1,2\n% a\n\n% b\n3,4\n", Dialect(comment="%")) == "t.csv: line 4 is blank; delete the line"
+
+
+def test_a_mark_inside_quotes_is_no_comment() -> None:
+    data = b'x1,x2,t\n1.5,2,"a\n% b"\n3,-4.25,c\n'
+    assert read(data, Dialect(comment="%"))[0].tolist() == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (COMMENTS, "t.csv: the network takes 2 inputs, but the table has 1 column ('% made today'); "
+                   "if lines that begin with % are comments: comment='%'"),
+        (COMMENTS[13:], "t.csv: line 3: 1 cell, expected 2 as in line 1; a delimiter inside a cell needs quotes "
+                        "around the cell; if lines that begin with % are comments: comment='%'"),
+        (b"x1,x2\nm3/h,rpm\n1,2\n", "t.csv: line 2, column x1: 'm3/h' is not a number; "
+                                     "if the line holds units: skip_rows=1"),
+    ],
+    ids=["a comment first", "a comment later", "units"],
+)  # fmt: skip
+def test_a_refusal_names_the_option_that_helps(data: bytes, message: str) -> None:
+    assert refusal(data) == message
+
+
+def test_rows_after_the_header_are_left_out() -> None:
+    assert read(b'x1,x2\nm3/h,"r\npm"\n1.5,2\n3,-4.25\n', Dialect(skip_rows=1))[0].tolist() == EXPECTED
+    assert read(b"x1,x2\nunit,unit\n", Dialect(skip_rows=5))[0].tolist() == []
+
+
+@pytest.mark.parametrize("word", ["", "NA", "n/a", "NULL", '"NA"', " NA "])
+def test_words_for_missing_numbers(word: str) -> None:
+    data = f"x1,x2\n1.5,{word}\n".encode()
+    told = word.strip('"')
+    what = f"'{told}' stands for a missing number" if told else "the cell is empty"
+    assert refusal(data) == f"t.csv: line 2, column x2: {what}; fill it in, or have it read as NaN with missing='nan'"
+    np.testing.assert_array_equal(read(data, Dialect(missing="nan"))[0], [[1.5, np.nan]])
+
+
+def test_further_words_for_missing_numbers() -> None:
+    data = b"x1,x2\n1.5,-999\n?,2\n"
+    np.testing.assert_array_equal(
+        read(data, Dialect(missing="nan", na=("?", "-999")))[0], [[1.5, np.nan], [np.nan, 2.0]]
+    )
+    assert refusal(data, Dialect(missing="nan", na=("-999",))) == "t.csv: line 3, column x1: '?' is not a number"
+    assert refusal(data, Dialect(na=("-999",))) == (
+        "t.csv: line 2, column x2: '-999' stands for a missing number; fill it in, or have it read as NaN with "
+        "missing='nan'"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp1252", "latin-1"])
+def test_other_encodings(encoding: str) -> None:
+    data = "x1,x2,t\n1.5,2,°C\n3,-4.25,µ\n".encode(encoding)
+    assert read(data, encoding=encoding)[0].tolist() == EXPECTED
+
+
+def test_encodings_that_are_not() -> None:
+    assert refusal(b"x1,x2\n", encoding="none") == "encoding none: there is no such encoding; utf-16 and cp1252 are two"
+    assert refusal(b"x1,x2\n\x81,2\n", encoding="cp1252").startswith("t.csv: the text is not cp1252: ")
+
+
+HEADERS = {
+    "some of the names": (
+        "point,x1,x2",
+        3,
+        "t.csv: the header names 2 inputs of 3 (x1, x2) but not x3; rename the columns, or name those of the inputs in "
+        "order with inputs",
+    ),
+    "one column more": (
+        "a,b,c",
+        2,
+        "t.csv: the network takes 2 inputs, but the table has 3 columns ('a', 'b', 'c'); name the columns of the inputs "
+        "with inputs, or columns to keep with keep",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "R", "message"), HEADERS.values(), ids=HEADERS.keys())
+def test_headers_that_are_refused(header: str, R: int, message: str) -> None:
+    table = CsvTable(Stream(io.BytesIO(f"{header}\n1,2,3\n".encode()), "t.csv"), Dialect())
+    with pytest.raises(TableError) as raised:
+        table.choose(Columns(), R)
+    assert str(raised.value) == message
+
+
+def test_a_header_with_exactly_the_inputs_names_the_result() -> None:
+    table = CsvTable(Stream(io.BytesIO(b"id,feed,speed\na,1,2\n"), "t.csv"), Dialect())
+    choice = table.choose(Columns(keep=("id",)), 2)
+    assert choice.input_names == ("feed", "speed")
+    assert choice.note == "t.csv: the inputs are taken by position: feed, speed"
+    assert table.choose(Columns(keep=("id", "feed")), 1).input_names == ("speed",)
+
+
+def test_all_columns_are_kept() -> None:
+    table = CsvTable(Stream(io.BytesIO(b"feed,speed\n1,2\n"), "t.csv"), Dialect())
+    choice = table.choose(Columns(keep=("all",)), 2)
+    assert (choice.inputs, choice.keep, choice.input_names) == ((0, 1), (0, 1), ("feed", "speed"))
+    table = CsvTable(Stream(io.BytesIO(b"all,x1\n1,2\n"), "t.csv"), Dialect())
+    assert table.choose(Columns(keep=("all",)), 1).keep == (0,)
+
+
+def test_many_blank_lines_at_the_end_take_no_memory() -> None:
+    class Blank(io.RawIOBase):
+        """A table and then nothing but newlines."""
+
+        def __init__(self) -> None:
+            self.left = 1 << 26
+            self.largest = 0
+
+        def read(self, size: int = -1, /) -> bytes:
+            if self.left == 1 << 26:
+                self.left -= 12
+                return b"x1,x2\n1,2\n\n\n"
+            size = min(size, self.left)
+            self.left -= size
+            return b"\n" * size
+
+    from matnet.tables.csv.records import MOST_BLANK, blocks
+
+    given = list(blocks(Blank(), "t.csv"))
+    assert [block.data[:12] for block in given[:1]] == [b"x1,x2\n1,2\n"]
+    assert all(len(block.data) <= MOST_BLANK + (2 << 20) for block in given)
+    assert len(given) == 2
