@@ -161,7 +161,7 @@ def _points(points: Sequence[Sequence[float]]) -> Table:
     from matnet.tables.arrays import ArrayTable
     from matnet.tables.interfaces import Source
 
-    return ArrayTable(np.array(points), "--at", Source("--at"))
+    return ArrayTable(np.array(points), "the sample given", Source("at"))
 
 
 def _states(option: str) -> States:

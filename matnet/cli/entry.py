@@ -167,7 +167,7 @@ def option_names(arguments: Sequence[str]) -> Callable[[Parameter], str | None]:
         if not isinstance(found, click.Option):
             return None
         if parameter.value is False:
-            return found.secondary_opts[-1]
+            return (found.secondary_opts or found.opts)[-1]
         value = "" if parameter.value is None or parameter.value is True else f" {_quoted(str(parameter.value))}"
         return found.opts[-1] + value
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matnet.errors import UnsupportedError
+from matnet.errors import Parameter, UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def function_name(rule: NameRule, stem: str, given: str | None) -> tuple[str, st
         made = rule.legal(stem)
         return made, "" if made == stem else f"the function is called {made}: {stem!r} {reason}"
     if reason:
-        raise UnsupportedError(f"the function's name (name=, or --name) {name[:80]!r} {reason}")
+        raise UnsupportedError(Parameter("name"), f": {name[:80]!r} {reason}")
     return name, ""
 
 

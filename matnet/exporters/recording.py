@@ -12,7 +12,7 @@ from math import prod
 from typing import Literal, TypeAlias
 
 from matnet.derivatives import quantities
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
 from matnet.exporters.names import checked_names, plain
 from matnet.exporters.stepping import state_size, step_of
 from matnet.functions.namespace import FloatArray
@@ -156,8 +156,8 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
         return (Function("step", (x, states), (y, Port("next_states", states.shape)), tape),)
     if options.jacobian and _reaches(net.program, choosing=True) and not _reaches(net.program, choosing=False):
         raise UnsupportedError(
-            "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it "
-            "exists; leave dy/dx out: jacobian=False, or --no-jacobian"
+            "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists",
+            Advice("; leave dy/dx out: ", Parameter("jacobian", False)),
         )
     value = Function("value", (x,), (y,), record(net.program, quantities.VALUE, (x.size,)))
     if not options.jacobian:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from matnet.errors import FormatError, MatnetError, NoNetworkError, UnsupportedError
+from matnet.errors import Advice, FormatError, MatnetError, NoNetworkError, Parameter, UnsupportedError
 from matnet.files import sha256
 from matnet.functions.performance import PERFORMANCE
 from matnet.importers.contents import contents
@@ -44,8 +44,8 @@ class Workspace:
         if len(self._networks) > 1:
             names = list(self._networks)
             raise FormatError(
-                f"{len(names)} networks in it: {', '.join(names)}; name one, as in network='{names[0]}' "
-                f"(--network '{names[0]}')"
+                f"{len(names)} networks in it: {', '.join(names)}",
+                Advice("; name one, e.g. ", Parameter("network", names[0])),
             )
         return next(self._network(place, value) for place, value in self._networks.items())
 

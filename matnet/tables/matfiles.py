@@ -72,7 +72,7 @@ def read_variable(
     except TableError:
         raise
     except MatnetError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__
     across = samples != "rows"
     return ArrayTable(array.T if across else array, name, Source(name, file=file), across=across)
 

@@ -21,10 +21,10 @@ NET = row_networks()["several"]
 
 COMPET = (
     "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists; "
-    "leave dy/dx out: jacobian=False, or --no-jacobian"
+    "leave dy/dx out: jacobian=False"
 )
 NO_NAME = "is not a name of letters, digits and _ that begins with a letter"
-GIVEN = "{path}: the function's name (name=, or --name) "
+GIVEN = "{path}: name: "
 WORD = "is a word that the language or the written code uses itself"
 MATLAB = "{path}: MATLAB calls a function by its file's name"
 PYTHON = "{path}: Python imports a module by its file's name"

@@ -92,7 +92,7 @@ def test_several_networks_must_be_named(small: MatlabObject, save: Save) -> None
     file = save(a=small, nets=cell_of(small, small))
     with pytest.raises(matnet.FormatError) as refused:
         matnet.load(file)
-    expected = f"{file}: 3 networks in it: a, nets{{1}}, nets{{2}}; name one, as in network='a' (--network 'a')"
+    expected = f"{file}: 3 networks in it: a, nets{{1}}, nets{{2}}; name one, e.g. network='a'"
     assert str(refused.value) == expected
     assert matnet.load(file, "nets{2}").provenance.path == "nets{2}"
     assert matnet.load(file, network=" nets { 1 } ").input_size == 2

@@ -79,7 +79,7 @@ def test_a_comma_that_may_divide_thousands_is_asked_about() -> None:
 
 
 def test_text_with_semicolons_in_it_does_not_hide_the_commas() -> None:
-    x, notes = read(b'x1,x2,t\n1.5,2,a;b\n3,-4.25,c;d\n')
+    x, notes = read(b"x1,x2,t\n1.5,2,a;b\n3,-4.25,c;d\n")
     assert (x.tolist(), notes) == (EXPECTED, ())
 
 
@@ -181,8 +181,8 @@ HEADERS = {
     "one column more": (
         "a,b,c",
         2,
-        "t.csv: the network takes 2 inputs, but the table has 3 columns ('a', 'b', 'c'); name the columns of the inputs "
-        "with inputs, or columns to keep with keep",
+        "t.csv: the network takes 2 inputs, but the table has 3 columns ('a', 'b', 'c'); name the columns of the "
+        "inputs with inputs, or columns to keep with keep",
     ),
 }
 
