@@ -1,4 +1,4 @@
-"""What a user hands over, made into arrays that fit the network, or refused with the reason."""
+"""Array arguments: converted to arrays that fit the network, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from matnet.network.frames import (
     is_series,
     series_array,
 )
+from matnet.network.names import listed
 from matnet.simulate import Program, TransferStep, WeightStep
 
 
 def input_elements(structure: Structure) -> Elements:
-    """What stands on the last axis of x, v and the input states."""
+    """The elements on the last axis of x, v and the input states."""
     return Elements(structure.input_size, "x", structure.inputs)
 
 
 def output_elements(structure: Structure) -> Elements:
-    """What stands on the last axis of y, t, u and the error weights."""
+    """The elements on the last axis of y, t, u and the error weights."""
     return Elements(structure.output_size, "y", structure.outputs)
 
 
@@ -126,9 +127,8 @@ def in_range(extent: Extent, x: FloatArray, names: Sequence[str]) -> NDArray[np.
     outside = extent.outside(x).any(axis=-1) | np.isnan(x).any(axis=-1)
     if not extent.known.all() and not outside.all():
         unknown = [name for name, known in zip(names, extent.known, strict=True) if not known]
-        more = f" and {len(unknown) - 12} more" if len(unknown) > 12 else ""
         raise UnsupportedError(
-            f"the range of {', '.join(unknown[:12])}{more} is not known, so it cannot be said whether x lies within "
+            f"the range of {listed(unknown)} is not known, so it cannot be said whether x lies within "
             "it; compare with the rows of input_range that are not NaN"
         )
     return np.asarray(~outside)
@@ -231,7 +231,7 @@ class SeriesArguments:
     lead: tuple[int, ...]
 
     def unflattened(self, run: Run) -> Run:
-        """A run of the flat batch in the shape that was given."""
+        """A run of the flat batch in the batch shape of x."""
         return Run(
             *(
                 part.reshape(self.lead + part.shape[1:])
@@ -243,7 +243,7 @@ class SeriesArguments:
 def series_arguments(
     structure: Structure, x: Any, input_states: Any, layer_states: Any, steps: int | None
 ) -> SeriesArguments:
-    """A series and its states, checked against the network; states left out are zeros.
+    """A series and its states, checked against the network; states that are None are zeros.
 
     Raises
     ------
@@ -258,18 +258,18 @@ def series_arguments(
         if size:
             raise ShapeError(f"x is missing, expected a series (..., T, {size})")
         if steps is None or whole(steps, "steps") < 0:
-            raise ShapeError(f"the network has no inputs: say how many steps to run, got steps={steps}")
+            raise ShapeError(f"the network has no inputs: steps must be the number of time steps, got steps={steps}")
         x = np.zeros((*(() if layers is None else layers.shape[:-2]), steps, 0))
     series = real_array(x, input_elements(structure), "x")
     if series.ndim < 2:
         raise ShapeError(f"x has shape {series.shape}, expected a series (..., T, {size})")
     if steps is not None and whole(steps, "steps") != series.shape[-2]:
-        raise ShapeError(f"steps={steps} contradicts the series, which has {series.shape[-2]}")
+        raise ShapeError(f"steps={steps}, but the series has {series.shape[-2]} time steps")
     lead = series.shape[:-2]
     if input_states is None and series.shape[-2] < reach and size:
         raise ShapeError(
-            f"the series has {series.shape[-2]} steps, but the network looks {reach} back: give input_states "
-            f"(..., {reach}, {size}), zeros if that is what came before"
+            f"the series has length {series.shape[-2]}, but the longest input delay is {reach}: give input_states "
+            f"(..., {reach}, {size}), zeros if the inputs were 0 before"
         )
     count = math.prod(lead)
     return SeriesArguments(
@@ -302,7 +302,7 @@ def _flat(states: FloatArray | None, lead: tuple[int, ...], shape: tuple[int, in
 
 
 def whole(value: Any, parameter: str) -> int:
-    """A whole number that a user gave.
+    """A whole number among the arguments.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A network's cost on given data, and the gradient of it."""
+"""A network's cost for samples and targets, and its gradient."""
 
 from __future__ import annotations
 

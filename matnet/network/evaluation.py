@@ -40,7 +40,7 @@ class Evaluation:
         self.program = lay_out(structure)
         self.inputs, self.outputs = input_elements(structure), output_elements(structure)
         self._dynamic = structure.dynamic
-        # no array of a network that looks back in time is one sample of it
+        # a dynamic network has no outputs for a single sample
         self._sample_shape = None if structure.dynamic else (structure.input_size,)
         self._evaluators: dict[Quantity, Evaluator] = {}
 
@@ -51,25 +51,25 @@ class Evaluation:
         elements: Sequence[Elements] | None = None,
         names: Sequence[str] = ("x",),
     ) -> Any:
-        """The quantity of arrays of any library, checked; `elements` are the inputs' alone unless they are given.
+        """The quantity for arrays of any library, checked; `elements` are those of the inputs by default.
 
-        PyTorch's and JAX's own differentiation of the result is by the rows' derivatives.
+        PyTorch and JAX differentiate the result with the rows' own derivatives.
 
         Raises
         ------
         ShapeError
             An array does not fit, or the network is dynamic.
         UnsupportedError
-            Complex numbers, where they would not serve complex step.
+            Complex numbers, other than for complex-step differentiation.
         """
         x = arrays[0]
         if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.shape == self._sample_shape and len(arrays) == 1:
             # one sample, as an optimizer's loop asks for it: nothing is left to check
-            return _told(quantity, self.function(quantity, x.shape).one(x))
+            return _unwrapped(quantity, self.function(quantity, x.shape).one(x))
         if self._dynamic:
             raise ShapeError(
-                "this network looks back in time, so one sample has no output of its own: "
-                "use net.run(x) with a series x (..., T, R), or run_jacobian for its derivatives"
+                "this network is dynamic, so a single sample does not determine its outputs: use net.run(x) with a "
+                "series x (..., T, R), or net.run_jacobian for derivatives"
             )
         elements = (self.inputs,) if elements is None else elements
         given = [array_of(array, own, name) for array, own, name in zip(arrays, elements, names, strict=True)]
@@ -81,17 +81,17 @@ class Evaluation:
         complex_step = isinstance(given[0], np.ndarray) and any(array.dtype.kind == "c" for array in given)
         if complex_step and not (isinstance(quantity, (Value, LayerOutputs)) and analytic_throughout(self.program)):
             raise UnsupportedError(
-                "complex numbers serve complex step alone: values of networks whose functions are all analytic; "
-                "derivatives, and networks with kinks, take real numbers"
+                "complex numbers are for complex-step differentiation only: for the outputs of a network, or its "
+                "layers, whose functions are all analytic"
             )
         if complex_step or not isinstance(given[0], np.ndarray):
             with np.errstate(all="ignore"):
                 return quantity(with_custom_rules(self.program, given[0]), *given)
         if not lead:
-            return _told(quantity, self.function(quantity, [len(array) for array in given]).one(*given))
+            return _unwrapped(quantity, self.function(quantity, [len(array) for array in given]).one(*given))
         count = math.prod(lead)
         results = self.on_rows(quantity, *[array.reshape(count, array.shape[-1]) for array in given])
-        return _told(quantity, [result.reshape(lead + result.shape[1:]) for result in results])
+        return _unwrapped(quantity, [result.reshape(lead + result.shape[1:]) for result in results])
 
     def on_rows(self, quantity: Quantity, *arrays: FloatArray) -> list[FloatArray]:
         """The quantity of NumPy arrays (rows, size), by its tape."""
@@ -106,6 +106,6 @@ class Evaluation:
         return evaluator
 
 
-def _told(quantity: Quantity, results: list[FloatArray]) -> Any:
-    """Results as they are handed over: layers' outputs as the list that they are, a single array of others alone."""
+def _unwrapped(quantity: Quantity, results: list[FloatArray]) -> Any:
+    """A list for layers' outputs, however many there are; of other quantities a single array stands alone."""
     return results[0] if len(results) == 1 and not isinstance(quantity, LayerOutputs) else results

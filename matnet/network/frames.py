@@ -1,6 +1,6 @@
-"""Data frames, and series with labels, as arrays: by the names of their columns, never by position against them.
+"""Data frames in and out: columns are taken by name where names match, by position only where none does.
 
-A series with labels is what pandas gives for one row of a frame.
+A series with labels, such as one row of a pandas DataFrame, is taken by its labels in the same way.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import numpy as np
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Output, element_names
-
-_LISTED = 12
+from matnet.network.names import listed
 
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """The elements on an argument's last axis: how many, and the names that a data frame may have for them.
+    """The elements on the last axis of an argument: how many there are, and what a data frame may call them.
 
-    ``letter`` is x or y for what is numbered x1, x2, … where it has no names of its own; empty where there are no names
-    at all, as for the neurons of all layers.
+    ``letter`` is x for inputs and y for outputs, which are x1, x2, … where they have no names of their own; it is empty
+    where there are no names at all, as for the neurons of all layers.
     """
 
     size: int
@@ -129,7 +128,7 @@ def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
     if any(isinstance(label, str) for label in index):
         if sorted(map(str, index)) != sorted(map(str, labels)):
             raise ShapeError(
-                f"{parameter} has the rows {_listed(index)}, but the columns {_listed(labels)}; name both alike"
+                f"{parameter} has the rows {listed(index)}, but the columns {listed(labels)}; name both alike"
             )
         rows = [index.index(labels[column]) for column in columns]
     square = np.column_stack(
@@ -139,15 +138,15 @@ def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
 
 
 def column_order(labels: Sequence[Any], elements: Elements, parameter: str, what: str) -> list[int]:
-    """Where each element of the network stands among the labels.
+    """The position of each element of the network among the labels.
 
-    By the network's own names where all are there, else by x1, x2, … where all of those are; others beside them are
-    left out. Where none of either is there, exactly as many as the network has elements are taken in order.
+    By the network's own names where all are there, else by x1, x2, … where all of those are; other labels are ignored.
+    Where none of either is there, there must be exactly as many labels as elements, which are taken in order.
 
     Raises
     ------
     ShapeError
-        Some are there and others are not, a name stands twice, or their number is another.
+        Some names are there and others are not, a name occurs twice, or the number of labels is another.
     """
     for names in dict.fromkeys((elements.names, elements.numbered)):
         if names and set(names) <= set(labels):
@@ -161,13 +160,13 @@ def column_order(labels: Sequence[Any], elements: Elements, parameter: str, what
         expected = elements.names if set(there) & set(elements.names) else elements.numbered
         missing = [name for name in expected if name not in labels]
         raise ShapeError(
-            f"{parameter} has the {what} {_listed(labels)}: {_listed(there)} would be taken by name, but "
-            f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing; expected {_listed(expected)}"
+            f"{parameter} has the {what} {listed(labels)}: {listed(there)} would be taken by name, but "
+            f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} missing; expected {listed(expected)}"
         )
     if len(labels) != elements.size:
-        named = f", or {what} named {_listed(elements.names)} beside any others" if elements.names else ""
+        named = f", or {what} named {listed(elements.names)} beside any others" if elements.names else ""
         raise ShapeError(
-            f"{parameter} has {len(labels)} {what} ({_listed(labels)}); expected exactly {elements.size} numeric "
+            f"{parameter} has {len(labels)} {what} ({listed(labels)}); expected exactly {elements.size} numeric "
             f"{what} in the network's order{named}"
         )
     return list(range(elements.size))
@@ -206,8 +205,3 @@ def column_numbers(column: Any, what: str) -> FloatArray:
     elif getattr(column.dtype, "kind", "O") in "biuf":
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     raise ShapeError(f"{what} holds {column.dtype}, expected real numbers")
-
-
-def _listed(names: Sequence[Any]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(map(str, names[:_LISTED])) + more

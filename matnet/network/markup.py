@@ -30,7 +30,7 @@ def element(name: str, *children: object, **attributes: str) -> Html:
 
 
 def joined(parts: Iterable[object]) -> Html:
-    """Parts one behind the other."""
+    """Parts one after another."""
     return Html("".join(text(part) for part in parts))
 
 

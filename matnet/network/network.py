@@ -79,14 +79,14 @@ class Network:
         return line(self)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the table of inputs, layers and outputs."""
+        """The table of inputs, layers and outputs that a notebook shows."""
         from matnet.network.overview import html
 
         return html(self)
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """The network's steps and what has been recorded of them."""
+        """The network's steps and the tapes recorded from them."""
         return Evaluation(self.structure)
 
     @property
@@ -106,22 +106,22 @@ class Network:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The names of the R input elements; x1, x2, … where they were not given any."""
+        """The names of the R input elements; x1, x2, … if they have none."""
         return self.evaluation.inputs.names
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """The names of the S output elements; y1, y2, … where they were not given any."""
+        """The names of the S output elements; y1, y2, … if they have none."""
         return self.evaluation.outputs.names
 
     @property
     def input_units(self) -> tuple[str, ...]:
-        """The units of the R input elements, empty where they were not given any."""
+        """The units of the R input elements; "" for those without one."""
         return units_of(self.structure.inputs)
 
     @property
     def output_units(self) -> tuple[str, ...]:
-        """The units of the S output elements, empty where they were not given any."""
+        """The units of the S output elements; "" for those without one."""
         return units_of(self.structure.outputs)
 
     @property
@@ -284,7 +284,7 @@ class Network:
         Notes
         -----
         At a kink the derivative is the one pinned in the function's row, as MATLAB has it: 1 for poslin at 0. The
-        derivative of compet and hardlim is 0 wherever it exists, and 0 is what is given.
+        derivative of compet and hardlim is 0 wherever it exists, and 0 is returned everywhere.
         """
         if scale not in ("real", "normalized"):
             raise ShapeError(f"scale is '{scale}', expected 'real' or 'normalized'")
@@ -337,7 +337,7 @@ class Network:
         )
 
     def vjp(self, x: Array, u: Array) -> Array:
-        """u J without forming J: the gradient of u·y by the inputs.
+        """u J without forming J: the gradient of u·y with respect to the inputs.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class Network:
 
         Returns
         -------
-        One array (..., S_i) a layer.
+        One array (..., S_i) per layer.
 
         Raises
         ------
@@ -453,7 +453,7 @@ class Network:
         form: str | None = None,
         **states: Array,
     ) -> float:
-        """The cost of the network's outputs for targets t, by its own performance function or the one named.
+        """The cost of the network's outputs for targets t, with its own performance function or the one named.
 
         (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count.
 
@@ -549,18 +549,19 @@ class Network:
             (..., ID, R): the inputs before the series, raw scale, oldest first; None for zeros.
         layer_states
             (..., LD, N): all layers' outputs before the series, layer scale, oldest first; None for zeros. Entries
-            that no weight looks at may be NaN.
+            that no weight uses may be NaN.
         steps
             T, for a network without inputs.
 
         Returns
         -------
-        A Run: outputs (..., T, S) and the states behind the last step, which continue the series exactly.
+        A Run: outputs (..., T, S) and the states after the last step, which continue the series exactly.
 
         Raises
         ------
         ShapeError
-            The series or a state does not fit, or the series is shorter than the input delays and no states are given.
+            The series or a state does not fit, or the series is shorter than the longest input delay and there are no
+            input states.
         """
         given = series_arguments(self.structure, x, input_states, layer_states, steps)
         return given.unflattened(self.series.run(given.x, given.input_states, given.layer_states))
@@ -682,7 +683,7 @@ class Network:
         inputs: Scaling | Sequence[Scaling | None] | None = None,
         outputs: Scaling | Sequence[Scaling | None] | None = None,
     ) -> Network:
-        """The network with scaling that was kept outside it: x and y become what they were before that scaling.
+        """The network with scaling that was kept outside it composed in: x and y are then unscaled values.
 
         Parameters
         ----------
@@ -693,11 +694,11 @@ class Network:
         Raises
         ------
         ModelError, UnsupportedError
-            The settings do not fit, or are of no known scaling.
+            The settings do not fit, or belong to no known scaling function.
         """
         return Network(with_scaling(self.structure, inputs, outputs), self.provenance, self.name)
 
     @cached_property
     def series(self) -> Series:
-        """The network in time: what ``run`` and its derivatives walk."""
+        """The network in time: what ``run`` and ``run_jacobian`` step through."""
         return Series(self.structure, self.program, self.evaluation.on_rows)

@@ -198,10 +198,10 @@ def test_a_static_network_runs_step_by_step(corpus: Path) -> None:
         ({"x": np.zeros((4, 2))}, "x has shape (4, 2), expected (..., 3)"),
         (
             {"x": np.zeros((1, 3))},
-            "the series has 1 steps, but the network looks 2 back: give input_states (..., 2, 3), zeros if that is "
-            "what came before",
+            "the series has length 1, but the longest input delay is 2: give input_states (..., 2, 3), zeros if "
+            "the inputs were 0 before",
         ),
-        ({"x": np.zeros((4, 3)), "steps": 5}, "steps=5 contradicts the series, which has 4"),
+        ({"x": np.zeros((4, 3)), "steps": 5}, "steps=5, but the series has 4 time steps"),
         (
             {"x": np.zeros((4, 3)), "input_states": np.zeros((1, 3))},
             "input_states has shape (1, 3), expected (..., 2, 3), oldest first",
@@ -232,7 +232,7 @@ def test_other_refusals() -> None:
         net.run_jacobian(x, wrt="weights")
     with pytest.raises(ShapeError, match=r"^lags is -1, expected 0 or more$"):
         net.run_jacobian(x, lags=-1)
-    with pytest.raises(ShapeError, match=r"^this network looks back in time"):
+    with pytest.raises(ShapeError, match=r"^this network is dynamic"):
         net(x)
-    with pytest.raises(ShapeError, match=r"^the network has no inputs: say how many steps to run, got steps=None$"):
+    with pytest.raises(ShapeError, match=r"^the network has no inputs: steps must be the number of time steps, got"):
         autonomous().run()

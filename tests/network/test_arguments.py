@@ -260,7 +260,7 @@ SHAPES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "too few targets": (lambda: static().performance(X, T[:4]), "t has shape (4, 2), expected (5, 2)"),
     "a number of steps": (lambda: dynamic().run(SERIES, steps=2.0), "steps=2.0 is not a whole number"),  # type: ignore[arg-type]
-    "other steps": (lambda: dynamic().run(SERIES, steps=2), "steps=2 contradicts the series, which has 5"),
+    "other steps": (lambda: dynamic().run(SERIES, steps=2), "steps=2, but the series has 5 time steps"),
     "lags": (lambda: dynamic().run_jacobian(SERIES, lags="2"), "lags='2' is not a whole number"),  # type: ignore[arg-type]
     "regularization": (
         lambda: static().performance(X, T, regularization="0.5"),  # type: ignore[arg-type]

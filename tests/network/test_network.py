@@ -118,12 +118,12 @@ def test_complex_step_is_allowed_through_values() -> None:
 
 
 COMPLEX = (
-    "complex numbers serve complex step alone: values of networks whose functions are all analytic; "
-    "derivatives, and networks with kinks, take real numbers"
+    "complex numbers are for complex-step differentiation only: for the outputs of a network, or its layers, whose "
+    "functions are all analytic"
 )
 ONE_SAMPLE = (
-    "this network looks back in time, so one sample has no output of its own: "
-    "use net.run(x) with a series x (..., T, R), or run_jacobian for its derivatives"
+    "this network is dynamic, so a single sample does not determine its outputs: use net.run(x) with a "
+    "series x (..., T, R), or net.run_jacobian for derivatives"
 )
 
 REFUSED: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
