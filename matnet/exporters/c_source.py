@@ -50,7 +50,9 @@ _TABLE = {
 
 
 class CLanguage(Language):
-    """C99 with numbers of one type."""
+    """C99 with numbers of one type; ``counter`` is how a loop declares its variable."""
+
+    counter = "int"
 
     def __init__(self, precision: Precision) -> None:
         single = precision == "float32"
@@ -83,7 +85,7 @@ class CLanguage(Language):
 
     def loop(self, name: str, start: int, stop: int, body: Sequence[str]) -> list[str]:
         """A for loop, with braces where they are needed."""
-        head = f"for (int {name} = {start}; {name} < {stop}; {name}++)"
+        head = f"for ({self.counter} {name} = {start}; {name} < {stop}; {name}++)"
         if body[0] == "{":
             return [f"{head} {{", *body[1:]]
         lines = [f"    {line}" for line in body]

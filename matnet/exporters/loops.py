@@ -197,12 +197,17 @@ class Constants:
             if known is not None:
                 return View(known.base, swapped(known.strides), value.shape)
         kind = {"f": "float", "b": "bool"}.get(value.dtype.kind, "int")
-        numbers = [self.language.literal(item).strip("()") for item in value.reshape(-1).tolist()]
+        numbers = [_bare(self.language.literal(item)) for item in value.reshape(-1).tolist()]
         name = f"c{self._count}"
         self._count += 1
         self.lines += self.language.array(name, kind, numbers or [self.language.literal(0)])
         self._views[key] = dense(name, value.shape)
         return self._views[key]
+
+
+def _bare(literal: str) -> str:
+    """A number without the parentheses around it."""
+    return literal[1:-1] if literal.startswith("(") else literal
 
 
 def four_a_line(numbers: Sequence[str]) -> list[str]:

@@ -14,12 +14,13 @@ class NameRule:
     """What a function of a language may be called.
 
     ``free`` where any text will do. ``words`` are its keywords and what the written code uses itself, where that
-    matters; ``longest`` is how many characters it takes; ``file`` says, where the function is called by its file's
-    name, who does so.
+    matters, in small letters where ``caseless``; ``longest`` is how many characters it takes; ``file`` says, where the
+    function is called by its file's name, who does so.
     """
 
     free: bool = False
     words: frozenset[str] = frozenset()
+    caseless: bool = False
     longest: int = 63
     file: str = ""
 
@@ -31,7 +32,7 @@ class NameRule:
             return "is not a name of letters, digits and _ that begins with a letter"
         if len(name) > self.longest:
             return f"has {len(name)} characters, at most {self.longest} are allowed"
-        if name in self.words:
+        if self._taken(name):
             return "is a word that the language or the written code uses itself"
         return ""
 
@@ -43,7 +44,10 @@ class NameRule:
         if not re.match(r"[A-Za-z]", made):
             made = f"net_{made.strip('_')}".rstrip("_")
         made = made[: self.longest]
-        return f"{made[: self.longest - 1]}_" if made in self.words else made
+        return f"{made[: self.longest - 1]}_" if self._taken(made) else made
+
+    def _taken(self, name: str) -> bool:
+        return (name.lower() if self.caseless else name) in self.words
 
 
 def function_name(rule: NameRule, stem: str, given: str | None) -> tuple[str, str]:

@@ -24,8 +24,9 @@ from exported_networks import (
 )
 from matnet.exporters.recording import Options
 from matnet.exporters.target import Job, Target, targets
+from matnet.model.structure import Layer, Weight
 from matnet.network import Network
-from random_networks import Real
+from random_networks import Real, network
 
 TARGETS = [target for target in targets().values() if "jacobian" in target.options]
 
@@ -113,6 +114,42 @@ def test_nan_and_inf_are_not_swallowed_by_weights_that_are_zero(target: Target, 
     answers = target.run([job for job, _ in planned], tmp_path)
     for (job, expected), (got,) in zip(planned, answers, strict=True):
         assert disagreement(got, expected) <= 1e-15, job.name
+
+
+def test_the_slope_in_saturation_keeps_its_digits(target: Target, tmp_path: Path) -> None:
+    planned = []
+    for name in ("tansig", "logsig"):
+        net, x = network(Layer(1, name, {0: Weight([[1.0]])})), np.array([[20.0], [-20.0], [12.5], [0.5]])
+        y, jacobian = net.value_and_jacobian(x)
+        path = tmp_path / f"{name}{target.suffix}"
+        write(net, path, Options())
+        planned.append((Job(path, name, "value_and_jacobian", (x,), ((1,), (1, 1))), y, jacobian))
+    answers = target.run([job for job, _, _ in planned], tmp_path)
+    for (_, y, jacobian), got in zip(planned, answers, strict=True):
+        np.testing.assert_allclose(got[0], y, rtol=1e-14)
+        np.testing.assert_allclose(got[1], jacobian, rtol=1e-14)
+
+
+def test_extreme_constants(target: Target, tmp_path: Path) -> None:
+    hard = [
+        5e-324,
+        -2.2e-308,
+        1.7976931348623157e308,
+        -0.0,
+        0.1,
+        1 / 3,
+        9007199254740993.0,
+        1e23,
+        -1e22,
+        np.nan,
+        -np.inf,
+    ]
+    # of no use but to see each number arrive: y_i = w_i x
+    net = network(Layer(len(hard), "purelin", {0: Weight(np.array(hard)[:, None])}))
+    path, x = tmp_path / f"hard{target.suffix}", np.array([[1.0], [-1.0]])
+    write(net, path, Options())
+    ((y,),) = target.run([Job(path, "hard", "value", (x,), ((len(hard),),))], tmp_path)
+    np.testing.assert_array_equal(y, np.outer(x, hard))
 
 
 def test_an_empty_batch(target: Target, tmp_path: Path) -> None:

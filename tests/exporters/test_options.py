@@ -58,7 +58,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "a.json",
         {"jacobian": False},
-        "{path}: JSON does not have the option 'jacobian'; it belongs to .c, .m, .onnx, .py",
+        "{path}: JSON does not have the option 'jacobian'; it belongs to "
+        + ", ".join(suffix for suffix in targets() if suffix != ".json"),
     ),
 ]
 

@@ -16,7 +16,9 @@ from matnet.exporters.target import targets
 PROJECT = Path(__file__).parent.parent.parent
 PAGES = sorted((PROJECT / "docs" / "export").glob("*.md"))
 NEEDED = {"onnx": ("onnx", "onnxruntime"), "pytorch": ("torch",), "jax": ("jax",), "casadi": ("casadi",)}
-TOOLS = {"c": "cc", "matlab": "octave-cli"}
+TOOLS = {"c": "cc", "matlab": "octave-cli", "fortran": "gfortran", "javascript": "node"}
+PROGRAMS = {"c": "main.c", "fortran": "main.f90", "js": "main.mjs"}
+"""The names under which the programs of the pages are saved."""
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -55,11 +57,11 @@ def test_the_page(page: Path, folder: Path) -> None:
             run([sys.executable, "-c", text], folder)
         elif kind == "matlab":
             run(["octave-cli", "-qf", "--eval", text], folder)
-        elif kind == "c":
-            (folder / "main.c").write_text(text)
-    if page.stem == "c":
+        elif kind in PROGRAMS:
+            (folder / PROGRAMS[kind]).write_text(text)
+    if PROGRAMS.keys() & set(kinds):
         assert printed == blocks(page)[-1][1]
-    assert {"python", "matlab", "c"} & set(kinds)
+    assert {"python", "matlab", *PROGRAMS} & set(kinds)
 
 
 def test_there_is_a_page_for_every_target() -> None:

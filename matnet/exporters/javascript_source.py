@@ -1,0 +1,194 @@
+"""JavaScript: an ES module without dependencies, with ``predict(x)`` and ``valueAndJacobian(x)`` for one sample.
+
+A dynamic network is written as ``step(x, states)``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from matnet.exporters.c_source import CLanguage
+from matnet.exporters.loops import Body, Constants, dense, four_a_line
+from matnet.exporters.names import NameRule, documented, plain
+from matnet.exporters.recording import Function, Recording, remembered
+from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
+from matnet.exporters.target import Job, Target
+from matnet.functions.namespace import FloatArray
+
+_ARRAYS = {"float": "Float64Array", "bool": "Uint8Array", "int": "Int32Array"}
+
+_PUBLIC = {"value": "predict", "value_and_jacobian": "valueAndJacobian", "step": "step"}
+
+_RETURNS = {
+    "value": ("Float64Array", "y"),
+    "value_and_jacobian": ("{y: Float64Array, dydx: Float64Array[]}", "{ y, dydx }"),
+    "step": ("{y: Float64Array, nextStates: Float64Array}", "{ y, nextStates: next_states }"),
+}
+"""For each computation the type of what it gives, and the expression."""
+
+
+class _JavaScript(CLanguage):
+    """What differs from C."""
+
+    counter = "let"
+
+    def __init__(self) -> None:
+        super().__init__("float64")
+        functions = {name: f"Math.{name}({{0}})" for name in ("abs", "sign", "exp", "tanh", "sqrt")}
+        self.table = {**self.table, **functions, "equal": "{0} === {1}", "not_equal": "{0} !== {1}"}
+
+    def literal(self, item: float | bool | int) -> str:
+        """A number in full precision."""
+        if not isinstance(item, float):
+            return str(int(item))
+        if item != item:
+            return "NaN"
+        text = repr(item).replace("inf", "Infinity")
+        return f"({text})" if text.startswith("-") else text
+
+    def array(self, name: str, kind: str, numbers: Sequence[str]) -> list[str]:
+        """The declaration of a constant array."""
+        return [f"const {name} = new {_ARRAYS[kind]}([", *(f"    {row}" for row in four_a_line(numbers)), "]);"]
+
+    def local(self, kind: str, name: str, value: str) -> str:
+        """A new variable."""
+        return f"let {name} = {value};"
+
+
+def _function(recording: Recording, function: Function, constants: Constants) -> list[str]:
+    results = [
+        (lambda index: f"dydx[{index[0]}][{index[1]}]") if port.name == "dydx" else dense(port.name, port.shape).at
+        for port in function.results
+    ]
+    body = Body(function, constants, results)
+    lines = [f'{port.name} = checked({port.name}, {port.size}, "{port.name}");' for port in function.arguments]
+    lines += [f"const {name} = new {_ARRAYS[kind]}({count});" for name, (kind, count) in body.buffers.items()]
+    for port in function.results:
+        made = f"new Float64Array({port.shape[-1]})"
+        rows = f"Array.from({{ length: {port.shape[0]} }}, () => {made})"
+        lines.append(f"const {port.name} = {rows if port.name == 'dydx' else made};")
+    kind, value = _RETURNS[function.name]
+    return [
+        "/**",
+        *(f" * @param {{ArrayLike<number>}} {port.name} {port.size} numbers" for port in function.arguments),
+        f" * @returns {{{kind}}}",
+        " */",
+        f"export function {_PUBLIC[function.name]}({', '.join(port.name for port in function.arguments)}) {{",
+        *(f"    {line}" for line in [*lines, *body.lines, f"return {value};"]),
+        "}",
+        "",
+    ]
+
+
+_CHECKED = """\
+/** The numbers of an argument, or an error that says what does not fit. */
+function checked(given, size, name) {
+    if (given.length !== size) throw new RangeError(`${name} has ${given.length} elements, expected ${size}`);
+    return Float64Array.from(given);
+}
+"""
+
+
+def _ranges(limits: FloatArray) -> str:
+    return json.dumps([row if np.isfinite(row).all() else None for row in limits.tolist()], default=list)
+
+
+def _render(recording: Recording) -> bytes:
+    constants = Constants(_JavaScript())
+    bodies = [line for function in recording.functions for line in _function(recording, function, constants)]
+    sizes = recording.sizes
+    lines = [
+        "/*",
+        f" * {plain(recording.name)}: written by matnet; an ES module without dependencies.",
+        *(f" * {line}" for line in recording.origin),
+        " *",
+        f" * One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides.",
+        " * dydx[i][j] is dy_i/dx_j, counted from 0.",
+        " *",
+        " * Inputs, x[k - 1]",
+        *(f" *     {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        " * Outputs, y[k - 1]",
+        *(f" *     {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *(f" * {line}" for line in remembered(recording)),
+        " */",
+        "",
+        f"export const inputs = {json.dumps(recording.inputs)};",
+        f"export const outputs = {json.dumps(recording.outputs)};",
+        "/** The smallest and the largest value of each element in training; null where it is not known. */",
+        f"export const inputRange = {_ranges(recording.input_range)};",
+        f"export const outputRange = {_ranges(recording.output_range)};",
+        "",
+        *constants.lines,
+        "",
+        _CHECKED,
+        *bodies,
+    ]
+    return ("\n".join(lines).rstrip("\n") + "\n").encode()
+
+
+_DRIVER = """\
+import { readFileSync, writeFileSync } from "node:fs";
+const [jobs, given, found] = process.argv.slice(2);
+const numbers = readFileSync(given);
+const results = [];
+let start = 0;
+for (const { module, call, rows, sizes } of JSON.parse(readFileSync(jobs))) {
+    const written = await import(module);
+    const arrays = sizes.map((size) => {
+        const array = Array.from({ length: rows * size }, (_, k) => numbers.readDoubleLE(start + 8 * k));
+        start += 8 * rows * size;
+        return Array.from({ length: rows }, (_, q) => array.slice(q * size, (q + 1) * size));
+    });
+    const answers = Array.from({ length: rows }, (_, q) => {
+        const answer = written[call](...arrays.map((array) => array[q]));
+        return answer instanceof Float64Array ? [answer] : Object.values(answer);
+    });
+    const flat = (part) => (Array.isArray(part) ? part.flatMap((row) => Array.from(row)) : Array.from(part));
+    const parts = answers.length ? answers[0].length : 0;
+    for (let part = 0; part < parts; part++) results.push(...answers.map((answer) => flat(answer[part])));
+}
+const count = results.reduce((sum, result) => sum + result.length, 0);
+const content = Buffer.alloc(8 * count);
+let end = 0;
+for (const result of results) for (const number of result) end = content.writeDoubleLE(number, end);
+writeFileSync(found, content);
+"""
+
+
+def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
+    """One Node process that imports every module."""
+    listing = []
+    for number, job in enumerate(jobs):
+        # a name of which Node knows that it is an ES module
+        module = f"job{number}.mjs"
+        shutil.copyfile(job.path, folder / module)
+        sizes = [array.shape[1] for array in job.arguments]
+        listing.append(
+            {"module": f"./{module}", "call": _PUBLIC[job.function], "rows": len(job.arguments[0]), "sizes": sizes}
+        )
+    (folder / "jobs.json").write_text(json.dumps(listing), encoding="utf-8")
+    (folder / "driver.mjs").write_text(_DRIVER, encoding="utf-8")
+    write_arguments(jobs, folder)
+    execute([str(_node()), "driver.mjs", "jobs.json", IN, OUT], folder, "JavaScript")
+    return read_results(jobs, folder)
+
+
+def _node() -> str | None:
+    return shutil.which("node") or shutil.which("nodejs")
+
+
+TARGET = Target(
+    ".js",
+    "JavaScript",
+    _render,
+    "Node.js",
+    lambda: "" if _node() else "Node.js",
+    _run,
+    about="an ES module for one sample, in browsers and Node.js: predict, valueAndJacobian, or a step",
+    names=NameRule(free=True),
+)
