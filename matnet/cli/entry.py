@@ -8,7 +8,6 @@ import gc
 import importlib
 import io
 import os
-import re
 import signal
 import sys
 import traceback
@@ -19,6 +18,7 @@ from typing import NoReturn
 import click
 from click.shell_completion import shell_complete
 
+from matnet.cli.options import option_writer
 from matnet.cli.speech import complain
 from matnet.errors import MatnetError, Parameter
 
@@ -160,23 +160,7 @@ def option_names(arguments: Sequence[str]) -> Callable[[Parameter], str | None]:
     """How the command that is run writes a parameter of the library: its option, where it has one."""
     name = arguments[0] if arguments else ""
     command = importlib.import_module(f"matnet.cli.{name}").command if name in COMMANDS else None
-    options = {} if command is None else {str(found.name): found for found in command.params}
-
-    def written(parameter: Parameter) -> str | None:
-        found = options.get(parameter.name)
-        if not isinstance(found, click.Option):
-            return None
-        if parameter.value is False:
-            return (found.secondary_opts or found.opts)[-1]
-        value = "" if parameter.value is None or parameter.value is True else f" {_quoted(str(parameter.value))}"
-        return found.opts[-1] + value
-
-    return written
-
-
-def _quoted(value: str) -> str:
-    """A value as any shell takes it, cmd.exe too."""
-    return value if re.fullmatch(r"[\w.-]+", value) else f'"{value}"'
+    return option_writer(command)
 
 
 def _usage(error: click.ClickException) -> str:

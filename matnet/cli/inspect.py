@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.options import loading, loading_options, network_option
+from matnet.cli.options import loading, loading_options, network_option, reworded
 from matnet.cli.speech import complain, printable
 from matnet.errors import MatnetError
 
@@ -47,8 +47,9 @@ def command(files: tuple[str, ...], network: str | None, as_json: bool) -> int:
 
 
 def _fail(file: str, error: MatnetError, failures: list[dict[str, str]]) -> None:
-    complain(str(error))
-    failures.append({"file": file, "error": str(error)})
+    message = reworded(error)
+    complain(message)
+    failures.append({"file": file, "error": message})
 
 
 def _files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tuple[str, bool]]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matnet.cli.options import loading, memory_limit
+from matnet.cli.options import file_reading, loading
 from matnet.cli.speech import note
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 
@@ -109,7 +109,7 @@ def _scaled(net: Network, options: dict[str, Any]) -> Network:
     from matnet.importers.scaling import load_scaling
 
     file = options["file"]
-    inputs, outputs = ([load_scaling(name, file, **memory_limit()) for name in side] or None for side in names)
+    inputs, outputs = ([load_scaling(name, file, **file_reading()) for name in side] or None for side in names)
     try:
         return net.with_scaling(inputs=inputs, outputs=outputs)
     except MatnetError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from typing import Any, TypedDict
 
 import click
 
 from matnet.cli.speech import QUIET
-from matnet.errors import FormatError
+from matnet.errors import FormatError, MatnetError, Parameter
 from matnet.files import byte_count
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import COMPRESSIONS, NAMES, SUFFIXES, TEXT_SUFFIXES
@@ -64,9 +65,40 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
     context.meta[_LOADING] = {**loading(context), "limit": limit}
 
 
+def _isolation(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if not value:
+        context.meta[_LOADING] = {**loading(context), "isolation": False}
+
+
 def _nonfinite(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
         context.meta[_LOADING] = {**loading(context), "allow_nonfinite": True}
+
+
+def option_writer(command: click.Command | None) -> Callable[[Parameter], str | None]:
+    """How a command writes a parameter of the library: its option, where it has one."""
+    options = {} if command is None else {str(found.name): found for found in command.params}
+
+    def written(parameter: Parameter) -> str | None:
+        found = options.get(parameter.name)
+        if not isinstance(found, click.Option):
+            return None
+        if parameter.value is False:
+            return (found.secondary_opts or found.opts)[-1]
+        value = "" if parameter.value is None or parameter.value is True else f" {_quoted(str(parameter.value))}"
+        return found.opts[-1] + value
+
+    return written
+
+
+def _quoted(value: str) -> str:
+    """A value as any shell takes it, cmd.exe too."""
+    return value if re.fullmatch(r"[\w.-]+", value) else f'"{value}"'
+
+
+def reworded(error: MatnetError) -> str:
+    """An error's message with the options of the command that runs."""
+    return error.reworded(option_writer(click.get_current_context().command))
 
 
 _LOADING = "matnet.loading"
@@ -79,7 +111,13 @@ class Limit(TypedDict, total=False):
     limit: int
 
 
-class Loading(Limit, total=False):
+class FileReading(Limit, total=False):
+    """What is said to whatever reads a MAT-file, where it was given."""
+
+    isolation: bool
+
+
+class Loading(FileReading, total=False):
     """What is said to ``matnet.load`` and ``matnet.load_all``, where it was given."""
 
     allow_nonfinite: bool
@@ -97,9 +135,20 @@ def memory_limit() -> Limit:
     return {"limit": given["limit"]} if "limit" in given else {}
 
 
+def file_reading() -> FileReading:
+    """For what else is read from MAT-files than networks."""
+    given = loading()
+    found: FileReading = {}
+    if "limit" in given:
+        found["limit"] = given["limit"]
+    if "isolation" in given:
+        found["isolation"] = given["isolation"]
+    return found
+
+
 def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every command has: what a file may hold, which a command gets by `loading`, and `--quiet`."""
-    for option in (_quiet_option, _nonfinite_option, _limit_option):
+    for option in (_quiet_option, _isolation_option, _nonfinite_option, _limit_option):
         command = option(command)
     return command
 
@@ -121,6 +170,13 @@ _nonfinite_option = click.option(
     callback=_nonfinite,
     expose_value=False,
     help="Accept weights that are NaN or Inf (default: refuse such a network).",
+)
+_isolation_option = click.option(
+    "--isolation/--no-isolation",
+    default=True,
+    callback=_isolation,
+    expose_value=False,
+    help="Read version 7.3 MAT-files in a process of their own, so that a damaged one cannot crash this one (default).",
 )
 _quiet_option = click.option(
     "--quiet", is_flag=True, callback=_quiet, expose_value=False, help="No notes, warnings or progress; errors only."

@@ -10,9 +10,9 @@ import click
 from matnet.cli.models import load_network
 from matnet.cli.options import (
     file_argument,
+    file_reading,
     inputs_option,
     loading_options,
-    memory_limit,
     network_option,
     no_clobber_option,
     optional_table_argument,
@@ -89,4 +89,4 @@ def _material(options: dict[str, Any]) -> Material:
 def _stored(file: str) -> StoredValues | None:
     from matnet.importers.stored import StoredValues
 
-    return None if PurePath(file).suffix.lower() in (".m", ".json") else StoredValues(file, **memory_limit())
+    return None if PurePath(file).suffix.lower() in (".m", ".json") else StoredValues(file, **file_reading())

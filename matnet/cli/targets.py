@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from matnet.cli.batches import chosen_columns, opened, samples
-from matnet.cli.options import memory_limit, names
+from matnet.cli.options import file_reading, memory_limit, names
 from matnet.cli.speech import note
 from matnet.errors import FormatError, TableError
 
@@ -91,11 +91,11 @@ def history(options: dict[str, Any], needed: bool = False) -> TrainingRecord | N
     from matnet.importers.training_record import read_training_record
 
     if options["record"] is not None or needed:
-        return read_training_record(options["file"], options["record"], **memory_limit())
+        return read_training_record(options["file"], options["record"], **file_reading())
     if not options["file"].lower().endswith(".mat"):
         return None
     try:
-        return read_training_record(options["file"], **memory_limit())
+        return read_training_record(options["file"], **file_reading())
     except FormatError:
         return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from matnet.cli.options import file_argument, loading, loading_options, memory_limit, network_option
+from matnet.cli.options import file_argument, file_reading, loading, loading_options, network_option, reworded
 from matnet.cli.speech import complain, printable
 from matnet.errors import TableError
 
@@ -61,7 +61,7 @@ def command(
     from matnet.proof.verify import Told, verdict_of, verify
 
     nets = _networks(file, network)
-    stored = StoredValues(file, **memory_limit()) if _is_mat(file) else None
+    stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
     matrices = {
         name: None if place is None else _matrix(stored, place)
         for name, place in {
@@ -84,7 +84,7 @@ def _networks(file: str, network: str | None) -> dict[str, Network]:
     import matnet
 
     return (
-        matnet.load_all(file, **loading(), on_error=lambda error: complain(str(error)))
+        matnet.load_all(file, **loading(), on_error=lambda error: complain(reworded(error)))
         if network is None
         else {network: matnet.load(file, network=network, **loading())}
     )
@@ -102,7 +102,7 @@ def _matrix(stored: StoredValues | None, place: str) -> Matrix:
 
     address = mat_address(place)
     if address is not None:
-        return Matrix(place, read_array(*address, **memory_limit()))
+        return Matrix(place, read_array(*address, **file_reading()))
     if stored is None or place.lower().endswith(TABLE_SUFFIXES):
         return Matrix(place, _csv(place))
     return Matrix(place, stored.array(place))
@@ -130,7 +130,7 @@ def _record(stored: StoredValues | None, place: str) -> TrainingRecord:
 
     address = mat_address(place)
     if address is not None:
-        return StoredValues(address[0], **memory_limit()).record(address[1])
+        return StoredValues(address[0], **file_reading()).record(address[1])
     if stored is None:
         raise TableError(f"--record {place}: the network's file holds no records; name one as in FILE.mat:{place}")
     return stored.record(place)

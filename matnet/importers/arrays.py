@@ -15,7 +15,9 @@ from matnet.importers.mat.paths import Place, describe, find
 from matnet.importers.mat.values import Cell, Numeric, Sparse, Value, describe_shape
 
 
-def read_array(file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_LIMIT) -> FloatArray:
+def read_array(
+    file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_LIMIT, isolation: bool = True
+) -> FloatArray:
     """The matrix at a path of a MAT-file, as MATLAB has it.
 
     Parameters
@@ -27,6 +29,8 @@ def read_array(file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_
         its rows are signals, one below the other, and its columns time steps, each a single column.
     limit
         Bytes of memory that the file's contents may take.
+    isolation
+        Whether a version 7.3 file is read in a process of its own, as for ``load``.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def read_array(file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_
     (2, 165)
     """
     try:
-        return as_matrix(find(open_mat(Path(file), limit), path), path)
+        return as_matrix(find(open_mat(Path(file), limit, isolation), path), path)
     except MatnetError as error:
         raise error.at(f"{os.fspath(file)}: ") from error.__cause__
 

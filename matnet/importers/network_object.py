@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from matnet.errors import MatnetError, ModelError, UnsupportedError
+from matnet.errors import Advice, MatnetError, ModelError, Parameter, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
@@ -368,7 +368,10 @@ def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray
     if isinstance(value, Numeric) and value.narrowed:
         notes.narrowed.append(place)
     if not notes.allow_nonfinite and not np.isfinite(values).all():
-        raise ModelError(f"{place} has values that are NaN or Inf; allow_nonfinite=True loads them as they are")
+        raise ModelError(
+            f"{place} has values that are NaN or Inf",
+            Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
+        )
     return values
 
 

@@ -45,7 +45,9 @@ def pairs_in(file: MatFile) -> dict[str, str]:
     return found
 
 
-def load_scaling(address: str, beside: str | Path | None = None, *, limit: int = DEFAULT_LIMIT) -> Process:
+def load_scaling(
+    address: str, beside: str | Path | None = None, *, limit: int = DEFAULT_LIMIT, isolation: bool = True
+) -> Process:
     """Scaling that is kept in a MAT-file, for ``Network.with_scaling``.
 
     Parameters
@@ -60,6 +62,8 @@ def load_scaling(address: str, beside: str | Path | None = None, *, limit: int =
         The file that a NAME alone is in, usually the network's.
     limit
         Bytes of memory that the file's contents may take.
+    isolation
+        Whether a version 7.3 file is read in a process of its own, as for ``load``.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def load_scaling(address: str, beside: str | Path | None = None, *, limit: int =
         raise FormatError(f"'{address}' does not name a file; expected FILE.mat:NAME")
     file, name = (parts["file"], parts["name"]) if parts else (beside, address)
     try:
-        return read_scaling(open_mat(Path(str(file)), limit), name)
+        return read_scaling(open_mat(Path(str(file)), limit, isolation), name)
     except MatnetError as error:
         raise error.at(f"{file}: ") from error.__cause__
 

@@ -44,6 +44,8 @@ class StoredValues:
         A MAT-file.
     limit
         Bytes of memory that the file's contents may take.
+    isolation
+        Whether a version 7.3 file is read in a process of its own, as for ``load``.
 
     Raises
     ------
@@ -51,10 +53,10 @@ class StoredValues:
         The file is broken; here, or when something is read from it.
     """
 
-    def __init__(self, file: str | os.PathLike[str], limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, file: str | os.PathLike[str], limit: int = DEFAULT_LIMIT, isolation: bool = True) -> None:
         self._file = os.fspath(file)
         with self._file_in_errors():
-            self._mat = open_mat(Path(file), limit)
+            self._mat = open_mat(Path(file), limit, isolation)
 
     @cached_property
     def arrays(self) -> list[StoredArray]:

@@ -118,7 +118,7 @@ def training_record(value: Value, path: str) -> TrainingRecord:
 
 
 def read_training_record(
-    file: str | os.PathLike[str], path: str | None = None, *, limit: int = DEFAULT_LIMIT
+    file: str | os.PathLike[str], path: str | None = None, *, limit: int = DEFAULT_LIMIT, isolation: bool = True
 ) -> TrainingRecord:
     """The training record in a MAT-file.
 
@@ -130,6 +130,8 @@ def read_training_record(
         Which record, as MATLAB names it: ``tr``, ``results.TrainingResults``. Needed only where there are several.
     limit
         Bytes of memory that the file's contents may take.
+    isolation
+        Whether a version 7.3 file is read in a process of its own, as for ``load``.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def read_training_record(
         of different lengths.
     """
     try:
-        mat = open_mat(Path(file), limit)
+        mat = open_mat(Path(file), limit, isolation)
         place, value = _only_record(mat) if path is None else (path, find(mat, path))
         record = training_record(value, place)
         if len({len(flags) for flags in record.members.values()}) > 1:

@@ -28,10 +28,10 @@ SUPPORTED = "supported are objects of class network, which fitnet, patternnet, f
 class Workspace:
     """The networks of a MAT-file and what lies beside them."""
 
-    def __init__(self, path: Path, limit: int, allow_nonfinite: bool) -> None:
+    def __init__(self, path: Path, limit: int, allow_nonfinite: bool, isolation: bool) -> None:
         self._path = path
         self._allow_nonfinite = allow_nonfinite
-        self._file: MatFile = open_mat(path, limit)
+        self._file: MatFile = open_mat(path, limit, isolation)
         self._contents = contents(self._file)
         self._networks = self._contents.networks
 

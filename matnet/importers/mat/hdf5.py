@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from matnet.importers.mat.values import (
     EMPTY,
     ITEM_COST,
     MAX_DEPTH,
+    MAX_NAME,
     NUMERIC_CLASSES,
     TOO_DEEP,
     Cell,
@@ -42,20 +43,28 @@ from matnet.importers.mat.values import (
     Variable,
 )
 
+if TYPE_CHECKING:
+    from matnet.importers.mat.isolated import IsolatedFile
+
 _HEADER = b"MATLAB 7.3 MAT-file"
 _SUBSYSTEM = "#subsystem#/MCOS"
 _DTYPES = {"double": "f8", "single": "f4"} | {name: name for name in NUMERIC_CLASSES[2:]}
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
 """MATLAB_object_decode: a function handle, an object of an old-style class, one of a newer class."""
 
-_FILTERS = frozenset({1, 2, 3})
-"""deflate, shuffle and checksums, which are all that MATLAB writes."""
+_FILTERS = frozenset({1, 2})
+"""deflate and shuffle, which are all that MATLAB writes. A checksum (fletcher32) has crashed the HDF5 library."""
+
+_LARGEST_CHUNK = 1 << 25
+"""Bytes that a chunk may have where its data are fewer."""
 
 _DEFLATE_RATIO = 1032
 
 
-def read_hdf5(path: Path, start: bytes, limit: int) -> MatFile:
-    """The variables of a MAT-file of level 7.3, given its first bytes.
+def read_hdf5(path: Path, start: bytes, limit: int, isolation: bool = True) -> MatFile:
+    """The variables of a version 7.3 MAT-file, given its first bytes.
+
+    With `isolation` the HDF5 library runs in a process of its own, so that it cannot take this one with it.
 
     Raises
     ------
@@ -68,52 +77,78 @@ def read_hdf5(path: Path, start: bytes, limit: int) -> MatFile:
 
     @cache
     def subsystem() -> Subsystem:
-        return Subsystem(_read(path, budget, subsystem, _SUBSYSTEM, _Reader.cells))
+        return Subsystem(file.cells())
 
-    def variable(name: str) -> Variable:
-        class_name, shape = _read(path, budget, subsystem, name, _Reader.heading)
-        return Variable(name, class_name, shape, lambda: _read(path, budget, subsystem, name, _Reader.value))
+    file: OpenFile | IsolatedFile
+    if isolation:
+        from matnet.importers.mat.isolated import IsolatedFile
 
-    names = _read(path, budget, subsystem, "/", lambda reader, root: reader.names(root))
-    variables = {name: variable(name) for name in names if not name.startswith("#")}
+        file = IsolatedFile(path, limit, budget, subsystem)
+    else:
+        file = OpenFile(path, budget, subsystem)
+    headings = file.headings()
+    variables = {name: Variable(name, *heading, partial(file.value, name)) for name, heading in headings.items()}
     return MatFile(start[:116].decode("latin-1").strip(" \t\n\0"), variables)
-
-
-def _read(
-    path: Path,
-    budget: Budget,
-    subsystem: Callable[[], Subsystem],
-    name: str,
-    what: Callable[[_Reader, Any], Any],
-) -> Any:
-    """Opens the file, finds one thing in it and reads it."""
-    import h5py
-
-    with _refused_as_format_error(name), h5py.File(path, "r") as file:
-        reader = _Reader(file, budget, subsystem)
-        return what(reader, reader.item(file, name))
 
 
 @contextmanager
 def _refused_as_format_error(name: str) -> Iterator[None]:
     """What h5py raises on a broken file, as one kind of error with a place."""
+    place = f"{name}: " if name else ""
     try:
         yield
     except MatnetError as error:
-        raise error.at("" if name == "/" else f"{name}: ") from error.__cause__
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        place = "" if name == "/" else f"{name}: "
+        raise error.at(place) from error.__cause__
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise FormatError(f"{place}the file is cut off or broken: {error}") from error
 
 
-class _Reader:
-    """Reads values out of an open file; each object is read once, so that references that form a circle end."""
+class OpenFile:
+    """A version 7.3 file, open as long as this object is there.
 
-    def __init__(self, file: Any, budget: Budget, subsystem: Callable[[], Subsystem]) -> None:
-        self._file = file
+    Each object is read once, in the whole file, so that references that form a circle end and those that meet in one
+    value do not multiply it.
+    """
+
+    def __init__(self, path: Path, budget: Budget, subsystem: Callable[[], Subsystem]) -> None:
+        import h5py
+
         self._budget = budget
         self._subsystem = subsystem
         self._met: set[int] = set()
+        self._known: dict[str, Value] = {}
+        with _refused_as_format_error(""):
+            self._file = h5py.File(path, "r", locking=False)
+
+    def headings(self) -> dict[str, tuple[str, Shape]]:
+        """Class and size of each variable."""
+        with _refused_as_format_error(""):
+            names = self.names(self._file)
+        return {name: self._heading(name) for name in names if not name.startswith("#")}
+
+    def value(self, name: str) -> Value:
+        """The value of a variable, which is read once."""
+        if name not in self._known:
+            with _refused_as_format_error(name):
+                self._known[name] = self._value(self.item(self._file, name))
+        return self._known.pop(name)
+
+    def cells(self) -> tuple[Value, ...]:
+        """The subsystem's column of cells; one that cannot be read does no harm as long as nothing asks for it."""
+        with _refused_as_format_error(_SUBSYSTEM):
+            references = self._references_in(self.item(self._file, _SUBSYSTEM))
+            found: dict[int, Value] = {}
+            return tuple(self._cell(self._file[entry], found) for entry in references)
+
+    def _cell(self, item: Any, found: dict[int, Value]) -> Value:
+        # cells that many objects share are referred to more than once
+        address = _address(item)
+        if address not in found:
+            try:
+                found[address] = self._value(item)
+            except FormatError as error:
+                found[address] = Opaque(f"unreadable ({error})", "")
+        return found[address]
 
     def names(self, group: Any) -> list[str]:
         """The members of a group."""
@@ -121,6 +156,9 @@ class _Reader:
         found = list(group)
         if not all(isinstance(name, str) for name in found):
             raise FormatError("broken: a name that is no UTF-8")
+        longest = max(map(len, found), default=0)
+        if longest > MAX_NAME:
+            raise FormatError(f"broken: a name of {longest} characters; MATLAB's have at most {MAX_NAME}")
         return found
 
     def item(self, group: Any, name: str) -> Any:
@@ -137,23 +175,25 @@ class _Reader:
             found = found[part]
         return found
 
-    def heading(self, item: Any) -> tuple[str, Shape]:
-        """Class and size of a value without reading it."""
+    def _heading(self, name: str) -> tuple[str, Shape]:
+        """Class and size of a variable, without reading it where that is not needed."""
         import h5py
 
-        class_name = _class_name(item)
-        if _decode(item) == _FUNCTION:
-            return "function_handle", (1, 1)
-        if isinstance(item, h5py.Dataset):
-            if "MATLAB_empty" in item.attrs or _decode(item) == _OPAQUE:
-                value = self.value(item)
-                return class_name, value.shape
-            return class_name, _shape(item)
-        if "MATLAB_sparse" in item.attrs:
-            return class_name, (int(item.attrs["MATLAB_sparse"]), len(self._starts(item)) - 1)
-        return class_name, _struct_shape(self._members(item))
+        with _refused_as_format_error(name):
+            item = self.item(self._file, name)
+            class_name = _class_name(item)
+            if _decode(item) == _FUNCTION:
+                return "function_handle", (1, 1)
+            if isinstance(item, h5py.Dataset):
+                if _has(item, "MATLAB_empty") or _decode(item) == _OPAQUE:
+                    self._known[name] = self._value(item)
+                    return class_name, self._known[name].shape
+                return class_name, _shape(item)
+            if _has(item, "MATLAB_sparse"):
+                return class_name, (_whole_attribute(item, "MATLAB_sparse"), len(self._starts(item)) - 1)
+            return class_name, _struct_shape(self._members(item))
 
-    def value(self, item: Any, depth: int = 0) -> Value:
+    def _value(self, item: Any, depth: int = 0) -> Value:
         """The value of a dataset or a group."""
         import h5py
 
@@ -166,35 +206,21 @@ class _Reader:
         self._meet(item)
         if _decode(item) == _FUNCTION:
             return Function()
-        if "MATLAB_sparse" in item.attrs:
+        if _has(item, "MATLAB_sparse"):
             return self._sparse(item)
         if _decode(item) == _OPAQUE:
             return Opaque(_class_name(item), "")
         return self._struct(item, depth)
 
-    def cells(self, item: Any) -> tuple[Value, ...]:
-        """The subsystem's column of cells; one that cannot be read does no harm as long as nothing asks for it."""
-        return tuple(self._cell(entry) for entry in self._references_in(item))
-
-    def _cell(self, entry: Any) -> Value:
-        # cells that many objects share may be referred to more than once; circles are found within each
-        self._met.clear()
-        try:
-            return self.value(self._file[entry])
-        except FormatError as error:
-            return Opaque(f"unreadable ({error})", "")
-
     def _meet(self, item: Any) -> None:
-        import h5py
-
-        address = h5py.h5o.get_info(item.id).addr
+        address = _address(item)
         if address in self._met:
             raise FormatError("broken: a value is referred to from two places")
         self._met.add(address)
 
     def _dataset(self, item: Any, depth: int) -> Value:
         class_name = _class_name(item)
-        if "MATLAB_empty" in item.attrs:
+        if _has(item, "MATLAB_empty"):
             return self._empty(item, class_name)
         self._meet(item)
         shape = _shape(item)
@@ -245,11 +271,23 @@ class _Reader:
             code = filters.get_filter(number)[0]
             if code not in _FILTERS:
                 raise FormatError(f"the data are packed with filter {code}, which MATLAB does not use")
+        kinds = [item.dtype[part].kind for part in item.dtype.names] if item.dtype.names else [item.dtype.kind]
+        if not set(kinds) <= set("iuf") and h5py.check_ref_dtype(item.dtype) is not h5py.Reference:
+            raise FormatError(f"broken: numbers of type {item.dtype}")
         size = item.size * item.dtype.itemsize if item.size else 0
         if size > _DEFLATE_RATIO * item.id.get_storage_size():
             raise FormatError(f"broken: {size} bytes of data are announced, {item.id.get_storage_size()} are stored")
+        self._check_chunks(item, size)
         self._budget.take(size)
         return np.asarray(item[()])
+
+    def _check_chunks(self, item: Any, size: int) -> None:
+        """The library takes memory for a whole chunk, however little of it is data."""
+        if item.chunks is None:
+            return
+        chunk = math.prod(item.chunks) * item.dtype.itemsize
+        if chunk > max(size, _LARGEST_CHUNK):
+            raise FormatError(f"broken: a chunk of {chunk} bytes for {size} bytes of data")
 
     def _numbers(self, item: Any, class_name: str) -> NDArray[Any]:
         """Numbers in MATLAB's orientation and class; complex ones are stored as pairs."""
@@ -275,7 +313,7 @@ class _Reader:
         return Char(shape, tuple(row.tobytes().decode("utf-16-le", errors="replace") for row in rows))
 
     def _sparse(self, item: Any) -> Sparse:
-        rows, starts = int(item.attrs["MATLAB_sparse"]), self._starts(item)
+        rows, starts = _whole_attribute(item, "MATLAB_sparse"), self._starts(item)
         # data and rows are left out where all elements are zero
         data = self._stored(self.item(item, "data")) if "data" in item else np.zeros(0)
         indices = self._whole(item, "ir") if "ir" in item else np.zeros(0, dtype=np.int64)
@@ -298,7 +336,7 @@ class _Reader:
 
     def _items(self, item: Any, depth: int) -> tuple[Value, ...]:
         """The values that a dataset of references refers to, in MATLAB's order, which is the stored one."""
-        return tuple(self.value(self._file[entry], depth + 1) for entry in self._references_in(item))
+        return tuple(self._value(self._file[entry], depth + 1) for entry in self._references_in(item))
 
     def _references_in(self, item: Any) -> NDArray[Any]:
         import h5py
@@ -316,7 +354,7 @@ class _Reader:
         shape = _struct_shape(members)
         fields: dict[str, tuple[Value, ...]] = {}
         for name, member in members.items():
-            fields[name] = self._items(member, depth) if _column(member) else (self.value(member, depth + 1),)
+            fields[name] = self._items(member, depth) if _column(member) else (self._value(member, depth + 1),)
             if len(fields[name]) != math.prod(shape):
                 raise FormatError(f"broken: field {name} has {len(fields[name])} values, expected {math.prod(shape)}")
         return Struct(shape, fields, _class_name(item) or "struct")
@@ -338,7 +376,7 @@ def _column(member: Any) -> bool:
 
     return (
         isinstance(member, h5py.Dataset)
-        and "MATLAB_class" not in member.attrs
+        and not _has(member, "MATLAB_class")
         and h5py.check_ref_dtype(member.dtype) is h5py.Reference
     )
 
@@ -350,9 +388,47 @@ def _shape(item: Any) -> Shape:
     return tuple(int(size) for size in reversed(item.shape))
 
 
+def _address(item: Any) -> int:
+    import h5py
+
+    address: int = h5py.h5o.get_info(item.id).addr
+    return address
+
+
+def _has(item: Any, name: str) -> bool:
+    import h5py
+
+    return bool(h5py.h5a.exists(item.id, name.encode()))
+
+
 def _class_name(item: Any) -> str:
-    name = item.attrs.get("MATLAB_class", b"")
-    return name.decode("latin-1") if isinstance(name, bytes) else str(name)
+    """The text of the attribute with the class, which must lie in the file as it is: of fixed length."""
+    import h5py
+
+    if not _has(item, "MATLAB_class"):
+        return ""
+    attribute = h5py.h5a.open(item.id, b"MATLAB_class")
+    kind = attribute.get_type()
+    fixed = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+    if not fixed or attribute.get_space().get_simple_extent_npoints() != 1 or kind.get_size() > MAX_NAME:
+        raise FormatError("broken: MATLAB_class is not a text of fixed length")
+    text = np.zeros((), f"S{kind.get_size()}")
+    attribute.read(text)
+    return bytes(text[()]).decode("latin-1")
+
+
+def _whole_attribute(item: Any, name: str) -> int:
+    import h5py
+
+    attribute = h5py.h5a.open(item.id, name.encode())
+    if (
+        not isinstance(attribute.get_type(), h5py.h5t.TypeIntegerID)
+        or attribute.get_space().get_simple_extent_npoints() != 1
+    ):
+        raise FormatError(f"broken: {name} is not a whole number")
+    number = np.zeros(attribute.get_space().get_simple_extent_dims(), np.int64)
+    attribute.read(number)
+    return int(number.reshape(-1)[0])
 
 
 def _logicals(numbers: NDArray[Any]) -> NDArray[np.bool_]:
@@ -362,4 +438,4 @@ def _logicals(numbers: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _decode(item: Any) -> int:
-    return int(item.attrs.get("MATLAB_object_decode", 0))
+    return _whole_attribute(item, "MATLAB_object_decode") if _has(item, "MATLAB_object_decode") else 0

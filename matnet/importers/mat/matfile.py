@@ -15,8 +15,10 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF5_USER_BLOCK = 512
 
 
-def open_mat(path: Path, limit: int) -> MatFile:
+def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
     """The header and the variables of a MAT-file; values are read when they are asked for.
+
+    A version 7.3 file is read in a process of its own, unless `isolation` is false.
 
     Raises
     ------
@@ -29,9 +31,12 @@ def open_mat(path: Path, limit: int) -> MatFile:
     if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE):
         from matnet.importers.mat.hdf5 import read_hdf5
 
-        return read_hdf5(path, start, limit)
+        return read_hdf5(path, start, limit, isolation)
     if start[126:HEADER_SIZE] in (b"IM", b"MI") and len(start) >= HEADER_SIZE:
-        return read_mat5(read_bytes(path, limit), Budget(limit))
+        content = read_bytes(path, limit)
+        budget = Budget(limit)
+        budget.take(len(content))
+        return read_mat5(content, budget)
     if start.startswith(b"MATLAB"):
         raise FormatError("a MAT-file that is cut off within its header")
     if _level_4(start):

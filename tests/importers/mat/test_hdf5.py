@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 
 import matnet
 from make_hdf5_fixtures import main, number, one_of_each, write_hdf5
+from matnet.cli.entry import run
 from matnet.files import DEFAULT_LIMIT
+from matnet.importers.mat import isolated
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
 
@@ -46,8 +49,8 @@ def differences(ours: Value, theirs: Value, place: str) -> Iterator[str]:
         yield f"{place}: {ours.rows} is not {theirs.rows}"
 
 
-def values(path: Path) -> dict[str, Value]:
-    return {name: variable.value for name, variable in open_mat(path, DEFAULT_LIMIT).variables.items()}
+def values(path: Path, isolation: bool = False) -> dict[str, Value]:
+    return {name: variable.value for name, variable in open_mat(path, DEFAULT_LIMIT, isolation).variables.items()}
 
 
 def all_differences(ours: dict[str, Value], theirs: dict[str, Value]) -> list[str]:
@@ -209,6 +212,41 @@ def uneven(file: Any) -> None:
     file["s"].create_dataset("b", (3, 1), h5py.ref_dtype)
 
 
+def checksum(file: Any) -> None:
+    replace(file, "x", np.zeros((64, 64)), "double", chunks=(64, 64), fletcher32=True)
+
+
+def chunks_beyond_the_file(file: Any) -> None:
+    replace(file, "x", np.zeros((2, 2)), "double", chunks=(4096, 4096), maxshape=(None, None), compression="gzip")
+
+
+def class_elsewhere(file: Any) -> None:
+    """A class whose text lies in the heap of the file, where a kilobyte can stand for gigabytes."""
+    del file["x"].attrs["MATLAB_class"]
+    file["x"].attrs["MATLAB_class"] = "double"
+
+
+def data_elsewhere(file: Any) -> None:
+    del file["x"]
+    file.create_dataset("x", data=[["text"]], dtype=h5py.string_dtype())
+    relabel(file, "x", "double")
+
+
+def infinite(attribute: str) -> Callable[[Any], None]:
+    def edit(file: Any) -> None:
+        file["s"].attrs[attribute] = np.inf
+
+    return edit
+
+
+def second_name(file: Any) -> None:
+    file["t"] = file["s"]
+
+
+def long_name(file: Any) -> None:
+    file["s"]["n" * 2049] = 1.0
+
+
 REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     "a circle of references": (circle, "c: broken: a value is referred to from two places"),
     "a value with two references": (shared, "c: broken: a value is referred to from two places"),
@@ -225,6 +263,14 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
         other_filter,
         "x: the data are packed with filter 32000, which MATLAB does not use",
     ),
+    "a checksum": (checksum, "x: the data are packed with filter 3, which MATLAB does not use"),
+    "chunks beyond the file": (chunks_beyond_the_file, "x: broken: a chunk of 134217728 bytes for 32 bytes of data"),
+    "a class of variable length": (class_elsewhere, "x: broken: MATLAB_class is not a text of fixed length"),
+    "data of variable length": (data_elsewhere, "x: broken: numbers of type object"),
+    "an infinite kind": (infinite("MATLAB_object_decode"), "s: broken: MATLAB_object_decode is not a whole number"),
+    "infinitely many rows": (infinite("MATLAB_sparse"), "s: broken: MATLAB_sparse is not a whole number"),
+    "a variable under two names": (second_name, "t: broken: a value is referred to from two places"),
+    "a name without end": (long_name, "s: broken: a name of 2049 characters; MATLAB's have at most 2048"),
     "an empty value that is not": (emptied, "x: broken: an empty value of 2x3"),
     "numbers that are text": (
         lambda file: replace(file, "x", np.array([[b"abc"]]), "double"),
@@ -293,7 +339,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in [*range(0, len(data), len(data) // 60), len(data) - 1]:
         cut.write_bytes(data[:length])
         with pytest.raises(matnet.FormatError):
-            matnet.load(cut)
+            matnet.load(cut, isolation=False)
 
 
 def test_a_function_handle_is_known_and_never_called() -> None:
@@ -318,3 +364,39 @@ def test_an_unreadable_cell_of_the_subsystem_harms_only_what_asks_for_it(corpus:
         matnet.load(path)
     reason = "unreadable (broken: data of the shape (3,))"
     assert str(refused.value) == f"{path}: net: the network's fields are a {reason} 1x1, expected a struct"
+
+
+def test_in_a_process_of_its_own_a_file_is_read_alike(corpus: Path, tmp_path: Path) -> None:
+    for path in (FIXTURES / "values_v73.mat", FIXTURES / "pump_v73.mat"):
+        assert all_differences(values(path, isolation=True), values(path)) == []
+    write_hdf5(tmp_path / "objects.mat", values(corpus / "competitive_mcos_v9.mat"))
+    ours, theirs = (matnet.load_all(tmp_path / "objects.mat", isolation=isolation) for isolation in (True, False))
+    assert list(ours) == list(theirs) == ["net", "net3", "net_hex"]
+    assert all(np.array_equal(ours[name].parameters, theirs[name].parameters) for name in theirs)
+
+
+def test_in_a_process_of_its_own_a_file_is_refused_alike(tmp_path: Path) -> None:
+    for case in ("a circle of references", "a soft link", "an infinite kind"):
+        edit, message = REFUSED[case]
+        with pytest.raises(matnet.FormatError) as refused:
+            values(edited(tmp_path / "net.mat", edit), isolation=True)
+        assert str(refused.value) == message
+    (tmp_path / "net.mat").write_bytes((FIXTURES / "pump_v73.mat").read_bytes()[:4000])
+    with pytest.raises(matnet.FormatError) as refused:
+        matnet.load(tmp_path / "net.mat")
+    assert str(refused.value).startswith(f"{tmp_path / 'net.mat'}: the file is cut off or broken: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_crash_of_the_library_is_an_error_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(isolated, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
+    file = FIXTURES / "pump_v73.mat"
+    message = f"{file}: broken: the HDF5 library crashed (signal 11) when it read the file"
+    with pytest.raises(matnet.FormatError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == message
+    assert run(["inspect", str(file)]) == 2
+    assert capsys.readouterr().err == f"matnet: {message}\n"
+    assert run(["inspect", "--no-isolation", str(file)]) == 0
