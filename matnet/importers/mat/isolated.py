@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from matnet.errors import Advice, FormatError, MatnetError, Parameter, UnsupportedError
 from matnet.files import Budget
@@ -23,7 +23,11 @@ from matnet.importers.mat.transport import Decoder, encode, receive, send
 from matnet.importers.mat.values import Shape, Value
 
 _ROOT = Path(__file__).parents[3]
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from matnet.importers.mat.isolated import serve; serve()"
+_PROGRAM = """import sys
+sys.path.insert(0, sys.argv[1])
+from matnet.importers.mat.isolated import serve
+serve(sys.argv[2], int(sys.argv[3]), sys.stdin.buffer, sys.stdout.buffer)
+"""
 _ERRORS: Mapping[str, type[MatnetError]] = {"FormatError": FormatError, "UnsupportedError": UnsupportedError}
 
 _MEMORY = 2 << 30
@@ -73,13 +77,11 @@ class IsolatedFile:
         return tuple(cells[number] for number in order)
 
     def _ask(self, what: str, name: str) -> tuple[Any, bytes]:
-        requests, answers = self._process.stdin, self._process.stdout
-        assert requests is not None
-        assert answers is not None
+        requests, answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
         with self._lock:
             try:
-                send(requests, [what, name])  # type: ignore[arg-type]
-                (error, *content), buffer = receive(answers, self._budget)  # type: ignore[arg-type]
+                send(requests, [what, name])
+                (error, *content), buffer = receive(answers, self._budget)
             except (EOFError, OSError, ValueError):
                 raise FormatError(f"broken: the HDF5 library {self._last_words()} when it read the file") from None
         if error:
@@ -102,13 +104,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def serve() -> None:
-    """What the process does: answers questions on standard input until there are none."""
+def serve(name: str, limit: int, requests: BinaryIO, answers: BinaryIO) -> None:
+    """What the process does: answers questions about the file until there are none."""
     from matnet.importers.mat.hdf5 import OpenFile
 
-    path, limit = Path(sys.argv[2]), int(sys.argv[3])
+    path = Path(name)
     _restrict(limit, path.stat().st_size)
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
     budget = Budget(limit)
     file: OpenFile | None = None
     while True:
