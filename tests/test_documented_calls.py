@@ -1,0 +1,132 @@
+"""Every call that the documentation names in a table or a sentence runs, as it is written."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+
+import make_bad_fixtures
+import matnet
+from matnet import Network
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from network_object import row, write
+
+PROJECT = Path(__file__).parent.parent
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
+FROM_MATLAB = PROJECT / "docs" / "guide" / "from-matlab.md"
+
+ROOTS = {"matnet", "net", "run", "fast", "mean"}
+FILES = re.compile(r"\w+\.(mat|json|m|c|h|py|onnx|csv|svg|html|pkl)")
+
+
+def spans(page: Path) -> list[str]:
+    """The inline code of a page, outside of its sessions and listings."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`([^`\n]+)`", prose)
+
+
+def python_of(span: str) -> ast.Module | None:
+    """The span as Python, where it is something of matnet's: `net.run(x)`, but not MATLAB's `net.b{1}` or a file."""
+    if FILES.fullmatch(span):
+        return None
+    try:
+        tree = ast.parse(span)
+    except SyntaxError:
+        return None
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    return tree if any(isinstance(node.value, ast.Name) and node.value.id in ROOTS for node in used) else None
+
+
+CALLS = [(page, span) for page in PAGES for span in dict.fromkeys(spans(page)) if python_of(span) is not None]
+
+
+def dynamic_network() -> Network:
+    weights = Weight([[0.5, 0.25]], delays=(0, 1))
+    layer = Layer(1, "tansig", {0: weights}, {0: Weight([[0.3]], delays=(1,))}, bias=[0.1])
+    return Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+
+
+@pytest.fixture
+def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the pages' short names stand for, in a folder with the files that they name."""
+    shutil.copy(PROJECT / "fixtures" / "pump.mat", tmp_path / "net.mat")
+    stored = make_bad_fixtures.network()
+    write(tmp_path / "ws.mat", {"results": {"Network": stored}, "nets": row([stored] * 3)})
+    monkeypatch.chdir(tmp_path)
+    net, x = matnet.load("net.mat"), np.array([[60.0, 2400.0], [30.0, 2000.0]])
+    matnet.save(net, "net.json")
+    minmax = {"xmin": [0.0, 1450.0], "xmax": [100.0, 2900.0], "ymin": -1.0, "ymax": 1.0}
+    return {
+        "matnet": matnet,
+        "np": np,
+        "net": net,
+        "retrained": net,
+        "file": "net.mat",
+        "x": x,
+        "t": net(x),
+        "wb": net.parameters,
+        "theta": net.parameters,
+        "fit": type("Fit", (), {"x": net.parameters}),
+        "ps": minmax,
+        "ts": {"xmin": 0.0, "xmax": 50.0, "ymin": -1.0, "ymax": 1.0},
+        "k": 1,
+        "df": polars.DataFrame({"flow": x[:, 0], "speed": x[:, 1]}),
+    }
+
+
+def of_a_series(span: str) -> bool:
+    return re.search(r"\brun(_jacobian)?\b", span) is not None
+
+
+def series_names() -> dict[str, Any]:
+    net, x = dynamic_network(), np.ones((4, 1))
+    xi, ai = np.zeros((1, 1)), np.zeros((1, 1))
+    run = net.run(x, input_states=xi, layer_states=ai)
+    return {"net": net, "x": x, "xi": xi, "ai": ai, "run": run}
+
+
+def test_there_are_calls() -> None:
+    assert len(CALLS) > 30
+    assert sum(page == FROM_MATLAB for page, _ in CALLS) > 15
+
+
+@pytest.mark.parametrize(("page", "span"), CALLS, ids=[f"{page.name} {span}" for page, span in CALLS])
+def test_the_call_runs(page: Path, span: str, names: dict[str, Any]) -> None:
+    for package, used in (("torch", "to_torch"), ("jax", "to_jax"), ("casadi", "to_casadi"), ("matplotlib", "plots")):
+        if used in span:
+            pytest.importorskip(package)
+    if "xarray" in span:
+        names["raster"] = pytest.importorskip("xarray").DataArray(names["x"], dims=("row", "band"))
+    if "compile" in span and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        pytest.skip("there is no C compiler")
+    exec(compile(span, str(page), "exec"), names | (series_names() if of_a_series(span) else {}))  # noqa: S102
+
+
+def table_commands(page: Path) -> list[str]:
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    return [span for row in rows for span in re.findall(r"`(matnet [^`]+)`", row)]
+
+
+def test_commands_in_the_table_run(names: dict[str, Any]) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        pytest.skip("matplotlib is not installed")
+    commands = table_commands(FROM_MATLAB)
+    assert len(commands) >= 3
+    x = names["x"]
+    columns = np.concatenate([x, names["t"]], axis=1)
+    np.savetxt("table.csv", columns, delimiter=",", header="flow,speed,t", comments="")
+    for command in commands:
+        line = [sys.executable, "-m", "matnet", *shlex.split(command)[1:]]
+        done = subprocess.run(line, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
