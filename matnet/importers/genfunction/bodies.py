@@ -56,17 +56,11 @@ _ARGUMENT = ("argument", 0)
 
 
 class Formula(NamedTuple):
-    """A row's MATLAB texts that take the same settings, in canonical form; in the outlines all settings are alike.
-
-    ``kind`` is transfer, weight, apply or reverse.
-    """
+    """A row whose MATLAB texts take some settings; ``kind`` is transfer, weight, apply or reverse."""
 
     kind: str
     function: str
-    arguments: int
     settings: tuple[str, ...]
-    forms: set[Tree]
-    outlines: set[Tree]
 
 
 class Recognised(NamedTuple):
@@ -211,27 +205,25 @@ def _size(tree: Tree) -> int:
 
 
 @cache
-def _formulas() -> tuple[Formula, ...]:
-    """All rows that have MATLAB texts."""
+def _formulas() -> dict[tuple[int, Tree], dict[Formula, set[Tree]]]:
+    """The forms of all rows' texts, by the number of arguments and the outline, in which all settings are alike."""
     texts: list[tuple[str, str, tuple[str, ...], str]] = []
     texts += [("transfer", row.name, ("n",), text) for row in TRANSFER.values() for text in row.matlab]
     texts += [("weight", row.name, ("w", "p"), text) for row in WEIGHT.values() for text in row.matlab]
     texts += [("apply", row.name, ("x",), text) for row in PROCESSING.values() for text in row.matlab_apply]
     texts += [("reverse", row.name, ("y",), text) for row in PROCESSING.values() for text in row.matlab_reverse]
-    found: dict[Tree, Formula] = {}
+    found: dict[tuple[int, Tree], dict[Formula, set[Tree]]] = {}
     for kind, name, arguments, text in texts:
         function = next(Parser(f"function a = f({','.join(arguments)})\n{text}\nend\n").functions())
         targets = [next(names(statement[1])) for statement in function.body]
         settings = tuple(sorted(set(names(function.body)) - BUILTIN - {*arguments, *targets}))
-        key = (kind, name, len(arguments), settings)
-        formula = found.setdefault(key, Formula(*key, set(), set()))
         function = function._replace(parameters=(*arguments, *settings), results=(_result(function.body[-1]),))
         given: list[Tree] = [("argument", k) for k in range(len(arguments))]
         roles: list[Tree] = [("setting", setting) for setting in settings]
         for result in _Substitution({}).results(function, [*given, *roles]):
-            formula.forms.add(canonical(result))
-            formula.outlines.add(_outline(result, roles))
-    return tuple(found.values())
+            key = len(arguments), _outline(result, roles)
+            found.setdefault(key, {}).setdefault(Formula(kind, name, settings), set()).add(canonical(result))
+    return found
 
 
 def _result(statement: Statement) -> str:
@@ -273,17 +265,20 @@ def _recognise(substitution: _Substitution, function: Function) -> Recognised:
         results = substitution.results(function, [("argument", k) for k in range(len(function.parameters))])
     except UnsupportedError as error:
         raise UnsupportedError(f"{error} (in '{function.name}', which is thus no known function)") from None
-    for formula in _formulas():
-        bare = [_unmasked(result) for result in results] if formula.kind == "transfer" else results
-        parts = sorted(set().union(*(_settings_in(result, formula.arguments) for result in bare)), key=repr)
-        if len(parts) != len(formula.settings) or not {_outline(result, parts) for result in bare} <= formula.outlines:
-            continue
-        for settings in permutations(formula.settings):
-            roles: dict[Tree, Tree] = {part: ("setting", name) for part, name in zip(parts, settings, strict=True)}
-            if all(canonical(replaced(result, roles)) in formula.forms for result in bare):
-                taken = {name: place for part, (_, name) in roles.items() if (place := _source(part)) is not None}
-                return Recognised(formula.kind, formula.function, taken, len(function.parameters))
-    known = ", ".join(sorted({formula.function for formula in _formulas()}))
+    bare = [_unmasked(result) for result in results]
+    for arguments in (1, 2):
+        parts = sorted(set().union(*(_settings_in(result, arguments) for result in bare)), key=repr)
+        tables = [_formulas().get((arguments, _outline(result, parts)), {}) for result in bare]
+        for formula in tables[0]:
+            if formula.kind != "transfer" and bare != results:
+                continue
+            for settings in permutations(formula.settings):
+                roles: dict[Tree, Tree] = {part: ("setting", name) for part, name in zip(parts, settings, strict=True)}
+                forms = [canonical(replaced(result, roles)) for result in bare]
+                if all(form in table.get(formula, ()) for form, table in zip(forms, tables, strict=True)):
+                    taken = {name: place for part, (_, name) in roles.items() if (place := _source(part)) is not None}
+                    return Recognised(formula.kind, formula.function, taken, len(function.parameters))
+    known = ", ".join(sorted({formula.function for table in _formulas().values() for formula in table}))
     first = function.body[0].place if function.body else function.place
     raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
 

@@ -99,7 +99,7 @@ class Parser:
         """
         while self._token.kind != "eof":
             start = self.at
-            if self._take("\n") or self._take(";"):
+            if self._take("\n"):
                 continue
             try:
                 if not self._is("function"):
@@ -119,7 +119,7 @@ class Parser:
 
     @property
     def _token(self) -> Token:
-        while len(self.tokens) <= self.at:
+        while self.at == len(self.tokens):
             self.scanner.scan_line()
         return self.tokens[self.at]
 
@@ -130,10 +130,11 @@ class Parser:
         return self.tokens[self.at + 1]
 
     def _is(self, *texts: str) -> bool:
-        return self._token.text in texts and self._token.kind in ("op", "name", "newline")
+        """Whether one of some operators and keywords stands here; no other token is spelled as one."""
+        return self._token.text in texts
 
     def _take(self, text: str) -> bool:
-        taken = self._is(text)
+        taken = self._token.text == text
         self.at += taken
         return taken
 
@@ -192,7 +193,9 @@ class Parser:
                 parameters.append("~" if self._take("~") else self._identifier())
         place = self._place(start)
         body = self._block("end", "function")
-        return Function(title, tuple(parameters), tuple(results), body, place, self._take("end"))
+        closed = self._take("end")
+        self._take(";")
+        return Function(title, tuple(parameters), tuple(results), body, place, closed)
 
     def _block(self, *stops: str) -> tuple[Statement, ...]:
         self._deeper()
