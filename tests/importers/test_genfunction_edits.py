@@ -114,6 +114,11 @@ HARMLESS = (
     Harmless("an added transposition", "static_columns", (("y1_step1);\nend", "y1_step1);\ny1 = y1';\nend"),)),
     Harmless("rows: the output's transposition lost", "static_rows", (("y1 = y1';\n", ""),)),
     Harmless("x1 transposed before its samples are counted", "static_columns", (("% Dimensions", "x1 = x1';"),)),
+    Harmless(
+        "comments where semicolons were",
+        "static_columns",
+        (("size(x1,2); %", "size(x1,2) %"), ("\n\n% Layer 2\na2", " % Layer 2\na2")),
+    ),
     Harmless("NaN put back in tansig", "static_columns", (("exp(-2*n)) - 1;", "exp(-2*n)) - 1;\na(isnan(n)) = nan;"),)),
     Harmless("removed rows like the argument", "removed_rows", (("xrows,Q)", "xrows,Q,'like',y)"),)),
 )

@@ -263,6 +263,8 @@ UNSURE = "a block comment, or a comment after a line that is continued, inside a
         ("[1 2\x1c3]", "the character '\\x1c' is not MATLAB's"),
         ("1d2", "'1' begins a number that runs into what follows it; put a space after the number"),
         ("1i", "'1' begins a number that runs into what follows it; put a space after the number"),
+        ("% c\n1", "expected an expression, got the end of the line; is a % missing?"),
+        ("[1 2]'(1)", "an index after a transposition"),
         ("+1", "expected an expression, got '+'; is a % missing?"),
         ("--1", "two signs follow each other"),
         ("1:3", "a constant is a number or a matrix of numbers, written out"),

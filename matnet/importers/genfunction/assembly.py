@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import numpy as np
 
 from matnet.errors import FormatError, MatnetError, ModelError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.signals import Plan, PlannedLayer, PlannedOutput, Step
-from matnet.importers.genfunction.syntax import Place
+from matnet.importers.genfunction.syntax import errors_at
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 
 MAX_ROWS = 100_000
 """How many rows an input may have of which some are removed."""
 
-_STATED_SIZE = re.compile(r"%[^\n]*?(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)", re.ASCII)
+_STATED_SIZE = re.compile(r"(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)", re.ASCII)
 
 
 class Assembly:
@@ -102,7 +101,7 @@ class Assembly:
 
     def _layer(self, layer: PlannedLayer, size: int) -> Layer:
         weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
-        with _at(layer.place):
+        with errors_at(layer.place):
             for term in layer.total.terms:
                 weight = Weight(self._value(term.weight), term.function, term.delays)
                 weights[term.signal.kind][term.signal.number - 1] = weight
@@ -142,7 +141,7 @@ class Assembly:
 
     def _process(self, step: Step, rows: int | None, number: int | None) -> Process:
         """A processing function with its settings: of input `number`, which `rows` reach, or of an output."""
-        with _at(step.place):
+        with errors_at(step.place):
             removal = step.function == "removeconstantrows"
             settings = self._removal(step, rows, number) if removal else self._columns(step)
             return Process.from_matlab(step.function, settings)
@@ -213,15 +212,6 @@ class Assembly:
             processes.insert(0, process)
             size = process.raw_size
         return Output(output.signal.number - 1, size, tuple(processes))
-
-
-@contextmanager
-def _at(place: Place) -> Iterator[None]:
-    """Errors get the place of the statement that they come from."""
-    try:
-        yield
-    except MatnetError as error:
-        raise error if str(error).startswith(":") else error.at(str(place)) from None
 
 
 def _by(value: FloatArray) -> str:

@@ -21,7 +21,6 @@ from matnet.importers.genfunction.syntax import (
     TOO_LARGE,
     Function,
     Parser,
-    Place,
     Statement,
     Tree,
     matched,
@@ -33,6 +32,9 @@ Path: TypeAlias = dict[Tree, Tree]
 
 MAX_FUNCTIONS = 100
 """How many functions a file may have; generated ones have up to 15."""
+
+MAX_TEXT = 1_000_000
+"""How many characters there may be after the main function; generated files have up to 5,000."""
 
 MAX_PATHS = 16
 """How many ways through a function are followed; generated functions have up to four."""
@@ -77,11 +79,14 @@ class Recognised(NamedTuple):
 
 
 class Modules(NamedTuple):
-    """The functions after the main one, and what those compute that it calls; places count lines from their start."""
+    """The functions after the main one, what those compute that it calls, and those that nothing needs.
+
+    Their places count lines from the start of the text after the main function.
+    """
 
     functions: Mapping[str, Function]
     recognised: Mapping[str, Recognised]
-    unused: tuple[Place, ...]
+    unused: set[str]
 
 
 class _Substitution:
@@ -283,15 +288,18 @@ def _recognise(substitution: _Substitution, function: Function) -> Recognised:
     raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
 
 
-@lru_cache(maxsize=64)
-def parsed(text: str) -> Mapping[str, Function]:
-    """The functions after the main one, by their names; most files have the same few, so that they are read once.
+@lru_cache(maxsize=16)
+def recognised(text: str, called: frozenset[str]) -> Modules:
+    """The functions after the main one, of which it calls some; most files have the same few, which are read once.
 
     Raises
     ------
     FormatError, UnsupportedError
-        The text is not the grammar's; a function is defined twice or is one of MATLAB's own.
+        The text is not the grammar's, a function is defined twice or is one of MATLAB's own, or a body is none of the
+        known ones; the message begins with ``:LINE: STATEMENT:``.
     """
+    if len(text) > MAX_TEXT:
+        raise FormatError(f":1: more than {MAX_TEXT} characters after the main function")
     functions: dict[str, Function] = {}
     for function in Parser(text).functions():
         if function.name in functions:
@@ -301,21 +309,6 @@ def parsed(text: str) -> Mapping[str, Function]:
         functions[function.name] = function
         if len(functions) >= MAX_FUNCTIONS:
             raise FormatError(f"{function.place}more than {MAX_FUNCTIONS} functions in one file")
-    return functions
-
-
-@lru_cache(maxsize=64)
-def recognised(text: str, called: frozenset[str]) -> Modules:
-    """The functions after the main one, of which it calls some.
-
-    Raises
-    ------
-    UnsupportedError
-        A body is none of the known ones; the message begins with ``:LINE: STATEMENT:``.
-    """
-    functions = parsed(text)
     substitution = _Substitution(functions)
     found = {name: _recognise(substitution, functions[name]) for name in sorted(called & functions.keys())}
-    needed = called | substitution.needed
-    unused = tuple(function.place for function in functions.values() if function.name not in needed)
-    return Modules(functions, found, unused)
+    return Modules(functions, found, functions.keys() - called - substitution.needed)

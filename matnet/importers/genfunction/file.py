@@ -11,7 +11,7 @@ from pathlib import Path
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.files import DEFAULT_LIMIT, read_bytes
 from matnet.importers.genfunction.assembly import Assembly
-from matnet.importers.genfunction.bodies import parsed, recognised
+from matnet.importers.genfunction.bodies import recognised
 from matnet.importers.genfunction.statements import MainFunction
 from matnet.importers.genfunction.syntax import Parser, names
 from matnet.importers.genfunction.tokens import decoded
@@ -95,22 +95,20 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
     main = next(parser.functions(), None)
     if main is None:
         raise FormatError(": the file holds no function, so it was not written by genFunction")
+    reader = MainFunction(main)
     rest, lines = parser.rest()
     with _lines_before(lines):
-        defined = frozenset(parsed(rest))
-    reader = MainFunction(main, defined | {main.name})
-    with _lines_before(lines):
         modules = recognised(rest, frozenset(names(main.body)))
-    plan = reader.read(modules.recognised)
+    plan = reader.read(modules)
+    if main.name in modules.functions:
+        raise FormatError(f"{main.place}the function is defined a second time")
+    if not main.closed and any(function.closed for function in modules.functions.values()):
+        raise FormatError(f"{main.place}the function is not closed by end while others are")
     with _lines_before(lines):
         for function in modules.functions.values():
-            if function.closed and not main.closed:
-                raise FormatError(f":1: {main.name}: the function is not closed by end while others are")
             if main.closed and not function.closed:
                 raise FormatError(f"{function.place}the function is not closed by end while others are")
-            if function.name == main.name:
-                raise FormatError(f"{function.place}the function is defined a second time")
-            if function.place in modules.unused:
+            if function.name in modules.unused:
                 raise UnsupportedError(f"{function.place}no statement of the network uses this function; delete it")
     assembly = Assembly(plan, text)
     if not allow_nonfinite:

@@ -87,21 +87,9 @@ class Position:
     slots: int
 
 
-@dataclass(frozen=True)
-class Count:
-    """A length: of the series, 'series', or of the samples, 'samples'."""
-
-    kind: str
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A variable that carries no number of the network: an argument, the cell flag, a final state."""
-
-    kind: str
-
-
-Value: TypeAlias = Signal | Taps | Total | Ring | Position | Count | Mark
+Value: TypeAlias = Signal | Taps | Total | Ring | Position | str
+"""What a variable stands for; one that carries no number of the network says what it is: argument, cell flag, final
+state, or a length, series or samples."""
 
 
 class PlannedLayer(NamedTuple):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 
-from matnet.errors import FormatError, MatnetError, UnsupportedError
-from matnet.importers.genfunction.bodies import BUILTIN, Recognised
-from matnet.importers.genfunction.signals import Count, Mark, Plan, PlannedOutput, Position, Ring, Signal, Taps, Total
-from matnet.importers.genfunction.syntax import Function, Place, Statement, Tree, matched, names, whole
+from matnet.errors import FormatError, UnsupportedError
+from matnet.importers.genfunction.bodies import BUILTIN, Modules
+from matnet.importers.genfunction.signals import Plan, PlannedOutput, Position, Ring, Signal, Taps, Total
+from matnet.importers.genfunction.syntax import Function, Place, Statement, Tree, errors_at, matched, names, whole
 from matnet.importers.genfunction.values import ADVICE, Variables, constant_of
 
 _ARGUMENT = re.compile(r"(x|xi|ai)([1-9]\d{0,3})", re.ASCII)
@@ -37,9 +36,9 @@ class MainFunction:
     of an input (None: of all) that had not been transposed.
     """
 
-    def __init__(self, function: Function, defined: frozenset[str]) -> None:
+    def __init__(self, function: Function) -> None:
         self.function = function
-        self.defined = defined
+        self.defined = {function.name}
         self.cells = bool(function.parameters) and not all(map(_ARGUMENT.fullmatch, function.parameters))
         self.variables = Variables(self.cells)
         self.known = self.variables.known
@@ -48,10 +47,10 @@ class MainFunction:
         self.after = False
         self.passes = 0
         self.counted: list[tuple[int | None, int, Place]] = []
-        with self._at(function.place):
+        with errors_at(function.place):
             self._read_signature()
 
-    def read(self, functions: Mapping[str, Recognised]) -> Plan:
+    def read(self, modules: Modules) -> Plan:
         """The plan of the network, given what the module functions compute.
 
         Raises
@@ -59,25 +58,18 @@ class MainFunction:
         MatnetError
             A statement is none of genFunction's; the message begins with ``:LINE: STATEMENT:``.
         """
-        self.variables.functions = functions
+        self.variables.functions = modules.recognised
+        self.defined |= modules.functions.keys()
         self._read(self.function.body)
-        with self._at(self.function.place):
+        with errors_at(self.function.place):
             self._check()
         return self.plan
-
-    @contextmanager
-    def _at(self, place: Place) -> Iterator[None]:
-        """Errors get the place of the statement that is read."""
-        self.variables.place = place
-        try:
-            yield
-        except MatnetError as error:
-            raise error if str(error).startswith(":") else error.at(str(place)) from None
 
     def _read(self, body: Sequence[Statement]) -> None:
         readers = {"=": self._assign, "if": self._if, "for": self._for}
         for statement in body:
-            with self._at(statement.place):
+            self.variables.place = statement.place
+            with errors_at(statement.place):
                 if statement[0] not in readers:
                     raise UnsupportedError(ADVICE)
                 readers[statement[0]](statement)
@@ -87,7 +79,7 @@ class MainFunction:
         named = [name for name in (*parameters, *results) if name != "~"]
         if len(set(named)) < len(named):
             raise FormatError("an argument occurs twice")
-        self.known.update(dict.fromkeys(named, Mark("argument")))
+        self.known.update(dict.fromkeys(named, "argument"))
         if self.cells:
             if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
                 raise UnsupportedError(_SIGNATURE)
@@ -124,7 +116,7 @@ class MainFunction:
         elif _CONSTANT.fullmatch(base):
             self._constant(target, value)
         elif self._is_final(base, value):
-            self.known.setdefault(base, Mark("final state"))
+            self.known.setdefault(base, "final state")
         elif value == ("'", target):
             self._turn(base, target)
         elif base in self.function.results:
@@ -150,7 +142,7 @@ class MainFunction:
 
     def _is_final(self, base: str, value: Tree) -> bool:
         """Whether this sets final states, or what only they need; none of it has an influence on the outputs."""
-        free = self.after and self.known.get(base) in (None, Mark("final state"))
+        free = self.after and self.known.get(base) in (None, "final state")
         if base not in self.finals and not free:
             return False
         if self.variables.loop is not None or set(names(value)) - {*self.known, *self.finals, *_IN_FINAL_STATES}:
@@ -159,6 +151,8 @@ class MainFunction:
 
     def _turn(self, base: str, target: Tree) -> None:
         """``x1 = x1';`` and its like for cells, states and outputs."""
+        if (target[0] == "name") == (self.variables.loop is not None):
+            raise UnsupportedError(ADVICE)
         number = self.variables.output_number(target)
         if number:
             held = self.plan.outputs.get(number)
@@ -172,7 +166,7 @@ class MainFunction:
         if not isinstance(signal, Signal) or signal.steps or base not in self.function.parameters:
             raise UnsupportedError(f"something is transposed that is neither an input nor an output; {ADVICE}")
         if signal.time in ("all", "now"):
-            if signal.number in {*self.variables.turned, *taken} or (signal.time == "now") != self.cells:
+            if signal.number in {*self.variables.turned, *taken}:
                 raise UnsupportedError(f"input {signal.number} is transposed twice, or after its first use")
             self.variables.turned[signal.number] = self.variables.place
 
@@ -200,12 +194,12 @@ class MainFunction:
 
     def _variable(self, base: str, value: Tree) -> None:
         held = self.known.get(base)
-        if isinstance(held, Mark | Count | Position | Ring):
+        if isinstance(held, str | Position | Ring):
             raise UnsupportedError(f"'{base}' is set again; {ADVICE}")
         allocated, joined = matched("cell(1,?slots)", value), _joined(value)
         position = self.variables.position(value)
         if matched("iscell(X)", value) is not None and self.cells:
-            self.known[base] = Mark("cell flag")
+            self.known[base] = "cell flag"
         elif (count := self._count(value)) is not None:
             self.known[base] = count
         elif allocated is not None:
@@ -220,12 +214,12 @@ class MainFunction:
                 raise UnsupportedError(ADVICE)
             self.known[base] = signal
 
-    def _count(self, tree: Tree) -> Count | None:
+    def _count(self, tree: Tree) -> str | None:
         """``size(x1,2)``, ``size(X,2)``, ``size(X{1},2)``; a file without inputs has ``Q = 0``."""
         if self.cells and matched("size(X,2)", tree) is not None:
-            return Count("series")
+            return "series"
         if not self.cells and not self.plan.inputs and whole(tree) == 0:
-            return Count("samples")
+            return "samples"
         found = matched("size(X{1},?k)" if self.cells else "size(?x,?k)", tree)
         dimension = whole(found["k"]) if found is not None else None
         if found is None or dimension not in (1, 2):
@@ -239,7 +233,7 @@ class MainFunction:
             raise UnsupportedError("samples are columns here, but dimension 1 is counted; undo that edit")
         if not turned:
             self.counted.append((number, dimension, self.variables.place))
-        return Count("samples")
+        return "samples"
 
     # rings of time steps
 
@@ -271,7 +265,7 @@ class MainFunction:
     def _fill(self, base: str, target: Tree, value: Tree) -> None:
         """One initial state into its slot, or on its way there."""
         signal, held = self.variables.value(value), self.known.get(base)
-        if not isinstance(signal, Signal) or signal.time != "state" or isinstance(held, Mark):
+        if not isinstance(signal, Signal) or signal.time != "state" or isinstance(held, str):
             raise UnsupportedError(f"an initial state is set to something else; {ADVICE}")
         slot = matched("?ring{?slot}", target)
         if target[0] == "name" and not isinstance(held, Ring):
@@ -290,7 +284,8 @@ class MainFunction:
         conditions, bodies = statement[1::2], statement[2::2]
         if self.variables.loop is None and self.variables.filling is None:
             fixed = any(matched(text, statement) is not None for text in self._blocks())
-            if fixed or (len(bodies) == 1 and self._absent(conditions[0]) and all(map(self._zero_state, bodies[0]))):
+            absent = self._absent(conditions[0]) if len(bodies) == 1 else None
+            if fixed or (absent is not None and all(self._zero_state(inner, absent) for inner in bodies[0])):
                 return
             if self._counts_samples(conditions, bodies):
                 return
@@ -301,7 +296,7 @@ class MainFunction:
         yield from ("if nargin < ?k, error(?text), end", "if nargin < ?k error(?text), end")
         if not self.cells:
             return
-        flags = [name for name, held in self.known.items() if held == Mark("cell flag")]
+        flags = [name for name, held in self.known.items() if held == "cell flag"]
         for flag in (*flags, "iscell(X)"):
             yield f"if ~{flag}, Y = cell2mat(Y); end" if self.after else f"if ~{flag}, X = {{X}}; end"
 
@@ -318,8 +313,8 @@ class MainFunction:
             if present is None:
                 good = whole(inner["size"]) == 0
             elif present["x"] == ("name", "X"):
-                with self._at(body[0].place):
-                    good = self._count(inner["size"]) == Count("samples")
+                with errors_at(body[0].place):
+                    good = self._count(inner["size"]) == "samples"
             else:
                 good = of == present and present["x"][-1] in self.variables.states
             if not good:
@@ -327,27 +322,35 @@ class MainFunction:
         name = targets.pop()
         if targets or conditions[0] != ("~", ("()", ("name", "isempty"), ("name", "X"))) or not self._is_free(name):
             return False
-        self.known[name[1]] = Count("samples")
+        self.known[name[1]] = "samples"
         return True
 
     def _is_free(self, variable: Tree) -> bool:
         name = variable[1]
         return variable[0] == "name" and not (name in self.known or name in BUILTIN or name in self.defined)
 
-    def _absent(self, condition: Tree) -> bool:
-        """Whether a condition says that an argument was left out."""
+    def _absent(self, condition: Tree) -> str | None:
+        """The argument that a condition says was left out."""
         if condition[0] == "||":
-            return self._absent(condition[1]) and self._absent(condition[2])
-        return any(matched(text, condition) is not None for text in ("nargin < ?k", "nargin <= ?k", "isempty(?x)"))
+            first = self._absent(condition[1])
+            return first if first == self._absent(condition[2]) else None
+        found = matched("isempty(?x)", condition)
+        if found is not None:
+            return _base(found["x"])
+        fewer, upto = matched("nargin < ?k", condition), matched("nargin <= ?k", condition)
+        index = whole(fewer["k"]) if fewer is not None else whole(upto["k"] if upto is not None else None)
+        index = index - 1 if fewer is not None and index is not None else index
+        parameters = self.function.parameters
+        return parameters[index] if index is not None and 0 <= index < len(parameters) else None
 
-    def _zero_state(self, statement: Statement) -> bool:
-        """States that are left out are zeros."""
+    def _zero_state(self, statement: Statement, name: str | None) -> bool:
+        """Initial states that are left out are zeros."""
         if statement[0] == "for":
-            return self._is_free(statement[1]) and all(map(self._zero_state, statement[3]))
-        base = _base(statement[1]) if statement[0] == "=" and not self.variables.looped else None
-        held = self.known.get(str(base))
-        state = base in self.variables.states or (isinstance(held, Signal) and held.time == "states")
-        return state and base in self.function.parameters and _is_zero(statement[2])
+            return self._is_free(statement[1]) and all(self._zero_state(inner, name) for inner in statement[3])
+        held = self.known.get(str(name))
+        state = name in self.variables.states or (isinstance(held, Signal) and held.time == "states")
+        assigned = statement[0] == "=" and _base(statement[1]) == name
+        return state and assigned and not self.variables.looped and _is_zero(statement[2])
 
     def _for(self, statement: Statement) -> None:
         _, variable, values, body = statement
@@ -361,7 +364,7 @@ class MainFunction:
             variables.filling, self.passes = variable[1], passes
             self._read(body)
             variables.filling = None
-        elif count == Count("series" if self.cells else "samples") and self._is_free(variable):
+        elif count == ("series" if self.cells else "samples") and self._is_free(variable):
             self._forget()
             variables.loop, variables.looped = variable[1], True
             self._read(body)
@@ -377,15 +380,15 @@ class MainFunction:
                 del self.known[name]
 
     def _read_final_states(self, variable: Tree, body: Sequence[Statement]) -> None:
-        if not self._is_free(variable) and self.known.get(variable[1]) != Mark("final state"):
+        if not self._is_free(variable) and self.known.get(variable[1]) != "final state":
             raise UnsupportedError(ADVICE)
-        self.known[variable[1]] = Mark("final state")
+        self.known[variable[1]] = "final state"
         for statement in body:
-            with self._at(statement.place):
+            with errors_at(statement.place):
                 base = _base(statement[1]) if statement[0] == "=" else None
                 if base is None or not self._is_final(base, statement[2]):
                     raise UnsupportedError(ADVICE)
-                self.known.setdefault(base, Mark("final state"))
+                self.known.setdefault(base, "final state")
 
     # what can be told only when all statements are known
 

@@ -11,6 +11,7 @@ only groups leaves no trace, so ``IW1_1*(xp1)`` and ``IW1_1*xp1`` are the same e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -48,6 +49,15 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         text = " ".join(self.source[self.start : min(self.end, self.start + 400)].split())
         return f":{self.line}: {text if len(text) <= 60 else text[:57] + '...'}: "
+
+
+@contextmanager
+def errors_at(place: Place) -> Iterator[None]:
+    """Errors that have no place yet get that of the statement that they come from."""
+    try:
+        yield
+    except MatnetError as error:
+        raise error if str(error).startswith(":") else error.at(str(place)) from None
 
 
 class Statement(tuple[Any, ...]):
@@ -325,6 +335,8 @@ class Parser:
             elif self._is("'", ".'"):
                 self.at += 1
                 tree = self._made("'", tree)
+                if self._is("(", "{", ".") and not (self.matrix and self._token.space):
+                    raise FormatError("an index after a transposition")
             else:
                 break
         return tree

@@ -36,7 +36,7 @@ _TOKEN = re.compile(
 _STRING = {"'": re.compile(r"'(?:[^'\n]|'')*+'"), '"': re.compile(r'"(?:[^"\n\\]|"")*+"')}
 _BLOCK = re.compile(r"^[ \t]*+%([{}])[ \t]*+$", re.MULTILINE)
 _LIKE_A_BLOCK = re.compile(r"[%#][{}][ \t]*+$", re.MULTILINE)
-_COMMENT_LINES = re.compile(r"%[^\n]*+(?:\n[ \t]*+(?:%(?![{}])[^\n]*+)?)*+")
+_COMMENT_LINES = re.compile(r"%[^\n]*+(?:\n[ \t]*+(?:%(?![{}])[^\n]*+)?(?=\n))*+")
 _CONTINUED = re.compile(r"\.\.\.(?:[^\n]*+\n[ \t]*+%|[^\n]*?[%#][{}][ \t]*+$)", re.MULTILINE)
 _UNSURE = re.compile(rf"{_LIKE_A_BLOCK.pattern}|\.\.\.[^\n]*+\n[ \t]*+%", re.MULTILINE)
 _UNSURE_REASON = "a block comment, or a comment after a line that is continued, inside a statement; delete it"

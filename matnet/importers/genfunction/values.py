@@ -10,7 +10,6 @@ from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.genfunction.bodies import Recognised
 from matnet.importers.genfunction.signals import (
     Constant,
-    Count,
     Plan,
     PlannedLayer,
     Position,
@@ -243,7 +242,7 @@ class Variables:
         if found is not None:
             return self._weighted(found["w"], "dotprod", found["p"])
         repeated = matched("repmat(?b,1,?q)", tree)
-        if repeated is not None and (self.of(repeated["q"]) != Count("samples") or (self.looped and not self.cells)):
+        if repeated is not None and (self.of(repeated["q"]) != "samples" or (self.looped and not self.cells)):
             raise UnsupportedError("the bias is not repeated once for each sample")
         bias = tree if repeated is None else repeated["b"]
         match = _BIAS.fullmatch(bias[1]) if bias[0] == "name" else None
