@@ -318,6 +318,23 @@ def test_jax_second_derivatives_and_jit(jax: Any, name: str) -> None:
     assert disagreement(np.asarray(jax.jit(function)(parameters, x)), net(x)) < 1e-14
 
 
+@pytest.mark.parametrize("name", ["transfer_tansig", "radial_radbas", "transfer_softmax", "weight_dist_netprod"])
+def test_jax_differentiates_our_own_derivatives(jax: Any, name: str) -> None:
+    """Forward and backward over net.vjp, net.jvp and net.jacobian, whose steps are cotangents and tangents."""
+    net, rng = NETWORKS[name], np.random.default_rng(14)
+    x, u, v = (rng.normal(size=size) for size in (net.input_size, net.output_size, net.input_size))
+    hessian = net.hessian(x)
+    for differentiate in (jax.jacfwd, jax.jacrev):
+        for quantity, expected in (
+            (lambda at: net.vjp(at, jax.numpy.asarray(u)), np.einsum("i,ijk->jk", u, hessian)),
+            (lambda at: net.jvp(at, jax.numpy.asarray(v)), np.einsum("ijk,j->ik", hessian, v)),
+            (net.jacobian, hessian),
+        ):
+            with jax.disable_jit():
+                found = np.asarray(differentiate(quantity)(jax.numpy.asarray(x)))
+            assert disagreement(found, expected) < 1e-12
+
+
 def test_jax_gradients_where_jax_itself_is_wrong(jax: Any) -> None:
     for net, x in ((SATURATED, [20.0]), (KINKED, [0.0]), (RADIAL, [0.5, -1.0])):
         function, parameters = matnet.to_jax(net)

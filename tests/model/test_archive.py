@@ -350,6 +350,12 @@ EDITS: list[Edit] = [
         FormatError,
         ".inputs[0].processing[0].settings: the key 'xmeans' is missing",
     ),
+    Edit(
+        ".inputs[0].processing",
+        [{"function": "fixunknowns", "settings": {"xrows": 3, "unknown": [1.0], "xmeans": [0.0, 1.0]}}],
+        FormatError,
+        ".inputs[0].processing[0].settings.xrows: found 3, expected as many rows as xmeans has",
+    ),
     Edit(".provenance", [], FormatError, ".provenance: found a list of 0, expected an object"),
     Edit(".performance", {}, FormatError, ".performance: the key 'function' is missing"),
 ]

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
 
 from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted
-from matnet.model.structure import Layer, Structure, Weight
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.simulate import lay_out
 from matnet.tape import evaluate
@@ -316,3 +316,24 @@ def test_constants_of_every_shape_are_laid_along_the_right_axis(rows: int) -> No
     expected = (x + row, m - row, m / column, whole * m, (row - m) * number, m * row + m * column)
     for found, right in zip(run(x), expected, strict=True):
         np.testing.assert_array_equal(found, right)
+
+
+def test_the_last_one_out_gives_blas_its_threads_back() -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    single = evaluate._single_blas_thread()
+    with threadpool_limits(2, user_api="blas"):
+        if threads() != {2}:
+            pytest.skip("this BLAS cannot be told how many threads to use")
+        with single:
+            assert threads() == {1}
+            with single:
+                assert threads() == {1}
+            assert threads() == {1}
+        assert threads() == {2}
+        net = Network(Structure((Input(2),), (Layer(2, "tansig", {0: Weight(np.eye(2))}),), (Output(0, 2),)))
+        net.jacobian(np.zeros((100_000, 2)))
+        assert threads() == {2}
