@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from matnet.importers.training_record import TrainingRecord
     from matnet.network import Network
     from matnet.proof.candidates import Matrix
-    from matnet.proof.verify import Row
+    from matnet.proof.finding import Finding
 
-STATUS: Mapping[str, int] = {"proved": 0, "contradicted": 1, "weak": 3, "nothing to compare": 3}
+STATUS: Mapping[str, int] = {"proved": 0, "contradicted": 1, "weak": 3, "unclear": 3, "nothing to compare": 3}
 
 _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 
@@ -53,12 +53,14 @@ def command(
     Outputs are found by their shape, or named by --inputs and --outputs; the best performances of training records by
     their masks, or named by --inputs, --targets and --record. Samples may be in rows or in columns.
 
-    A row is proved where MATLAB's numbers come out again and chance is ruled out; weak where they do and would for
-    other networks too, or nearly do; contradicted where they do not. Exit status: 0 something is proved and nothing
-    contradicted; 1 something is contradicted; 3 weak, or nothing to compare.
+    A row is proved if MATLAB's numbers come out again and a wrong network would have shown; weak if they would come out
+    for other networks too; unclear if they differ but may be targets; contradicted if they differ and can only be this
+    network's answers. Exit status: 0 something is proved and nothing contradicted; 1 something is contradicted; 3 weak,
+    unclear, or nothing to compare.
     """
     from matnet.importers.stored import StoredValues
-    from matnet.proof.verify import Told, verdict_of, verify
+    from matnet.proof.data import NamedData
+    from matnet.proof.verify import verdict_of, verify
 
     nets = _networks(file, network)
     stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
@@ -72,8 +74,8 @@ def command(
             "layer_states": layer_states,
         }.items()
     }
-    told = Told(record=None if record is None else _record(stored, record), steps=steps, **matrices)
-    rows = {place: verify(net, stored, told) for place, net in nets.items()}
+    named = NamedData(record=None if record is None else _record(stored, record), steps=steps, **matrices)
+    rows = {place: verify(net, stored, named) for place, net in nets.items()}
     verdict = verdict_of([row for found in rows.values() for row in found])
     for line in _report(rows, verdict):
         click.echo(printable(line))
@@ -139,19 +141,19 @@ def _record(stored: StoredValues | None, place: str) -> TrainingRecord:
 _HEADER = ("what", "samples", "difference", "of range", "verdict")
 
 
-def _report(rows: Mapping[str, Sequence[Row]], verdict: str) -> Iterator[str]:
+def _report(rows: Mapping[str, Sequence[Finding]], verdict: str) -> Iterator[str]:
     for place, found in rows.items():
         yield place
         compared = [row for row in found if row.verdict != "nothing to compare"]
         yield from _table(compared)
         for row in found:
             if row.verdict == "nothing to compare":
-                yield f"  {row.what}{': ' if row.what else ''}{row.reason}"
+                yield f"  {row.what}{': ' if row.what else ''}{_reason(row)}"
         yield ""
     yield verdict
 
 
-def _table(rows: Sequence[Row]) -> Iterator[str]:
+def _table(rows: Sequence[Finding]) -> Iterator[str]:
     if not rows:
         return
     table = [_HEADER, *(_cells(row) for row in rows)]
@@ -159,9 +161,18 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     for cells, row in zip(table, [None, *rows], strict=True):
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
         if row is not None and row.reason:
-            yield f"    {row.reason}"
+            yield f"    {_reason(row)}"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _reason(row: Finding) -> str:
+    """Why, and which options would decide it."""
+    if not row.undecided:
+        return row.reason
+    condition = "if MATLAB computed them with this network, " if row.verdict == "unclear" else ""
+    options = " and ".join(f"--{name.replace('_', '-')}" for name in row.undecided)
+    return f"{row.reason}; {condition}name them with {options}"
+
+
+def _cells(row: Finding) -> tuple[str, ...]:
     numbers = ["" if value is None else f"{value:.2g}" for value in (row.largest, row.relative)]
     return (row.what, str(row.samples or ""), *numbers, row.verdict)

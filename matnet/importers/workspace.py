@@ -14,7 +14,7 @@ from matnet.functions.performance import PERFORMANCE
 from matnet.importers.contents import contents
 from matnet.importers.crossentropy import with_proved_form
 from matnet.importers.mat.matfile import open_mat
-from matnet.importers.mat.paths import describe, find, listing
+from matnet.importers.mat.paths import container, describe, find, listing
 from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
 from matnet.importers.stored import arrays_in
@@ -123,18 +123,13 @@ class Workspace:
     def _record_beside(self, place: str) -> Struct | None:
         """The record beside a network, where there is one record and one network."""
         networks, records = self._by_container
-        found = records.get(_container(place), [])
-        return found[0] if networks[_container(place)] == len(found) == 1 else None
+        found = records.get(container(place), [])
+        return found[0] if networks[container(place)] == len(found) == 1 else None
 
     @cached_property
     def _by_container(self) -> tuple[Counter[str], dict[str, list[Struct]]]:
         """How many networks are beside each other, and which records, by the path that they are in."""
         records: dict[str, list[Struct]] = {}
         for path, record in self._contents.records.items():
-            records.setdefault(_container(path), []).append(record)
-        return Counter(map(_container, self._networks)), records
-
-
-def _container(place: str) -> str:
-    """The path without its last step; a variable lies in the workspace, whose path is empty."""
-    return re.sub(r"(^|\.)[A-Za-z]\w*$|\{[\d,]+\}$|\([\d,]+\)$", "", place)
+            records.setdefault(container(path), []).append(record)
+        return Counter(map(container, self._networks)), records

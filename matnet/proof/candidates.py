@@ -1,11 +1,12 @@
-"""Matrices of a file that could be a network's inputs, outputs or states, by their shapes alone."""
+"""Matrices of a file that could be a network's inputs, outputs or states by their shapes, and pairs of them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,17 @@ from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.stored import StoredArray
 from matnet.network import Network
-from matnet.proof.evidence import Given, answers
+from matnet.proof.agreement import computed
+from matnet.proof.answers import InputData, answers
 
 MOST_PAIRS = 100_000
-"""How many pairs of variables are laid beside each other before the search is given up."""
+"""How many pairs of variables are compared before the search is given up."""
 
 _PREFIX = 3
 """Samples by which most pairs are ruled out."""
+
+_RANKED_ROWS, _MOST_RANKED, _MOST_RANKED_SERIES = 200, 200, 20
+"""Samples by which pairs are ranked, and the inputs that are tried for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +47,7 @@ def oriented(matrix: Matrix, elements: int) -> list[Matrix]:
     return found
 
 
-def told(matrix: Matrix, elements: int, what: str) -> list[Matrix]:
+def named_matrix(matrix: Matrix, elements: int, what: str) -> list[Matrix]:
     """A matrix that the user named, with its samples in rows.
 
     Raises
@@ -110,76 +115,121 @@ def _merged(matrices: Iterable[Matrix]) -> list[Matrix]:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Inputs and stored answers that were laid beside each other, with the network's own answers."""
+    """Inputs and stored answers beside each other, with the network's own answers."""
 
-    given: Given
+    data: InputData
     stored: Matrix
     y: FloatArray
 
+    @property
+    def label(self) -> str:
+        """Both names."""
+        return f"{self.data.label} -> {self.stored.label}"
+
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """The pairs whose first samples agree, how many pairs were tried, and how many were beyond the limit."""
+class SearchResult:
+    """The pairs whose first samples agree, how many pairs there are, and whether they are beyond the limit."""
 
     pairs: tuple[Pair, ...]
     tried: int
     given_up: bool = False
 
 
-def search(net: Network, questions: Iterable[Given], stored: Sequence[Matrix], all_of_them: bool = False) -> Found:
-    """Lays every question beside every other matrix with as many samples; most go by their first samples.
-
-    With `all_of_them` none goes.
-    """
-    by_length: dict[int, list[Matrix]] = defaultdict(list)
-    for matrix in stored:
-        by_length[len(matrix.values)].append(matrix)
+def search(net: Network, data: Iterable[InputData], stored: Sequence[Matrix]) -> SearchResult:
+    """The pairs whose first samples are the network's answers, of all inputs and outputs with as many samples."""
     pairs: list[Pair] = []
     tried = 0
-    for given, matrices in _beside(questions, by_length):
+    for one, matrices in _beside(data, stored):
         if tried + len(matrices) > MOST_PAIRS:
-            return Found(tuple(pairs), tried, given_up=True)
+            return SearchResult(tuple(pairs), tried, given_up=True)
         tried += len(matrices)
-        close = matrices if all_of_them else _close(net, given, matrices)
+        close = _close(net, one, matrices)
         if close:
-            y = answers(net, given)
-            pairs += [Pair(given, matrix, y) for matrix in close]
-    return Found(tuple(pairs), tried)
+            y = answers(net, one)
+            pairs += [Pair(one, matrix, y) for matrix in close]
+    return SearchResult(tuple(pairs), tried)
 
 
-def named_pairs(net: Network, questions: Iterable[Given], stored: Sequence[Matrix]) -> tuple[Pair, ...]:
-    """Every question beside every stored matrix with as many samples, where the user named both."""
+def nearest(net: Network, data: Iterable[InputData], stored: Sequence[Matrix], count: int) -> list[Pair]:
+    """The pairs whose outputs the network explains best, the best first.
+
+    Outputs with the digits of computed numbers come first, then pairs within the ranges that the network states. Of
+    many inputs, and of a series with many states that it may have begun in, only the first are tried.
+    """
+    ranked: list[tuple[tuple[bool, int, float], InputData, Matrix]] = []
+    short = {id(matrix): not computed(matrix.values) for matrix in stored}
+    beyond = {id(matrix): _beyond(matrix.values, net.output_range) for matrix in stored}
+    for one, matrices in islice(_beside(data, stored), _MOST_RANKED_SERIES if net.dynamic else _MOST_RANKED):
+        some = _spread_rows(len(one.x)) if not net.dynamic else np.arange(min(len(one.x), _RANKED_ROWS))
+        y = answers(net, replace(one, x=one.x[some]))
+        inputs_beyond = _beyond(one.x, net.input_range)
+        for matrix in matrices:
+            out_of_range = inputs_beyond + beyond[id(matrix)]
+            ranked.append(((short[id(matrix)], out_of_range, unexplained(y, matrix.values[some])), one, matrix))
+    ranked.sort(key=lambda entry: entry[0])
+    return [Pair(one, matrix, answers(net, one)) for _, one, matrix in ranked[:count]]
+
+
+def _beyond(values: FloatArray, limits: FloatArray) -> bool:
+    """Whether more than half of the samples lie outside the range; never where it is not known."""
+    width = limits[:, 1] - limits[:, 0]
+    with np.errstate(invalid="ignore"):
+        outside = (values < limits[:, 0] - 0.1 * width) | (values > limits[:, 1] + 0.1 * width)
+    return bool(outside.any(axis=1).mean() > 0.5)
+
+
+def unexplained(y: FloatArray, stored: FloatArray) -> float:
+    """The share of the variance of what is stored that the network's outputs leave; 1 where there is none."""
+    both = np.isfinite(y) & np.isfinite(stored)
+    with np.errstate(all="ignore"):
+        count = np.maximum(both.sum(axis=0), 1)
+        centred = np.where(both, stored - np.where(both, stored, 0.0).sum(axis=0) / count, 0.0)
+        variance = float((centred**2).sum())
+        share = float((np.where(both, stored - y, 0.0) ** 2).sum()) / variance if variance > 0.0 else 1.0
+    return share if np.isfinite(share) else np.inf
+
+
+def named_pairs(net: Network, data: Iterable[InputData], stored: Sequence[Matrix]) -> tuple[Pair, ...]:
+    """All inputs beside all stored outputs with as many samples, where the user named both."""
     return tuple(
-        Pair(given, matrix, answers(net, given))
-        for given in questions
-        for matrix in stored
-        if len(given.x) == len(matrix.values)
+        Pair(one, matrix, answers(net, one)) for one in data for matrix in stored if len(one.x) == len(matrix.values)
     )
 
 
-def _beside(questions: Iterable[Given], by_length: dict[int, list[Matrix]]) -> Iterator[tuple[Given, list[Matrix]]]:
-    for given in questions:
-        matrices = [matrix for matrix in by_length.get(len(given.x), []) if not _same(matrix, given)]
+def _beside(data: Iterable[InputData], stored: Sequence[Matrix]) -> Iterator[tuple[InputData, list[Matrix]]]:
+    """Inputs with the outputs of as many samples; without those that are the inputs themselves, or wholly unknown."""
+    by_length: dict[int, list[Matrix]] = defaultdict(list)
+    for matrix in stored:
+        if np.isfinite(matrix.values).any():
+            by_length[len(matrix.values)].append(matrix)
+    for one in data:
+        if np.isnan(one.x).any(axis=1).all():
+            continue
+        matrices = [matrix for matrix in by_length.get(len(one.x), []) if not _same(matrix, one)]
         if matrices:
-            yield given, matrices
+            yield one, matrices
 
 
-def _same(matrix: Matrix, given: Given) -> bool:
-    """Whether a matrix is laid beside itself."""
-    return matrix.values.shape == given.x.shape and matrix.values.tobytes() == given.x.tobytes()
+def _same(matrix: Matrix, data: InputData) -> bool:
+    return matrix.values.shape == data.x.shape and matrix.values.tobytes() == data.x.tobytes()
 
 
-def _close(net: Network, given: Given, matrices: Sequence[Matrix]) -> list[Matrix]:
+def _close(net: Network, data: InputData, matrices: Sequence[Matrix]) -> list[Matrix]:
     """The matrices whose first samples are the network's answers, to within a millionth."""
-    rows = np.arange(len(given.x))[:_PREFIX] if net.dynamic else _telling(given.x)
-    y = answers(net, Given(given.x[rows], "", given.input_states, given.layer_states))
+    rows = np.arange(len(data.x))[:_PREFIX] if net.dynamic else _telling_rows(data.x)
+    y = answers(net, replace(data, x=data.x[rows]))
     heads = np.stack([matrix.values[rows] for matrix in matrices])
     with np.errstate(all="ignore"):
         near = (np.abs(heads - y) <= 1e-6 * (1e-3 + np.abs(y) + np.abs(heads))) | np.isnan(heads) | np.isnan(y)
     return [matrix for matrix, fits in zip(matrices, near, strict=True) if fits.all()]
 
 
-def _telling(x: FloatArray) -> NDArray[np.intp]:
+def _telling_rows(x: FloatArray) -> NDArray[np.intp]:
     """A few samples, those without NaN first."""
     order = np.argsort(np.isnan(x).any(axis=1), kind="stable")
     return order[: _PREFIX * 10 : max(1, min(10, len(order) // _PREFIX))][:_PREFIX]
+
+
+def _spread_rows(count: int) -> NDArray[np.intp]:
+    return np.unique(np.linspace(0, count - 1, _RANKED_ROWS).astype(np.intp))

@@ -1,16 +1,24 @@
-"""Why stored answers may differ from the network's: what kind of change would account for the difference."""
+"""Why stored answers may differ from the network's: which change of the network would account for the difference."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from matnet.errors import MatnetError
 from matnet.functions.namespace import FloatArray
-from matnet.model.structure import Weight
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.model.structure import Input, Layer, Process, Structure, Weight
 from matnet.network import Network
-from matnet.proof.evidence import Given, answers, distances, ranges
+from matnet.proof.agreement import computed, ranges
+from matnet.proof.answers import InputData, answers_once, parameter_blocks
+from matnet.proof.distances import distances
 from matnet.simulate import TransferStep
 
 _MOST_EXCHANGES = 500
@@ -18,33 +26,53 @@ _STEPS, _LIKELIEST = 8, 3
 _REACHED, _ROUNDING = 1e-6, 4e-15
 """The share of the difference that one other weight may leave; no less than rounding leaves, of the range."""
 
-_MOST_NUMBERS = 2_000_000
+_AGREES = 1e-11
+_LEAST_SAMPLES, _LEAST_ANSWERS = 5, 3
+"""How many different samples, and different answers among them, a change must account for."""
+
+_ROWS = 50
 
 
-UNEXPLAINED = "the stored answers are not those of this network; targets would look like this too"
+@dataclass(frozen=True)
+class Explanation:
+    """What would account for a difference; ``certain`` where it can only be answers of a network like this one."""
+
+    reason: str
+    certain: bool
 
 
-def explanation(net: Network, given: Given, y: FloatArray, stored: FloatArray) -> tuple[str, bool]:
+def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray) -> Explanation | None:
     """What would account for the difference of `stored` from the network's answers `y`, (Q, S).
 
-    Returns
-    -------
-    The reason in words, and whether it is certain that these are answers of a network like this one, and not targets
-    or other data.
+    None where nothing that is tried does, or too few different samples are known for it to say anything, or the
+    numbers are too short to be computed ones.
     """
-    if len(y) > net.output_size + 2:
-        scaled = _scaled(net, y, stored)
-        if scaled is not None:
-            return scaled
-        # exactly linear targets are within the reach of a linear network that has not quite learnt them
-        if not net.dynamic and not _linear(net):
-            exchanged = _exchanged(net, given, stored)
-            if exchanged:
-                return exchanged, True
-            other = _one_weight(net, given, y, stored)
-            if other:
-                return other, True
-    return UNEXPLAINED, False
+    if not computed(stored):
+        return None
+    known = np.asarray(np.isfinite(y).all(axis=1) & np.isfinite(stored).all(axis=1))
+    different = _first_of_each(np.hstack([data.x, stored]), known)
+    if len(different) < max(_LEAST_SAMPLES, net.output_size + 3):
+        return None
+    if len(np.unique(stored[different], axis=0)) < _LEAST_ANSWERS:
+        return None
+    scaled = _scaled(net, y[different], stored[different])
+    if scaled is not None:
+        return scaled
+    # exactly linear targets are within the reach of a linear network that has not quite learnt them
+    if _linear(net):
+        return None
+    rows = np.arange(min(len(y), _ROWS)) if net.dynamic else different[:_ROWS]
+    some = replace(data, x=data.x[rows])
+    reason = _exchanged(net, some, y[rows], stored[rows]) or _other_network(net, some, stored[rows])
+    if not reason and not net.dynamic:
+        reason = _one_weight(net, data.x[different], y[different], stored[different])
+    return Explanation(f"the stored answers are the network's {reason}", certain=True) if reason else None
+
+
+def _first_of_each(rows: FloatArray, known: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The numbers of the rows that are known, without repeated ones, in their order."""
+    numbers = np.flatnonzero(known)
+    return np.asarray(np.sort(numbers[np.unique(rows[known], axis=0, return_index=True)[1]]))
 
 
 def _linear(net: Network) -> bool:
@@ -52,113 +80,181 @@ def _linear(net: Network) -> bool:
 
 
 def _agree(net: Network, y: FloatArray, stored: FloatArray) -> bool:
-    return bool((distances(y, stored) <= 1e-11 * ranges(net, stored)).all())
+    apart = np.where(np.isnan(stored), 0.0, distances(y, stored))
+    return bool((apart <= _AGREES * ranges(net, stored)).all())
 
 
-def _scaled(net: Network, y: FloatArray, stored: FloatArray) -> tuple[str, bool] | None:
+def _scaled(net: Network, y: FloatArray, stored: FloatArray) -> Explanation | None:
     """Whether each stored output is the network's, multiplied by one number and shifted by another."""
-    known = np.isfinite(y).all(axis=1) & np.isfinite(stored).all(axis=1)
-    if known.sum() < 4:
-        return None
-    centre = y[known].mean(axis=0)
-    varied = y[known] - centre
+    centre = y.mean(axis=0)
+    varied = y - centre
     spread = (varied**2).sum(axis=0)
     if not (spread > 0.0).all():
         return None
-    factors = (varied * (stored[known] - stored[known].mean(axis=0))).sum(axis=0) / spread
-    shifts = stored[known].mean(axis=0) - factors * centre
-    after, before = distances(y[known] * factors + shifts, stored[known]), distances(y[known], stored[known])
-    reached = after.max() <= 1e-3 * before.max() and bool((after <= 1e-11 * ranges(net, stored)).all())
+    factors = (varied * (stored - stored.mean(axis=0))).sum(axis=0) / spread
+    shifts = stored.mean(axis=0) - factors * centre
+    after, before = distances(y * factors + shifts, stored), distances(y, stored)
+    reached = after.max() <= 1e-3 * before.max() and bool((after <= _AGREES * ranges(net, stored)).all())
     if not (factors != 0.0).all() or not reached:
         return None
     worst = int(np.argmax(np.abs(factors - 1.0)))
     made = f"y{worst + 1} times {factors[worst]:.8g} plus {shifts[worst]:.8g}"
     reason = f"the stored answers are the network's, scaled: {made}"
     if np.abs(factors - 1.0).max() < 1e-3:
-        return reason, not _linear(net)
-    return f"{reason}; the outputs' processing is missing, or scaling was kept outside the network", False
+        return Explanation(reason, not _linear(net))
+    missing = "the outputs' processing is missing, or scaling was kept outside the network"
+    return Explanation(f"{reason}; {missing}", certain=False)
 
 
-def _exchanged(net: Network, given: Given, stored: FloatArray) -> str:
+def _exchanged(net: Network, data: InputData, y: FloatArray, stored: FloatArray) -> str:
     """Whether two inputs, or two outputs, stand in each other's place."""
     sizes = (net.input_size, net.output_size)
     if sum(size * (size - 1) // 2 for size in sizes) > _MOST_EXCHANGES:
         return ""
-    rows = slice(0, 50)
     for i, j in combinations(range(net.output_size), 2):
-        if _agree(net, answers(net, given)[:, _swapped(net.output_size, i, j)], stored):
-            return f"the stored answers are the network's with outputs {i + 1} and {j + 1} exchanged"
+        if _agree(net, y[:, _swapped(net.output_size, i, j)], stored):
+            return f"with outputs {i + 1} and {j + 1} exchanged"
     for i, j in combinations(range(net.input_size), 2):
         order = _swapped(net.input_size, i, j)
-        if _agree(net, answers(net, Given(given.x[rows][:, order])), stored[rows]):
-            return f"the stored answers are the network's with inputs {i + 1} and {j + 1} exchanged"
-        other = _with_weights_swapped(net, order)
-        if other is not None and _agree(net, answers(other, Given(given.x[rows])), stored[rows]):
-            return f"the stored answers are the network's with the weights of inputs {i + 1} and {j + 1} exchanged"
+        states = None if data.input_states is None else data.input_states[:, order]
+        if _agree(net, answers_once(net, replace(data, x=data.x[:, order], input_states=states)), stored):
+            return f"with inputs {i + 1} and {j + 1} exchanged"
     return ""
-
-
-def _with_weights_swapped(net: Network, order: list[int]) -> Network | None:
-    """The network with the columns of its input weights in another order, where there is one input for them."""
-    structure = net.structure
-    if len(structure.inputs) != 1 or structure.inputs[0].processed_size != len(order):
-        return None
-
-    def swapped(weight: Weight) -> Weight:
-        return replace(weight, value=np.asarray(weight.value)[:, order])
-
-    if any(
-        weight.value.shape[1] != len(order) for layer in structure.layers for weight in layer.input_weights.values()
-    ):
-        return None
-    layers = tuple(
-        replace(layer, input_weights={source: swapped(weight) for source, weight in layer.input_weights.items()})
-        for layer in structure.layers
-    )
-    return Network(replace(structure, layers=layers), net.provenance, net.name)
 
 
 def _swapped(size: int, i: int, j: int) -> list[int]:
     order = list(range(size))
-    order[i], order[j] = j, i
+    order[i], order[j] = order[j], order[i]
     return order
 
 
-def _one_weight(net: Network, given: Given, y: FloatArray, stored: FloatArray) -> str:
+def _other_network(net: Network, data: InputData, stored: FloatArray) -> str:
+    """Which network that differs in one place from this one gives the stored answers."""
+    first = replace(data, x=data.x[:_LEAST_SAMPLES])
+    for reason, structure in _other_structures(net):
+        try:
+            other = Network(structure, net.provenance, net.name)
+        except MatnetError:
+            continue  # the functions do not fit each other
+        if _agree(net, answers_once(other, first), stored[: len(first.x)]) and _agree(
+            net, answers_once(other, data), stored
+        ):
+            return reason
+    return ""
+
+
+def _other_structures(net: Network) -> Iterator[tuple[str, Structure]]:
+    structure = net.structure
+    yield from _with_other_processing(structure)
+    for number, layer in enumerate(structure.layers):
+        for reason, other in _other_layers(layer, number + 1):
+            layers = (*structure.layers[:number], other, *structure.layers[number + 1 :])
+            try:
+                yield reason, replace(structure, layers=layers)
+            except MatnetError:
+                continue  # the functions do not fit each other
+    yield from _with_rows_exchanged(net)
+
+
+def _with_other_processing(structure: Structure) -> Iterator[tuple[str, Structure]]:
+    for number, entry in enumerate(structure.inputs):
+        for reason, processing in _other_processing(entry):
+            other = replace(entry, processing=processing)
+            if other.processed_size == entry.processed_size:
+                inputs = (*structure.inputs[:number], other, *structure.inputs[number + 1 :])
+                yield f"{reason} of input {number + 1}", replace(structure, inputs=inputs)
+
+
+def _other_processing(entry: Input) -> Iterator[tuple[str, tuple[Process, ...]]]:
+    for number, step in enumerate(entry.processing):
+        if step.raw_size == step.processed_size:
+            rest = (*entry.processing[:number], *entry.processing[number + 1 :])
+            yield f"without {step.function}", rest
+    if entry.range is not None and np.isfinite(entry.range).all() and (entry.range[:, 0] < entry.range[:, 1]).all():
+        low, high = entry.range.T
+        settings = {"gain": 2.0 / (high - low), "xoffset": low, "ymin": -1.0}
+        yield "with mapminmax over the range", (*entry.processing, Process.from_matlab("mapminmax", settings))
+
+
+def _other_layers(layer: Layer, number: int) -> Iterator[tuple[str, Layer]]:
+    for name in TRANSFER:
+        if name != layer.transfer:
+            yield f"with {name} in layer {number}, where it has {layer.transfer}", replace(layer, transfer=name)
+    for name in NET_INPUT:
+        if name != layer.net_input:
+            yield f"with {name} in layer {number}, where it has {layer.net_input}", replace(layer, net_input=name)
+    if layer.bias is not None:
+        yield f"without b{{{number}}}", replace(layer, bias=None)
+    for source, weight in layer.input_weights.items():
+        for reason, other in _other_weights(weight, f"IW{{{number},{source + 1}}}"):
+            yield reason, replace(layer, input_weights={**layer.input_weights, source: other})
+    for source, weight in layer.layer_weights.items():
+        for reason, other in _other_weights(weight, f"LW{{{number},{source + 1}}}"):
+            yield reason, replace(layer, layer_weights={**layer.layer_weights, source: other})
+
+
+def _other_weights(weight: Weight, name: str) -> Iterator[tuple[str, Weight]]:
+    value = np.asarray(weight.value)
+    if value.shape[0] == value.shape[1] > 1:
+        yield f"with {name} transposed", replace(weight, value=value.T)
+    for function in WEIGHT:
+        if function != weight.function:
+            yield f"with {function} of {name}, where it has {weight.function}", replace(weight, function=function)
+
+
+def _with_rows_exchanged(net: Network) -> Iterator[tuple[str, Structure]]:
+    """Two rows, or two columns, of a weight matrix or a bias in each other's place."""
+    theta = net.parameters
+    blocks = parameter_blocks(net.structure)
+    if sum(size * (size - 1) // 2 for block in blocks for size in (block.rows, block.columns)) > _MOST_EXCHANGES:
+        return
+    for block in blocks:
+        value = theta[block.numbers].reshape(block.columns, block.rows).T
+        for axis, what in ((0, "rows"), (1, "columns")):
+            for i, j in combinations(range(value.shape[axis]), 2):
+                other = np.take(value, _swapped(value.shape[axis], i, j), axis=axis)
+                changed = theta.copy()
+                changed[block.numbers] = other.T.reshape(-1)
+                yield (
+                    f"with {what} {i + 1} and {j + 1} of {block.name} exchanged",
+                    net.with_parameters(changed).structure,
+                )
+
+
+def _one_weight(net: Network, x: FloatArray, y: FloatArray, stored: FloatArray) -> str:
     """Which single weight or bias, with another value, makes the network give the stored answers to the last digits.
 
     A single weight moves the answers along one direction, which no targets take by chance; several together can
     imitate any smooth difference, so that nothing would follow from them.
     """
-    known = np.flatnonzero(np.isfinite(y).all(axis=1) & np.isfinite(stored).all(axis=1))
-    rows = known[: max(10, _MOST_NUMBERS // (len(net.parameters) * net.output_size))]
+    x, y, stored = x[:_ROWS], y[:_ROWS], stored[:_ROWS]
     width = ranges(net, stored)
-    x, answered = Given(given.x[rows]), stored[rows]
-    difference = ((answered - y[rows]) / width).reshape(-1)
-    slopes = (net.parameter_jacobian(x.x) / width[:, None]).reshape(len(difference), -1)
+    difference = ((stored - y) / width).reshape(-1)
+    slopes = (np.asarray(net.parameter_jacobian(x)) / width[:, None]).reshape(len(difference), -1)
     with np.errstate(all="ignore"):
         likeness = np.abs(difference @ slopes) / (np.linalg.norm(slopes, axis=0) * np.linalg.norm(difference))
-    for weight in np.argsort(np.nan_to_num(-likeness))[:_LIKELIEST]:
-        value = _value_that_answers(net, x, answered, int(weight), width)
+    for weight in np.argsort(np.nan_to_num(-likeness))[:_LIKELIEST].tolist():
+        value = _value_that_answers(net, x, stored, weight, width)
         if value is not None:
             own = float(net.parameters[weight])
-            place = _place(net, int(weight))
-            return f"the stored answers are the network's with {place} = {value:.10g}, where it has {own:.10g}"
+            return f"with {_name(net, weight)} = {value:.10g}, where it has {own:.10g}"
     return ""
 
 
-def _value_that_answers(net: Network, x: Given, stored: FloatArray, weight: int, width: FloatArray) -> float | None:
+def _value_that_answers(
+    net: Network, x: FloatArray, stored: FloatArray, weight: int, width: FloatArray
+) -> float | None:
     """The value of one weight with which the network gives the stored answers, by Gauss-Newton steps."""
     theta = net.parameters.copy()
     first = None
     for _ in range(_STEPS):
         changed = net.with_parameters(theta)
-        difference = ((stored - answers(changed, x)) / width).reshape(-1)
+        difference = ((stored - answers_once(changed, InputData(x))) / width).reshape(-1)
         apart = float(np.abs(difference).max())
         first = apart if first is None else first
         if not apart > max(_REACHED * first, min(_ROUNDING, 1e-3 * first)):
             return float(theta[weight]) if np.isfinite(apart) else None
-        slope = (changed.parameter_jacobian(x.x)[..., weight] / width).reshape(-1)
+        slope = (np.asarray(changed.parameter_jacobian(x))[..., weight] / width).reshape(-1)
         length = float(slope @ slope)
         if not np.isfinite(length) or length == 0.0:
             return None
@@ -166,15 +262,7 @@ def _value_that_answers(net: Network, x: Given, stored: FloatArray, weight: int,
     return None
 
 
-def _place(net: Network, weight: int) -> str:
-    """A weight's place in MATLAB, by its number in the vector of all: ``IW{1,1}(3,2)``."""
-    for number, layer in enumerate(net.structure.layers, start=1):
-        parts = [] if layer.bias is None else [(f"b{{{number}}}", (layer.size, 1))]
-        for kind, weights in (("IW", layer.input_weights), ("LW", layer.layer_weights)):
-            parts += [(f"{kind}{{{number},{source + 1}}}", entry.value.shape) for source, entry in weights.items()]
-        for name, (rows, columns) in parts:
-            if weight < rows * columns:
-                column = "" if name.startswith("b") else f",{weight // rows + 1}"
-                return f"{name}({weight % rows + 1}{column})"
-            weight -= rows * columns
-    raise IndexError(weight)
+def _name(net: Network, weight: int) -> str:
+    """A weight's name in MATLAB, by its number among all parameters: ``IW{1,1}(3,2)``."""
+    blocks = parameter_blocks(net.structure)
+    return next(block.element(weight) for block in blocks if block.numbers.start <= weight < block.numbers.stop)

@@ -22,6 +22,7 @@ _WORDS = {
     "proved": ("good", "Proved: the outputs are those that MATLAB itself computed and stored."),
     "contradicted": ("bad", "Contradicted: stored answers of MATLAB differ from the outputs computed here."),
     "weak": ("open", "Weak: there are stored answers, but agreement with them proves little."),
+    "unclear": ("open", "Unclear: the file holds numbers that could be its answers or targets, and they differ."),
     "nothing to compare": ("open", "Nothing to compare: the file holds no answer of MATLAB's for this network."),
 }
 

@@ -14,8 +14,10 @@ from matnet.importers.stored import StoredValues
 from matnet.model.structure import Output, Process, Weight
 from matnet.network import Network
 from matnet.proof.candidates import Matrix
+from matnet.proof.data import NamedData
 from matnet.proof.diff import compare
-from matnet.proof.verify import Row, Told, verdict_of, verify
+from matnet.proof.finding import Finding
+from matnet.proof.verify import verdict_of, verify
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
@@ -84,7 +86,7 @@ def named(stored: StoredValues, *names: str) -> dict[str, Matrix]:
     return {name: Matrix(name, stored.array(name)) for name in names}
 
 
-def outputs_row(rows: tuple[Row, ...]) -> Row:
+def outputs_row(rows: tuple[Finding, ...]) -> Finding:
     (row,) = (row for row in rows if row.what == "x -> y")
     return row
 
@@ -105,7 +107,7 @@ def test_verify_contradicts_it_where_the_answers_are_named(
     pump: Network, stored: StoredValues, plant: Callable[[Network], Network]
 ) -> None:
     x, y = named(stored, "x", "y").values()
-    assert verdict_of(verify(plant(pump), stored, Told(inputs=x, outputs=y))) == "contradicted"
+    assert verdict_of(verify(plant(pump), stored, NamedData(inputs=x, outputs=y))) == "contradicted"
 
 
 REASONS: dict[Callable[[Network], Network], tuple[str, str]] = {
@@ -119,7 +121,7 @@ REASONS: dict[Callable[[Network], Network], tuple[str, str]] = {
     ),
     rows_swapped: (
         "contradicted",
-        "the stored answers are the network's with the weights of inputs 1 and 2 exchanged",
+        "the stored answers are the network's with columns 1 and 2 of IW{1,1} exchanged",
     ),
     processing_dropped: (
         "weak",
@@ -143,7 +145,7 @@ def test_verify_finds_it_without_a_name_and_says_what_it_is(
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_the_record_contradicts_it(pump: Network, stored: StoredValues, plant: Callable[[Network], Network]) -> None:
     x, t = named(stored, "x", "t").values()
-    rows = verify(plant(pump), stored, Told(inputs=x, targets=t, record=stored.record("tr")))
+    rows = verify(plant(pump), stored, NamedData(inputs=x, targets=t, record=stored.record("tr")))
     assert verdict_of(rows) == "contradicted"
 
 
@@ -154,7 +156,7 @@ def test_any_weight_that_was_changed_is_named(pump: Network, stored: StoredValue
     for number, place in enumerate(places):
         theta = pump.parameters.copy()
         theta[number] *= 1.0 + 1e-8
-        row = outputs_row(verify(pump.with_parameters(theta), stored, Told(inputs=Matrix("x", stored.array("x")))))
+        row = outputs_row(verify(pump.with_parameters(theta), stored, NamedData(inputs=Matrix("x", stored.array("x")))))
         assert row.verdict == "contradicted", place
         # the last layer's bias only shifts the output
         expected = "scaled: y1 times 1 plus " if place == "b{2}(1)" else f"with {place} = "

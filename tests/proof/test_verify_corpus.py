@@ -28,7 +28,22 @@ def named(case: Case, corpus: Path) -> list[str]:
     return line
 
 
+LABELS: dict[tuple[str, str], str] = {
+    ("static_hardlim_256_inputs.mat", "net"): "b{1}",
+    ("rbf_pnn_2006_sparse.mat", "net2"): "b{1}",
+    ("competitive_mcos_v9.mat", "net"): "b{1}",
+}
+"""Networks of which only class labels are stored, with what could be 1 % off without any label changing."""
+
+
 def check(case: Case, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    block = LABELS.get((case.file, case.network))
+    if block is not None:
+        assert run(named(case, corpus)) == 3
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[3:] == [f"    a change of {block} by 1 % would not have shown", "", "weak"]
+        assert lines[2].split()[-2:] == ["0", "weak"]
+        return
     contradicted = case.fields.get("expect") == "mismatch"
     assert run(named(case, corpus)) == (1 if contradicted else 0)
     shown = capsys.readouterr()

@@ -178,3 +178,8 @@ def _steps(value: Value, closed: Callable[[Value], bool], leaves: bool, met: set
             met.update(value.numbers)
         return iter(())
     return children(value, leaves, met)
+
+
+def container(path: str) -> str:
+    """A path without its last step; a variable lies in the workspace, whose path is empty."""
+    return re.sub(r"(^|\.)[A-Za-z]\w*$|\{[\d,]+\}$|\([\d,]+\)$", "", path)

@@ -1,0 +1,230 @@
+"""How far stored outputs may be from a network's, and how much it proves that they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.functions.namespace import FloatArray
+from matnet.functions.weight import WEIGHT
+from matnet.model.points import input_box, points_in
+from matnet.network import Network
+from matnet.proof.answers import InputData, Rounding, answers, answers_once, unnoticed_change
+from matnet.proof.digits import MOST_DIGITS, decimal_digits, half_units
+from matnet.proof.distances import distances
+from matnet.simulate import TransferStep
+
+Verdict: TypeAlias = Literal["proved", "weak", "contradicted", "unclear", "nothing to compare"]
+
+SINGLE_AGREES = 2e-6
+"""Of the output's range: answers that MATLAB stored, and perhaps computed, in single precision."""
+
+CHANCE = 1e-3
+"""An agreement that unrelated numbers would show more often than this proves nothing."""
+
+_UNSTEADY = 1e-6
+"""Of the range: where rounding moves an answer further (on a step, at a tie, in chaos) the sample says nothing."""
+
+_LEAST_SAMPLES = 3
+_LEAST_DIGITS, _LEAST_DIGITS_FOUND = 4, 10
+_MOST_LEFT_OUT = 0.01
+_POINTS, _FIRST_ROWS = 1000, 200
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How stored outputs compare with the network's: samples, the largest difference, and that by the output's range.
+
+    ``left_out`` counts samples whose answer rounding alone decides, ``not_stored`` numbers that are NaN where the
+    network, from known inputs, gives a number. ``evidence`` counts the different samples that are fully known.
+    ``tolerance`` (Q, S) is how far each may be off, NaN where nothing is compared. ``note`` says where the stored
+    outputs have fewer digits than a double.
+    """
+
+    samples: int
+    left_out: int
+    not_stored: int
+    largest: float
+    relative: float
+    agrees: bool
+    evidence: int
+    tolerance: FloatArray
+    note: str
+
+
+def ranges(net: Network, stored: FloatArray) -> FloatArray:
+    """(S,) the width of each output's range: of what is stored or, if wider, as the network states it."""
+    finite = np.where(np.isfinite(stored), stored, np.nan)
+    shown = np.fmax.reduce(finite, axis=0, initial=np.nan) - np.fmin.reduce(finite, axis=0, initial=np.nan)
+    stated = net.output_range[:, 1] - net.output_range[:, 0]
+    width = np.fmax(shown, np.where(np.isfinite(stated), stated, 0.0))
+    size = np.fmax.reduce(np.abs(finite), axis=0, initial=0.0)
+    return np.where(width > 0.0, width, np.where(size > 0.0, size, 1.0))
+
+
+def not_stored(net: Network, data: InputData, y: FloatArray, stored: FloatArray) -> NDArray[np.bool_]:
+    """(Q, S) where what is stored is NaN though neither the inputs so far nor the network's answer are.
+
+    MATLAB makes no NaN of known inputs where the network gives a number: such numbers were masked, or never stored.
+    """
+    unknown = np.asarray(np.isnan(data.x).any(axis=1))
+    if net.dynamic:
+        states = [state for state in (data.input_states, data.layer_states) if state is not None]
+        unknown = np.logical_or.accumulate(unknown)
+        unknown |= any(bool(np.isnan(state).any()) for state in states)
+    return np.asarray(np.isnan(stored) & ~np.isnan(y) & ~unknown[:, None])
+
+
+def different_samples(data: InputData, stored: FloatArray) -> int:
+    """How many different samples are fully known: inputs and outputs."""
+    known = ~np.isnan(stored).any(axis=1) & ~np.isnan(data.x).any(axis=1)
+    return len(np.unique(np.hstack([data.x[known], stored[known]]), axis=0))
+
+
+def agreement(rounding: Rounding, data: InputData, y: FloatArray, stored: FloatArray, named: bool) -> Agreement:
+    """The network's outputs `y` beside the stored ones, (Q, S) each; `named` by the user, or found.
+
+    An answer agrees within the base of its range, or 8 eps of the largest answer, or 4 times what rounding moves it.
+    Answers that were written with few digits agree within those, but targets have few digits too: so only where they
+    were named as answers, or are so many that no measurement has them.
+    """
+    single = _is_single(stored)
+    base = max(rounding.base, SINGLE_AGREES) if single else rounding.base
+    width = ranges(rounding.net, stored)
+    moved = rounding.moved(data, y)
+    missing = not_stored(rounding.net, data, y, stored)
+    apart = np.where(missing, 0.0, distances(y, stored))
+    # where rounding decides, agreement says as much as anywhere, disagreement says nothing
+    steady = (moved <= _UNSTEADY * width).all(axis=1) | (apart == 0.0).all(axis=1)
+    size = np.fmax.reduce(np.where(np.isfinite(y), np.abs(y), 0.0), axis=0, initial=0.0)
+    tolerance = np.maximum(np.maximum(base * width, 8.0 * _EPS * size), 4.0 * moved)
+    digits = decimal_digits(stored)
+    written = (_LEAST_DIGITS if named else _LEAST_DIGITS_FOUND) <= digits <= MOST_DIGITS
+    if written and not single:
+        tolerance = tolerance + _written(rounding.net, data, stored, digits)
+    compared = steady[:, None] & ~missing & ~(np.isnan(y) & np.isnan(stored))
+    distance = np.where(compared, apart, 0.0)
+    whole = InputData(data.x[steady])
+    return Agreement(
+        samples=int(compared.any(axis=1).sum()),
+        left_out=int((~steady).sum()),
+        not_stored=int(missing.sum()),
+        largest=float(np.max(distance, initial=0.0)),
+        relative=float(np.max(distance / width, initial=0.0)),
+        agrees=bool((distance <= tolerance).all()),
+        evidence=different_samples(whole, stored[steady]),
+        tolerance=np.where(compared, tolerance, np.nan),
+        note=_note(single, digits if written else 0),
+    )
+
+
+def _note(single: bool, digits: int) -> str:
+    if single:
+        return "the answers were stored in single precision, so only 6 digits are compared"
+    return f"the answers were written with {digits} digits, and these are compared" if digits else ""
+
+
+def _written(net: Network, data: InputData, stored: FloatArray, digits: int) -> FloatArray:
+    """What writing with so many digits may have taken from the answers, and from the inputs beside them."""
+    lost = half_units(stored, digits)
+    input_digits = decimal_digits(data.x)
+    if net.dynamic or not _LEAST_DIGITS <= input_digits <= min(MOST_DIGITS, digits + 1):
+        return lost
+    slopes = np.abs(np.nan_to_num(net.jacobian(data.x)))
+    return np.asarray(lost + np.einsum("qij,qj->qi", slopes, half_units(data.x, input_digits)))
+
+
+def _is_single(stored: FloatArray) -> bool:
+    """Whether all numbers are of single precision, and too many digits long for that to be an accident."""
+    finite = stored[np.isfinite(stored)]
+    with np.errstate(over="ignore"):
+        exact = (finite.astype(np.float32).astype(np.float64) == finite).all()
+    long = finite[finite * 4096.0 % 1.0 != 0.0]
+    return bool(exact) and len(long) > 0
+
+
+def computed(stored: FloatArray) -> bool:
+    """Whether the numbers have as many digits as computed ones have, and measured ones have not."""
+    return decimal_digits(stored) > MOST_DIGITS or _is_single(stored)
+
+
+def doubt(
+    net: Network, data: InputData, y: FloatArray, stored: FloatArray, found: Agreement, tried: int, named: bool
+) -> str:
+    """Why an agreement proves nothing; empty where it proves the network.
+
+    Unrelated numbers of the network's own kind agree in one of K^Q cases, K being how many different answers the
+    network gives and Q the samples; `tried` is how many pairs of variables were compared. Where they were `named` as
+    answers they are taken for answers, else they may be targets that the network has learnt exactly.
+    """
+    if found.left_out > _MOST_LEFT_OUT * (found.samples + found.left_out):
+        return (
+            f"at {found.left_out} of {found.samples + found.left_out} samples rounding decides, and the answers differ"
+        )
+    if found.evidence < _LEAST_SAMPLES:
+        return f"only {found.evidence} different sample{'' if found.evidence == 1 else 's'} to compare"
+    rows = stored[~np.isnan(stored).all(axis=1)]
+    if len(_different(net, rows)) < 2:
+        return "the stored answers are the same for all samples"
+    if stored.shape == data.x.shape and np.array_equal(stored, data.x, equal_nan=True):
+        return "the stored answers are the inputs themselves"
+    kinds = _kinds(net, rows)
+    if tried * float(kinds) ** -found.evidence > CHANCE:
+        pairs = "" if tried == 1 else f", and {tried} pairs of variables were tried"
+        return f"could be chance: {found.evidence} samples, {kinds} different answers that the network gives{pairs}"
+    learnt = "" if named else _exactly_learnt(net, y, stored, found)
+    if learnt:
+        return learnt
+    block = unnoticed_change(net, lambda changed: _shows(changed, data, y, found.tolerance))
+    return f"a change of {block} by 1 % would not have shown" if block else ""
+
+
+def _exactly_learnt(net: Network, y: FloatArray, stored: FloatArray, found: Agreement) -> str:
+    """Why targets would agree like this, if the network has learnt them exactly."""
+    if not found.note and decimal_digits(stored) < _LEAST_DIGITS_FOUND <= decimal_digits(y):
+        return "the stored numbers have few digits, as targets have: the network may have learnt them exactly"
+    steps = [step for step in net.program.steps if isinstance(step, TransferStep)]
+    if all(step.row.linear for step in steps):
+        return "these may be targets: a linear network learns linear targets exactly"
+    radial = any(
+        WEIGHT[weight.function].square is not None
+        for layer in net.structure.layers
+        for weight in (*layer.input_weights.values(), *layer.layer_weights.values())
+    )
+    if not radial:
+        return ""
+    for output in net.structure.outputs:
+        layer = net.structure.layers[output.layer]
+        linear = all(step.row.linear for step in steps if step.target == net.program.layers[output.layer])
+        columns = sum(weight.value.shape[1] for weight in layer.layer_weights.values()) + (layer.bias is not None)
+        if not linear or columns < found.evidence:
+            return ""
+    return "these may be targets: a radial network with as many weights as there are samples learns them exactly"
+
+
+def _shows(changed: Network, data: InputData, y: FloatArray, tolerance: FloatArray) -> bool:
+    """Whether a changed network gives other answers, as far as they are compared."""
+    for rows in (_FIRST_ROWS, len(y)):
+        apart = distances(answers_once(changed, data.first(rows)), y[:rows])
+        if (apart > tolerance[:rows]).any():
+            return True
+    return False
+
+
+def _different(net: Network, rows: FloatArray) -> FloatArray:
+    """Rows that differ by more than rounding."""
+    width = ranges(net, rows)
+    return np.unique(np.round(np.nan_to_num(rows) / width, 9), axis=0)
+
+
+def _kinds(net: Network, rows: FloatArray) -> int:
+    """How many different answers the network gives: in what is stored, and over its input range."""
+    if net.dynamic:
+        return len(_different(net, rows))
+    over_range = answers(net, InputData(points_in(input_box(net.structure), _POINTS)))
+    finite = over_range[np.isfinite(over_range).all(axis=1)]
+    return len(_different(net, np.concatenate([rows, finite])))

@@ -1,0 +1,197 @@
+"""What a network answers to data, and how far rounding alone moves its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from matnet.derivatives.cost import Cost
+from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Input, Output, Process, Structure
+from matnet.network import Network
+from matnet.simulate import outputs
+
+STATIC_AGREES, SERIES_AGREES, ROUNDED_AGREES = 2e-14, 1e-11, 1e-13
+"""Of the output's range: a static network, a series, a network whose settings were written with 15 digits."""
+
+_ROUNDING, _FIFTEEN_DIGITS = 2.0**-50, 5e-15
+_CHANGE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class InputData:
+    """Samples, or the steps of a series, (Q, R), with the initial states of the series; ``label`` names them."""
+
+    x: FloatArray
+    label: str = ""
+    input_states: FloatArray | None = None
+    layer_states: FloatArray | None = None
+
+    def scaled(self, factor: float) -> InputData:
+        """The same with every number changed by a factor."""
+        states = [None if state is None else state * factor for state in (self.input_states, self.layer_states)]
+        return replace(self, x=self.x * factor, input_states=states[0], layer_states=states[1])
+
+    def first(self, rows: int) -> InputData:
+        """The first samples or steps, from the same states."""
+        return replace(self, x=self.x[:rows])
+
+    def states(self) -> dict[str, Any]:
+        """The states, where there are any, as the network's methods take them."""
+        named = {"input_states": self.input_states, "layer_states": self.layer_states}
+        return {name: state for name, state in named.items() if state is not None}
+
+
+def answers(net: Network, data: InputData) -> FloatArray:
+    """The network's outputs, (Q, S)."""
+    if not net.dynamic:
+        return np.asarray(net(data.x))
+    steps = None if net.input_size else len(data.x)
+    return np.asarray(net.run(data.x if net.input_size else None, steps=steps, **data.states()).outputs)
+
+
+def answers_once(net: Network, data: InputData) -> FloatArray:
+    """As ``answers``, of a network that is asked only once: its rows as they are, without a tape made of them."""
+    if net.dynamic:
+        return answers(net, data)
+    with np.errstate(all="ignore"):
+        return np.asarray(outputs(net.program, net.program.run(data.x), data.x))
+
+
+class Rounding:
+    """A network beside two copies of it that are changed by as much as rounding changes it."""
+
+    def __init__(self, net: Network) -> None:
+        self.net = net
+        self.rounded = net.provenance.stored_as == "genFunction file"
+        self._copies = [_changed(net, sign, self.rounded) for sign in (1.0, -1.0)]
+
+    @property
+    def base(self) -> float:
+        """What two machines may differ by, of the output's range."""
+        if self.net.dynamic:
+            return SERIES_AGREES
+        return ROUNDED_AGREES if self.rounded else STATIC_AGREES
+
+    def moved(self, data: InputData, y: FloatArray) -> FloatArray:
+        """How far rounding moves each answer, (Q, S)."""
+        shifts = []
+        for sign, copy in zip((1.0, -1.0), self._copies, strict=True):
+            with np.errstate(all="ignore"):
+                shifts.append(np.abs(answers(copy, data.scaled(1.0 + sign * _ROUNDING)) - y))
+        return np.nan_to_num(np.fmax(*shifts), nan=0.0, posinf=np.inf)
+
+    def outputs(self, data: InputData) -> RoundedOutputs:
+        """The answers of the network and of its copies, for performances."""
+        return RoundedOutputs(tuple((net, answers(net, data)) for net in (self.net, *self._copies)))
+
+
+@dataclass(frozen=True, eq=False)
+class RoundedOutputs:
+    """The outputs of a network and of its copies for the same data."""
+
+    outputs: tuple[tuple[Network, FloatArray], ...]
+
+    def performance(self, cost: Cost, t: FloatArray) -> tuple[float, float]:
+        """The network's performance for targets t (Q, S), and how far rounding moves it."""
+        with np.errstate(all="ignore"):
+            values = [cost.value(t, y, None, net.parameters) for net, y in self.outputs]
+        return values[0], max(abs(value - values[0]) for value in values)
+
+
+def _changed(net: Network, sign: float, rounded: bool) -> Network:
+    theta = net.parameters
+    by_turns = np.where(np.arange(len(theta)) % 2, -sign, sign)
+    with np.errstate(over="ignore"):
+        copy = net.with_parameters(theta * (1.0 + _ROUNDING * by_turns))
+    return _with_other_settings(copy, sign * _FIFTEEN_DIGITS) if rounded else copy
+
+
+def _with_other_settings(net: Network, change: float) -> Network:
+    def changed(entry: Input | Output) -> tuple[Process, ...]:
+        return tuple(
+            Process(
+                step.function,
+                {
+                    key: value * (1.0 + change) if key in ("gain", "xoffset") else value
+                    for key, value in step.settings.items()
+                },
+            )
+            for step in entry.processing
+        )
+
+    inputs = tuple(replace(entry, processing=changed(entry)) for entry in net.structure.inputs)
+    outputs = tuple(replace(entry, processing=changed(entry)) for entry in net.structure.outputs)
+    return Network(replace(net.structure, inputs=inputs, outputs=outputs), net.provenance, net.name)
+
+
+class ParameterBlock(NamedTuple):
+    """One bias or weight matrix among the parameters: its name in MATLAB, its layer, its shape, its first number."""
+
+    name: str
+    layer: int
+    rows: int
+    columns: int
+    start: int
+
+    @property
+    def numbers(self) -> slice:
+        """Its place among all parameters."""
+        return slice(self.start, self.start + self.rows * self.columns)
+
+    def element(self, number: int) -> str:
+        """The name of one of all parameters that is in this block: ``IW{1,1}(3,2)``."""
+        row, column = (number - self.start) % self.rows + 1, (number - self.start) // self.rows + 1
+        return f"{self.name}({row})" if self.name.startswith("b") else f"{self.name}({row},{column})"
+
+
+def parameter_blocks(structure: Structure) -> list[ParameterBlock]:
+    """The biases and weight matrices in the order of the parameters, which are column by column."""
+    blocks: list[ParameterBlock] = []
+    start = 0
+    for number, layer in enumerate(structure.layers, start=1):
+        shapes = [] if layer.bias is None else [(f"b{{{number}}}", (layer.size, 1))]
+        for kind, weights in (("IW", layer.input_weights), ("LW", layer.layer_weights)):
+            shapes += [(f"{kind}{{{number},{source + 1}}}", entry.value.shape) for source, entry in weights.items()]
+        for name, (rows, columns) in shapes:
+            blocks.append(ParameterBlock(name, number - 1, rows, columns, start))
+            start += rows * columns
+    return blocks
+
+
+def unnoticed_change(net: Network, shows: Callable[[Network], bool]) -> str:
+    """The bias or weight matrix that could be 1 % off without showing; empty where every such change shows.
+
+    Each is changed as a whole, then its numbers by turns up and down; numbers that are 0 by 1 % of the largest beside
+    them. Layers that reach no output are left out.
+    """
+    reaching = _layers_that_reach_an_output(net.structure)
+    for block in parameter_blocks(net.structure):
+        if block.layer in reaching and not any(shows(changed) for changed in _changes(net, block)):
+            return block.name
+    return ""
+
+
+def _changes(net: Network, block: ParameterBlock) -> Iterator[Network]:
+    theta = net.parameters
+    own = theta[block.numbers]
+    largest = np.abs(own).max(initial=0.0)
+    size = np.where(own == 0.0, largest if largest > 0.0 else 1.0, own)
+    by_turns = np.where(np.arange(len(own)) % 2, -1.0, 1.0)
+    for direction in (1.0, by_turns, -by_turns):
+        changed = theta.copy()
+        changed[block.numbers] = own + _CHANGE * size * direction
+        yield net.with_parameters(changed)
+
+
+def _layers_that_reach_an_output(structure: Structure) -> set[int]:
+    reaching = {output.layer for output in structure.outputs}
+    waiting = list(reaching)
+    while waiting:
+        sources = set(structure.layers[waiting.pop()].layer_weights) - reaching
+        reaching |= sources
+        waiting += sources
+    return reaching
