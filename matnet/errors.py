@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from typing import Self
 
 
+def printable(text: str) -> str:
+    """A text on one line: whatever could move the cursor or hide text stands as an escape, as text from files may."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A parameter of the library in the text of an error, perhaps with a value to set it to: ``missing='nan'``.
@@ -56,7 +65,7 @@ class MatnetError(Exception):
         self.place = place
 
     def __str__(self) -> str:
-        return _joined(self.place, self.text)
+        return printable(_joined(self.place, self.text))
 
     @property
     def text(self) -> str:
@@ -65,7 +74,7 @@ class MatnetError(Exception):
 
     def reworded(self, option: Callable[[Parameter], str | None]) -> str:
         """The message with each parameter as `option` writes it, and no advice about one for which that is None."""
-        return _joined(self.place, "".join(_reworded(part, option) for part in self.args))
+        return printable(_joined(self.place, "".join(_reworded(part, option) for part in self.args)))
 
     def at(self, place: str) -> Self:
         """The same error with `place` put before its own: the file, the variable or the line that it was found in.

@@ -17,7 +17,8 @@ from matnet.cli.options import (
     scaling_options,
 )
 from matnet.cli.results import check_place
-from matnet.cli.speech import complain, note, printable
+from matnet.cli.speech import complain, note
+from matnet.errors import printable
 
 if TYPE_CHECKING:
     from matnet.proof.exported import ExportCheck

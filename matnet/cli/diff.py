@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from matnet.cli.options import loading, loading_options
-from matnet.cli.speech import and_more, printable
+from matnet.cli.speech import and_more
+from matnet.errors import printable
 
 if TYPE_CHECKING:
     from matnet.network import Network

@@ -33,6 +33,8 @@ DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors that only writing gives."""
 
+_NO_MEMORY = "there is not enough memory here; give the process more, or compute less at once"
+
 _COLLECTOR_THRESHOLD = 100_000
 """New objects after which Python looks for circles among them: by its default of 700, loading the modules, whose
 objects all stay, takes a tenth longer."""
@@ -98,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(_COLLECTOR_THRESHOLD)
     # threads of its own that OpenBLAS would start spin and are never used: the evaluator gives each core a block
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names from files may not fit the terminal's encoding
@@ -116,6 +119,8 @@ def _complete_for_shell() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End the command; a second Ctrl-C does not disturb it in tidying up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -140,7 +145,11 @@ def run(arguments: Sequence[str]) -> int:
             complain("interrupted")
             return INTERRUPTED
         except MemoryError:
-            complain("there is not enough memory; use fewer --workers, or more memory")
+            complain(_NO_MEMORY)
+        except RuntimeError as error:
+            if "can't start new thread" not in str(error):
+                raise
+            complain(_NO_MEMORY)
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.options import loading, loading_options, network_option, reworded
-from matnet.cli.speech import complain, printable
-from matnet.errors import MatnetError
+from matnet.cli.speech import complain
+from matnet.errors import MatnetError, printable
 
 if TYPE_CHECKING:
     from matnet.network import Network

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import click
 
 from matnet.cli.speech import QUIET
-from matnet.errors import FormatError, MatnetError, Parameter
+from matnet.errors import FormatError, MatnetError, Parameter, printable
 from matnet.files import byte_count
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import COMPRESSIONS, NAMES, SUFFIXES, TEXT_SUFFIXES
@@ -18,7 +18,12 @@ from matnet.tables.formats import COMPRESSIONS, NAMES, SUFFIXES, TEXT_SUFFIXES
 
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between; a name that has a comma in it stands in double quotes."""
-    found = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+    try:
+        found = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True, strict=True), []))
+    except csv.Error:
+        raise click.BadParameter(
+            f"'{printable(text)}' has a line break or an odd quote in it; put such a name in double quotes"
+        ) from None
     if not all(found):
         raise click.BadParameter(f"'{text}' has an empty name in it; separate names with commas")
     return found

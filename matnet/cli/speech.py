@@ -7,15 +7,12 @@ import time
 
 import click
 
+from matnet.errors import printable
+
 FIRST_PROGRESS, PROGRESS_EVERY = 2.0, 0.25
 """Seconds before the first line of progress and between two."""
 QUIET = "matnet.quiet"
 """Where the context of a command keeps whether --quiet is given."""
-
-
-def printable(text: str) -> str:
-    """Text from a file on one line: whatever could move the cursor or hide text stands as an escape."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def and_more(left_out: int) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from matnet.cli.options import file_argument, file_reading, loading, loading_options, network_option, reworded
-from matnet.cli.speech import complain, printable
-from matnet.errors import TableError
+from matnet.cli.speech import complain
+from matnet.errors import TableError, printable
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray

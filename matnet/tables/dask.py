@@ -29,6 +29,7 @@ from matnet.tables.run import BatchOptions, Progress
 from matnet.tables.summary import Summary
 from matnet.tables.target import open_target
 
+SCHEDULER = Parameter("scheduler")
 ANSWER_WITHIN = 10
 """Seconds that a scheduler has to answer."""
 
@@ -186,16 +187,32 @@ def _client(cluster: Cluster) -> Iterator[Any]:
         with local, Client(local) as client:  # type: ignore[no-untyped-call, unused-ignore]
             yield client
         return
+    _check_protocol(cluster.scheduler)
     try:
         remote = Client(cluster.scheduler, timeout=ANSWER_WITHIN)  # type: ignore[no-untyped-call, unused-ignore]
     except (OSError, ValueError) as error:
         raise TableError(
-            Parameter("scheduler"),
+            SCHEDULER,
             f" {cluster.scheduler}: no Dask scheduler answers there within {ANSWER_WITHIN} s; "
             "check the address, or leave it out for a cluster on this machine",
         ) from error
     with remote:
         yield remote
+
+
+def _check_protocol(address: str) -> None:
+    """Check that a scheduler is reached over TCP, or over TLS with certificates."""
+    import dask
+
+    protocol, mark, _ = address.partition("://")
+    if mark and protocol not in ("tcp", "tls"):
+        raise TableError(SCHEDULER, f" {address}: the protocol {protocol} is not supported; use tcp:// or tls://")
+    if protocol == "tls" and dask.config.get("distributed.comm.tls.ca-file", None) is None:
+        raise TableError(
+            SCHEDULER,
+            f" {address}: no certificates are configured; set distributed.comm.tls in Dask's configuration, as in "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE=ca.pem",
+        )
 
 
 @contextmanager

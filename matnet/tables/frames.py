@@ -90,9 +90,10 @@ class FrameTable(Table):
         """What polars says of a file that it cannot read, be it that it panics, as an error that names the file."""
         try:
             yield
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
-            said = str(error).splitlines()
-            raise TableError(f"{self.place}: cannot be read: {said[0] if said else 'out of memory'}") from error
+        except pl.exceptions.PanicException as error:
+            raise TableError(f"{self.place}: cannot be read: the file is damaged") from error
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise TableError(f"{self.place}: cannot be read: {str(error).splitlines()[0]}") from error
 
     @property
     def fraction(self) -> float | None:

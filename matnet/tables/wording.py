@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matnet.errors import printable
+
 SHOWN = 40
 LISTED = 12
 
@@ -11,7 +13,7 @@ LISTED = 12
 def shown(text: str) -> str:
     """A text of the user's in quotes: one line, not too long."""
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text) + "'"
+    return f"'{printable(text)}'"
 
 
 def counted(number: int, what: str) -> str:

@@ -67,6 +67,81 @@ def test_an_interrupt_leaves_no_file(tmp_path: Path, number: int) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def on_terminal(*arguments: str, after: float) -> tuple[int, str]:
+    """Run the program with a terminal as its standard input, and press Ctrl-C there: status and standard error."""
+    import fcntl
+    import pty
+    import termios
+
+    master, slave = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*MATNET, *arguments], stdin=slave, stdout=pipe, stderr=pipe, preexec_fn=take_terminal
+    ) as process:
+        time.sleep(after)
+        while process.poll() is None:
+            os.write(master, b"\x03")  # until it is heard: nobody knows when the program is ready
+            time.sleep(0.5)
+        assert process.stderr is not None
+        err = process.stderr.read().decode()
+    os.close(master)
+    os.close(slave)
+    return process.returncode, err
+
+
+@posix
+@pytest.mark.parametrize("command", ["predict", "gradients", "sensitivity"])
+def test_ctrl_c_ends_the_reading_of_standard_input(command: str) -> None:
+    assert on_terminal(command, PUMP, "-", after=3.0) == (130, "matnet: interrupted\n")
+
+
+@posix
+def test_ctrl_c_ends_a_dask_run_in_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    (tmp_path / "parts").mkdir()
+    for number in range(12):
+        (tmp_path / "parts" / f"{number}.csv").write_text("x1,x2\n" + "20,1500\n" * 400_000)
+    out = tmp_path / "out"
+    arguments = ("gradients", PUMP, str(tmp_path / "parts"), "--engine", "dask", "--workers", "1", "-o", str(out))
+    assert on_terminal(*arguments, after=4.0) == (130, "matnet: interrupted\n")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
+
+
+@posix
+def test_completion_of_commands_and_options() -> None:
+    environment = {**os.environ, "_MATNET_COMPLETE": "bash_complete", "COMP_WORDS": "matnet pre", "COMP_CWORD": "1"}
+    done = subprocess.run(MATNET, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (0, "plain,predict\n")
+    environment |= {"COMP_WORDS": "matnet predict --input-s", "COMP_CWORD": "2"}
+    done = subprocess.run(MATNET, capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "plain,--input-scaling\nplain,--input-sd\n"
+    source = {**os.environ, "_MATNET_COMPLETE": "bash_source"}
+    assert "_matnet_completion" in subprocess.run(MATNET, capture_output=True, text=True, env=source, check=True).stdout
+
+
+@posix
+def test_rows_are_answered_while_the_input_is_open() -> None:
+    with start("predict", PUMP, "-", "--flush") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x1,x2\n20,1500\n")
+        process.stdin.flush()
+        first = [process.stdout.readline(), process.stdout.readline()]
+        process.stdin.write(b"60,2800\n")
+        process.stdin.flush()
+        second = process.stdout.readline()
+        process.stdin.close()
+        process.stdin = None
+        assert process.wait() == 0
+    assert first[0] == b"y1\n"
+    assert float(first[1]) > 0 < float(second)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [("inspect", PUMP), ("--help",), ("gradients", "--help")])
