@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.models import load_model, remark_on_steps
-from matnet.cli.options import dialect, memory_limit
+from matnet.cli.options import dialect, file_reading
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import Progress, note, on_terminal, warn
 from matnet.errors import MatnetError, TableError
@@ -136,7 +136,7 @@ def reading(options: dict[str, Any], hashed: bool = False) -> Reading:
     from matnet.tables.opening import Reading
 
     flush = bool(options.get("flush"))
-    return Reading(dialect(options), options["samples"], hashed, options["encoding"], flush, **memory_limit())
+    return Reading(dialect(options), options["samples"], hashed, options["encoding"], flush, **file_reading())
 
 
 @contextmanager
@@ -190,7 +190,9 @@ def _state(file: str, name: str) -> FloatArray | None:
     from matnet.importers.mat.values import Cell
 
     try:
-        value = find(open_mat(Path(file), memory_limit().get("limit", DEFAULT_LIMIT)), name)
+        given = file_reading()
+        opened_file = open_mat(Path(file), given.get("limit", DEFAULT_LIMIT), given.get("isolation", True))
+        value = find(opened_file, name)
         return None if isinstance(value, Cell) and not value.items else as_matrix(value, name).T
     except MatnetError as error:
         raise error.at(f"{file}: ") from error.__cause__

@@ -15,19 +15,6 @@ if TYPE_CHECKING:
     from matnet.network import Ensemble, Network
 
 
-def load_networks(options: dict[str, Any]) -> dict[str, Network]:
-    """All networks in FILE, or the one that --network names, by their paths, with the scaling kept beside them."""
-    import matnet
-
-    file, network = options["file"], options["network"]
-    found = (
-        matnet.load_all(file, **loading())
-        if network is None
-        else {network: matnet.load(file, network=network, **loading())}
-    )
-    return {path: _scaled(net, options) for path, net in found.items()}
-
-
 def load_network(options: dict[str, Any]) -> Network:
     """The one network that FILE and --network name, with the scaling kept beside it.
 
@@ -59,9 +46,9 @@ def load_model(options: dict[str, Any]) -> Network | Ensemble:
     if networks is None:
         import matnet
 
-        return _scaled(matnet.load(file, network=options["network"], **loading()), options)
+        return scaled(matnet.load(file, network=options["network"], **loading()), options)
     try:
-        return Ensemble(_scaled(network, options) for network in networks)
+        return Ensemble(scaled(network, options) for network in networks)
     except MatnetError as error:
         raise error.at(f"{file}: ") from error.__cause__
 
@@ -101,7 +88,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.escape(path).replace(":", r"\d+"))
 
 
-def _scaled(net: Network, options: dict[str, Any]) -> Network:
+def scaled(net: Network, options: dict[str, Any]) -> Network:
     """The network with the scaling that was kept outside it, by the names of variables in FILE or FILE.mat:variable."""
     names = options.get("input_scaling", ()), options.get("output_scaling", ())
     if not any(names):

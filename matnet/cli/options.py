@@ -110,15 +110,10 @@ _LOADING = "matnet.loading"
 DIALECT_OPTIONS = ("delimiter", "decimal", "header", "missing", "na", "comment", "skip_rows")
 
 
-class Limit(TypedDict, total=False):
-    """What is said to whatever reads a file, where it was given."""
-
-    limit: int
-
-
-class FileReading(Limit, total=False):
+class FileReading(TypedDict, total=False):
     """What is said to whatever reads a MAT-file, where it was given."""
 
+    limit: int
     isolation: bool
 
 
@@ -132,12 +127,6 @@ def loading(context: click.Context | None = None) -> Loading:
     """What `loading_options` say to ``matnet.load`` and ``matnet.load_all``."""
     found: Loading = (context or click.get_current_context()).meta.get(_LOADING, {})
     return found
-
-
-def memory_limit() -> Limit:
-    """The limit alone: for what else is read from files."""
-    given = loading()
-    return {"limit": given["limit"]} if "limit" in given else {}
 
 
 def file_reading() -> FileReading:

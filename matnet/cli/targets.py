@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from matnet.cli.batches import chosen_columns, opened, samples
-from matnet.cli.options import file_reading, memory_limit, names
+from matnet.cli.options import file_reading, names
 from matnet.cli.speech import note
 from matnet.errors import FormatError, TableError
 
@@ -70,7 +70,7 @@ def _elements(address: str, layout: Literal["columns", "rows"] | None, size: int
     from matnet.tables.csv.dialect import Dialect
     from matnet.tables.matfiles import read_variable
 
-    table = read_variable(address, layout, Dialect(), **memory_limit())
+    table = read_variable(address, layout, Dialect(), **file_reading())
     return _joined([part.x for part in table.rows(table.choose(Columns(), size))], size)
 
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from matnet.cli.options import file_argument, file_reading, loading, loading_options, network_option, reworded
+from matnet.cli.models import scaled
+from matnet.cli.options import (
+    file_argument,
+    file_reading,
+    loading,
+    loading_options,
+    network_option,
+    reworded,
+    scaling_options,
+)
 from matnet.cli.speech import complain
 from matnet.errors import TableError, printable
 
@@ -30,6 +39,7 @@ _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 @file_argument
 @network_option
 @loading_options
+@scaling_options
 @click.option("--inputs", metavar="X", help=f"The inputs of the stored answers: {_WHERE}.")
 @click.option("--outputs", metavar="Y", help=f"The answers that MATLAB stored: {_WHERE}.")
 @click.option("--targets", metavar="T", help=f"The targets of the training: {_WHERE}.")
@@ -47,6 +57,7 @@ def command(
     input_states: str | None,
     layer_states: str | None,
     steps: int | None,
+    **scaling: tuple[str, ...],
 ) -> int:
     """Find what MATLAB stored beside the network in FILE, compute it again, and compare.
 
@@ -62,7 +73,7 @@ def command(
     from matnet.proof.data import NamedData
     from matnet.proof.verify import verdict_of, verify
 
-    nets = _networks(file, network)
+    nets = {path: scaled(net, {"file": file, **scaling}) for path, net in _networks(file, network).items()}
     stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
     matrices = {
         name: None if place is None else _matrix(stored, place)

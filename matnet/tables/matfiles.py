@@ -34,7 +34,11 @@ def mat_address(table: str) -> tuple[str, str] | None:
 
 
 def read_variable(
-    name: str, samples: Literal["columns", "rows"] | None, dialect: Dialect, limit: int = DEFAULT_LIMIT
+    name: str,
+    samples: Literal["columns", "rows"] | None,
+    dialect: Dialect,
+    limit: int = DEFAULT_LIMIT,
+    isolation: bool = True,
 ) -> Table:
     """The variable that ``FILE.mat:path`` names: an array of numbers, or a struct whose fields are columns.
 
@@ -48,6 +52,8 @@ def read_variable(
         Whether a missing number is an error or NaN.
     limit
         Bytes of memory that the file's contents may take.
+    isolation
+        Whether a version 7.3 file is read in a process of its own.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def read_variable(
     assert address is not None
     file, path = address
     try:
-        value = find(open_mat(Path(file), limit), path)
+        value = find(open_mat(Path(file), limit, isolation), path)
         if isinstance(value, Struct) and value.shape == (1, 1):
             return FrameTable(_columns(value, name).lazy(), name, dialect, file)
         array = as_matrix(value, path)

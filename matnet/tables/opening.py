@@ -30,7 +30,8 @@ class Reading:
 
     ``samples`` is how they lie, by default in rows, and in the columns of an array of a MAT-file; ``hashed`` takes the
     hash of what is read; ``encoding`` is that of text. With ``unbuffered`` no more of a stream is waited for than
-    there is. ``limit`` bounds the memory for a MAT-file.
+    there is. ``limit`` bounds the memory for a MAT-file, and ``isolation`` reads one of version 7.3 in a process of its
+    own.
     """
 
     dialect: Dialect = field(default_factory=Dialect)
@@ -39,6 +40,7 @@ class Reading:
     encoding: str = "utf-8"
     unbuffered: bool = False
     limit: int = DEFAULT_LIMIT
+    isolation: bool = True
 
     def dialect_of(self, name: str) -> Dialect:
         """The dialect of a file of text: that of a .tsv is divided by tabs unless something else is said."""
@@ -57,7 +59,7 @@ def open_table(name: str, columns: Columns, reading: Reading, stdin: BinaryIO | 
     """
     address = mat_address(name)
     if address is not None:
-        yield read_variable(name, reading.samples, reading.dialect, reading.limit)
+        yield read_variable(name, reading.samples, reading.dialect, reading.limit, reading.isolation)
         return
     wanted = _wanted(columns)
     parts = None if name == "-" else parts_of(name)
