@@ -113,18 +113,18 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def failures_named(place: str, kind: type[MatnetError]) -> Iterator[None]:
-    """What the system refuses as an error of `kind` that names the place; a closed pipe stays what it is."""
+def failures_named(name: str, kind: type[MatnetError]) -> Iterator[None]:
+    """Turns errors of the system into errors of `kind` that name the file; a closed pipe stays what it is."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise kind(f"{place}: cannot be written: {error.strerror or error}") from error
+        raise kind(f"{name}: cannot be written: {error.strerror or error}") from error
 
 
 def existing_mode(name: str, kind: type[MatnetError]) -> int | None:
-    """Kind and permissions of what is at the place, None where nothing is.
+    """Type and permissions of what is there, None where nothing is.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def existing_mode(name: str, kind: type[MatnetError]) -> int | None:
 
 @contextmanager
 def replaced(name: str, mode: int | None, kind: type[MatnetError]) -> Iterator[BinaryIO]:
-    """A file beside the place, moved there when all went well; on any failure the place is as it was before.
+    """A new file beside `name`, renamed to it when all went well; after any failure `name` is as it was before.
 
     It gets the permissions `mode` of the file that it replaces. A symbolic link to a file in the same folder is
     followed, one that leads elsewhere is refused with an error of `kind`.
@@ -176,19 +176,19 @@ def _final(name: str, kind: type[MatnetError]) -> Path:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Puts the content in the file at once: a half-written file is never seen under its name.
+    """Writes the content as a whole: a half-written file is never seen under its name.
 
     Raises
     ------
     FormatError
         The file cannot be written; one that was there is left as it was.
     """
-    place = str(path)
-    mode = existing_mode(place, FormatError)
+    name = str(path)
+    mode = existing_mode(name, FormatError)
     if mode is not None and not stat.S_ISREG(mode):
         # a device or a pipe is written to and not replaced
-        with failures_named(place, FormatError):
+        with failures_named(name, FormatError):
             path.write_bytes(content)
         return
-    with replaced(place, mode, FormatError) as file, failures_named(place, FormatError):
+    with replaced(name, mode, FormatError) as file, failures_named(name, FormatError):
         file.write(content)

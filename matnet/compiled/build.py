@@ -1,7 +1,7 @@
 """From C to loaded machine code, by way of the user's own cache folder.
 
 An entry's name is the hash of all that it was made from and the hash of its own bytes; both are compared before it is
-loaded. It is built in a folder beside its place and moved there when it is whole and has been checked, so several
+loaded. It is built in a folder beside it and moved there when it is whole and has been checked, so several
 processes may build at once. Nobody but the user may be able to change what is loaded: every folder on the way is the
 user's or the system's, and the bytes that are loaded are those that were compared, in a file that no other program
 knows.
@@ -59,7 +59,7 @@ def compiler() -> Compiler:
     MissingExtraError
         There is none.
     UnsupportedError
-        It cannot be run, or takes not even the simplest flags, or this is no Unix.
+        It cannot be run, or takes not even the simplest flags, or this is not Unix.
     """
     return _compiler(os.environ.get("CC", ""), os.environ.get("PATH", ""))
 
@@ -113,9 +113,9 @@ def _listed(names: Sequence[str]) -> str:
 
 def cache_folder() -> Path:
     """Where compiled networks are kept: `matnet/compiled` in XDG_CACHE_HOME, else in the platform's cache folder."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(given):
-        parent = Path(given)
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(home):
+        parent = Path(home)
     else:
         parent = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     return parent / "matnet" / "compiled"
@@ -204,7 +204,7 @@ def _unwritable(folder: Path, error: OSError) -> UnsupportedError:
 def _checked_content(entry: Path) -> bytes | None:
     """The bytes of an entry that is a file of the user's that only they may change, and that are what its name says."""
     try:
-        # a pipe in its place must not be waited for
+        # must not wait for a pipe of that name
         handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
@@ -226,8 +226,8 @@ def _loaded(content: bytes, folder: Path) -> ctypes.CDLL:
     """Code that was checked, loaded from a new file that no other program knows."""
     known = hashlib.sha256(content).hexdigest()
     if known not in _libraries:
-        with _workplace(folder) as place:
-            path = place / "kernel.so"
+        with _workspace(folder) as own:
+            path = own / "kernel.so"
             try:
                 path.write_bytes(content)
                 path.chmod(0o700)
@@ -252,8 +252,8 @@ def _built(
     source: str, key: str, folder: Path, with_what: Compiler, check: Callable[[ctypes.CDLL], None]
 ) -> ctypes.CDLL:
     _tidy(folder)
-    with _workplace(folder) as place:
-        text, made = place / "kernel.c", place / "kernel.so"
+    with _workspace(folder) as own:
+        text, made = own / "kernel.c", own / "kernel.so"
         try:
             text.write_text(source, encoding="ascii")
         except OSError as error:
@@ -287,16 +287,16 @@ def _tidy(folder: Path) -> None:
 
 
 @contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
+def _workspace(folder: Path) -> Iterator[Path]:
     """A folder of this process alone, gone afterwards."""
     try:
-        place = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder))
+        own = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder))
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:
-        yield place
+        yield own
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def _compile(with_what: Compiler, text: Path, made: Path, kept: Path) -> None:

@@ -32,7 +32,7 @@ _TOLERANCE = 1e-10
 below, a miscompiled operation far above."""
 
 
-class Compiled:
+class CompiledFunction:
     """One function of a loaded library, called with arrays (rows, size).
 
     Calls from several threads at once are safe: each works in memory of its own.
@@ -47,7 +47,7 @@ class Compiled:
             self._function = getattr(library, name)
         except AttributeError as error:
             raise UnsupportedError(
-                f"the compiled code has no function '{name}': the C compiler has not made what it was given"
+                f"the compiled code has no function '{name}': the C compiler has built something else"
             ) from error
         self._function.restype = None
         count = len(routine.inputs) + len(routine.outputs) + 1
@@ -61,9 +61,9 @@ class Compiled:
         rows = len(inputs[0])
         if rows == 1:
             return [result[None] for result in self.one(*inputs)]
-        given = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
+        arguments = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
         results = [np.empty((rows, *shape)) for shape in self._routine.outputs]
-        arrays = [*given, *results]
+        arrays = [*arguments, *results]
         on_all_cores(partial(self._run, arrays, rows), range(0, rows, self._share))
         return results
 
@@ -76,10 +76,10 @@ class Compiled:
             memory = self._idle_for_one.pop()
         except IndexError:
             memory = _OneSample(self._routine)
-        for place, array in zip(memory.inputs, inputs, strict=True):
-            place[...] = array
+        for slot, array in zip(memory.inputs, inputs, strict=True):
+            slot[...] = array
         self._function(1, *memory.addresses)
-        results = [place[0, ...].copy() for place in memory.outputs]
+        results = [slot[0, ...].copy() for slot in memory.outputs]
         self._idle_for_one.append(memory)
         return results
 
@@ -118,8 +118,8 @@ def _address(array: FloatArray) -> int:
 
 
 def compiled_functions(
-    tapes: Mapping[str, Tape], check: Callable[[Mapping[str, Compiled]], None]
-) -> Mapping[str, Compiled]:
+    tapes: Mapping[str, Tape], check: Callable[[Mapping[str, CompiledFunction]], None]
+) -> Mapping[str, CompiledFunction]:
     """The compiled functions of tapes, by names that are identifiers, all in one library.
 
     Raises
@@ -132,8 +132,8 @@ def compiled_functions(
 
     source, routines = printed(tapes)
 
-    def functions(library: ctypes.CDLL) -> dict[str, Compiled]:
-        return {name: Compiled(library, name, routine) for name, routine in routines.items()}
+    def functions(library: ctypes.CDLL) -> dict[str, CompiledFunction]:
+        return {name: CompiledFunction(library, name, routine) for name, routine in routines.items()}
 
     return functions(built(source, lambda library: check(functions(library))))
 
@@ -157,7 +157,7 @@ class CompiledEvaluation(Evaluation):
     def __init__(self, structure: Structure) -> None:
         super().__init__(structure)
         self._structure = structure
-        self._compiled: dict[Quantity, Compiled] = {}
+        self._compiled: dict[Quantity, CompiledFunction] = {}
         self._lock = Lock()
 
     def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
@@ -230,14 +230,14 @@ def compare(
             off |= finite & ~np.isfinite(got)
             if off.any():
                 raise UnsupportedError(
-                    f"the compiled code does not give NumPy's numbers ({_told(got, expected, off)}) and is not used; "
-                    "use the network itself, and please report this with the version of your C compiler"
+                    f"the compiled code does not give NumPy's numbers ({_first_difference(got, expected, off)}) and is "
+                    "not used; use the network itself, and please report this with the version of your C compiler"
                 )
 
 
-def _told(got: FloatArray, expected: FloatArray, off: Any) -> str:
-    place = tuple(int(axis) for axis in np.argwhere(off)[0])
-    return f"{float(got[place])!r} for {float(expected[place])!r} at {list(place)}, and {int(off.sum()) - 1} others"
+def _first_difference(got: FloatArray, expected: FloatArray, off: Any) -> str:
+    index = tuple(int(axis) for axis in np.argwhere(off)[0])
+    return f"{float(got[index])!r} for {float(expected[index])!r} at {list(index)}, and {int(off.sum()) - 1} others"
 
 
 class CompiledNetwork(Network):

@@ -216,7 +216,7 @@ class Kernel:
                 self.lines.append(f"store({self._line(view, ['0'] * len(view.shape))}, rows, {size}, y{place});")
                 continue
             index = indices(view.shape)
-            target = View("", strides(view.shape), view.shape).place(index)
+            target = View("", strides(view.shape), view.shape).position(index)
             element = view.at(index) if self._owners[number] is None else f"({self._line(view, index)})[l]"
             body = f"for (long l = 0; l < rows; l++) y{place}[l * {size} + {target}] = {element};"
             self.lines += C.over(view.shape, [body])

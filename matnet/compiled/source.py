@@ -26,7 +26,7 @@ MOST_NUMBERS, MOST_STATEMENTS, MOST_WORK = 1 << 18, 1000, 1 << 26
 
 @dataclass(frozen=True)
 class Routine:
-    """How a compiled function is called: sizes of a row, doubles of work memory, operations for a row, about."""
+    """How a compiled function is called: sizes per row, doubles of work memory, and the operations per row, roughly."""
 
     inputs: tuple[int, ...]
     outputs: tuple[tuple[int, ...], ...]
@@ -37,8 +37,8 @@ class Routine:
 def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
     """The C of tapes by the functions' names, and how each is called.
 
-    ``void NAME(long rows, const double *x0, …, double *y0, …, double *work)``, rows one behind the other everywhere;
-    ``work`` begins at a multiple of 64 bytes.
+    ``void NAME(long rows, const double *x0, …, double *y0, …, double *work)``, rows one after the other
+    everywhere; ``work`` begins at a multiple of 64 bytes.
 
     Raises
     ------
@@ -103,11 +103,11 @@ def _length(kernel: Kernel) -> int:
 
 
 def _signature(tape: Tape) -> tuple[str, str]:
-    """The parameters of a function behind its rows, and their names."""
-    given = [f"x{number}" for number in range(len(tape.inputs))]
-    found = [f"y{number}" for number in range(len(tape.outputs))]
-    typed = [*(f"const double *{name}" for name in given), *(f"double *{name}" for name in found), "double *w"]
-    return ", ".join(typed), ", ".join([*given, *found, "w"])
+    """The parameters of a function after its rows, and their names."""
+    inputs = [f"x{number}" for number in range(len(tape.inputs))]
+    outputs = [f"y{number}" for number in range(len(tape.outputs))]
+    typed = [*(f"const double *{name}" for name in inputs), *(f"double *{name}" for name in outputs), "double *w"]
+    return ", ".join(typed), ", ".join([*inputs, *outputs, "w"])
 
 
 def _block(name: str, kernel: Kernel, length: int) -> str:

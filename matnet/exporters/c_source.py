@@ -226,12 +226,12 @@ def _driver(jobs: Sequence[Job]) -> str:
             calls.append(f"        double *a{number} = numbers({rows * size}, {'in' if number < inputs else 'NULL'});")
         calls.append(f"        for (int q = 0; q < {rows}; q++) {{")
         for number, size in enumerate(sizes[:inputs]):
-            each, place = f"for (int i = 0; i < {size}; i++)", f"q * {size} + i"
-            calls.append(f"            {each} v{number}[i] = ({real})a{number}[{place}];")
+            each, element = f"for (int i = 0; i < {size}; i++)", f"q * {size} + i"
+            calls.append(f"            {each} v{number}[i] = ({real})a{number}[{element}];")
         calls.append(f"            {function}({', '.join(f'v{number}' for number in range(len(sizes)))});")
         for number, size in list(enumerate(sizes))[inputs:]:
-            each, place = f"for (int i = 0; i < {size}; i++)", f"q * {size} + i"
-            calls.append(f"            {each} a{number}[{place}] = v{number}[i];")
+            each, element = f"for (int i = 0; i < {size}; i++)", f"q * {size} + i"
+            calls.append(f"            {each} a{number}[{element}] = v{number}[i];")
         calls.append("        }")
         for number, size in list(enumerate(sizes))[inputs:]:
             count = rows * size

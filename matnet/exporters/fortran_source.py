@@ -22,7 +22,7 @@ from matnet.functions.namespace import FloatArray
 
 _WORK_LIMIT = 1 << 22  # bytes of local arrays; a thread's stack often holds no more than twice as much
 
-_LONGEST_LINE = 128  # of 132, so that a continuation fits behind
+_LONGEST_LINE = 128  # of 132, to leave room for the continuation mark
 
 _TABLE = {
     "add": "{0} + {1}",
@@ -78,10 +78,10 @@ class _Fortran(Language):
     def array(self, name: str, kind: str, numbers: Sequence[str]) -> list[str]:
         """The declaration of a constant array, in pieces of which none is too long for a statement."""
         named, values = [], []
-        for place, number in enumerate(numbers):
+        for index, number in enumerate(numbers):
             if "transfer" in number:
-                named.append(f"real(dp), parameter :: {name}_{place} = {number}")
-                number = f"{name}_{place}"
+                named.append(f"real(dp), parameter :: {name}_{index} = {number}")
+                number = f"{name}_{index}"
             values.append(number)
         lines = [*named, f"{_KINDS[kind]} :: {name}(0:{len(values) - 1})"]
         for start in range(0, len(values), 40):

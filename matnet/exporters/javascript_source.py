@@ -87,9 +87,9 @@ def _function(recording: Recording, function: Function, constants: Constants) ->
 
 _CHECKED = """\
 /** The numbers of an argument, or an error that says what does not fit. */
-function checked(given, size, name) {
-    if (given.length !== size) throw new RangeError(`${name} has ${given.length} elements, expected ${size}`);
-    return Float64Array.from(given);
+function checked(numbers, size, name) {
+    if (numbers.length !== size) throw new RangeError(`${name} has ${numbers.length} elements, expected ${size}`);
+    return Float64Array.from(numbers);
 }
 """
 
@@ -133,8 +133,8 @@ def _render(recording: Recording) -> bytes:
 
 _DRIVER = """\
 import { readFileSync, writeFileSync } from "node:fs";
-const [jobs, given, found] = process.argv.slice(2);
-const numbers = readFileSync(given);
+const [jobs, arguments_, answers_] = process.argv.slice(2);
+const numbers = readFileSync(arguments_);
 const results = [];
 let start = 0;
 for (const { module, call, rows, sizes } of JSON.parse(readFileSync(jobs))) {
@@ -156,7 +156,7 @@ const count = results.reduce((sum, result) => sum + result.length, 0);
 const content = Buffer.alloc(8 * count);
 let end = 0;
 for (const result of results) for (const number of result) end = content.writeDoubleLE(number, end);
-writeFileSync(found, content);
+writeFileSync(answers_, content);
 """
 
 

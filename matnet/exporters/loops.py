@@ -20,7 +20,7 @@ from matnet.tape.symbols import Node, Tape
 
 @dataclass(frozen=True)
 class View:
-    """Elements of a buffer: where they begin and how far apart they lie along each axis. A number has no buffer."""
+    """Elements of a buffer: their first position and their distance along each axis. A number has no buffer."""
 
     base: str
     strides: tuple[int, ...]
@@ -28,8 +28,8 @@ class View:
     offset: int = 0
     literal: bool = False
 
-    def place(self, index: Sequence[str]) -> str:
-        """Where the element at an index lies in the buffer; the index is right-aligned to the view's axes."""
+    def position(self, index: Sequence[str]) -> str:
+        """The position of the element at an index in the buffer; the index is right-aligned to the view's axes."""
         used = zip(index[len(index) - len(self.strides) :], self.strides, self.shape, strict=True)
         terms = [
             name if stride == 1 else f"{name} * {stride}"
@@ -42,7 +42,7 @@ class View:
 
     def at(self, index: Sequence[str], brackets: str = "[]") -> str:
         """The element at an index."""
-        return self.base if self.literal else f"{self.base}{brackets[0]}{self.place(index)}{brackets[1]}"
+        return self.base if self.literal else f"{self.base}{brackets[0]}{self.position(index)}{brackets[1]}"
 
 
 def dense(base: str, shape: tuple[int, ...]) -> View:
@@ -51,7 +51,7 @@ def dense(base: str, shape: tuple[int, ...]) -> View:
 
 
 def strides(shape: Sequence[int]) -> tuple[int, ...]:
-    """How far apart elements lie along each axis of a buffer that is dense."""
+    """The distance of elements along each axis of a dense buffer."""
     return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
@@ -211,7 +211,7 @@ def _bare(literal: str) -> str:
 
 
 def four_a_line(numbers: Sequence[str]) -> list[str]:
-    """Numbers separated by commas, four a line."""
+    """Numbers separated by commas, four per line."""
     rows = [", ".join(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
     return [f"{row}," for row in rows[:-1]] + rows[-1:]
 
@@ -266,7 +266,7 @@ class Body:
 
     def _release(self, number: int) -> None:
         """Frees the buffers that nothing after node `number` reads."""
-        used = {view.base for place, view in enumerate(self.views) if self._last[place] > number or place == number}
+        used = {view.base for other, view in enumerate(self.views) if self._last[other] > number or other == number}
         self._free += [name for name in self.buffers if name not in used and name not in self._free]
 
     def _buffer(self, node: Node) -> View:
@@ -362,7 +362,7 @@ class Body:
         self.lines += write.alone(source.shape[:-1], body)
 
     def _argmax(self, node: Node, operands: list[View], out: View) -> None:
-        """The place of the first largest; a NaN counts as the largest."""
+        """The position of the first largest; a NaN counts as the largest."""
         source, write = operands[0], self.language
         index = indices(source.shape[:-1])
         here, best = self._at(source, [*index, "k"]), self._at(source, [*index, "m"])
@@ -389,9 +389,9 @@ class Body:
         self.lines += write.alone(out.shape, body)
 
     def _take(self, node: Node, operands: list[View], out: View) -> None:
-        source, places = operands
+        source, positions = operands
         index = indices(out.shape)
-        element = self._at(source, [*index[:-1], self._at(places, index[-1:])])
+        element = self._at(source, [*index[:-1], self._at(positions, index[-1:])])
         self.lines += self.language.over(out.shape, [self.language.assign(self._at(out, index), element)])
 
     def _concat(self, node: Node, operands: list[View], out: View) -> None:

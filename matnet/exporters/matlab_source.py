@@ -42,7 +42,7 @@ _TABLE = {
     "sum": "reshape(sum({0}, 1), {size})",
     "max": "reshape(largest({0}), {size})",
     "min": "reshape(-largest(-{0}), {size})",
-    "argmax": "reshape(place({0}), {size})",
+    "argmax": "reshape(position({0}), {size})",
     "take": "{0}({1} + 1, :, :, :)",
     "concat": "[{all}]",
     "index": "{indexed}",
@@ -69,9 +69,9 @@ r = max(a, [], 1);
 r(any(isnan(a), 1)) = NaN;
 end
 """,
-    "place": """
-function k = place(a)
-% where the first largest is along the first axis, from 0; a NaN counts as the largest
+    "position": """
+function k = position(a)
+% position of the first largest along the first axis, from 0; a NaN counts as the largest
 [~, k] = max(double(bsxfun(@eq, a, largest(a)) | isnan(a)), [], 1);
 k = k - 1;
 end
@@ -106,7 +106,7 @@ end
 _NEEDS = {
     "either": ("either", "spread"),
     "largest": ("largest",),
-    "place": ("place", "largest"),
+    "position": ("position", "largest"),
     "product": ("product",),
     "spread": ("spread",),
 }
@@ -171,7 +171,7 @@ def _literal(item: float | bool | int) -> str:
 
 
 def _array(value: NDArray[np.generic]) -> str:
-    """A constant with its axes reversed, four numbers a line."""
+    """A constant with its axes reversed, four numbers per line."""
     numbers = [_literal(item) for item in value.reshape(-1).tolist()]
     rows = ["; ".join(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
     column = "[" + "; ...\n    ".join(rows) + "]"
@@ -255,7 +255,7 @@ def _checked_arguments(recording: Recording) -> list[str]:
     for port in recording.functions[0].arguments:
         lines += [
             f"if ndims({port.name}) > 2 || size({port.name}, 1) ~= {port.size}",
-            f"    error('{recording.name}: {port.name} must have {port.size} rows, one sample a column');",
+            f"    error('{recording.name}: {port.name} must have {port.size} rows, samples are columns');",
             "end",
             f"{port.name} = double({port.name});",
         ]

@@ -50,8 +50,8 @@ class NameRule:
         return (name.lower() if self.caseless else name) in self.words
 
 
-def function_name(rule: NameRule, stem: str, given: str | None) -> tuple[str, str]:
-    """The name of a function, and a line to tell the user where the file's stem is not it.
+def function_name(rule: NameRule, stem: str, requested: str | None) -> tuple[str, str]:
+    """The name of a function, and a note for the user if it differs from the file's stem.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def function_name(rule: NameRule, stem: str, given: str | None) -> tuple[str, st
         What the language allows.
     stem
         The file's name without its suffix.
-    given
+    requested
         The name that the user asks for; None for one made of the stem.
 
     Raises
@@ -67,12 +67,12 @@ def function_name(rule: NameRule, stem: str, given: str | None) -> tuple[str, st
     UnsupportedError
         The name that is asked for is not legal, or the function is called by its file's name and that is not legal.
     """
-    name = stem if given is None else given
+    name = stem if requested is None else requested
     reason = rule.refusal(name)
     if rule.file and (reason or name != stem):
-        why = f", and {stem!r} {reason}" if given is None else ""
+        why = f", and {stem!r} {reason}" if requested is None else ""
         raise UnsupportedError(f"{rule.file} by its file's name{why}; write it to a file named {rule.legal(name)}")
-    if given is None:
+    if requested is None:
         made = rule.legal(stem)
         return made, "" if made == stem else f"the function is called {made}: {stem!r} {reason}"
     if reason:
@@ -83,7 +83,7 @@ def function_name(rule: NameRule, stem: str, given: str | None) -> tuple[str, st
 def checked_names(
     inputs: Sequence[str] | None, outputs: Sequence[str] | None, input_size: int, output_size: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the inputs' and outputs' elements: those given, or x1, x2, … and y1, y2, ….
+    """The names of the inputs' and outputs' elements: those that are chosen, or x1, x2, … and y1, y2, ….
 
     Raises
     ------

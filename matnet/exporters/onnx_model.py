@@ -1,7 +1,7 @@
 """ONNX: a graph from `x` [N, R] to `y` [N, S] and `dy_dx` [N, S, R], in float64.
 
 Only operators that onnxruntime's CPU provider has in float64 are used. ReduceMax and ArgMax pass over NaN there, so the
-largest and its place are written in forms that do not.
+largest and its position are written in forms that do not.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _Graph:
         self.function = function
         self.values: list[str] = []
         for node in function.tape.nodes:
-            self.values.append(self._place(node))
+            self.values.append(self._value(node))
 
     def constant(self, value: NDArray[Any]) -> str:
         """The name of a constant, each written once."""
@@ -107,7 +107,7 @@ class _Graph:
         any_unknown = self.add("Cast", self.reduced("ReduceMax", unknown, keep), to=self.onnx.TensorProto.BOOL)
         return self.add("Where", any_unknown, self.constant(np.array(np.nan)), self.reduced(operator, operand, keep))
 
-    def _place(self, node: Node) -> str:
+    def _value(self, node: Node) -> str:
         if node.value is not None:
             return self.constant(node.value)
         if node.operation == "input":
@@ -220,7 +220,7 @@ def _metadata(recording: Recording) -> dict[str, str]:
         "outputs": json.dumps(recording.outputs),
         "input_range": json.dumps(known(recording.input_range)),
         "output_range": json.dumps(known(recording.output_range)),
-        "scale": "raw on both sides; dy_dx[n, i, j] is the derivative of output i by input j at sample n",
+        "scale": "raw on both sides; dy_dx[n, i, j] is the derivative of output i with respect to input j at sample n",
         **({"states": " ".join(remembered(recording))} if remembered(recording) else {}),
     }
 
@@ -278,9 +278,9 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
             session = onnxruntime.InferenceSession(str(job.path), providers=["CPUExecutionProvider"])
             kind = np.dtype(job.precision)
             names = [argument.name for argument in session.get_inputs()]
-            given = {name: array.astype(kind) for name, array in zip(names, job.arguments, strict=True)}
+            arguments = {name: array.astype(kind) for name, array in zip(names, job.arguments, strict=True)}
             wanted = [output.name for output in session.get_outputs()][: len(job.shapes)]
-            answers = session.run(wanted, given)
+            answers = session.run(wanted, arguments)
         except onnxruntime.capi.onnxruntime_pybind11_state.Fail as error:
             raise FormatError(f"the written ONNX does not run: {error}") from error
         results.append([np.asarray(answer, dtype=np.float64) for answer in answers])

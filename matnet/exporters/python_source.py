@@ -157,8 +157,8 @@ def step(x, states):
 _RUN = """
 def _run(function, *arguments):
     arrays = []
-    for given, size in arguments:
-        array = np.asarray(given, dtype=np.float64)
+    for values, size in arguments:
+        array = np.asarray(values, dtype=np.float64)
         if array.ndim == 0 or array.shape[-1] != size:
             raise ValueError(f"an argument has shape {array.shape}, expected (..., {size})")
         arrays.append(array)

@@ -132,7 +132,7 @@ class Recording:
 
 
 def one_network(net: object, call: str) -> None:
-    """Refuses what is not one network; `call` names the function that was given it.
+    """Refuses what is not one network; `call` names the function that got it.
 
     Raises
     ------

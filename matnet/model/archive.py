@@ -122,7 +122,7 @@ def loads(text: str) -> Archive:
     Raises
     ------
     FormatError
-        The text is no archive, or one that lacks or holds what an archive does not.
+        The text is not an archive, or keys are missing or unknown.
     UnsupportedError
         The archive is of a later version, or uses a function that is not known.
     ModelError
@@ -157,7 +157,7 @@ def _check_version(node: Node) -> None:
 
 @contextmanager
 def _at(node: Node) -> Iterator[None]:
-    """Puts the place before what the model's dataclasses raise, which know no place."""
+    """Puts the position before the messages of the model's dataclasses, which do not know it."""
     try:
         yield
     except FormatError:
@@ -216,20 +216,20 @@ def _read_processing(node: Node) -> tuple[Process, ...]:
 def _read_process(node: Node) -> Process:
     found = node.keys(("function", "settings"))
     function = found["function"].text()
-    given = found["settings"].entries()
-    raw = {name: _read_setting(name, entry) for name, entry in given.items()}
+    settings = found["settings"].entries()
+    raw = {name: _read_setting(name, entry) for name, entry in settings.items()}
     if function == "fixunknowns":
         for key in ("xrows", "unknown", "xmeans"):
-            if key not in given:
+            if key not in settings:
                 raise FormatError(f"{found['settings'].place}: the key '{key}' is missing")
-        rows = given["xrows"].count()
-        if rows > given["xmeans"].array((None,)).size:
-            given["xrows"].refuse("as many rows as xmeans has")
+        rows = settings["xrows"].count()
+        if rows > settings["xmeans"].array((None,)).size:
+            settings["xrows"].refuse("as many rows as xmeans has")
         raw["known"] = np.setdiff1d(np.arange(1.0, rows + 1.0), np.asarray(raw["unknown"]))
     with _at(node):
         process = Process.from_matlab(function, raw)
     expected = _write_settings(process).keys()
-    if expected != given.keys():
+    if expected != settings.keys():
         found["settings"].refuse(f"the settings {', '.join(expected)} and no others")
     return process
 

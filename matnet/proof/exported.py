@@ -30,7 +30,7 @@ class ExportCheck:
 
     ``differences`` holds for each result of the file (y, dydx, next_states) the largest difference, as a share of the
     range; infinite where one has a number and the other none. ``missing`` is what would have to be installed to run the
-    file; then there are no differences. ``failure`` is what the runtime said where it did not take the file.
+    file; then there are no differences. ``failure`` is what the runtime said if it could not run the file.
     """
 
     differences: dict[str, float]
@@ -89,7 +89,7 @@ def _answered(net: Network, function: Function, x: FloatArray) -> list[FloatArra
 
 
 def _stepped(net: Network, x: FloatArray) -> tuple[tuple[FloatArray, ...], list[FloatArray]]:
-    """For each point a step from states that a run over other points has left behind."""
+    """For each point a step from the states after a run over other points."""
     count, size = x.shape
     length = max(net.structure.input_delay, net.structure.layer_delay) + 2
     finite = x[:-1]

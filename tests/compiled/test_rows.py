@@ -1,4 +1,4 @@
-"""Compiled kernels of every row and of the real networks, against NumPy: one library for each."""
+"""CompiledFunction kernels of every row and of the real networks, against NumPy: one library for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from exported_networks import corpus_networks, disagreement, row_networks, samples, special_samples, zero_weights
-from matnet.compiled.evaluator import Compiled, compare, compiled_functions
+from matnet.compiled.evaluator import CompiledFunction, compare, compiled_functions
 from matnet.derivatives import quantities
 from matnet.network import Network
 from matnet.tape.simplify import simplified
@@ -25,7 +25,7 @@ ROWS = sorted(row_networks())
 BENT = [name for name in ROWS if name.startswith(("transfer", "radial_radbas", "several")) or name.endswith("_netprod")]
 
 
-def compiled(networks: Mapping[str, Network], bent: list[str]) -> Mapping[str, Compiled]:
+def compiled(networks: Mapping[str, Network], bent: list[str]) -> Mapping[str, CompiledFunction]:
     """Value and Jacobian of all, Hessians of some, in one library that is not checked when it is built."""
     asked = [(name, "both", BOTH) for name in networks] + [(name, "hessian", HESSIAN) for name in bent]
     tapes = {
@@ -43,12 +43,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @cache
-def of_rows() -> Mapping[str, Compiled]:
+def of_rows() -> Mapping[str, CompiledFunction]:
     return compiled(row_networks(), BENT)
 
 
 @cache
-def of_corpus(folder: Path) -> Mapping[str, Compiled]:
+def of_corpus(folder: Path) -> Mapping[str, CompiledFunction]:
     return compiled(corpus_networks(folder), [])
 
 
@@ -58,7 +58,7 @@ def many(net: Network) -> Real:
     return np.concatenate([some, *([some[:8]] * 8), some])
 
 
-def agrees(function: Compiled, net: Network, compute: Callable[..., Any], bound: float) -> None:
+def agrees(function: CompiledFunction, net: Network, compute: Callable[..., Any], bound: float) -> None:
     x = many(net)
     got, expected = function(x), net.evaluation.on_rows(compute, x)
     for ours, theirs in zip(got, expected, strict=True):

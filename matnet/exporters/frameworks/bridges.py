@@ -36,9 +36,9 @@ def to_torch(net: Network) -> torch.nn.Module:
 
     Notes
     -----
-    PyTorch's gradients are matnet's derivatives, at kinks, in saturation and at p = w too; so are second derivatives by
-    the inputs, in reverse mode (``torch.func.jacrev`` of itself). There is no forward mode. ``torch.export`` takes the
-    module; what it makes of it has PyTorch's own derivatives.
+    PyTorch's gradients are matnet's derivatives, at kinks, in saturation and at p = w too; so are second derivatives
+    with respect to the inputs, in reverse mode (``torch.func.jacrev`` of itself). There is no forward mode.
+    ``torch.save`` takes the module. ``torch.export`` does too, and what it makes has PyTorch's own derivatives.
     """
     _need("to_torch", "torch", "array_api_compat")
     _static(net, "to_torch")

@@ -100,19 +100,19 @@ class _Graph:
         return value if have == shape else self.ca.repmat(value, shape[0] // have[0], shape[1] // have[1])
 
     def first_largest(self, x: Any) -> tuple[Any, Any]:
-        """For each row the first largest and its place; a NaN counts as the largest."""
+        """For each row the first largest and its position; a NaN counts as the largest."""
         ca = self.ca
-        best, place = x[:, 0], ca.MX.zeros(x.shape[0], 1)
+        best, position = x[:, 0], ca.MX.zeros(x.shape[0], 1)
         for k in range(1, x.shape[1]):
             here = x[:, k]
             unknown = ca.logic_and(ca.logic_not(ca.le(here, np.inf)), ca.le(best, np.inf))
             better = ca.logic_or(ca.gt(here, best), unknown)
-            best, place = ca.if_else(better, here, best), ca.if_else(better, k, place)
-        return best, place
+            best, position = ca.if_else(better, here, best), ca.if_else(better, k, position)
+        return best, position
 
 
 def _last(node: Node, value: Any) -> Any:
-    """A column of results, one a row: the last axis has length 1, or is gone and the column becomes a row."""
+    """A column of results, one per row: the last axis has length 1, or is gone and the column becomes a row."""
     return value if node.attributes[1] else value.T
 
 
@@ -137,9 +137,9 @@ def _argmax(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[
 
 
 def _take(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    places: NDArray[Any] | None = graph.nodes[node.operands[1]].value
-    assert places is not None, "a take at places that are not constant"
-    return operands[0][:, places.reshape(-1).tolist()]
+    positions: NDArray[Any] | None = graph.nodes[node.operands[1]].value
+    assert positions is not None, "a take at positions that are not constant"
+    return operands[0][:, positions.reshape(-1).tolist()]
 
 
 def _concat(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
@@ -181,7 +181,7 @@ _FORMS: dict[str, Callable[[_Graph, Node, list[Any], list[tuple[int, ...]]], Any
     "broadcast": _broadcast,
     "index": _index,
 }
-"""The operations of a tape that are no elementwise one, in CasADi's matrices."""
+"""The operations of a tape that are not elementwise, in CasADi's matrices."""
 
 
 def to_casadi(net: Network, name: str = "net") -> Any:
@@ -207,8 +207,9 @@ def to_casadi(net: Network, name: str = "net") -> Any:
 
     Notes
     -----
-    CasADi's derivatives of y are those of dydx. ``expand()`` writes the Function anew and forgets that: then they are
-    CasADi's own, which differ where a function has a kink.
+    CasADi's derivatives of y are those of dydx; a second derivative is NaN where a distance at p = w has none.
+    ``expand()`` writes the Function anew and forgets that: then they are CasADi's own, which differ where a function
+    has a kink.
     """
     try:
         ca: Any = import_module("casadi")
