@@ -22,6 +22,7 @@ DEFAULT_LIMIT = 2 * 1024**3
 """Bytes that a file may need in memory before it is refused."""
 
 _CHUNK = 1 << 20
+_EXPANSION, _FREE_EXPANSION = 10, 1 << 25
 
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -69,6 +70,7 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._left = limit
+        self._expanded = 0
 
     def take(self, count: int) -> None:
         """Take `count` bytes off, or refuse.
@@ -81,6 +83,22 @@ class Budget:
         if count > self._left:
             raise FormatError(f"the file needs more than {self.limit} bytes of memory; raise the limit if you trust it")
         self._left -= count
+
+    def expand(self, count: int) -> None:
+        """Take `count` bytes off for what the file holds in a much shorter form, such as a sparse matrix.
+
+        Raises
+        ------
+        FormatError
+            All that was expanded takes more than 32 MB and ten times what was taken otherwise, or more than the limit.
+        """
+        most = _EXPANSION * (self.limit - self._left - self._expanded) + _FREE_EXPANSION
+        if self._expanded + count > most:
+            raise FormatError(
+                f"a sparse matrix takes {count} bytes when it is full, but all of a file of this size may take {most}"
+            )
+        self.take(count)
+        self._expanded += count
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from matnet.errors import Advice, MatnetError, ModelError, Parameter, UnsupportedError
+from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
@@ -57,6 +58,7 @@ class NetworkObject:
 class _Notes:
     """What a reader of the file should know, gathered on the way."""
 
+    budget: Budget
     allow_nonfinite: bool
     narrowed: list[str] = field(default_factory=list)
     sparse: list[str] = field(default_factory=list)
@@ -72,8 +74,10 @@ def is_network(value: Value) -> bool:
     return isinstance(value, Opaque) and value.class_name == CLASS_NAME
 
 
-def read_network(value: Value, path: str, allow_nonfinite: bool = False) -> NetworkObject:
+def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool = False) -> NetworkObject:
     """The network in a value for which ``is_network`` holds; `path` is where it was found, for messages.
+
+    The network keeps numbers of its own, for which the file's `budget` is asked.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def read_network(value: Value, path: str, allow_nonfinite: bool = False) -> Netw
         It uses something that is not done.
     """
     fields, stored_as = _open(value, path)
-    notes = _Notes(allow_nonfinite)
+    notes = _Notes(budget, allow_nonfinite)
     inputs, outputs = _inputs(fields, notes), _outputs(fields, notes)
     layers = _layers(fields, notes, inputs)
     performance = _performance(fields, notes)
@@ -142,7 +146,7 @@ def _plain(value: Value | None) -> Value | None:
 def _inputs(fields: Fields, notes: _Notes) -> list[Input]:
     count = fields.count("numInputs")
     slots = fields.slots("inputs", count, 1)
-    return [_input(_part(slots[k][0], f"{fields.place}.inputs{{{k + 1}}}"), fields, notes) for k in range(count)]
+    return [_input(_part(slots.get(k), f"{fields.place}.inputs{{{k + 1}}}"), fields, notes) for k in range(count)]
 
 
 def _input(part: Fields, network: Fields, notes: _Notes) -> Input:
@@ -267,8 +271,8 @@ def _setting(value: Value, place: str) -> object:
 
 def _outputs(fields: Fields, notes: _Notes) -> list[Output]:
     layers = _output_layers(fields)
-    slots = fields.slots("outputs", 1, fields.count("numLayers"))[0]
-    return [_output(_part(slots[k], f"{fields.place}.outputs{{{k + 1}}}"), fields, k, notes) for k in layers]
+    slots = fields.slots("outputs", 1, fields.count("numLayers"))
+    return [_output(_part(slots.get(0, k), f"{fields.place}.outputs{{{k + 1}}}"), fields, k, notes) for k in layers]
 
 
 def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
@@ -298,7 +302,7 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
 def _layers(fields: Fields, notes: _Notes, inputs: list[Input]) -> list[Layer]:
     count = fields.count("numLayers")
     slots = fields.slots("layers", count, 1)
-    parts = [_part(slots[k][0], f"{fields.place}.layers{{{k + 1}}}") for k in range(count)]
+    parts = [_part(slots.get(k), f"{fields.place}.layers{{{k + 1}}}") for k in range(count)]
     sizes = [part.count("size") for part in parts]
     rows = [entry.processed_size for entry in inputs]
     input_weights = _weights(fields, notes, ("inputConnect", "inputWeights", "IW"), sizes, rows)
@@ -341,7 +345,7 @@ def _refuse_parameter(part: Fields, name: str) -> None:
 def _biases(fields: Fields, notes: _Notes, count: int) -> list[FloatArray | None]:
     connected = fields.connections("biasConnect", count, 1)[:, 0]
     slots = fields.slots("b", count, 1)
-    return [_bias(slots[k][0], bool(connected[k]), f"{fields.place}.b{{{k + 1}}}", notes) for k in range(count)]
+    return [_bias(slots.get(k), bool(connected[k]), f"{fields.place}.b{{{k + 1}}}", notes) for k in range(count)]
 
 
 def _bias(value: Value | None, connected: bool, place: str, notes: _Notes) -> FloatArray | None:
@@ -363,6 +367,7 @@ def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray
     values = numbers_of(value, place)
     if values.ndim != 2:
         raise ModelError(f"{place} has {values.ndim} dimensions, expected a matrix")
+    notes.budget.take(values.nbytes)
     if isinstance(value, Sparse):
         notes.sparse.append(place)
     if isinstance(value, Numeric) and value.narrowed:
@@ -384,17 +389,18 @@ def _weights(
     connected = fields.connections(connect, count, sources)
     part_slots, value_slots = fields.slots(parts, count, sources), fields.slots(matrices, count, sources)
     found: list[dict[int, Weight]] = [{} for _ in range(count)]
-    for row, column in np.ndindex(count, sources):
+    for row, column in value_slots.filled():
+        if not connected[row, column]:
+            place = f"{fields.place}.{matrices}{{{row + 1},{column + 1}}}"
+            _refuse_unconnected(value_slots.get(row, column), place, connect)
+    for row, column in np.argwhere(connected).tolist():
         index = f"{{{row + 1},{column + 1}}}"
-        place, value = f"{fields.place}.{matrices}{index}", value_slots[row][column]
-        if connected[row, column]:
-            part = _part(part_slots[row][column], f"{fields.place}.{parts}{index}")
-            if value is None and not source_sizes[column]:
-                # all rows of the input were constant and are removed: no column is left
-                value = Numeric(np.zeros((sizes[row], 0)))
-            found[row][column] = _weight(part, value, place, notes)
-        else:
-            _refuse_unconnected(value, place, connect)
+        part = _part(part_slots.get(row, column), f"{fields.place}.{parts}{index}")
+        value = value_slots.get(row, column)
+        if value is None and not source_sizes[column]:
+            # all rows of the input were constant and are removed: no column is left
+            value = Numeric(np.zeros((sizes[row], 0)))
+        found[row][column] = _weight(part, value, f"{fields.place}.{matrices}{index}", notes)
     return found
 
 
@@ -471,8 +477,8 @@ def _check_sizes(fields: Fields, structure: Structure) -> None:
     for name, columns in (("inputWeights", len(structure.inputs)), ("layerWeights", count), ("biases", 1)):
         if not fields.has(name):
             continue
-        for row, parts in enumerate(fields.slots(name, count, columns)):
-            layer = structure.layers[row]
+        parts = fields.slots(name, count, columns)
+        for row, layer in enumerate(structure.layers):
             arrays: Mapping[int, FloatArray | None] = {0: layer.bias}
             if name != "biases":
                 weights = layer.input_weights if name == "inputWeights" else layer.layer_weights
@@ -480,7 +486,7 @@ def _check_sizes(fields: Fields, structure: Structure) -> None:
             for source, array in arrays.items():
                 index = row + 1 if name == "biases" else f"{row + 1},{source + 1}"
                 if array is not None:
-                    _check_size(_part(parts[source], f"{fields.place}.{name}{{{index}}}"), array.shape)
+                    _check_size(_part(parts.get(row, source), f"{fields.place}.{name}{{{index}}}"), array.shape)
 
 
 def _check_size(part: Fields, shape: tuple[int, ...]) -> None:

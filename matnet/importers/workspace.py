@@ -88,7 +88,7 @@ class Workspace:
         raise NoNetworkError(f"no network in it; found: {listing(self._file)}; {SUPPORTED}")
 
     def _network(self, place: str, value: Value) -> Network:
-        found = read_network(value, place, self._allow_nonfinite)
+        found = read_network(value, place, self._file.budget, self._allow_nonfinite)
         provenance = Provenance(
             file=self._path.name,
             sha256=self._sha256,

@@ -362,19 +362,23 @@ class Structure:
     @cached_property
     def order(self) -> tuple[int, ...]:
         """The layers in an order where every source without delay comes before what it feeds."""
+        feeds: list[list[int]] = [[] for _ in self.layers]
+        missing = [0] * len(self.layers)
+        for number, layer in enumerate(self.layers):
+            for source, weight in layer.layer_weights.items():
+                if 0 in weight.delays:
+                    feeds[source].append(number)
+                    missing[number] += 1
         done: list[int] = []
-        waiting = {
-            number: {source for source, weight in layer.layer_weights.items() if 0 in weight.delays}
-            for number, layer in enumerate(self.layers)
-        }
-        while waiting:
-            ready = [number for number, sources in waiting.items() if sources <= set(done)]
-            if not ready:
-                loop = ", ".join(str(number + 1) for number in sorted(waiting))
-                raise ModelError(f"layers {loop} feed each other in a loop without delay")
+        ready = [number for number, count in enumerate(missing) if not count]
+        while ready:
             done += ready
-            for number in ready:
-                del waiting[number]
+            for number in [fed for source in ready for fed in feeds[source]]:
+                missing[number] -= 1
+            ready = sorted({fed for source in ready for fed in feeds[source] if not missing[fed]})
+        if len(done) < len(self.layers):
+            loop = ", ".join(str(number + 1) for number, count in enumerate(missing) if count)
+            raise ModelError(f"layers {loop} feed each other in a loop without delay")
         return tuple(done)
 
     @property

@@ -11,7 +11,7 @@ import pytest
 from scipy.io.matlab import MatlabObject
 
 import matnet
-from matnet.files import DEFAULT_LIMIT
+from matnet.files import DEFAULT_LIMIT, Budget
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Opaque, Struct, Value
 from matnet.importers.network_object import read_network
@@ -36,9 +36,9 @@ def replaced(value: Value, steps: tuple[str | int, ...], new: Value) -> Value:
 
 def test_settings_that_are_an_object_are_refused(small: MatlabObject, save: Save) -> None:
     value = open_mat(save(net=small), DEFAULT_LIMIT).variables["net"].value
-    settings_object = Opaque("nnetSetting", "MCOS", (1, 1), (1,))
+    changed = replaced(value, ("inputs", 0, "processSettings", 0), Opaque("nnetSetting", "MCOS", (1, 1), (1,)))
     with pytest.raises(matnet.UnsupportedError) as refused:
-        read_network(replaced(value, ("inputs", 0, "processSettings", 0), settings_object), "net")
+        read_network(changed, "net", Budget(DEFAULT_LIMIT))
     assert str(refused.value) == (
         "net.inputs{1}.processSettings{1}: the object of class nnetSetting cannot be read: "
         "its properties are not in the file"
@@ -47,7 +47,9 @@ def test_settings_that_are_an_object_are_refused(small: MatlabObject, save: Save
 
 def test_parameters_that_are_an_object_leave_the_performance_open(small: MatlabObject, save: Save) -> None:
     value = open_mat(save(net=small), DEFAULT_LIMIT).variables["net"].value
-    found = read_network(replaced(value, ("performParam",), Opaque("nnetParam", "MCOS", (1, 1), (1,))), "net")
+    found = read_network(
+        replaced(value, ("performParam",), Opaque("nnetParam", "MCOS", (1, 1), (1,))), "net", Budget(DEFAULT_LIMIT)
+    )
     assert found.structure.performance == Performance(
         "mse", 0.0, "performParam: the object of class nnetParam cannot be read: its properties are not in the file"
     )

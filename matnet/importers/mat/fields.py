@@ -5,17 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
 
 import numpy as np
 
 from matnet.errors import MatnetError, ModelError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.paths import describe
-from matnet.importers.mat.values import Cell, Char, Numeric, Sparse, Struct, Value, describe_shape
+from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Sparse, Struct, Value, describe_shape
 
-Slots: TypeAlias = tuple[tuple[Value | None, ...], ...]
-"""A cell array of rows and columns; None where it was never set."""
+
+class Slots:
+    """A cell array of rows and columns, of which most may never have been set: there are as many as layers squared."""
+
+    def __init__(self, items: tuple[Value, ...], rows: int, columns: int) -> None:
+        self._items = items
+        self._rows = rows
+        self._columns = columns
+
+    def get(self, row: int, column: int = 0) -> Value | None:
+        """The value in a slot, counted from 0; None where it was never set."""
+        item = self._items[row + column * self._rows] if self._items else None
+        return None if _unset(item) else item
+
+    def filled(self) -> Iterator[tuple[int, int]]:
+        """Row and column of the slots that were set, row by row."""
+        filled = [number for number, item in enumerate(self._items) if not _unset(item)]
+        return iter(sorted((number % self._rows, number // self._rows) for number in filled))
+
+
+def _unset(item: Value | None) -> bool:
+    return item is EMPTY or item is None or (isinstance(item, Numeric) and not item.array.size)
 
 
 @contextmanager
@@ -91,14 +110,13 @@ class Fields:
         """A cell array; a single row or column may lie either way."""
         value = self.get(name)
         if rows * columns == 0:
-            return ((),) * rows
+            return Slots((), rows, columns)
         if not isinstance(value, Cell):
             raise self.wrong(name, f"a {rows}x{columns} cell")
         fits = value.shape == (rows, columns) or (1 in (rows, columns) and value.shape == (columns, rows))
         if not fits:
             raise self.wrong(name, f"a {rows}x{columns} cell")
-        items = [None if isinstance(item, Numeric) and not item.array.size else item for item in value.items]
-        return tuple(tuple(items[row + column * rows] for column in range(columns)) for row in range(rows))
+        return Slots(value.items, rows, columns)
 
     def wrong(self, name: str, expected: str) -> ModelError:
         """The error of a field that is missing or of another kind."""

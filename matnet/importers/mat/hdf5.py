@@ -88,7 +88,7 @@ def read_hdf5(path: Path, start: bytes, limit: int, isolation: bool = True) -> M
         file = OpenFile(path, budget, subsystem)
     headings = file.headings()
     variables = {name: Variable(name, *heading, partial(file.value, name)) for name, heading in headings.items()}
-    return MatFile(start[:116].decode("latin-1").strip(" \t\n\0"), variables)
+    return MatFile(start[:116].decode("latin-1").strip(" \t\n\0"), variables, budget)
 
 
 @contextmanager

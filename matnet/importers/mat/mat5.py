@@ -60,10 +60,14 @@ _NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 _NUMERIC_NAMES = dict(zip(_NUMERIC, NUMERIC_CLASSES, strict=True))
 
 HEADER_SIZE = 128
+_FLUSHED = b"\x00\x00\xff\xff"
+"""How a stream of deflate ends after a flush: a block without bytes."""
+
 _PEEK = 4096
 """Bytes that hold the header of any variable: flags, dimensions and names."""
 
 
+_NOTHING = memoryview(b"")
 _ENOUGH_ALIKE = 4
 """Elements of one size in a row from which on it is worth looking how many more there are."""
 
@@ -267,9 +271,13 @@ def _read_items(elements: _Elements, source: _Source, count: int, depth: int) ->
     source.budget.take(ITEM_COST * count)
     items: list[Value] = []
     alike, last = 0, -1
+    before = _NOTHING
     while len(items) < count:
         element = elements.next(MI_MATRIX)
-        items.append(_read_matrix(element, source, depth + 1))
+        # values do not change, so that what is written twice is read once
+        same = len(element.data) == last and element.data == before
+        items.append(items[-1] if same else _read_matrix(element, source, depth + 1))
+        before = element.data
         alike, last = (alike + 1 if len(element.data) == last else 1), len(element.data)
         if alike == _ENOUGH_ALIKE:
             items += _read_alike(elements, source, element, items[-1], count - len(items))
@@ -371,6 +379,7 @@ def _as_class(flat: NDArray[np.generic], target: np.dtype[Any], class_name: str)
 def _read_sparse(elements: _Elements, source: _Source, header: _Header) -> Sparse:
     rows, starts = elements.numbers(MI_INT32, MI_UINT32), elements.numbers(MI_INT32, MI_UINT32)
     data, _ = _read_parts(elements, source, header)
+    source.budget.take(8 * (len(rows) + len(starts)))
     # rows and numbers may have spare room behind the last element
     count = int(starts[-1]) if len(starts) else 0
     if not 0 <= count <= min(len(rows), len(data)):
@@ -430,7 +439,7 @@ def read_mat5(data: bytes, budget: Budget) -> MatFile:
             raise FormatError(f"byte {element.place}: a second variable of the name {variable.name}")
         else:
             variables[variable.name] = variable
-    return MatFile(header, variables)
+    return MatFile(header, variables, budget)
 
 
 def _read_variable(element: _Element, source: _Source) -> Variable:
@@ -474,9 +483,11 @@ def _decompressed(element: _Element, source: _Source) -> _Element:
         raise FormatError(f"broken: {size} bytes are announced in {len(element.data)} compressed ones")
     source.budget.take(size)
     content = _inflate(stream, stream.unconsumed_tail, size) if size else b""
-    # the next step reaches the checksum, so that a damaged stream is found out
+    # the next step reaches the checksum, so that a damaged stream is found out; MATLAB has written streams that give
+    # every byte but stop before it, with a flush and nothing after
     spare = _inflate(stream, stream.unconsumed_tail, 1)
-    if len(content) != size or spare or not stream.eof:
+    flushed = not stream.unconsumed_tail and bytes(element.data[-4:]) == _FLUSHED
+    if len(content) != size or spare or not (stream.eof or flushed):
         raise FormatError(f"the file is cut off or broken: {size} bytes are announced, {len(content)} came out")
     return _Element(MI_MATRIX, memoryview(content), element.place)
 

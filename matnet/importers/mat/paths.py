@@ -17,6 +17,7 @@ from matnet.importers.mat.values import (
     Step,
     Struct,
     Value,
+    Visited,
     children,
     describe_shape,
 )
@@ -136,19 +137,19 @@ def walk(file: MatFile, closed: Callable[[Value], bool], leaves: bool = False) -
     referred to, so that objects that refer to each other end. Values nested deeper than twice ``MAX_DEPTH``, through
     objects that hold others, and those whose path takes more than ``MAX_PATH`` characters are passed over.
     """
-    met: set[int] = set()
+    visited = Visited()
     for variable in file.variables.values():
         if variable.holds_values:
-            yield from _within(Place(None, (variable.name,)), variable.value, closed, leaves, met)
+            yield from _within(Place(None, (variable.name,)), variable.value, closed, leaves, visited)
 
 
 def _within(
-    top: Place, value: Value, closed: Callable[[Value], bool], leaves: bool, met: set[int]
+    top: Place, value: Value, closed: Callable[[Value], bool], leaves: bool, visited: Visited
 ) -> Iterator[tuple[Place, Value]]:
-    if isinstance(value, Opaque) and _all_met(value, met):
+    if isinstance(value, Opaque) and _all_met(value, visited):
         return
     yield top, value
-    open_values = [(top, _steps(value, closed, leaves, met))]
+    open_values = [(top, _steps(value, closed, leaves, visited))]
     while open_values:
         above, steps = open_values[-1]
         entry = next(steps, None)
@@ -161,23 +162,25 @@ def _within(
             continue
         if not isinstance(child, Cell | Struct | Opaque):
             yield place, child
-        elif not (isinstance(child, Opaque) and _all_met(child, met)):
+        elif not (isinstance(child, Opaque) and _all_met(child, visited)):
             yield place, child
             if len(open_values) <= 2 * MAX_DEPTH:
-                open_values.append((place, _steps(child, closed, leaves, met)))
+                open_values.append((place, _steps(child, closed, leaves, visited)))
 
 
-def _all_met(value: Opaque, met: set[int]) -> bool:
-    return bool(value.numbers) and met.issuperset(value.numbers)
+def _all_met(value: Opaque, visited: Visited) -> bool:
+    return bool(value.numbers) and visited.objects.issuperset(value.numbers)
 
 
-def _steps(value: Value, closed: Callable[[Value], bool], leaves: bool, met: set[int]) -> Iterator[tuple[Step, Value]]:
+def _steps(
+    value: Value, closed: Callable[[Value], bool], leaves: bool, visited: Visited
+) -> Iterator[tuple[Step, Value]]:
     """What is within a value that is not closed, without objects that were met elsewhere."""
     if closed(value):
         if isinstance(value, Opaque):
-            met.update(value.numbers)
+            visited.objects.update(value.numbers)
         return iter(())
-    return children(value, leaves, met)
+    return children(value, leaves, visited)
 
 
 def container(path: str) -> str:

@@ -64,7 +64,7 @@ class Numeric:
         """
         if self.array.dtype.kind == "c":
             raise UnsupportedError("complex numbers, expected real ones")
-        floats = self.array.astype(np.float64)
+        floats = self.array.astype(np.float64, copy=False)
         if self.array.dtype.kind in "iu" and self.array.dtype.itemsize == 8 and (np.abs(floats) > 2.0**53).any():
             raise UnsupportedError(f"{self.class_name} numbers beyond 2^53, which float64 does not hold exactly")
         return floats
@@ -101,7 +101,7 @@ class Sparse:
         """
         if self.data.dtype.kind == "c":
             raise UnsupportedError("complex numbers, expected real ones")
-        self.budget.take(8 * math.prod(self.shape))
+        self.budget.expand(8 * math.prod(self.shape))
         dense = np.zeros(self.shape)
         columns = np.repeat(np.arange(self.shape[1]), np.diff(self.column_starts))
         np.add.at(dense, (self.rows, columns), self.data.astype(np.float64))
@@ -256,17 +256,35 @@ _PLAIN = frozenset({*NUMERIC_CLASSES, "logical", "char", "function_handle"})
 
 @dataclass(frozen=True, eq=False)
 class MatFile:
-    """A MAT-file: its header line and its variables in the file's order."""
+    """A MAT-file: its header line, its variables in the file's order, and what memory is left for its contents."""
 
     header: str
     variables: Mapping[str, Variable]
+    budget: Budget
 
 
-def children(value: Value, leaves: bool = True, met: set[int] | None = None) -> Iterator[tuple[Step, Value]]:
+@dataclass(frozen=True, eq=False, slots=True)
+class Visited:
+    """What a walk has met: objects by number, and the values of their properties, which several objects may share."""
+
+    objects: set[int] = field(default_factory=set)
+    properties: set[int] = field(default_factory=set)
+
+    def first_visit(self, value: Value) -> bool:
+        """Whether a property's value was not met before; it is from now on."""
+        if not isinstance(value, Cell | Struct):
+            return True
+        known = id(value) in self.properties
+        self.properties.add(id(value))
+        return not known
+
+
+def children(value: Value, leaves: bool = True, visited: Visited | None = None) -> Iterator[tuple[Step, Value]]:
     """What is directly within a value, each with what MATLAB writes to reach it: ``{3}``, ``.net``, ``(2)``.
 
     An object that cannot be read has nothing within. `leaves` tells whether numbers, texts and the like count: there
-    may be millions of them. Objects whose numbers are in `met` are left out, and those that are entered are added.
+    may be millions of them. What was `visited` among objects and their properties is left out, and what is entered is
+    added.
     """
     if isinstance(value, Cell):
         for number, item in enumerate(value.items):
@@ -275,7 +293,7 @@ def children(value: Value, leaves: bool = True, met: set[int] | None = None) -> 
     elif isinstance(value, Struct):
         yield from _elements(value, leaves)
     elif isinstance(value, Opaque):
-        yield from _properties(value, leaves, set() if met is None else met)
+        yield from _properties(value, leaves, visited or Visited())
 
 
 def _elements(value: Struct, leaves: bool) -> Iterator[tuple[Step, Value]]:
@@ -288,20 +306,25 @@ def _elements(value: Struct, leaves: bool) -> Iterator[tuple[Step, Value]]:
             yield ("(", subscript(value.shape, number), ")"), value.element(number)
 
 
-def _properties(value: Opaque, leaves: bool, met: set[int]) -> Iterator[tuple[Step, Value]]:
-    home = value.home
-    for position, number in enumerate(value.numbers if home is not None and value.system == "MCOS" else ()):
-        if number in met:
+def _properties(value: Opaque, leaves: bool, visited: Visited) -> Iterator[tuple[Step, Value]]:
+    if value.home is None or value.system != "MCOS":
+        return
+    single = len(value.numbers) == 1
+    for position, number in enumerate(value.numbers):
+        if number in visited.objects:
             continue
-        met.add(number)
+        visited.objects.add(number)
         try:
             entry = value.element(position)
         except (FormatError, UnsupportedError):
             continue
-        if len(value.numbers) == 1:
-            yield from children(entry, leaves)
-        else:
+        fresh = {name: values for name, values in entry.fields.items() if visited.first_visit(values[0])}
+        if single:
+            yield from children(Struct((1, 1), fresh, entry.class_name), leaves)
+        elif len(fresh) == len(entry.fields):
             yield ("(", subscript(value.shape, position), ")"), entry
+        elif fresh:
+            yield ("(", subscript(value.shape, position), ")"), Struct((1, 1), fresh, entry.class_name)
 
 
 def subscript(shape: Shape, number: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import matnet
-from matnet.files import DEFAULT_LIMIT
+from matnet.files import DEFAULT_LIMIT, Budget
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.mcos import Subsystem, opaque, reference
 from matnet.importers.mat.paths import walk
@@ -178,7 +178,7 @@ def test_an_object_that_is_stored_otherwise_is_no_harm_and_is_refused_when_asked
 def test_objects_that_refer_to_each_other_end() -> None:
     home = subsystem(metadata(), nested(1))
     start = Opaque("mine", "MCOS", (1, 1), (1,), lambda: home)
-    file = MatFile("", {"a": Variable("a", "mine", (1, 1), lambda: start)})
+    file = MatFile("", {"a": Variable("a", "mine", (1, 1), lambda: start)}, Budget(DEFAULT_LIMIT))
     assert [str(place) for place, _ in walk(file, lambda value: False, leaves=True)] == ["a", "a.value"]
 
 
