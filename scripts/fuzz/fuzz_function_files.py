@@ -1,9 +1,10 @@
-"""Function files with changed spelling, read by us and run by GNU Octave.
+"""Changed function files, read by us and run by GNU Octave.
 
 `python scripts/fuzz/fuzz_function_files.py --count 20000`: random function files get comments, continuations,
-transposes, quotes, ranges, signs, white space and bytes that they did not have. Where we load one of them, Octave must
-run it to the same outputs; what we refuse may mean anything. Findings are kept in --findings; the exit status is 1
-where there are any.
+transposes, quotes, ranges, signs, white space and bytes that they did not have; with `--change meaning` lines go, come
+twice or change places, and names, numbers and operators become others. Where we load one of them, Octave must run it
+to the same outputs; what we refuse may mean anything. Findings are kept in --findings; the exit status is 1 where there
+are any.
 """
 
 from __future__ import annotations
@@ -84,20 +85,55 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--change", choices=sorted(CHANGES), default="spelling")
     parser.add_argument("--findings", type=Path, default=Path("findings"))
     arguments = parser.parse_args()
     tally: Counter[str] = Counter()
     for start in range(arguments.seed, arguments.seed + arguments.count, BATCH):
-        tally += _batch(range(start, min(start + BATCH, arguments.seed + arguments.count)), arguments.findings)
+        seeds = range(start, min(start + BATCH, arguments.seed + arguments.count))
+        tally += _batch(seeds, CHANGES[arguments.change], arguments.findings)
     print(", ".join(f"{count} {what}" for what, count in sorted(tally.items())))
     return 1 if any(what.startswith("other") for what in tally) else 0
 
 
-def changed(text: str, rng: random.Random) -> str:
-    """The text with one to three changes."""
+def respelled(text: str, rng: random.Random) -> str:
+    """The text with one change of its spelling, or two."""
     for _ in range(rng.choice((1, 1, 1, 2))):
         text = rng.choice((_spelling, _spelling, _literal, _literal, _line, _anywhere))(text, rng)
     return text
+
+
+def altered(text: str, rng: random.Random) -> str:
+    """The text with one change of its meaning, or two."""
+    for _ in range(rng.choice((1, 1, 1, 2))):
+        lines = text.split("\n")
+        k, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+        words = re.split(r"(\W)", lines[k])
+        w = rng.randrange(len(words))
+        kind = rng.choice(("go", "twice", "swap", "move", "name", "name", "name", "number", "operator", "operator"))
+        if kind == "go":
+            del lines[k]
+        elif kind == "twice":
+            lines.insert(other, lines[k])
+        elif kind == "swap":
+            lines[k], lines[other] = lines[other], lines[k]
+        elif kind == "move":
+            lines.insert(other, lines.pop(k))
+        elif kind == "name" and re.fullmatch(r"[A-Za-z]\w*", words[w]):
+            words[w] = rng.choice(re.findall(r"[A-Za-z]\w*", rng.choice(lines)) or ["x1"])
+            lines[k] = "".join(words)
+        elif kind == "number" and words[w].isdigit():
+            words[w] = rng.choice(("0", "1", "2", "3", "4", "-1"))
+            lines[k] = "".join(words)
+        elif words[w] in ("+", "-", "*", ".", "/", "=", "<", ">", "'", "(", ")", ",", "~"):
+            words[w] = rng.choice(("+", "-", "*", ".*", "./", "==", "'", ",", " ", ":"))
+            lines[k] = "".join(words)
+        text = "\n".join(lines)
+    return text
+
+
+CHANGES: dict[str, Callable[[str, random.Random], str]] = {"spelling": respelled, "meaning": altered}
+"""What may be changed."""
 
 
 def _spelling(text: str, rng: random.Random) -> str:
@@ -162,7 +198,7 @@ def _anywhere(text: str, rng: random.Random) -> str:
     return text[:k] + rng.choice((*_SPACE, *_COMMENTS, *_BREAKS, *_MARKS)) + kept
 
 
-def _batch(seeds: range, findings: Path) -> Counter[str]:
+def _batch(seeds: range, change: Callable[[str, random.Random], str], findings: Path) -> Counter[str]:
     tally: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -171,7 +207,7 @@ def _batch(seeds: range, findings: Path) -> Counter[str]:
             made = function_files.made(seed)
             path = folder / f"f{seed}" / "f.m"
             path.parent.mkdir()
-            text = changed(made.text, random.Random(seed))
+            text = change(made.text, random.Random(seed))
             path.write_bytes(text.encode("latin-1", "replace") if seed % 2 else text.encode("utf-8"))
             call = made.call.replace("\n", " ")
             lines += [
@@ -208,7 +244,11 @@ def _compared(path: Path, made: function_files.Made, answer: str) -> str:
         return "loaded, without inputs"
     y = np.array(answer.split(), dtype=np.float64)
     try:
-        states = (made.xi if len(made.xi) else None, made.ai if len(made.ai) else None)
+        delays = net.structure.input_delay, net.structure.layer_delay
+        if delays[0] > len(made.xi) or delays[1] > len(made.ai):
+            return "loaded, with other states"
+        xi, ai = (states[len(states) - delay :] for states, delay in zip((made.xi, made.ai), delays, strict=True))
+        states = (xi if len(xi) else None, ai if len(ai) else None)
         found = net.run(made.x, *states).outputs if net.dynamic else net(made.x)
     except MatnetError as error:
         return f"other: {error}"

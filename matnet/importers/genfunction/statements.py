@@ -172,7 +172,9 @@ class MainFunction:
 
     def _output(self, base: str, target: Tree, value: Tree) -> None:
         size = matched("cell(?a,?b)" if self.cells else "zeros(?a,?b)", value)
-        if size is not None and target[0] == "name" and not self.plan.outputs and not self.variables.looped:
+        lengths = [self.variables.of(part) or whole(part) for part in size.values()] if size is not None else [None]
+        known = all(length in ("samples", "series") or isinstance(length, int) for length in lengths)
+        if known and target[0] == "name" and not self.plan.outputs and not self.variables.looped:
             return
         number = self.variables.output_number(target)
         before = self.plan.outputs.get(number)

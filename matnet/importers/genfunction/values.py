@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from matnet.errors import FormatError, UnsupportedError
-from matnet.importers.genfunction.bodies import Recognised
+from matnet.importers.genfunction.bodies import BUILTIN, Recognised
 from matnet.importers.genfunction.signals import (
     Constant,
     Plan,
@@ -252,7 +252,7 @@ class Variables:
         if isinstance(held, Total):
             return held
         name = tree[1][1] if tree[0] == "()" and tree[1][0] == "name" else tree[1] if tree[0] == "name" else None
-        if name is not None and name not in (*self.known, *self.plan.constants, "repmat", "bsxfun", "reshape", "cat"):
+        if name is not None and name not in (*self.known, *self.plan.constants, *BUILTIN):
             raise UnsupportedError(f"'{name}' is no variable and no known function of this file; {ADVICE}")
         raise UnsupportedError(ADVICE)
 
