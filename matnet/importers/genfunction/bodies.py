@@ -140,11 +140,12 @@ class _Substitution:
     def _if(self, statement: Statement, path: Path, depth: int) -> list[Path]:
         after: list[Path] = []
         for condition, body in zip(statement[1::2], statement[2::2], strict=True):
-            if _never(replaced(condition, path)):
+            condition = self._value(statement, condition, path)
+            if _never(condition):
                 self._need(body)
                 continue
             after += self._block(body, [dict(path)], depth)
-            if condition == ("else",) or (condition[0] == "~" and _never(replaced(condition[1], path))):
+            if condition == ("else",) or (condition[0] == "~" and _never(condition[1])):
                 return after
         return [*after, path]
 

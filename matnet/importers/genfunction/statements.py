@@ -79,7 +79,9 @@ class MainFunction:
         named = [name for name in (*parameters, *results) if name != "~"]
         if len(set(named)) < len(named):
             raise FormatError("an argument occurs twice")
-        self.known.update(dict.fromkeys(named, "argument"))
+        self.known.update(dict.fromkeys(results, "result"))
+        self.known.update(dict.fromkeys(parameters, "argument"))
+        self.known.pop("~", None)
         if self.cells:
             if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
                 raise UnsupportedError(_SIGNATURE)
@@ -116,7 +118,7 @@ class MainFunction:
         elif _CONSTANT.fullmatch(base):
             self._constant(target, value)
         elif self._is_final(base, value):
-            self.known.setdefault(base, "final state")
+            self.known[base] = "final state"
         elif value == ("'", target):
             self._turn(base, target)
         elif base in self.function.results:
@@ -145,7 +147,8 @@ class MainFunction:
         free = self.after and self.known.get(base) in (None, "final state")
         if base not in self.finals and not free:
             return False
-        if self.variables.loop is not None or set(names(value)) - {*self.known, *self.finals, *_IN_FINAL_STATES}:
+        known = {name for name, held in self.known.items() if held != "result"}
+        if self.variables.loop is not None or set(names(value)) - known - _IN_FINAL_STATES:
             raise UnsupportedError(ADVICE)
         return True
 
@@ -390,7 +393,7 @@ class MainFunction:
                 base = _base(statement[1]) if statement[0] == "=" else None
                 if base is None or not self._is_final(base, statement[2]):
                     raise UnsupportedError(ADVICE)
-                self.known.setdefault(base, "final state")
+                self.known[base] = "final state"
 
     # what can be told only when all statements are known
 
