@@ -1,42 +1,99 @@
-"""The two walks: tangents forward, cotangents backward, over the steps of a Program whose values are known."""
+"""The two walks: tangents forward, cotangents backward, over the steps of a Program whose values are known.
+
+Each direction that is carried belongs to an element of a signal: of the outputs in a backward walk, of the inputs in a
+forward one. A signal that no path joins to that signal has a derivative of exactly 0, whatever the values are. The
+arithmetic alone does not give it where a value on some other path is NaN or infinite, because 0 · NaN is NaN: the
+directions would leak from one output to the others. So ``Carried`` notes which directions reach a signal at all, and
+where the directions of several paths are joined, those that do not reach are set to 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.functions.namespace import Array, FloatArray, constant, namespace
-from matnet.simulate import Directions, Program, Step, broadcast_shape
+from matnet.simulate import Program, Step, broadcast_shape
+
+Reach = NDArray[np.bool_]
+"""(K,): for each direction whether any path carries it to a signal."""
 
 
-def tangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Array]) -> list[Directions]:
-    """The tangents of every signal, (..., K, size), from those of the seeded ones; None where they are 0."""
-    found: list[Directions] = [None] * program.signals
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """The directions of a signal, (..., K, size), and which of them reach it; the others are 0, or NaN for 0 · NaN."""
+
+    directions: Array
+    reach: Reach
+
+    @property
+    def exact(self) -> Array:
+        """The directions, with 0 for those that do not reach the signal."""
+        return reaching(self.directions, self.reach[:, None])
+
+
+def reaching(x: Array, reach: Reach) -> Array:
+    """x with 0 where `reach`, which is broadcast to x, is False."""
+    if reach.all():
+        return x
+    return namespace(x).where(constant(x, reach.astype(np.float64)) == 1.0, x, 0.0)
+
+
+def tangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Carried]) -> list[Carried | None]:
+    """The tangents of every signal from those of the seeded ones; None where they are 0."""
+    found: list[Carried | None] = [None] * program.signals
     for signal, seed in seeds.items():
         found[signal] = seed
     for step in program.steps:
-        directions = [found[source] for source in step.sources]
-        if step.target in seeds or all(direction is None for direction in directions):
+        if step.target in seeds:
             continue
-        found[step.target] = step.tangent([values[source] for source in step.sources], values[step.target], directions)
+        sources = [found[source] for source in step.sources]
+        for several in _alike(sources):
+            directions = [None if source is None else source.directions for source in several]
+            tangent = step.tangent(*step_values(step, values), directions)
+            if tangent is not None:
+                reach = next(source.reach for source in several if source is not None)
+                found[step.target] = _added(found[step.target], Carried(tangent, reach))
     return found
 
 
-def cotangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Array]) -> list[Directions]:
-    """The cotangents of every signal, (..., K, size), from those of the seeded ones; None where they are 0."""
-    found: list[Directions] = [None] * program.signals
+def _alike(sources: Sequence[Carried | None]) -> list[list[Carried | None]]:
+    """The sources all at once where the same directions reach them, else one by one: a tangent is linear in them."""
+    known = [source for source in sources if source is not None]
+    if all(np.array_equal(source.reach, known[0].reach) for source in known):
+        return [list(sources)] if known else []
+    return [[source if source is one else None for source in sources] for one in known]
+
+
+def cotangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Carried]) -> list[Carried | None]:
+    """The cotangents of every signal from those of the seeded ones; None where they are 0."""
+    found: list[Carried | None] = [None] * program.signals
     for signal, seed in seeds.items():
         found[signal] = seed
     for step in reversed(program.steps):
         adjoint = found[step.target]
         if adjoint is None:
             continue
-        shares = step.cotangent([values[source] for source in step.sources], values[step.target], adjoint)
+        shares = step.cotangent(*step_values(step, values), adjoint.directions)
         for source, share in zip(step.sources, shares, strict=True):
-            known = found[source]
-            found[source] = share if known is None else known if share is None else known + share
+            if share is not None:
+                found[source] = _added(found[source], Carried(share, adjoint.reach))
     return found
+
+
+def joined(carried: Carried, reach: Reach) -> Array:
+    """The directions as they meet others, of which together `reach` reach a signal."""
+    return carried.directions if np.array_equal(carried.reach, reach) else carried.exact
+
+
+def _added(one: Carried | None, other: Carried) -> Carried:
+    if one is None:
+        return other
+    reach: Reach = np.asarray(one.reach | other.reach)
+    return Carried(joined(one, reach) + joined(other, reach), reach)
 
 
 def step_values(step: Step, values: Sequence[Array]) -> tuple[list[Array], Array]:
@@ -44,7 +101,7 @@ def step_values(step: Step, values: Sequence[Array]) -> tuple[list[Array], Array
     return [values[source] for source in step.sources], values[step.target]
 
 
-def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dict[int, Array]:
+def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dict[int, Carried]:
     """For each signal the directions that make the signals, side by side, vary one element at a time.
 
     Seed i is (K, size_i), K the elements of all `signals` together: the columns of the identity that are its own. For
@@ -58,13 +115,14 @@ def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dic
         own = columns[:, start : start + program.sizes[signal]]
         seeds[signal] = seeds.get(signal, 0.0) + own
         start += program.sizes[signal]
-    return {signal: constant(like, seed) for signal, seed in seeds.items()}
+    return {signal: Carried(constant(like, seed), (seed != 0.0).max(axis=-1)) for signal, seed in seeds.items()}
 
 
-def gathered(parts: Sequence[Directions], sizes: Sequence[int], count: int, x: Array) -> Array:
-    """Directions of several signals side by side, (..., count, Σ sizes), with the batch of x; None becomes 0."""
+def gathered(parts: Sequence[Carried | None], sizes: Sequence[int], count: int, x: Array) -> Array:
+    """Directions of several signals, (..., count, Σ sizes), with the batch of x; None becomes 0."""
     known = [
-        constant(x, np.zeros((1, size))) if part is None else part for part, size in zip(parts, sizes, strict=True)
+        constant(x, np.zeros((1, size))) if part is None else part.exact
+        for part, size in zip(parts, sizes, strict=True)
     ]
     lead = (*x.shape[:-1], count)
     xp = namespace(x)

@@ -10,7 +10,7 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.derivatives.accumulate import cotangents, identity_seeds, step_values, tangents
+from matnet.derivatives.accumulate import cotangents, identity_seeds, joined, reaching, step_values, tangents
 from matnet.functions.namespace import Array, constant, indices, namespace
 from matnet.functions.transfer_rows import weighted_products
 from matnet.simulate import Program
@@ -36,23 +36,30 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     fixed: list[Array] = []  # terms (..., S, pairs) of steps whose directions are those of every sample
     others: list[Array] = []  # terms (..., S, R, R)
     for step in program.steps:
-        adjoint, along = rows[step.target], [columns[source] for source in step.sources]
-        if not step.curved or adjoint is None or all(direction is None for direction in along):
+        adjoint, moving = rows[step.target], columns[step.target]
+        if not step.curved or adjoint is None or moving is None:
             continue
         p, a = step_values(step, values)
-        weights, directions = step.curvature_weights(p, a, adjoint), along[0]
+        along = [
+            None if source is None else joined(source, moving.reach)
+            for source in map(columns.__getitem__, step.sources)
+        ]
+        weights, directions = step.curvature_weights(p, a, adjoint.directions), along[0]
+        reach = adjoint.reach[:, None, None] & moving.reach[:, None] & moving.reach
         # one more axis between the batch and the directions: the rows of `of`
         spread = [None if direction is None else direction[..., None, :, :] for direction in along]
         if weights is None or directions is None:
-            term = step.curvature([value[..., None, :] for value in p], a[..., None, :], adjoint, spread, spread)
+            term = step.curvature(
+                [value[..., None, :] for value in p], a[..., None, :], adjoint.directions, spread, spread
+            )
             if term is not None:
-                others.append(term)
+                others.append(reaching(term, reach))
         elif set(directions.shape[:-2]) <= {1}:
             elements = xp.matrix_transpose(xp.reshape(directions, directions.shape[-2:]))
             first, second = (xp.take(elements, indices(x, places), axis=-1) for places in (pairs.first, pairs.second))
-            fixed.append(xp.matmul(weights, first * second))
+            fixed.append(reaching(xp.matmul(weights, first * second), reach[:, pairs.first, pairs.second]))
         else:
-            others.append(weighted_products(weights, spread[0], spread[0]))
+            others.append(reaching(weighted_products(weights, spread[0], spread[0]), reach))
     if others:
         square = reduce(add, others)
         flat = xp.reshape(square, (*square.shape[:-2], size * size))

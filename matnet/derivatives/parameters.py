@@ -8,23 +8,24 @@ from typing import Literal
 
 import numpy as np
 
-from matnet.derivatives.accumulate import cotangents, gathered, identity_seeds, step_values
+from matnet.derivatives.accumulate import Carried, cotangents, gathered, identity_seeds, step_values
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure, Weight
-from matnet.simulate import Directions, ParameterKey, Program
+from matnet.simulate import ParameterKey, Program
 
 
 def parameter_products(
-    program: Program, values: Sequence[Array], seeds: dict[int, Array], count: int, x: Array
+    program: Program, values: Sequence[Array], seeds: dict[int, Carried], count: int, x: Array
 ) -> Array:
     """Cotangents `seeds` (..., count, size) of some signals, carried to all weights and biases: (..., count, P)."""
     rows = cotangents(program, values, seeds)
-    found: dict[ParameterKey, Directions] = {}
+    found: dict[ParameterKey, Carried] = {}
     for step in program.steps:
         adjoint = rows[step.target]
         if adjoint is not None:
-            found |= step.parameter_cotangents(*step_values(step, values), adjoint)
+            by_parameter = step.parameter_cotangents(*step_values(step, values), adjoint.directions)
+            found |= {key: Carried(share, adjoint.reach) for key, share in by_parameter.items()}
     parts = [found.get(key) for key in program.parameters]
     return gathered(parts, list(program.parameter_sizes), count, x)
 

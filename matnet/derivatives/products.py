@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matnet.derivatives.accumulate import cotangents, gathered, tangents
+import numpy as np
+
+from matnet.derivatives.accumulate import Carried, cotangents, gathered, tangents
 from matnet.functions.namespace import Array, namespace
 from matnet.simulate import Program
 
 
-def seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[int, Array]:
+def seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[int, Carried]:
     """The pieces of `directions` (..., Σ sizes) that belong to each signal, (..., 1, size), added where it recurs."""
     found: dict[int, Array] = {}
     start = 0
@@ -17,7 +19,7 @@ def seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[i
         piece = directions[..., None, start : start + program.sizes[signal]]
         found[signal] = found[signal] + piece if signal in found else piece
         start += program.sizes[signal]
-    return found
+    return {signal: Carried(piece, np.ones(1, dtype=np.bool_)) for signal, piece in found.items()}
 
 
 def jvp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array, v: Array) -> Array:

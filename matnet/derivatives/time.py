@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.derivatives.quantities import Adjoints, OutputsAndLayers, Quantity, SignalJacobian
 from matnet.errors import ShapeError
@@ -129,8 +130,12 @@ class Series:
 
     def _step_jacobians(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray
-    ) -> tuple[FloatArray, list[int]]:
-        """P (B, T, S + n, A): outputs and the n neurons fed back, by a step's argument; and which neurons these are."""
+    ) -> tuple[FloatArray, list[int], dict[int, slice | NDArray[np.intp]]]:
+        """P (B, T, S + n, A): outputs and the n neurons fed back, by a step's argument; and which neurons these are.
+
+        Then for each leaf's signal the rows of P that depend on it: 0 times the derivative of a state that is NaN
+        would be NaN.
+        """
         batch, steps = x.shape[:2]
         inputs, layers, _ = self.histories(x, input_states, layer_states)
         fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
@@ -138,7 +143,16 @@ class Series:
         signals = (*self.program.outputs, *(self.program.layers[index] for index in fed_back))
         found = self.evaluate(SignalJacobian(signals), argument)[0]
         neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]
-        return found.reshape(batch, steps, *found.shape[1:]), neurons
+        rows = {leaf.signal: self._dependent(signals, leaf) for leaf in self.program.leaves}
+        return found.reshape(batch, steps, *found.shape[1:]), neurons, rows
+
+    def _dependent(self, signals: Sequence[int], leaf: Leaf) -> slice | NDArray[np.intp]:
+        """Which of the elements of `signals`, side by side, depend on a leaf."""
+        reached = self.program.reached(leaf.signal)
+        depends = np.repeat(
+            [signal in reached for signal in signals], [self.program.sizes[signal] for signal in signals]
+        )
+        return slice(None) if depends.all() else np.flatnonzero(depends)
 
     def _rows(self, leaf: Leaf, neurons: Sequence[int]) -> slice:
         """Where the neurons that a leaf shows stand behind the outputs in a step's Jacobian."""
@@ -160,7 +174,7 @@ class Series:
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int
     ) -> FloatArray:
         """dy(t)/dx(t − lag), (B, T, lags + 1, S, R); 0 where t − lag lies before the series."""
-        step, neurons = self._step_jacobians(x, input_states, layer_states)
+        step, neurons, dependent = self._step_jacobians(x, input_states, layer_states)
         batch, steps, rows = step.shape[:3]
         total = np.zeros((lags + 1, batch, steps, rows, self.input_size))
         for lag in range(min(lags, steps - 1) + 1):
@@ -169,15 +183,16 @@ class Series:
                     total[lag][:, lag:, :, self.columns(leaf)] += step[:, lag:, :, own]
                 elif leaf.kind == "layer" and leaf.delay <= lag:
                     before = total[lag - leaf.delay][:, : steps - leaf.delay, self._rows(leaf, neurons)]
-                    later = step[:, leaf.delay :, :, own] @ before
-                    total[lag][:, lag:] += later[:, lag - leaf.delay :]
+                    moved = dependent[leaf.signal]
+                    later = step[:, leaf.delay :, moved, own] @ before
+                    total[lag][:, lag:, moved] += later[:, lag - leaf.delay :]
         return np.ascontiguousarray(np.moveaxis(total, 0, 2)[:, :, :, : self.output_size])
 
     def jacobian_by_states(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, kind: str
     ) -> FloatArray:
         """dy(t) by the initial states: (B, T, S, ID, R) for kind "input", (B, T, S, LD, N) for "layer"."""
-        step, neurons = self._step_jacobians(x, input_states, layer_states)
+        step, neurons, dependent = self._step_jacobians(x, input_states, layer_states)
         batch, steps, rows = step.shape[:3]
         reach, width = (self.input_delay, self.input_size) if kind == "input" else (self.layer_delay, self.layer_size)
         total = np.zeros((batch, steps, rows, reach, width))
@@ -188,7 +203,9 @@ class Series:
                     total[:, time, :, reach + source, self.columns(leaf)] += step[:, time, :, own]
                 elif source >= 0 and leaf.kind == "layer":
                     before = total[:, source, self._rows(leaf, neurons)].reshape(batch, leaf.size, reach * width)
-                    total[:, time] += (step[:, time, :, own] @ before).reshape(batch, rows, reach, width)
+                    moved = dependent[leaf.signal]
+                    later = step[:, time, moved, own] @ before
+                    total[:, time, moved] += later.reshape(batch, later.shape[1], reach, width)
         return np.ascontiguousarray(total[:, :, : self.output_size])
 
     def adjoints(

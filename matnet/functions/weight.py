@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from matnet.functions.namespace import Array, namespace
-from matnet.functions.transfer_rows import first_largest, weighted_products
+from matnet.functions.namespace import Array, FloatArray, constant, namespace
+from matnet.functions.transfer_rows import first_largest
 
 
 @dataclass(frozen=True)
@@ -183,14 +183,29 @@ def _direction(w: Array, p: Array, z: Array) -> Array:
 
 
 def _dist_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
-    # Σ_i u_i/z_i (v·y − (e_i·v)(e_i·y)), e_i the direction; a neuron at distance 0 is a kink and gives 0
+    # Σ_i u_i/z_i v'·y', where v' and y' are v and y without their parts along e_i = (p − w_i)/z_i. The difference
+    # v·y − (e_i·v)(e_i·y) would be the same, but close to e_i it has no digits left, and 1/z_i magnifies what remains.
+    # A neuron at distance 0 is a kink and gives 0.
     xp = namespace(p)
     direction = _direction(w, p, z)
     scaled = xp.where(z == 0.0, 0.0, u / z)
-    along_v = xp.matmul(v, xp.matrix_transpose(direction))
-    along_y = xp.matmul(y, xp.matrix_transpose(direction))
-    plain = xp.matmul(v, xp.matrix_transpose(y))
-    return xp.sum(scaled, axis=-1)[..., None, None] * plain - weighted_products(scaled, along_v, along_y)
+    across_v = _across(direction, v)
+    across_y = across_v if y is v else _across(direction, y)
+    product = (across_v * scaled[..., None, :, None], across_y)
+    flat_v, flat_y = (xp.reshape(part, (*part.shape[:-2], part.shape[-2] * part.shape[-1])) for part in product)
+    return xp.matmul(flat_v, xp.matrix_transpose(flat_y))
+
+
+def _across(direction: Array, v: Array) -> Array:
+    """v (..., J, R) without its part along each neuron's direction (..., S, R): (..., J, S, R).
+
+    What rounding leaves along the direction is taken away a second time.
+    """
+    xp = namespace(v)
+    along = xp.matmul(v, xp.matrix_transpose(direction))[..., None]
+    across = v[..., None, :] - along * direction[..., None, :, :]
+    rest = xp.sum(across * direction[..., None, :, :], axis=-1, keepdims=True)
+    return across - rest * direction[..., None, :, :]
 
 
 def _squared_distance(w: Array, p: Array) -> Array:
@@ -201,6 +216,38 @@ def _squared_distance(w: Array, p: Array) -> Array:
 def _squared_distance_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
     xp = namespace(v)
     return 2.0 * xp.sum(u, axis=-1)[..., None, None] * xp.matmul(v, xp.matrix_transpose(y))
+
+
+def scaled_square(row: WeightFunction, scale: FloatArray) -> WeightFunction:
+    """The row of (s z)², with a scale s (S,) per neuron, for a row whose square is smooth.
+
+    It serves distances whose own square overflows or underflows, beside a bias that brings them back into range.
+    """
+
+    def scaled(w: Array, p: Array) -> Array:
+        return constant(p, scale[:, None]) * _difference(w, p)
+
+    def value(w: Array, p: Array) -> Array:
+        d = scaled(w, p)
+        return namespace(p).sum(d * d, axis=-1)
+
+    def slope(w: Array, p: Array, z: Array) -> Array:
+        return 2.0 * constant(p, scale[:, None]) * scaled(w, p)
+
+    def curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+        s = constant(u, scale)
+        return _squared_distance_curvature(w, p, z, u * s * s, v, y)
+
+    return NeuronwiseWeight(
+        f"square of {row.name}, scaled",
+        "sum((s_i (w_i - p))²)",
+        "2 s_i² (p_j - w_ij)",
+        value,
+        slope,
+        lambda w, p, z: -slope(w, p, z),
+        curvature,
+        analytic=True,
+    )
 
 
 def _manhattan(w: Array, p: Array) -> Array:
@@ -228,14 +275,32 @@ def _normprod(w: Array, p: Array) -> Array:
     return xp.matmul(p, xp.matrix_transpose(w)) / _total(p)
 
 
+def _centred_weights(w: Array, p: Array) -> tuple[Array, Array]:
+    """The weights (..., S, R) counted from those of the largest element of p, and normprod of them, (..., S, 1).
+
+    Where one element dominates, as the nearest centre does in a generalized regression network, z is nearly its
+    weight, and w − z has no digits left; the difference of the weights counted from it has all of them.
+    """
+    xp = namespace(p)
+    dominant = xp.matmul(first_largest(xp.abs(p)), xp.matrix_transpose(w))
+    centred = w - dominant[..., None]
+    return centred, xp.sum(centred * (p / _total(p))[..., None, :], axis=-1, keepdims=True)
+
+
+def _normprod_slope(w: Array, p: Array, z: Array) -> Array:
+    centred, mean = _centred_weights(w, p)
+    return (centred - mean) / _total(p)[..., None]
+
+
 def _normprod_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
     # −Σ_i u_i (w_ij + w_ik − 2 z_i) / (Σp)² contracted with v_j y_k
     xp = namespace(p)
     total = _total(p)[..., None]
-    weight = u[..., None, :]
+    centred, mean = _centred_weights(w, p)
+    slopes = xp.matrix_transpose(centred - mean)
     v_sum, y_sum = xp.sum(v, axis=-1, keepdims=True), xp.sum(y, axis=-1, keepdims=True)
-    v_tilt = xp.sum(weight * (xp.matmul(v, xp.matrix_transpose(w)) - z[..., None, :] * v_sum), axis=-1, keepdims=True)
-    y_tilt = xp.sum(weight * (xp.matmul(y, xp.matrix_transpose(w)) - z[..., None, :] * y_sum), axis=-1, keepdims=True)
+    v_tilt = xp.sum(u[..., None, :] * xp.matmul(v, slopes), axis=-1, keepdims=True)
+    y_tilt = xp.sum(u[..., None, :] * xp.matmul(y, slopes), axis=-1, keepdims=True)
     products = v_tilt * xp.matrix_transpose(y_sum) + v_sum * xp.matrix_transpose(y_tilt)
     return -products / (total * total)
 
@@ -317,7 +382,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         "sum(w_i p) / sum(p)",
         "(w_ij - z_i) / sum(p)",
         _normprod,
-        lambda w, p, z: (w - z[..., None]) / _total(p)[..., None],
+        _normprod_slope,
         lambda w, p, z: (p / _total(p))[..., None, :],
         _normprod_curvature,
         analytic=True,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from matnet.functions.namespace import Array, FloatArray
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import TransferFunction
-from matnet.functions.weight import WEIGHT
+from matnet.functions.weight import WEIGHT, WeightFunction, scaled_square
 from matnet.model.structure import Layer, Structure
 from matnet.simulate.program import Leaf, Program
 from matnet.simulate.steps import (
@@ -16,10 +20,14 @@ from matnet.simulate.steps import (
     NetInputStep,
     ParameterKey,
     ProcessingStep,
+    SquareStep,
     Step,
     TransferStep,
     WeightStep,
 )
+
+_PLAIN_SQUARES = (1e-100, 1e100)
+"""Between these a bias is squared as it is: its square, times that of an ordinary distance, is far from the limits."""
 
 
 class _Builder:
@@ -90,20 +98,28 @@ class _Builder:
         if not layer.weights:
             n = self.add(BiasStep(self.signal(layer.size), (self.leaves[0].signal,), layer.bias, key))
             return self.add(TransferStep(self.signal(layer.size), (n,), TRANSFER[layer.transfer]))
-        squared = _of_square(layer)
-        weighted = [self.weight("IW", number, source, squared) for source in layer.input_weights]
-        weighted += [self.weight("LW", number, source, squared) for source in layer.layer_weights]
-        row = NET_INPUT["netprod" if squared else layer.net_input]
-        n = self.add(NetInputStep(self.signal(layer.size), tuple(weighted), row, layer.bias, key, squared is not None))
-        return self.add(TransferStep(self.signal(layer.size), (n,), squared or TRANSFER[layer.transfer]))
+        form = _SquaredForm.of(layer)
+        places: list[tuple[Literal["IW", "LW"], int]] = [("IW", source) for source in layer.input_weights]
+        places += [("LW", source) for source in layer.layer_weights]
+        weighted = [
+            self.weight(kind, number, source, row)
+            for (kind, source), row in zip(places, _weight_rows(layer, form), strict=True)
+        ]
+        if form is None:
+            row, transfer, scale = NET_INPUT[layer.net_input], TRANSFER[layer.transfer], None
+        else:
+            row, transfer, scale = NET_INPUT["netprod"], form.transfer, form.scale
+            weighted = [
+                signal if WEIGHT[weight.function].square else self.add(SquareStep(self.signal(layer.size), (signal,)))
+                for signal, weight in zip(weighted, layer.weights, strict=True)
+            ]
+        joined = NetInputStep(self.signal(layer.size), tuple(weighted), row, layer.bias, key, form is not None, scale)
+        return self.add(TransferStep(self.signal(layer.size), (self.add(joined),), transfer))
 
-    def weight(self, kind: Literal["IW", "LW"], number: int, source: int, squared: TransferFunction | None) -> int:
-        """A weighted input, of the squared distance where the layer goes through it."""
+    def weight(self, kind: Literal["IW", "LW"], number: int, source: int, row: WeightFunction) -> int:
+        """A weighted input by the given row."""
         layer = self.structure.layers[number]
         weight = (layer.input_weights if kind == "IW" else layer.layer_weights)[source]
-        row = WEIGHT[weight.function]
-        if squared is not None and row.square is not None:
-            row = row.square
         key: ParameterKey = (kind, number, source)
         self.parameters.append((key, int(weight.value.shape[0]) * int(weight.value.shape[1])))
         taps = [self.tap(kind, source, delay) for delay in weight.delays]
@@ -127,16 +143,50 @@ class _Builder:
         return signal
 
 
-def _of_square(layer: Layer) -> TransferFunction | None:
-    """The transfer row of q = n² where the layer goes through squared distances, else None.
+@dataclass(frozen=True, eq=False)
+class _SquaredForm:
+    """A layer as a function of q = n²: the transfer row of q, and what the distances are multiplied with.
 
-    A distance has a kink where p = w, its square has none. Where n is a product of distances and the bias (or a single
-    distance alone) and a(n) = g(n²), the whole is smooth, and only the squared form shows it to the chain rule.
+    A distance has a kink where p = w, its square has none. Where n is a product in which distances are factors, and
+    a(n) = g(n²), the whole is smooth, and only the squared form shows it to the chain rule: q is the product of the
+    squares of the bias and of all weighted inputs. A bias whose square would leave the range of doubles is split into
+    (b/s)², and the distances become (s z)²: ``scale`` is s (S,), powers of 2, or None where all are 1.
     """
-    product = layer.net_input == "netprod" or (len(layer.weights) == 1 and layer.bias is None)
-    if product and all(WEIGHT[weight.function].square is not None for weight in layer.weights):
-        return TRANSFER[layer.transfer].even
-    return None
+
+    transfer: TransferFunction
+    scale: FloatArray | None
+
+    @classmethod
+    def of(cls, layer: Layer) -> _SquaredForm | None:
+        """The form of a layer; None where it has none or needs none."""
+        even = TRANSFER[layer.transfer].even
+        product = layer.net_input == "netprod" or (len(layer.weights) == 1 and layer.bias is None)
+        if even is None or not product or not any(WEIGHT[weight.function].square for weight in layer.weights):
+            return None
+        return cls(even, _scale(layer.bias))
+
+
+def _scale(bias: Array | None) -> FloatArray | None:
+    if not isinstance(bias, np.ndarray):
+        return None
+    size = np.abs(bias)
+    extreme = (size > 0.0) & np.isfinite(size) & ((size < _PLAIN_SQUARES[0]) | (size > _PLAIN_SQUARES[1]))
+    if not extreme.any():
+        return None
+    exponents = np.clip(np.frexp(bias)[1], -1022, 1023)
+    return np.where(extreme, np.ldexp(1.0, exponents), 1.0)
+
+
+def _weight_rows(layer: Layer, form: _SquaredForm | None) -> list[WeightFunction]:
+    """The rows of a layer's weights, in the squared form those of the squares, the first of them scaled."""
+    rows = [WEIGHT[weight.function] for weight in layer.weights]
+    if form is None:
+        return rows
+    first = next(k for k, row in enumerate(rows) if row.square)
+    scaled = [row.square or row for row in rows]
+    if form.scale is not None:
+        scaled[first] = scaled_square(rows[first], form.scale)
+    return scaled
 
 
 def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, int]]:

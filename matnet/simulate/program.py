@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from matnet.functions.namespace import Array, namespace
-from matnet.simulate.steps import ParameterKey, Step, side_by_side
+from matnet.simulate.steps import BiasStep, ParameterKey, Step, side_by_side
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,14 @@ class Program:
         for step in self.steps:
             values[step.target] = step.value([values[source] for source in step.sources])
         return values
+
+    def reached(self, signal: int) -> frozenset[int]:
+        """The signal and all that depend on it."""
+        found = {signal}
+        for step in self.steps:
+            if not isinstance(step, BiasStep) and not found.isdisjoint(step.sources):
+                found.add(step.target)
+        return frozenset(found)
 
 
 def batched(value: Array, x: Array) -> Array:

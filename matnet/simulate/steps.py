@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from matnet.functions.namespace import Array, constant, namespace
+from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.functions.net_input import NetInputFunction
 from matnet.functions.processing import Map
-from matnet.functions.transfer_rows import TransferFunction
+from matnet.functions.transfer_rows import TransferFunction, weighted_products
 from matnet.functions.weight import WeightFunction
 
 Directions: TypeAlias = Array | None
@@ -146,16 +146,49 @@ class WeightStep(Step):
 
 
 @dataclass(frozen=True, eq=False)
+class SquareStep(Step):
+    """The square of a weighted input."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "curved", True)
+
+    def value(self, p: Sequence[Array]) -> Array:
+        """z²."""
+        return p[0] * p[0]
+
+    def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
+        """2 z v."""
+        return 2.0 * p[0][..., None, :] * v[0]
+
+    def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
+        """2 z u."""
+        return [2.0 * p[0][..., None, :] * u]
+
+    def curvature(
+        self, p: Sequence[Array], a: Array, u: Array, v: Sequence[Directions], w: Sequence[Directions]
+    ) -> Array | None:
+        """Σ_i 2 u_i v_ji w_ki."""
+        return weighted_products(2.0 * u, v[0], w[0])
+
+    def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
+        """2 u."""
+        return 2.0 * u
+
+
+@dataclass(frozen=True, eq=False)
 class NetInputStep(Step):
     """A net input function over the bias and the weighted inputs.
 
-    ``squared``: the sources are squared distances and the result is n², so the bias enters as b².
+    ``squared``: the sources are squares and the result is n², so the bias enters as b². ``scale`` (S,) is what a source
+    was multiplied with before it was squared, so that neither that square nor b² leaves the range of doubles: the bias
+    enters as (b/scale)².
     """
 
     row: NetInputFunction
     bias: Array | None
     key: ParameterKey
     squared: bool = False
+    scale: FloatArray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "curved", not self.row.linear and len(self.sources) > 1)
@@ -163,8 +196,11 @@ class NetInputStep(Step):
     def _terms(self, p: Sequence[Array]) -> list[Array]:
         if self.bias is None:
             return list(p)
-        b = constant(p[0], self.bias)
+        b = self._scaled(constant(p[0], self.bias))
         return [b * b if self.squared else b, *p]
+
+    def _scaled(self, b: Array) -> Array:
+        return b if self.scale is None else b / constant(b, self.scale)
 
     def _directions(self, v: Sequence[Directions]) -> list[Directions]:
         return list(v) if self.bias is None else [None, *v]
@@ -194,7 +230,9 @@ class NetInputStep(Step):
         if self.bias is None:
             return {}
         by_bias = self.row.cotangent(self._terms(p), u, 0)
-        return {self.key: 2.0 * constant(p[0], self.bias) * by_bias if self.squared else by_bias}
+        if not self.squared:
+            return {self.key: by_bias}
+        return {self.key: self._scaled(2.0 * self._scaled(constant(p[0], self.bias)) * by_bias)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -278,6 +278,9 @@ def _product(
     if left.ndim > 2 and right.ndim == 2 and left.flags.c_contiguous and left.size and out.size:
         # one product of a tall matrix instead of many of small ones
         left, out = left.reshape(-1, left.shape[-1]), out.reshape(-1, out.shape[-1])
+    if (1, 1) in (left.shape, right.shape) and left.ndim == right.ndim == 2 and left.shape[1] == 1:
+        # a matrix of one element scales the other; dot would leave out a product with 0, which NaN and Inf turn to NaN
+        return np.multiply, [left, right], out
     if left.ndim == 2 and right.ndim == 2 and out.flags.c_contiguous:
         # the same product of BLAS as matmul's, in half the time where the matrices are small
         return left.dot, [right], out

@@ -7,6 +7,7 @@ subtracted from the data first, as before, so no digit is lost; results differ f
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from matnet.tape.symbols import Node, Recorder, Symbol, Tape
 
+_MOST_ROUNDING = 2.0**-53  # of numbers around 1: half a unit in the last place
+_SMALLEST = 2.0**-1000  # below, a product may be a subnormal number soon
 _MOST_COMBINED = 1 << 16  # elements of a combined constant: beyond, it no longer stays in cache
 
 
@@ -33,6 +36,21 @@ def simplified(tape: Tape) -> Tape:
 
 def _finite(tape: Tape) -> bool:
     return all(bool(np.isfinite(node.value).all()) for node in tape.nodes if node.value is not None)
+
+
+def _rounding(offset: NDArray[Any], base: NDArray[Any], gain: NDArray[Any], centre: NDArray[Any]) -> float:
+    """By how much rounding moves offset − base/gain from `centre`, at the scale that the gain leads to."""
+    elements = zip(*(part.tolist() for part in np.broadcast_arrays(offset, base, gain, centre)), strict=True)
+    return max(
+        (float(abs((Fraction(o) - Fraction(c)) * Fraction(g) - Fraction(b))) for o, b, g, c in elements), default=0.0
+    )
+
+
+def _product(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any] | None:
+    """one · other, or None where a product overflows, or loses digits because it is near the smallest numbers."""
+    product = one * other
+    lost = (np.abs(product) < _SMALLEST) & (one != 0.0) & (other != 0.0)
+    return None if lost.any() or (np.isinf(product) & np.isfinite(one) & np.isfinite(other)).any() else product
 
 
 class _Writer:
@@ -107,7 +125,8 @@ class _Writer:
         left, right = (Symbol(self.tape, operand) for operand in node.operands)
         if right.value is None or right.value.ndim != 2 or any(size != 1 for size in factor.shape[:-1]):
             return None
-        return self.xp.matmul(left, self.tape.constant(right.value * factor.reshape(-1)))
+        scaled = _product(right.value, factor.reshape(-1))
+        return None if scaled is None else self.xp.matmul(left, self.tape.constant(scaled))
 
     def product(self, a: Symbol, b: Symbol) -> Symbol:
         """a b, with what scales a taken into b where that is constant."""
@@ -117,10 +136,31 @@ class _Writer:
         base = self.split(a, "add")
         scale = self.split(base[0] if base else a, "multiply")
         if scale is not None and scale[1].ndim == 1 and scale[1].shape[0] in (1, len(weights)):
-            product = self.xp.matmul(scale[0], self.tape.constant(weights * scale[1][:, None]))
-            return product if base is None else self.sum(product, np.broadcast_to(base[1], len(weights)) @ weights)
+            scaled = _product(weights, scale[1][:, None])
+            x = scale[0] if base is None else self.shifted(scale[0], base[1], scale[1])
+            if scaled is not None and x is not None:
+                return self.xp.matmul(x, self.tape.constant(scaled))
         combined = self.combined(a, weights)
         return self.sloped(a, weights) if combined is None else combined
+
+    def shifted(self, x: Symbol, base: NDArray[Any], gain: NDArray[Any]) -> Symbol | None:
+        """x + base/gain, which times the gain is x·gain + base; None where base/gain is no ordinary number.
+
+        An offset that is subtracted from x takes base/gain up, if that rounds no more than the scaling itself would.
+        The bias that follows the product may not take up base times the weights: with large weights, as saturated
+        layers have them, both are large and cancel, and the digits that their sum loses are the result's.
+        """
+        shift = base / gain
+        if base.ndim > 1 or not np.isfinite(shift).all() or ((shift == 0.0) & (base != 0.0)).any():
+            return None
+        node = self.tape.nodes[x.number]
+        if node.operation == "subtract":
+            source, offset = (Symbol(self.tape, operand) for operand in node.operands)
+            if offset.value is not None and offset.value.ndim == 1:
+                centre = offset.value - shift
+                if _rounding(offset.value, base, gain, centre) <= _MOST_ROUNDING:
+                    return self.xp.elementwise("subtract", source, centre)
+        return self.sum(x, shift)
 
     def sloped(self, a: Symbol, weights: NDArray[Any]) -> Symbol:
         """a weights, where a number that scales the slope in a = s ⊙ u goes into the weights."""
@@ -129,8 +169,9 @@ class _Writer:
             slope, adjoint = (Symbol(self.tape, operand) for operand in node.operands)
             source = self.without_axis(slope)
             core, factor = (slope, 1.0) if source is None else self.unscaled(source)
-            if factor != 1.0:
-                a, weights = self.xp.elementwise("multiply", core[..., None, :], adjoint), factor * weights
+            scaled = _product(weights, np.asarray(factor))
+            if factor != 1.0 and scaled is not None:
+                a, weights = self.xp.elementwise("multiply", core[..., None, :], adjoint), scaled
         return self.xp.matmul(a, self.tape.constant(weights))
 
     def combined(self, a: Symbol, inner: NDArray[Any]) -> Symbol | None:
@@ -143,8 +184,11 @@ class _Writer:
         if source is None or outer.shape != a.shape[1:] or outer.size * inner.shape[1] > _MOST_COMBINED:
             return None
         core, factor = self.unscaled(source)
-        matrix = (factor * outer.T[:, :, None] * inner[:, None, :]).reshape(len(inner), -1)
-        product = self.xp.matmul(core, self.tape.constant(matrix))
+        scaled = _product(np.asarray(factor), outer.T[:, :, None])
+        matrix = None if scaled is None else _product(scaled, inner[:, None, :])
+        if matrix is None:
+            return None
+        product = self.xp.matmul(core, self.tape.constant(matrix.reshape(len(inner), -1)))
         return self.xp.reshape(product, (None, outer.shape[0], inner.shape[1]))
 
     def without_axis(self, x: Symbol) -> Symbol | None:

@@ -152,3 +152,95 @@ def test_a_sum_of_distances_keeps_its_kink() -> None:
     J = net.jacobian([0.5, -0.25])
     assert J[0].tolist() == [0.0, 0.0]
     assert np.isfinite(net.hessian([0.5, -0.25])).all()
+
+
+@pytest.mark.parametrize("bias", [None, [0.7, 1.1]])
+def test_a_product_of_a_distance_and_another_input_is_smooth_at_the_centre(bias: list[float] | None) -> None:
+    """radbas of b·dist·dotprod is a function of squares: its Hessian at p = w is that of its neighbours."""
+    first = Layer(1, "purelin", {0: Weight([[1.0, 1.0]])}, bias=[0.5])
+    centres, factor = Weight([[0.3, -0.2], [1.0, 0.5]], "dist"), Weight([[1.3], [0.4]])
+    net = network(first, Layer(2, "radbas", {0: centres}, {0: factor}, bias, "netprod"), inputs=2)
+    for x in np.array([[0.3 + 1e-7, -0.2], [1.0, 0.5 - 1e-9], [0.1, 0.9]]):
+        assert_within_rounding(net, x, 4.0)
+    scale = 1.3 * 0.6 * (1.0 if bias is None else bias[0])
+    np.testing.assert_allclose(net.hessian([0.3, -0.2])[0], -2.0 * scale**2 * np.eye(2), rtol=1e-14)
+
+
+@pytest.mark.parametrize("bias", [1e-155, 1e-160, 1e-200, 1e-290, 1e120])
+@pytest.mark.parametrize("function", ["dist", "negdist"])
+def test_a_bias_whose_square_leaves_the_range_of_doubles(bias: float, function: str) -> None:
+    """exp(−(b d)²) where b² underflows or overflows and b d does not; the layer's other neuron is ordinary."""
+    centres = Weight([[0.3, -0.2], [1.0, 2.0]], function)
+    net = network(Layer(2, "radbas", {0: centres}, bias=[bias, 0.5], net_input="netprod"), inputs=2)
+    for t in (0.01, 0.7, 2.0):
+        x = np.array([0.3 + 0.6 * t / bias, -0.2 + 0.8 * t / bias])
+        v = [mpf(float(entry)) - mpf(float(w)) for entry, w in zip(x, centres.value[0], strict=True)]
+        b = mpf(bias)
+        a = mp.exp(-(b**2) * (v[0] ** 2 + v[1] ** 2))
+        assert abs(mpf(float(net(x)[0])) - a) <= 16 * EPS * a
+        by_bias = -2 * b * (v[0] ** 2 + v[1] ** 2) * a
+        assert abs(mpf(float(net.parameter_jacobian(x)[0, 0])) - by_bias) <= 32 * EPS * abs(by_bias)
+        for j in range(2):
+            exact = -2 * b**2 * v[j] * a
+            assert abs(mpf(float(net.jacobian(x)[0, j])) - exact) <= 32 * EPS * abs(exact)
+            for k in range(2):
+                bend = (4 * b**4 * v[j] * v[k] - 2 * b**2 * (j == k)) * a
+                terms = (4 * b**4 * abs(v[j] * v[k]) + 2 * b**2) * a
+                assert abs(mpf(float(net.hessian(x)[0, j, k])) - bend) <= 32 * EPS * terms + UNDERFLOW
+
+
+def test_a_regression_network_keeps_its_digits_where_one_centre_dominates() -> None:
+    """Σ w a / Σ a of radial neurons: near a centre its derivative is some 1e-25, and all digits of that are right."""
+    centres = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
+    targets = np.array([1.0, 2.0, 3.0])
+    kernel = Layer(3, "radbas", {0: Weight(centres, "dist")}, bias=np.full(3, 6.0), net_input="netprod")
+    net = network(kernel, Layer(1, "purelin", {}, {0: Weight([targets], "normprod")}), inputs=2)
+    for x in ([0.4, 0.4], [0.2, 0.25], [0.1, 0.05], [1.0, 0.9]):
+        v = [[mpf(entry) - mpf(float(c)) for entry, c in zip(x, centre, strict=True)] for centre in centres]
+        a = [mp.exp(-36 * (one**2 + other**2)) for one, other in v]
+        total = sum(a)
+        y = sum(w * entry for w, entry in zip(targets, a, strict=True)) / total
+        slopes = [[-72 * v[i][j] * a[i] / total for j in range(2)] for i in range(3)]
+        for j in range(2):
+            exact = sum((w - y) * slope[j] for w, slope in zip(targets, slopes, strict=True))
+            terms = sum(abs((w - y) * slope[j]) for w, slope in zip(targets, slopes, strict=True))
+            assert abs(mpf(float(net.jacobian(x)[0, j])) - exact) <= 1e-14 * terms, (x, j)
+        bends = [
+            [[((5184 * v[i][j] * v[i][k] - 72 * (j == k)) * a[i] / total) for k in range(2)] for j in range(2)]
+            for i in range(3)
+        ]
+        mean = [sum(slope[j] for slope in slopes) for j in range(2)]
+        for j, k in np.ndindex(2, 2):
+            parts = [
+                (w - y) * (bends[i][j][k] - slopes[i][j] * mean[k] - mean[j] * slopes[i][k])
+                for i, w in enumerate(targets)
+            ]
+            assert abs(mpf(float(net.hessian(x)[0, j, k])) - sum(parts)) <= 1e-13 * sum(map(abs, parts)), (x, j, k)
+
+
+@pytest.mark.parametrize("beside", [1e-3, 1e-8, 1e-13, 0.0])
+@pytest.mark.parametrize("size", [1.0, 1e-5, 1e8])
+def test_the_curvature_of_a_distance_along_its_own_direction(beside: float, size: float) -> None:
+    """(I − e eᵀ)/z: along e it is 0, and with e close to an axis it is small there, not the rounding of 1 − e²."""
+    w = np.array([[0.25, -0.5, 0.125]])
+    net = network(Layer(1, "purelin", {0: Weight(w, "dist")}), inputs=3)
+    x = w[0] + size * np.array([1.0, beside, -2.0 * beside])
+    v = [mpf(float(entry)) - mpf(float(centre)) for entry, centre in zip(x, w[0], strict=True)]
+    z = mp.sqrt(sum(entry**2 for entry in v))
+    H = net.hessian(x)[0]
+    for j, k in np.ndindex(3, 3):
+        others = sum(v[m] ** 2 for m in range(3) if m != j) if j == k else -v[j] * v[k]
+        exact = others / z**3
+        assert abs(mpf(float(H[j, k])) - exact) <= 1e-14 * abs(exact) + mpf(2) ** -104 / z, (j, k)
+
+
+def test_the_curvature_of_a_distance_along_any_direction_through_it() -> None:
+    """uᵀHu = 0 for u = x − w, to the rounding of u itself."""
+    rng = np.random.default_rng(3)
+    w = rng.normal(size=(1, 5))
+    net = network(Layer(1, "purelin", {0: Weight(w, "dist")}), inputs=5)
+    for _ in range(20):
+        x = w[0] + 1e-9 * rng.normal(size=5)
+        u = (x - w[0]) / np.linalg.norm(x - w[0])
+        H = net.hessian(x)[0]
+        assert abs(u @ H @ u) <= 8 * EPS * np.abs(H).max()

@@ -22,13 +22,13 @@ from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from processing_settings import SETTINGS
-from random_networks import Real, network, structures
+from random_networks import Real, minmax, network, structures
 
 
 @cache
 def row_networks() -> dict[str, Network]:
     """A network for every row, by names that are identifiers."""
-    return dict([*_transfers(), *_weights(), *_processings(), _several(), *_odd()])
+    return dict([*_transfers(), *_weights(), *_processings(), _several(), *_odd(), *_zeros(), *_radial()])
 
 
 def _transfers() -> Iterator[tuple[str, Network]]:
@@ -99,6 +99,54 @@ def _odd() -> Iterator[tuple[str, Network]]:
     yield "constant", network(Layer(2, "softmax", bias=[1.0, 2.0]), inputs=2)
     yield "identity", network(Layer(2, "purelin", {0: Weight(np.eye(2))}), inputs=2)
     yield "number", network(Layer(1, "purelin", {0: Weight([[1.0]], "scalprod")}))
+
+
+def _zeros() -> Iterator[tuple[str, Network]]:
+    """Weights that are exactly 0, which a NaN must come through: alone, in a column, a row, in all elements.
+
+    And two outputs of which a NaN in one input reaches only one.
+    """
+    rng = np.random.default_rng(7)
+    alone = Layer(1, "tansig", {0: Weight([[0.0]])}, bias=[0.5])
+    yield "zero_alone", network(alone)
+    yield (
+        "zero_scaled",
+        Network(Structure((Input(1, (minmax(1, rng),)),), (alone,), (Output(0, 1, (minmax(1, rng),)),))),
+    )
+    yield (
+        "zero_beside",
+        network(Layer(1, "tansig", {0: Weight([[1.5]]), 1: Weight([[0.0]])}, bias=[0.1]), inputs=(1, 1)),
+    )
+    yield "zero_column", network(Layer(3, "logsig", {0: Weight(np.zeros((3, 1)))}, bias=rng.normal(size=3)))
+    yield "zero_row", network(Layer(1, "tansig", {0: Weight(np.zeros((1, 3)))}, bias=[0.5]), inputs=3)
+    hidden = Layer(3, "tansig", {0: Weight(rng.normal(size=(3, 2)) * [[1.0, 0.0]])}, bias=rng.normal(size=3))
+    yield "zero_hidden", network(hidden, Layer(1, "purelin", {}, {0: Weight([[0.0, 1.0, 0.0]])}), inputs=2)
+    single = Layer(1, "tansig", {0: Weight([[1.5]])}, bias=[0.1])
+    layers = (
+        single,
+        Layer(2, "tansig", {1: Weight([[0.7], [0.2]])}, bias=[0.2, 0.1]),
+        Layer(1, "purelin", {}, {1: Weight([[1.0, 2.0]])}, bias=[0.0]),
+    )
+    yield "separate_outputs", Network(Structure((Input(1), Input(1)), layers, (Output(0, 1), Output(2, 1))))
+
+
+def _radial() -> Iterator[tuple[str, Network]]:
+    """A product of a distance and another weighted input, biases whose squares underflow, a regression network."""
+    rng = np.random.default_rng(8)
+    first = Layer(1, "purelin", {0: Weight([[1.0, 1.0]])}, bias=[0.5])
+    factors = {0: Weight([[0.3, -0.2]], "dist")}, {0: Weight([[1.3]])}
+    yield (
+        "product_of_a_distance",
+        network(first, Layer(1, "radbas", *factors, bias=[0.7], net_input="netprod"), inputs=2),
+    )
+    centres = Weight(rng.normal(size=(3, 2)), "dist")
+    small = Layer(3, "radbas", {0: centres}, bias=[1e-160, 0.5, 1e-3], net_input="netprod")
+    yield "small_bias", network(small, inputs=2)
+    kernel = Layer(3, "radbas", {0: centres}, bias=np.full(3, 1.5), net_input="netprod")
+    yield (
+        "regression",
+        network(kernel, Layer(1, "purelin", {}, {0: Weight([[1.0, 2.0, 3.0]], "normprod")}), inputs=2),
+    )
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -182,6 +183,28 @@ def _size(inputs: Sequence[Input], layers: Sequence[Layer], source: int) -> int:
     return inputs[source].processed_size if source < len(inputs) else layers[source - len(inputs)].size
 
 
+def with_zeros(structure: Structure, seed: int) -> Structure:
+    """The structure with a third of its weights and biases exactly 0."""
+    rng = np.random.default_rng(seed)
+
+    def pruned(value: Any) -> Any:
+        return np.where(rng.random(np.shape(value)) < 1 / 3, 0.0, value)
+
+    def weights(own: Mapping[int, Weight]) -> dict[int, Weight]:
+        return {source: replace(weight, value=pruned(weight.value)) for source, weight in own.items()}
+
+    layers = [
+        replace(
+            layer,
+            bias=None if layer.bias is None else pruned(layer.bias),
+            input_weights=weights(layer.input_weights),
+            layer_weights=weights(layer.layer_weights),
+        )
+        for layer in structure.layers
+    ]
+    return replace(structure, layers=tuple(layers))
+
+
 def samples(net: Network, count: int, seed: int = 1000) -> Real:
     """Raw inputs (count, R) of a size around 1."""
     return np.random.default_rng(seed).normal(size=(count, net.input_size))
@@ -194,8 +217,11 @@ def regular(net: Network, count: int) -> Real:
     return x[np.all(finite, axis=0)]
 
 
-def network(*layers: Layer, inputs: int = 1, outputs: Mapping[int, tuple[Process, ...]] | None = None) -> Network:
-    """A network of one input without processing; `outputs` maps layers (from 0) to their processing."""
+def network(
+    *layers: Layer, inputs: int | tuple[int, ...] = 1, outputs: Mapping[int, tuple[Process, ...]] | None = None
+) -> Network:
+    """A network of inputs of these sizes without processing; `outputs` maps layers (from 0) to their processing."""
     taken = {len(layers) - 1: ()} if outputs is None else outputs
     found = tuple(Output(k, steps[0].raw_size if steps else layers[k].size, steps) for k, steps in taken.items())
-    return Network(Structure((Input(inputs),), layers, found))
+    sizes = (inputs,) if isinstance(inputs, int) else inputs
+    return Network(Structure(tuple(map(Input, sizes)), layers, found))
