@@ -60,9 +60,9 @@ class MatnetError(Exception):
 
     place: str
 
-    def __init__(self, *parts: object, place: str = "") -> None:
+    def __init__(self, *parts: object, place: object = "") -> None:
         super().__init__(*parts)
-        self.place = place
+        self.place = str(place)
 
     def __str__(self) -> str:
         return printable(_joined(self.place, self.text))
@@ -76,12 +76,12 @@ class MatnetError(Exception):
         """The message with each parameter as `option` writes it, and no advice about one for which that is None."""
         return printable(_joined(self.place, "".join(_reworded(part, option) for part in self.args)))
 
-    def at(self, place: str) -> Self:
+    def at(self, place: object) -> Self:
         """The same error with `place` put before its own: the file, the variable or the line that it was found in.
 
         Places are joined by a colon and a blank; a line such as ``:12`` follows its file directly.
         """
-        moved = type(self)(*self.args, place=_joined(place.removesuffix(": "), self.place))
+        moved = type(self)(*self.args, place=_joined(str(place).removesuffix(": "), self.place))
         moved.__cause__ = self.__cause__
         return moved
 

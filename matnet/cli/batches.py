@@ -195,7 +195,7 @@ def _state(file: str, name: str) -> FloatArray | None:
         value = find(opened_file, name)
         return None if isinstance(value, Cell) and not value.items else as_matrix(value, name).T
     except MatnetError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__
 
 
 def samples(net: Network | Ensemble, options: dict[str, Any]) -> tuple[FloatArray, tuple[str, ...]]:

@@ -28,7 +28,7 @@ def load_network(options: dict[str, Any]) -> Network:
     model = load_model(options)
     if isinstance(model, Network):
         return model
-    raise UnsupportedError(f"{options['file']}: these are several networks; name one with --network")
+    raise UnsupportedError("these are several networks; name one with --network", place=options["file"])
 
 
 def load_model(options: dict[str, Any]) -> Network | Ensemble:
@@ -50,7 +50,7 @@ def load_model(options: dict[str, Any]) -> Network | Ensemble:
     try:
         return Ensemble(scaled(network, options) for network in networks)
     except MatnetError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__
 
 
 def remark_on_steps(model: Network | Ensemble) -> None:
@@ -71,7 +71,7 @@ def _several(file: str, network: str | None) -> list[Network] | None:
 
     if Path(file).is_dir() or (glob.has_magic(file) and not Path(file).exists()):
         if network is not None:
-            raise FormatError(f"{file}: --network names a network in one file, but these are several")
+            raise FormatError("--network names a network in one file, but these are several", place=file)
         return list(matnet.load_all(file, **loading()).values())
     paths = [] if network is None else re.split(r",(?![^{(]*[})])", re.sub(r"\s", "", network))
     if len(paths) < 2 and ":" not in "".join(paths):
@@ -80,7 +80,7 @@ def _several(file: str, network: str | None) -> list[Network] | None:
     members = {path: net for wanted in paths for path, net in found.items() if _pattern(wanted).fullmatch(path)}
     unmatched = [wanted for wanted in paths if not any(map(_pattern(wanted).fullmatch, found))]
     if unmatched:
-        raise FormatError(f"{file}: no network matches {unmatched[0]}; there are {', '.join(found)}")
+        raise FormatError(f"no network matches {unmatched[0]}; there are {', '.join(found)}", place=file)
     return list(members.values())
 
 
@@ -100,4 +100,4 @@ def scaled(net: Network, options: dict[str, Any]) -> Network:
     try:
         return net.with_scaling(inputs=inputs, outputs=outputs)
     except MatnetError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__

@@ -91,7 +91,7 @@ def command(**options: Any) -> None:
 
     suffix = PurePath(options["out"]).suffix.lower()
     if suffix not in SUFFIXES:
-        raise TableError(f"{options['out']}: a figure is written to a file ending in {', '.join(SUFFIXES)}")
+        raise TableError(f"a figure is written to a file ending in {', '.join(SUFFIXES)}", place=options["out"])
     check_place(options["out"], options)
     net = load_network(options)
     request = _request(net, options)

@@ -54,7 +54,7 @@ def command(**options: Any) -> None:
     from matnet.report import page
 
     if options["out"] != "-" and PurePath(options["out"]).suffix.lower() not in (".html", ".htm"):
-        raise TableError(f"{options['out']}: a report is written to a file ending in .html")
+        raise TableError("a report is written to a file ending in .html", place=options["out"])
     check_place(options["out"], options)
     content = page(_material(options)).encode()
     with opened_result(options["out"]) as target:

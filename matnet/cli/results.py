@@ -32,9 +32,9 @@ def check_place(name: str, options: dict[str, Any]) -> None:
     for key in SOURCES:
         source = options.get(key)
         if isinstance(source, str) and any(part.is_file() and os.path.samefile(part, place) for part in _files(source)):
-            raise TableError(f"{name}: this file is an input of the command; write the result to another file")
+            raise TableError("this file is an input of the command; write the result to another file", place=name)
     if options.get("no_clobber"):
-        raise TableError(f"{name}: the file exists; leave out --no-clobber to replace it")
+        raise TableError("the file exists; leave out --no-clobber to replace it", place=name)
 
 
 def _files(source: str) -> Iterator[Path]:

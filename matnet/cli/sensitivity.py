@@ -166,7 +166,7 @@ class _Chunks:
                 progress(self.rows, table.fraction)
             progress.clear()
             if not self.rows:
-                raise TableError(f"{table.place}: there is no row in it: sensitivities are measured over samples")
+                raise TableError("there is no row in it: sensitivities are measured over samples", place=table.place)
 
     def measures(self) -> Measures:
         """Of the first derivatives."""

@@ -49,7 +49,7 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
         x, inputs = samples(net, options)
         t = _elements(given, options["samples"], net.output_size)
         if len(t) != len(x):
-            raise TableError(f"{given}: {len(t)} targets for {len(x)} samples")
+            raise TableError(f"{len(t)} targets for {len(x)} samples", place=given)
         return x, t, inputs
     columns = Columns(inputs=options["inputs"], keep=names(given))
     if len(columns.keep) != net.output_size:
@@ -58,7 +58,7 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
         missing = [name for name in columns.keep if name not in table.header.names]
         if missing:
             there = f"; it has {listed(table.header.names)}" if table.header.written else ""
-            raise TableError(f"{table.place}: --targets: no column {shown(missing[0])} in the table{there}")
+            raise TableError(f"--targets: no column {shown(missing[0])} in the table{there}", place=table.place)
         choice = chosen_columns(table, columns, net.input_size)
         both = replace(choice, inputs=(*choice.inputs, *choice.keep), keep=())
         rows = _joined([part.x for part in table.rows(both)], len(both.inputs))

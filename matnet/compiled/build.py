@@ -196,8 +196,9 @@ def _safe(state: os.stat_result) -> bool:
 
 def _unwritable(folder: Path, error: OSError) -> UnsupportedError:
     return UnsupportedError(
-        f"{folder}: compiled networks are kept there, and it cannot be written ({error.strerror}); set XDG_CACHE_HOME "
-        "to a folder that can, or use the network itself"
+        f"compiled networks are kept there, and it cannot be written ({error.strerror}); set XDG_CACHE_HOME "
+        "to a folder that can, or use the network itself",
+        place=folder,
     )
 
 
@@ -243,8 +244,9 @@ def _opened(path: Path, folder: Path) -> ctypes.CDLL:
     except OSError as error:
         said = str(error).replace(str(path), "the compiled code")
         raise UnsupportedError(
-            f"{folder}: compiled code cannot be loaded from there ({said}); if programs may not be run from there, set "
-            "XDG_CACHE_HOME to another place"
+            f"compiled code cannot be loaded from there ({said}); if programs may not be run from there, set "
+            "XDG_CACHE_HOME to another place",
+            place=folder,
         ) from error
 
 

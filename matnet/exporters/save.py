@@ -102,7 +102,7 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
     target = target_of(path)
     for option in sorted(_set(options) - target.takes):
         having = ", ".join(suffix for suffix, other in targets().items() if option in other.takes)
-        raise UnsupportedError(f"{path}: {target.name} does not have the option '{option}'; it belongs to {having}")
+        raise UnsupportedError(f"{target.name} does not have the option '{option}'; it belongs to {having}", place=path)
     try:
         name, note = function_name(target.names, path.stem, options.name)
         # what a target cannot be asked to leave out it does not have
@@ -111,7 +111,7 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
         header = target.header(recording) if options.header and target.header else None
         return Export(target, recording, target.render(recording), header, note)
     except MatnetError as error:
-        raise error.at(f"{path}: ") from error.__cause__
+        raise error.at(path) from error.__cause__
 
 
 def _set(options: Options) -> set[str]:

@@ -102,5 +102,5 @@ def target_of(path: Path) -> Target:
     """
     known = targets()
     if path.suffix not in known:
-        raise UnsupportedError(f"{path}: the suffix '{path.suffix}' names no format; known: {', '.join(known)}")
+        raise UnsupportedError(f"the suffix '{path.suffix}' names no format; known: {', '.join(known)}", place=path)
     return known[path.suffix]

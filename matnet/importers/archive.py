@@ -31,7 +31,7 @@ def load_archive(path: Path, limit: int, allow_nonfinite: bool = False) -> Netwo
     try:
         return _checked(read_bytes(path, limit), allow_nonfinite)
     except MatnetError as error:
-        raise error.at(f"{path}: ") from error.__cause__
+        raise error.at(path) from error.__cause__
 
 
 def _checked(content: bytes, allow_nonfinite: bool) -> Network:

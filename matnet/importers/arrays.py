@@ -53,7 +53,7 @@ def read_array(
     try:
         return as_matrix(find(open_mat(Path(file), limit, isolation), path), path)
     except MatnetError as error:
-        raise error.at(f"{os.fspath(file)}: ") from error.__cause__
+        raise error.at(os.fspath(file)) from error.__cause__
 
 
 def as_matrix(value: Value, path: Place | str) -> FloatArray:
@@ -73,7 +73,7 @@ def as_matrix(value: Value, path: Place | str) -> FloatArray:
     try:
         return value.floats()
     except MatnetError as error:
-        raise error.at(f"{path}: ") from error.__cause__
+        raise error.at(path) from error.__cause__
 
 
 def _joined(cell: Cell, path: Place | str) -> FloatArray:
@@ -91,5 +91,5 @@ def _joined(cell: Cell, path: Place | str) -> FloatArray:
     columns = [blocks[step * signals : (step + 1) * signals] for step in range(steps)]
     heights = {tuple(len(block) for block in column) for column in columns}
     if len(heights) > 1:
-        raise FormatError(f"{path}: the signals change their number of elements from one time step to another")
+        raise FormatError("the signals change their number of elements from one time step to another", place=path)
     return np.concatenate([np.concatenate(column, axis=0) for column in columns], axis=1)

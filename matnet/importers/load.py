@@ -87,14 +87,14 @@ def _load_one(path: str | os.PathLike[str], network: str | None, options: _Optio
         raise FormatError(f"network={network!r} is not a path, expected one as in network='nets{{3}}'")
     if file.suffix.lower() in _OTHER_FORMATS:
         if network is not None:
-            raise FormatError(f"{file}: holds a single network, which has no path in it; got network='{network}'")
+            raise FormatError(f"holds a single network, which has no path in it; got network='{network}'", place=file)
         return _load_other(file, options)
     from matnet.importers.workspace import Workspace
 
     try:
         return Workspace(file, options.limit, options.allow_nonfinite, options.isolation).only(network)
     except MatnetError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__
 
 
 def load_all(
@@ -167,7 +167,7 @@ def _load_many(pattern: str, options: _Options, leave_out: _LeaveOut | None) -> 
         single = file.suffix.lower() in _OTHER_FORMATS
         found |= {name if single else f"{name}:{inner}": network for inner, network in networks.items()}
     if not found:
-        raise errors[0] if errors else NoNetworkError(f"{pattern}: no network in any of its files")
+        raise errors[0] if errors else NoNetworkError("no network in any of its files", place=pattern)
     if leave_out is not None:
         for failure in errors:
             leave_out(failure)
@@ -180,7 +180,7 @@ def files(pattern: str) -> list[tuple[str, Path]]:
     paths = sorted(folder.iterdir()) if folder.is_dir() else sorted(map(Path, glob.glob(pattern, recursive=True)))
     paths = [entry for entry in paths if entry.is_file() and entry.suffix.lower() in SUFFIXES]
     if not paths:
-        raise FormatError(f"{pattern}: no file with the suffix {', '.join(SUFFIXES)}")
+        raise FormatError(f"no file with the suffix {', '.join(SUFFIXES)}", place=pattern)
     root = os.path.commonpath([entry.parent for entry in paths])
     return [(entry.relative_to(root).as_posix() if root else entry.as_posix(), entry) for entry in paths]
 
@@ -191,11 +191,11 @@ def _load_file(path: str | Path, options: _Options, leave_out: _LeaveOut | None)
         return {file.name: _load_other(file, options)}
     from matnet.importers.workspace import Workspace
 
-    leave_out_here = None if leave_out is None else lambda error: leave_out(error.at(f"{file}: "))
+    leave_out_here = None if leave_out is None else lambda error: leave_out(error.at(file))
     try:
         return Workspace(file, options.limit, options.allow_nonfinite, options.isolation).all(leave_out_here)
     except MatnetError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__
 
 
 def _load_other(file: Path, options: _Options) -> Network:
@@ -206,9 +206,9 @@ def _load_other(file: Path, options: _Options) -> Network:
     try:
         foreign = foreign_kind(file, first_bytes(file))
     except FormatError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__
     if foreign is not None:
-        raise FormatError(f"{file}: it is {foreign}")
+        raise FormatError(f"it is {foreign}", place=file)
     return _OTHER_FORMATS[file.suffix.lower()](file, options.limit, options.allow_nonfinite)
 
 

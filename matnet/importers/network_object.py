@@ -115,16 +115,16 @@ def _open(value: Value, path: str) -> tuple[Fields, str]:
             value = value.element(0)
         if value.get(_NEWER_PROPERTY) is None:
             raise UnsupportedError(
-                f"{path}: the network object has no property '{_NEWER_PROPERTY}', where its fields are"
+                f"the network object has no property '{_NEWER_PROPERTY}', where its fields are", place=path
             )
     if isinstance(value, Struct) and value.class_name == CLASS_NAME and value.fields.keys() == {_NEWER_PROPERTY}:
         # an element of an array of such objects is the struct of its properties
         value, stored_as = value.fields[_NEWER_PROPERTY][0], "network object of a newer class (MCOS)"
     if not isinstance(value, Struct) or math.prod(value.shape) != 1:
-        raise ModelError(f"{path}: the network's fields are a {describe(value)}, expected a struct")
+        raise ModelError(f"the network's fields are a {describe(value)}, expected a struct", place=path)
     fields = Fields(value, path)
     if fields.count("numLayers") > _MAX_LAYERS or fields.count("numInputs") > _MAX_LAYERS:
-        raise UnsupportedError(f"{path}: more than {_MAX_LAYERS} layers or inputs")
+        raise UnsupportedError(f"more than {_MAX_LAYERS} layers or inputs", place=path)
     return fields, stored_as
 
 

@@ -90,7 +90,7 @@ def load_scaling(
     try:
         return read_scaling(open_mat(Path(str(file)), limit, isolation), name)
     except MatnetError as error:
-        raise error.at(f"{file}: ") from error.__cause__
+        raise error.at(file) from error.__cause__
 
 
 def read_scaling(file: MatFile, name: str) -> Process:

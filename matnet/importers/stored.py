@@ -104,7 +104,7 @@ class StoredValues:
         try:
             yield
         except MatnetError as error:
-            raise error.at(f"{self._file}: ") from error.__cause__
+            raise error.at(self._file) from error.__cause__
 
 
 def arrays_in(mat: MatFile) -> list[StoredArray]:

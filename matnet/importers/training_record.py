@@ -144,10 +144,10 @@ def read_training_record(
         place, value = _only_record(mat) if path is None else (path, find(mat, path))
         record = training_record(value, place)
         if len({len(flags) for flags in record.members.values()}) > 1:
-            raise FormatError(f"{place}: the masks of its sets have different lengths")
+            raise FormatError("the masks of its sets have different lengths", place=place)
         return record
     except MatnetError as error:
-        raise error.at(f"{os.fspath(file)}: ") from error.__cause__
+        raise error.at(os.fspath(file)) from error.__cause__
 
 
 def _only_record(mat: MatFile) -> tuple[str, Value]:

@@ -163,7 +163,7 @@ def _at(node: Node) -> Iterator[None]:
     except FormatError:
         raise
     except MatnetError as error:
-        raise error.at(f"{node.place}: ") from error.__cause__
+        raise error.at(node.place) from error.__cause__
 
 
 def _numbers(value: Array, what: str) -> Json:
@@ -221,7 +221,7 @@ def _read_process(node: Node) -> Process:
     if function == "fixunknowns":
         for key in ("xrows", "unknown", "xmeans"):
             if key not in settings:
-                raise FormatError(f"{found['settings'].place}: the key '{key}' is missing")
+                raise FormatError(f"the key '{key}' is missing", place=found["settings"].place)
         rows = settings["xrows"].count()
         if rows > settings["xmeans"].array((None,)).size:
             settings["xrows"].refuse("as many rows as xmeans has")

@@ -138,7 +138,7 @@ class Node:
 
     def refuse(self, expected: str) -> NoReturn:
         """Raise a FormatError that says where, what was found and what was expected."""
-        raise FormatError(f"{self.place or '.'}: found {_described(self.value)}, expected {expected}")
+        raise FormatError(f"found {_described(self.value)}, expected {expected}", place=self.place or ".")
 
     def keys(self, known: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
         """The entries of an object that has exactly the keys `known`, and perhaps some of those that are optional."""
@@ -146,10 +146,10 @@ class Node:
         for key in found:
             if key not in known and key not in optional:
                 expected = ", ".join((*known, *optional))
-                raise FormatError(f"{self.place or '.'}: unknown key '{key}'; known: {expected}")
+                raise FormatError(f"unknown key '{key}'; known: {expected}", place=self.place or ".")
         for key in known:
             if key not in found:
-                raise FormatError(f"{self.place or '.'}: the key '{key}' is missing")
+                raise FormatError(f"the key '{key}' is missing", place=self.place or ".")
         return found
 
     def entries(self) -> dict[str, Node]:
@@ -196,7 +196,7 @@ class Node:
                 size = len(row) if size is None else size
                 if len(row) != size:
                     place = self._within(row, sizes, number).place
-                    raise FormatError(f"{place}: a list of {len(row)}, expected one of {size}")
+                    raise FormatError(f"a list of {len(row)}, expected one of {size}", place=place)
             sizes.append(size or 0)
             level = [entry for row in level for entry in row]
         numbers = [

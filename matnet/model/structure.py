@@ -328,7 +328,9 @@ class Structure:
             expected = WEIGHT[weight.function].weight_shape(layer.size, elements)
             got = tuple(weight.value.shape)
             if expected is None:
-                raise ModelError(f"{place}: {weight.function} cannot join {elements} elements to {layer.size} neurons")
+                raise ModelError(
+                    f"{weight.function} cannot join {elements} elements to {layer.size} neurons", place=place
+                )
             if got != expected:
                 raise ModelError(
                     f"{place} is {' by '.join(map(str, got))}, expected {expected[0]} by {expected[1]} "

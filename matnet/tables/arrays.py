@@ -62,7 +62,7 @@ class ArrayTable(Table):
         if columns.keep or columns.group is not None:
             parameter = KEEP if columns.keep else GROUP
             needs = " needs a table with named columns; this is an array of numbers"
-            raise TableError(f"{self.place}: ", parameter, needs)
+            raise TableError(parameter, needs, place=self.place)
         if self.header.written:
             return choose(self.header, columns, input_size, self.place)
         if self._x.shape[1] != input_size:

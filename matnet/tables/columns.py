@@ -104,9 +104,10 @@ def _check_partial(header: Header, free: Sequence[int], default: Sequence[str], 
     if there:
         missing = [name for name in default if name not in there]
         raise TableError(
-            f"{place}: the header names {counted(len(there), 'input')} of {len(default)} ({_shortened(there)}) but not "
+            f"the header names {counted(len(there), 'input')} of {len(default)} ({_shortened(there)}) but not "
             f"{_shortened(missing)}; rename the columns",
             Advice(", or name those of the inputs in order with ", INPUTS),
+            place=place,
         )
 
 
@@ -136,7 +137,7 @@ def _found(
     if missing:
         what = "column" if len(missing) == 1 else "columns"
         named = f": no {what} {', '.join(map(shown, missing))} in the table; it has {listed(header.names)}"
-        raise TableError(f"{place}: ", parameter, named, *(() if advice is None else (advice,)))
+        raise TableError(parameter, named, *(() if advice is None else (advice,)), place=place)
     return tuple(header.names.index(name) for name in names)
 
 

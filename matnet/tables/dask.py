@@ -88,8 +88,9 @@ def run_on_dask(
     final = Path(folder)
     if folder == "-" or final.exists():
         raise TableError(
-            f"{folder}: the result over a Dask cluster is a folder; name one that does not exist yet",
+            "the result over a Dask cluster is a folder; name one that does not exist yet",
             Advice(" with ", Parameter("out")),
+            place=folder,
         )
     results = _results(parts, table, options.form)
     beside = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
@@ -102,7 +103,7 @@ def run_on_dask(
             left.unlink()  # of a worker that died while it wrote
         beside.rename(final)
     except OSError as error:
-        raise TableError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        raise TableError(f"cannot be written: {error.strerror or error}", place=folder) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return summary
@@ -118,7 +119,7 @@ def _parts(model: Model, table: str, options: BatchOptions) -> list[Path]:
     parts = parts_of(table)
     if parts is None:
         raise TableError(
-            f"{table}: a Dask cluster computes a table in parts; name a folder, or a pattern such as 'parts/*.csv'"
+            "a Dask cluster computes a table in parts; name a folder, or a pattern such as 'parts/*.csv'", place=table
         )
     return parts
 
@@ -253,11 +254,11 @@ def _gathered(
         except KilledWorker as error:
             client.cancel(list(futures))
             raise TableError(
-                f"{part}: the workers that computed it died one after another; have they memory enough?"
+                "the workers that computed it died one after another; have they memory enough?", place=part
             ) from error
         except (CancelledError, CommClosedError) as error:
             raise TableError(
-                f"{part}: the connection to the Dask scheduler was lost; see whether it still runs, and begin again"
+                "the connection to the Dask scheduler was lost; see whether it still runs, and begin again", place=part
             ) from error
         rows += done[part].rows
         if progress is not None:

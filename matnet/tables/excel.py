@@ -64,7 +64,7 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
     try:
         book = fastexcel.read_excel(path)
         if sheet is not None and sheet not in book.sheet_names:
-            raise TableError(f"{path}: there is no sheet {shown(sheet)}; there are {listed(book.sheet_names)}")
+            raise TableError(f"there is no sheet {shown(sheet)}; there are {listed(book.sheet_names)}", place=path)
         first = book.load_sheet(sheet or 0, header_row=None, n_rows=1, dtypes="string").to_polars()
         if not first.width:
             raise TableError(f"{place} is empty; a header or a row is expected")
@@ -77,7 +77,7 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
             sheet or 0, header_row=None, skip_rows=written + dialect.skip_rows, schema_sample_rows=None
         ).to_polars()
     except fastexcel.FastExcelError as error:
-        raise TableError(f"{place}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise TableError(f"cannot be read: {str(error).splitlines()[0]}", place=place) from error
     frame = rows.rename(dict(zip(rows.columns, names, strict=True))) if rows.width else pl.DataFrame(schema=list(names))
     return FrameTable(frame.lazy(), place, dialect, str(path), written, loose=True)
 
@@ -127,7 +127,7 @@ class ExcelSink(Sink):
         """
         assert isinstance(rows, pl.DataFrame)
         if self._rows + rows.height > MOST_ROWS:
-            raise TableError(f"{self._target.place}: a sheet has {MOST_ROWS:,} rows at most; write CSV or Parquet")
+            raise TableError(f"a sheet has {MOST_ROWS:,} rows at most; write CSV or Parquet", place=self._target.place)
         for row in rows.iter_rows():
             self._rows += 1
             for place, value in enumerate(row):

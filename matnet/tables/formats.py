@@ -150,8 +150,9 @@ def _by_suffix(name: str, forms: Sequence[Format]) -> Format:
     if found is None:
         known = ", ".join(suffix for form in forms for suffix in form.suffixes)
         raise TableError(
-            f"{name}: results are not written in this format; known: {known}, or - for standard output",
+            f"results are not written in this format; known: {known}, or - for standard output",
             Advice("; or choose the format with ", FORM),
+            place=name,
         )
     return found
 
@@ -170,5 +171,5 @@ def format_of(path: Path) -> Format | None:
         with path.open("rb") as file:
             start = file.read(max(len(form.magic) for form in FORMATS))
     except OSError as error:
-        raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise TableError(f"cannot be read: {error.strerror or error}", place=path) from error
     return next((form for form in FORMATS if form.magic and start.startswith(form.magic)), None)

@@ -82,7 +82,7 @@ class FrameTable(Table):
             self._schema = frame.collect_schema()
             self._rows = int(frame.select(pl.len()).collect().item())
         if not len(self._schema):
-            raise TableError(f"{self.place}: there is no column in it")
+            raise TableError("there is no column in it", place=self.place)
         self.header = Header(tuple(self._schema.names()), written)
 
     @contextmanager
@@ -91,9 +91,9 @@ class FrameTable(Table):
         try:
             yield
         except pl.exceptions.PanicException as error:
-            raise TableError(f"{self.place}: cannot be read: the file is damaged") from error
+            raise TableError("cannot be read: the file is damaged", place=self.place) from error
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise TableError(f"{self.place}: cannot be read: {str(error).splitlines()[0]}") from error
+            raise TableError(f"cannot be read: {str(error).splitlines()[0]}", place=self.place) from error
 
     @property
     def fraction(self) -> float | None:
@@ -145,13 +145,15 @@ class FrameTable(Table):
             yield partial(self._parsed, batch, self._done, choice)
             self._done += batch.height
         if self._done != self._rows:
-            raise TableError(f"{self.place}: {self._done} rows were read, expected {self._rows}; was it being written?")
+            raise TableError(
+                f"{self._done} rows were read, expected {self._rows}; was it being written?", place=self.place
+            )
 
     def _check_numbers(self, inputs: list[str]) -> None:
         for name in inputs:
             kind = self._schema[name]
             if not (kind.is_numeric() or (self._loose and kind in (pl.String, pl.Null))):
-                raise TableError(f"{self.place}: column {shown(name)} holds {kind}, expected numbers; cast it")
+                raise TableError(f"column {shown(name)} holds {kind}, expected numbers; cast it", place=self.place)
 
     def _parsed(self, batch: pl.DataFrame, before: int, choice: Choice) -> Rows:
         names = self.header.names
@@ -164,8 +166,9 @@ class FrameTable(Table):
                 row = before + int(np.flatnonzero(values.is_null().to_numpy())[0]) + 1
                 where = f"{self.place}: row {row}, column {names[index]}"
                 raise TableError(
-                    f"{where}: the cell is empty; fill it in, or have it read as NaN",
+                    "the cell is empty; fill it in, or have it read as NaN",
                     Advice(" with ", Parameter("missing", "nan")),
+                    place=where,
                 )
             if values.dtype.is_integer():
                 self._check_integers(values, before, names[index])
@@ -184,7 +187,9 @@ class FrameTable(Table):
         dialect = replace(self._dialect, delimiter="\t", decimal=self._dialect.decimal or ".")
         for row, text in enumerate(texts):
             if text is not None and not dialect.is_missing(text) and not dialect.is_number(text):
-                raise TableError(f"{self.place}: row {before + row + 1}, column {name}: {shown(text)} is not a number")
+                raise TableError(
+                    f"{shown(text)} is not a number", place=f"{self.place}: row {before + row + 1}, column {name}"
+                )
         numbers = [None if text is None or dialect.is_missing(text) else float(dialect.plain(text)) for text in texts]
         return pl.Series(numbers, dtype=pl.Float64)
 
@@ -195,8 +200,9 @@ class FrameTable(Table):
             beyond = (values < -EXACT) | (values > EXACT)
             row = int(np.flatnonzero(beyond.fill_null(False).to_numpy())[0])
             raise TableError(
-                f"{self.place}: row {before + row + 1}, column {name}: {values[row]} lies beyond 2^53, where float64 "
-                "does not have every integer; store it as float64 if that is meant"
+                f"{values[row]} lies beyond 2^53, where float64 "
+                "does not have every integer; store it as float64 if that is meant",
+                place=f"{self.place}: row {before + row + 1}, column {name}",
             )
 
 
@@ -247,7 +253,7 @@ class FrameSink(Sink):
         except (pl.exceptions.PolarsError, OSError) as error:
             if watched.failure is not None:
                 raise watched.failure from None
-            raise TableError(f"{self._place}: cannot be written: {error}") from error
+            raise TableError(f"cannot be written: {error}", place=self._place) from error
 
     def _frames(
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch: int | None

@@ -98,8 +98,8 @@ def _columns(struct: object, place: str) -> pl.DataFrame:
     if len(lengths) != 1:
         told = ", ".join(f"{name}: {len(column)}" for name, column in columns.items()) or "none"
         raise TableError(
-            f"{place}: a struct is a table where its fields are columns of one length; their lengths are {told}; "
-            "name a field"
+            f"a struct is a table where its fields are columns of one length; their lengths are {told}; name a field",
+            place=place,
         )
     return pl.DataFrame(columns)
 
@@ -118,7 +118,8 @@ class MatSink(Sink):
         for name in names:
             if not VARIABLE.fullmatch(name):
                 raise TableError(
-                    f"{target.place}: {shown(name)} cannot be the name of a variable in a MAT-file; rename the column"
+                    f"{shown(name)} cannot be the name of a variable in a MAT-file; rename the column",
+                    place=target.place,
                 )
         self._target = target
         self._names = tuple(names)
@@ -150,9 +151,11 @@ def _as_variable(column: pl.Series, place: str) -> object:
         return np.array([text or "" for text in column.to_list()], dtype=object).reshape(-1, 1)
     if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
         raise TableError(
-            f"{place}: column {shown(column.name)} holds {column.dtype}, which is not written to a MAT-file"
+            f"column {shown(column.name)} holds {column.dtype}, which is not written to a MAT-file", place=place
         )
     array = column.to_numpy()
     if array.nbytes > LARGEST:
-        raise TableError(f"{place}: column {shown(column.name)} is too large for a version 7 MAT-file; write Parquet")
+        raise TableError(
+            f"column {shown(column.name)} is too large for a version 7 MAT-file; write Parquet", place=place
+        )
     return array.reshape(-1, 1)

@@ -40,15 +40,15 @@ def parts_of(name: str) -> list[Path] | None:
         foreign = sorted(file for file in found if file.suffix.lower() not in TABLE_SUFFIXES)
         if foreign:
             raise TableError(
-                f"{name}: {foreign[0].relative_to(path)} is no table; name the tables by a pattern, as in "
-                f"{path / '*.csv'}"
+                f"{foreign[0].relative_to(path)} is no table; name the tables by a pattern, as in {path / '*.csv'}",
+                place=name,
             )
     elif glob.has_magic(name) and not path.exists():
         found = [Path(file) for file in glob.glob(name, recursive=True) if Path(file).is_file()]
     else:
         return None
     if not found:
-        raise TableError(f"{name}: there is no table there")
+        raise TableError("there is no table there", place=name)
     return sorted(found)
 
 
@@ -182,17 +182,19 @@ class PartedTable(Table):
         first = self._first
         if part.header.names != self._names:
             raise TableError(
-                f"{path}: its columns are {listed(part.header.names, LISTED)}; those of {first} are "
-                f"{listed(self._names, LISTED)}: all parts of a table have the same columns in the same order"
+                f"its columns are {listed(part.header.names, LISTED)}; those of {first} are "
+                f"{listed(self._names, LISTED)}: all parts of a table have the same columns in the same order",
+                place=path,
             )
         missing = [key for key in self._said if key not in folder_values(path)]
         if missing:
-            raise TableError(f"{path}: its folder says no {shown(missing[0])}, that of {first} does")
+            raise TableError(f"its folder says no {shown(missing[0])}, that of {first} does", place=path)
         for index, kind, expected in zip(choice.texts, self._types(part, choice), types, strict=True):
             if kind != expected:
                 raise TableError(
-                    f"{path}: column {shown(self.header.names[index])} holds {kind}, in {first} it holds {expected}: "
-                    "all parts of a table have the same columns"
+                    f"column {shown(self.header.names[index])} holds {kind}, in {first} it holds {expected}: "
+                    "all parts of a table have the same columns",
+                    place=path,
                 )
 
     def _completed(self, piece: Piece, said: list[str | None], choice: Choice, path: Path) -> Rows:
@@ -214,5 +216,5 @@ class PartedTable(Table):
             return float("nan")
         if text is None or not self._dialect.is_number(text):
             told = "nothing" if text is None else shown(text)
-            raise TableError(f"{path}: its folder says {told} for {shown(self.header.names[index])}, not a number")
+            raise TableError(f"its folder says {told} for {shown(self.header.names[index])}, not a number", place=path)
         return float(self._dialect.plain(text))

@@ -127,4 +127,4 @@ def _sha256(source: Source) -> str | None:
         with open(source.file, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise TableError(f"{source.file}: cannot be read: {error.strerror or error}") from error
+        raise TableError(f"cannot be read: {error.strerror or error}", place=source.file) from error

@@ -174,8 +174,9 @@ def _decoded(raw: bytes, place: str, line: int) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{place}: line {line}: the text is not UTF-8 (byte 0x{raw[error.start]:02x}); save the table as UTF-8",
+            f"the text is not UTF-8 (byte 0x{raw[error.start]:02x}); save the table as UTF-8",
             Advice(", or if a program of Windows wrote it: ", Parameter("encoding", "cp1252")),
+            place=f"{place}: line {line}",
         ) from None
 
 
@@ -192,16 +193,17 @@ def _check_count(line: int, cells: Sequence[str], layout: Layout) -> None:
         raise blank_line(layout.place, line, expected)
     if len(cells) != expected:
         raise TableError(
-            f"{layout.place}: line {line}: {counted(len(cells), 'cell')}, expected {expected} as in line 1; "
+            f"{counted(len(cells), 'cell')}, expected {expected} as in line 1; "
             "a delimiter inside a cell needs quotes around the cell",
             *_comment_advice(cells[0], layout.dialect),
+            place=f"{layout.place}: line {line}",
         )
 
 
 def blank_line(place: str, line: int, columns: int) -> TableError:
     """What is said of a blank line among the rows of a table of so many columns."""
     instead = ", or write NaN for a missing number" if columns == 1 else ""
-    return TableError(f"{place}: line {line} is blank; delete the line{instead}")
+    return TableError(f"line {line} is blank; delete the line{instead}", place=place)
 
 
 def _number(cell: str, line: int, name: str, layout: Layout, hints: Sequence[Advice]) -> float:
@@ -212,13 +214,13 @@ def _number(cell: str, line: int, name: str, layout: Layout, hints: Sequence[Adv
         if dialect.missing == "nan":
             return float("nan")
         what = f"{shown(text)} stands for a missing number" if text.strip() else "the cell is empty"
-        raise TableError(f"{where}: {what}; fill it in, or have it read as NaN", NAN_ALLOWED)
+        raise TableError(f"{what}; fill it in, or have it read as NaN", NAN_ALLOWED, place=where)
     if not dialect.is_number(text):
         advice = [*_decimal_advice(text, dialect), *_comment_advice(text, dialect)] or hints
-        raise TableError(f"{where}: {shown(text)} is not a number", *advice)
+        raise TableError(f"{shown(text)} is not a number", *advice, place=where)
     value = float(dialect.plain(text))
     if np.isinf(value) and not INFINITY.fullmatch(text.strip()):
-        raise TableError(f"{where}: {shown(text)} is too large for a float64; write Inf if that is meant")
+        raise TableError(f"{shown(text)} is too large for a float64; write Inf if that is meant", place=where)
     return value
 
 

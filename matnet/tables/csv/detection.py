@@ -94,7 +94,8 @@ def _decimal(lines: Sequence[bytes], delimiter: str, place: str) -> Literal[".",
         return "."
     if all(map(MAY_BE_THOUSANDS.fullmatch, commas)):
         raise TableError(
-            f"{place}: the comma in {shown(commas[0])} may be a decimal sign or divide thousands",
+            f"the comma in {shown(commas[0])} may be a decimal sign or divide thousands",
             Advice("; if it is a decimal sign: ", Parameter("decimal", ",")),
+            place=place,
         )
     return ","

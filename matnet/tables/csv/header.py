@@ -30,7 +30,7 @@ def read_header(block: Block, place: str, dialect: Dialect, wanted: Sequence[str
     (_, written), *_ = walk_records(first, place, dialect)
     cells = [(unquoted(cell) or "").strip() for cell in written]
     if cells == [""]:
-        raise TableError(f"{place}: line {block.line} is blank; the table begins with its header or its first row")
+        raise TableError(f"line {block.line} is blank; the table begins with its header or its first row", place=place)
     if has_header(cells, place, dialect, wanted):
         check_names(cells, place)
         rest = Block(block.data[end:], block.line + first.data.count(b"\n"))
@@ -56,9 +56,10 @@ def has_header(cells: Sequence[str], place: str, dialect: Dialect, wanted: Seque
     if wanted and set(wanted) <= set(cells):
         return True
     raise TableError(
-        f"{place}: line 1 holds both numbers and text ({shown(numbers[0])})",
+        f"line 1 holds both numbers and text ({shown(numbers[0])})",
         Advice("; use ", Parameter("header", True), " if it names the columns"),
         Advice(", ", Parameter("header", False), " if it is the first row"),
+        place=place,
     )
 
 
@@ -67,7 +68,7 @@ def check_names(names: Sequence[str], place: str) -> None:
     seen: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
         if name in seen:
-            raise TableError(f"{place}: columns {seen[name]} and {number} are both named {shown(name)}; rename one")
+            raise TableError(f"columns {seen[name]} and {number} are both named {shown(name)}; rename one", place=place)
         seen[name] = number
 
 

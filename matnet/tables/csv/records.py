@@ -70,8 +70,8 @@ def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Bloc
             rest = rest[:MOST_BLANK]  # blank lines may only be the last, or the first of them is an error
         if len(rest) > LONGEST_RECORD:
             raise TableError(
-                f"{place}: line {line}: this record is longer than {LONGEST_RECORD >> 20} MiB; "
-                "is there a quote that never closes?"
+                f"this record is longer than {LONGEST_RECORD >> 20} MiB; is there a quote that never closes?",
+                place=f"{place}: line {line}",
             )
         if block:
             yield block
@@ -168,11 +168,11 @@ def _check_quotes(block: Block, place: str, delimiter: int, quotes: NDArray[np.i
     wrong = sorted([*opening[stray].tolist()[:1], *closing[loose].tolist()[:1]])
     if wrong:
         raise TableError(
-            f"{place}: line {_line(block, wrong[0])}: a quote inside a cell; "
-            "put the whole cell in quotes and double the quotes within"
+            "a quote inside a cell; put the whole cell in quotes and double the quotes within",
+            place=f"{place}: line {_line(block, wrong[0])}",
         )
     if len(quotes) % 2:
-        raise TableError(f"{place}: line {_line(block, int(quotes[-1]))}: a quote opens here and never closes")
+        raise TableError("a quote opens here and never closes", place=f"{place}: line {_line(block, int(quotes[-1]))}")
 
 
 def _check_returns(block: Block, place: str, quotes: NDArray[np.int64]) -> None:
@@ -182,8 +182,9 @@ def _check_returns(block: Block, place: str, quotes: NDArray[np.int64]) -> None:
         alone = alone[np.searchsorted(quotes, alone) % 2 == 0]
     if len(alone):
         raise TableError(
-            f"{place}: line {_line(block, int(alone[0]))}: a carriage return without a newline; "
-            "save with LF or CRLF at the line ends, or put the cell that it is in in quotes"
+            "a carriage return without a newline; "
+            "save with LF or CRLF at the line ends, or put the cell that it is in in quotes",
+            place=f"{place}: line {_line(block, int(alone[0]))}",
         )
 
 

@@ -75,11 +75,11 @@ class Stream:
         try:
             yield
         except EOFError:
-            raise TableError(f"{self.place}: the compressed data break off; the file is incomplete") from None
+            raise TableError("the compressed data break off; the file is incomplete", place=self.place) from None
         except zlib.error as error:
-            raise TableError(f"{self.place}: the compressed data are damaged: {error}") from error
+            raise TableError(f"the compressed data are damaged: {error}", place=self.place) from error
         except OSError as error:
-            raise TableError(f"{self.place}: cannot be read: {error.strerror or error}") from error
+            raise TableError(f"cannot be read: {error.strerror or error}", place=self.place) from error
 
     def read(self, size: int, /) -> bytes:
         """The next `size` bytes, fewer only at the end."""
@@ -196,7 +196,7 @@ class _Reencoded:
             try:
                 self._ahead = self._decoder.decode(packed, not packed).encode()
             except UnicodeError as error:
-                raise TableError(f"{self._place}: the text is not {self._encoding}: {error}") from None
+                raise TableError(f"the text is not {self._encoding}: {error}", place=self._place) from None
             if not packed:
                 break
         data, self._ahead = self._ahead[:size], self._ahead[size:]
@@ -276,7 +276,7 @@ def open_stream(
     try:
         raw = path.open("rb")
     except OSError as error:
-        raise TableError(f"{name}: cannot be read: {error.strerror or error}") from error
+        raise TableError(f"cannot be read: {error.strerror or error}", place=name) from error
     with raw:
         size = path.stat().st_size if path.is_file() else None
         stream = Stream(raw, name, size, hashed, encoding, unbuffered)
