@@ -48,15 +48,15 @@ def command(**options: Any) -> int:
     Exit status 0: all agree; 1: some differ.
     """
     from matnet.proof.check import check
-    from matnet.tables.columns import Columns, numbered, output_names
+    from matnet.tables.columns import Columns, output_names
 
     net = load_network(options)
-    names = options["inputs"] or numbered("x", net.input_size)
+    names = options["inputs"] or net.input_names
     x = None
     if options["table"] is not None:
         x, names = samples(net, options)
     found = check(net, x)
-    outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)
+    outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
     shown = found.elements if options["everything"] else found.elements[:LISTED]
     # a network without inputs is checked by its initial layer states, named by their neuron
     inputs = names or tuple(f"state{number + 1}" for number in range(1 + max(e.input for e in found.elements)))

@@ -105,7 +105,7 @@ def command(**options: Any) -> None:
 
 def _request(net: Network, options: dict[str, Any]) -> Request:
     from matnet.plots.figures import Request
-    from matnet.tables.columns import OF, WRT, Columns, numbered, output_names, selected
+    from matnet.tables.columns import OF, WRT, Columns, output_names, selected
 
     kind = options["kind"]
     if options["table"] is None and kind in WITH_DATA:
@@ -113,11 +113,11 @@ def _request(net: Network, options: dict[str, Any]) -> Request:
     if options["targets"] is None and kind in WITH_TARGETS:
         raise TableError(f"{kind} compares outputs with targets: name the columns that hold them with --targets")
     x = t = None
-    names = options["inputs"] or numbered("x", net.input_size)
+    names = options["inputs"] or net.input_names
     if options["table"] is not None and kind not in ("network", "training"):
         x, t, names = samples_and_targets(net, options)
     record = history(options, needed=kind == "training") if kind in ("training", *WITH_TARGETS) else None
-    outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)
+    outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
     return Request(
         net,
         x,

@@ -78,7 +78,7 @@ def _material(options: dict[str, Any]) -> Material:
         x,
         t,
         inputs=names,
-        outputs=output_names(Columns(outputs=options["outputs"]), net.output_size),
+        outputs=output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size),
         table=PurePath(options["table"] or "").name,
         stored=_stored(options["file"]),
         history=record,

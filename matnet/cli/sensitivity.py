@@ -88,7 +88,7 @@ def command(**options: Any) -> None:
     net = load_model(options)
     if options["interactions"]:
         _check_interactions(net)
-    outputs = output_names(Columns(outputs=options["outputs"]), net.output_size)
+    outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
     shown = selected(outputs, options["of"], OF)
     kind, summary, records = _measured(net, options, outputs)
     records = [record for record in records if outputs.index(record["output"]) in shown]
@@ -154,7 +154,7 @@ class _Chunks:
         from matnet.tables.columns import Columns
 
         options = self._options
-        columns = Columns(inputs=options["inputs"])
+        columns = Columns(inputs=options["inputs"]).named_by(self._net)
         progress = Progress()
         with opened(options, columns) as table:
             choice = chosen_columns(table, columns, self._net.input_size)

@@ -51,7 +51,7 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
         if len(t) != len(x):
             raise TableError(f"{len(t)} targets for {len(x)} samples", place=given)
         return x, t, inputs
-    columns = Columns(inputs=options["inputs"], keep=names(given))
+    columns = Columns(inputs=options["inputs"], keep=names(given)).named_by(net)
     if len(columns.keep) != net.output_size:
         raise TableError(f"--targets names {len(columns.keep)} columns, the network has {net.output_size} outputs")
     with opened(options, columns) as table:

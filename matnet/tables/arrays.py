@@ -69,7 +69,7 @@ class ArrayTable(Table):
             raise self._misfit(input_size)
         if columns.inputs is not None:
             check_names(columns.inputs, input_size, INPUTS, "input")
-        return Choice(tuple(range(input_size)), (), columns.inputs or numbered("x", input_size))
+        return Choice(tuple(range(input_size)), (), columns.inputs or columns.own_inputs or numbered("x", input_size))
 
     def _misfit(self, input_size: int) -> TableError:
         samples, elements = self._x.shape

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from matnet.errors import Advice, Parameter, TableError
 from matnet.tables.wording import LISTED, counted, listed, shown
+
+if TYPE_CHECKING:
+    from matnet.network import Ensemble, Network
 
 ALL = "all"
 FORMULA_STARTS = "=+-@\t\r"
@@ -27,7 +31,7 @@ class Columns:
 
     ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged,
     all of them where it is ("all",) and no column has that name. ``group`` is the column that distinguishes several
-    series in one table.
+    series in one table. ``own_inputs`` and ``own_outputs`` are the names that the network itself has.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -36,6 +40,12 @@ class Columns:
     wrt: tuple[str, ...] | None = None
     of: tuple[str, ...] | None = None
     group: str | None = None
+    own_inputs: tuple[str, ...] | None = None
+    own_outputs: tuple[str, ...] | None = None
+
+    def named_by(self, model: Network | Ensemble) -> Columns:
+        """The same with the names of a network's own elements."""
+        return replace(self, own_inputs=model.input_names, own_outputs=model.output_names)
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class Choice:
 
 
 def choose(header: Header, columns: Columns, input_size: int, place: str, advice: Advice | None = None) -> Choice:
-    """The inputs by their names, else x1 .. xR where all are there, else by position under the names in the header.
+    """The inputs by their names, else the network's own names or x1 .. xR, else by position under the header's names.
 
     Parameters
     ----------
@@ -73,23 +83,26 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
     Raises
     ------
     TableError
-        A column that is named is not there, only some of x1 .. xR are, or the table has not exactly R columns beside
-        those named.
+        A column that is named is not there, only some of the inputs' names are, or the table has not exactly R columns
+        beside those named.
     """
     every = columns.keep == (ALL,) and ALL not in header.names
     keep = tuple(range(len(header.names))) if every else _found(header, columns.keep, KEEP, place, advice)
     group = None if columns.group is None else _found(header, (columns.group,), GROUP, place, advice)[0]
-    default = numbered("x", input_size)
+    default = columns.own_inputs or numbered("x", input_size)
     wanted = columns.inputs
     if wanted is not None:
         check_names(wanted, input_size, INPUTS, "input")
         if header.written or set(wanted) <= set(header.names):
             return Choice(_found(header, wanted, INPUTS, place, advice), keep, wanted, group=group)
-    elif header.written and set(default) <= set(header.names):
-        return Choice(_found(header, default, INPUTS, place, advice), keep, default, group=group)
+    elif header.written:
+        for names in (default, numbered("x", input_size)):
+            if set(names) <= set(header.names):
+                return Choice(_found(header, names, INPUTS, place, advice), keep, names, group=group)
     free = tuple(index for index in range(len(header.names)) if (every or index not in keep) and index != group)
     if wanted is None and header.written:
-        _check_partial(header, free, default, place)
+        for names in (default, numbered("x", input_size)):
+            _check_partial(header, free, names, place)
     if len(free) != input_size:
         raise _misfit(header, len(free), input_size, place, advice)
     if not header.written:
@@ -164,9 +177,9 @@ def check_twice(names: Sequence[str], parameter: Parameter) -> None:
 
 
 def output_names(columns: Columns, output_size: int) -> tuple[str, ...]:
-    """The outputs' names as given, else y1 .. yS."""
+    """The outputs' names as given, else the network's own, else y1 .. yS."""
     if columns.outputs is None:
-        return numbered("y", output_size)
+        return columns.own_outputs or numbered("y", output_size)
     check_names(columns.outputs, output_size, OUTPUTS, "output")
     return columns.outputs
 

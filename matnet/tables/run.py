@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
 import polars as pl
@@ -82,7 +82,7 @@ def predict(
     ShapeError
         The states do not fit the network.
     """
-    options = options or BatchOptions()
+    options = _named(options, model)
     choice = table.choose(options.columns, model.input_size)
     if _in_time(model, options):
         job = series_prediction(model, options.columns, choice, options.states)
@@ -102,7 +102,7 @@ def gradients(
 
     Parameters and errors are those of `predict`; ``columns.wrt`` and ``columns.of`` select the derivatives.
     """
-    options = options or BatchOptions()
+    options = _named(options, model)
     choice = table.choose(options.columns, model.input_size)
     if _in_time(model, options):
         job = series_gradient(model, options.columns, choice, options.states, _lags(model, options))
@@ -135,6 +135,12 @@ def _in_time(model: Model, options: BatchOptions) -> TypeGuard[Network]:
         if given:
             raise TableError(Parameter(name), " is for dynamic networks; this network is static")
     return False
+
+
+def _named(options: BatchOptions | None, model: Model) -> BatchOptions:
+    """The options with the names that the network itself has."""
+    options = options or BatchOptions()
+    return replace(options, columns=options.columns.named_by(model))
 
 
 def _lags(net: Network, options: BatchOptions) -> int:

@@ -20,6 +20,18 @@ HEAD = """\
 # The commands
 
 Made from the commands themselves by `scripts/site/make_command_reference.py`; a test keeps it in step.
+
+## Completion
+
+A shell completes commands and options after one of these lines, in its start file or typed once:
+
+| shell | line |
+| --- | --- |
+| bash | `eval "$(_MATNET_COMPLETE=bash_source matnet)"` |
+| zsh | `eval "$(_MATNET_COMPLETE=zsh_source matnet)"` |
+| fish | `_MATNET_COMPLETE=fish_source matnet \\| source` |
+
+## All commands
 """
 
 

@@ -67,6 +67,20 @@ def test_a_header_of_which_some_names_match_is_refused(said: Said) -> None:
     )
 
 
+def test_names_that_the_network_has_itself(said: Said, tmp_path: Path) -> None:
+    matnet.save(NET.with_names(inputs=("flow", "speed"), outputs=("head",)), tmp_path / "net.json")
+    text = "speed,flow\n1500,20\n2800,60.5\n"
+    status, out, err = said("gradients", "net.json", "-", stdin=text)
+    assert (status, err, out.splitlines()[0]) == (0, "", "head,dhead_dflow,dhead_dspeed")
+    np.testing.assert_array_equal(cells(out)[:, 0], NET(X)[:, 0])
+    assert said("gradients", "net.json", "-", stdin=TEXT)[1].splitlines()[0] == "head,dhead_dx1,dhead_dx2"
+    assert said("gradients", "net.json", "--at", "1,1500")[1].splitlines()[0] == "head,dhead_dflow,dhead_dspeed"
+    assert said("predict", "net.json", "-", stdin="flow,x\n1,2\n")[2] == (
+        "matnet: standard input: the header names 1 input of 2 (flow) but not speed; rename the columns, or name those "
+        "of the inputs in order with --inputs\n"
+    )
+
+
 def test_one_sample_in_place_of_a_table(said: Said) -> None:
     status, out, err = said("predict", PUMP, "--at", "20,1500", "--at", "60.5,2800")
     assert (status, err) == (0, "")

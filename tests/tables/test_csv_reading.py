@@ -299,7 +299,7 @@ def test_missing_cells_do_not_let_text_through() -> None:
         (",", ",", "',' cannot be both the delimiter and the decimal sign; delimiter=';'"),
         (";;", ".", "delimiter ';;' is not one character that can divide cells: "),
         ("e", ".", "delimiter 'e' is not one character that can divide cells: "),
-        ("\n", ".", "delimiter '\n' is not one character that can divide cells: "),
+        ("\n", ".", "delimiter '\\n' is not one character that can divide cells: "),
         ("-", ".", "delimiter '-' can stand in a number or quote a cell: "),
         ('"', ".", "delimiter '\"' can stand in a number or quote a cell: "),
     ],
