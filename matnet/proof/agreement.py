@@ -12,7 +12,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.functions.weight import WEIGHT
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
-from matnet.proof.answers import InputData, Rounding, answers, answers_once, unnoticed_change
+from matnet.proof.answers import InputData, Rounding, answers, answers_with, unnoticed_change
 from matnet.proof.digits import MOST_DIGITS, decimal_digits, half_units
 from matnet.proof.distances import distances
 from matnet.simulate import TransferStep
@@ -149,7 +149,8 @@ def _is_single(stored: FloatArray) -> bool:
 
 def computed(stored: FloatArray) -> bool:
     """Whether the numbers have as many digits as computed ones have, and measured ones have not."""
-    return decimal_digits(stored) > MOST_DIGITS or _is_single(stored)
+    numbers = stored[np.isfinite(stored)]
+    return decimal_digits(numbers[:: max(1, len(numbers) // _FIRST_ROWS)]) > MOST_DIGITS or _is_single(stored)
 
 
 def doubt(
@@ -179,7 +180,7 @@ def doubt(
     learnt = "" if named else _exactly_learnt(net, y, stored, found)
     if learnt:
         return learnt
-    block = unnoticed_change(net, lambda changed: _shows(changed, data, y, found.tolerance))
+    block = unnoticed_change(net, lambda theta: _shows(net, theta, data, y, found.tolerance))
     return f"a change of {block} by 1 % would not have shown" if block else ""
 
 
@@ -206,10 +207,10 @@ def _exactly_learnt(net: Network, y: FloatArray, stored: FloatArray, found: Agre
     return "these may be targets: a radial network with as many weights as there are samples learns them exactly"
 
 
-def _shows(changed: Network, data: InputData, y: FloatArray, tolerance: FloatArray) -> bool:
-    """Whether a changed network gives other answers, as far as they are compared."""
+def _shows(net: Network, theta: FloatArray, data: InputData, y: FloatArray, tolerance: FloatArray) -> bool:
+    """Whether other parameters give other answers, as far as they are compared."""
     for rows in (_FIRST_ROWS, len(y)):
-        apart = distances(answers_once(changed, data.first(rows)), y[:rows])
+        apart = distances(answers_with(net, theta, data.first(rows)), y[:rows])
         if (apart > tolerance[:rows]).any():
             return True
     return False

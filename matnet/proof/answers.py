@@ -12,7 +12,7 @@ from matnet.derivatives.cost import Cost
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Output, Process, Structure
 from matnet.network import Network
-from matnet.simulate import outputs
+from matnet.simulate import BiasStep, NetInputStep, Program, Step, WeightStep, outputs
 
 STATIC_AGREES, SERIES_AGREES, ROUNDED_AGREES = 2e-14, 1e-11, 1e-13
 """Of the output's range: a static network, a series, a network whose settings were written with 15 digits."""
@@ -59,6 +59,31 @@ def answers_once(net: Network, data: InputData) -> FloatArray:
         return answers(net, data)
     with np.errstate(all="ignore"):
         return np.asarray(outputs(net.program, net.program.run(data.x), data.x))
+
+
+def answers_with(net: Network, theta: FloatArray, data: InputData) -> FloatArray:
+    """As ``answers_once``, of the network with other parameters."""
+    if net.dynamic:
+        return answers(net.with_parameters(theta), data)
+    program = program_with(net.program, theta)
+    with np.errstate(all="ignore"):
+        return np.asarray(outputs(program, program.run(data.x), data.x))
+
+
+def program_with(program: Program, theta: FloatArray) -> Program:
+    """The program with other weights and biases, in the order of ``Network.parameters``."""
+    parts = np.split(theta, np.cumsum(program.parameter_sizes)[:-1])
+    own = dict(zip(program.parameters, parts, strict=True))
+    steps: list[Step] = []
+    for step in program.steps:
+        if isinstance(step, WeightStep):
+            rows, columns = step.w.shape
+            steps.append(replace(step, w=own[step.key].reshape(columns, rows).T))
+        elif isinstance(step, NetInputStep | BiasStep) and step.bias is not None:
+            steps.append(replace(step, bias=own[step.key]))
+        else:
+            steps.append(step)
+    return replace(program, steps=tuple(steps))
 
 
 class Rounding:
@@ -162,9 +187,10 @@ def parameter_blocks(structure: Structure) -> list[ParameterBlock]:
     return blocks
 
 
-def unnoticed_change(net: Network, shows: Callable[[Network], bool]) -> str:
+def unnoticed_change(net: Network, shows: Callable[[FloatArray], bool]) -> str:
     """The bias or weight matrix that could be 1 % off without showing; empty where every such change shows.
 
+    `shows` says of other parameters whether the network with them would be noticed.
     Each is changed as a whole, then its numbers by turns up and down; numbers that are 0 by 1 % of the largest beside
     them. Layers that reach no output are left out.
     """
@@ -175,7 +201,7 @@ def unnoticed_change(net: Network, shows: Callable[[Network], bool]) -> str:
     return ""
 
 
-def _changes(net: Network, block: ParameterBlock) -> Iterator[Network]:
+def _changes(net: Network, block: ParameterBlock) -> Iterator[FloatArray]:
     theta = net.parameters
     own = theta[block.numbers]
     largest = np.abs(own).max(initial=0.0)
@@ -184,7 +210,7 @@ def _changes(net: Network, block: ParameterBlock) -> Iterator[Network]:
     for direction in (1.0, by_turns, -by_turns):
         changed = theta.copy()
         changed[block.numbers] = own + _CHANGE * size * direction
-        yield net.with_parameters(changed)
+        yield changed
 
 
 def _layers_that_reach_an_output(structure: Structure) -> set[int]:

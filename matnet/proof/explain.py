@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.derivatives.quantities import ParameterJacobian
 from matnet.errors import MatnetError
 from matnet.functions.namespace import FloatArray
 from matnet.functions.net_input import NET_INPUT
@@ -17,12 +18,14 @@ from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Input, Layer, Process, Structure, Weight
 from matnet.network import Network
 from matnet.proof.agreement import computed, ranges
-from matnet.proof.answers import InputData, answers_once, parameter_blocks
+from matnet.proof.answers import InputData, answers_once, answers_with, parameter_blocks, program_with
 from matnet.proof.distances import distances
 from matnet.simulate import TransferStep
 
 _MOST_EXCHANGES = 500
-_STEPS, _LIKELIEST = 8, 3
+_STEPS, _LIKELIEST, _LIKE = 8, 3, 0.5
+"""Steps towards another value of a weight, weights that are tried, and the least cosine of difference and slope."""
+
 _REACHED, _ROUNDING = 1e-6, 4e-15
 """The share of the difference that one other weight may leave; no less than rounding leaves, of the range."""
 
@@ -55,6 +58,8 @@ def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray
         return None
     if len(np.unique(stored[different], axis=0)) < _LEAST_ANSWERS:
         return None
+    if _agree(net, y[different], stored[different]):
+        return None  # all of the difference lies where one of the two is not finite
     scaled = _scaled(net, y[different], stored[different])
     if scaled is not None:
         return scaled
@@ -64,6 +69,7 @@ def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray
     rows = np.arange(min(len(y), _ROWS)) if net.dynamic else different[:_ROWS]
     some = replace(data, x=data.x[rows])
     reason = _exchanged(net, some, y[rows], stored[rows]) or _other_network(net, some, stored[rows])
+    reason = reason or _other_parameters(net, some, stored[rows])
     if not reason and not net.dynamic:
         reason = _one_weight(net, data.x[different], y[different], stored[different])
     return Explanation(f"the stored answers are the network's {reason}", certain=True) if reason else None
@@ -153,7 +159,6 @@ def _other_structures(net: Network) -> Iterator[tuple[str, Structure]]:
                 yield reason, replace(structure, layers=layers)
             except MatnetError:
                 continue  # the functions do not fit each other
-    yield from _with_rows_exchanged(net)
 
 
 def _with_other_processing(structure: Structure) -> Iterator[tuple[str, Structure]]:
@@ -202,7 +207,18 @@ def _other_weights(weight: Weight, name: str) -> Iterator[tuple[str, Weight]]:
             yield f"with {function} of {name}, where it has {weight.function}", replace(weight, function=function)
 
 
-def _with_rows_exchanged(net: Network) -> Iterator[tuple[str, Structure]]:
+def _other_parameters(net: Network, data: InputData, stored: FloatArray) -> str:
+    """Which two rows or columns, in each other's place, give the stored answers."""
+    first = replace(data, x=data.x[:_LEAST_SAMPLES])
+    for reason, theta in _with_rows_exchanged(net):
+        if _agree(net, answers_with(net, theta, first), stored[: len(first.x)]) and _agree(
+            net, answers_with(net, theta, data), stored
+        ):
+            return reason
+    return ""
+
+
+def _with_rows_exchanged(net: Network) -> Iterator[tuple[str, FloatArray]]:
     """Two rows, or two columns, of a weight matrix or a bias in each other's place."""
     theta = net.parameters
     blocks = parameter_blocks(net.structure)
@@ -215,10 +231,7 @@ def _with_rows_exchanged(net: Network) -> Iterator[tuple[str, Structure]]:
                 other = np.take(value, _swapped(value.shape[axis], i, j), axis=axis)
                 changed = theta.copy()
                 changed[block.numbers] = other.T.reshape(-1)
-                yield (
-                    f"with {what} {i + 1} and {j + 1} of {block.name} exchanged",
-                    net.with_parameters(changed).structure,
-                )
+                yield f"with {what} {i + 1} and {j + 1} of {block.name} exchanged", changed
 
 
 def _one_weight(net: Network, x: FloatArray, y: FloatArray, stored: FloatArray) -> str:
@@ -230,10 +243,13 @@ def _one_weight(net: Network, x: FloatArray, y: FloatArray, stored: FloatArray) 
     x, y, stored = x[:_ROWS], y[:_ROWS], stored[:_ROWS]
     width = ranges(net, stored)
     difference = ((stored - y) / width).reshape(-1)
-    slopes = (np.asarray(net.parameter_jacobian(x)) / width[:, None]).reshape(len(difference), -1)
+    slopes = (_parameter_jacobian(net, net.parameters, x) / width[:, None]).reshape(len(difference), -1)
     with np.errstate(all="ignore"):
         likeness = np.abs(difference @ slopes) / (np.linalg.norm(slopes, axis=0) * np.linalg.norm(difference))
-    for weight in np.argsort(np.nan_to_num(-likeness))[:_LIKELIEST].tolist():
+    likeness = np.nan_to_num(likeness)
+    for weight in np.argsort(-likeness)[:_LIKELIEST].tolist():
+        if likeness[weight] < _LIKE:
+            break
         value = _value_that_answers(net, x, stored, weight, width)
         if value is not None:
             own = float(net.parameters[weight])
@@ -248,18 +264,23 @@ def _value_that_answers(
     theta = net.parameters.copy()
     first = None
     for _ in range(_STEPS):
-        changed = net.with_parameters(theta)
-        difference = ((stored - answers_once(changed, InputData(x))) / width).reshape(-1)
+        difference = ((stored - answers_with(net, theta, InputData(x))) / width).reshape(-1)
         apart = float(np.abs(difference).max())
         first = apart if first is None else first
         if not apart > max(_REACHED * first, min(_ROUNDING, 1e-3 * first)):
             return float(theta[weight]) if np.isfinite(apart) else None
-        slope = (np.asarray(changed.parameter_jacobian(x))[..., weight] / width).reshape(-1)
+        slope = (_parameter_jacobian(net, theta, x)[..., weight] / width).reshape(-1)
         length = float(slope @ slope)
         if not np.isfinite(length) or length == 0.0:
             return None
         theta[weight] += float(slope @ difference) / length
     return None
+
+
+def _parameter_jacobian(net: Network, theta: FloatArray, x: FloatArray) -> FloatArray:
+    """(N, S, P): by the rows as they are, for other parameters are asked only once."""
+    with np.errstate(all="ignore"):
+        return np.asarray(ParameterJacobian()(program_with(net.program, theta), x))
 
 
 def _name(net: Network, weight: int) -> str:

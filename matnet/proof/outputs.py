@@ -12,7 +12,7 @@ from matnet.proof.data import DataSource
 from matnet.proof.explain import Explanation, explanation
 from matnet.proof.finding import Finding
 
-_MOST_EXPLAINED = 4
+_MOST_EXPLAINED = 2
 """Pairs of variables for which an explanation is looked for, where none agrees."""
 
 UNEXPLAINED = (

@@ -9,12 +9,13 @@ import numpy as np
 
 from matnet.derivatives.cost import Cost, cost_of
 from matnet.errors import UnsupportedError
+from matnet.functions.namespace import FloatArray
 from matnet.functions.performance import PERFORMANCE
 from matnet.importers.mat.paths import container
 from matnet.importers.training_record import BestPerformance, TrainingRecord
 from matnet.network import Network
 from matnet.proof.agreement import Verdict
-from matnet.proof.answers import InputData, Rounding, answers, answers_once, unnoticed_change
+from matnet.proof.answers import InputData, Rounding, answers, answers_with, unnoticed_change
 from matnet.proof.candidates import Matrix, Pair, unexplained
 from matnet.proof.data import DataSource
 from matnet.proof.finding import Finding
@@ -177,7 +178,7 @@ class RecordsCheck:
             return "outputs and targets are whole numbers, so a performance has few values and may agree by chance"
         if all(entry.value == best[0].value for entry in best) and best[0].value in (0.0, 1.0):
             return f"a performance of {best[0].value:g} is not special to this network"
-        block = unnoticed_change(self._net, lambda changed: _shows(changed, record, trial))
+        block = unnoticed_change(self._net, lambda theta: _shows(self._net, theta, record, trial))
         return f"a change of {block} by 1 % would not have shown" if block else ""
 
     def _likeliest(self, trials: Sequence[_Trial]) -> _Trial | None:
@@ -186,11 +187,11 @@ class RecordsCheck:
         return trials[int(np.argmin(left))] if left and min(left) <= _UNEXPLAINED else None
 
 
-def _shows(changed: Network, record: TrainingRecord, trial: _Trial) -> bool:
-    """Whether a changed network gives another performance for some set."""
-    y, t = answers_once(changed, trial.data), trial.targets.values
+def _shows(net: Network, theta: FloatArray, record: TrainingRecord, trial: _Trial) -> bool:
+    """Whether other parameters give another performance for some set."""
+    y, t = answers_with(net, theta, trial.data), trial.targets.values
     with np.errstate(all="ignore"):
-        values = [trial.cost.value(t * entry.mask.T, y, None, changed.parameters) for entry in record.best]
+        values = [trial.cost.value(t * entry.mask.T, y, None, theta) for entry in record.best]
     return any(
         not abs(value - own) <= AGREES * abs(own) + 4.0 * moved
         for value, own, moved in zip(values, trial.values, trial.moved, strict=True)

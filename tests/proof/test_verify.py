@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from matnet.exporters.archive import archive_text
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.paths import container
 from matnet.importers.stored import StoredValues
-from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.importers.training_record import BestPerformance, TrainingRecord
+from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 from matnet.network import Network
 from matnet.proof.candidates import Matrix
 from matnet.proof.data import NamedData
@@ -375,3 +377,161 @@ def test_an_archive_alone_has_nothing_to_compare(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().err == (
         "matnet: --record tr: the network's file holds no records; name one as in FILE.mat:tr\n"
     )
+
+
+def known_only(net: Network, x: FloatArray, known: int) -> FloatArray:
+    """Answers of another network, of which only the first so many are stored."""
+    y = np.array(net.with_parameters(1.01 * net.parameters)(x))
+    y[known:] = np.nan
+    return y
+
+
+@pytest.mark.parametrize("known", [1, 2, 4])
+def test_few_known_samples_contradict_nothing(tmp_path: Path, known: int) -> None:
+    net = network(2, 1)
+    x = samples(net, 20)
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": known_only(net, x, known).T}))
+    assert (row.what, row.samples, row.verdict) == ("x -> t", known, "unclear")
+
+
+@pytest.mark.parametrize("distinct", [1, 2, 4])
+def test_repeated_samples_count_once(tmp_path: Path, distinct: int) -> None:
+    net = network(2, 1)
+    x = np.tile(samples(net, distinct), (20, 1))
+    y = net.with_parameters(1.01 * net.parameters)(x)
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": y.T}))
+    assert (row.what, row.samples, row.verdict) == ("x -> t", 20 * distinct, "unclear")
+
+
+def test_targets_of_two_values_contradict_nothing(tmp_path: Path) -> None:
+    net = network(2, 1)
+    x = np.repeat(samples(net, 2), 10, axis=0)
+    for t in (np.full((20, 1), 21.0), np.repeat([[20.6581], [20.3334]], 10, axis=0)):
+        (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": t.T}))
+        assert (row.verdict, row.reason.partition("; ")[0]) == ("unclear", UNEXPLAINED)
+
+
+def test_masked_answers_are_compared_where_they_are_stored(tmp_path: Path) -> None:
+    net = network()
+    x = samples(net)
+    y = np.array(net(x))
+    y[::2] = np.nan
+    note = "30 stored numbers are NaN and were not compared"
+    for stored, named in (
+        (beside(tmp_path, {"x": x.T, "y": y.T}), None),
+        (None, NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", y.T))),
+    ):
+        (row,) = verify(net, stored, named)
+        assert (row.samples, row.verdict, row.reason) == (15, "proved", note)
+    y[1] += 1e-9
+    (row,) = verify(net, None, NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", y.T)))
+    assert row.verdict == "contradicted"
+
+
+@pytest.mark.parametrize("unknown", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("of", ["all", "one output", "one sample"])
+def test_rows_that_are_not_finite_end_nothing(tmp_path: Path, of: str, unknown: float) -> None:
+    """An array of the outputs' shape whose samples, or one output of them, are NaN or infinite."""
+    net = network()
+    x = samples(net)
+    y = np.array(net(x))
+    where = {"all": np.s_[:, :], "one output": np.s_[:, 1:], "one sample": np.s_[3:4, :]}[of]
+    y[where] = unknown
+    (row,) = verify(net, None, NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", y.T)))
+    expected = {"all": "nothing to compare", "one output": "weak", "one sample": "proved"}[of]
+    assert row.verdict == (expected if np.isnan(unknown) else "contradicted")
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "targets": y.T}))
+    automatic = {"all": "nothing to compare", "one output": "weak", "one sample": "proved"}[of]
+    assert row.verdict == (automatic if np.isnan(unknown) else {"all": "nothing to compare"}.get(of, "unclear"))
+    # beside the answers themselves it is passed over
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "y": net(x).T, "other": y.T + 1e-3}))
+    assert (row.what, row.verdict) == ("x -> y", "proved")
+
+
+def test_a_saturated_network_is_not_proved(tmp_path: Path) -> None:
+    """Its outputs are 0 and 1 to the last digit, whatever the first layer's weights are."""
+    rng = np.random.default_rng(0)
+    value = 500.0 * np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    hidden = Layer(4, "tansig", {0: Weight(value)}, bias=rng.normal(size=4))
+    last = Layer(2, "purelin", layer_weights={0: Weight(rng.normal(size=(2, 4)))}, bias=rng.normal(size=2))
+    net = Network(Structure((Input(2),), (hidden, last), (Output(1, 2),)))
+    x = np.sign(samples(net, 40)) * rng.integers(1, 4, (40, 2)).astype(float)
+    told = NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", net(x).T))
+    (row,) = verify(net, None, told)
+    assert (row.verdict, row.reason) == ("weak", "a change of b{1} by 1 % would not have shown")
+
+
+def test_class_labels_alone_are_weak(tmp_path: Path) -> None:
+    net = network(2, 3, seed=6, transfer="compet")
+    x = samples(net, 60)
+    told = NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", net(x).T))
+    for other in (net, net.with_parameters(1.01 * net.parameters)):
+        (row,) = verify(other, None, told)
+        assert row.verdict == "weak"
+        assert re.fullmatch(r"a change of (b|IW|LW)\{[\d,]+\} by 1 % would not have shown", row.reason)
+
+
+def test_targets_that_were_learnt_exactly_are_weak(tmp_path: Path) -> None:
+    # the exclusive or, learnt to rounding
+    hidden = Layer(2, "poslin", {0: Weight([[1.0, 1.0], [1.0, 1.0]])}, bias=[0.0, -1.0])
+    last = Layer(1, "purelin", layer_weights={0: Weight([[1.0, -2.0 + 2**-52]])}, bias=[2**-53])
+    net = Network(Structure((Input(2, range=np.tile([0.0, 1.0], (2, 1))),), (hidden, last), (Output(1, 1),)))
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]] * 5) + np.repeat(np.arange(5.0), 4)[:, None] / 8
+    t = np.round(net(x), 3)
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": t.T}))
+    reason = "the stored numbers have few digits, as targets have: the network may have learnt them exactly"
+    assert (row.verdict, row.reason) == ("weak", reason)
+
+
+def test_a_radial_network_with_a_neuron_for_each_sample_learns_any_targets(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 1.0, (12, 2))
+    hidden = Layer(12, "radbas", {0: Weight(x, "dist")}, bias=np.full(12, 2.0), net_input="netprod")
+    first = Network(Structure((Input(2),), (hidden,), (Output(0, 12),)))
+    t = rng.normal(size=(12, 1))
+    value = np.linalg.solve(first(x), t).T
+    last = Layer(1, "purelin", layer_weights={0: Weight(value)}, bias=[0.0])
+    net = Network(Structure((Input(2),), (hidden, last), (Output(1, 1),)))
+    stored = beside(tmp_path, {"x": x.T, "t": net(x).T})
+    (row,) = verify(net, stored)
+    reason = "these may be targets: a radial network with as many weights as there are samples learns them exactly"
+    assert (row.verdict, row.reason) == ("weak", reason)
+    named = NamedData(inputs=Matrix("x", x.T), outputs=Matrix("t", net(x).T))
+    assert verify(net, stored, named)[0].verdict == "proved"
+
+
+def test_linear_targets_of_a_linear_network_are_weak(tmp_path: Path) -> None:
+    layer = Layer(1, "purelin", {0: Weight([[1.0 / 3.0, 2.0 / 7.0]])}, bias=[0.5])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    x = samples(net)
+    (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": net(x).T}))
+    reason = "these may be targets: a linear network learns linear targets exactly"
+    assert (row.verdict, row.reason) == ("weak", reason)
+
+
+@pytest.mark.parametrize("form", ["targets", "both"])
+def test_the_record_says_which_form_of_crossentropy_it_follows(form: str) -> None:
+    net = network(2, 3, transfer="softmax")
+    structure = replace(net.structure, performance=Performance("crossentropy"))
+    net = Network(structure)
+    x = samples(net, 40)
+    t = np.eye(3)[np.random.default_rng(3).integers(0, 3, 40)]
+    mask = np.where(np.arange(40) % 4 > 0, 1.0, np.nan)[:, None] * np.ones((1, 3))
+    value = net.performance(x, t * mask, form=form)
+    record = TrainingRecord("tr", x[:0], {}, 3, {}, "crossentropy", (BestPerformance("best_perf", value, mask.T),))
+    named = NamedData(inputs=Matrix("x", x.T), targets=Matrix("t", t.T), record=record)
+    (row,) = verify(net, None, named)
+    assert (row.what, row.samples, row.verdict) == ("tr.best_perf (x -> t)", 30, "proved")
+    assert row.reason == f"crossentropy in the form '{form}'"
+    (row,) = verify(net.with_parameters(1.01 * net.parameters), None, named)
+    assert row.verdict == "contradicted"
+
+
+def test_a_chain_scaled_outside_the_network_is_verified_with_its_scaling() -> None:
+    net = network()
+    settings = {"name": "mapminmax", "xmin": [0.0, -5.0, 10.0], "xmax": [2.0, 5.0, 40.0], "ymin": -1.0, "ymax": 1.0}
+    whole = net.with_scaling(inputs=settings)
+    x = np.random.default_rng(2).uniform([0.0, -5.0, 10.0], [2.0, 5.0, 40.0], (30, 3))
+    told = NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", whole(x).T))
+    assert verify(whole, None, told)[0].verdict == "proved"
+    assert verify(net, None, told)[0].verdict == "contradicted"
