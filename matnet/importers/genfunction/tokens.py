@@ -21,7 +21,7 @@ _COMMENT = r"\.\.\.[^\n]*+\n|%[^\n]*+"
 _TOKEN = re.compile(
     rf"""
       (?P<space>[ \t]++)
-    | (?P<newline>\n)
+    | (?P<newline>\n(?:[ \t]*+\n)*+)
     | (?P<continuation>\.\.\.[^\n]*+\n?)
     | (?P<comment>%[^\n]*+)
     | (?P<matrix>\[(?>{_COMMENT}|[ \t\n,;+\-]++|\.(?!\.\.)|[0-9][0-9eE]*+(?!\.\.\.)|(?:NaN|nan|Inf|inf)\b)*+\])
@@ -146,16 +146,15 @@ class Scanner:
 
     def _add(self, kind: str, end: int) -> None:
         found = self.text[self.position : end]
-        if kind == "newline" and not self.brackets and self.tokens and self.tokens[-1].kind == kind:
-            self.position, self.line = end, self.line + 1
-            return
-        if len(self.tokens) >= MAX_TOKENS:
-            raise self._error("the file has more statements than any generated one")
-        self.tokens.append(Token(kind, found, self.line, self.position, end, self.space))
-        self.space, self.position = False, end
-        if kind in ("newline", "matrix"):
-            self.line += found.count("\n")
-        elif found in ("(", "[", "{"):
+        lines = found.count("\n") if kind in ("newline", "matrix") else 0
+        again = kind == "newline" and not self.brackets and self.tokens and self.tokens[-1].kind == kind
+        if not again:
+            if len(self.tokens) >= MAX_TOKENS:
+                raise self._error("the file has more statements than any generated one")
+            text = "\n" if kind == "newline" else found
+            self.tokens.append(Token(kind, text, self.line, self.position, end, self.space))
+        self.space, self.position, self.line = False, end, self.line + lines
+        if found in ("(", "[", "{"):
             self.brackets.append(found)
         elif found in (")", "]", "}") and self.brackets:
             self.brackets.pop()

@@ -142,7 +142,7 @@ class Variables:
             raise UnsupportedError("the delays are not written as mod(xdts-[1 2]-1,slots)+1; undo the edit")
         position, literal = self.of(found["position"]), found["delays"]
         if not isinstance(position, Position) or literal[0] not in ("matrix", "num"):
-            raise UnsupportedError("the delays are no literal row of numbers behind the position in a ring")
+            raise UnsupportedError("the delays are not the position in a ring less a literal row of numbers")
         if position.slots != slots or ring.slots not in (None, slots):
             raise FormatError(f"the ring has {ring.slots or position.slots} slots, but its delays count modulo {slots}")
         ring.slots = slots
