@@ -16,8 +16,7 @@ from matnet.importers.genfunction.values import ADVICE, Variables, constant_of
 _ARGUMENT = re.compile(r"(x|xi|ai)([1-9]\d{0,3})", re.ASCII)
 _RESULT = re.compile(r"(y|xf|af)([1-9]\d{0,3})", re.ASCII)
 _CONSTANT = re.compile(r"b\d+|[IL]W\d+_\d+|[xy]\d+_step\d+(?:_[A-Za-z]\w*)?", re.ASCII)
-_NAMES = "cat cell cell2mat max min mod nan NaN num2cell numel ones repmat reshape size zeros"
-_IN_FINAL_STATES = frozenset(_NAMES.split())
+_IN_FINAL_STATES = frozenset({"cell", "mod", "zeros"})
 _SIGNATURE = (
     "the arguments are not those of a network, which are (x1,x2,…,xi1,…,ai1,…) giving [y1,…] or (X,Xi,Ai) giving "
     "[Y,Xf,Af]; where the network stands inside a larger file, keep its function and those after it"
@@ -117,7 +116,7 @@ class MainFunction:
             self._fill(base, target, value)
         elif _CONSTANT.fullmatch(base):
             self._constant(target, value)
-        elif self._is_final(base, value):
+        elif self._is_final(base, target, value):
             self.known[base] = "final state"
         elif value == ("'", target):
             self._turn(base, target)
@@ -142,13 +141,13 @@ class MainFunction:
             raise UnsupportedError("a constant is set after the calculation has begun")
         self.plan.constants[name] = found
 
-    def _is_final(self, base: str, value: Tree) -> bool:
+    def _is_final(self, base: str, target: Tree, value: Tree) -> bool:
         """Whether this sets final states, or what only they need; none of it has an influence on the outputs."""
         free = self.after and self.known.get(base) in (None, "final state")
         if base not in self.finals and not free:
             return False
-        known = {name for name, held in self.known.items() if held != "result"}
-        if self.variables.loop is not None or set(names(value)) - known - _IN_FINAL_STATES:
+        known = _IN_FINAL_STATES.union(name for name, held in self.known.items() if held != "result")
+        if self.variables.loop is not None or set(names(value)) - known or set(names(target)) - known - {base}:
             raise UnsupportedError(ADVICE)
         return True
 
@@ -391,7 +390,7 @@ class MainFunction:
         for statement in body:
             with errors_at(statement.place):
                 base = _base(statement[1]) if statement[0] == "=" else None
-                if base is None or not self._is_final(base, statement[2]):
+                if base is None or not self._is_final(base, *statement[1:]):
                     raise UnsupportedError(ADVICE)
                 self.known[base] = "final state"
 
@@ -400,6 +399,8 @@ class MainFunction:
     def _check(self) -> None:
         outputs = sorted(self.plan.outputs)
         count = len(outputs) if self.cells else len(self.function.results) - len(self.finals)
+        if len({output.turned for output in self.plan.outputs.values()}) > 1:
+            raise UnsupportedError("the samples of some outputs are rows, those of others columns")
         if not outputs or outputs != list(range(1, count + 1)):
             raise FormatError(f"outputs {outputs} are calculated, expected {list(range(1, max(count, 1) + 1))}")
         weighed = {term.signal.number for term in self.plan.terms() if term.signal.kind == "input"}
@@ -434,7 +435,7 @@ class MainFunction:
         """A transposition that was added or lost leaves the samples counted along the wrong dimension."""
         if not inputs:
             return
-        if self.cells and self.variables.turned and self.variables.turned.keys() != inputs:
+        if self.variables.turned and self.variables.turned.keys() != inputs:
             raise UnsupportedError("the samples of some inputs are rows, those of others columns")
         for number, dimension, place in self.counted:
             turned = next((at for turned, at in self.variables.turned.items() if number in (turned, None)), None)
