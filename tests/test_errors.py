@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,30 @@ def test_a_file_that_is_not_there_is_a_place(tmp_path: Path) -> None:
     with pytest.raises(FormatError) as caught:
         matnet.load(tmp_path / "no.mat")
     assert caught.value.place == str(tmp_path / "no.mat")
+
+
+def _load(name: str, content: str) -> Callable[[Path], object]:
+    return lambda folder: matnet.load(broken(folder, name, content))
+
+
+PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a line of a function file": (_load("f.m", "function y1 = f(x1)\nIW1_1 = #;\nend\n"), "{folder}/f.m:2"),
+    "an entry of an archive": (
+        _load("a.json", '{"format": "matnet network archive", "version": []}'),
+        "{folder}/a.json: .version",
+    ),
+    "a variable": (lambda folder: matnet.load("fixtures/pump.mat", "tr"), "fixtures/pump.mat"),
+    "a folder": (lambda folder: matnet.load_all(folder), "{folder}"),
+    "a target": (lambda folder: matnet.save(matnet.load("fixtures/pump.mat"), folder / "a.xyz"), "{folder}/a.xyz"),
+    "an array": (lambda folder: matnet.load("fixtures/pump.mat")([1.0]), ""),
+}
+"""What fails, and where."""
+
+
+@pytest.mark.parametrize(("act", "place"), PLACES.values(), ids=list(PLACES))
+def test_the_place_of_an_error(act: Callable[[Path], object], place: str, tmp_path: Path) -> None:
+    with pytest.raises(MatnetError) as caught:
+        act(tmp_path)
+    assert caught.value.place == place.format(folder=tmp_path)
+    assert caught.value.text
+    assert str(caught.value) == ": ".join(filter(None, (caught.value.place, caught.value.text)))

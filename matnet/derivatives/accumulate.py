@@ -115,7 +115,7 @@ def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dic
         own = columns[:, start : start + program.sizes[signal]]
         seeds[signal] = seeds.get(signal, 0.0) + own
         start += program.sizes[signal]
-    return {signal: Carried(constant(like, seed), (seed != 0.0).max(axis=-1)) for signal, seed in seeds.items()}
+    return {signal: Carried(constant(like, seed), (seed != 0.0).any(axis=-1)) for signal, seed in seeds.items()}
 
 
 def gathered(parts: Sequence[Carried | None], sizes: Sequence[int], count: int, x: Array) -> Array:

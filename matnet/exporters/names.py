@@ -81,9 +81,9 @@ def function_name(rule: NameRule, stem: str, requested: str | None) -> tuple[str
 
 
 def checked_names(
-    inputs: Sequence[str] | None, outputs: Sequence[str] | None, input_size: int, output_size: int
+    inputs: Sequence[str], outputs: Sequence[str], input_size: int, output_size: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the inputs' and outputs' elements: those that are chosen, or x1, x2, … and y1, y2, ….
+    """The names of the inputs' and outputs' elements, checked.
 
     Raises
     ------
@@ -91,8 +91,8 @@ def checked_names(
         There are too many or too few, one is empty or has a control character, or two are the same.
     """
     found: list[tuple[str, ...]] = []
-    for what, given, size, letter in (("input", inputs, input_size, "x"), ("output", outputs, output_size, "y")):
-        names = tuple(f"{letter}{number}" for number in range(1, size + 1)) if given is None else tuple(given)
+    for what, given, size in (("input", inputs, input_size), ("output", outputs, output_size)):
+        names = tuple(given)
         if len(names) != size:
             raise UnsupportedError(
                 f"{_counted(len(names), f'{what} name')} given, but the network has {_counted(size, f'{what} element')}"

@@ -55,7 +55,7 @@ class Options:
     name
         The function's name in the written file; by default made of the file's stem.
     inputs, outputs
-        Names of the elements, for the file's documentation; by default x1, x2, … and y1, y2, ….
+        Names of the elements, for the file's documentation; by default those of the network.
     jacobian
         Whether dy/dx is written too.
     precision
@@ -95,7 +95,9 @@ class Recording:
     @cached_property
     def _names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         net, options = self.net, self.options
-        return checked_names(options.inputs, options.outputs, net.input_size, net.output_size)
+        inputs = net.input_names if options.inputs is None else options.inputs
+        outputs = net.output_names if options.outputs is None else options.outputs
+        return checked_names(inputs, outputs, net.input_size, net.output_size)
 
     @property
     def inputs(self) -> tuple[str, ...]:

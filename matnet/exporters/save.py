@@ -41,7 +41,7 @@ def save(
     name
         The name of the function in the file; by default the file's stem, made legal where it is not.
     inputs, outputs
-        Names of the elements, for the file's documentation; by default x1, x2, … and y1, y2, ….
+        Names of the elements, for the file's documentation; by default those of the network.
     jacobian
         Whether dy/dx is written too.
     float32

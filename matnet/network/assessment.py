@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from matnet.derivatives.cost import cost_of, without_unknown_inputs
-from matnet.derivatives.quantities import Adjoints, Signals
+from matnet.derivatives.parameters import parameter_arrays, parameter_vector
+from matnet.derivatives.quantities import VALUE, Adjoints, Signals
+from matnet.derivatives.time import Series
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
+from matnet.model.structure import Structure
 from matnet.network.arguments import numbers, real, real_array, series_arguments
+from matnet.network.evaluation import Evaluation
 from matnet.network.frames import is_frame
-
-if TYPE_CHECKING:
-    from matnet.network.network import Network
 
 _PRODUCT_ELEMENTS = 1 << 22  # how many elements of a batch's parameter products are held at once
 
 
 class Assessment:
-    """The cost of `network` on x and t; see ``Network.performance`` for the arguments.
+    """The cost of a network on x and t; see ``Network.performance`` for the arguments.
 
     Samples are held as (B, T, ·): a batch of series, or for a static network one series of independent samples.
     """
 
     def __init__(
         self,
-        network: Network,
+        structure: Structure,
+        evaluation: Evaluation,
+        over_time: Series,
         x: Array,
         t: Array,
         name: str | None,
@@ -41,32 +43,31 @@ class Assessment:
         unknown = set(states) - {"input_states", "layer_states"}
         if unknown:
             raise ShapeError(f"unknown argument {', '.join(sorted(unknown))}; expected input_states or layer_states")
-        self.network = network
-        self.cost = cost_of(network.structure, network.program, name, regularization, form)
-        given = real_array(x, network.evaluation.inputs, "x")
+        self.structure, self.evaluation, self.over_time = structure, evaluation, over_time
+        self.theta = parameter_vector(evaluation.program, parameter_arrays(structure))
+        self.cost = cost_of(structure, evaluation.program, name, regularization, form)
+        given = real_array(x, evaluation.inputs, "x")
         self.shape = given.shape
-        if not network.dynamic:
-            given = given.reshape(1, math.prod(given.shape[:-1]), network.input_size)
-        self.series = series_arguments(
-            network.structure, given, states.get("input_states"), states.get("layer_states"), None
-        )
-        self.t = self._like_outputs(real_array(t, network.evaluation.outputs, "t"), "t")
+        if not structure.dynamic:
+            given = given.reshape(1, math.prod(given.shape[:-1]), structure.input_size)
+        self.series = series_arguments(structure, given, states.get("input_states"), states.get("layer_states"), None)
+        self.t = self._like_outputs(real_array(t, evaluation.outputs, "t"), "t")
         self.weights = (
             None if error_weights is None else self._like_outputs(self._spread(error_weights), "error_weights")
         )
 
     def _like_outputs(self, values: FloatArray, parameter: str) -> FloatArray:
-        expected = (*self.shape[:-1], self.network.output_size)
+        expected = (*self.shape[:-1], self.structure.output_size)
         if values.shape != expected:
             raise ShapeError(f"{parameter} has shape {values.shape}, expected {expected}")
-        return values.reshape(-1, self.network.output_size)
+        return values.reshape(-1, self.structure.output_size)
 
     def _spread(self, error_weights: Array) -> FloatArray:
         """Error weights, which may be fewer than the outputs, in the shape of these."""
         if is_frame(error_weights):
-            return real_array(error_weights, self.network.evaluation.outputs, "error_weights")
+            return real_array(error_weights, self.evaluation.outputs, "error_weights")
         given = real(numbers(error_weights, "error_weights"), "error_weights")
-        expected = (*self.shape[:-1], self.network.output_size)
+        expected = (*self.shape[:-1], self.structure.output_size)
         try:
             return np.broadcast_to(given, expected)
         except ValueError:
@@ -80,26 +81,26 @@ class Assessment:
 
     def _value_at(self, y: FloatArray) -> float:
         with np.errstate(all="ignore"):
-            return self.cost.value(self.t, y, self.weights, self.network.parameters)
+            return self.cost.value(self.t, y, self.weights, self.theta)
 
     def _outputs(self) -> FloatArray:
-        if not self.network.dynamic:
-            return np.asarray(self.network(self.series.x[0]))
-        found = self.network.series.histories(self.series.x, self.series.input_states, self.series.layer_states)[2]
-        return found.reshape(-1, self.network.output_size)
+        if not self.structure.dynamic:
+            return np.asarray(self.evaluation.on_samples(VALUE, (self.series.x[0],)))
+        found = self.over_time.histories(self.series.x, self.series.input_states, self.series.layer_states)[2]
+        return found.reshape(-1, self.structure.output_size)
 
     def gradient(self, wrt: str) -> FloatArray:
         """The cost's derivative with respect to the inputs, the parameters or the initial states."""
-        if wrt.endswith("states") and not self.network.dynamic:
+        if wrt.endswith("states") and not self.structure.dynamic:
             raise ShapeError(f"wrt is '{wrt}', but the network is static and has no states")
         y = self._outputs()
         self._value_at(y)  # refuses a form that is not known where it makes a difference
         by_inputs, by_parameters, by_input_states, by_layer_states = (
-            self._over_time(y) if self.network.dynamic else self._over_samples(y)
+            self._over_time(y) if self.structure.dynamic else self._over_samples(y)
         )
         share = 1.0 - self.cost.regularization
         if wrt == "parameters":
-            theta = self.network.parameters
+            theta = self.theta
             return share * by_parameters + self.cost.regularization * 2.0 * theta / len(theta)
         if wrt == "inputs":
             return share * by_inputs.reshape(self.shape)
@@ -111,18 +112,17 @@ class Assessment:
 
         A sample that does not count is left out: its share is 0, also where its derivatives are NaN.
         """
-        network = self.network
-        x = without_unknown_inputs(network.structure, self.series.x[0])
+        x = without_unknown_inputs(self.structure, self.series.x[0])
         signals = self.cost.signals
-        at_signals = network.evaluation.on_rows(Signals(signals), x)
+        at_signals = self.evaluation.on_rows(Signals(signals), x)
         seeds = self._seeds(y, at_signals)
         by_inputs = np.zeros_like(x)
-        by_parameters = np.zeros(len(network.parameters))
+        by_parameters = np.zeros(len(self.theta))
         counted = np.flatnonzero((seeds != 0.0).any(axis=-1))
         rows = max(1, _PRODUCT_ELEMENTS // max(1, len(by_parameters)))
         for start in range(0, len(counted), rows):
             block = counted[start : start + rows]
-            by_inputs[block], products = network.evaluation.on_rows(Adjoints(signals), x[block], seeds[block])
+            by_inputs[block], products = self.evaluation.on_rows(Adjoints(signals), x[block], seeds[block])
             by_parameters += products.sum(axis=0)
         return by_inputs, by_parameters, self.series.input_states, self.series.layer_states
 
@@ -132,7 +132,7 @@ class Assessment:
 
     def _over_time(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """With respect to x (B, T, R), the parameters (P,) and the states, back in time."""
-        series, structure = self.network.series, self.network.structure
+        series, structure = self.over_time, self.structure
         x = without_unknown_inputs(structure, self.series.x)
         before = without_unknown_inputs(structure, self.series.input_states)
         inputs, layers, _ = series.histories(x, before, self.series.layer_states)
@@ -140,6 +140,6 @@ class Assessment:
         argument = series.argument(inputs, layers, slice(0, steps))
         argument = argument.reshape(batch * steps, argument.shape[-1])
         signals = self.cost.signals
-        at_signals = self.network.evaluation.on_rows(Signals(signals), argument)
+        at_signals = self.evaluation.on_rows(Signals(signals), argument)
         seeds = self._seeds(y, at_signals)
         return series.adjoints(inputs, layers, signals, seeds.reshape(batch, steps, seeds.shape[-1]))

@@ -76,13 +76,13 @@ class Network:
     def __repr__(self) -> str:
         from matnet.network.overview import line
 
-        return line(self)
+        return line(self.structure, self.name)
 
     def _repr_html_(self) -> str:
         """The table of inputs, layers and outputs that a notebook shows."""
         from matnet.network.overview import html
 
-        return html(self)
+        return html(self.structure, self.name)
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -493,7 +493,10 @@ class Network:
         MATLAB's ``perform`` counts a NaN among the targets of crossentropy as 1; here, as in MATLAB's training, it
         leaves the element out.
         """
-        return Assessment(self, x, t, name, error_weights, regularization, form, states).value()
+        return self._assessment(x, t, name, error_weights, regularization, form, states).value()
+
+    def _assessment(self, *arguments: Any) -> Assessment:
+        return Assessment(self.structure, self.evaluation, self.series, *arguments)
 
     def performance_gradient(
         self,
@@ -529,7 +532,7 @@ class Network:
             As in ``performance``, or `wrt` is none of these.
         """
         kind, columns = differentiated(self.structure, wrt, ("inputs", "parameters", "input_states", "layer_states"))
-        found = Assessment(self, x, t, name, error_weights, regularization, form, states).gradient(kind)
+        found = self._assessment(x, t, name, error_weights, regularization, form, states).gradient(kind)
         return found if columns is None else found[..., columns]
 
     def run(

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from matnet.model.structure import Layer, Process, Structure, Weight
 from matnet.network.markup import Html, element, joined, table
 
-if TYPE_CHECKING:
-    from matnet.network.network import Network
-
 HEAD = ("", "name", "size", "functions", "from")
 
 
-def line(net: Network) -> str:
-    """The network in one line: its name, sizes and transfer functions."""
-    sizes = [net.input_size, *(layer.size for layer in net.structure.layers)]
-    functions = ", ".join(layer.transfer for layer in net.structure.layers)
-    name = f"{net.name}: " if net.name else ""
-    return f"<Network {name}{'-'.join(map(str, sizes))}, {functions}>"
+def line(structure: Structure, name: str) -> str:
+    """A network in one line: its name, sizes and transfer functions."""
+    sizes = [structure.input_size, *(layer.size for layer in structure.layers)]
+    functions = ", ".join(layer.transfer for layer in structure.layers)
+    shown = f"{name}: " if name else ""
+    return f"<Network {shown}{'-'.join(map(str, sizes))}, {functions}>"
 
 
-def html(net: Network) -> Html:
-    """The network's name and its table of inputs, layers and outputs."""
-    caption = element("p", element("b", net.name or "network"), f": {summary(net)}")
-    return joined([caption, overview(net.structure)])
+def html(structure: Structure, name: str) -> Html:
+    """A network's name and its table of inputs, layers and outputs."""
+    caption = element("p", element("b", name or "network"), f": {summary(structure)}")
+    return joined([caption, overview(structure)])
 
 
-def summary(net: Network) -> str:
+def summary(structure: Structure) -> str:
     """What the network is in one sentence without a full stop."""
-    structure = net.structure
     count = sum(map(_parameters, structure.layers))
     words = [
         f"{structure.input_size} {_plural('input', structure.input_size)}",
@@ -38,7 +33,7 @@ def summary(net: Network) -> str:
         f"{structure.output_size} {_plural('output', structure.output_size)}",
         f"{count:,} weights and biases",
     ]
-    kind = "dynamic" if net.dynamic else "static"
+    kind = "dynamic" if structure.dynamic else "static"
     return f"{kind}, {', '.join(words)}"
 
 

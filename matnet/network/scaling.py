@@ -79,6 +79,11 @@ def process(scaling: Scaling) -> Process:
     if isinstance(scaling, Process):
         return scaling
     values = _struct_of_scipy(scaling) if isinstance(scaling, np.ndarray) else scaling
+    if not isinstance(values, Mapping):
+        raise UnsupportedError(
+            f"a scaling of type {type(values).__name__}; expected the settings of mapminmax or mapstd as a mapping, or "
+            "as scipy.io.loadmat gives them"
+        )
     for names, pair in PAIRS.items():
         if all(name in values for name in names):
             first, second = (np.asarray(values[name], dtype=np.float64).reshape(-1) for name in names)
@@ -121,11 +126,7 @@ def _paired(
     entries: Sequence[_Entry], scalings: Scaling | Sequence[Scaling | None] | None, what: str
 ) -> list[tuple[_Entry, Scaling | None]]:
     listed: list[Scaling | None] = (
-        [None] * len(entries)
-        if scalings is None
-        else [scalings]
-        if isinstance(scalings, Mapping | Process | np.ndarray)
-        else list(scalings)
+        [None] * len(entries) if scalings is None else list(scalings) if isinstance(scalings, Sequence) else [scalings]
     )
     if len(listed) != len(entries):
         raise ModelError(

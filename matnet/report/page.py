@@ -100,7 +100,7 @@ def page(material: Material) -> str:
     links = element("nav", *(element("a", section.title, href=f"#{section.key}") for section in sections))
     body = element(
         "body",
-        element("header", element("h1", title), element("p", f"A {summary(net)}."), links),
+        element("header", element("h1", title), element("p", f"A {summary(net.structure)}."), links),
         element("main", *(section.html for section in sections)),
         element("footer", f"Made by matnet {version('matnet')}. Everything on this page was computed from the file."),
     )

@@ -275,3 +275,12 @@ def test_members_of_an_ensemble_share_their_names() -> None:
     assert str(caught.value) == (
         "member 3 names its inputs speed, flow, load, member 2 flow, speed, load; give all members the same names"
     )
+
+
+def test_names_are_in_every_export(tmp_path: Path) -> None:
+    for suffix in (".c", ".m", ".py"):
+        matnet.save(NET, tmp_path / f"named{suffix}")
+        text = (tmp_path / f"named{suffix}").read_text(encoding="utf-8")
+        assert all(name in text for name in (*NET.input_names, *NET.output_names))
+    matnet.save(NET, tmp_path / "other.c", inputs=["a", "b", "c"])
+    assert "flow" not in (tmp_path / "other.c").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ import scipy.io
 from matnet import Network
 from matnet.errors import ModelError, UnsupportedError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network.scaling import PAIRS, SETTINGS, process
 
 RNG = np.random.default_rng(0)
 BARE = Structure(
@@ -66,6 +67,36 @@ def test_the_range_is_carried_to_raw_scale() -> None:
 def test_one_side_alone() -> None:
     net = Network(BARE).with_scaling(outputs=MINMAX[1])
     np.testing.assert_allclose(net(X), (Network(BARE)(X) + 1.0) * 200.0 + 100.0, rtol=1e-13)
+
+
+EXPECTED = (
+    "expected those of mapminmax (xmin, xmax, …), mapstd (xmean, xstd, …), premnmx (minp, maxp) or prestd (meanp, stdp)"
+)
+
+
+@pytest.mark.parametrize("names", [*PAIRS, *SETTINGS.values()], ids="-".join)
+@pytest.mark.parametrize("kept", [0, 1])
+def test_half_of_a_pair_is_not_a_scaling(names: tuple[str, str], kept: int) -> None:
+    """Each setting alone, also beside the half of another pair."""
+    for other in ("", "gain", "stdp" if names[kept] != "stdp" else "maxp"):
+        scaling = {name: np.ones(2) for name in (names[kept], other) if name}
+        if {names[kept], other} in [set(pair) for pair in PAIRS]:
+            continue
+        with pytest.raises(UnsupportedError) as caught:
+            process(scaling)
+        assert str(caught.value) == f"not the settings of a scaling: {', '.join(sorted(scaling))}; {EXPECTED}"
+
+
+@pytest.mark.parametrize(
+    ("scaling", "name"), [(5, "int"), (["ps.mat"], "str"), ([5], "int"), ([["xmin", "xmax"]], "list")]
+)
+def test_what_is_not_a_mapping_is_refused(scaling: Any, name: str) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        Network(BARE).with_scaling(inputs=scaling)
+    assert str(caught.value) == (
+        f"a scaling of type {name}; expected the settings of mapminmax or mapstd as a mapping, or as "
+        "scipy.io.loadmat gives them"
+    )
 
 
 @pytest.mark.parametrize(
