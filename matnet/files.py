@@ -24,7 +24,6 @@ DEFAULT_LIMIT = 2 * 1024**3
 _CHUNK = 1 << 20
 _EXPANSION, _FREE_EXPANSION = 10, 1 << 25
 
-
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -102,7 +101,7 @@ class Budget:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """The bytes of a file.
+    """The bytes of a file, or of a pipe or device, whose size nobody knows before its end.
 
     Raises
     ------
@@ -112,8 +111,17 @@ def read_bytes(path: Path, limit: int) -> bytes:
     try:
         if path.is_dir():
             raise FormatError("is a folder, expected a file")
-        Budget(limit).take(path.stat().st_size)
-        return path.read_bytes()
+        budget = Budget(limit)
+        with path.open("rb", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            budget.take(size)
+            content = stream.read(size) or b""
+            chunks = [content]
+            while chunk := stream.read(_CHUNK):
+                # a pipe, or a file that has grown
+                budget.take(len(chunk))
+                chunks.append(chunk)
+        return content if len(chunks) == 1 else b"".join(chunks)
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}") from error
 

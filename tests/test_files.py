@@ -1,15 +1,16 @@
-"""Where saved files go: whole or not at all, with the permissions they had, never through a link elsewhere."""
+"""Files are read within a limit, and written whole or not at all, never through a link elsewhere."""
 
 from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 import matnet
-from matnet.files import put
+from matnet.files import put, read_bytes
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NET = matnet.load(FIXTURES / "cascade.mat")
@@ -88,3 +89,25 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: pyte
 def test_a_device_is_written_to_and_not_replaced() -> None:
     put(Path("/dev/null"), b"new")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+def test_a_file_and_a_pipe_are_read_to_their_end(tmp_path: Path, size: int) -> None:
+    content = os.urandom(size)
+    (tmp_path / "file").write_bytes(content)
+    assert read_bytes(tmp_path / "file", size) == content
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(content,))
+    writer.start()
+    assert read_bytes(tmp_path / "pipe", size) == content
+    writer.join()
+
+
+@pytest.mark.parametrize("what", ["a file", "an endless device"])
+def test_what_is_larger_than_the_limit_is_refused(tmp_path: Path, what: str) -> None:
+    path = Path("/dev/zero") if what == "an endless device" else tmp_path / "file"
+    if what == "a file":
+        path.write_bytes(bytes(5_000_001))
+    with pytest.raises(matnet.FormatError) as refused:
+        read_bytes(path, 5_000_000)
+    assert str(refused.value) == ("the file needs more than 5000000 bytes of memory; raise the limit if you trust it")
