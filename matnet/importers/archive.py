@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from matnet.errors import FormatError, MatnetError, ModelError
-from matnet.files import read_bytes
+from matnet.files import Budget, read_bytes
 from matnet.model.archive import digest_of, loads
 from matnet.model.checks import TOLERANCE, differing
+from matnet.model.strict_json import parsed_size
 from matnet.model.structure import Structure
 from matnet.network import Network
 
@@ -22,23 +23,24 @@ def load_archive(path: Path, limit: int, allow_nonfinite: bool = False) -> Netwo
     Raises
     ------
     FormatError
-        The file is no archive, is damaged or changed, or the network does not give the stored answers.
+        The file is not an archive, is damaged or changed, or the network does not give the stored answers.
     UnsupportedError
         The archive is of a later version, or uses a function that is not known.
     ModelError
         The network in it contradicts itself, or has weights that are NaN or Inf while those are not allowed.
     """
     try:
-        return _checked(read_bytes(path, limit), allow_nonfinite)
+        return _checked(read_bytes(path, limit), limit, allow_nonfinite)
     except MatnetError as error:
         raise error.at(path) from error.__cause__
 
 
-def _checked(content: bytes, allow_nonfinite: bool) -> Network:
+def _checked(content: bytes, limit: int, allow_nonfinite: bool) -> Network:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FormatError(f"not JSON: byte {error.start} is no UTF-8") from None
+        raise FormatError(f"not JSON: byte {error.start} is not UTF-8") from None
+    Budget(limit).take(parsed_size(text))
     archive = loads(text)
     if not allow_nonfinite:
         _refuse_nonfinite(archive.structure)

@@ -143,12 +143,12 @@ def loads(text: str) -> Archive:
 
 
 def _check_version(node: Node) -> None:
-    entries = node.entries() if isinstance(node.value, dict) else {}
-    if "format" not in entries or entries["format"].value != FORMAT:
+    entries = node.value if isinstance(node.value, dict) else {}
+    if entries.get("format") != FORMAT:
         raise NoArchiveError(f'no archive of a network: it lacks the entry "format": "{FORMAT}"')
     if "version" not in entries:
         raise FormatError('no archive of a network: it lacks the entry "version"')
-    version = entries["version"].count(1)
+    version = Node(entries["version"], ".version").count(1)
     if version > VERSION:
         raise UnsupportedError(
             f"version {version} of the archive, but this matnet reads versions up to {VERSION}; install a newer matnet"
@@ -438,7 +438,7 @@ def _read_training(node: Node) -> Training | None:
 
 def _read_checks(node: Node, structure: Structure) -> Checks:
     found = node.keys(_CHECKS)
-    points, inputs, outputs = len(found["inputs"].items()), structure.input_size, structure.output_size
+    points, inputs, outputs = found["inputs"].length(), structure.input_size, structure.output_size
     return Checks(
         found["inputs"].array((points, inputs)),
         found["outputs"].array((points, outputs)),

@@ -90,6 +90,11 @@ def parse(text: str) -> Node:
     return Node(value, "")
 
 
+def parsed_size(text: str) -> int:
+    """The most bytes that ``parse`` takes for a text: its values, counted by the characters that begin or part them."""
+    return 2 * len(text) + 96 * text.count("[") + 240 * text.count("{") + 96 * text.count(",") + 160 * text.count(":")
+
+
 def _float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
@@ -102,7 +107,7 @@ def _whole(text: str) -> int | float:
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise FormatError(f'{text} is no JSON; the archive writes the string "{text}"')
+    raise FormatError(f'{text} is not JSON; the archive writes the string "{text}"')
 
 
 def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -142,15 +147,16 @@ class Node:
 
     def keys(self, known: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
         """The entries of an object that has exactly the keys `known`, and perhaps some of those that are optional."""
-        found = self.entries()
-        for key in found:
+        if not isinstance(self.value, dict):
+            self.refuse("an object")
+        for key in self.value:
             if key not in known and key not in optional:
                 expected = ", ".join((*known, *optional))
                 raise FormatError(f"unknown key '{key}'; known: {expected}", place=self.place or ".")
         for key in known:
-            if key not in found:
+            if key not in self.value:
                 raise FormatError(f"the key '{key}' is missing", place=self.place or ".")
-        return found
+        return self.entries()
 
     def entries(self) -> dict[str, Node]:
         """The entries of an object."""
@@ -158,11 +164,17 @@ class Node:
             self.refuse("an object")
         return {key: Node(value, f"{self.place}.{key}") for key, value in self.value.items()}
 
-    def items(self) -> list[Node]:
-        """The entries of a list."""
+    def items(self) -> Iterator[Node]:
+        """The entries of a list, one after the other: a broken file may have millions."""
         if not isinstance(self.value, list):
             self.refuse("a list")
-        return [Node(value, f"{self.place}[{number}]") for number, value in enumerate(self.value)]
+        return (Node(value, f"{self.place}[{number}]") for number, value in enumerate(self.value))
+
+    def length(self) -> int:
+        """How many entries a list has."""
+        if not isinstance(self.value, list):
+            self.refuse("a list")
+        return len(self.value)
 
     def text(self) -> str:
         """A string."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.model.archive import VERSION, dumps, loads
 from matnet.model.provenance import Provenance, Training
+from matnet.model.strict_json import parsed_size
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 from matnet.network import Network
 from random_networks import dynamic_structures, structures
@@ -378,7 +380,7 @@ TEXTS = {
     "[]": 'no archive of a network: it lacks the entry "format": "matnet network archive"',
     '{"format": "matnet network archive"}': 'no archive of a network: it lacks the entry "version"',
     '{"a": 1, "a": 2}': "the key 'a' stands twice in one object",
-    "[NaN]": 'NaN is no JSON; the archive writes the string "NaN"',
+    "[NaN]": 'NaN is not JSON; the archive writes the string "NaN"',
     "[1e999]": "the number 1e999 is beyond what float64 holds",
     "[1" + "0" * 400 + "]": "the number 1000000000000000000000000000000000000000 is beyond what float64 holds",
     "[" * 100_000 + "]" * 100_000: "nested more than 32 deep",
@@ -394,7 +396,7 @@ def test_a_text_that_is_no_archive_is_refused_with_the_whole_message(content: st
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    assert str(refused(tmp_path / "net.json", b'{"\xff"')) == "not JSON: byte 2 is no UTF-8"
+    assert str(refused(tmp_path / "net.json", b'{"\xff"')) == "not JSON: byte 2 is not UTF-8"
 
 
 def test_an_archive_that_is_cut_off_is_refused_wherever_it_is_cut(text: str, tmp_path: Path) -> None:
@@ -448,3 +450,34 @@ def test_a_folder_of_other_json_files_is_passed_over(text: str, tmp_path: Path) 
     (tmp_path / "net.json").write_text(text)
     (tmp_path / "package.json").write_text('{"name": "other"}')
     assert list(matnet.load_all(tmp_path)) == ["net.json"]
+
+
+CROWDED = {
+    "empty lists": "[" + "[]," * 300_000 + "[]]",
+    "lists of one": "[" + "[0.5]," * 150_000 + "[]]",
+    "empty objects": "[" + "{}," * 300_000 + "{}]",
+    "objects of one": "[" + '{"a":0},' * 100_000 + "{}]",
+    "keys": "{" + ",".join(f'"{number}":0.5' for number in range(80_000)) + "}",
+    "strings": "[" + '"\u00e9",' * 200_000 + '""]',
+    "nested": "[" + "[[[[[[]]]]]]," * 70_000 + "[]]",
+}
+"""A megabyte of JSON of what takes the most memory."""
+
+
+@pytest.mark.parametrize("kind", CROWDED)
+def test_the_limit_counts_what_parsing_takes(kind: str, tmp_path: Path) -> None:
+    text = archive_text(hard_numbers()).replace('"inputs": [', '"outputs": [], "inputs": ' + CROWDED[kind], 1)
+    (tmp_path / "net.json").write_text(text, encoding="utf-8")
+    limit = parsed_size(text) - 1
+    with pytest.raises(FormatError) as caught:
+        matnet.load(tmp_path / "net.json", limit=limit)
+    assert str(caught.value) == (
+        f"{tmp_path / 'net.json'}: the file needs more than {limit} bytes of memory; raise the limit if you trust it"
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError):
+            matnet.load(tmp_path / "net.json")
+        assert tracemalloc.get_traced_memory()[1] < parsed_size(text) + 2 * len(text)
+    finally:
+        tracemalloc.stop()
