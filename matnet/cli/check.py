@@ -11,6 +11,7 @@ from matnet.cli.models import load_network, remark_on_steps
 from matnet.cli.options import (
     file_argument,
     inputs_option,
+    json_option,
     loading_options,
     network_option,
     optional_table_argument,
@@ -18,10 +19,10 @@ from matnet.cli.options import (
     scaling_options,
     table_options,
 )
-from matnet.cli.speech import and_more
+from matnet.cli.speech import and_more, json_text
 
 if TYPE_CHECKING:
-    from matnet.proof.check import Element
+    from matnet.proof.check import Check, Element
 
 LISTED = 20
 AGREES, DIFFERS = 0, 1
@@ -36,6 +37,7 @@ AGREES, DIFFERS = 0, 1
 @inputs_option
 @outputs_option
 @table_options
+@json_option
 @click.option("--all", "everything", is_flag=True, help=f"List every derivative, not only the {LISTED} worst.")
 def command(**options: Any) -> int:
     """Compare the derivatives of the network in FILE with numerical ones.
@@ -61,10 +63,40 @@ def command(**options: Any) -> int:
     # a network without inputs is checked by its initial layer states, named by their neuron
     inputs = names or tuple(f"state{number + 1}" for number in range(1 + max(e.input for e in found.elements)))
     remark_on_steps(net)
+    if options["as_json"]:
+        click.echo(json_text(_document(options["file"], found, outputs, inputs, net.dynamic)))
+        return AGREES if found.agrees else DIFFERS
     click.echo("\n".join(_table(shown, outputs, inputs, net.dynamic)))
     left_out = len(found.elements) - len(shown)
     click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
     return AGREES if found.agrees else DIFFERS
+
+
+def _document(
+    file: str, found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...], dynamic: bool
+) -> dict[str, Any]:
+    derivatives = [
+        {
+            "output": outputs[element.output],
+            "input": inputs[element.input],
+            **({"lag": element.lag} if dynamic else {}),
+            "sample": element.sample + 1,
+            "analytic": element.analytic,
+            "numerical": element.numerical,
+            "estimate": element.estimate,
+            "verdict": element.verdict,
+        }
+        for element in found.elements
+    ]
+    return {
+        "file": file,
+        "agrees": found.agrees,
+        "method": found.method,
+        "samples": found.samples,
+        "samples_near_a_kink": found.at_kinks,
+        "samples_without_finite_output": found.undefined,
+        "derivatives": derivatives,
+    }
 
 
 def _table(

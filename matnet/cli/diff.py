@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from matnet.cli.options import loading, loading_options
-from matnet.cli.speech import and_more
+from matnet.cli.options import json_option, loading, loading_options
+from matnet.cli.speech import and_more, json_text
 from matnet.errors import printable
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ _MOST_LINES = 40
 @click.argument("first", metavar="FILE1")
 @click.argument("second", metavar="FILE2")
 @click.option("--all", "everything", is_flag=True, help=f"Every difference, not only the first {_MOST_LINES} lines.")
+@json_option
 @loading_options
-def command(first: str, second: str, everything: bool) -> int:
+def command(first: str, second: str, everything: bool, as_json: bool) -> int:
     """Compare two networks: a .mat against a .m against a .json, in any order.
 
     FILE.mat:nets{3} names a network where a file holds several. Shown are the differences of structure, every weight
@@ -38,9 +40,13 @@ def command(first: str, second: str, everything: bool) -> int:
 
     nets = [_load(name) for name in (first, second)]
     comparison = compare(nets[0], nets[1])
+    status = DIFFERENT if comparison.verdict == "different" else 0
+    if as_json:
+        click.echo(json_text({"files": [first, second], **asdict(comparison)}))
+        return status
     for line in _report((first, second), nets, comparison, None if everything else _MOST_LINES):
         click.echo(printable(line))
-    return DIFFERENT if comparison.verdict == "different" else 0
+    return status
 
 
 def _load(name: str) -> Network:

@@ -246,6 +246,11 @@ input_sd_option = click.option(
 )
 
 
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="The same as JSON; numbers that are not finite are null."
+)
+
+
 def scaling_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of scaling that was kept outside the network: `input_scaling` and `output_scaling`."""
     for option in (_output_scaling_option, _input_scaling_option):

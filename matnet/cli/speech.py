@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from typing import Any
 
 import click
 
@@ -13,6 +15,21 @@ FIRST_PROGRESS, PROGRESS_EVERY = 2.0, 0.25
 """Seconds before the first line of progress and between two."""
 QUIET = "matnet.quiet"
 """Where the context of a command keeps whether --quiet is given."""
+
+
+def json_text(document: Any) -> str:
+    """One JSON document; numbers that are not finite, which JSON has not, are null."""
+    import json
+
+    return json.dumps(_finite(document), indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def and_more(left_out: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,13 +13,14 @@ from matnet.cli.models import scaled
 from matnet.cli.options import (
     file_argument,
     file_reading,
+    json_option,
     loading,
     loading_options,
     network_option,
     reworded,
     scaling_options,
 )
-from matnet.cli.speech import complain
+from matnet.cli.speech import complain, json_text
 from matnet.errors import TableError, printable
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 @click.option("--record", metavar="TR", help="The training record: a path in FILE, or FILE.mat:path.")
 @click.option("--input-states", metavar="XI", help="The inputs before a series, a column a step, the oldest first.")
 @click.option("--layer-states", metavar="AI", help="The layers' outputs before a series, a column a step.")
+@json_option
 @click.option("--steps", type=click.IntRange(1), help="The steps that a network without inputs was run for.")
 def command(
     file: str,
@@ -57,6 +59,7 @@ def command(
     input_states: str | None,
     layer_states: str | None,
     steps: int | None,
+    as_json: bool,
     **scaling: tuple[str, ...],
 ) -> int:
     """Find what MATLAB stored beside the network in FILE, compute it again, and compare.
@@ -88,9 +91,36 @@ def command(
     named = NamedData(record=None if record is None else _record(stored, record), steps=steps, **matrices)
     rows = {place: verify(net, stored, named) for place, net in nets.items()}
     verdict = verdict_of([row for found in rows.values() for row in found])
+    if as_json:
+        click.echo(json_text(_document(file, rows, verdict)))
+        return STATUS[verdict]
     for line in _report(rows, verdict):
         click.echo(printable(line))
     return STATUS[verdict]
+
+
+def _document(file: str, rows: Mapping[str, Sequence[Finding]], verdict: str) -> dict[str, Any]:
+    from matnet.proof.verify import verdict_of
+
+    networks = [
+        {
+            "network": path,
+            "verdict": verdict_of(found),
+            "findings": [
+                {
+                    "what": row.what,
+                    "samples": row.samples,
+                    "difference": row.largest,
+                    "of_range": row.relative,
+                    "verdict": row.verdict,
+                    "reason": _reason(row),
+                }
+                for row in found
+            ],
+        }
+        for path, found in rows.items()
+    ]
+    return {"file": file, "verdict": verdict, "networks": networks}
 
 
 def _networks(file: str, network: str | None) -> dict[str, Network]:

@@ -1,0 +1,86 @@
+"""verify, check and diff as JSON: one document on standard output, with what the text says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import matnet
+from matnet.cli.entry import run
+from matnet.exporters.archive import archive_text
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+PUMP = str(FIXTURES / "pump.mat")
+
+
+def document(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> dict[str, Any]:
+    assert run([*arguments, "--json"]) == status
+    found = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert isinstance(found, dict)
+    return found
+
+
+def test_verify(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, 0, "verify", PUMP)
+    assert (found["file"], found["verdict"], [net["network"] for net in found["networks"]]) == (PUMP, "proved", ["net"])
+    (net,) = found["networks"]
+    first = net["findings"][0]
+    assert (first["what"], first["samples"], first["verdict"], first["reason"]) == ("x -> y", 165, "proved", "")
+    assert first["of_range"] < 1e-14
+    assert [entry["what"] for entry in net["findings"][1:]] == [
+        "tr.best_perf (x -> t)",
+        "tr.best_vperf (x -> t)",
+        "tr.best_tperf (x -> t)",
+    ]
+
+
+def test_verify_without_answers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "pump.json"
+    file.write_text(archive_text(matnet.load(PUMP)))
+    found = document(capsys, 3, "verify", str(file))
+    (entry,) = found["networks"][0]["findings"]
+    assert entry == {
+        "what": "",
+        "samples": 0,
+        "difference": None,
+        "of_range": None,
+        "verdict": "nothing to compare",
+        "reason": "no stored answers were found for inputs of 2 and outputs of 1 elements; name them with --inputs and "
+        "--outputs",
+    }
+
+
+def test_check_lists_every_derivative_and_null_for_what_is_not_finite(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    layer = Layer(1, "purelin", {0: Weight(np.array([[1.0, 2.0]]), "normprod")})
+    file, table = tmp_path / "net.json", tmp_path / "x.csv"
+    file.write_text(archive_text(Network(Structure((Input(2),), (layer,), (Output(0, 1),)))))
+    table.write_text("x1,x2\n1,-1\n")
+    found = document(capsys, 0, "check", str(file), str(table))
+    assert (found["agrees"], found["samples"], found["samples_without_finite_output"]) == (True, 1, 1)
+    assert [entry["verdict"] for entry in found["derivatives"]] == ["undefined", "undefined"]
+    assert found["derivatives"][0]["analytic"] is None
+    found = document(capsys, 0, "check", PUMP)
+    assert {(entry["output"], entry["input"]) for entry in found["derivatives"]} == {("y1", "x1"), ("y1", "x2")}
+    assert all(entry["analytic"] == pytest.approx(entry["numerical"]) for entry in found["derivatives"])
+    assert all("lag" not in entry for entry in found["derivatives"])
+
+
+def test_diff(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pump = matnet.load(PUMP)
+    theta = pump.parameters.copy()
+    theta[0] *= 2.0
+    file = tmp_path / "second.json"
+    file.write_text(archive_text(pump.with_parameters(theta)))
+    found = document(capsys, 1, "diff", PUMP, str(file))
+    assert (found["files"], found["verdict"], found["facts"]) == ([PUMP, str(file)], "different", [])
+    (number,) = found["numbers"]
+    assert (number["place"], number["first"], number["second"]) == ("b{1}", theta[0] / 2.0, theta[0])
+    assert document(capsys, 0, "diff", PUMP, PUMP)["verdict"] == "equal"
