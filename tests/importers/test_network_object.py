@@ -604,3 +604,50 @@ def test_an_input_that_was_scaled_outside_is_pointed_out(small: MatlabObject, sa
     part(small, "inputs").update(range=np.array([[low, 1.0], [low, 2.0]]))
     part(small, "inputs").update(processedRange=np.array([[low, 1.0], [low, 2.0]]))
     assert matnet.load(save("other.mat", net=small)).provenance.oddities == ()
+
+
+def test_a_processing_function_may_stand_without_its_cell(small: MatlabObject, save: Save) -> None:
+    x = np.array([[0.3, -1.0], [2.0, 0.0]])
+    expected = matnet.load(save(net=small))(x)
+    own = part(small, "inputs")
+    own.update(
+        processFcns="mapminmax", processSettings=own["processSettings"][0, 0], processParams=own["processParams"][0, 0]
+    )
+    assert (matnet.load(save("single.mat", net=small))(x) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("field_name", "value", "message"),
+    [
+        ("processFcns", 3.0, "processFcns is a double 1x1, expected a cell of names"),
+        ("processFcns", {"a": 1.0}, "processFcns is a struct 1x1, expected a cell of names"),
+        ("processSettings", "none", "processSettings is a char 1x4, expected a cell of settings"),
+        ("processParams", 3.0, "processParams is a double 1x1, expected a cell of parameters"),
+    ],
+)
+def test_processing_fields_of_another_kind_are_refused(
+    small: MatlabObject, save: Save, field_name: str, value: object, message: str
+) -> None:
+    part(small, "inputs")[field_name] = value
+    file = save(net=small)
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: net.inputs{{1}}.{message}"
+
+
+@pytest.mark.parametrize("place", ["transferParam", "netInputParam"])
+def test_parameters_are_refused_unless_there_are_none(small: MatlabObject, save: Save, place: str) -> None:
+    empty: list[Any] = [{}, np.empty((1, 0), dtype=object), np.zeros((0, 0))]
+    for nothing in empty:
+        part(small, "layers")[place] = nothing
+        matnet.load(save(net=small))
+    something = np.empty((1, 1), dtype=object)
+    something[0, 0] = 2.0
+    for value, words in ((something, "cell 1x1"), (2.0, "double 1x1"), ("a", "char 1x1"), ({"a": 1.0}, "struct 1x1")):
+        part(small, "layers")[place] = value
+        file = save(net=small)
+        with pytest.raises(matnet.UnsupportedError) as refused:
+            matnet.load(file)
+        assert str(refused.value) == (
+            f"{file}: net.layers{{1}}.{place} is not empty ({words}); functions with parameters are not done"
+        )

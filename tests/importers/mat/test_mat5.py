@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +21,9 @@ from mat5_bytes import (
     COMPRESSED,
     DOUBLE,
     DOUBLE_CLASS,
+    INT8,
     MATRIX,
+    UINT32,
     UTF8,
     UTF16,
     agrees_with_scipy,
@@ -34,7 +37,8 @@ from mat5_bytes import (
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import find, walk
-from matnet.importers.mat.values import Cell, Char, Numeric
+from matnet.importers.mat.values import Cell, Char, Numeric, Opaque
+from object_files import value_bytes
 
 Save: TypeAlias = Callable[..., Path]
 
@@ -329,3 +333,61 @@ def test_a_changed_file_is_an_error_with_a_place_or_a_network(small: MatlabObjec
             refused += 1
     assert refused > 50
     assert loaded > 50
+
+
+def opaque_bytes(system: bytes, class_name: bytes, content: bytes, name: bytes = b"") -> bytes:
+    names = b"".join(element(INT8, text) for text in (name, system, class_name))
+    return element(MATRIX, element(UINT32, struct.pack("<II", 17, 0)) + names + content)
+
+
+def test_what_is_in_an_object_of_another_system_is_not_read() -> None:
+    value = read(file_of(opaque_bytes(b"java", b"java.util.Vector", bytes(8), b"v")))["v"].value
+    assert isinstance(value, Opaque)
+    assert (value.class_name, value.system) == ("java.util.Vector", "java")
+    with pytest.raises(matnet.FormatError) as refused:
+        read(file_of(opaque_bytes(b"MCOS", b"mine", bytes(8), b"v")))["v"].value  # noqa: B018
+    assert str(refused.value) == "v (byte 128): byte 64: broken: a data element of type 0, expected 14"
+
+
+def test_objects_within_objects_without_end_are_not_read() -> None:
+    content = matrix([1.0], (1, 1), b"")
+    for _ in range(2000):
+        content = opaque_bytes(b"MCOS", b"FileWrapper__", content)
+    value = read(file_of(opaque_bytes(b"MCOS", b"FileWrapper__", content, b"v")))["v"].value
+    assert value.class_name == "value nested more than 64 deep"
+
+
+def test_a_compressed_variable_that_announces_nothing_is_refused() -> None:
+    content = zlib.compress(struct.pack("<II", MATRIX, 0) + matrix([1.0], (1, 1))[8:])
+    file = file_of(struct.pack("<II", COMPRESSED, len(content)) + content)
+    with pytest.raises(matnet.FormatError) as refused:
+        read(file)["x"].value  # noqa: B018
+    assert str(refused.value) == "x (byte 128): the file is cut off or broken: 0 bytes are announced, 0 came out"
+
+
+NO_SUBSYSTEM = {
+    "too few bytes": (np.zeros((1, 15), "u1"), "the subsystem is no row of bytes"),
+    "numbers of another class": (np.zeros((1, 32)), "the subsystem is no row of bytes"),
+    "text": ("0123456789abcdef", "the subsystem is no row of bytes"),
+    "no byte order": (np.zeros((1, 16), "u1"), "the subsystem has no byte order"),
+    "no element": (
+        np.frombuffer(b"\0\1IM" + bytes(12), np.uint8)[None],
+        "byte 0: broken: a data element of type 0, expected 14",
+    ),
+    "no objects": (
+        np.frombuffer(b"\0\1IM" + bytes(4) + matrix([1.0], (1, 1), b""), np.uint8)[None],
+        "the subsystem holds no objects of newer classes",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_SUBSYSTEM)
+def test_an_object_without_its_subsystem_is_refused(case: str) -> None:
+    hidden, message = NO_SUBSYSTEM[case]
+    reference = value_bytes(np.array([[0xDD000000, 2, 1, 1, 1, 1]], "u4").T)
+    file = file_of(opaque_bytes(b"MCOS", b"mine", reference, b"v"), value_bytes(hidden))
+    value = read(file)["v"].value
+    assert isinstance(value, Opaque)
+    with pytest.raises(matnet.FormatError) as refused:
+        value.objects()
+    assert str(refused.value) == message
