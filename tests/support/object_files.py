@@ -58,11 +58,15 @@ class ObjectStore:
         values: list[object] = []
         blocks: tuple[list[bytes], list[bytes]] = ([bytes(8)], [bytes(8)])
         rows = [0] * 6
+        places: dict[int, int] = {}
         for class_number, properties, saved in self.objects:
             entries = []
             for name, value in properties.items():
-                entries += [self._number(self.names, name), 1, len(values)]
-                values.append(value)
+                # one value that several objects are given is stored once
+                place = places.setdefault(id(value), len(values))
+                if place == len(values):
+                    values.append(value)
+                entries += [self._number(self.names, name), 1, place]
             mine = blocks[0] if saved else blocks[1]
             data = struct.pack(f"<{1 + len(entries)}I", len(properties), *entries)
             mine.append(data + bytes(-len(data) % 8))

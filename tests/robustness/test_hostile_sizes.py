@@ -1,0 +1,235 @@
+"""Small files that ask for much: memory and work stay in proportion to the file, measured in a process of its own.
+
+The promise is ten times the inflated file and 100 MB. Work is counted in calls of functions, never in seconds.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
+
+import matnet
+from make_bad_fixtures import network, version_73
+from mat5_bytes import INT8, MATRIX, element, file_of, head, matrix, packed
+from matnet.files import DEFAULT_LIMIT
+from matnet.importers.stored import StoredValues
+from network_object import LayerPlan, NetworkPlan, network_object, signal, write
+from object_files import ObjectStore, value_bytes, write_objects
+
+ALLOWED = 100 * 2**20
+LONGEST_NAME = 2048
+
+PROGRAM = """
+import sys
+import numpy, h5py
+import matnet
+from matnet.importers.contents import contents
+
+def kilobytes(what):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(what))
+
+before = kilobytes("VmRSS")
+try:
+    matnet.load_all(sys.argv[1], limit=int(sys.argv[2]))
+    print("loaded", end=" ")
+except matnet.MatnetError as error:
+    print(type(error).__name__, end=" ")
+print(1024 * (kilobytes("VmHWM") - before))
+"""
+measured = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process")
+
+
+def memory_of(path: Path, limit: int = DEFAULT_LIMIT) -> tuple[str, int]:
+    """What comes of a file, and by how many bytes the process that opens it grows."""
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(path), str(limit)], capture_output=True, text=True, check=True
+    )
+    verdict, grown = ran.stdout.split()
+    return verdict, int(grown)
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called."""
+    profile = cProfile.Profile()
+    profile.runcall(work)
+    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+
+def refused(path: Path, limit: int = DEFAULT_LIMIT) -> Callable[[], None]:
+    def work() -> None:
+        with pytest.raises(matnet.MatnetError):
+            matnet.load(path, limit=limit, isolation=False)
+
+    return work
+
+
+def nested(name: str, levels: int, leaves: int) -> bytes:
+    """A struct within a struct, all of one long name, and cells within the last."""
+    inner = element(
+        MATRIX, head(1, (1, leaves), b"") + element(MATRIX, head(1, (1, 1), b"") + matrix([1.0], (1, 1), b"")) * leaves
+    )
+    for level in range(levels):
+        names = element(5, struct.pack("<I", len(name) + 1)) + element(INT8, name.encode() + b"\0")
+        inner = element(MATRIX, head(2, (1, 1), b"s" if level == levels - 1 else b"") + names + inner)
+    return inner
+
+
+@measured
+def test_long_names_nested_in_each_other_are_written_out_for_none(tmp_path: Path) -> None:
+    file = tmp_path / "names.mat"
+    content = nested("n" * LONGEST_NAME, 50, 5000)
+    file.write_bytes(file_of(packed(content)))
+    assert file.stat().st_size < len(content) // 50
+    verdict, grown = memory_of(file)
+    assert verdict == "NoNetworkError"
+    assert grown < 10 * len(content) + ALLOWED
+    file.write_bytes(file_of(packed(nested("n" * (LONGEST_NAME + 1), 2, 1))))
+    with pytest.raises(matnet.FormatError) as error:
+        matnet.load(file)
+    assert str(error.value) == f"{file}: s (byte 128): broken: field names of 2050 bytes; MATLAB's have at most 2048"
+
+
+def shared_property(count: int, path: Path) -> Path:
+    """As many objects as values in the one property that all of them have."""
+    store = ObjectStore()
+    values = [[float(number)] for number in range(count)]
+    first = store.add("mine", {"value": values})
+    for _ in range(count - 1):
+        store.objects.append((1, {"value": values}, False))
+    numbers = tuple(range(first, first + count))
+    return write_objects(path, store, {"x": store.reference("mine", *numbers)})
+
+
+def test_a_property_that_objects_share_is_walked_once(tmp_path: Path) -> None:
+    few, many = (calls(refused(shared_property(count, tmp_path / f"{count}.mat"))) for count in (100, 400))
+    assert many < 6 * few
+
+
+def test_an_object_that_is_referred_to_often_is_walked_once(tmp_path: Path) -> None:
+    def repeated(count: int) -> Path:
+        store = ObjectStore()
+        number = store.add("mine", {"value": [[1.0], [2.0]]})
+        return write_objects(tmp_path / f"{count}.mat", store, {"x": store.reference("mine", *[number] * count)})
+
+    once, often = calls(refused(repeated(1))), calls(refused(repeated(20_000)))
+    assert often < once + 25_000
+
+
+def linked(count: int, folder: Path) -> Path:
+    def fill(file: Any) -> None:
+        value = file.create_dataset("a", data=np.zeros((1, 1)))
+        value.attrs["MATLAB_class"] = np.bytes_("double")
+        for number in range(count):
+            file[f"v{number}"] = value
+
+    version_73(fill)(folder / f"{count}_names.mat")
+    return folder / f"{count}_names.mat"
+
+
+def test_one_value_under_many_names_costs_a_name_each(tmp_path: Path) -> None:
+    few, many = (calls(refused(linked(count, tmp_path))) for count in (100, 400))
+    assert many < 6 * few
+    names = linked(401, tmp_path)
+    with pytest.raises(matnet.FormatError) as error:
+        _ = [array.read() for array in StoredValues(names, isolation=False).arrays]
+    assert str(error.value) == "v0: broken: a value is referred to from two places"
+
+
+def chain(count: int) -> matnet.Network:
+    from matnet.model.structure import Input, Layer, Output, Structure, Weight
+
+    one = np.ones((1, 1))
+    layers = [Layer(1, "tansig", {0: Weight(one)})]
+    layers += [Layer(1, "tansig", {}, {number: Weight(one)}) for number in range(count - 1)]
+    # the last layer first, so that no order is given away
+    flipped = []
+    for layer in reversed(layers):
+        sources = {count - 1 - source: weight for source, weight in layer.layer_weights.items()}
+        flipped.append(Layer(layer.size, layer.transfer, layer.input_weights, sources))
+    return matnet.Network(Structure((Input(1),), tuple(flipped), (Output(0, 1),)))
+
+
+def test_layers_are_put_in_order_in_one_pass() -> None:
+    def work(count: int) -> int:
+        structure = chain(count).structure
+        del structure.__dict__["order"]
+        return calls(lambda: structure.order)
+
+    assert work(2000) < 5 * work(500)
+    assert chain(30).structure.order == tuple(range(29, -1, -1))
+
+
+def many_structs(count: int, path: Path) -> Path:
+    one = value_bytes({"a": np.zeros((0, 0))})
+    content = element(MATRIX, head(1, (1, count), b"c") + one * count)
+    path.write_bytes(file_of(packed(content)))
+    return path
+
+
+def test_structs_cost_a_few_calls_each(tmp_path: Path) -> None:
+    few, many = (calls(refused(many_structs(count, tmp_path / f"{count}.mat"))) for count in (4000, 20_000))
+    assert many < 5.5 * few
+    assert many < 80 * 20_000
+    assert (tmp_path / "20000.mat").stat().st_size < 20_000
+
+
+@measured
+def test_a_sparse_weight_does_not_outgrow_its_file(tmp_path: Path) -> None:
+    size = 4000
+    bare, _ = signal(np.zeros((size, 1)))
+    layer = LayerPlan(size, "purelin", None)
+    plan = NetworkPlan("sparse", (bare,), (layer,), {0: bare}, {(0, 0): np.zeros((1, 1))})
+    net: Any = network_object(plan)
+    net["IW"][0, 0][0, 0] = scipy.sparse.csc_matrix((size, size))
+    net["inputWeights"][0, 0][0, 0]["size"] = np.array([[size, size]], dtype=float)
+    file = tmp_path / "sparse.mat"
+    scipy.io.savemat(file, {"net": net}, long_field_names=True, do_compression=True)
+    assert file.stat().st_size < 10_000
+    verdict, grown = memory_of(file)
+    assert verdict == "FormatError"
+    assert grown < ALLOWED
+    with pytest.raises(matnet.FormatError) as error:
+        matnet.load(file)
+    message = str(error.value)
+    assert message.startswith(f"{file}: net.IW{{1,1}}: a sparse matrix takes 128000000 bytes when it is full, but all ")
+
+
+@measured
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_limit_counts_what_is_held_at_once(tmp_path: Path, compressed: bool) -> None:
+    rows, columns = 1000, 4000
+    weights = np.random.default_rng(0).normal(size=(rows, columns))
+    bare, _ = signal(np.zeros((columns, 1)))
+    out, _ = signal(np.zeros((rows, 1)))
+    net = network_object(
+        NetworkPlan("large", (bare,), (LayerPlan(rows, "purelin", None),), {0: out}, {(0, 0): weights})
+    )
+    file = tmp_path / "large.mat"
+    scipy.io.savemat(file, {"net": net}, long_field_names=True, do_compression=compressed)
+    verdict, grown = memory_of(file)
+    assert verdict == "loaded"
+    assert grown > 2 * weights.nbytes
+    # a limit that is smaller than what was held is not enough
+    assert memory_of(file, int(0.85 * grown))[0] == "FormatError"
+    # the file holds the weights twice, and so do its values; the network once
+    assert memory_of(file, 8 * weights.nbytes)[0] == "loaded"
+
+
+@measured
+def test_a_network_of_the_project_takes_little(tmp_path: Path) -> None:
+    write(tmp_path / "net.mat", {"net": network()})
+    verdict, grown = memory_of(tmp_path / "net.mat")
+    assert verdict == "loaded"
+    assert grown < 20 * 2**20
