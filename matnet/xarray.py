@@ -18,7 +18,8 @@ def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["valu
     net
         A static network, or an ensemble of static networks.
     x
-        A DataArray with the R inputs along `dim`, raw scale; any other dimensions are samples.
+        A DataArray with the R inputs along `dim`, raw scale; any other dimensions are samples. Where text labels along
+        `dim` name the inputs, they are taken by name.
     dim
         The dimension of the inputs, in one chunk.
     of
@@ -32,11 +33,13 @@ def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["valu
     Raises
     ------
     ShapeError
-        There is no such dimension, it is not R long, or the network is dynamic.
+        There is no such dimension, it is not R long, its labels name some of the inputs but not all, or the network is
+        dynamic.
     MissingExtraError
         xarray is not installed.
     """
     from matnet.network import Network
+    from matnet.network.frames import ordered_along
 
     try:
         import xarray
@@ -52,6 +55,7 @@ def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["valu
         raise ShapeError(f"x has no dimension '{dim}'; it has {', '.join(map(str, x.dims))}")
     if "output" in x.dims and dim != "output":
         raise ShapeError("x has a dimension 'output', which is the result's; rename it")
+    x = ordered_along(x, dim, net.evaluation.inputs if isinstance(net, Network) else net.input_elements, "x")
     if x.sizes[dim] != net.input_size:
         raise ShapeError(f"dimension '{dim}' is {x.sizes[dim]} long, the network has {net.input_size} inputs")
     if x.chunks is not None and len(x.chunks[x.get_axis_num(dim)]) > 1:

@@ -21,8 +21,10 @@ from matnet.network.frames import (
     column_numbers,
     frame_array,
     frame_matrix,
+    is_data_array,
     is_frame,
     is_series,
+    ordered_along,
     series_array,
 )
 from matnet.network.names import listed
@@ -62,7 +64,9 @@ def array_of(x: Any, elements: Elements, parameter: str, expected: str = "") -> 
         x = frame_array(x, elements, parameter)
     elif is_series(x):
         x = series_array(x, elements, parameter)
-    elif _has(x, "columns", "iloc"):
+    elif is_data_array(x) and x.ndim:
+        x = numbers(ordered_along(x, x.dims[-1], elements, parameter), parameter)
+    elif _has(x, "columns", "iloc", "dims"):
         x = _stacked([array_of(part, elements, parameter) for part in x], parameter)
     elif isinstance(x, np.ndarray) or not _of_a_library(x):
         x = numbers(x, parameter)

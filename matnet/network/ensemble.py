@@ -73,8 +73,8 @@ class Ensemble:
             ):
                 if got != expected:
                     raise ModelError(f"member {number} has {got} {what}, the first has {expected}")
-        self._inputs = _named([member.evaluation.inputs for member in self.networks], "inputs")
-        self._outputs = _named([member.evaluation.outputs for member in self.networks], "outputs")
+        self.input_elements = _named([member.evaluation.inputs for member in self.networks], "inputs")
+        self.output_elements = _named([member.evaluation.outputs for member in self.networks], "outputs")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_") or not (hasattr(Network, name) or name in ("structure", "provenance", "name")):
@@ -97,12 +97,12 @@ class Ensemble:
     @property
     def input_names(self) -> tuple[str, ...]:
         """The names of the R input elements; x1, x2, … where no member has any."""
-        return self._inputs.names
+        return self.input_elements.names
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """The names of the S output elements; y1, y2, … where no member has any."""
-        return self._outputs.names
+        return self.output_elements.names
 
     @property
     def input_range(self) -> FloatArray:
@@ -126,7 +126,7 @@ class Ensemble:
 
     def in_range(self, x: Array) -> NDArray[np.bool_]:
         """Whether all inputs of a sample lie within ``input_range``; see ``Network.in_range``."""
-        return in_range(self.input_extent, real_array(x, self._inputs, "x"), self._inputs.names)
+        return in_range(self.input_extent, real_array(x, self.input_elements, "x"), self.input_elements.names)
 
     def _mean(self, of: Callable[[Network], Array]) -> Array:
         total = of(self.networks[0])
@@ -136,7 +136,7 @@ class Ensemble:
 
     def __call__(self, x: Array) -> Array:
         """The members' mean output: x (..., R) -> (..., S), raw scale."""
-        given = array_of(x, self._inputs, "x")
+        given = array_of(x, self.input_elements, "x")
         return self._mean(lambda member: member(given))
 
     def jacobian(self, x: Array, of: Names | None = None, wrt: Names | None = None) -> Array:
@@ -144,12 +144,12 @@ class Ensemble:
 
         `of` and `wrt` select outputs and inputs by name.
         """
-        given = array_of(x, self._inputs, "x")
+        given = array_of(x, self.input_elements, "x")
         return self._selection(of, wrt).of(self._mean(lambda member: member.jacobian(given)))
 
     def value_and_jacobian(self, x: Array) -> tuple[Array, Array]:
         """The mean output (..., S) and its derivative (..., S, R)."""
-        given = array_of(x, self._inputs, "x")
+        given = array_of(x, self.input_elements, "x")
         pairs = [member.value_and_jacobian(given) for member in self.networks]
         count = len(pairs)
         values, slopes = pairs[0]
@@ -159,7 +159,7 @@ class Ensemble:
 
     def hessian(self, x: Array, of: Names | None = None, wrt: Names | None = None) -> Array:
         """The second derivative of the mean output: x (..., R) -> (..., S, R, R)."""
-        given = array_of(x, self._inputs, "x")
+        given = array_of(x, self.input_elements, "x")
         return self._selection(of, wrt).of(self._mean(lambda member: member.hessian(given)), axes=2)
 
     def _selection(self, of: Names | None, wrt: Names | None) -> Selection:
@@ -169,7 +169,7 @@ class Ensemble:
 
     def std(self, x: Array) -> FloatArray:
         """The members' standard deviation, with n − 1 as in MATLAB's std: x (..., R) -> (..., S); 0 for one member."""
-        given = array_of(x, self._inputs, "x")
+        given = array_of(x, self.input_elements, "x")
         values = np.stack([np.asarray(member(given)) for member in self.networks])
         if len(values) == 1:
             return np.zeros_like(values[0])

@@ -109,6 +109,26 @@ def series_array(series: Any, elements: Elements, parameter: str) -> FloatArray:
     return column_numbers(series, parameter)
 
 
+def is_data_array(x: Any) -> bool:
+    """Whether x is a DataArray of xarray."""
+    return _library(x) == "xarray" and type(x).__name__ == "DataArray"
+
+
+def ordered_along(array: Any, dim: Any, elements: Elements, parameter: str) -> Any:
+    """A DataArray with the elements along `dim` in the network's order, where text labels there say which they are.
+
+    Raises
+    ------
+    ShapeError
+        As for ``frame_array``.
+    """
+    labels = array.coords[dim].values.tolist() if dim in array.coords else []
+    if not any(isinstance(label, str) for label in labels):
+        return array
+    order = column_order(labels, elements, parameter, f"labels along '{dim}'")
+    return array if order == list(range(len(labels))) else array.isel({dim: order})
+
+
 def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
     """The numbers of a data frame whose rows and columns are both elements, as a covariance from ``DataFrame.cov``.
 

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import matnet
 from matnet import Ensemble, Network
 from matnet.errors import ShapeError
 from matnet.model.structure import Input, Layer, Output, Performance, Structure, Weight
@@ -370,3 +371,35 @@ def test_measures_and_plots_take_the_same() -> None:
     with pytest.raises(ShapeError) as caught:
         matrix(np.ones(3) * 1j, single, "t")
     assert str(caught.value) == "t is complex, expected real numbers"
+
+
+def test_a_data_array_is_taken_by_the_labels_of_its_last_dimension() -> None:
+    xarray = pytest.importorskip("xarray")
+    net = static(("flow", "speed", "load"))
+    turned = xarray.DataArray(X[:, [2, 0, 1]], dims=("row", "band"), coords={"band": ["load", "flow", "speed"]})
+    np.testing.assert_array_equal(net(turned), net(X))
+    np.testing.assert_array_equal(net([turned[0], turned[1]]), net(X[:2]))
+    np.testing.assert_array_equal(net(xarray.DataArray(X, dims=("row", "band"))), net(X))
+    np.testing.assert_array_equal(net(xarray.DataArray(X, dims=("r", "b"), coords={"b": [3, 2, 1]})), net(X))
+    other = xarray.DataArray(X, dims=("row", "band"), coords={"band": ["load", "flow", "torque"]})
+    acts: list[Callable[[Any], Any]] = [net, lambda x: matnet.xarray.apply(net, x, "band")]
+    for act in acts:
+        with pytest.raises(ShapeError) as caught:
+            act(other)
+        assert str(caught.value) == (
+            "x has the labels along 'band' load, flow, torque: flow, load would be taken by name, but speed is "
+            "missing; expected flow, speed, load"
+        )
+    for model in (net, Ensemble([net])):
+        raster = xarray.DataArray(turned.values.T, dims=("band", "pixel"), coords={"band": turned.band.values})
+        np.testing.assert_array_equal(matnet.xarray.apply(model, raster, "band").values, net(X))
+
+
+def test_plots_take_data_frames_by_name() -> None:
+    plots = pytest.importorskip("matnet.plots", reason="matplotlib is not installed", exc_type=ImportError)
+    net = static()
+    frame = pd.DataFrame({"x2": X[:, 1], "x3": X[:, 2], "x1": X[:, 0]})
+    y = net(X)
+    targets = pd.DataFrame({"y2": y[:, 1], "y1": y[:, 0]})
+    shown = plots.parity(net, frame, targets, of=2).get_legend().get_texts()[0].get_text()
+    assert shown == "all samples: 5, rmse 0, R² 1.0000"
