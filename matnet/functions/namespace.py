@@ -14,8 +14,15 @@ Array: TypeAlias = Any
 FloatArray: TypeAlias = NDArray[np.float64]
 
 
+def of_another_library(x: Any) -> bool:
+    """Whether `x` is an array of a library other than NumPy; PyTorch's and CuPy's know no `__array_namespace__`."""
+    if isinstance(x, np.ndarray):
+        return False
+    return hasattr(x, "__array_namespace__") or type(x).__module__.startswith(("torch", "cupy"))
+
+
 def namespace(x: Array) -> Any:
-    """The array API namespace of `x`; array-api-compat is imported only for arrays that lack one (torch)."""
+    """The array API namespace of `x`; array-api-compat is imported only for arrays that lack one (PyTorch, CuPy)."""
     own = getattr(x, "__array_namespace__", None)
     if own is not None:
         return own()

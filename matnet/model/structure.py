@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from matnet.errors import ModelError, UnsupportedError
-from matnet.functions.namespace import Array, FloatArray
+from matnet.functions.namespace import Array, FloatArray, of_another_library
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING, Map, Settings
 from matnet.functions.transfer import TRANSFER
@@ -29,9 +29,7 @@ MAX_DELAY = 10**6
 
 def _frozen(value: Array) -> Array:
     """A read-only float64 copy of a NumPy array or sequence; arrays of other libraries stay as they are."""
-    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray):
-        return value
-    if type(value).__module__.startswith("torch"):
+    if of_another_library(value):
         return value
     # one order in memory, so that the same numbers from two files give the same results to the bit
     array = np.array(value, dtype=np.float64, order="C")

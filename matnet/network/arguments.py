@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matnet.derivatives.time import Run
 from matnet.errors import ShapeError, UnsupportedError
-from matnet.functions.namespace import Array, FloatArray
+from matnet.functions.namespace import Array, FloatArray, of_another_library
 from matnet.model.ranges import Extent
 from matnet.model.structure import Structure
 from matnet.network.frames import (
@@ -68,7 +68,7 @@ def array_of(x: Any, elements: Elements, parameter: str, expected: str = "") -> 
         x = numbers(ordered_along(x, x.dims[-1], elements, parameter), parameter)
     elif _has(x, "columns", "iloc", "dims"):
         x = _stacked([array_of(part, elements, parameter) for part in x], parameter)
-    elif isinstance(x, np.ndarray) or not _of_a_library(x):
+    elif not of_another_library(x):
         x = numbers(x, parameter)
     check_last_axis(x, elements.size, parameter, expected)
     return x
@@ -219,10 +219,6 @@ def check_library(array: Array, x: Array, parameter: str) -> None:
 def analytic_throughout(program: Program) -> bool:
     """Whether every row may be continued to complex numbers, so that complex step is allowed."""
     return all(step.row.analytic for step in program.steps if isinstance(step, (TransferStep, WeightStep)))
-
-
-def _of_a_library(x: Any) -> bool:
-    return hasattr(x, "__array_namespace__") or type(x).__module__.startswith("torch")
 
 
 @dataclass(frozen=True, eq=False)
