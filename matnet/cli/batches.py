@@ -204,7 +204,7 @@ def samples(net: Network | Ensemble, options: dict[str, Any]) -> tuple[FloatArra
 
     from matnet.tables.columns import Columns
 
-    columns = Columns(inputs=options["inputs"]).named_by(net)
+    columns = Columns(inputs=options["inputs"], keep=options.get("keep", ())).named_by(net)
     with opened(options, columns) as table:
         choice = chosen_columns(table, columns, net.input_size)
         parts = [rows.x for rows in table.rows(choice)]

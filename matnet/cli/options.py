@@ -229,6 +229,13 @@ keep_option = click.option(
     default="",
     help="Columns of the table to copy to the result unchanged; all copies every column, the inputs included.",
 )
+keep_out_option = click.option(
+    "--keep",
+    metavar="NAMES",
+    callback=_names,
+    default="",
+    help="Columns of the table that are not inputs, as an id.",
+)
 of_option = click.option(
     "--of", metavar="NAMES", callback=_names, help="Only these outputs, by their names in the result."
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from matnet.cli.options import (
     file_argument,
     file_reading,
     inputs_option,
+    keep_out_option,
     loading_options,
     network_option,
     no_clobber_option,
@@ -21,44 +24,110 @@ from matnet.cli.options import (
     table_options,
 )
 from matnet.cli.results import check_place, opened_result
-from matnet.cli.targets import history, record_option, samples_and_targets, sets, targets_option
+from matnet.cli.speech import note, on_terminal
+from matnet.cli.targets import record_option, samples_and_targets, sets, targets_option, training_record
 from matnet.errors import TableError
 
 if TYPE_CHECKING:
     from matnet.importers.stored import StoredValues
     from matnet.report import Material
 
+FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
 
-@click.command("report", short_help="One page of HTML: what it is, proof, sensitivities, plots.")
+
+@click.command("report", short_help="One page: a summary, proof, sensitivities, plots.")
 @file_argument
 @optional_table_argument
-@click.option("-o", "--out", required=True, metavar="OUT.html", help="Where the page goes; - is standard output.")
+@click.option(
+    "-o", "--out", required=True, metavar="OUT", help="Where the page goes: .html, .md or .pdf; - is standard output."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md", "pdf"]),
+    help="The format, where the suffix of OUT does not say it. md: pictures go into the folder OUT_files. pdf: printed "
+    "by Chromium or Chrome.",
+)
 @network_option
 @loading_options
 @no_clobber_option
 @scaling_options
 @inputs_option
 @outputs_option
+@keep_out_option
 @targets_option
 @record_option
 @table_options
 def command(**options: Any) -> None:
-    """Put all that is known of the network in FILE on one page of HTML, with pictures and without need of a network.
+    """Write a self-contained report on the network in FILE: one page that needs no network access.
 
-    What it is and where it came from; MATLAB's stored answers against ours (as verify has it); the derivatives against
-    numerical ones; which inputs drive the outputs over the samples of TABLE, or without TABLE over the range seen in
-    training; with --targets how well it fits, by training, validation and test set where there is a training record.
+    It begins with a summary. Then come structure and origin; MATLAB's stored answers against ours (as in verify); the
+    derivatives against numerical ones; the sensitivities over the samples of TABLE, or without TABLE over the ranges
+    that the file knows; with --targets the fit, by training, validation and test set where there is a training record.
 
     Needs the extra `plots`: pip install 'matnet[plots]'.
     """
     from matnet.report import page
 
-    if options["out"] != "-" and PurePath(options["out"]).suffix.lower() not in (".html", ".htm"):
-        raise TableError("a report is written to a file ending in .html", place=options["out"])
+    form = _format(options)
     check_place(options["out"], options)
-    content = page(_material(options)).encode()
-    with opened_result(options["out"]) as target:
+    start = time.monotonic()
+    material = _material(options)
+    try:
+        text = page(material, _show_progress if on_terminal() else None)
+    finally:
+        if on_terminal():
+            sys.stderr.write("\r\x1b[K")
+    size = _write(options["out"], form, text)
+    if options["out"] != "-":
+        note(f"{options['out']}: written, {size / 1000:,.0f} kB in {time.monotonic() - start:.1f} s")
+
+
+def _format(options: dict[str, Any]) -> str:
+    out, form = options["out"], options["form"]
+    known: str | None = FORMATS.get(PurePath(out).suffix.lower())
+    if out != "-" and known is None:
+        raise TableError("a report is written to a file ending in .html, .md or .pdf", place=out)
+    if out != "-" and form is not None and form != known:
+        raise TableError(f"--format {form} does not fit {out}; name a file ending in .{form}")
+    return form or known or "html"
+
+
+def _show_progress(title: str) -> None:
+    sys.stderr.write(f"\r{title}\x1b[K")
+    sys.stderr.flush()
+
+
+def _write(out: str, form: str, text: str) -> int:
+    """The number of bytes written."""
+    if form == "pdf":
+        from matnet.report.pdf import pdf
+
+        content = pdf(text)
+    elif form == "md":
+        content = _markdown(out, text)
+    else:
+        content = text.encode()
+    with opened_result(out) as target:
         target.write(content)
+    return len(content)
+
+
+def _markdown(out: str, text: str) -> bytes:
+    """The Markdown, with its pictures written beside it."""
+    from pathlib import Path
+
+    from matnet.files import put
+    from matnet.report.markdown import markdown
+
+    if out == "-":
+        raise TableError("--format md writes pictures beside the text: name a file, not -")
+    folder = Path(out).with_name(f"{PurePath(out).stem}_files")
+    made = markdown(text, folder.name)
+    folder.mkdir(exist_ok=True)
+    for name, png in made.pictures.items():
+        put(folder / name, png)
+    return made.text.encode()
 
 
 def _material(options: dict[str, Any]) -> Material:
@@ -72,7 +141,7 @@ def _material(options: dict[str, Any]) -> Material:
         x, t, names = samples_and_targets(net, options)
     elif names is not None:
         check_names(names, net.input_size, INPUTS, "input")
-    record = history(options)
+    record = training_record(options)
     return Material(
         net,
         x,
@@ -81,7 +150,7 @@ def _material(options: dict[str, Any]) -> Material:
         outputs=output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size),
         table=PurePath(options["table"] or "").name,
         stored=_stored(options["file"]),
-        history=record,
+        record=record,
         sets=None if t is None else sets(record, len(t)),
     )
 

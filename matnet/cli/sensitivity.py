@@ -1,4 +1,4 @@
-"""The command `sensitivity`: which inputs drive the outputs over a table, in numbers."""
+"""The command `sensitivity`: how strongly the outputs depend on each input over a table, in numbers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import chosen_columns, opened, samples
-from matnet.cli.models import load_model
+from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import (
     file_argument,
     inputs_option,
+    keep_out_option,
     loading_options,
     networks_option,
     no_clobber_option,
@@ -42,7 +43,7 @@ INTERACTION_INPUTS = 256
 """Above this many inputs --interactions is refused: its pairs would not fit into memory, nor on a page."""
 
 
-@click.command("sensitivity", short_help="Which inputs drive the outputs over a table, ranked.")
+@click.command("sensitivity", short_help="How strongly the outputs depend on each input over a table, ranked.")
 @file_argument
 @table_argument
 @out_option
@@ -52,6 +53,7 @@ INTERACTION_INPUTS = 256
 @no_clobber_option
 @inputs_option
 @outputs_option
+@keep_out_option
 @of_option
 @click.option(
     "--interactions",
@@ -62,17 +64,17 @@ INTERACTION_INPUTS = 256
     "--lags",
     type=click.IntRange(0),
     metavar="COUNT",
-    help="The largest lag of a dynamic network. Without it: what the delays reach, 20 at most.",
+    help="Dynamic networks: the largest lag (default: the longest that the delays reach, at most 20).",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON; what is not known is null.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON; what is not known is null.")
 @table_options
 def command(**options: Any) -> None:
-    """Measure how the outputs of the network in FILE follow its inputs over the rows of TABLE.
+    """Measure how strongly the outputs of the network in FILE depend on its inputs over the rows of TABLE.
 
     One row for each output and input, by rank: mean, sd and rms of dy/dx over the samples; min, max and quantiles q05
     to q95; the shares of samples where it is positive and negative; how often its sign changes from row to row; at how
     many samples it is known; and scaled_mean, scaled_sd, scaled_rms, times the width of the input's range over the
-    output's (as seen in training, else in TABLE). Rank 1 has the largest scaled rms.
+    output's (of the training where it is known, else of TABLE). Rank 1 has the largest scaled rms.
 
     With --interactions one row for each output and pair of inputs: mean, rms and scaled rms of d2y/dx1dx2.
 
@@ -86,6 +88,7 @@ def command(**options: Any) -> None:
     check_place(options["out"], options)
     delimiter = "," if options["as_json"] else delimiter_for(options["out"])
     net = load_model(options)
+    remark_on_steps(net)
     if options["interactions"]:
         _check_interactions(net)
     outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
@@ -103,7 +106,7 @@ def _check_interactions(net: Network | Ensemble) -> None:
     if net.input_size > INTERACTION_INPUTS:
         raise UnsupportedError(
             f"--interactions: {net.input_size} inputs have {net.input_size * (net.input_size + 1) // 2:,} pairs; "
-            f"supported are up to {INTERACTION_INPUTS} inputs"
+            f"at most {INTERACTION_INPUTS} inputs are supported"
         )
 
 
@@ -138,7 +141,7 @@ def _measured(
 
 
 class _Chunks:
-    """The table's rows, a chunk at a time: so much as fits the memory, whatever the table's length."""
+    """The rows of the table in chunks that fit into memory, whatever the length of the table."""
 
     def __init__(self, net: Network | Ensemble, options: dict[str, Any]) -> None:
         from matnet.sensitivity.widths import Widths
@@ -154,7 +157,7 @@ class _Chunks:
         from matnet.tables.columns import Columns
 
         options = self._options
-        columns = Columns(inputs=options["inputs"]).named_by(self._net)
+        columns = Columns(inputs=options["inputs"], keep=options["keep"]).named_by(self._net)
         progress = Progress()
         with opened(options, columns) as table:
             choice = chosen_columns(table, columns, self._net.input_size)
@@ -166,7 +169,7 @@ class _Chunks:
                 progress(self.rows, table.fraction)
             progress.clear()
             if not self.rows:
-                raise TableError("there is no row in it: sensitivities are measured over samples", place=table.place)
+                raise TableError("it has no rows, but sensitivities are measured over samples", place=table.place)
 
     def measures(self) -> Measures:
         """Of the first derivatives."""

@@ -15,7 +15,7 @@ from matnet.errors import FormatError, TableError
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
     from matnet.importers.training_record import TrainingRecord
-    from matnet.network import Network
+    from matnet.network import Ensemble, Network
 
 targets_option = click.option(
     "--targets",
@@ -29,7 +29,9 @@ record_option = click.option(
 )
 
 
-def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArray, FloatArray | None, tuple[str, ...]]:
+def samples_and_targets(
+    net: Network | Ensemble, options: dict[str, Any]
+) -> tuple[FloatArray, FloatArray | None, tuple[str, ...]]:
     """Samples (N, R), targets (N, S) where --targets names them, and the inputs' names.
 
     Raises
@@ -51,16 +53,17 @@ def samples_and_targets(net: Network, options: dict[str, Any]) -> tuple[FloatArr
         if len(t) != len(x):
             raise TableError(f"{len(t)} targets for {len(x)} samples", place=given)
         return x, t, inputs
-    columns = Columns(inputs=options["inputs"], keep=names(given)).named_by(net)
-    if len(columns.keep) != net.output_size:
-        raise TableError(f"--targets names {len(columns.keep)} columns, the network has {net.output_size} outputs")
+    targets = names(given)
+    columns = Columns(inputs=options["inputs"], keep=(*targets, *options.get("keep", ()))).named_by(net)
+    if len(targets) != net.output_size:
+        raise TableError(f"--targets names {len(targets)} columns, the network has {net.output_size} outputs")
     with opened(options, columns) as table:
-        missing = [name for name in columns.keep if name not in table.header.names]
+        missing = [name for name in targets if name not in table.header.names]
         if missing:
             there = f"; it has {listed(table.header.names)}" if table.header.written else ""
             raise TableError(f"--targets: no column {shown(missing[0])} in the table{there}", place=table.place)
         choice = chosen_columns(table, columns, net.input_size)
-        both = replace(choice, inputs=(*choice.inputs, *choice.keep), keep=())
+        both = replace(choice, inputs=(*choice.inputs, *choice.keep[: net.output_size]), keep=())
         rows = _joined([part.x for part in table.rows(both)], len(both.inputs))
     return rows[:, : net.input_size], rows[:, net.input_size :], choice.input_names
 
@@ -80,15 +83,17 @@ def _joined(parts: list[FloatArray], size: int) -> FloatArray:
     return np.concatenate([np.zeros((0, size)), *parts])
 
 
-def history(options: dict[str, Any], needed: bool = False) -> TrainingRecord | None:
+def training_record(options: dict[str, Any], needed: bool = False) -> TrainingRecord | None:
     """The training record of FILE: the one that --record names, else the only one; None where there is none.
+
+    Where there are several and none is named, a note says so.
 
     Raises
     ------
     FormatError
         There is none at the path that is named, or none at all and it is needed.
     """
-    from matnet.importers.training_record import read_training_record
+    from matnet.importers.training_record import read_training_record, training_record_paths
 
     if options["record"] is not None or needed:
         return read_training_record(options["file"], options["record"], **file_reading())
@@ -97,6 +102,9 @@ def history(options: dict[str, Any], needed: bool = False) -> TrainingRecord | N
     try:
         return read_training_record(options["file"], **file_reading())
     except FormatError:
+        paths = training_record_paths(options["file"], **file_reading())
+        if len(paths) > 1:
+            note(f"{len(paths)} training records: {', '.join(paths)}; sets are not shown, name one with --record")
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,9 @@ _SETS: Mapping[str, _SetFields] = {
     "test": _SetFields("tperf", "testMask", "best_tperf"),
 }
 
+_STATES = ("gradient", "mu", "val_fail", "resets", "lr", "gamk", "ssX", "alpha", "beta")
+"""Fields with a number per epoch that training functions add: gradients, steps, validation failures, learning rates."""
+
 
 @dataclass(frozen=True, eq=False)
 class BestPerformance:
@@ -60,7 +63,8 @@ class TrainingRecord:
     ``curves`` gives for each set the performance by epoch, ``epochs`` their numbers; a set without samples has none.
     ``members`` gives for each set a flag per sample, or time step, in the order of the data; empty where the record
     keeps no masks. ``performance`` is the name of the performance function. ``best`` has the performances of the sets
-    that have samples, with their masks; empty where the record keeps no masks.
+    that have samples, with their masks; empty where the record keeps no masks. ``states`` has what the training
+    function recorded of itself by epoch, as far as the record has it: gradient, mu, val_fail, ….
     """
 
     path: str
@@ -70,6 +74,7 @@ class TrainingRecord:
     members: Mapping[str, NDArray[np.bool_]]
     performance: str
     best: tuple[BestPerformance, ...] = ()
+    states: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 def is_training_record(value: Value) -> bool:
@@ -114,7 +119,9 @@ def training_record(value: Value, path: str) -> TrainingRecord:
         if number is not None and not math.isnan(number) and members[name].any():
             best.append(BestPerformance(fields.best, number, mask))
     best_epoch, performance = _count(value.get("best_epoch")), _text(value.get("performFcn"))
-    return TrainingRecord(path, epochs, curves, best_epoch, members, performance, tuple(best))
+    states = {name: _row(value.get(name)) for name in _STATES}
+    states = {name: row for name, row in states.items() if len(row) == len(epochs) and np.isfinite(row).any()}
+    return TrainingRecord(path, epochs, curves, best_epoch, members, performance, tuple(best), states)
 
 
 def read_training_record(
@@ -150,9 +157,26 @@ def read_training_record(
         raise error.at(os.fspath(file)) from error.__cause__
 
 
-def _only_record(mat: MatFile) -> tuple[str, Value]:
+def training_record_paths(
+    file: str | os.PathLike[str], *, limit: int = DEFAULT_LIMIT, isolation: bool = True
+) -> tuple[str, ...]:
+    """Where the training records of a MAT-file are, as MATLAB names them.
+
+    Raises
+    ------
+    FormatError
+        The file is broken.
+    """
+    return tuple(_records(open_mat(Path(file), limit, isolation)))
+
+
+def _records(mat: MatFile) -> dict[str, Value]:
     walked = walk(mat, lambda value: is_network(value) or is_training_record(value))
-    records = {str(place): value for place, value in walked if is_training_record(value)}
+    return {str(path): value for path, value in walked if is_training_record(value)}
+
+
+def _only_record(mat: MatFile) -> tuple[str, Value]:
+    records = _records(mat)
     if not records:
         raise FormatError("there is no training record in it, the second output of MATLAB's train")
     if len(records) > 1:

@@ -48,10 +48,11 @@ def _parameters(layer: Layer) -> int:
 
 def overview(structure: Structure) -> Html:
     """The table of inputs, layers and outputs."""
-    return table(HEAD, _rows(structure), numbers=(2,))
+    return table(HEAD, rows_of(structure), numbers=(2,))
 
 
-def _rows(structure: Structure) -> Iterator[tuple[object, ...]]:
+def rows_of(structure: Structure) -> Iterator[tuple[object, ...]]:
+    """The rows of that table, under HEAD."""
     for number, entry in enumerate(structure.inputs, start=1):
         back = entry.feedback_output
         source = "" if back is None else f"feedback of output {back + 1}"

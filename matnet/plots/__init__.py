@@ -1,24 +1,31 @@
-"""Figures of a network, on matplotlib: what it is, what drives it, how well it fits.
+"""Figures of a network, on matplotlib: its structure, sensitivities, responses, fit and training.
 
 Each function returns the Axes it drew on, those given as ``ax`` or of a new pyplot figure.
 """
 
-from matnet.plots.courses import lags, series
+from matnet.plots.classes import confusion, roc
+from matnet.plots.courses import error_autocorrelation, lags, series
 from matnet.plots.diagram import network
-from matnet.plots.fits import parity, residuals, training
+from matnet.plots.fits import error_histogram, parity, residuals
 from matnet.plots.responses import contour, response
 from matnet.plots.sensitivities import alpha_curves, sensitivity, sensitivity_map
+from matnet.plots.training_record import training, training_state
 
 __all__ = [
     "alpha_curves",
+    "confusion",
     "contour",
+    "error_autocorrelation",
+    "error_histogram",
     "lags",
     "network",
     "parity",
     "residuals",
     "response",
+    "roc",
     "sensitivity",
     "sensitivity_map",
     "series",
     "training",
+    "training_state",
 ]

@@ -1,4 +1,4 @@
-"""Plots of dynamic networks: their outputs over a series, and how an input's effect dies away."""
+"""Plots of dynamic networks: outputs over a series, the impulse response, and the autocorrelation of errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matnet.errors import ShapeError
+from matnet.functions.namespace import FloatArray
 from matnet.network import Network
 from matnet.plots.style import (
     BLACK,
@@ -15,15 +16,21 @@ from matnet.plots.style import (
     DASHES,
     LINES,
     MARKERS,
-    SMALL,
+    ORANGE,
+    VERMILION,
     chosen,
+    counted,
+    legend_below,
     names,
     new_axes,
     tidy,
+    title,
+    x_label,
+    y_label,
 )
 from matnet.sensitivity.lags import lag_derivatives, lag_widths
 from matnet.sensitivity.measures import quantiles
-from matnet.sensitivity.samples import matrix
+from matnet.sensitivity.samples import inputs_of, matrix, outputs_of
 from matnet.sensitivity.samples import series as checked_series
 
 if TYPE_CHECKING:
@@ -47,7 +54,7 @@ def series(
     Parameters
     ----------
     net
-        A network; of a static one each step stands by itself.
+        A dynamic network.
     x
         The series (T, R), raw scale; None for a network without inputs, which runs `steps` steps.
     t
@@ -70,30 +77,138 @@ def series(
     Raises
     ------
     ShapeError
-        x or t does not fit, or there is no such output.
+        The network is static, x or t does not fit, or there is no such output.
     MissingExtraError
         matplotlib is not installed.
     """
     given = None if x is None else checked_series(net, x)
+    _check_dynamic(net, "series")
     y = net.run(given, steps=steps, **states).outputs
-    i = chosen(of, outputs, "y", net.output_size)
-    name = names(outputs, "y", net.output_size)[i]
+    i = chosen(of, outputs, outputs_of(net))
+    name = names(outputs, outputs_of(net))[i]
     ax = new_axes(ax, 7.5, 3.2)
     tidy(ax)
     time = np.arange(1, len(y) + 1)
+    curves = [y[:, i]]
     if t is not None:
-        targets = matrix(t, net.evaluation.outputs, "t")
+        targets = matrix(t, outputs_of(net), "t", outputs)
         if len(targets) != len(y):
-            raise ShapeError(f"t has {len(targets)} rows, but the series has {len(y)} steps")
-        ax.plot(time, targets[:, i], color=BLACK, linewidth=1.0, linestyle="--", label="target")
-    ax.plot(time, y[:, i], color=BLUE, linewidth=1.4, label="output")
-    ax.set_xlabel("time step", fontsize=SMALL + 1)
-    ax.set_ylabel(name, fontsize=SMALL + 1)
+            raise ShapeError(f"t has {counted(len(targets), 'row')}, but the series has {counted(len(y), 'step')}")
+        curves.append(targets[:, i])
+        ax.plot(time, targets[:, i], color=ORANGE, linewidth=3.2, alpha=0.7, label="target")
+    ax.plot(time, y[:, i], color=BLUE, linewidth=1.1, label="output")
+    x_label(ax, "time step")
+    y_label(ax, name)
+    started = [] if states else [f"{name} over the series, starting from zero states"]
+    if not states and _limit(ax, curves, net.structure.input_delay + net.structure.layer_delay):
+        started.append("the first steps, before the delays are filled, exceed the axis")
+    title(ax, "; ".join(started) or f"{name} over the series")
     if t is not None:
-        ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    started = " from states of zeros" if net.dynamic and not states else ""
-    ax.set_title(f"{name} over the series{started}", fontsize=SMALL + 1, loc="left")
+        legend_below(ax, 2)
     return ax
+
+
+def _check_dynamic(net: Network, kind: str) -> None:
+    if not net.dynamic:
+        raise ShapeError(
+            f"{kind} is a plot of dynamic networks, but this network is static: its samples have no order in time; "
+            "use response, sensitivity or parity"
+        )
+
+
+def _limit(ax: Axes, curves: Sequence[FloatArray], delay: int) -> bool:
+    """Fit the vertical axis to the steps after the delays, where those before would take most of it."""
+    late = np.concatenate([curve[delay:] for curve in curves])
+    late = late[np.isfinite(late)]
+    if delay == 0 or len(late) < 2 * len(curves) * delay:
+        return False
+    low, high = late.min(), late.max()
+    early = np.concatenate([curve[:delay] for curve in curves])
+    early = early[np.isfinite(early)]
+    pad = 0.06 * (high - low)
+    if not len(early) or pad == 0.0 or (early.min() >= low - 10.0 * pad and early.max() <= high + 10.0 * pad):
+        return False
+    ax.set_ylim(low - pad, high + pad)
+    return True
+
+
+def error_autocorrelation(
+    net: Network,
+    x: Any,
+    t: Any,
+    of: int | str = 1,
+    lags: int = 20,
+    outputs: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    **states: Any,
+) -> Axes:
+    """The autocorrelation of the errors of a dynamic network by lag, as ploterrcorr draws it.
+
+    r(k) = Σ e(t) e(t + k) / T over the steps whose error is known; r(0) is the mean squared error. Beyond lag 0 the
+    errors of a network that uses all there is in the data lie within the dashed limits, ±1.96 r(0) / √T, in 95 % of the
+    lags.
+
+    Parameters
+    ----------
+    net
+        A dynamic network.
+    x, t
+        The series (T, R) and its targets (T, S), raw scale; steps where target or output is NaN count as no error.
+    of
+        The output, by number from 1 or by name.
+    lags
+        The largest lag.
+    outputs
+        Names; y1 .. yS without them.
+    ax
+        Where to draw; None for a new figure.
+    states
+        ``input_states`` and ``layer_states``, as for ``Network.run``; zeros without them. The steps before all delays
+        are filled are left out where no states are given.
+
+    Returns
+    -------
+    The Axes.
+
+    Raises
+    ------
+    ShapeError
+        The network is static, x or t does not fit, or the series is not longer than `lags`.
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    _check_dynamic(net, "error-autocorrelation")
+    given, targets = checked_series(net, x), matrix(t, outputs_of(net), "t", outputs)
+    if len(targets) != len(given):
+        raise ShapeError(f"t has {counted(len(targets), 'row')}, but the series has {counted(len(given), 'step')}")
+    i = chosen(of, outputs, outputs_of(net))
+    name = names(outputs, outputs_of(net))[i]
+    errors = targets[:, i] - net.run(given, **states).outputs[:, i]
+    if not states:
+        errors = errors[net.structure.input_delay + net.structure.layer_delay :]
+    if len(errors) <= lags:
+        raise ShapeError(f"{lags} lags need a longer series, this one has {counted(len(errors), 'step')} with an error")
+    values, limit = autocorrelation(errors, lags)
+    ax = new_axes(ax, 6.5, 3.8)
+    tidy(ax)
+    places = np.arange(lags + 1)
+    ax.bar(places, values, color=BLUE, width=0.6)
+    ax.axhline(0.0, color=BLACK, linewidth=0.8)
+    for level in (-limit, limit):
+        ax.axhline(level, color=VERMILION, linewidth=0.9, linestyle="--")
+    ax.locator_params(axis="x", integer=True)
+    x_label(ax, "lag in time steps")
+    y_label(ax, f"autocorrelation of the error of {name}")
+    title(ax, f"Error autocorrelation of {name}; dashed: 95 % limits without correlation")
+    return ax
+
+
+def autocorrelation(errors: FloatArray, lags: int) -> tuple[FloatArray, float]:
+    """r(0) .. r(lags) of errors (T,), NaN as no error, and the limit that 95 % of uncorrelated ones stay within."""
+    known = np.where(np.isfinite(errors), errors, 0.0)
+    count = max(int(np.isfinite(errors).sum()), 1)
+    values = np.array([known[: len(known) - lag] @ known[lag:] for lag in range(lags + 1)]) / count
+    return values, float(1.96 * values[0] / np.sqrt(count))
 
 
 def lags(
@@ -106,7 +221,7 @@ def lags(
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """dy(t)/dx(t − k) by lag k: what a unit pulse of an input does to the output k steps later, as an impulse response.
+    """The impulse response dy(t)/dx(t − k) by lag k: what a unit pulse of an input changes in the output k steps later.
 
     The line is the median over the steps of the series, the band spans 5 to 95 % of them; in a linear network there is
     no band. Derivatives are multiplied by the input's range over the output's, unless that is 0.
@@ -139,9 +254,10 @@ def lags(
     MissingExtraError
         matplotlib is not installed.
     """
-    i = chosen(of, outputs, "y", net.output_size)
-    known = names(inputs, "x", net.input_size)
-    name = names(outputs, "y", net.output_size)[i]
+    _check_dynamic(net, "lags")
+    i = chosen(of, outputs, outputs_of(net))
+    known = names(inputs, inputs_of(net))
+    name = names(outputs, outputs_of(net))[i]
     widths = lag_widths(net, x)
     scale = widths.scale[i] if widths.outputs[i] > 0.0 else np.ones(net.input_size)
     derivatives = lag_derivatives(net, x, lags)[:, :, i, :] * scale
@@ -165,10 +281,10 @@ def lags(
         )
     ax.axhline(0.0, color=BLACK, linewidth=0.8)
     ax.locator_params(axis="x", integer=True)
-    ax.set_xlabel("lag k in time steps", fontsize=SMALL + 1)
+    x_label(ax, "lag k in time steps")
     shares = f" · range of x / range of {name}" if widths.outputs[i] > 0.0 else ""
-    ax.set_ylabel(f"d{name}(t)/dx(t − k){shares}", fontsize=SMALL)
-    more = f"\nthe {len(order)} strongest of {net.input_size} inputs" if len(order) < net.input_size else ""
-    ax.set_title(f"What a pulse does to {name}: median, band 5 to 95 %{more}", fontsize=SMALL + 1, loc="left")
-    ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    y_label(ax, f"d{name}(t)/dx(t − k){shares}")
+    more = f"; the {len(order)} strongest of {net.input_size} inputs" if len(order) < net.input_size else ""
+    title(ax, f"Impulse response of {name}: median, band 5 to 95 %{more}")
+    legend_below(ax, len(order))
     return ax

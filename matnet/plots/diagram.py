@@ -2,65 +2,95 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from matnet.functions.transfer import TRANSFER
-from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.model.structure import Process, Structure, Weight
 from matnet.network import Network
-from matnet.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, SMALL, VERMILION, new_axes, plain
+from matnet.plots.style import BLACK, BLUE, GREEN, GREY, LINES, SMALL, VERMILION, new_axes, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH, _GAP, _ROW = 2.5, 1.1, 2.3
-_TITLE, _LINE = 0.34, 0.27
-_INCHES, _LANE = 0.66, 0.42
-"""Of a box: its width, the gap to the next column, the distance of rows, and the height of its lines of text; inches a
-unit, and the distance of the lanes that arrows take around the boxes."""
+MOST_COLUMNS = 4
+"""Boxes side by side; of more columns the diagram goes on below."""
+
+_WIDTH, _GAP, _SPACE = 2.5, 1.1, 0.45
+_LINE, _PADDING = 0.27, 0.3
+_INCHES, _LANE, _SLOT = 0.66, 0.36, 0.16
+"""Of a box: its width, the gap to the next column and the space to the box below; the height of a line of its text and
+what is added to all of them; inches per unit; the distances of arrows side by side in the lanes between bands and in
+the gaps between columns."""
+
+Place = tuple[str, int]
+"""("input", 0), ("layer", 1), ("output", 0)."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the diagram: its place, what is written in it, and its colour."""
+    """A box of the diagram: its place, the band and column it stands in, what is written in it, and its colour."""
 
     x: float
     y: float
+    band: int
+    column: int
     lines: tuple[str, ...]
     colour: str
 
     @property
     def height(self) -> float:
         """With all its lines."""
-        return _TITLE + _LINE * len(self.lines) + 0.1
+        return _height(self.lines)
 
-    @property
-    def left(self) -> tuple[float, float]:
-        """Where arrows come in."""
-        return self.x, self.y
 
-    @property
-    def right(self) -> tuple[float, float]:
-        """Where arrows go out."""
-        return self.x + _WIDTH, self.y
+def _height(lines: Sequence[str]) -> float:
+    return _LINE * len(lines) + _PADDING
 
 
 @dataclass(frozen=True)
 class Arrow:
     """A weight between two boxes: ``label`` is empty for dotprod without delay."""
 
-    start: tuple[str, int]
-    end: tuple[str, int]
+    start: Place
+    end: Place
     label: str
     feedback: bool
 
 
-def network(net: Network, ax: Axes | None = None) -> Axes:
+@dataclass(frozen=True)
+class Route:
+    """An arrow as it is drawn: its corners, and where its label stands."""
+
+    arrow: Arrow
+    points: tuple[tuple[float, float], ...]
+    label: tuple[float, float]
+    colour: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything of a diagram stands; ``frame`` is left, right, bottom and top."""
+
+    boxes: Mapping[Place, Box]
+    routes: Sequence[Route]
+    frame: tuple[float, float, float, float]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in inches."""
+        left, right, bottom, top = self.frame
+        return _INCHES * (right - left), _INCHES * (top - bottom)
+
+
+def network(net: Network, ax: Axes | None = None, columns: int = MOST_COLUMNS, scale: float = 1.0) -> Axes:
     """The diagram of a network: inputs, layers and outputs from left to right.
 
-    A box tells its size and functions, a label at an arrow the delays and the weight function where it is not dotprod.
-    A dashed arrow goes back: a feedback or a recurrence.
+    A box shows its size and functions, a label at an arrow the delays and the weight function where it is not dotprod.
+    A dashed arrow goes back: a feedback or a recurrence. Arrows that skip a layer have the colour of the box that they
+    come from.
 
     Parameters
     ----------
@@ -68,6 +98,10 @@ def network(net: Network, ax: Axes | None = None) -> Axes:
         Static or dynamic.
     ax
         Where to draw; None for a new figure of fitting size.
+    columns
+        The most boxes side by side; longer networks go on below.
+    scale
+        The size of the text, for axes that are larger or smaller than the diagram would make them.
 
     Returns
     -------
@@ -78,13 +112,13 @@ def network(net: Network, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
-    boxes = layout(net.structure)
-    arrows = list(arrows_of(net.structure))
-    left, right, bottom, top = _frame(boxes, arrows)
-    ax = new_axes(ax, *size(net))
-    for box in boxes.values():
-        _draw(ax, box)
-    _draw_arrows(ax, boxes, arrows)
+    drawn = layout(net.structure, columns)
+    left, right, bottom, top = drawn.frame
+    ax = new_axes(ax, *drawn.size)
+    for box in drawn.boxes.values():
+        _draw_box(ax, box, scale)
+    for route in drawn.routes:
+        _draw_route(ax, route, scale)
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
     ax.set_aspect("equal")
@@ -92,40 +126,134 @@ def network(net: Network, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def size(net: Network) -> tuple[float, float]:
-    """Width and height of the diagram in inches."""
-    left, right, bottom, top = _frame(layout(net.structure), list(arrows_of(net.structure)))
-    return _INCHES * (right - left), _INCHES * (top - bottom)
+@dataclass
+class _Slots:
+    """Gives arrows that share a lane, a gap between columns or the side of a box a number each."""
+
+    used: Counter[object] = field(default_factory=Counter)
+
+    def take(self, key: object) -> int:
+        """The next number at `key`, from 0."""
+        self.used[key] += 1
+        return self.used[key] - 1
 
 
-def _frame(boxes: Mapping[tuple[str, int], Box], arrows: Sequence[Arrow]) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top of everything."""
-    below, above = _lanes(boxes, arrows)
-    bottom = min(box.y - box.height / 2 for box in boxes.values()) - below - 0.2
-    top = max(box.y + box.height / 2 for box in boxes.values()) + above + 0.2
-    right = max(box.x for box in boxes.values()) + _WIDTH + 0.1
-    return (-0.5 if below else -0.1), right, bottom, top
-
-
-def layout(structure: Structure) -> dict[tuple[str, int], Box]:
-    """The boxes by what they are: ("input", 0), ("layer", 1), ("output", 0)."""
-    columns = _columns(structure)
-    boxes = {}
-    parts: dict[str, Sequence[Input] | Sequence[Layer] | Sequence[Output]] = {
-        "input": structure.inputs,
-        "layer": structure.layers,
-        "output": structure.outputs,
+def layout(structure: Structure, columns: int = MOST_COLUMNS) -> Layout:
+    """The boxes and arrows of a network, at most `columns` boxes side by side."""
+    bands = _bands(_columns(structure), columns)
+    where = {
+        place: (number, column)
+        for number, band in enumerate(bands)
+        for column, stack in enumerate(band)
+        for place in stack
     }
-    for column, members in enumerate(columns):
-        for row, (kind, number) in enumerate(members):
-            entry = parts[kind][number]
-            y = ((len(members) - 1) / 2.0 - row) * _ROW
-            lines, colour = _words(entry, number, structure)
-            boxes[kind, number] = Box(column * (_WIDTH + _GAP), y, lines, colour)
-    return boxes
+    arrows = list(arrows_of(structure))
+    detours = [arrow for arrow in arrows if not _is_straight(arrow, where)]
+    lanes, gaps = _Slots(), _Slots()
+    slots = {arrow: (lanes.take(_lane(arrow, where)), *_gap_slots(arrow, where, gaps)) for arrow in detours}
+    lefts = _lefts(max(map(len, bands)), gaps.used)
+    boxes, levels, bottom = _placed(bands, structure, lefts, lanes.used)
+    colours = {place: LINES[number % len(LINES)] for number, place in enumerate(boxes)}
+    sides, taken = _Slots(), _Slots()
+    for arrow in detours:
+        for side in _sides(arrow, where):
+            sides.take(side)
+    routes = []
+    for arrow in arrows:
+        if arrow not in slots:
+            routes.append(_straight(arrow, boxes))
+            continue
+        lane = _lane(arrow, where)
+        level, out, into = slots[arrow]
+        y = levels[lane] + (1 if lane[1] == "above" else -1) * _LANE * (level + 1)
+        xs = _gap_x(lefts, where[arrow.start][1] + 1, out), _gap_x(lefts, where[arrow.end][1], into)
+        (band, column), end = where[arrow.start], where[arrow.end]
+        goes_on = end == (band + 1, 0) and column == len(bands[band]) - 1
+        # arrows leave nearer to the middle of a side than others come in: neighbours are often equally high
+        leaving, coming = (
+            (0.5 * (side[1] == "in") + 0.5 * (taken.take(side) + 1) / (sides.used[side] + 1)) * (1 if side[2] else -1)
+            for side in _sides(arrow, where)
+        )
+        colour = BLACK if goes_on else colours[arrow.start]
+        routes.append(_detour(arrow, boxes, y, xs, (leaving, coming), colour))
+    left = _gap_x(lefts, 0, gaps.used[0]) if gaps.used[0] else -0.1
+    right = _gap_x(lefts, len(lefts), gaps.used[len(lefts)] or -1)
+    return Layout(boxes, routes, (left, right, bottom - 0.1, 0.1))
 
 
-def _columns(structure: Structure) -> list[list[tuple[str, int]]]:
+def _is_straight(arrow: Arrow, where: Mapping[Place, tuple[int, int]]) -> bool:
+    (band, column), end = where[arrow.start], where[arrow.end]
+    return not arrow.feedback and end == (band, column + 1)
+
+
+def _lane(arrow: Arrow, where: Mapping[Place, tuple[int, int]]) -> tuple[int, str]:
+    """The lane that an arrow takes: above its band where it skips a column, below where it goes back or on below."""
+    band = where[arrow.start][0]
+    return band, "above" if not arrow.feedback and where[arrow.end][0] == band else "below"
+
+
+def _sides(
+    arrow: Arrow, where: Mapping[Place, tuple[int, int]]
+) -> tuple[tuple[Place, str, bool], tuple[Place, str, bool]]:
+    """The sides of the boxes at which an arrow leaves and comes in, and whether from their upper halves."""
+    above = _lane(arrow, where)[1] == "above"
+    return (arrow.start, "out", above), (arrow.end, "in", above or where[arrow.end][0] > where[arrow.start][0])
+
+
+def _gap_slots(arrow: Arrow, where: Mapping[Place, tuple[int, int]], gaps: _Slots) -> tuple[int, int]:
+    return gaps.take(where[arrow.start][1] + 1), gaps.take(where[arrow.end][1])
+
+
+def _gap_x(lefts: Sequence[float], gap: int, slot: int) -> float:
+    """Where the vertical part of an arrow stands: gap g is left of column g."""
+    return -0.3 - _SLOT * slot if gap == 0 else lefts[gap - 1] + _WIDTH + 0.26 + _SLOT * slot
+
+
+def _placed(
+    bands: Sequence[Sequence[Sequence[Place]]],
+    structure: Structure,
+    lefts: Sequence[float],
+    used: Mapping[object, int],
+) -> tuple[dict[Place, Box], dict[tuple[int, str], float], float]:
+    """The boxes, the levels from which lanes are counted, and the lowest point; the highest is 0."""
+    boxes: dict[Place, Box] = {}
+    levels: dict[tuple[int, str], float] = {}
+    bottom = 0.0
+    for number, band in enumerate(bands):
+        stacks = [[(place, *_words(place, structure)) for place in stack] for stack in band]
+        heights = [sum(_height(lines) for _, lines, _ in stack) + _SPACE * (len(stack) - 1) for stack in stacks]
+        top = bottom - _room(used[number, "above"])
+        levels[number, "above"], levels[number, "below"] = top, top - max(heights)
+        for column, (stack, height) in enumerate(zip(stacks, heights, strict=True)):
+            y = top - (max(heights) - height) / 2
+            for place, lines, colour in stack:
+                boxes[place] = Box(lefts[column], y - _height(lines) / 2, number, column, lines, colour)
+                y -= _height(lines) + _SPACE
+        bottom = top - max(heights) - max(_room(used[number, "below"]), 0.0 if number == len(bands) - 1 else 0.5)
+    return boxes, levels, bottom
+
+
+def _room(count: int) -> float:
+    """The height that the arrows in a lane need."""
+    return _LANE * (count + 1) if count else 0.0
+
+
+def _lefts(count: int, used: Mapping[object, int]) -> list[float]:
+    """Where each column begins: gaps are as wide as the arrows in them need."""
+    lefts = [0.0]
+    for column in range(1, count):
+        lefts.append(lefts[-1] + _WIDTH + max(_GAP, 0.5 + _SLOT * used[column]))
+    return lefts
+
+
+def _bands(columns: Sequence[list[Place]], most: int) -> list[list[list[Place]]]:
+    """The columns in as few bands as possible, about as many in each."""
+    count = -(-len(columns) // most)
+    width = -(-len(columns) // count)
+    return [list(columns[start : start + width]) for start in range(0, len(columns), width)]
+
+
+def _columns(structure: Structure) -> list[list[Place]]:
     """Which boxes stand one above the other: a layer stands to the right of whatever feeds it without delay."""
     depth: dict[int, int] = {}
     first = 1 if structure.inputs else 0
@@ -134,7 +262,7 @@ def _columns(structure: Structure) -> list[list[tuple[str, int]]]:
         sources = [source for source, weight in layer.layer_weights.items() if 0 in weight.delays]
         depth[number] = max((depth[source] + 1 for source in sources), default=first)
     last = max(depth.values()) + 1
-    columns: list[list[tuple[str, int]]] = [[] for _ in range(last + 1)]
+    columns: list[list[Place]] = [[] for _ in range(last + 1)]
     columns[0] += [("input", number) for number in range(len(structure.inputs))]
     for number in range(len(structure.layers)):
         columns[depth[number]].append(("layer", number))
@@ -142,21 +270,33 @@ def _columns(structure: Structure) -> list[list[tuple[str, int]]]:
     return columns
 
 
-def _words(entry: Input | Layer | Output, number: int, structure: Structure) -> tuple[tuple[str, ...], str]:
+def _words(place: Place, structure: Structure) -> tuple[tuple[str, ...], str]:
     """What is written in a box, the title first, and its colour."""
-    if isinstance(entry, Input):
+    kind, number = place
+    if kind == "input":
+        entry = structure.inputs[number]
         back = entry.feedback_output
         role = () if back is None else (f"feedback of {plain(structure.outputs[back].name)}",)
-        title = plain(entry.name) if entry.name != "Input" else f"Input {number + 1}"
+        title = _title("input", number, [other.name for other in structure.inputs])
         return (title, _counted(entry.size, "element"), *role, *_processing(entry.processing)), GREEN
-    if isinstance(entry, Output):
-        loop = {"none": (), "open": ("open loop",), "closed": ("closed loop",)}[entry.feedback_mode]
-        title = plain(entry.name) if entry.name != "Output" else f"Output {number + 1}"
-        return (title, _counted(entry.size, "element"), *loop, *_processing(entry.processing)), VERMILION
-    title = plain(entry.name) if entry.name not in ("", "Layer") else f"Layer {number + 1}"
-    bias = () if entry.bias is not None else ("no bias",)
-    net_input = () if entry.net_input == "netsum" else (entry.net_input,)
-    return (title, _counted(entry.size, "neuron"), entry.transfer, *net_input, *bias), BLUE
+    if kind == "output":
+        output = structure.outputs[number]
+        loop = {"none": (), "open": ("open loop",), "closed": ("closed loop",)}[output.feedback_mode]
+        title = _title("output", number, [other.name for other in structure.outputs])
+        return (title, _counted(output.size, "element"), *loop, *_processing(output.processing)), VERMILION
+    layer = structure.layers[number]
+    title = _title("layer", number, [other.name for other in structure.layers])
+    bias = () if layer.bias is not None else ("no bias",)
+    net_input = () if layer.net_input == "netsum" else (layer.net_input,)
+    return (title, _counted(layer.size, "neuron"), layer.transfer, *net_input, *bias), BLUE
+
+
+def _title(kind: str, number: int, names: Sequence[str]) -> str:
+    """The name of an input, layer or output, with its number where it has none of its own or shares it."""
+    name = names[number]
+    if name in ("", kind.capitalize()):
+        return f"{kind.capitalize()} {number + 1}"
+    return plain(name) if names.count(name) == 1 else f"{plain(name)} ({kind} {number + 1})"
 
 
 def _counted(size: int, what: str) -> str:
@@ -192,7 +332,41 @@ def delays(steps: Sequence[int]) -> str:
     return ", ".join([*shown, "…"] if len(steps) > 4 else shown)
 
 
-def _draw(ax: Axes, box: Box) -> None:
+def _straight(arrow: Arrow, boxes: Mapping[Place, Box]) -> Route:
+    start, end = boxes[arrow.start], boxes[arrow.end]
+    points = (start.x + _WIDTH, start.y), (end.x, end.y)
+    middle = (points[0][0] + points[1][0]) / 2, (start.y + end.y) / 2
+    return Route(arrow, points, middle, BLACK)
+
+
+def _detour(
+    arrow: Arrow,
+    boxes: Mapping[Place, Box],
+    y: float,
+    xs: tuple[float, float],
+    aside: tuple[float, float],
+    colour: str,
+) -> Route:
+    """Out of one side, along a lane above or below all boxes of the band, and into the other.
+
+    `xs` are where the vertical parts stand, `aside` how far from the middle of the boxes' sides the arrow touches them,
+    in shares of half their height.
+    """
+    start, end = boxes[arrow.start], boxes[arrow.end]
+    leaving, coming = (box.y + share * box.height / 2 for box, share in zip((start, end), aside, strict=True))
+    out, into = xs
+    points = (
+        (start.x + _WIDTH, leaving),
+        (out, leaving),
+        (out, y),
+        (into, y),
+        (into, coming),
+        (end.x, coming),
+    )
+    return Route(arrow, points, ((out + into) / 2, y), colour)
+
+
+def _draw_box(ax: Axes, box: Box, scale: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     ax.add_patch(
@@ -207,98 +381,45 @@ def _draw(ax: Axes, box: Box) -> None:
             zorder=3,
         )
     )
-    top = box.y + box.height / 2
     for number, line in enumerate(box.lines):
-        weight = "bold" if number == 0 else "normal"
-        colour = GREY if number and line not in TRANSFER else BLACK
-        y = top - 0.05 - _TITLE / 2 - number * _LINE - (0.06 if number else 0.0)
         ax.text(
-            box.x + _WIDTH / 2, y, line, ha="center", va="center", fontsize=SMALL, weight=weight, color=colour, zorder=4
-        )
-
-
-def _lanes(boxes: Mapping[tuple[str, int], Box], arrows: Sequence[Arrow]) -> tuple[float, float]:
-    """How much room is needed below for arrows that go back, and above for those that skip a column."""
-    below = sum(arrow.feedback for arrow in arrows)
-    above = sum(_skips(boxes, arrow) for arrow in arrows)
-    return below * (_LANE + 0.03), above * (_LANE + 0.03)
-
-
-def _skips(boxes: Mapping[tuple[str, int], Box], arrow: Arrow) -> bool:
-    columns = (boxes[arrow.end].x - boxes[arrow.start].x) / (_WIDTH + _GAP)
-    return not arrow.feedback and columns > 1.5
-
-
-def _draw_arrows(ax: Axes, boxes: Mapping[tuple[str, int], Box], arrows: Sequence[Arrow]) -> None:
-    lowest = min(box.y - box.height / 2 for box in boxes.values())
-    highest = max(box.y + box.height / 2 for box in boxes.values())
-    back = skipping = 0
-    for arrow in arrows:
-        start, end = boxes[arrow.start], boxes[arrow.end]
-        if arrow.feedback:
-            back += 1
-            _detour(ax, start, end, lowest - _LANE * back, arrow.label, VERMILION, "--")
-        elif _skips(boxes, arrow):
-            skipping += 1
-            _detour(ax, start, end, highest + _LANE * skipping, arrow.label, ORANGE, "-")
-        else:
-            _straight(ax, start, end, arrow.label)
-
-
-def _straight(ax: Axes, start: Box, end: Box, label: str) -> None:
-    ax.annotate(
-        "",
-        xy=end.left,
-        xytext=start.right,
-        arrowprops={"arrowstyle": "-|>", "color": BLACK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0},
-        zorder=2,
-    )
-    if label:
-        x, y = ((a + b) / 2 for a, b in zip(start.right, end.left, strict=True))
-        level = start.y == end.y
-        ax.text(
-            x,
-            y + (0.08 if level else 0.0),
-            label,
+            box.x + _WIDTH / 2,
+            box.y + ((len(box.lines) - 1) / 2 - number) * _LINE,
+            line,
             ha="center",
-            va="bottom" if level else "center",
-            fontsize=SMALL - 1,
-            color=GREY,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-            zorder=1 if level else 5,
+            va="center",
+            fontsize=SMALL * scale,
+            weight="bold" if number == 0 else "normal",
+            color=GREY if number and line not in TRANSFER else BLACK,
+            zorder=4,
         )
 
 
-def _detour(ax: Axes, start: Box, end: Box, y: float, label: str, colour: str, dashes: str) -> None:
-    """An arrow out of one side, along a lane above or below all boxes, and into the other."""
+def _draw_route(ax: Axes, route: Route, scale: float) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    out, into = start.right[0] + 0.2, end.left[0] - 0.3
-    side = 0.18 if y > max(start.y, end.y) else -0.18
-    leaving, coming = start.y + side, end.y + side
-    points = [(start.right[0], leaving), (out, leaving), (out, y), (into, y), (into, coming), (end.left[0], coming)]
     ax.add_patch(
         FancyArrowPatch(
-            path=Path(points),
+            path=Path(route.points),
             arrowstyle="-|>",
-            mutation_scale=9,
-            color=colour,
+            mutation_scale=9 * scale,
+            color=route.colour,
             linewidth=1.1,
-            linestyle=dashes,
+            linestyle="--" if route.arrow.feedback else "-",
             fill=False,
             zorder=2,
         )
     )
-    if label:
+    if route.arrow.label:
+        straight = len(route.points) == 2
         ax.text(
-            (out + into) / 2,
-            y,
-            label.replace("\n", ", "),
+            *route.label,
+            route.arrow.label if straight else route.arrow.label.replace("\n", ", "),
             ha="center",
             va="center",
-            fontsize=SMALL - 1,
+            fontsize=(SMALL - 1) * scale,
             color=GREY,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
             zorder=5,
         )

@@ -1,4 +1,4 @@
-"""How well a network fits: outputs against targets, their differences, and the course of the training."""
+"""How well a network fits: outputs against targets, and the distribution of their differences."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
 from matnet.plots.style import (
     BLACK,
-    BLUE,
-    DASHES,
-    GREEN,
     GREY,
     MANY,
     MARKERS,
-    SMALL,
-    VERMILION,
+    SET_COLOURS,
     chosen,
+    counted,
+    legend_below,
     names,
     new_axes,
     tidy,
+    title,
+    x_label,
+    y_label,
 )
-from matnet.sensitivity.samples import matrix, samples
+from matnet.sensitivity.samples import Model, inputs_of, matrix, outputs_of, samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 Sets = Mapping[str, NDArray[np.bool_]]
 """Flags (N,) by the name of the set."""
 
-COLOURS = {"training": BLUE, "validation": GREEN, "test": VERMILION}
 _ALL = "all samples"
 _REST = "in no set"
 
@@ -65,7 +64,7 @@ class Fit:
 
 
 def fits(
-    net: Network, x: Any, t: Any, of: int | str = 1, sets: Sets | None = None, outputs: Sequence[str] | None = None
+    net: Model, x: Any, t: Any, of: int | str = 1, sets: Sets | None = None, outputs: Sequence[str] | None = None
 ) -> tuple[list[Fit], int]:
     """The fit of each set, and at how many samples target or output is NaN.
 
@@ -74,16 +73,14 @@ def fits(
     ShapeError
         x, t and sets do not fit each other or the network, or nothing is known at all.
     """
-    if net.dynamic:
-        x = matrix(x, net.evaluation.inputs, "x")
-        y = net.run(x).outputs
+    if isinstance(net, Network) and net.dynamic:
+        y = net.run(matrix(x, inputs_of(net), "x")).outputs
     else:
-        x = samples(net, x)
-        y = np.asarray(net(x))
-    targets = matrix(t, net.evaluation.outputs, "t")
+        y = np.asarray(net(samples(net, x)))
+    targets = matrix(t, outputs_of(net), "t", outputs)
     if len(targets) != len(y):
-        raise ShapeError(f"t has {len(targets)} rows, but x has {len(y)}")
-    i = chosen(of, outputs, "y", net.output_size)
+        raise ShapeError(f"t has {counted(len(targets), 'row')}, but x has {len(y):,}")
+    i = chosen(of, outputs, outputs_of(net))
     known = np.isfinite(y[:, i]) & np.isfinite(targets[:, i])
     if not known.any():
         raise ShapeError(f"at no sample are output {i + 1} and its target both known: nothing to compare")
@@ -105,7 +102,7 @@ def _flags(sets: Sets | None, count: int) -> Iterator[tuple[str, NDArray[np.bool
 
 
 def parity(
-    net: Network,
+    net: Model,
     x: Any,
     t: Any,
     of: int | str = 1,
@@ -118,7 +115,7 @@ def parity(
     Parameters
     ----------
     net
-        Static, or dynamic: then x and t are a series that starts from states of zeros.
+        A static network, or an ensemble; or a dynamic network, then x and t are a series that starts from zero states.
     x, t
         Samples (N, R) and targets (N, S), raw scale; samples whose target or output is NaN are left out.
     of
@@ -142,7 +139,7 @@ def parity(
         matplotlib is not installed.
     """
     found, unknown = fits(net, x, t, of, sets, outputs)
-    name = names(outputs, "y", net.output_size)[chosen(of, outputs, "y", net.output_size)]
+    name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
     ax = new_axes(ax, 5.0, 4.8)
     tidy(ax)
     for number, fit in enumerate(found):
@@ -151,15 +148,15 @@ def parity(
     everything = np.concatenate([values for fit in found for values in (fit.t, fit.y)])
     ends = [everything.min(), everything.max()]
     ax.plot(ends, ends, color=BLACK, linewidth=0.9, zorder=2)
-    ax.set_xlabel(f"target of {name}", fontsize=SMALL + 1)
-    ax.set_ylabel(f"output {name}", fontsize=SMALL + 1)
-    ax.set_title(_title(f"Parity of {name}", unknown), fontsize=SMALL + 1, loc="left")
-    ax.legend(fontsize=SMALL, frameon=False, loc="upper left")
+    x_label(ax, f"target of {name}")
+    y_label(ax, f"output {name}")
+    title(ax, _with_unknown(f"Outputs against targets: {name}", unknown))
+    legend_below(ax, 1)
     return ax
 
 
-def _title(text: str, unknown: int) -> str:
-    return f"{text}; {unknown:,} samples with NaN left out" if unknown else text
+def _with_unknown(text: str, unknown: int) -> str:
+    return f"{text}; {counted(unknown, 'sample')} with NaN left out" if unknown else text
 
 
 def _dots(ax: Axes, x: FloatArray, y: FloatArray, number: int, set_name: str, label: str) -> None:
@@ -169,7 +166,7 @@ def _dots(ax: Axes, x: FloatArray, y: FloatArray, number: int, set_name: str, la
         linestyle="none",
         marker=MARKERS[number % len(MARKERS)],
         markersize=3.0 if len(x) > 500 else 4.5,
-        color=COLOURS.get(set_name, GREY),
+        color=SET_COLOURS.get(set_name, GREY),
         alpha=0.5 if len(x) > 100 else 0.8,
         markeredgewidth=0.0,
         label=label,
@@ -178,7 +175,7 @@ def _dots(ax: Axes, x: FloatArray, y: FloatArray, number: int, set_name: str, la
 
 
 def residuals(
-    net: Network,
+    net: Model,
     x: Any,
     t: Any,
     of: int | str = 1,
@@ -191,7 +188,7 @@ def residuals(
     The parameters, returns and errors are those of ``parity``; dashed lines stand at plus and minus twice the rmse.
     """
     found, unknown = fits(net, x, t, of, sets, outputs)
-    name = names(outputs, "y", net.output_size)[chosen(of, outputs, "y", net.output_size)]
+    name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
     ax = new_axes(ax, 6.0, 4.0)
     tidy(ax)
     for number, fit in enumerate(found):
@@ -201,56 +198,43 @@ def residuals(
     ax.axhline(0.0, color=BLACK, linewidth=0.9)
     for level in (-twice, twice):
         ax.axhline(level, color=GREY, linewidth=0.9, linestyle="--")
-    ax.set_xlabel(f"output {name}", fontsize=SMALL + 1)
-    ax.set_ylabel(f"target − output of {name}", fontsize=SMALL + 1)
-    ax.set_title(_title(f"Residuals of {name}, dashed: twice the rmse", unknown), fontsize=SMALL + 1, loc="left")
-    ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    x_label(ax, f"output {name}")
+    y_label(ax, f"target − output of {name}")
+    title(ax, _with_unknown(f"Residuals of {name}; dashed: ±2 rmse", unknown))
+    legend_below(ax, len(found))
     return ax
 
 
-def training(history: TrainingRecord, ax: Axes | None = None) -> Axes:
-    """The performance by epoch on the training, validation and test set, with the epoch whose weights were kept.
+def error_histogram(
+    net: Model,
+    x: Any,
+    t: Any,
+    of: int | str = 1,
+    sets: Sets | None = None,
+    outputs: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """How often each error, target minus output, occurs: stacked by set, as ploterrhist draws it.
 
-    Parameters
-    ----------
-    history
-        Of a training record, from ``matnet.importers.training_record.read_training_record``.
-    ax
-        Where to draw; None for a new figure.
-
-    Returns
-    -------
-    The Axes.
-
-    Raises
-    ------
-    ShapeError
-        The record keeps no curves.
-    MissingExtraError
-        matplotlib is not installed.
+    The parameters, returns and errors are those of ``parity``; the line stands at an error of 0.
     """
-    if not history.curves:
-        raise ShapeError(f"the training record {history.path} keeps no curve of the performance")
+    found, unknown = fits(net, x, t, of, sets, outputs)
+    name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
     ax = new_axes(ax, 6.0, 4.0)
     tidy(ax)
-    for number, (name, values) in enumerate(history.curves.items()):
-        few = len(values) <= 40
-        ax.plot(
-            history.epochs,
-            values,
-            label=name,
-            color=COLOURS.get(name, GREY),
-            linestyle=DASHES[number % len(DASHES)],
-            linewidth=1.5,
-            marker=MARKERS[number % len(MARKERS)] if few else "",
-            markersize=3.5,
-        )
-    if history.best_epoch is not None:
-        ax.axvline(history.best_epoch, color=BLACK, linewidth=0.9, linestyle=":", label="weights kept")
-    if all((values[np.isfinite(values)] > 0.0).all() for values in history.curves.values()):
-        ax.set_yscale("log")
-    ax.set_xlabel("epoch", fontsize=SMALL + 1)
-    ax.set_ylabel(history.performance or "performance", fontsize=SMALL + 1)
-    ax.set_title("Training", fontsize=SMALL + 1, loc="left")
-    ax.legend(fontsize=SMALL, frameon=False)
+    errors = [fit.t - fit.y for fit in found]
+    ax.hist(
+        errors,
+        bins=np.histogram_bin_edges(np.concatenate(errors), 20).tolist(),
+        stacked=True,
+        color=[SET_COLOURS.get(fit.name, GREY) for fit in found],
+        label=[f"{fit.name}: {len(fit.t):,}" for fit in found],
+        edgecolor="white",
+        linewidth=0.4,
+    )
+    ax.axvline(0.0, color=BLACK, linewidth=0.9)
+    x_label(ax, f"target − output of {name}")
+    y_label(ax, "samples")
+    title(ax, _with_unknown(f"Errors of {name}", unknown))
+    legend_below(ax, len(found))
     return ax

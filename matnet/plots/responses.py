@@ -9,8 +9,7 @@ import numpy as np
 
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
-from matnet.model.points import input_box
-from matnet.network import Network
+from matnet.model.ranges import DESCRIPTION
 from matnet.plots.style import (
     BLACK,
     DASHES,
@@ -20,26 +19,32 @@ from matnet.plots.style import (
     MANY,
     SMALL,
     chosen,
+    counted,
+    legend_below,
     names,
     new_axes,
     new_pair,
     slope,
     tidy,
+    title,
+    x_label,
+    y_label,
 )
 from matnet.sensitivity.measures import quantiles
-from matnet.sensitivity.samples import samples
+from matnet.sensitivity.samples import Model, inputs_of, outputs_of, samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 QUANTILES = (0.25, 0.5, 0.75)
 _POINTS, _GRID, _ARROWS = 201, 81, 13
+_SHORTEST = 0.06
 _BEYOND = 0.1
 """Of the range's width: how far a curve goes on to both sides of it."""
 
 
 def response(
-    net: Network,
+    net: Model,
     x: Any = None,
     wrt: int | str = 1,
     of: int | str = 1,
@@ -47,15 +52,17 @@ def response(
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     axes: Sequence[Axes] | None = None,
+    point: Sequence[float] | None = None,
+    legend: bool = True,
 ) -> tuple[Axes, Axes]:
     """An output and its derivative along one input, the other inputs held at quantiles of the data.
 
-    Outside the shaded range, the one seen in training, the network extrapolates.
+    The shaded range is the one the title names; outside it the network extrapolates.
 
     Parameters
     ----------
     net
-        A static network.
+        A static network, or an ensemble.
     x
         Samples (N, R), raw scale, from which the quantiles are taken. None: each other input is held at these shares
         of its range.
@@ -67,6 +74,10 @@ def response(
         Names; x1 .. xR and y1 .. yS without them.
     axes
         Where to draw: for the output and for the derivative; None for a new figure.
+    point
+        (R,), raw scale: the one point at which the other inputs are held, instead of the quantiles.
+    legend
+        Whether the legend stands below.
 
     Returns
     -------
@@ -79,58 +90,79 @@ def response(
     MissingExtraError
         matplotlib is not installed.
     """
-    held = _held(net, x, at)
-    j = chosen(wrt, inputs, "x", net.input_size)
-    i = chosen(of, outputs, "y", net.output_size)
+    j = chosen(wrt, inputs, inputs_of(net))
+    i = chosen(of, outputs, outputs_of(net))
+    held = _held(net, x, at, point)
+    labels = [f"{share:.0%}" for share in at] if point is None else ["given point"]
     box = limits(net, x)
     upper, lower = new_pair(axes, 5.6, 5.0)
     width = box[j, 1] - box[j, 0]
     along = np.linspace(box[j, 0] - _BEYOND * width, box[j, 1] + _BEYOND * width, _POINTS)
-    for number, (share, point) in enumerate(zip(at, held, strict=True)):
-        line = np.tile(point, (_POINTS, 1))
+    for number, (label, others) in enumerate(zip(labels, held, strict=True)):
+        line = np.tile(others, (_POINTS, 1))
         line[:, j] = along
         y, jacobian = net.value_and_jacobian(line)
         style = {"color": LINES[number % len(LINES)], "linestyle": DASHES[number % len(DASHES)], "linewidth": 1.5}
-        upper.plot(along, y[:, i], label=f"{share:.0%}", **style)
+        upper.plot(along, y[:, i], label=label, **style)
         lower.plot(along, jacobian[:, i, j], **style)
-    name_x, name_y = names(inputs, "x", net.input_size)[j], names(outputs, "y", net.output_size)[i]
+    name_x, name_y = names(inputs, inputs_of(net))[j], names(outputs, outputs_of(net))[i]
     for ax in (upper, lower):
         tidy(ax)
         ax.axvspan(box[j, 0], box[j, 1], color=FAINT, zorder=0)
-    upper.set_ylabel(name_y, fontsize=SMALL + 1)
-    lower.set_ylabel(slope(name_y, name_x), fontsize=SMALL + 1)
-    lower.set_xlabel(name_x, fontsize=SMALL + 1)
+    y_label(upper, name_y, 0.5)
+    y_label(lower, slope(name_y, name_x), 0.5)
+    x_label(lower, name_x)
+    upper.tick_params(labelbottom=False)
+    upper.xaxis.get_offset_text().set_visible(False)
     lower.axhline(0.0, color=BLACK, linewidth=0.8)
-    _legend(upper, net.input_size, x is not None)
-    upper.set_title(f"{name_y} along {name_x}; shaded: {_source(net, j, x)}", fontsize=SMALL + 1, loc="left")
+    title(upper, f"{name_y} along {name_x}; shaded: {_source(net, j, x)}")
+    if legend and net.input_size > 1:
+        for drawn, label in zip(lower.lines, labels, strict=False):
+            drawn.set_label(label)
+        legend_below(lower, len(held), held_words(x, point))
     return upper, lower
 
 
-def _legend(ax: Axes, input_size: int, from_data: bool) -> None:
-    if input_size > 1:
-        title = "other inputs at\nthese quantiles" if from_data else "other inputs at this\nshare of their range"
-        ax.legend(title=title, fontsize=SMALL, title_fontsize=SMALL, frameon=False, bbox_to_anchor=(1.0, 1.0))
+def held_words(x: Any, point: Any = None) -> str:
+    """What the shares in the legend of a response mean."""
+    if point is not None:
+        return "other inputs held at the given point"
+    return "other inputs at these quantiles" if x is not None else "other inputs at these shares of their range"
 
 
-def _source(net: Network, j: int, x: Any) -> str:
-    if np.isfinite(net.input_range[j]).all():
-        return "the range seen in training"
-    return "the range of the data" if x is not None else "what the processing maps to −1 … 1"
+def _source(net: Model, j: int, x: Any) -> str:
+    origin = net.input_extent.origin[j]
+    return "the range of the data" if origin == "unknown" and x is not None else DESCRIPTION[origin]
 
 
-def limits(net: Network, x: Any) -> FloatArray:
-    """(R, 2): the range seen in training, else that of the data, else what the processing tells."""
-    box = input_box(net.structure)
-    if x is None:
-        return box
-    values = samples(net, x)
-    data = quantiles(np.where(np.isfinite(values), values, np.nan), (0.0, 1.0)).T
-    use = ~np.isfinite(net.input_range).all(axis=1) & np.isfinite(data).all(axis=1) & (data[:, 1] > data[:, 0])
-    return np.where(use[:, None], data, box)
+def limits(net: Model, x: Any) -> FloatArray:
+    """(R, 2): the range of each input where it is known, else that of the data; widened where it has no width.
+
+    Raises
+    ------
+    ShapeError
+        x does not fit, or a range is neither known nor in the data.
+    """
+    extent = net.input_extent
+    found = extent.limits
+    if x is not None:
+        values = samples(net, x)
+        data = quantiles(np.where(np.isfinite(values), values, np.nan), (0.0, 1.0)).T
+        found = np.where(extent.known[:, None], found, data)
+    missing = [name for name, row in zip(inputs_of(net).names, found, strict=True) if not np.isfinite(row).all()]
+    if missing:
+        more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
+        advice = "give samples of them" if x is None else "the samples have no finite value of them"
+        raise ShapeError(f"the range of {', '.join(missing[:12])}{more} is not known: {advice}")
+    low, high = found.T
+    pad = np.where(low == high, np.maximum(np.abs(low), 1.0) / 2.0, 0.0)
+    return np.stack([low - pad, high + pad], axis=1)
 
 
-def _held(net: Network, x: Any, at: Sequence[float]) -> FloatArray:
-    """(len(at), R): where the other inputs are held."""
+def _held(net: Model, x: Any, at: Sequence[float], point: Sequence[float] | None) -> FloatArray:
+    """(len(at), R): where the other inputs are held; (1, R) at a given point."""
+    if point is not None:
+        return samples(net, np.asarray(point, dtype=np.float64)[None, :])
     if not at or not all(0.0 <= share <= 1.0 for share in at):
         raise ShapeError(f"at is {list(at)}, expected shares from 0 to 1, as in (0.25, 0.5, 0.75)")
     if x is not None:
@@ -139,15 +171,14 @@ def _held(net: Network, x: Any, at: Sequence[float]) -> FloatArray:
             column = int(np.argmax(np.isnan(found).any(axis=0))) + 1
             raise ShapeError(f"x has nothing but NaN in column {column}, so it has no quantile")
         return found
-    if net.dynamic:
-        samples(net, np.zeros((1, net.input_size)))
-    box = input_box(net.structure)
+    samples(net, np.zeros((1, net.input_size)))
+    box = limits(net, None)
     shares = np.asarray(at)[:, None]
     return np.asarray(box[:, 0] * (1.0 - shares) + box[:, 1] * shares)
 
 
 def contour(
-    net: Network,
+    net: Model,
     x: Any = None,
     wrt: tuple[int | str, int | str] = (1, 2),
     of: int | str = 1,
@@ -155,45 +186,58 @@ def contour(
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
+    point: Sequence[float] | None = None,
 ) -> Axes:
     """An output over two inputs as a filled contour with arrows along its gradient, the other inputs held.
 
     The arrows point where the output rises; their length is the slope, with each input measured by its range. The
     parameters, returns and errors are those of ``response``, with two inputs in `wrt`; samples are shown as dots.
     """
-    held = _held(net, x, (at,))[0]
     if len(wrt) != 2:
-        raise ShapeError(f"wrt names {len(wrt)} inputs, expected two")
-    j, k = (chosen(which, inputs, "x", net.input_size) for which in wrt)
+        raise ShapeError(f"wrt names {counted(len(wrt), 'input')}, expected two")
+    j, k = (chosen(which, inputs, inputs_of(net)) for which in wrt)
     if j == k:
         raise ShapeError("wrt names the same input twice, expected two different ones")
-    i = chosen(of, outputs, "y", net.output_size)
+    i = chosen(of, outputs, outputs_of(net))
+    held = _held(net, x, (at,), point)[0]
     box = limits(net, x)[[j, k]]
     ax = new_axes(ax, 5.8, 4.6)
+    tidy(ax)
+    ax.grid(visible=False)
     points, shape = _grid(held, box, (j, k), _GRID)
     y = np.asarray(net(points))[:, i].reshape(shape)
     columns = [points[:, index].reshape(shape) for index in (j, k)]
-    name_y = names(outputs, "y", net.output_size)[i]
+    name_y = names(outputs, outputs_of(net))[i]
     if np.nanmax(y) > np.nanmin(y):
         filled = ax.contourf(*columns, y, levels=12, cmap="cividis")
         bar = ax.figure.colorbar(filled, ax=ax)
         bar.set_label(name_y, fontsize=SMALL + 1)
+        bar.outline.set_linewidth(0.5)
         bar.ax.tick_params(labelsize=SMALL)
     _arrows(ax, net, held, box, (i, j, k))
     if x is not None:
         values = samples(net, x)
         many = len(values) > MANY
         ax.plot(values[:, j], values[:, k], ".", color=BLACK, markersize=2, alpha=0.35, rasterized=many)
-    name_x = names(inputs, "x", net.input_size)
+    name_x = names(inputs, inputs_of(net))
     ax.set_xlim(box[0])
     ax.set_ylim(box[1])
-    ax.set_xlabel(name_x[j], fontsize=SMALL + 1)
-    ax.set_ylabel(name_x[k], fontsize=SMALL + 1)
-    ax.tick_params(labelsize=SMALL, colors=GREY, labelcolor=BLACK)
-    others = "" if net.input_size == 2 else f"; other inputs at {at:.0%}"
-    constant = "" if np.nanmax(y) > np.nanmin(y) else f"\nconstant: {name_y} = {y.flat[0]:.6g}"
-    ax.set_title(f"{name_y} and its gradient{others}{constant}", fontsize=SMALL + 1, loc="left")
+    x_label(ax, name_x[j])
+    y_label(ax, name_x[k])
+    ax.tick_params(colors=GREY, labelcolor=BLACK)
+    title(ax, "; ".join(_contour_words(net, x, at, point, name_y, y)))
     return ax
+
+
+def _contour_words(net: Model, x: Any, at: float, point: Any, name_y: str, y: FloatArray) -> list[str]:
+    constant = not np.nanmax(y) > np.nanmin(y)
+    words = [f"{name_y} is constant here: {y.flat[0]:.6g}" if constant else f"{name_y}; arrows: gradient"]
+    words += ["dots: samples"] if x is not None else []
+    if net.input_size > 2:
+        median = "their median" if at == 0.5 else f"their {at:.0%} quantile"
+        held = median if x is not None else f"{at:.0%} of their range"
+        words.append(f"other inputs at {held if point is None else 'the given point'}")
+    return words
 
 
 def _grid(held: FloatArray, box: FloatArray, where: tuple[int, int], count: int) -> tuple[FloatArray, tuple[int, int]]:
@@ -204,18 +248,20 @@ def _grid(held: FloatArray, box: FloatArray, where: tuple[int, int], count: int)
     return points, (count, count)
 
 
-def _arrows(ax: Axes, net: Network, held: FloatArray, box: FloatArray, which: tuple[int, int, int]) -> None:
+def _arrows(ax: Axes, net: Model, held: FloatArray, box: FloatArray, which: tuple[int, int, int]) -> None:
     i, j, k = which
     widths = box[:, 1] - box[:, 0]
     inner = np.stack([box[:, 0] + 0.04 * widths, box[:, 1] - 0.04 * widths], axis=1)
     points, _ = _grid(held, inner, (j, k), _ARROWS)
     slopes = np.asarray(net.jacobian(points))[:, i, :][:, [j, k]] * widths
-    largest = float(np.nanmax(np.hypot(slopes[:, 0], slopes[:, 1]), initial=0.0))
+    lengths = np.hypot(slopes[:, 0], slopes[:, 1])
+    largest = float(np.nanmax(lengths, initial=0.0))
     if largest > 0.0:
+        long = lengths > _SHORTEST * largest  # shorter ones would be dots that say nothing
         ax.quiver(
-            points[:, j],
-            points[:, k],
-            *(slopes.T / largest),
+            points[long, j],
+            points[long, k],
+            *(slopes[long].T / largest),
             color="white",
             edgecolor=BLACK,
             linewidth=0.4,

@@ -1,33 +1,40 @@
-"""Sensitivity plots: what drives an output, over the data, as NeuralSens shows it."""
+"""Sensitivity plots: which inputs an output depends on over the data, as NeuralSens shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
-from matnet.network import Network
+from matnet.functions.transfer import TRANSFER
 from matnet.plots.style import (
     BLACK,
     BLUE,
     DASHES,
+    GREY,
     LINES,
     MARKERS,
     SKY,
     SMALL,
     VERMILION,
     chosen,
+    counted,
+    legend_below,
     names,
     new_axes,
     plain,
+    text_width,
     tidy,
+    title,
+    x_label,
+    y_label,
 )
 from matnet.sensitivity.measures import Measures, alpha_means, measures
-from matnet.sensitivity.samples import samples
+from matnet.sensitivity.samples import Model, first_network, inputs_of, outputs_of, samples
 from matnet.sensitivity.widths import Widths
 
 if TYPE_CHECKING:
@@ -39,7 +46,8 @@ TOP = 12
 MOST_CURVES = 7
 ALPHAS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 
-_KEY = "diamond: mean   tick: rms   bars: 5–95 %, 25–75 %"
+_KEY = "diamond: mean; tick: rms; bars: 5–95 %, 25–75 %"
+_COLUMN = 10
 _BINS = 60
 _BLOCK_ELEMENTS = 1 << 22
 
@@ -61,6 +69,20 @@ class Shown:
     output: str
     total: int
     rows: int
+    unit: Unit
+
+    def first(self, count: int) -> Shown:
+        """The same of the strongest `count` inputs."""
+        if count >= len(self.inputs):
+            return self
+        return replace(
+            self,
+            derivatives=self.derivatives[:, :count],
+            found=measures(self.derivatives[:, :count]),
+            inputs=self.inputs[:count],
+            names=self.names[:count],
+            labels=self.labels[:count],
+        )
 
     @property
     def left_out(self) -> str:
@@ -70,12 +92,12 @@ class Shown:
             parts.append(f"the {len(self.inputs)} strongest of {self.total} inputs")
         unknown = self.rows - int(np.nanmin(self.found.count, initial=self.rows))
         if unknown:
-            parts.append(f"{unknown} of {self.rows} samples without a known derivative left out")
+            parts.append(f"at {unknown:,} of {self.rows:,} samples the derivative is not known")
         return "; ".join(parts)
 
 
 def gather(
-    net: Network,
+    net: Model,
     x: Any,
     of: int | str = 1,
     unit: Unit = "range",
@@ -88,8 +110,8 @@ def gather(
         raise ShapeError(f"unit is '{unit}', expected 'range' or 'real'")
     if top < 1:
         raise ShapeError(f"top is {top}, expected 1 or more")
-    x = samples(net, x)
-    output = chosen(of, outputs, "y", net.output_size)
+    x = samples(net, x, inputs)
+    output = chosen(of, outputs, outputs_of(net))
     widths = Widths.of(net)
     derivatives = np.empty((len(x), net.input_size))
     rows = max(1, _BLOCK_ELEMENTS // max(1, net.input_size * net.output_size))
@@ -99,28 +121,48 @@ def gather(
         widths.add(x[block], np.asarray(y))
         derivatives[block] = jacobian[:, output, :]
     if unit == "range" and not widths.outputs[output] > 0.0:
-        raise ShapeError(f"output {output + 1} is constant, so it has no range to measure by: use unit='real'")
+        raise ShapeError(f"output {output + 1} is constant, so its range is 0: use the unit 'real'")
     factors = np.asarray(widths.scale[output] if unit == "range" else np.ones(net.input_size))
     with np.errstate(invalid="ignore"):
         scaled = derivatives * factors
     strength = np.nan_to_num(measures(scaled).rms, nan=-1.0)
     order = np.argsort(-strength, kind="stable")[:top]
-    known = names(inputs, "x", net.input_size)
+    known = names(inputs, inputs_of(net))
     return Shown(
         scaled[:, order],
         measures(scaled[:, order]),
         measures(derivatives[:, order]),
         tuple(int(index) for index in order),
-        tuple((inputs or known)[index] for index in order),
+        tuple((inputs or inputs_of(net).names)[index] for index in order),
         tuple(known[index] for index in order),
-        names(outputs, "y", net.output_size)[output],
+        names(outputs, outputs_of(net))[output],
         net.input_size,
         len(x),
+        unit,
     )
 
 
+def _shown(net: Model, x: Any, of: int | str, unit: Unit, top: int, **names: Any) -> Shown:
+    """As ``gather``, refused where all derivatives are 0 because of a step function."""
+    shown = gather(net, x, of, unit, top, **names)
+    steps = stepwise_layers(net)
+    if steps and not np.any(shown.derivatives):
+        raise ShapeError(
+            f"every derivative of {shown.output} is 0, because {steps} is a step function: there are no sensitivities "
+            "to show"
+        )
+    return shown
+
+
+def stepwise_layers(net: Model) -> str:
+    """The layers whose transfer function has the derivative 0 wherever it has one, in words; "" for none."""
+    layers = enumerate(first_network(net).structure.layers, start=1)
+    steps = [(number, layer.transfer) for number, layer in layers if TRANSFER[layer.transfer].stepwise]
+    return ", ".join(f"layer {number} ({name})" for number, name in steps)
+
+
 def sensitivity(
-    net: Network,
+    net: Model,
     x: Any,
     of: int | str = 1,
     unit: Unit = "range",
@@ -133,8 +175,8 @@ def sensitivity(
     """For each input the distribution of dy/dx over the data, the input with the largest rms first.
 
     Each row is the density of the derivative over the samples; the thin bar spans 5 to 95 % of them, the thick one 25
-    to 75 %; the mean is a diamond, and two ticks stand at plus and minus the rms. At the right are mean, standard
-    deviation and rms in units of y per unit of x.
+    to 75 %; the mean is a diamond, the rms a tick. Densities are shown by their square roots, so that rare values can
+    be seen beside frequent ones.
 
     Parameters
     ----------
@@ -145,8 +187,8 @@ def sensitivity(
     of
         The output, by number from 1 or by name.
     unit
-        "range": derivatives times the width of the input's range over that of the output's, so that inputs compare;
-        ranges are those seen in training, else those of the data. "real": as they are.
+        "range": derivatives times the width of the input's range over that of the output's, so that inputs can be
+        compared; ranges are those of the training, else of the data. "real": as they are.
     top
         How many inputs are shown; where there are more, the title says so.
     inputs, outputs
@@ -154,7 +196,7 @@ def sensitivity(
     ax
         Where to draw; None for a new figure.
     numbers
-        Whether the numbers stand at the right.
+        Whether mean, sd and rms, in the unit of the axis, stand at the right.
 
     Returns
     -------
@@ -167,17 +209,23 @@ def sensitivity(
     MissingExtraError
         matplotlib is not installed.
     """
-    shown = gather(net, x, of, unit, top, inputs, outputs)
+    return draw_sensitivity(_shown(net, x, of, unit, top, inputs=inputs, outputs=outputs), ax, numbers)
+
+
+def draw_sensitivity(shown: Shown, ax: Axes | None, numbers: bool) -> Axes:
+    """``sensitivity`` of what was gathered."""
     ax = new_axes(ax, 7.0, 1.4 + 0.45 * len(shown.inputs))
     for row in range(len(shown.labels)):
         _distribution(ax, shown, row)
     _rows_of_inputs(ax, shown.labels)
     ax.axvline(0.0, color=BLACK, linewidth=0.8, zorder=1)
-    ax.set_xlabel(f"{_slope(shown.output, unit)}\n{_KEY}", fontsize=SMALL + 1)
+    beside = max(text_width(label, SMALL) for label in shown.labels) + 0.2
+    taken = beside + (text_width("0" * 3 * _COLUMN, SMALL - 1) if numbers else 0.0)
+    x_label(ax, f"{_slope(shown.output, shown.unit)}\n{_KEY}", taken)
     if numbers:
         _numbers(ax, shown)
-    title = f"What {shown.output} follows: {shown.rows:,} {'sample' if shown.rows == 1 else 'samples'}"
-    ax.set_title("\n".join(filter(None, (title, shown.left_out))), fontsize=SMALL + 1, loc="left")
+    words = f"Sensitivity of {shown.output} ({counted(shown.rows, 'sample')})"
+    title(ax, "\n".join(filter(None, (words, shown.left_out))), beside)
     return ax
 
 
@@ -199,21 +247,21 @@ def _distribution(ax: Axes, shown: Shown, row: int) -> None:
     found = shown.found
     if len(values) and values.max() > values.min():
         heights, edges = np.histogram(values, bins=min(_BINS, 4 + int(np.sqrt(len(values)))))
-        half = 0.42 * heights / heights.max()
+        half = 0.42 * np.sqrt(heights / heights.max())
         ax.fill_between(edges, row - np.append(half, half[-1]), row + np.append(half, half[-1]), step="post", color=SKY)
     low, lower, _, upper, high = found.quantiles[:, row]
     ax.plot([low, high], [row, row], color=BLUE, linewidth=1.0)
     ax.plot([lower, upper], [row, row], color=BLUE, linewidth=4.0, solid_capstyle="butt")
     ax.plot(found.mean[row], row, marker="D", markersize=5, color=VERMILION, markeredgecolor="white", linestyle="none")
-    rms = np.copysign(found.rms[row], found.mean[row])
+    rms = found.rms[row]
     ax.plot([rms, rms], [row - 0.3, row + 0.3], color=BLACK, linewidth=1.4)
 
 
 def _numbers(ax: Axes, shown: Shown) -> None:
-    """Mean, sd and rms at real scale beside each row, as the labels of a second axis, so that they get their room."""
-    columns = (shown.real.mean, shown.real.sd, shown.real.rms)
-    lines = [f"{'mean':>10}{'sd':>10}{'rms':>10}"]
-    lines += ["".join(f"{_short(value):>10}" for value in row) for row in zip(*columns, strict=True)]
+    """Mean, sd and rms in the axis' unit at the right, as labels of a second axis, so that they get room."""
+    columns = (shown.found.mean, shown.found.sd, shown.found.rms)
+    lines = ["".join(f"{word:>{_COLUMN}}" for word in ("mean", "sd", "rms"))]
+    lines += ["".join(f"{_short(value):>{_COLUMN}}" for value in row) for row in zip(*columns, strict=True)]
     right = ax.secondary_yaxis("right")
     right.set_yticks([-0.6, *range(len(lines) - 1)], lines, fontfamily="monospace", fontsize=SMALL - 1)
     right.tick_params(length=0)
@@ -225,7 +273,7 @@ def _short(value: float) -> str:
 
 
 def sensitivity_map(
-    net: Network,
+    net: Model,
     x: Any,
     of: int | str = 1,
     unit: Unit = "range",
@@ -241,7 +289,11 @@ def sensitivity_map(
 
     The parameters, returns and errors are those of ``sensitivity``; it needs two samples at least.
     """
-    shown = gather(net, x, of, unit, top, inputs, outputs)
+    return draw_map(_shown(net, x, of, unit, top, inputs=inputs, outputs=outputs), ax)
+
+
+def draw_map(shown: Shown, ax: Axes | None) -> Axes:
+    """``sensitivity_map`` of what was gathered."""
     if shown.rows < 2:
         raise ShapeError("x has 1 sample: a standard deviation needs at least two")
     ax = new_axes(ax, 5.2, 4.4)
@@ -252,46 +304,35 @@ def sensitivity_map(
         angle = np.linspace(0.0, np.pi, 90)
         ax.plot(share * reach * np.cos(angle), share * reach * np.sin(angle), color="#D9D9D9", linewidth=0.8, zorder=0)
     ax.scatter(mean, sd, color=BLUE, s=28, zorder=3)
-    for place, side, label in zip(zip(mean, sd, strict=True), _sides(mean, sd, reach), shown.labels, strict=True):
-        ax.annotate(
-            label,
-            place,
-            xytext=(5 * side[0], 5 * side[1]),
-            textcoords="offset points",
-            fontsize=SMALL,
-            ha="left" if side[0] > 0 else "right",
-            va="bottom" if side[1] > 0 else "top",
-        )
+    _label_points(ax, mean, sd, shown.labels)
     ax.axvline(0.0, color=BLACK, linewidth=0.8, zorder=1)
     ax.set_ylim(bottom=0.0)
-    ax.set_xlabel(f"mean of {_slope(shown.output, unit)}", fontsize=SMALL + 1)
-    ax.set_ylabel("standard deviation over the samples", fontsize=SMALL + 1)
-    ax.set_title("\n".join(filter(None, (f"Linear or not: {shown.output}", shown.left_out))), fontsize=SMALL + 1)
+    beside = 0.75 + max(text_width(label, SMALL) for label in shown.labels)
+    x_label(ax, f"mean of {_slope(shown.output, shown.unit)}", beside)
+    y_label(ax, "standard deviation over the samples")
+    words = f"Mean and spread of the sensitivities of {shown.output}"
+    title(ax, "\n".join(filter(None, (words, shown.left_out))))
     return ax
 
 
-def _sides(mean: FloatArray, sd: FloatArray, reach: float) -> list[tuple[int, int]]:
-    """For each point the side on which its label has most room from the points and labels so far."""
-    step = 0.08 * reach
-    taken = list(zip(mean.tolist(), sd.tolist(), strict=True))
-    sides = []
-    for x, y in zip(mean.tolist(), sd.tolist(), strict=True):
-        room = {
-            (right, up): min(
-                (np.hypot(x + right * step - a, y + up * step / 2 - b) for a, b in taken if (a, b) != (x, y)),
-                default=0.0,
-            )
-            for right in (1, -1)
-            for up in (1, -1)
-        }
-        side = max(room, key=lambda key: room[key])
-        taken.append((x + side[0] * step, y + side[1] * step / 2))
-        sides.append(side)
-    return sides
+def _label_points(ax: Axes, x: FloatArray, y: FloatArray, labels: Sequence[str]) -> None:
+    """Labels one below the other at the right, in the order of height, each with a line to its point."""
+    order = np.argsort(-np.nan_to_num(y), kind="stable")
+    step = min(0.08, 1.0 / max(len(order), 1))
+    for number, k in enumerate(order):
+        ax.annotate(
+            labels[k],
+            (x[k], y[k]),
+            xytext=(1.06, 0.98 - step * number),
+            textcoords="axes fraction",
+            fontsize=SMALL,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 1.0, "shrinkB": 3.0},
+        )
 
 
 def alpha_curves(
-    net: Network,
+    net: Model,
     x: Any,
     of: int | str = 1,
     unit: Unit = "range",
@@ -307,7 +348,11 @@ def alpha_curves(
 
     The parameters, returns and errors are those of ``sensitivity``.
     """
-    shown = gather(net, x, of, unit, top, inputs, outputs)
+    return draw_alpha_curves(_shown(net, x, of, unit, top, inputs=inputs, outputs=outputs), ax)
+
+
+def draw_alpha_curves(shown: Shown, ax: Axes | None) -> Axes:
+    """``alpha_curves`` of what was gathered: the first MOST_CURVES inputs of it where they are more."""
     ax = new_axes(ax, 6.2, 4.0)
     tidy(ax)
     curves = alpha_means(shown.derivatives, (*ALPHAS, np.inf))
@@ -325,10 +370,10 @@ def alpha_curves(
         )
     ax.set_xticks(places, [*(f"{alpha:g}" for alpha in ALPHAS), "∞"])
     ax.set_ylim(bottom=0.0)
-    ax.set_xlabel("α: 1 the mean of the size, 2 the rms, ∞ the largest", fontsize=SMALL + 1)
-    ax.set_ylabel(f"size of {_slope(shown.output, unit)}", fontsize=SMALL + 1)
-    ax.set_title("\n".join(filter(None, (f"Alpha curves of {shown.output}", shown.left_out))), fontsize=SMALL + 1)
-    ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    x_label(ax, "α: 1 mean, 2 rms, ∞ largest of |dy/dx|")
+    y_label(ax, f"|d{shown.output}/dx|" + _slope(shown.output, shown.unit).removeprefix(f"d{shown.output}/dx"))
+    title(ax, "\n".join(filter(None, (f"Alpha curves of {shown.output}", shown.left_out))))
+    legend_below(ax, len(shown.labels))
     return ax
 
 
@@ -348,6 +393,6 @@ def interaction_map(
     ticks = [plain(labels[index]) for index in order]
     ax.set_xticks(range(len(order)), ticks, rotation=45, ha="right", fontsize=SMALL)
     ax.set_yticks(range(len(order)), ticks, fontsize=SMALL)
-    more = f"\nthe {len(order)} strongest of {len(strength)} inputs" if len(order) < len(strength) else ""
-    ax.set_title(f"Interactions in {plain(output)}: rms of second derivatives{more}", fontsize=SMALL + 1)
+    more = f"; the {len(order)} strongest of {len(strength)} inputs" if len(order) < len(strength) else ""
+    title(ax, f"Interactions in {plain(output)}: rms of second derivatives{more}")
     return ax

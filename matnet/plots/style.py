@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from matnet.errors import MissingExtraError, ShapeError
+from matnet.network.frames import Elements
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SET_COLOURS = {"training": BLUE, "validation": GREEN, "test": VERMILION}
 GREY, PALE, FAINT = "#555555", "#D9D9D9", "#F2F2F2"
 
 SMALL = 8.0
@@ -37,6 +39,8 @@ MANY = 2000
 """Points beyond which they are drawn as an image, so that no file grows with the data."""
 
 LONGEST_NAME = 24
+_POWER = 0.45
+"""The width in inches of a power of ten beside an axis."""
 
 
 def matplotlib(module: str = "") -> Any:
@@ -80,36 +84,124 @@ def new_pair(axes: Sequence[Axes] | None, width: float, height: float) -> tuple[
 
 
 def tidy(ax: Axes) -> None:
-    """Two spines, a faint grid behind."""
+    """Two spines, a faint grid behind the data, and so few ticks that their labels stay apart."""
+    ticker = matplotlib("ticker")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     ax.grid(color=PALE, linewidth=0.6)
     ax.set_axisbelow(True)
     ax.tick_params(labelsize=SMALL)
+    for axis, length in zip((ax.xaxis, ax.yaxis), _cell(ax), strict=True):
+        axis.set_major_locator(ticker.MaxNLocator(nbins=max(3, min(7, int(length / 0.75))), steps=[1, 2, 2.5, 5, 10]))
+        formatter = ticker.ScalarFormatter(useMathText=True)
+        formatter.set_powerlimits((-3, 5))
+        axis.set_major_formatter(formatter)
+        axis.get_offset_text().set_fontsize(SMALL)
 
 
-def plain(name: str) -> str:
+def _cell(ax: Axes) -> tuple[float, float]:
+    """Width and height in inches of the part of the figure that `ax` and its labels share."""
+    width, height = ax.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]
+    place = ax.get_subplotspec()
+    if place is None:
+        box = ax.get_position()
+        return float(width * box.width), float(height * box.height)
+    rows, columns = place.get_gridspec().get_geometry()
+    return (
+        float(width * len(place.colspan) / columns),
+        float(height * len(place.rowspan) / rows),
+    )
+
+
+def text_width(text: str, size: float) -> float:
+    """The width of one line of text in inches."""
+    properties = matplotlib("font_manager").FontProperties(size=size)
+    return float(matplotlib("textpath").text_to_path.get_text_width_height_descent(text, properties, False)[0]) / 72.0
+
+
+def wrapped(text: str, size: float, length: float) -> str:
+    """Text whose lines are at most `length` inches long, broken between words."""
+    lines = []
+    for given in text.split("\n"):
+        line = ""
+        for word in given.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and text_width(longer, size) > length:
+                lines.append(line)
+                line = word
+            else:
+                line = longer
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def title(ax: Axes, text: str, beside: float = 0.75) -> None:
+    """The title, from the left edge of the axes; `beside` is the width in inches of what stands left of them."""
+    room = max(_cell(ax)[0] - beside - 0.1, 1.0)
+    ax.set_title(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1, loc="left")
+
+
+def x_label(ax: Axes, text: str, beside: float = 0.75) -> None:
+    """The label of the horizontal axis; the power of ten of its numbers stands at its right end."""
+    room = max(_cell(ax)[0] - beside - 0.1 - 2 * _POWER, 1.0)
+    ax.set_xlabel(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1)
+
+
+def y_label(ax: Axes, text: str, below: float = 0.9) -> None:
+    """The label of the vertical axis; `below` is the height in inches of what stands below and above the axes."""
+    room = max(_cell(ax)[1] - below, 1.0)
+    ax.set_ylabel(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1)
+
+
+def legend_below(ax: Axes, columns: int, heading: str | None = None) -> None:
+    """The legend under the axes and their label, where it covers neither data nor title."""
+    handles, labels = ax.get_legend_handles_labels()
+    widest = max((text_width(label, SMALL) for label in labels), default=0.0) + 0.55
+    fitting = max(1, int((_cell(ax)[0] - 0.9) / widest))
+    lines = ax.get_xlabel().count("\n") + 1 if ax.get_xlabel() else 0
+    figure = ax.get_figure(root=True)
+    down = matplotlib("transforms").ScaledTranslation(0.0, -0.27 - 0.17 * lines, figure.dpi_scale_trans)  # type: ignore[union-attr]
+    ax.legend(
+        handles,
+        labels,
+        fontsize=SMALL,
+        title=heading,
+        title_fontsize=SMALL,
+        alignment="left",
+        frameon=False,
+        loc="upper left",
+        ncols=max(1, min(columns, fitting, len(labels))),
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=ax.transAxes + down,
+        borderaxespad=0.0,
+    )
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things in words: 1 sample, 2,400 samples."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def plain(name: str, most: int = LONGEST_NAME) -> str:
     """A name as it is shown: on one line, not too long, and never read as mathematics by matplotlib."""
     shown = "".join(char if char.isprintable() else "·" for char in name)
-    if len(shown) > LONGEST_NAME:
-        shown = f"{shown[: LONGEST_NAME - 1]}…"
+    if len(shown) > most:
+        shown = f"{shown[: most - 1]}…"
     return shown.replace("$", r"\$")
 
 
-def names(given: Sequence[str] | None, letter: str, size: int) -> tuple[str, ...]:
-    """The names as they are shown: those given, else x1 .. xR or y1 .. yS.
+def names(given: Sequence[str] | None, elements: Elements) -> tuple[str, ...]:
+    """The names as they are shown: those given, else the network's own, x1 .. xR where it has none.
 
     Raises
     ------
     ShapeError
-        There are more or fewer than `size`.
+        There are more or fewer than elements.
     """
-    if given is None:
-        return tuple(f"{letter}{number}" for number in range(1, size + 1))
-    if len(given) != size:
-        what = "inputs" if letter == "x" else "outputs"
-        raise ShapeError(f"{len(given)} names of {what} are given, the network has {size}")
-    return tuple(map(plain, given))
+    if given is not None and len(given) != elements.size:
+        what = "input" if elements.letter == "x" else "output"
+        raise ShapeError(f"{counted(len(given), 'name')} given for {counted(elements.size, what)}")
+    return tuple(map(plain, elements.names if given is None else given))
 
 
 def slope(y: str, x: str) -> str:
@@ -126,7 +218,7 @@ def _parted(name: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (name, "")
 
 
-def chosen(which: int | str, given: Sequence[str] | None, letter: str, size: int) -> int:
+def chosen(which: int | str, given: Sequence[str] | None, elements: Elements) -> int:
     """The index, from 0, of an element named by its number, from 1, or by its name.
 
     Raises
@@ -134,13 +226,13 @@ def chosen(which: int | str, given: Sequence[str] | None, letter: str, size: int
     ShapeError
         There is none.
     """
-    what = "input" if letter == "x" else "output"
+    what = "input" if elements.letter == "x" else "output"
     if isinstance(which, str):
-        known = list(given) if given is not None else [f"{letter}{number}" for number in range(1, size + 1)]
+        known = list(elements.names if given is None else given)
         if which not in known:
-            listed = ", ".join(known[:12]) + (f" and {size - 12} more" if size > 12 else "")
+            listed = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
             raise ShapeError(f"no {what} is called '{which}'; the names are {listed}")
         return known.index(which)
-    if not 1 <= which <= size:
-        raise ShapeError(f"there is no {what} {which}: they are numbered from 1 to {size}")
+    if not 1 <= which <= elements.size:
+        raise ShapeError(f"there is no {what} {which}: they are numbered from 1 to {elements.size}")
     return which - 1

@@ -1,5 +1,6 @@
-"""A network on one page of HTML that needs nothing else: what it is, whence, proof, derivatives, sensitivities, fit."""
+"""A network on one self-contained page of HTML: a summary, origin, proof, derivatives, sensitivities and fit."""
 
-from matnet.report.page import Material, page
+from matnet.report.material import Material
+from matnet.report.page import page
 
 __all__ = ["Material", "page"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from matnet.network.markup import Html, element
 from matnet.plots.figures import image
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 WIDTH = 4.7
 """Inches: at the width of a telephone text of 8 points stays about as large."""
+
+RESOLUTION, COLOURS = 150, 128
+"""Pixels per inch of the pictures, and how many colours they keep: few, so that a page stays small."""
 
 
 def panel(caption: str, draw: Callable[[Axes], object], height: float = 3.4) -> Html:
@@ -33,8 +38,38 @@ def pair(caption: str, draw: Callable[[tuple[Axes, Axes]], object], height: floa
     return shown(made, caption)
 
 
-def shown(made: Figure, caption: str, kind: str = "") -> Html:
-    """Any figure as an image within the page; `kind` "wide" keeps its size and lets it scroll."""
-    data = base64.b64encode(image(made, ".svg")).decode()
-    picture = Html(element("img", alt=caption, src=f"data:image/svg+xml;base64,{data}").removesuffix("</img>"))
-    return element("figure", picture, element("figcaption", caption), class_=kind or "panel")
+def shown(made: Figure, caption: str) -> Html:
+    """Any figure as an image within the page."""
+    return element("figure", _picture(made, caption), element("figcaption", caption), class_="panel")
+
+
+def by_width(wide: Figure, narrow: Figure, caption: str) -> Html:
+    """One figure where there is room for it, another on a telephone."""
+    source = Html(
+        element("source", media="(max-width: 700px)", srcset=_address(narrow), width=_pixels(narrow)).removesuffix(
+            "</source>"
+        )
+    )
+    return element(
+        "figure", element("picture", source, _picture(wide, caption)), element("figcaption", caption), class_="wide"
+    )
+
+
+def _picture(made: Figure, caption: str) -> Html:
+    return Html(element("img", alt=caption, src=_address(made), width=_pixels(made)).removesuffix("</img>"))
+
+
+def _pixels(made: Figure) -> str:
+    return str(round(96.0 * float(made.get_size_inches()[0])))
+
+
+def _address(made: Figure) -> str:
+    return f"data:image/png;base64,{base64.b64encode(_few_colours(image(made, '.png', RESOLUTION))).decode()}"
+
+
+def _few_colours(png: bytes) -> bytes:
+    """The same picture with a palette, by Pillow, which matplotlib needs as well."""
+    picture: Any = import_module("PIL.Image").open(io.BytesIO(png))
+    held = io.BytesIO()
+    picture.convert("RGB").quantize(COLOURS, dither=0).save(held, format="PNG", optimize=True)
+    return held.getvalue()

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from matnet.functions.namespace import FloatArray
-from matnet.network.markup import Html, element, table
-from matnet.network.overview import overview
+from matnet.model.ranges import Extent
+from matnet.network.markup import Html, element
+from matnet.network.overview import HEAD, rows_of
 from matnet.plots import training
-from matnet.plots.diagram import network, size
+from matnet.plots.diagram import layout, network
 from matnet.plots.style import figure
-from matnet.report.figure import panel, shown
-from matnet.report.page import Material, Section, wide_table
+from matnet.report.figure import by_width, panel
+from matnet.report.material import Material
+from matnet.report.section import Section, wide_table
 
-LISTED = 40
-"""Elements of inputs and outputs whose ranges are listed."""
+LISTED, NARROW = 40, 2
+"""Elements of inputs and outputs whose ranges are listed, and columns of the diagram on a telephone."""
+
+_ORIGINS = {"training": "training", "scaling": "scaling", "centres": "centres", "unknown": "–"}
 
 
 def origin(material: Material) -> Iterator[Section]:
@@ -30,32 +33,35 @@ def origin(material: Material) -> Iterator[Section]:
 
 def _structure(material: Material) -> tuple[Html, ...]:
     net = material.net
-    made = figure(*size(net))
-    network(net, ax=made.add_subplot())
+    wide, narrow = (figure(*layout(net.structure, columns).size) for columns in (4, NARROW))
+    network(net, ax=wide.add_subplot())
+    network(net, ax=narrow.add_subplot(), columns=NARROW)
     ranges = [
-        *_ranges("input", material.input_names, net.input_range),
-        *_ranges("output", material.output_names, net.output_range),
+        *_ranges("input", material.input_names, net.input_extent),
+        *_ranges("output", material.output_names, net.output_extent),
     ]
     more = net.input_size + net.output_size - len(ranges)
     rest = (element("p", f"And {more} more elements."),) if more else ()
+    head = ("", "name", "smallest", "largest", "known from")
     return (
-        shown(made, "Inputs, layers and outputs; dashed arrows go back in time.", "wide"),
-        wide_table(overview(net.structure)),
-        element("h3", "Ranges seen in training"),
-        wide_table(table(("", "name", "smallest", "largest"), ranges, numbers=(2, 3))),
+        by_width(wide, narrow, "Inputs, layers and outputs; dashed arrows go back in time."),
+        wide_table(HEAD, rows_of(net.structure), (2,)),
+        element("h3", "Ranges"),
+        wide_table(head, ranges, (2, 3), f"Ranges of {len(ranges)} inputs and outputs"),
         *rest,
     )
 
 
-def _ranges(what: str, names: tuple[str, ...], limits: FloatArray) -> list[tuple[str, str, str, str]]:
-    pairs = zip(names[:LISTED], limits[:LISTED].tolist(), strict=True)
+def _ranges(what: str, names: tuple[str, ...], extent: Extent) -> list[tuple[str, ...]]:
+    entries = zip(names[:LISTED], extent.limits[:LISTED].tolist(), extent.origin, strict=False)
     return [
-        (f"{what} {place}", name, _number(low), _number(high)) for place, (name, (low, high)) in enumerate(pairs, 1)
+        (f"{what} element {place}", name, _number(low), _number(high), _ORIGINS[origin])
+        for place, (name, (low, high), origin) in enumerate(entries, 1)
     ]
 
 
-def _number(value: float | None) -> str:
-    return "unknown" if value is None or np.isnan(value) else f"{value:.7g}"
+def _number(value: float) -> str:
+    return f"{value:.7g}" if np.isfinite(value) else "unknown"
 
 
 def _provenance(material: Material) -> Html:
@@ -71,7 +77,7 @@ def _provenance(material: Material) -> Html:
     known = [(name, element("code", value) if name.startswith("SHA") else value) for name, value in rows if value]
     if not known:
         return element("p", "It was not read from a file.")
-    return wide_table(table(("", ""), known))
+    return wide_table(("", ""), known)
 
 
 def _remarks(material: Material) -> Iterator[Html]:
@@ -81,7 +87,7 @@ def _remarks(material: Material) -> Iterator[Html]:
         yield element("ul", *(element("li", remark) for remark in provenance.oddities))
     if provenance.scaling_candidates:
         yield element("h3", "Scaling that may have been kept outside the network")
-        yield wide_table(table(("variable", "looks like"), provenance.scaling_candidates.items()))
+        yield wide_table(("variable", "looks like"), provenance.scaling_candidates.items())
 
 
 def _training(material: Material) -> tuple[Html, ...]:
@@ -96,9 +102,9 @@ def _training(material: Material) -> tuple[Html, ...]:
             ("epoch whose weights were kept", told.best_epoch),
             *((f"performance, {name} set", f"{value:.6g}") for name, value in best if value is not None),
         ]
-        parts.append(wide_table(table(("", ""), [row for row in rows if row[1] not in ("", None, "nan")])))
-    history = material.history
-    if history is not None and history.curves:
-        caption = f"The performance by epoch, from the training record {history.path}."
-        parts.append(element("div", panel(caption, lambda ax: training(history, ax=ax)), class_="panels"))
+        parts.append(wide_table(("", ""), [row for row in rows if row[1] not in ("", None, "nan")]))
+    record = material.record
+    if record is not None and record.curves:
+        caption = f"The performance by epoch, from the training record {record.path}."
+        parts.append(element("div", panel(caption, lambda ax: training(record, ax=ax), 3.6), class_="panels"))
     return tuple(parts)

@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
-from matnet.functions.namespace import FloatArray
-from matnet.importers.stored import StoredValues
-from matnet.importers.training_record import TrainingRecord
-from matnet.network import Network
 from matnet.network.markup import Html, element, joined
-from matnet.network.overview import summary
-from matnet.plots.fits import Sets
+from matnet.report.behaviour import behaviour
+from matnet.report.card import card
+from matnet.report.findings import Findings
+from matnet.report.material import Material
+from matnet.report.origin import origin
+from matnet.report.section import Section
+from matnet.report.trust import trust
 
-MOST_ROWS = 20_000
-"""Samples that the page is made from; of longer tables every k-th row is taken, and the page says so."""
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """What a page is made from.
-
-    Parameters
-    ----------
-    net
-        The network.
-    x, t
-        Samples (N, R) and targets (N, S), raw scale; for a dynamic network a series. None where there are none.
-    inputs, outputs
-        Names; x1 .. xR and y1 .. yS without them.
-    table
-        What the samples are called.
-    stored
-        The file of the network, where stored answers are looked for.
-    history
-        The training record.
-    sets
-        Flags (N,) by the name of the set.
-    """
-
-    net: Network
-    x: FloatArray | None = None
-    t: FloatArray | None = None
-    inputs: Sequence[str] | None = None
-    outputs: Sequence[str] | None = None
-    table: str = ""
-    stored: StoredValues | None = None
-    history: TrainingRecord | None = None
-    sets: Sets | None = field(default=None)
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The names of the inputs."""
-        return tuple(self.inputs or (f"x{number}" for number in range(1, self.net.input_size + 1)))
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The names of the outputs."""
-        return tuple(self.outputs or (f"y{number}" for number in range(1, self.net.output_size + 1)))
+Progress = Callable[[str], None]
+"""Told the title of each section when it is about to be made."""
 
 
-def page(material: Material) -> str:
+def page(material: Material, progress: Progress | None = None) -> str:
     """The whole page as HTML text.
 
     It holds everything it shows: no script, no font and no picture is fetched. Names and texts from files are escaped.
@@ -70,6 +27,8 @@ def page(material: Material) -> str:
     ----------
     material
         The network and what is known beside it; what is missing leaves out its section or says so.
+    progress
+        Called with the title of each section that is finished, in the order of the work.
 
     Returns
     -------
@@ -82,13 +41,12 @@ def page(material: Material) -> str:
     MissingExtraError
         matplotlib is not installed.
     """
-    from matnet.report.behaviour import behaviour
-    from matnet.report.origin import origin
-    from matnet.report.trust import trust
-
-    net = material.net
-    title = net.name or "network"
-    sections = [*origin(material), *trust(material), *behaviour(material)]
+    title = material.title
+    sections = []
+    for section in _sections(material):
+        sections.append(section)
+        if progress is not None:
+            progress(section.title)
     head = joined(
         [
             Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
@@ -98,13 +56,22 @@ def page(material: Material) -> str:
         ]
     )
     links = element("nav", *(element("a", section.title, href=f"#{section.key}") for section in sections))
+    sources = "the file and the table" if material.x is not None else "the file"
     body = element(
         "body",
-        element("header", element("h1", title), element("p", f"A {summary(net.structure)}."), links),
+        element("header", element("h1", title), links),
         element("main", *(section.html for section in sections)),
-        element("footer", f"Made by matnet {version('matnet')}. Everything on this page was computed from the file."),
+        element("footer", f"Made by matnet {version('matnet')}. Everything on this page was computed from {sources}."),
     )
     return f"<!DOCTYPE html>\n{element('html', element('head', head), body, lang='en')}\n"
+
+
+def _sections(material: Material) -> Iterator[Section]:
+    findings = Findings(material)
+    yield card(findings)
+    yield from origin(material)
+    yield from trust(findings)
+    yield from behaviour(findings)
 
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -128,30 +95,17 @@ th { border-bottom: 2px solid #777777; }
 .good { border-color: #009E73; } .bad { border-color: #D55E00; } .open { border-color: #E69F00; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 1rem; }
 figure { margin: 0; min-width: 0; }
-figure img { width: 100%; height: auto; display: block; }
-figure.wide { overflow-x: auto; }
-figure.wide img { width: auto; max-width: none; }
+figure img { max-width: 100%; height: auto; display: block; }
 figcaption { font-size: .85rem; color: #444444; margin-top: .2rem; }
 footer { margin-top: 3rem; font-size: .85rem; color: #444444; border-top: 1px solid #bbbbbb; }
 code { overflow-wrap: anywhere; }
+.card { background: #f2f6fa; border: 1px solid #bbbbbb; border-radius: 6px; padding: .4rem 1rem .6rem; }
+.card dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .35rem 1rem; margin: .5rem 0; }
+.card dt { font-weight: 600; }
+.card dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+.card table { margin: 0; }
+@media (max-width: 500px) { .card dl { grid-template-columns: 1fr; gap: 0; } .card dd { margin-bottom: .6rem; } }
+details { margin: .5rem 0 1rem; }
+summary { cursor: pointer; color: #005a8f; }
 @media print { nav { display: none; } figure, tr { break-inside: avoid; } }
 """
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page with its heading; ``key`` is what a link leads to."""
-
-    key: str
-    title: str
-    parts: tuple[Html, ...]
-
-    @property
-    def html(self) -> Html:
-        """As an element."""
-        return element("section", element("h2", self.title), *self.parts, id=self.key)
-
-
-def wide_table(made: Html) -> Html:
-    """A table that scrolls by itself where the page is narrow."""
-    return element("div", made, class_="scroll")

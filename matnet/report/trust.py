@@ -1,24 +1,18 @@
-"""Whether the numbers are right: MATLAB's stored answers, and the derivatives against numerical ones."""
+"""Whether the numbers are right: MATLAB's stored answers, and analytic against numerical derivatives."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from matnet.network.markup import Html, element, table
-from matnet.proof.check import check
-from matnet.proof.verify import verdict_of, verify
-from matnet.report.page import Material, Section, wide_table
-
-if TYPE_CHECKING:
-    from matnet.functions.namespace import FloatArray
+from matnet.network.markup import Html, element
+from matnet.proof.verify import verdict_of
+from matnet.report.findings import Findings
+from matnet.report.section import Section, folded, wide_table
 
 LISTED = 10
-_CHECKED_ROWS, _CHECKED_STEPS = 20, 40
 
-_WORDS = {
+VERDICTS = {
     "proved": ("good", "Proved: the outputs are those that MATLAB itself computed and stored."),
     "contradicted": ("bad", "Contradicted: stored answers of MATLAB differ from the outputs computed here."),
     "weak": ("open", "Weak: there are stored answers, but agreement with them proves little."),
@@ -26,16 +20,19 @@ _WORDS = {
     "nothing to compare": ("open", "Nothing to compare: the file holds no answer of MATLAB's for this network."),
 }
 
+_REASON = re.compile(r"name them with --.*$")
+"""The advice of `verify` that names its own options, which mean something else, or nothing, to a report."""
 
-def trust(material: Material) -> Iterator[Section]:
+
+def trust(findings: Findings) -> Iterator[Section]:
     """The sections on stored answers and on derivatives."""
-    yield Section("proof", "Proof", _proof(material))
-    yield Section("derivatives", "Derivatives", _derivatives(material))
+    yield Section("proof", "Proof", _proof(findings))
+    yield Section("derivatives", "Derivatives", _derivatives(findings))
 
 
-def _proof(material: Material) -> tuple[Html, ...]:
-    rows = verify(material.net, material.stored)
-    kind, words = _WORDS[verdict_of(rows)]
+def _proof(findings: Findings) -> tuple[Html, ...]:
+    rows = findings.stored
+    kind, words = VERDICTS[verdict_of(rows)]
     listed = [
         (
             row.what,
@@ -43,16 +40,16 @@ def _proof(material: Material) -> tuple[Html, ...]:
             "" if row.largest is None else f"{row.largest:.2g}",
             "" if row.relative is None else f"{row.relative:.2g}",
             row.verdict,
-            row.reason,
+            _REASON.sub("name them in matnet verify", row.reason),
         )
         for row in rows
     ]
     head = ("compared", "samples", "largest difference", "of the range", "verdict", "why")
-    return (element("p", words, class_=f"verdict {kind}"), wide_table(table(head, listed, numbers=(1, 2, 3))))
+    return (element("p", words, class_=f"verdict {kind}"), wide_table(head, listed, (1, 2, 3)))
 
 
-def _derivatives(material: Material) -> tuple[Html, ...]:
-    found = check(material.net, _some(material))
+def _derivatives(findings: Findings) -> tuple[Html, ...]:
+    found, material = findings.check, findings.material
     inputs = material.input_names or tuple(f"state{1 + n}" for n in range(1 + max(e.input for e in found.elements)))
     rows = [
         (
@@ -66,22 +63,8 @@ def _derivatives(material: Material) -> tuple[Html, ...]:
         for entry in found.elements[:LISTED]
     ]
     head = ("derivative", "analytic", "numerical", "difference", "verdict")
-    listed = f"The {len(rows)} furthest apart, each at the sample where it is worst:"
+    listed = f"The {len(rows)} furthest apart, each at its worst sample"
     return (
         element("p", f"{found.summary}.", class_=f"verdict {'good' if found.agrees else 'bad'}"),
-        element("p", listed),
-        wide_table(table(head, rows, numbers=(1, 2, 3))),
+        folded(listed, wide_table(head, rows, (1, 2, 3))),
     )
-
-
-def _some(material: Material) -> FloatArray | None:
-    """A few samples spread over the data, or the first steps of a series; None for points of the check's own."""
-    x = material.x
-    if x is None or not len(x):
-        return None
-    if material.net.dynamic:
-        structure = material.net.structure
-        steps = min(_CHECKED_STEPS, 2 * (structure.input_delay + structure.layer_delay) + 3)
-        return x[:steps] if len(x) >= max(1, structure.input_delay) else None
-    rows = np.unique(np.linspace(0, len(x) - 1, _CHECKED_ROWS).astype(int))
-    return np.asarray(x[rows])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
-from matnet.network import Ensemble, Network
+from matnet.sensitivity.samples import Model
 
 _WORKING_ELEMENTS = 1 << 22
 
@@ -27,7 +27,7 @@ class Interactions:
 class InteractionAccumulator:
     """Mean and rms of the Hessian over samples that come in chunks."""
 
-    def __init__(self, net: Network | Ensemble) -> None:
+    def __init__(self, net: Model) -> None:
         self._net = net
         shape = (net.output_size, net.input_size, net.input_size)
         self._sum, self._squares, self._count = (np.zeros(shape) for _ in range(3))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from matnet.functions.namespace import FloatArray
-from matnet.network import Ensemble, Network
+from matnet.sensitivity.samples import Model
 
 
 @dataclass(eq=False)
@@ -25,7 +25,7 @@ class Widths:
     _y: list[FloatArray] = field(default_factory=list)
 
     @classmethod
-    def of(cls, net: Network | Ensemble) -> Widths:
+    def of(cls, net: Model) -> Widths:
         """The ranges that the network tells; the data's are added by `add`."""
         return cls(net.input_range, net.output_range)
 

@@ -153,7 +153,7 @@ def test_a_dynamic_network_has_a_row_for_each_lag(said: Said, tmp_path: Path) ->
 def test_a_table_without_rows(said: Said) -> None:
     status, out, err = said(PUMP, "-", stdin="x1,x2\n")
     assert (status, out) == (2, "")
-    assert err == "matnet: standard input: there is no row in it: sensitivities are measured over samples\n"
+    assert err == "matnet: standard input: it has no rows, but sensitivities are measured over samples\n"
 
 
 def test_interactions_of_hundreds_of_inputs_are_refused(said: Said, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_interactions_of_hundreds_of_inputs_are_refused(said: Said, tmp_path: Pa
     save(Network(Structure((Input(300),), (layer,), (Output(0, 1),))), tmp_path / "wide.json")
     status, _, err = said(str(tmp_path / "wide.json"), "-", "--interactions", stdin="")
     assert status == 2
-    assert err == "matnet: --interactions: 300 inputs have 45,150 pairs; supported are up to 256 inputs\n"
+    assert err == "matnet: --interactions: 300 inputs have 45,150 pairs; at most 256 inputs are supported\n"
     assert sensitivity.INTERACTION_INPUTS == 256
 
 

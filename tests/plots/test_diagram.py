@@ -13,7 +13,7 @@ import matnet
 from matnet import plots
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.plots.diagram import arrows_of, delays, layout, size
+from matnet.plots.diagram import MOST_COLUMNS, arrows_of, delays, layout
 
 pytestmark = pytest.mark.usefixtures("figures")
 
@@ -68,14 +68,52 @@ def test_delays_in_few_characters(steps: tuple[int, ...], text: str) -> None:
     assert delays(steps) == text
 
 
+def test_names_that_layers_share_are_told_apart() -> None:
+    net = matnet.load(FIXTURES / "cascade.mat")
+    titles = [box.lines[0] for box in layout(net.structure).boxes.values()]
+    assert titles == ["Input 1", "Hidden (layer 1)", "Hidden (layer 2)", "Output", "Output 1"]
+
+
+def test_a_long_network_goes_on_below() -> None:
+    layers = [Layer(1, "tansig", {0: Weight([[1.0]])})]
+    layers += [Layer(1, "tansig", layer_weights={number: Weight([[1.0]])}) for number in range(8)]
+    structure = Structure((Input(1),), tuple(layers), (Output(8, 1),))
+    drawn = layout(structure)
+    assert {(box.band, box.column) for box in drawn.boxes.values()} == {
+        (band, column) for band in range(3) for column in range(MOST_COLUMNS)
+    } - {(2, 3)}
+    assert drawn.size[0] < 10.0
+
+
+def test_arrows_around_the_boxes_share_no_line() -> None:
+    """Every vertical and horizontal part of a skip or feedback stands apart from those of the others."""
+    layers = [Layer(2, "tansig", {0: Weight(np.ones((2, 3)))})]
+    for number in range(1, 5):
+        sources = {source: Weight(np.ones((2, 2))) for source in range(number)}
+        layers.append(Layer(2, "tansig", {0: Weight(np.ones((2, 3)))}, sources))
+    layers[0] = Layer(2, "tansig", {0: Weight(np.ones((2, 3)))}, {4: Weight(np.ones((2, 2)), delays=(1,))})
+    drawn = layout(Structure((Input(3),), tuple(layers), (Output(4, 2),)))
+    detours = [route.points for route in drawn.routes if len(route.points) > 2]
+    assert len(detours) > 5
+    for one, other in itertools.combinations(detours, 2):
+        for (a, b), (c, d) in itertools.product(itertools.pairwise(one), itertools.pairwise(other)):
+            for axis in (0, 1):
+                if a[axis] == b[axis] and c[axis] == d[axis] and abs(a[axis] - c[axis]) < 0.05:
+                    low, high = max(min(a[1 - axis], b[1 - axis]), min(c[1 - axis], d[1 - axis])), 0.0
+                    high = min(max(a[1 - axis], b[1 - axis]), max(c[1 - axis], d[1 - axis]))
+                    assert high - low < 1e-9, (one, other)
+
+
 def test_every_network_of_the_corpus_has_a_diagram(listed_network: ListedNetwork, corpus: Path) -> None:
     net = matnet.load(corpus / listed_network.file, network=listed_network.path)
-    boxes = layout(net.structure)
-    structure = net.structure
+    drawn = layout(net.structure)
+    boxes, structure = drawn.boxes, net.structure
     assert len(boxes) == len(structure.inputs) + len(structure.layers) + len(structure.outputs)
     for one, other in itertools.combinations(boxes.values(), 2):
-        apart = abs(one.y - other.y) >= (one.height + other.height) / 2 if one.x == other.x else True
+        stacked = one.x == other.x
+        apart = abs(one.y - other.y) >= (one.height + other.height) / 2 if stacked else True
         assert apart, listed_network.path
     for arrow in arrows_of(structure):
-        assert arrow.feedback or boxes[arrow.start].x < boxes[arrow.end].x
-    assert np.all(np.isfinite(size(net)))
+        start, end = boxes[arrow.start], boxes[arrow.end]
+        assert arrow.feedback or (start.band, start.column) < (end.band, end.column)
+    assert drawn.size[0] < 12.0

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from figure_faults import faults
 from matnet.cli import plot
-from matnet.errors import MissingExtraError, ShapeError, TableError
+from matnet.errors import MissingExtraError, ShapeError, TableError, UnsupportedError
 from matnet.importers.training_record import TrainingRecord
-from matnet.network import Network
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Ensemble, Network
 from matnet.plots import style
 from matnet.plots.figures import KINDS, Request, draw, image
 
@@ -21,15 +23,20 @@ pytestmark = pytest.mark.usefixtures("figures")
 
 Matrix = NDArray[np.float64]
 
-OVER_TIME = {"series", "lags"}
+OVER_TIME = {"series", "lags", "error-autocorrelation"}
+OF_CLASSES = {"confusion", "roc"}
 
 
 def request_for(kind: str, static: Network, dynamic: Network) -> Request:
-    record = TrainingRecord("tr", np.arange(2.0), {"training": np.array([2.0, 1.0])}, 1, {}, "mse")
+    states = {"gradient": np.array([3.0, 0.01]), "val_fail": np.array([0.0, 6.0])}
+    curves = {"training": np.array([2.0, 1.0])}
+    record = TrainingRecord("tr", np.arange(2.0), curves, 1, {}, "mse", states=states)
     if kind in OVER_TIME:
-        return Request(dynamic, np.ones((6, 1)), np.ones((6, 1)))
+        return Request(dynamic, np.ones((6, 1)), np.arange(6.0)[:, None], lags=2)
     x = np.random.default_rng(1).uniform(0.0, 2.0, (30, 2))
-    return Request(static, x, np.asarray(static(x)) + 0.1, history=record)
+    if kind in OF_CLASSES:
+        return Request(static, x, np.where(x[:, :1] > 1.0, 1.0, 0.0))
+    return Request(static, x, np.asarray(static(x)) + x[:, :1], record=record)
 
 
 def test_the_command_knows_every_kind() -> None:
@@ -61,7 +68,7 @@ def test_another_format() -> None:
 
 def test_a_panel_for_each_output(by_hand: Network, x: Matrix) -> None:
     both = draw("map", Request(by_hand, x, outputs=["head", "power"], of=[0]))
-    assert [ax.get_title() for ax in both.axes] == ["Linear or not: head"]
+    assert [ax.get_title(loc="left") for ax in both.axes] == ["Mean and spread of the sensitivities of head"]
     request = Request(by_hand, x)
     assert (request.shown_outputs, request.left_out) == ([0, 1], 0)
 
@@ -69,7 +76,70 @@ def test_a_panel_for_each_output(by_hand: Network, x: Matrix) -> None:
 def test_responses_of_the_strongest_inputs(by_hand: Network, x: Matrix) -> None:
     made = draw("response", Request(by_hand, x, of=[1], top=1))
     assert [ax.get_xlabel() for ax in made.axes] == ["", "x1"]
-    assert made.get_suptitle() == "the 1 strongest of 2 inputs"
+    (legend,) = made.legends
+    assert legend.get_title().get_text() == "the 1 strongest of 2 inputs; other inputs at these quantiles"
+    assert [text.get_text() for text in legend.get_texts()] == ["25%", "50%", "75%"]
+
+
+def test_a_response_of_every_output(by_hand: Network, x: Matrix) -> None:
+    made = draw("response", Request(by_hand, x))
+    assert [ax.get_ylabel() for ax in made.axes] == ["y1", "dy1/dx1", "y1", "dy1/dx2", "y2", "dy2/dx1", "y2", "dy2/dx2"]
+
+
+def test_where_a_response_holds_the_other_inputs(by_hand: Network, x: Matrix) -> None:
+    upper = draw("response", Request(by_hand, x, of=[0], wrt=[0], point=[7.0, 0.25])).axes[0]
+    (line,) = upper.lines
+    along = np.asarray(line.get_xdata(), dtype=float)
+    np.testing.assert_allclose(np.asarray(line.get_ydata()), np.tanh(0.5 * along - 0.25), rtol=1e-13, atol=1e-15)
+    lines = draw("response", Request(by_hand, x, of=[0], wrt=[0], at=[0.1, 0.9])).axes[0].lines
+    assert [line.get_label() for line in lines] == ["10%", "90%"]
+
+
+def test_size_and_title(pump: Network) -> None:
+    made = draw("network", Request(pump, size=(5.0, 2.0), title="The pump of hall $3"))
+    assert tuple(made.get_size_inches()) == (5.0, 2.0)
+    assert made.get_suptitle() == r"The pump of hall \$3"
+    assert faults(made) == []
+
+
+@pytest.mark.parametrize("kind", sorted(OVER_TIME))
+def test_kinds_of_dynamic_networks_are_refused_for_static_ones(kind: str, pump: Network) -> None:
+    message = (
+        f"{kind} is a plot of dynamic networks, but this network is static: its samples have no order in time; use "
+        "response, sensitivity or parity"
+    )
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        draw(kind, Request(pump, np.ones((40, 2)), np.ones((40, 1))))
+
+
+@pytest.mark.parametrize("kind", ["sensitivity", "map", "alpha", "response", "contour", "confusion", "roc"])
+def test_kinds_of_static_networks_are_refused_for_dynamic_ones(kind: str, arx: Network) -> None:
+    closed = Network(arx.structure)
+    request = Request(closed, np.ones((6, 1)), np.ones((6, 1)))
+    message = "this network is dynamic: use series, lags or network, its diagram"
+    if kind == "contour":
+        message = "a contour is over two inputs, but this network has one; use response"
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        draw(kind, request)
+
+
+@pytest.mark.parametrize("kind", ["sensitivity", "map", "alpha"])
+def test_derivatives_that_are_0_everywhere_are_no_figure(kind: str) -> None:
+    layer = Layer(2, "compet", {0: Weight(np.eye(2))})
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 2),)))
+    message = (
+        "every derivative of y1 is 0, because layer 1 (compet) is a step function: there are no sensitivities to show"
+    )
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        draw(kind, Request(net, np.array([[1.0, 0.0], [0.0, 1.0]])))
+
+
+def test_an_ensemble_is_drawn_as_its_mean(by_hand: Network, x: Matrix) -> None:
+    both = Ensemble([by_hand, by_hand])
+    for kind in ("sensitivity", "response", "contour", "parity", "residuals"):
+        assert faults(draw(kind, Request(both, x, np.asarray(both(x)) + 0.1))) == []
+    with pytest.raises(UnsupportedError, match=r"^this plot is of one network, but 2 are given; name one of them$"):
+        draw("network", Request(both))
 
 
 @pytest.mark.parametrize(

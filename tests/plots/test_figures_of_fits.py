@@ -57,7 +57,7 @@ def test_residuals_are_target_minus_output(by_hand: Network, x: Matrix) -> None:
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1.0, -1.0, 0.0])
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0.0, 9.0, 6.0])
     assert np.asarray(ax.lines[-1].get_ydata())[0] == pytest.approx(2 * math.sqrt(2 / 3))
-    expected = "Residuals of y2, dashed: twice the rmse; 1 samples with NaN left out"
+    expected = "Residuals of y2; dashed: ±2 rmse; 1 sample with NaN left out"
     assert ax.get_title(loc="left") == expected
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matnet import plots
 from matnet.errors import ShapeError
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 
 pytestmark = pytest.mark.usefixtures("figures")
@@ -25,7 +26,7 @@ def test_curves_are_value_and_derivative_with_the_others_held(by_hand: Network, 
         a = np.tanh(0.5 * along - held)
         np.testing.assert_allclose(np.asarray(value.get_ydata()), a, rtol=1e-13, atol=1e-15)
         np.testing.assert_allclose(np.asarray(slope.get_ydata()), 0.5 * (1 - a * a), rtol=1e-12)
-    legend = upper.get_legend()
+    legend = lower.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["0%", "50%"]
     assert (upper.get_ylabel(), lower.get_ylabel(), lower.get_xlabel()) == ("y1", "dy1/dx1", "x1")
@@ -53,15 +54,15 @@ def test_without_data_the_others_are_held_within_their_range(pump: Network) -> N
     assert upper.figure.axes[1].get_ylabel() == "dhead/dflow [m/(m³/h)]"
 
 
-def test_the_contour_is_the_output_over_the_grid(by_hand: Network) -> None:
-    ax = plots.contour(by_hand, of=2)
+def test_the_contour_is_the_output_over_the_grid(by_hand: Network, x: Matrix) -> None:
+    ax = plots.contour(by_hand, x, of=2)
     contours: Any = ax.collections[0]
     arrows: Any = ax.collections[1]
     # y2 = 3 x1 over 0 to 4
     assert contours.get_clim() == (0.0, 12.0)
     np.testing.assert_array_equal(np.asarray(arrows.V), 0.0)
     np.testing.assert_array_equal(np.asarray(arrows.U), 1.0)
-    assert ax.get_title(loc="left") == "y2 and its gradient"
+    assert ax.get_title(loc="left") == "y2; arrows: gradient; dots: samples"
 
 
 def test_arrows_are_the_gradient_in_shares_of_the_ranges(by_hand: Network, x: Matrix) -> None:
@@ -73,10 +74,24 @@ def test_arrows_are_the_gradient_in_shares_of_the_ranges(by_hand: Network, x: Ma
     np.testing.assert_allclose(np.stack([arrows.U, arrows.V], axis=1), slopes, rtol=1e-12)
 
 
-def test_a_constant_output_says_so(by_hand: Network) -> None:
+def test_a_constant_output_says_so(by_hand: Network, x: Matrix) -> None:
     flat = by_hand.with_parameters(np.zeros(4))
-    ax = plots.contour(flat)
-    assert ax.get_title(loc="left") == "y1 and its gradient\nconstant: y1 = 0"
+    ax = plots.contour(flat, x)
+    assert ax.get_title(loc="left") == "y1 is constant here: 0; dots: samples"
+
+
+def test_a_range_that_nobody_knows_is_not_invented(by_hand: Network) -> None:
+    with pytest.raises(ShapeError, match=r"^the range of x2 is not known: give samples of them$"):
+        plots.response(by_hand)
+
+
+def test_flat_parts_of_a_contour_have_no_arrows() -> None:
+    layer = Layer(1, "satlin", {0: Weight([[1.0, 0.0]])})
+    net = Network(Structure((Input(2, range=np.array([[-1.0, 1.0], [0.0, 1.0]])),), (layer,), (Output(0, 1),)))
+    ax = plots.contour(net)
+    arrows: Any = ax.collections[1]
+    assert len(arrows.U) > 20
+    assert (np.asarray(arrows.get_offsets())[:, 0] >= 0.0).all()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +112,7 @@ def test_what_a_response_refuses(by_hand: Network, arguments: dict[str, object],
     ("wrt", "message"),
     [
         ((1, 1), "wrt names the same input twice, expected two different ones"),
-        ((1,), "wrt names 1 inputs, expected two"),
+        ((1,), "wrt names 1 input, expected two"),
     ],
 )
 def test_what_a_contour_refuses(by_hand: Network, wrt: tuple[int, int], message: str) -> None:
@@ -106,5 +121,5 @@ def test_what_a_contour_refuses(by_hand: Network, wrt: tuple[int, int], message:
 
 
 def test_a_dynamic_network_has_no_response(arx: Network) -> None:
-    with pytest.raises(ShapeError, match=r"^this network looks back in time: "):
+    with pytest.raises(ShapeError, match=r"^this network is dynamic: use series, lags or network, its diagram$"):
         plots.response(arx)

@@ -14,7 +14,7 @@ from matnet import plots
 from matnet.errors import ShapeError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.plots.sensitivities import gather
+from matnet.plots.sensitivities import Unit, gather
 from matnet.sensitivity.measures import measures
 
 pytestmark = pytest.mark.usefixtures("figures")
@@ -35,29 +35,31 @@ def test_rows_mark_mean_and_rms_in_shares_of_the_ranges(by_hand: Network, x: Mat
     diamonds = [line for line in ax.lines if line.get_marker() == "D"]
     np.testing.assert_array_equal([line.get_xdata()[0] for line in diamonds], found.mean)  # type: ignore[index]
     ticks = [line for line in ax.lines if np.ptp(np.asarray(line.get_ydata())) == pytest.approx(0.6)]
-    np.testing.assert_array_equal([np.asarray(line.get_xdata())[0] for line in ticks], found.rms * [1.0, -1.0])
+    np.testing.assert_array_equal([np.asarray(line.get_xdata())[0] for line in ticks], found.rms)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["flow", "speed"]
-    assert ax.get_title(loc="left") == "What head follows: 4 samples"
+    assert ax.get_title(loc="left") == "Sensitivity of head (4 samples)"
     assert ax.get_xlabel().startswith("dhead/dx · range of x / range of head\n")
 
 
-def test_the_numbers_at_the_side_are_at_real_scale(by_hand: Network, x: Matrix) -> None:
-    ax = plots.sensitivity(by_hand, x, of="y2")
+@pytest.mark.parametrize(("unit", "slope"), [("real", "3"), ("range", "1.33")])
+def test_the_numbers_at_the_side_have_the_unit_of_the_axis(by_hand: Network, x: Matrix, unit: Unit, slope: str) -> None:
+    # y2 = 3 x1, x1 has the range 4 of the network, y2 the range 9 of the data
+    ax = plots.sensitivity(by_hand, x, of="y2", unit=unit)
     (right,) = ax.child_axes
     head, first, second = [label.get_text().split() for label in right.get_yticklabels()]
-    assert (head, first, second) == (["mean", "sd", "rms"], ["3", "0", "3"], ["0", "0", "0"])
+    assert (head, first, second) == (["mean", "sd", "rms"], [slope, "0", slope], ["0", "0", "0"])
 
 
 def test_of_hundreds_of_inputs_the_strongest_are_shown_and_the_title_says_so() -> None:
     x = np.random.default_rng(0).normal(size=(20, 300))
     ax = plots.sensitivity(wide(300), x, unit="real", top=3)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["x300", "x299", "x298"]
-    assert ax.get_title(loc="left") == "What y1 follows: 20 samples\nthe 3 strongest of 300 inputs"
+    assert ax.get_title(loc="left") == "Sensitivity of y1 (20 samples)\nthe 3 strongest of 300 inputs"
 
 
 def test_one_sample(by_hand: Network) -> None:
     ax = plots.sensitivity(by_hand, [[1.0, 0.5]], unit="real")
-    assert ax.get_title(loc="left") == "What y1 follows: 1 sample"
+    assert ax.get_title(loc="left") == "Sensitivity of y1 (1 sample)"
     (right,) = ax.child_axes
     assert right.get_yticklabels()[1].get_text().split() == ["-1", "–", "1"]
 
@@ -66,7 +68,7 @@ def test_samples_with_nan_are_left_out_and_named(by_hand: Network, x: Matrix) ->
     with_nan = np.concatenate([x, [[np.nan, 1.0]]])
     shown = gather(by_hand, with_nan)
     np.testing.assert_array_equal(shown.found.mean, gather(by_hand, x).found.mean)
-    assert shown.left_out == "1 of 5 samples without a known derivative left out"
+    assert shown.left_out == "at 1 of 5 samples the derivative is not known"
 
 
 def test_a_constant_column_is_shown_at_zero(by_hand: Network, x: Matrix) -> None:
@@ -99,7 +101,7 @@ def test_the_alpha_curves(by_hand: Network, x: Matrix) -> None:
 def test_names_of_strangers_are_shown_as_they_are(by_hand: Network, x: Matrix) -> None:
     ax = plots.sensitivity(by_hand, x, inputs=["$x_1$", "line\nbreak"], outputs=["a" * 40, "y"])
     assert {label.get_text() for label in ax.get_yticklabels()} == {r"\$x_1\$", "line·break"}
-    assert ax.get_title(loc="left") == f"What {'a' * 23}… follows: 4 samples"
+    assert ax.get_title(loc="left") == f"Sensitivity of {'a' * 23}… (4 samples)"
     ax.figure.savefig(io.BytesIO())  # type: ignore[union-attr]
 
 
@@ -112,8 +114,8 @@ def test_names_of_strangers_are_shown_as_they_are(by_hand: Network, x: Matrix) -
         ({"of": "y3"}, "no output is called 'y3'; the names are y1, y2"),
         ({"unit": "metres"}, "unit is 'metres', expected 'range' or 'real'"),
         ({"top": 0}, "top is 0, expected 1 or more"),
-        ({"inputs": ["a"]}, "1 names of inputs are given, the network has 2"),
-        ({"x": [[1.0, 2.0]], "of": 2}, "output 2 is constant, so it has no range to measure by: use unit='real'"),
+        ({"inputs": ["a"]}, "1 name given for 2 inputs"),
+        ({"x": [[1.0, 2.0]], "of": 2}, "output 2 is constant, so its range is 0: use the unit 'real'"),
     ],
 )
 def test_what_is_refused(by_hand: Network, x: Matrix, arguments: dict[str, object], message: str) -> None:
@@ -128,6 +130,6 @@ def test_a_map_needs_two_samples(by_hand: Network) -> None:
 
 
 def test_a_dynamic_network_is_sent_to_the_plots_over_time(arx: Network) -> None:
-    message = "this network is dynamic: plot it with matnet.plots.series and matnet.plots.lags, or draw its diagram"
+    message = "this network is dynamic: use series, lags or network, its diagram"
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
         plots.sensitivity(arx, [[1.0]])

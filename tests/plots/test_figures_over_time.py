@@ -9,8 +9,9 @@ import pytest
 
 from matnet import plots
 from matnet.errors import ShapeError
-from matnet.model.structure import Layer, Output, Structure, Weight
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from matnet.plots.courses import autocorrelation
 from matnet.sensitivity.lags import lag_derivatives
 
 pytestmark = pytest.mark.usefixtures("figures")
@@ -21,10 +22,10 @@ Y = [0.0, 2.0, 1.0, 0.5, 4.25, 2.125]
 
 def test_a_series_with_its_targets(arx: Network) -> None:
     ax = plots.series(arx, X, t=np.ones((6, 1)))
-    target, output = ax.lines
+    target, output = ax.lines  # the thin output lies over the wide target
     np.testing.assert_array_equal(output.get_ydata(), Y)
     np.testing.assert_array_equal(target.get_ydata(), np.ones(6))
-    assert ax.get_title(loc="left") == "y1 over the series from states of zeros"
+    assert ax.get_title(loc="left") == "y1 over the series, starting from zero states"
 
 
 def test_given_states_are_used(arx: Network) -> None:
@@ -67,3 +68,34 @@ def test_what_is_refused(arx: Network, x: np.ndarray[tuple[int, int]], lags: int
 def test_targets_of_another_length(arx: Network) -> None:
     with pytest.raises(ShapeError, match=r"^t has 2 rows, but the series has 6 steps$"):
         plots.series(arx, X, t=[1.0, 2.0])
+
+
+def test_a_wild_start_does_not_squeeze_the_axis() -> None:
+    """y(t) = x(t) − 1000 while x(t − 1) is the zero before the series."""
+    layer = Layer(1, "purelin", {0: Weight([[1.0, 0.1]], delays=(0, 1))})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    rng = np.random.default_rng(0)
+    ax = plots.series(net, 1e4 + rng.random((50, 1)))
+    low, high = ax.get_ylim()
+    assert 10999.0 < low < high < 11003.0
+    expected = (
+        "y1 over the series, starting from zero states; the first steps, before the delays are filled, exceed the axis"
+    )
+    assert ax.get_title(loc="left").replace("\n", " ") == expected
+
+
+def test_the_autocorrelation_by_hand() -> None:
+    values, limit = autocorrelation(np.array([1.0, 2.0, np.nan, -1.0, 3.0]), 2)
+    np.testing.assert_allclose(values, [15.0 / 4, (2.0 - 3.0) / 4, (-2.0) / 4])
+    assert limit == pytest.approx(1.96 * 15.0 / 4 / 2.0)
+
+
+def test_the_autocorrelation_of_the_errors_of_a_network(arx: Network) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(400, 1))
+    noise = rng.normal(size=(400, 1))
+    ax = plots.error_autocorrelation(arx, x, arx.run(x).outputs + noise, lags=15)
+    heights = [bar.get_height() for bar in ax.patches]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(heights, autocorrelation(noise[2:, 0], 15)[0], rtol=1e-9)
+    with pytest.raises(ShapeError, match=r"^15 lags need a longer series, this one has 4 steps with an error$"):
+        plots.error_autocorrelation(arx, X, X, lags=15)

@@ -17,6 +17,7 @@ import matnet
 from matnet.importers.stored import StoredValues
 from matnet.importers.training_record import read_training_record
 from matnet.report import Material, page
+from matnet.report.figure import RESOLUTION
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
@@ -33,7 +34,7 @@ FLAGS = (
     "--dump-dom",
 )
 
-SMALLEST_TEXT = 8.0 * 96.0 / 72.0
+SMALLEST_TEXT = 8.0 * RESOLUTION / 72.0
 """Pixels of text of 8 points, the smallest but for a few labels, in a picture at its own size."""
 
 WATCHER = """<!DOCTYPE html><body style="margin:0"><iframe src="page.html" style="border:0;width:WIDTHpx;height:900px">
@@ -56,15 +57,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     net = matnet.load(FIXTURES / "pump.mat")
     rng = np.random.default_rng(0)
     x = rng.uniform((0.0, 1450.0), (100.0, 2900.0), (165, 2))
-    history = read_training_record(FIXTURES / "pump.mat")
+    record = read_training_record(FIXTURES / "pump.mat")
     material = Material(
         net,
         x,
         np.asarray(net(x)) + rng.normal(size=(165, 1)),
         inputs=("flow in m³/h", "a name that is much longer than any column of a telephone could ever show at once"),
         stored=StoredValues(FIXTURES / "pump.mat"),
-        history=history,
-        sets=history.members,
+        record=record,
+        sets=record.members,
         table="pump.csv",
     )
     (made / "page.html").write_text(page(material), encoding="utf-8")
@@ -89,7 +90,7 @@ def seen(folder: Path, width: int) -> tuple[dict[str, Any], str]:
 def test_the_page_at_the_width_of_a_telephone_and_of_a_desk(folder: Path, width: int) -> None:
     found, complaints = seen(folder, width)
     assert complaints == ""
-    assert found["sections"] == 8
+    assert found["sections"] == 9
     assert found["width"] == width
     assert found["needed"] <= width
     assert len(found["pictures"]) == 11
@@ -103,8 +104,8 @@ def test_the_watcher_sees_what_is_wrong(folder: Path) -> None:
     text = (folder / "page.html").read_text(encoding="utf-8")
     broken = folder / "broken"
     broken.mkdir()
-    first = text.index("data:image/svg+xml;base64,")
-    wrong = text[:first] + "http://localhost:9/nothing.svg" + text[text.index('"', first) :]
+    first = text.index("data:image/png;base64,")
+    wrong = text[:first] + "http://localhost:9/nothing.png" + text[text.index('"', first) :]
     wide = wrong.replace("<main>", '<main><div style="width:3000px">too wide</div>')
     (broken / "page.html").write_text(wide, encoding="utf-8")
     found, complaints = seen(broken, 400)
