@@ -18,7 +18,8 @@ from matnet.plots.responses import limits
 from matnet.plots.sensitivities import Shown, gather, stepwise_layers
 from matnet.plots.style import counted
 from matnet.proof.check import Check, check
-from matnet.proof.verify import Row, verify
+from matnet.proof.finding import Finding
+from matnet.proof.verify import verify
 from matnet.report.material import MOST_ROWS, Material
 
 TOP = 10
@@ -46,7 +47,7 @@ class Findings:
         self.net = material.net
 
     @cached_property
-    def stored(self) -> tuple[Row, ...]:
+    def stored(self) -> tuple[Finding, ...]:
         """MATLAB's stored answers against ours."""
         return verify(self.net, self.material.stored)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from matnet.network.markup import Html, element
@@ -19,9 +18,6 @@ VERDICTS = {
     "unclear": ("open", "Unclear: the file holds numbers that could be its answers or targets, and they differ."),
     "nothing to compare": ("open", "Nothing to compare: the file holds no answer of MATLAB's for this network."),
 }
-
-_REASON = re.compile(r"name them with --.*$")
-"""The advice of `verify` that names its own options, which mean something else, or nothing, to a report."""
 
 
 def trust(findings: Findings) -> Iterator[Section]:
@@ -40,7 +36,7 @@ def _proof(findings: Findings) -> tuple[Html, ...]:
             "" if row.largest is None else f"{row.largest:.2g}",
             "" if row.relative is None else f"{row.relative:.2g}",
             row.verdict,
-            _REASON.sub("name them in matnet verify", row.reason),
+            row.reason + ("; matnet verify decides it where they are named" if row.undecided else ""),
         )
         for row in rows
     ]

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from matnet.cli.entry import run
+from matnet.importers.training_record import training_record_paths
+from matnet.network import Ensemble
 from matnet.plots import figures
 from matnet.plots.figures import Request
 
@@ -144,3 +147,52 @@ def test_only_the_first_outputs_are_shown_and_it_is_said(said: Said, corpus: Pat
     file = corpus / "static_logsig_256_inputs.mat"
     arguments = ("sensitivity", str(file), f"{file}:P10", "--network", "net", "--top", "2", "-o", "out.png")
     assert said(*arguments) == (0, "", "matnet: note: the first 6 of 10 outputs are shown; name others with --of\n")
+
+
+def test_where_a_response_is_held(said: Said, requests: list[Request]) -> None:
+    assert said("response", PUMP, "--at", "60,2400", "-o", "out.png")[0] == 0
+    assert said("contour", PUMP, "--at", "10%", "-o", "out.png")[0] == 0
+    assert [(request.point, request.at) for request in requests] == [([60.0, 2400.0], None), (None, [0.1])]
+    assert said("map", PUMP, "-", "--at", "10%", "-o", "out.png", stdin=TEXT)[::2] == (
+        2,
+        "matnet: --at is for response and contour\n",
+    )
+
+
+def test_title_size_and_resolution(said: Said) -> None:
+    assert said("network", PUMP, "--title", "Hall 3", "--size", "6x2", "--dpi", "50", "-o", "out.png") == (0, "", "")
+    header = Path("out.png").read_bytes()[16:24]
+    assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == (300, 100)
+
+
+def test_an_id_column_is_kept_out(said: Said, requests: list[Request]) -> None:
+    table = "id,flow,speed,head\n7,20,1500,9\n8,60,2800,33\n"
+    names = ("--keep", "id,head")
+    assert said("map", PUMP, "-", *names, "-o", "out.png", stdin=table)[0] == 0
+    assert said("parity", PUMP, "-", "--keep", "id", "--targets", "head", "-o", "out.png", stdin=table)[0] == 0
+    for request in requests:
+        np.testing.assert_array_equal(request.x, [[20.0, 1500.0], [60.0, 2800.0]])
+    np.testing.assert_array_equal(requests[1].t, [[9.0], [33.0]])
+
+
+def test_the_mean_of_several_networks(said: Said, requests: list[Request]) -> None:
+    Path("nets").mkdir()
+    for name in ("one.json", "two.json"):
+        assert run(["convert", PUMP, f"nets/{name}"]) == 0
+    assert said("response", "nets", "-o", "out.png")[0] == 0
+    assert isinstance(requests[0].net, Ensemble)
+    status, _, err = said("network", "nets", "-o", "out.png")
+    assert (status, err) == (2, "matnet: this plot is of one network, but 2 are given; name one of them\n")
+
+
+def test_two_training_records_are_not_passed_over_in_silence(said: Said, tmp_path: Path) -> None:
+    record = {"trainFcn": "trainlm", "best_epoch": 1.0, "best_perf": 0.5, "epoch": [[0.0, 1.0]], "perf": [[1.0, 0.5]]}
+    savemat(tmp_path / "two.mat", {"net": 1.0, "tr": record, "tr2": record})
+    assert training_record_paths(tmp_path / "two.mat") == ("tr", "tr2")
+
+
+def test_classes_are_better_shown_otherwise(said: Said) -> None:
+    table = "flow,speed,head\n" + "20,1500,0\n60,2800,1\n" * 8
+    status, _, err = said("parity", PUMP, "-", "--targets", "head", "-o", "out.png", stdin=table)
+    assert status == 0
+    assert err.endswith("matnet: note: the targets are classes: confusion and roc show more of them\n")

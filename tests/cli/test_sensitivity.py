@@ -168,3 +168,29 @@ def test_interactions_of_hundreds_of_inputs_are_refused(said: Said, tmp_path: Pa
 def test_only_some_outputs(said: Said) -> None:
     status, _, err = said(PUMP, PUMP_INPUTS, "--of", "power")
     assert (status, err) == (2, "matnet: --of: there is no 'power'; there are 'y1'\n")
+
+
+def test_the_mean_of_several_networks(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nets").mkdir()
+    for name in ("one.json", "two.json"):
+        assert run(["convert", PUMP, f"nets/{name}"]) == 0
+    said(PUMP, PUMP_INPUTS)  # what convert said is read
+    alone, mean = records(said(PUMP, PUMP_INPUTS)[1]), records(said("nets", PUMP_INPUTS)[1])
+    for one, other in zip(alone, mean, strict=True):
+        assert float(one["rms"]) == pytest.approx(float(other["rms"]), rel=1e-13)
+
+
+def test_an_id_column_is_kept_out(said: Said) -> None:
+    status, out, err = said(PUMP, "-", "--keep", "id", stdin="id,flow,speed\n1,20,1500\n2,60,2400\n")
+    assert status == 0
+    assert len(records(out)) == 2
+    assert "the inputs are taken by position" in err
+
+
+def test_a_network_of_steps_says_why_its_derivatives_are_0(said: Said, tmp_path: Path) -> None:
+    layer = Layer(2, "compet", {0: Weight(np.eye(2))})
+    save(Network(Structure((Input(2),), (layer,), (Output(0, 2),))), tmp_path / "steps.json")
+    err = said(str(tmp_path / "steps.json"), "-", stdin="x1,x2\n1,0\n0,1\n")[2]
+    message = "layer 1 (compet): the function is made of steps, so every derivative through it is 0"
+    assert err == f"matnet: note: {message}\n"

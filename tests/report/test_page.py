@@ -91,7 +91,7 @@ def test_the_sections_with_data_and_targets() -> None:
     ]
     text = "".join(found.texts)
     assert (
-        "3 rows of the table. 1 of 3 row lies outside the range seen in training: there the network extrapolates."
+        "3 rows of the table. 1 of 3 rows lies outside the range seen in training: there the network extrapolates."
         in text
     )
     assert "2 of 2 derivatives agree: complex step, 3 samples." in text
