@@ -312,8 +312,8 @@ def _compile(with_what: Compiler, text: Path, made: Path, kept: Path) -> None:
         raise UnsupportedError(f"{name} has not ended after {_SECONDS} s{_keep(text, kept)}") from error
     if done.returncode:
         note = _keep(text, kept)
-        said = done.stderr.strip().replace(str(text), str(kept))[:2000]
-        raise UnsupportedError(f"{name} fails ({done.returncode}){note}:\n{said}")
+        said = " ".join(done.stderr.replace(str(text), str(kept)).split())[:2000]
+        raise UnsupportedError(f"{name} fails ({done.returncode}){note}: {said}")
     if not made.is_file() or made.is_symlink():
         raise UnsupportedError(f"{name} ends without an error and has made no file{_keep(text, kept)}")
 

@@ -357,7 +357,7 @@ def test_a_compiler_that_fails(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
     (kept,) = entries(cache)
-    assert str(refused.value) == f"{failing} fails (4); the source is kept as {kept}:\nout of registers"
+    assert str(refused.value) == f"{failing} fails (4); the source is kept as {kept}: out of registers"
     assert "void kernel(long rows" in kept.read_text()
 
 
