@@ -245,8 +245,6 @@ def _compared(path: Path, made: function_files.Made, answer: str) -> str:
         return "loaded, with inputs of another size"
     if answer == "refused":
         return "other: Octave refuses what we load"
-    if not made.x.shape[1] and not made.dynamic:
-        return "loaded, without inputs"
     letter, *numbers = answer.split()
     after = ", without the final states, which Octave refuses" if letter == "g" else ""
     y = np.array(numbers, dtype=np.float64)
@@ -256,7 +254,8 @@ def _compared(path: Path, made: function_files.Made, answer: str) -> str:
             return "loaded, with other states"
         xi, ai = (states[len(states) - delay :] for states, delay in zip((made.xi, made.ai), delays, strict=True))
         states = (xi if len(xi) else None, ai if len(ai) else None)
-        found = net.run(made.x, *states).outputs if net.dynamic else net(made.x)
+        x, steps = (made.x, None) if made.x.shape[1] else (None, function_files.STEPS)
+        found = net.run(x, *states, steps).outputs if net.dynamic else net(made.x)
     except MatnetError as error:
         return f"other: {error}"
     scale = np.abs(y[np.isfinite(y)]).max(initial=1e-300)

@@ -13,6 +13,7 @@ import pytest
 import matnet
 from matnet.errors import FormatError, MatnetError, ModelError, UnsupportedError
 from matnet.importers.genfunction import NoGeneratedFunctionError, load_genfunction
+from matnet.network import Network
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures" / "genfunction"
 DIGITS = (
@@ -366,4 +367,7 @@ def test_networks_without_inputs() -> None:
         assert [layer.transfer for layer in structure.layers] == ["tansig", "purelin"]
         assert structure.layers[0].bias is not None
         assert structure.layers[0].bias.tolist() == [0.5, -0.25]
-        assert structure.outputs[0].size == 2
+        hidden = np.tanh([0.5, -0.25])
+        outputs = Network(structure).run(steps=3).outputs
+        assert outputs.shape == (3, 2)
+        assert np.allclose(outputs, [0.125 + hidden @ [1, 2], 1 + hidden @ [3, 4]], rtol=1e-15)

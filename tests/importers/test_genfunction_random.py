@@ -42,11 +42,10 @@ def test_outputs_are_octaves(seed: int, answers: tuple[Path, list[np.ndarray]]) 
     folder, expected = answers
     made, y = function_files.made(seed), expected[seed]
     net = Network(*load_genfunction(folder / f"f{seed}" / "f.m"))
-    if not made.x.shape[1] and not made.dynamic:
-        pytest.skip("without inputs, a network has no samples to be asked for")
-    if made.dynamic:
+    if net.dynamic:
+        x, steps = (made.x, None) if made.x.shape[1] else (None, function_files.STEPS)
         states = (made.xi if len(made.xi) else None, made.ai if len(made.ai) else None)
-        found = net.run(made.x, *states).outputs
+        found = net.run(x, *states, steps).outputs
     else:
         found = net(made.x)
     scale = np.abs(y).max(axis=0, initial=1e-300, where=np.isfinite(y)) + np.ptp(y, axis=0)
