@@ -1,14 +1,14 @@
 """What can be computed of a network: each quantity is a function of the network's Program and the arguments.
 
-A quantity is a frozen dataclass. Two that are equal are the same computation, so a quantity is also the key of the tape
-that is recorded of it; the same objects are recorded, run and exported.
+A quantity is a frozen dataclass. Equal settings give the same object, so a quantity is also the key of the tape that is
+recorded of it; the same objects are recorded, run and exported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from matnet.derivatives import hessian as second
 from matnet.derivatives import jacobian as first
@@ -27,6 +27,23 @@ class Quantity(Hashable, Protocol):
         """One result or several, (..., …) each, for arguments (..., size) of any array library."""
 
 
+class _Interned(type):
+    """The class of the quantities: one object for equal settings, found at the price of a look into a dictionary.
+
+    A call for a single sample takes some microseconds; to hash and compare dataclasses would be a tenth of that.
+    """
+
+    _known: ClassVar[dict[Any, Any]] = {}
+
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        key = (cls, arguments, tuple(named.items()))
+        found = cls._known.get(key)
+        if found is None:
+            made = super().__call__(*arguments, **named)
+            found = cls._known[key] = cls._known.setdefault((cls, tuple(vars(made).values())), made)
+        return found
+
+
 def _targets(program: Program, layer: int | None) -> tuple[int, ...]:
     return program.outputs if layer is None else (program.layers[layer],)
 
@@ -35,8 +52,8 @@ def _arguments(program: Program) -> tuple[int, ...]:
     return tuple(leaf.signal for leaf in program.leaves)
 
 
-@dataclass(frozen=True)
-class Value:
+@dataclass(frozen=True, eq=False)
+class Value(metaclass=_Interned):
     """y (..., S) of x (..., R)."""
 
     def __call__(self, program: Program, x: Array) -> Array:
@@ -44,8 +61,8 @@ class Value:
         return outputs(program, program.run(x), x)
 
 
-@dataclass(frozen=True)
-class ValueAndJacobian:
+@dataclass(frozen=True, eq=False)
+class ValueAndJacobian(metaclass=_Interned):
     """y (..., S) and J (..., S, R) of x (..., R)."""
 
     def __call__(self, program: Program, x: Array) -> tuple[Array, Array]:
@@ -55,8 +72,8 @@ class ValueAndJacobian:
         return outputs(program, values, x), derivative
 
 
-@dataclass(frozen=True)
-class Jacobian:
+@dataclass(frozen=True, eq=False)
+class Jacobian(metaclass=_Interned):
     """J (..., S, R) of the outputs, or of layer `of` (from 0), at the given scale."""
 
     of: int | None = None
@@ -70,8 +87,8 @@ class Jacobian:
         return first.jacobian(program, program.run(x), of, wrt, x)
 
 
-@dataclass(frozen=True)
-class Hessian:
+@dataclass(frozen=True, eq=False)
+class Hessian(metaclass=_Interned):
     """H (..., S, R, R) of the outputs, or of layer `of` (from 0)."""
 
     of: int | None = None
@@ -81,8 +98,8 @@ class Hessian:
         return second.hessian(program, program.run(x), _targets(program, self.of), _arguments(program), x)
 
 
-@dataclass(frozen=True)
-class ParameterJacobian:
+@dataclass(frozen=True, eq=False)
+class ParameterJacobian(metaclass=_Interned):
     """The derivative with respect to the weight vector, (..., S, P), of the outputs or of layer `of` (from 0)."""
 
     of: int | None = None
@@ -92,8 +109,8 @@ class ParameterJacobian:
         return by_parameters.parameter_jacobian(program, program.run(x), _targets(program, self.of), x)
 
 
-@dataclass(frozen=True)
-class Jvp:
+@dataclass(frozen=True, eq=False)
+class Jvp(metaclass=_Interned):
     """J v (..., S) of x and v (..., R)."""
 
     def __call__(self, program: Program, x: Array, v: Array) -> Array:
@@ -101,8 +118,8 @@ class Jvp:
         return products.jvp(program, program.run(x), program.outputs, _arguments(program), x, v)
 
 
-@dataclass(frozen=True)
-class Vjp:
+@dataclass(frozen=True, eq=False)
+class Vjp(metaclass=_Interned):
     """u J (..., R) of x (..., R) and u (..., S)."""
 
     def __call__(self, program: Program, x: Array, u: Array) -> Array:
@@ -110,8 +127,8 @@ class Vjp:
         return products.vjp(program, program.run(x), program.outputs, _arguments(program), x, u)
 
 
-@dataclass(frozen=True)
-class LayerOutputs:
+@dataclass(frozen=True, eq=False)
+class LayerOutputs(metaclass=_Interned):
     """Every layer's output, (..., S_i) each."""
 
     def __call__(self, program: Program, x: Array) -> list[Array]:
@@ -120,8 +137,8 @@ class LayerOutputs:
         return [batched(values[signal], x) for signal in program.layers]
 
 
-@dataclass(frozen=True)
-class OutputsAndLayers:
+@dataclass(frozen=True, eq=False)
+class OutputsAndLayers(metaclass=_Interned):
     """The outputs (..., S), then every layer's output: one step of a dynamic network."""
 
     def __call__(self, program: Program, x: Array) -> list[Array]:
@@ -130,8 +147,8 @@ class OutputsAndLayers:
         return [outputs(program, values, x), *(batched(values[signal], x) for signal in program.layers)]
 
 
-@dataclass(frozen=True)
-class Signals:
+@dataclass(frozen=True, eq=False)
+class Signals(metaclass=_Interned):
     """The values of some signals, (..., size) each."""
 
     signals: tuple[int, ...]
@@ -142,8 +159,8 @@ class Signals:
         return [batched(values[signal], x) for signal in self.signals]
 
 
-@dataclass(frozen=True)
-class SignalJacobian:
+@dataclass(frozen=True, eq=False)
+class SignalJacobian(metaclass=_Interned):
     """J of some signals, (..., Σ sizes, R)."""
 
     signals: tuple[int, ...]
@@ -153,8 +170,8 @@ class SignalJacobian:
         return first.jacobian(program, program.run(x), self.signals, _arguments(program), x)
 
 
-@dataclass(frozen=True)
-class Adjoints:
+@dataclass(frozen=True, eq=False)
+class Adjoints(metaclass=_Interned):
     """For cotangents u (..., Σ sizes) of some signals: uᵀ times their derivatives with respect to x and the parameters.
 
     The results are (..., R) and (..., P).

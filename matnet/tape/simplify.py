@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from matnet.tape.symbols import Node, Recorder, Symbol, Tape
 
-_MOST_ROUNDING = 2.0**-53  # of numbers around 1: half a unit in the last place
+_HALF_UNIT = 2.0**-54  # in the last place of a number just below 1
 _SMALLEST = 2.0**-1000  # below, a product may be a subnormal number soon
 _MOST_COMBINED = 1 << 16  # elements of a combined constant: beyond, it no longer stays in cache
 
@@ -38,12 +38,10 @@ def _finite(tape: Tape) -> bool:
     return all(bool(np.isfinite(node.value).all()) for node in tape.nodes if node.value is not None)
 
 
-def _rounding(offset: NDArray[Any], base: NDArray[Any], gain: NDArray[Any], centre: NDArray[Any]) -> float:
-    """By how much rounding moves offset − base/gain from `centre`, at the scale that the gain leads to."""
+def _rest(offset: NDArray[Any], base: NDArray[Any], gain: NDArray[Any], centre: NDArray[Any]) -> NDArray[Any]:
+    """(centre − offset)·gain + base, exact: 0 but for the rounding of the centre."""
     elements = zip(*(part.tolist() for part in np.broadcast_arrays(offset, base, gain, centre)), strict=True)
-    return max(
-        (float(abs((Fraction(o) - Fraction(c)) * Fraction(g) - Fraction(b))) for o, b, g, c in elements), default=0.0
-    )
+    return np.array([float((Fraction(c) - Fraction(o)) * Fraction(g) + Fraction(b)) for o, b, g, c in elements])
 
 
 def _product(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any] | None:
@@ -137,17 +135,19 @@ class _Writer:
         scale = self.split(base[0] if base else a, "multiply")
         if scale is not None and scale[1].ndim == 1 and scale[1].shape[0] in (1, len(weights)):
             scaled = _product(weights, scale[1][:, None])
-            x = scale[0] if base is None else self.shifted(scale[0], base[1], scale[1])
-            if scaled is not None and x is not None:
-                return self.xp.matmul(x, self.tape.constant(scaled))
+            centred = (scale[0], None) if base is None else self.centred(scale[0], base[1], scale[1])
+            if scaled is not None and centred is not None:
+                product = self.xp.matmul(centred[0], self.tape.constant(scaled))
+                return product if centred[1] is None else self.sum(product, np.broadcast_to(centred[1], len(weights)) @ weights)
         combined = self.combined(a, weights)
         return self.sloped(a, weights) if combined is None else combined
 
-    def shifted(self, x: Symbol, base: NDArray[Any], gain: NDArray[Any]) -> Symbol | None:
-        """x + base/gain, which times the gain is x·gain + base; None where base/gain is no ordinary number.
+    def centred(self, x: Symbol, base: NDArray[Any], gain: NDArray[Any]) -> tuple[Symbol, NDArray[Any] | None] | None:
+        """u and a constant r with u·gain + r = x·gain + base; None where base/gain is no ordinary number.
 
-        An offset that is subtracted from x takes base/gain up, if that rounds no more than the scaling itself would.
-        The bias that follows the product may not take up base times the weights: with large weights, as saturated
+        u is x + base/gain, for x = source − offset it is source − (offset − base/gain), and r is what rounding that
+        difference has left: a few units in the last place, or None for 0. The bias that follows takes up r times the
+        weights without harm. It may not take up the whole base times the weights: with large weights, as saturated
         layers have them, both are large and cancel, and the digits that their sum loses are the result's.
         """
         shift = base / gain
@@ -158,9 +158,10 @@ class _Writer:
             source, offset = (Symbol(self.tape, operand) for operand in node.operands)
             if offset.value is not None and offset.value.ndim == 1:
                 centre = offset.value - shift
-                if _rounding(offset.value, base, gain, centre) <= _MOST_ROUNDING:
-                    return self.xp.elementwise("subtract", source, centre)
-        return self.sum(x, shift)
+                rest = _rest(offset.value, base, gain, centre)
+                kept = np.abs(rest).max(initial=0.0) > _HALF_UNIT
+                return self.xp.elementwise("subtract", source, centre), rest if kept else None
+        return self.sum(x, shift), None
 
     def sloped(self, a: Symbol, weights: NDArray[Any]) -> Symbol:
         """a weights, where a number that scales the slope in a = s ⊙ u goes into the weights."""
