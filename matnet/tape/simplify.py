@@ -137,8 +137,9 @@ class _Writer:
             scaled = _product(weights, scale[1][:, None])
             centred = (scale[0], None) if base is None else self.centred(scale[0], base[1], scale[1])
             if scaled is not None and centred is not None:
-                product = self.xp.matmul(centred[0], self.tape.constant(scaled))
-                return product if centred[1] is None else self.sum(product, np.broadcast_to(centred[1], len(weights)) @ weights)
+                x, rest = centred
+                product = self.xp.matmul(x, self.tape.constant(scaled))
+                return product if rest is None else self.sum(product, np.broadcast_to(rest, len(weights)) @ weights)
         combined = self.combined(a, weights)
         return self.sloped(a, weights) if combined is None else combined
 
