@@ -1,1 +1,1 @@
-"""From a file to networks: MAT-files of levels 5 and 7.3, and function files that genFunction wrote."""
+"""From a file to networks: MAT-files of versions 5 to 7.3, function files that genFunction wrote, and archives."""

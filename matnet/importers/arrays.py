@@ -42,7 +42,7 @@ def read_array(
     FormatError
         The file is broken, or nothing is at the path.
     UnsupportedError
-        What is there is no matrix of real numbers.
+        What is there is not a matrix of real numbers.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def as_matrix(value: Value, path: Place | str) -> FloatArray:
     Raises
     ------
     UnsupportedError
-        It is no matrix of real numbers, and no cell that can be joined to one.
+        It is not a matrix of real numbers, nor a cell that can be joined to one.
     """
     if isinstance(value, Cell):
         return _joined(value, path)

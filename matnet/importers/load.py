@@ -66,7 +66,7 @@ def load(
     ModelError
         The network contradicts itself or was never configured.
     UnsupportedError
-        It uses a function or a class that is not done.
+        It uses a function or a class that is not supported.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def load_all(
     -------
     dict
         By MATLAB's path in a MAT-file (``nets{1}``), by the file's name for a function file; from a folder or pattern
-        by file name, with the path behind it for a MAT-file: ``ws.mat:nets{1}``.
+        by file name, followed by the path for a MAT-file: ``ws.mat:nets{1}``.
 
     Raises
     ------
@@ -233,4 +233,4 @@ def _load_archive(file: Path, limit: int, allow_nonfinite: bool) -> Network:
 
 
 _OTHER_FORMATS: Mapping[str, Callable[[Path, int, bool], Network]] = {".m": _load_function, ".json": _load_archive}
-"""What is told by its suffix; all else is taken for a MAT-file, which is told by its first bytes."""
+"""Formats recognised by their suffix; anything else is taken for a MAT-file, which is recognised by its first bytes."""

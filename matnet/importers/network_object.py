@@ -86,7 +86,7 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool 
     ModelError
         The network contradicts itself, was never configured, or has weights that are NaN or Inf.
     UnsupportedError
-        It uses something that is not done.
+        It uses something that is not supported.
     """
     fields, stored_as = _open(value, path)
     notes = _Notes(budget, allow_nonfinite)
@@ -177,7 +177,7 @@ def _feedback_output(part: Fields, network: Fields) -> int | None:
     layer = part.count("feedbackOutput") - 1
     layers = _output_layers(network)
     if layer not in layers:
-        raise ModelError(f"feedbackOutput is {layer + 1}, but layer {layer + 1} is no output")
+        raise ModelError(f"feedbackOutput is {layer + 1}, but layer {layer + 1} is not an output")
     return layers.index(layer)
 
 
@@ -338,7 +338,7 @@ def _refuse_parameter(part: Fields, name: str) -> None:
         return
     if isinstance(value, Struct | Cell | Opaque | Numeric | Sparse | Char):
         raise UnsupportedError(
-            f"{part.place}.{name} is not empty ({describe(value)}); functions with parameters are not done"
+            f"{part.place}.{name} is not empty ({describe(value)}); functions with parameters are not supported"
         )
 
 

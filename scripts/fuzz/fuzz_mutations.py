@@ -55,7 +55,7 @@ def bytewise(data: bytes, random: Random) -> bytes:
 
 
 def mat5(data: bytes, random: Random) -> bytes:
-    """A MAT-file of level 5 changed within its variables, below the compression, which is put on again."""
+    """A version 5 to 7 MAT-file changed within its variables, below the compression, which is put on again."""
     variables = list(_variables(data))
     if not variables:
         return bytewise(data, random)
@@ -72,7 +72,7 @@ def mat5(data: bytes, random: Random) -> bytes:
 
 
 def linking(data: bytes, random: Random) -> bytes:
-    """A MAT-file of level 5 whose linking metadata, or references to objects, are changed."""
+    """A version 5 to 7 MAT-file whose linking metadata, or references to objects, are changed."""
     variables = list(_variables(data))
     hidden = [number for number, (_, content) in enumerate(variables) if b"FileWrapper__" in content]
     if not hidden:
@@ -299,10 +299,10 @@ MUTATORS: Mapping[str, tuple[str, Mutator]] = {
 
 
 def has_objects(data: bytes) -> bool:
-    """Whether a MAT-file of level 5 has linking metadata, and so objects of newer classes."""
+    """Whether a version 5 to 7 MAT-file has linking metadata, and so objects of newer classes."""
     return any(b"FileWrapper__" in content for _, content in _variables(data))
 
 
 def inflated_sizes(data: bytes) -> Iterator[int]:
-    """The sizes of the variables of a MAT-file of level 5, inflated."""
+    """The sizes of the variables of a version 5 to 7 MAT-file, inflated."""
     return (len(content) for _, content in _variables(data))

@@ -109,10 +109,10 @@ NAMED_WRONGLY = {
     "s.a{1,1,1}": "s.a is 1x1: it has no element 1,1,1",
     "s.a{0}": "s.a is 1x1: it has no element 0",
     "s{1}": "s is a struct 1x1, not a cell: {1} leads nowhere",
-    "x(1)": "x is a double 2x3: (1) leads to no value that can be used",
-    "net.": "'net.' is no path from '.' on; expected .field, {3} or (2)",
-    "net;exit": "'net;exit' is no path from ';exit' on; expected .field, {3} or (2)",
-    "": "'' is no path; expected one as results.Network, nets{3} or s(2).net",
+    "x(1)": "x is a double 2x3: (1) does not lead to a usable value",
+    "net.": "cannot parse 'net.' after 'net'; expected .field, {3} or (2)",
+    "net;exit": "cannot parse 'net;exit' after 'net'; expected .field, {3} or (2)",
+    "": "'' is not a valid path; expected e.g. results.Network, nets{3} or s(2).net",
 }
 
 
@@ -167,7 +167,7 @@ NO_MAT_FILE = {
     "cut": (b"MATLAB 5.0 MAT-file, Platform", "a MAT-file that is cut off within its header"),
     "level 4": (
         b"".join(number.to_bytes(4, "little") for number in (0, 1, 1, 0, 2)) + b"x\0" + bytes(8),
-        "a MAT-file of level 4; save it with -v7 instead",
+        "a version 4 MAT-file; save it with -v7 instead",
     ),
 }
 

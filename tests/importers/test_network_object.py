@@ -216,7 +216,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a transfer function with parameters": (
         lambda net: part(net, "layers").update(transferParam={"alpha": 2.0}),
-        "net.layers{1}.transferParam is not empty (struct 1x1); functions with parameters are not done",
+        "net.layers{1}.transferParam is not empty (struct 1x1); functions with parameters are not supported",
     ),
     "a weight of the wrong width": (
         lambda net: field(net, "IW").__setitem__((0, 0), np.zeros((3, 3))),
@@ -395,7 +395,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "an open loop from a layer that is no output": (
         lambda net: (open_loop(net), part(net, "inputs", 1).update(feedbackOutput=1.0)),
-        "net.inputs{2}: feedbackOutput is 1, but layer 1 is no output",
+        "net.inputs{2}: feedbackOutput is 1, but layer 1 is not an output",
     ),
 }
 
@@ -540,7 +540,7 @@ def test_an_object_of_r2011a_with_parameters_of_a_function_is_refused(small: Mat
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.load(file)
     assert str(refused.value) == (
-        f"{file}: net.layers{{1}}.transferParam is not empty (struct 1x1); functions with parameters are not done"
+        f"{file}: net.layers{{1}}.transferParam is not empty (struct 1x1); functions with parameters are not supported"
     )
 
 
@@ -649,5 +649,5 @@ def test_parameters_are_refused_unless_there_are_none(small: MatlabObject, save:
         with pytest.raises(matnet.UnsupportedError) as refused:
             matnet.load(file)
         assert str(refused.value) == (
-            f"{file}: net.layers{{1}}.{place} is not empty ({words}); functions with parameters are not done"
+            f"{file}: net.layers{{1}}.{place} is not empty ({words}); functions with parameters are not supported"
         )

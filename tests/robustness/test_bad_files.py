@@ -34,7 +34,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "processing_functions_called_empty.mat": (
         matnet.FormatError,
-        "net (byte 128): broken: 152 bytes are left over behind a cell",
+        "net (byte 128): broken: 152 bytes are left over after a cell",
     ),
     "processing_functions_lost.mat": (
         matnet.ModelError,
@@ -66,7 +66,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
         matnet.FormatError,
         "net (byte 128): byte 40: broken: 6 characters for 1 rows of 4",
     ),
-    "name_of_other_bytes_v73.mat": (matnet.FormatError, "broken: a name that is no UTF-8"),
+    "name_of_other_bytes_v73.mat": (matnet.FormatError, "broken: a name that is not UTF-8"),
     "sparse_columns_in_one_number_v73.mat": (
         matnet.FormatError,
         "net: broken: jc of a sparse matrix is uint64 of shape ()",

@@ -1,4 +1,4 @@
-"""MAT-files of level 5 written by hand from the document of the format, and what scipy reads in a file."""
+"""Version 5 to 7 MAT-files written by hand from the document of the format, and what scipy reads in a file."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Fields:
         raise self.wrong(name, "one line of text")
 
     def label(self, name: str, default: str) -> str:
-        """A field that only people read: the default where it is no line of text."""
+        """A field that only people read: the default where it is not a line of text."""
         value = self.get(name)
         return value.text if isinstance(value, Char) and len(value.rows) == 1 and value.text else default
 

@@ -1,11 +1,13 @@
-"""MAT-files of level 7.3: HDF5 with MATLAB's conventions.
+"""Version 7.3 MAT-files: HDF5 with MATLAB's conventions.
 
-MathWorks does not document them; what is here was read in real files of that level. No real one with a network was at
-hand: that old-style `network` objects, sparse weights and objects of newer classes (`#subsystem#/MCOS`) are laid out as
-other values of those kinds are is **unconfirmed**, and this line is the place that says so.
+MathWorks does not document them; what is here was read in real files. Objects of newer classes (`#subsystem#/MCOS`) are
+confirmed by real files with deep networks. No real file with an old-style `network` object was available: that it and
+sparse weights are laid out like other objects and sparse matrices is **unconfirmed**, and this line is the place that
+says so.
 
-Nothing outside the file is read: soft and external links, external storage, virtual datasets and filters that HDF5
-would load from elsewhere are refused. Every size is checked against what is stored before memory is taken for it.
+Only what MATLAB writes is let through: plain links, numbers, texts of fixed length, references, deflate and shuffle.
+Soft and external links, external storage, virtual datasets, data of variable length and other filters are refused.
+Every size is checked against what is stored before memory is taken for it.
 """
 
 from __future__ import annotations
@@ -155,7 +157,7 @@ class OpenFile:
         self._budget.take(ITEM_COST * len(group))
         found = list(group)
         if not all(isinstance(name, str) for name in found):
-            raise FormatError("broken: a name that is no UTF-8")
+            raise FormatError("broken: a name that is not UTF-8")
         longest = max(map(len, found), default=0)
         if longest > MAX_NAME:
             raise FormatError(f"broken: a name of {longest} characters; MATLAB's have at most {MAX_NAME}")

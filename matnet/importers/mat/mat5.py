@@ -1,4 +1,4 @@
-"""MAT-files of level 5 (MATLAB's -v6 and -v7): a plain reader of the documented format.
+"""Version 5 to 7 MAT-files (MATLAB's -v6 and -v7): a plain reader of the documented format.
 
 Source: MathWorks, "MAT-File Format", level 5. Not in that document, and measured on real files: function handles
 (class 16), opaque objects (class 17) and the variable without a name at the end, the subsystem, in which opaque objects
@@ -197,7 +197,7 @@ def _array(element: _Element, order: str) -> NDArray[np.generic]:
     dtype = np.dtype(order + stored)
     if len(element.data) % dtype.itemsize:
         raise FormatError(
-            f"byte {element.place}: broken: {len(element.data)} bytes are no whole number of {dtype.name}"
+            f"byte {element.place}: broken: {len(element.data)} bytes are not a whole number of {dtype.name}"
         )
     return np.frombuffer(element.data, dtype)
 
@@ -239,7 +239,7 @@ def _read_matrix(element: _Element, source: _Source, depth: int) -> Value:
     elements = _Elements(element.data, source)
     value = _read_contents(elements, source, depth)
     if elements.left > 0 and not isinstance(value, Function | Opaque):
-        raise FormatError(f"broken: {elements.left} bytes are left over behind a {value.class_name}")
+        raise FormatError(f"broken: {elements.left} bytes are left over after a {value.class_name}")
     return value
 
 
@@ -286,7 +286,7 @@ def _read_items(elements: _Elements, source: _Source, count: int, depth: int) ->
 
 
 def _read_alike(elements: _Elements, source: _Source, first: _Element, value: Value, most: int) -> list[Value]:
-    """The values behind one that differ from it in their numbers alone, `most` at most, read in one go.
+    """The values after one that differ from it only in their numbers, `most` at most, read in one go.
 
     Cells with some numbers a time step are written so. `first` is the element before them and `value` what it holds;
     none are like a value that is neither empty nor real numbers.
@@ -380,7 +380,7 @@ def _read_sparse(elements: _Elements, source: _Source, header: _Header) -> Spars
     rows, starts = elements.numbers(MI_INT32, MI_UINT32), elements.numbers(MI_INT32, MI_UINT32)
     data, _ = _read_parts(elements, source, header)
     source.budget.take(8 * (len(rows) + len(starts)))
-    # rows and numbers may have spare room behind the last element
+    # rows and numbers may have spare room after the last element
     count = int(starts[-1]) if len(starts) else 0
     if not 0 <= count <= min(len(rows), len(data)):
         raise FormatError(f"broken: {count} elements of a sparse matrix are announced, {len(data)} are there")
@@ -401,16 +401,16 @@ def read_header(data: memoryview) -> tuple[str, str]:
     Raises
     ------
     FormatError
-        It is no header of a MAT-file of level 5.
+        It is not the header of a version 5 to 7 MAT-file.
     """
     order = {b"IM": "<", b"MI": ">"}.get(bytes(data[126:128]))
     if len(data) < HEADER_SIZE or order is None or struct.unpack_from(order + "H", data, 124)[0] >> 8 != 1:
-        raise FormatError("not a MAT-file of level 5")
+        raise FormatError("not a version 5 to 7 MAT-file")
     return bytes(data[:116]).decode("latin-1").strip(" \t\n\0"), order
 
 
 def read_mat5(data: bytes, budget: Budget) -> MatFile:
-    """The variables of a MAT-file of level 5, given its bytes.
+    """The variables of a version 5 to 7 MAT-file, given its bytes.
 
     Raises
     ------
@@ -462,12 +462,12 @@ def _read_variable(element: _Element, source: _Source) -> Variable:
 
 
 def _matrix_head(element: _Element, source: _Source) -> memoryview:
-    """The first bytes of a variable's contents, behind its tag."""
+    """The first bytes of a variable's contents, after its tag."""
     if element.kind == MI_MATRIX:
         return element.data
     inflated = memoryview(_inflate(zlib.decompressobj(), element.data, _PEEK))
     if len(inflated) < 8 or struct.unpack_from(source.order + "I", inflated)[0] != MI_MATRIX:
-        raise FormatError("broken: the compressed variable is no array")
+        raise FormatError("broken: the compressed variable is not an array")
     return inflated[8:]
 
 
@@ -502,7 +502,7 @@ def _inflate(stream: zlib._Decompress, data: memoryview | bytes, size: int) -> b
 def _read_subsystem(value: Value, source: _Source) -> tuple[Value, ...]:
     """The cells in which the objects of newer classes are kept: a MAT-file of its own within a row of bytes."""
     if not isinstance(value, Numeric) or value.array.dtype != np.uint8 or value.array.size < 16:
-        raise FormatError("the subsystem is no row of bytes")
+        raise FormatError("the subsystem is not a row of bytes")
     data = memoryview(np.ascontiguousarray(value.array.reshape(-1, order="F")).tobytes())
     order = {b"IM": "<", b"MI": ">"}.get(bytes(data[2:4]))
     if order is None:

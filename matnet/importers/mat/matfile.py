@@ -1,4 +1,4 @@
-"""Opening a MAT-file of any level that can hold a network: by what is in it, not by its name."""
+"""Opening a MAT-file of any version that can hold a network: by what is in it, not by its name."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
     Raises
     ------
     FormatError
-        It is no MAT-file, or broken, or cannot be read.
+        It is not a MAT-file, is broken, or cannot be read.
     UnsupportedError
-        It is a MAT-file of level 4, which can hold no network.
+        It is a version 4 MAT-file, which cannot hold a network.
     """
     start = first_bytes(path)
     if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE):
@@ -39,8 +39,8 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
         return read_mat5(content, budget)
     if start.startswith(b"MATLAB"):
         raise FormatError("a MAT-file that is cut off within its header")
-    if _level_4(start):
-        raise UnsupportedError("a MAT-file of level 4; save it with -v7 instead")
+    if _version_4(start):
+        raise UnsupportedError("a version 4 MAT-file; save it with -v7 instead")
     foreign = foreign_kind(path, start)
     if foreign is not None:
         raise FormatError(f"not a MAT-file: it is {foreign}")
@@ -48,7 +48,7 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
 
 
 def first_bytes(path: Path) -> bytes:
-    """The bytes by which a file is told.
+    """The bytes by which the kind of a file is recognised.
 
     Raises
     ------
@@ -64,8 +64,8 @@ def first_bytes(path: Path) -> bytes:
         raise FormatError(f"cannot be read: {error.strerror}") from error
 
 
-def _level_4(start: bytes) -> bool:
-    """Level 4 begins with four digits MOPT as a whole number, then rows, columns, a flag and the length of a name."""
+def _version_4(start: bytes) -> bool:
+    """Version 4 begins with four digits MOPT as a whole number, then rows, columns, a flag and the length of a name."""
     if len(start) < 20:
         return False
     for order in "<>":

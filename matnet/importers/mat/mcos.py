@@ -43,7 +43,7 @@ def reference(content: Numeric) -> tuple[Shape, tuple[int, ...], int]:
     Raises
     ------
     FormatError
-        The numbers are no reference.
+        The numbers are not a reference.
     """
     numbers = [int(number) for number in content.array.reshape(-1, order="F")] if content.array.dtype == "u4" else []
     if len(numbers) < 5 or numbers[0] != _MAGIC or numbers[1] + 3 > len(numbers):

@@ -51,7 +51,7 @@ def find(file: MatFile, path: str) -> Value:
     path = re.sub(r"\s", "", path)
     start = _NAME.match(path)
     if start is None:
-        raise FormatError(f"'{path}' is no path; expected one as results.Network, nets{{3}} or s(2).net")
+        raise FormatError(f"'{path}' is not a valid path; expected e.g. results.Network, nets{{3}} or s(2).net")
     name = start.group()
     if name not in file.variables:
         raise FormatError(f"there is no variable {name}; found: {listing(file)}")
@@ -59,7 +59,7 @@ def find(file: MatFile, path: str) -> Value:
     while done < len(path):
         step = _STEP.match(path, done)
         if step is None:
-            raise FormatError(f"'{path}' is no path from '{path[done:]}' on; expected .field, {{3}} or (2)")
+            raise FormatError(f"cannot parse '{path}' after '{path[:done]}'; expected .field, {{3}} or (2)")
         value = _step(value, step, path[:done])
         done = step.end()
     return value
@@ -79,7 +79,7 @@ def _step(value: Value, step: re.Match[str], place: str) -> Value:
         return value.element(_position(parenthesis, value.shape, place))
     if isinstance(value, Opaque):
         return value.objects()[_position(parenthesis, value.shape, place)]
-    raise FormatError(f"{place} is a {describe(value)}: {step.group()} leads to no value that can be used")
+    raise FormatError(f"{place} is a {describe(value)}: {step.group()} does not lead to a usable value")
 
 
 def _field(value: Value, field: str, place: str) -> Value:

@@ -43,7 +43,7 @@ def describe_shape(shape: Shape) -> str:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Numeric:
-    """Numbers or logicals. ``narrowed`` tells that the file stores a double in fewer bytes, which loses nothing."""
+    """Numbers or logicals. ``narrowed`` is set if the file stores doubles in fewer bytes, which loses nothing."""
 
     array: NDArray[Any]
     class_name: str = "double"
@@ -174,7 +174,7 @@ class Objects(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Opaque:
-    """An object whose class alone is told: MATLAB's newer classes (system MCOS), Java objects, unknown values."""
+    """An object of which only the class is known: of MATLAB's newer classes (system MCOS), of Java, or unknown."""
 
     class_name: str
     system: str
@@ -249,7 +249,7 @@ class Variable:
 
 
 NUMERIC_CLASSES = ("double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
-"""MATLAB's numeric classes, in the order of their numbers in a MAT-file of level 5."""
+"""MATLAB's numeric classes, in the order of their numbers in a version 5 to 7 MAT-file."""
 
 _PLAIN = frozenset({*NUMERIC_CLASSES, "logical", "char", "function_handle"})
 
@@ -282,7 +282,7 @@ class Visited:
 def children(value: Value, leaves: bool = True, visited: Visited | None = None) -> Iterator[tuple[Step, Value]]:
     """What is directly within a value, each with what MATLAB writes to reach it: ``{3}``, ``.net``, ``(2)``.
 
-    An object that cannot be read has nothing within. `leaves` tells whether numbers, texts and the like count: there
+    An object that cannot be read has nothing within. `leaves` says whether numbers, texts and the like count: there
     may be millions of them. What was `visited` among objects and their properties is left out, and what is entered is
     added.
     """

@@ -1,4 +1,4 @@
-"""MAT-files of level 7.3: value for value what the reader of level 5 gives, and nothing read from elsewhere."""
+"""Version 7.3 MAT-files: value for value what the reader of versions 5 to 7 gives, and nothing read from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MAT-files of level 5: values as scipy reads them too, and files that are cut off, damaged or hostile."""
+"""Version 5 to 7 MAT-files: values as scipy reads them too, and files that are cut off, damaged or hostile."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     ),
     "half a number": (
         file_of(element(MATRIX, head(DOUBLE_CLASS, (1, 1), b"x") + element(DOUBLE, bytes(12)))),
-        "x (byte 128): byte 48: broken: 12 bytes are no whole number of float64",
+        "x (byte 128): byte 48: broken: 12 bytes are not a whole number of float64",
     ),
     "a name twice": (file_of(GOOD, GOOD), "byte 200: a second variable of the name x"),
     "compressed bytes that are none": (
@@ -196,7 +196,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     ),
     "a compressed number": (
         file_of(packed(element(DOUBLE, bytes(8)))),
-        "byte 128: broken: the compressed variable is no array",
+        "byte 128: broken: the compressed variable is not an array",
     ),
     "a compressed variable that announces more than it can be": (
         file_of(OVERSTATED),
@@ -366,9 +366,9 @@ def test_a_compressed_variable_that_announces_nothing_is_refused() -> None:
 
 
 NO_SUBSYSTEM = {
-    "too few bytes": (np.zeros((1, 15), "u1"), "the subsystem is no row of bytes"),
-    "numbers of another class": (np.zeros((1, 32)), "the subsystem is no row of bytes"),
-    "text": ("0123456789abcdef", "the subsystem is no row of bytes"),
+    "too few bytes": (np.zeros((1, 15), "u1"), "the subsystem is not a row of bytes"),
+    "numbers of another class": (np.zeros((1, 32)), "the subsystem is not a row of bytes"),
+    "text": ("0123456789abcdef", "the subsystem is not a row of bytes"),
     "no byte order": (np.zeros((1, 16), "u1"), "the subsystem has no byte order"),
     "no element": (
         np.frombuffer(b"\0\1IM" + bytes(12), np.uint8)[None],
