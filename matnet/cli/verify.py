@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from matnet.cli.models import scaled
 from matnet.cli.options import (
-    file_argument,
     file_reading,
     json_option,
     loading,
@@ -21,23 +22,25 @@ from matnet.cli.options import (
     scaling_options,
 )
 from matnet.cli.speech import complain, json_text
-from matnet.errors import TableError, printable
+from matnet.errors import MatnetError, TableError, printable
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
     from matnet.importers.stored import StoredValues
     from matnet.importers.training_record import TrainingRecord
     from matnet.network import Network
+    from matnet.proof.agreement import Verdict
     from matnet.proof.candidates import Matrix
     from matnet.proof.finding import Finding
 
-STATUS: Mapping[str, int] = {"proved": 0, "contradicted": 1, "weak": 3, "unclear": 3, "nothing to compare": 3}
+STATUS: Mapping[Verdict, int] = {"proved": 0, "contradicted": 1, "weak": 3, "unclear": 3, "nothing to compare": 3}
+BAD_INPUT = 2
 
 _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 
 
-@click.command("verify", short_help="MATLAB's stored answers against ours.")
-@file_argument
+@click.command("verify", short_help="Compare networks with the answers that MATLAB stored.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @network_option
 @loading_options
 @scaling_options
@@ -45,12 +48,12 @@ _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 @click.option("--outputs", metavar="Y", help=f"The answers that MATLAB stored: {_WHERE}.")
 @click.option("--targets", metavar="T", help=f"The targets of the training: {_WHERE}.")
 @click.option("--record", metavar="TR", help="The training record: a path in FILE, or FILE.mat:path.")
-@click.option("--input-states", metavar="XI", help="The inputs before a series, a column a step, the oldest first.")
-@click.option("--layer-states", metavar="AI", help="The layers' outputs before a series, a column a step.")
+@click.option("--input-states", metavar="XI", help="The inputs before a series, one column per step, oldest first.")
+@click.option("--layer-states", metavar="AI", help="The layers' outputs before a series, one column per step.")
 @json_option
 @click.option("--steps", type=click.IntRange(1), help="The steps that a network without inputs was run for.")
 def command(
-    file: str,
+    files: tuple[str, ...],
     network: str | None,
     inputs: str | None,
     outputs: str | None,
@@ -62,7 +65,9 @@ def command(
     as_json: bool,
     **scaling: tuple[str, ...],
 ) -> int:
-    """Find what MATLAB stored beside the network in FILE, compute it again, and compare.
+    """Find what MATLAB stored beside the networks in FILE, compute it again, and compare.
+
+    FILE may be a folder or a pattern such as 'runs/*.mat'; data are named only for a single file.
 
     Outputs are found by their shape, or named by --inputs and --outputs; the best performances of training records by
     their masks, or named by --inputs, --targets and --record. Samples may be in rows or in columns.
@@ -70,36 +75,88 @@ def command(
     A row is proved if MATLAB's numbers come out again and a wrong network would have shown; weak if they would come out
     for other networks too; unclear if they differ but may be targets; contradicted if they differ and can only be this
     network's answers. Exit status: 0 something is proved and nothing contradicted; 1 something is contradicted; 3 weak,
-    unclear, or nothing to compare.
+    unclear, or nothing to compare. Of several files the worst counts; 2 if one of them cannot be read.
     """
+    matrices = {
+        "inputs": inputs,
+        "outputs": outputs,
+        "targets": targets,
+        "input_states": input_states,
+        "layer_states": layer_states,
+    }
+    paths = [path for name in files for path in _expanded(name)]
+    if len(paths) > 1 and any(value is not None for value in (network, record, steps, *matrices.values())):
+        raise TableError("a network and its data are named for a single file only, but several files are given")
+    verified: dict[str, Mapping[str, Sequence[Finding]]] = {}
+    failures: list[dict[str, str]] = []
+    for path in paths:
+        try:
+            verified[path] = _verified(path, network, scaling, _Places(matrices, record, steps))
+        except MatnetError as error:
+            if len(paths) == 1:
+                raise
+            failures.append({"file": path, "error": reworded(error)})
+            complain(reworded(error))
+    _show_json(verified, failures) if as_json else _show_text(verified, several=len(paths) > 1)
+    verdicts = [_verdict(rows) for rows in verified.values()]
+    if "contradicted" in verdicts:
+        return STATUS["contradicted"]
+    return BAD_INPUT if failures else max(STATUS[verdict] for verdict in verdicts)
+
+
+def _expanded(name: str) -> Sequence[str]:
+    """The files of a folder or a pattern, else the file itself."""
+    if not os.path.isdir(name) and (os.path.exists(name) or not glob.has_magic(name)):
+        return [name]
+    from matnet.importers.load import files
+
+    return [str(path) for _, path in files(name)]
+
+
+class _Places(NamedTuple):
+    """Where the data are that the options name."""
+
+    matrices: Mapping[str, str | None]
+    record: str | None
+    steps: int | None
+
+
+def _verified(
+    file: str, network: str | None, scaling: Mapping[str, tuple[str, ...]], places: _Places
+) -> dict[str, Sequence[Finding]]:
+    """The findings for each network of a file."""
     from matnet.importers.stored import StoredValues
     from matnet.proof.data import NamedData
-    from matnet.proof.verify import verdict_of, verify
+    from matnet.proof.verify import verify
 
     nets = {path: scaled(net, {"file": file, **scaling}) for path, net in _networks(file, network).items()}
     stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
-    matrices = {
-        name: None if place is None else _matrix(stored, place)
-        for name, place in {
-            "inputs": inputs,
-            "outputs": outputs,
-            "targets": targets,
-            "input_states": input_states,
-            "layer_states": layer_states,
-        }.items()
-    }
-    named = NamedData(record=None if record is None else _record(stored, record), steps=steps, **matrices)
-    rows = {place: verify(net, stored, named) for place, net in nets.items()}
-    verdict = verdict_of([row for found in rows.values() for row in found])
-    if as_json:
-        click.echo(json_text(_document(file, rows, verdict)))
-        return STATUS[verdict]
-    for line in _report(rows, verdict):
-        click.echo(printable(line))
-    return STATUS[verdict]
+    matrices = {name: None if place is None else _matrix(stored, place) for name, place in places.matrices.items()}
+    record = None if places.record is None else _record(stored, places.record)
+    named = NamedData(record=record, steps=places.steps, **matrices)
+    return {path: verify(net, stored, named) for path, net in nets.items()}
 
 
-def _document(file: str, rows: Mapping[str, Sequence[Finding]], verdict: str) -> dict[str, Any]:
+def _verdict(rows: Mapping[str, Sequence[Finding]]) -> Verdict:
+    from matnet.proof.verify import verdict_of
+
+    return verdict_of([row for found in rows.values() for row in found])
+
+
+def _show_text(verified: Mapping[str, Mapping[str, Sequence[Finding]]], several: bool) -> None:
+    for file, rows in verified.items():
+        for line in [file] * several + [*_report(rows)] + [_verdict(rows)] + [""] * several:
+            click.echo(printable(line))
+    if several:
+        counts = Counter(map(_verdict, verified.values()))
+        click.echo(", ".join(f"{counts[verdict]} {verdict}" for verdict in STATUS if counts[verdict]))
+
+
+def _show_json(verified: Mapping[str, Mapping[str, Sequence[Finding]]], failures: Sequence[Mapping[str, str]]) -> None:
+    click.echo(json_text({"files": [_document(*entry) for entry in verified.items()], "failures": failures}))
+
+
+def _document(file: str, rows: Mapping[str, Sequence[Finding]]) -> dict[str, Any]:
     from matnet.proof.verify import verdict_of
 
     networks = [
@@ -120,7 +177,7 @@ def _document(file: str, rows: Mapping[str, Sequence[Finding]], verdict: str) ->
         }
         for path, found in rows.items()
     ]
-    return {"file": file, "verdict": verdict, "networks": networks}
+    return {"file": file, "verdict": _verdict(rows), "networks": networks}
 
 
 def _networks(file: str, network: str | None) -> dict[str, Network]:
@@ -182,7 +239,7 @@ def _record(stored: StoredValues | None, place: str) -> TrainingRecord:
 _HEADER = ("what", "samples", "difference", "of range", "verdict")
 
 
-def _report(rows: Mapping[str, Sequence[Finding]], verdict: str) -> Iterator[str]:
+def _report(rows: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
     for place, found in rows.items():
         yield place
         compared = [row for row in found if row.verdict != "nothing to compare"]
@@ -191,7 +248,6 @@ def _report(rows: Mapping[str, Sequence[Finding]], verdict: str) -> Iterator[str
             if row.verdict == "nothing to compare":
                 yield f"  {row.what}{': ' if row.what else ''}{_reason(row)}"
         yield ""
-    yield verdict
 
 
 def _table(rows: Sequence[Finding]) -> Iterator[str]:

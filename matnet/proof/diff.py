@@ -193,6 +193,6 @@ def _ranges(first: Network, second: Network, y: FloatArray) -> FloatArray:
     finite = np.where(np.isfinite(y), y, np.nan)
     shown = np.fmax.reduce(finite, axis=0) - np.fmin.reduce(finite, axis=0)
     widths = [net.output_range[:, 1] - net.output_range[:, 0] for net in (first, second)]
-    told = np.fmax(*widths)
-    width = np.where(np.isfinite(told) & (told > 0), told, shown)
+    stated = np.fmax(*widths)
+    width = np.where(np.isfinite(stated) & (stated > 0), stated, shown)
     return np.where(np.isfinite(width) & (width > 0), width, np.fmax.reduce(np.abs(finite), axis=0))

@@ -7,7 +7,7 @@ import numpy as np
 from matnet.functions.namespace import FloatArray
 
 MOST_DIGITS = 15
-"""What text formats write at most; a float64 that was computed nearly always needs 16 or 17 to be told exactly."""
+"""What text formats write at most; a float64 that was computed nearly always needs 16 or 17 to be written exactly."""
 
 _LOOKED_AT = 5000
 
@@ -38,7 +38,7 @@ def half_units(values: FloatArray, digits: int) -> FloatArray:
 
 
 def _decimals(values: FloatArray) -> int:
-    """The most digits that any of the numbers has behind the decimal point."""
+    """The most digits that any of the numbers has after the decimal point."""
     numbers = values[np.isfinite(values)]
     most = 0
     for number in numbers[:: max(1, len(numbers) // _LOOKED_AT)].tolist():

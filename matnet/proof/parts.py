@@ -1,4 +1,4 @@
-"""A network taken apart into named parts, so that two of them can be laid beside each other.
+"""A network taken apart into named parts, so that two of them can be compared.
 
 Places are MATLAB's. What has no effect on the outputs (names, ranges, the performance function, settings that are not
 used on that side, steps of processing that change nothing) is kept apart from what has.

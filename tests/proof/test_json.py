@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def document(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -
 
 
 def test_verify(capsys: pytest.CaptureFixture[str]) -> None:
-    found = document(capsys, 0, "verify", PUMP)
+    (found,) = document(capsys, 0, "verify", PUMP)["files"]
     assert (found["file"], found["verdict"], [net["network"] for net in found["networks"]]) == (PUMP, "proved", ["net"])
     (net,) = found["networks"]
     first = net["findings"][0]
@@ -43,7 +44,7 @@ def test_verify(capsys: pytest.CaptureFixture[str]) -> None:
 def test_verify_without_answers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "pump.json"
     file.write_text(archive_text(matnet.load(PUMP)))
-    found = document(capsys, 3, "verify", str(file))
+    (found,) = document(capsys, 3, "verify", str(file))["files"]
     (entry,) = found["networks"][0]["findings"]
     assert entry == {
         "what": "",
@@ -84,3 +85,36 @@ def test_diff(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (number,) = found["numbers"]
     assert (number["place"], number["first"], number["second"]) == ("b{1}", theta[0] / 2.0, theta[0])
     assert document(capsys, 0, "diff", PUMP, PUMP)["verdict"] == "equal"
+
+
+def folder(tmp_path: Path) -> Path:
+    """A network that is proved, and one without answers."""
+    shutil.copy(PUMP, tmp_path / "a.mat")
+    (tmp_path / "b.json").write_text(archive_text(matnet.load(PUMP)))
+    return tmp_path
+
+
+def test_verify_of_many_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = folder(tmp_path)
+    assert run(["verify", str(files)]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "1 proved, 1 nothing to compare"
+    assert [line for line in lines if line.startswith(str(files))] == [str(files / "a.mat"), str(files / "b.json")]
+    assert run(["verify", str(files / "*.mat"), PUMP]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 proved"
+
+
+def test_verify_of_many_files_goes_on_after_a_broken_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mat"
+    broken.write_bytes(b"MATLAB 5.0")
+    found = document(capsys, 2, "verify", str(broken), PUMP)
+    assert [entry["verdict"] for entry in found["files"]] == ["proved"]
+    assert [entry["file"] for entry in found["failures"]] == [str(broken)]
+
+
+def test_data_are_named_for_a_single_file(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in (["--inputs", "x"], ["--steps", "3"], ["--network", "net"], ["--record", "tr"]):
+        assert run(["verify", PUMP, PUMP.replace("pump", "cascade"), *option]) == 2
+        assert capsys.readouterr().err == (
+            "matnet: a network and its data are named for a single file only, but several files are given\n"
+        )

@@ -535,3 +535,21 @@ def test_a_chain_scaled_outside_the_network_is_verified_with_its_scaling() -> No
     told = NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", whole(x).T))
     assert verify(whole, None, told)[0].verdict == "proved"
     assert verify(net, None, told)[0].verdict == "contradicted"
+
+
+def test_a_chain_whose_scaling_lies_in_another_file_is_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = network()
+    low, high = np.array([0.0, -5.0, 10.0]), np.array([2.0, 5.0, 40.0])
+    settings = {"name": "mapminmax", "xmin": low[:, None], "xmax": high[:, None], "ymin": -1.0, "ymax": 1.0}
+    x = np.random.default_rng(2).uniform(low, high, (30, 3))
+    y = net(2.0 * (x - low) / (high - low) - 1.0)
+    (tmp_path / "net.json").write_text(archive_text(net))
+    scipy.io.savemat(tmp_path / "data.mat", {"x": x.T, "y": y.T, "ps": settings})
+    data = tmp_path / "data.mat"
+    line = ["verify", str(tmp_path / "net.json"), "--inputs", f"{data}:x", "--outputs", f"{data}:y"]
+    assert run([*line, "--input-scaling", f"{data}:ps"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "proved"
+    assert run(line) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "contradicted"
