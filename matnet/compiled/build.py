@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 
 from matnet.errors import MissingExtraError, UnsupportedError
-from matnet.exporters.running import finished
+from matnet.exporters.running import finished, on_one_line
 
 _NAMES = ("cc", "gcc", "clang")
 _FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared")
@@ -85,7 +85,7 @@ def _compiler(chosen: str, path: str) -> Compiler:
             break
         if not answer.returncode:
             return Compiler(command, flags, hashlib.sha256(answer.stdout.encode()).hexdigest())
-        complaint = answer.stderr.strip()
+        complaint = on_one_line(answer.stderr)
     raise UnsupportedError(f"the C compiler {shlex.join(command)} does not work: {complaint[:1000]}")
 
 
@@ -312,7 +312,7 @@ def _compile(with_what: Compiler, text: Path, made: Path, kept: Path) -> None:
         raise UnsupportedError(f"{name} has not ended after {_SECONDS} s{_keep(text, kept)}") from error
     if done.returncode:
         note = _keep(text, kept)
-        said = " ".join(done.stderr.replace(str(text), str(kept)).split())[:2000]
+        said = on_one_line(done.stderr.replace(str(text), str(kept)))[:2000]
         raise UnsupportedError(f"{name} fails ({done.returncode}){note}: {said}")
     if not made.is_file() or made.is_symlink():
         raise UnsupportedError(f"{name} ends without an error and has made no file{_keep(text, kept)}")

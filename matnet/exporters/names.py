@@ -88,7 +88,8 @@ def checked_names(
     Raises
     ------
     UnsupportedError
-        There are too many or too few, one is empty or has a control character, or two are the same.
+        There are too many or too few, one is empty or has a control character, or two inputs or two outputs have the
+        same.
     """
     found: list[tuple[str, ...]] = []
     for what, given, size in (("input", inputs, input_size), ("output", outputs, output_size)):
@@ -100,11 +101,10 @@ def checked_names(
         for number, name in enumerate(names, start=1):
             if not name.strip() or not name.isprintable():
                 raise UnsupportedError(f"{what} name {number} is {name!r}, expected printable text")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UnsupportedError(f"two {what}s are called {', '.join(twice)}; each needs a name of its own")
         found.append(names)
-    together = [*found[0], *found[1]]
-    twice = sorted({name for name in together if together.count(name) > 1})
-    if twice:
-        raise UnsupportedError(f"a name is given twice: {', '.join(twice)}; every input and output needs its own")
     return found[0], found[1]
 
 

@@ -74,8 +74,13 @@ def execute(command: Sequence[str], folder: Path, language: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise FormatError(f"the written {language} has not ended after {_SECONDS} s ({command[0]})") from error
     if done.returncode:
-        said = done.stderr.strip()[-2000:]
+        said = on_one_line(done.stderr)[-2000:]
         raise FormatError(f"the written {language} does not run ({command[0]} ended with {done.returncode}): {said}")
+
+
+def on_one_line(text: str) -> str:
+    """What a program has written, its lines divided by strokes: a message is one line."""
+    return " | ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def write_arguments(jobs: Sequence[Job], folder: Path) -> None:

@@ -352,12 +352,14 @@ def test_a_compiler_that_does_not_work(cache: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_compiler_that_fails(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    failing = script(tmp_path / "failing", 'case "$*" in *-dM*) exit 0;; esac; echo out of registers >&2; exit 4')
+    failing = script(
+        tmp_path / "failing", 'case "$*" in *-dM*) exit 0;; esac; echo out of >&2; echo " registers" >&2; exit 4'
+    )
     monkeypatch.setenv("CC", failing)
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
     (kept,) = entries(cache)
-    assert str(refused.value) == f"{failing} fails (4); the source is kept as {kept}: out of registers"
+    assert str(refused.value) == f"{failing} fails (4); the source is kept as {kept}: out of | registers"
     assert "void kernel(long rows" in kept.read_text()
 
 

@@ -50,7 +50,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a.c", {"outputs": ["u", "v"]}, "{path}: 2 output names given, but the network has 5 output elements"),
     ("a.c", {"inputs": ["u", "v", "w\n"]}, "{path}: input name 3 is 'w\\n', expected printable text"),
     ("a.c", {"inputs": ["u", "v", " "]}, "{path}: input name 3 is ' ', expected printable text"),
-    ("a.c", {"inputs": ["u", "v", "y2"]}, "{path}: a name is given twice: y2; every input and output needs its own"),
+    ("a.c", {"inputs": ["u", "v", "u"]}, "{path}: two inputs are called u; each needs a name of its own"),
+    (
+        "a.c",
+        {"outputs": ["a", "b", "a", "b", "c"]},
+        "{path}: two outputs are called a, b; each needs a name of its own",
+    ),
     ("a.py", {"float32": True}, "{path}: Python does not have the option 'float32'; it belongs to .c, .onnx"),
     ("a.m", {"float32": True}, "{path}: MATLAB does not have the option 'float32'; it belongs to .c, .onnx"),
     ("a.c", {"opset": 17}, "{path}: C does not have the option 'opset'; it belongs to .onnx"),
@@ -157,6 +162,14 @@ def test_a_stem_that_is_not_a_name_is_made_into_one(stem: str, name: str, tmp_pa
     path = tmp_path / f"{stem}.c"
     matnet.save(NET, path)
     assert f"void {name}_eval(const double *x, double *y);" in path.read_text()
+
+
+def test_an_output_may_have_the_name_of_an_input(tmp_path: Path) -> None:
+    """As in a network that predicts the next value of what it sees."""
+    matnet.save(NET, tmp_path / "a.c", inputs=["u", "v", "y2"])
+    text = (tmp_path / "a.c").read_text()
+    assert " *     3: y2\n" in text
+    assert " *     2: y2\n" in text
 
 
 def test_a_header(tmp_path: Path) -> None:
