@@ -156,6 +156,10 @@ def test_other_matlab_files() -> None:
         ),
         (b"function y1 = f(x1)\nIW1_1 = 1;\n!rm x\nend\n", "net.m:3: !rm x: the character '!' is not MATLAB's"),
         (b"function IW1_1 =", "net.m:1: function IW1_1 =: expected a name, got the end of the file"),
+        (
+            b"function y1 = f(x1)\nIW1_1 = 1;\ny1 = IW1_1*x1;\nend ... on\nfunction g\nend\n",
+            "net.m:1: function y1 = f(x1) IW1_1 = 1; y1 = IW1_1*x1; end: expected the end of the line, got 'function'",
+        ),
         (b"IW1_1 = 1; function", "net.m:1: IW1_1 = 1; function: the file has a statement outside of any function"),
     ],
 )

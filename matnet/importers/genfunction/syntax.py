@@ -205,6 +205,8 @@ class Parser:
         body = self._block("end", "function")
         closed = self._take("end")
         self._take(";")
+        if self._token.kind not in ("newline", "eof") and self.tokens[self.at - 1].kind != "newline":
+            raise FormatError(f"expected the end of the line, got {self._shown()}")
         return Function(title, tuple(parameters), tuple(results), body, place, closed)
 
     def _block(self, *stops: str) -> tuple[Statement, ...]:
