@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import samples
-from matnet.cli.models import load_network, remark_on_steps
+from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import (
     file_argument,
     inputs_option,
@@ -20,15 +20,17 @@ from matnet.cli.options import (
     table_options,
 )
 from matnet.cli.speech import and_more, json_text
+from matnet.errors import printable
 
 if TYPE_CHECKING:
+    from matnet.network import Network
     from matnet.proof.check import Check, Element
 
 LISTED = 20
 AGREES, DIFFERS = 0, 1
 
 
-@click.command("check", short_help="Analytic against numerical derivatives.")
+@click.command("check", short_help="Compare derivatives with numerical ones.")
 @file_argument
 @optional_table_argument
 @network_option
@@ -42,6 +44,8 @@ AGREES, DIFFERS = 0, 1
 def command(**options: Any) -> int:
     """Compare the derivatives of the network in FILE with numerical ones.
 
+    If FILE is a folder or a pattern, or --network nets{:}, each network is checked and summed up in one line.
+
     On the samples of TABLE, for a dynamic network a series; without TABLE on points in the range of the training. Where
     every function is analytic the numerical derivative is a complex step, exact to rounding, else central differences
     with an error estimate. Of each derivative the sample is shown where the two are furthest apart, the worst first.
@@ -49,37 +53,50 @@ def command(**options: Any) -> int:
 
     Exit status 0: all agree; 1: some differ.
     """
+    from matnet.network import Ensemble
     from matnet.proof.check import check
     from matnet.tables.columns import Columns, output_names
 
-    net = load_network(options)
-    names = options["inputs"] or net.input_names
+    model = load_model(options)
+    nets = model.networks if isinstance(model, Ensemble) else (model,)
+    names = options["inputs"] or nets[0].input_names
     x = None
     if options["table"] is not None:
-        x, names = samples(net, options)
-    found = check(net, x)
-    outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
-    shown = found.elements if options["everything"] else found.elements[:LISTED]
+        x, names = samples(nets[0], options)
+    checked = [(net, check(net, x)) for net in nets]
+    outputs = output_names(Columns(outputs=options["outputs"]).named_by(nets[0]), nets[0].output_size)
     # a network without inputs is checked by its initial layer states, named by their neuron
-    inputs = names or tuple(f"state{number + 1}" for number in range(1 + max(e.input for e in found.elements)))
-    remark_on_steps(net)
+    states = max((element.input for _, found in checked for element in found.elements), default=0)
+    inputs = names or tuple(f"state{number + 1}" for number in range(1 + states))
+    remark_on_steps(model)
     if options["as_json"]:
-        click.echo(json_text(_document(options["file"], found, outputs, inputs, net.dynamic)))
-        return AGREES if found.agrees else DIFFERS
-    click.echo("\n".join(_table(shown, outputs, inputs, net.dynamic)))
+        click.echo(json_text({"networks": [_document(net, found, outputs, inputs) for net, found in checked]}))
+    elif len(nets) > 1:
+        for net, found in checked:
+            click.echo(printable(f"{_label(net)}: {found.summary}"))
+    else:
+        _show(checked[0][1], outputs, inputs, nets[0].dynamic, options["everything"])
+    return AGREES if all(found.agrees for _, found in checked) else DIFFERS
+
+
+def _show(found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...], dynamic: bool, everything: bool) -> None:
+    shown = found.elements if everything else found.elements[:LISTED]
+    click.echo("\n".join(_table(shown, outputs, inputs, dynamic)))
     left_out = len(found.elements) - len(shown)
     click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
-    return AGREES if found.agrees else DIFFERS
 
 
-def _document(
-    file: str, found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...], dynamic: bool
-) -> dict[str, Any]:
+def _label(net: Network) -> str:
+    """The network's file, and its path in it where it has one."""
+    return ":".join(part for part in (net.provenance.file, net.provenance.path) if part) or net.name
+
+
+def _document(net: Network, found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
     derivatives = [
         {
             "output": outputs[element.output],
             "input": inputs[element.input],
-            **({"lag": element.lag} if dynamic else {}),
+            **({"lag": element.lag} if net.dynamic else {}),
             "sample": element.sample + 1,
             "analytic": element.analytic,
             "numerical": element.numerical,
@@ -89,7 +106,7 @@ def _document(
         for element in found.elements
     ]
     return {
-        "file": file,
+        "network": _label(net),
         "agrees": found.agrees,
         "method": found.method,
         "samples": found.samples,

@@ -64,11 +64,11 @@ def test_check_lists_every_derivative_and_null_for_what_is_not_finite(
     file, table = tmp_path / "net.json", tmp_path / "x.csv"
     file.write_text(archive_text(Network(Structure((Input(2),), (layer,), (Output(0, 1),)))))
     table.write_text("x1,x2\n1,-1\n")
-    found = document(capsys, 0, "check", str(file), str(table))
+    (found,) = document(capsys, 0, "check", str(file), str(table))["networks"]
     assert (found["agrees"], found["samples"], found["samples_without_finite_output"]) == (True, 1, 1)
     assert [entry["verdict"] for entry in found["derivatives"]] == ["undefined", "undefined"]
     assert found["derivatives"][0]["analytic"] is None
-    found = document(capsys, 0, "check", PUMP)
+    (found,) = document(capsys, 0, "check", PUMP)["networks"]
     assert {(entry["output"], entry["input"]) for entry in found["derivatives"]} == {("y1", "x1"), ("y1", "x2")}
     assert all(entry["analytic"] == pytest.approx(entry["numerical"]) for entry in found["derivatives"])
     assert all("lag" not in entry for entry in found["derivatives"])
@@ -118,3 +118,12 @@ def test_data_are_named_for_a_single_file(capsys: pytest.CaptureFixture[str]) ->
         assert capsys.readouterr().err == (
             "matnet: a network and its data are named for a single file only, but several files are given\n"
         )
+
+
+def test_check_of_many_networks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = folder(tmp_path)
+    assert run(["check", str(files)]) == 0
+    agrees = "2 of 2 derivatives agree: complex step, 20 samples"
+    assert capsys.readouterr().out.splitlines() == [f"a.mat:net: {agrees}", f"pump.mat:net: {agrees}"]
+    found = document(capsys, 0, "check", str(files))
+    assert [entry["agrees"] for entry in found["networks"]] == [True, True]
