@@ -15,9 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,20 +34,14 @@ from matnet.importers.mat.values import (
     Cell,
     Char,
     Function,
-    MatFile,
     Numeric,
     Opaque,
     Shape,
     Sparse,
     Struct,
     Value,
-    Variable,
 )
 
-if TYPE_CHECKING:
-    from matnet.importers.mat.isolated import IsolatedFile
-
-_HEADER = b"MATLAB 7.3 MAT-file"
 _SUBSYSTEM = "#subsystem#/MCOS"
 _DTYPES = {"double": "f8", "single": "f4"} | {name: name for name in NUMERIC_CLASSES[2:]}
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
@@ -61,36 +54,6 @@ _LARGEST_CHUNK = 1 << 25
 """Bytes that a chunk may have where its data are fewer."""
 
 _DEFLATE_RATIO = 1032
-
-
-def read_hdf5(path: Path, start: bytes, limit: int, isolation: bool = True) -> MatFile:
-    """The variables of a version 7.3 MAT-file, given its first bytes.
-
-    With `isolation` the HDF5 library runs in a process of its own, so that it cannot take this one with it.
-
-    Raises
-    ------
-    FormatError
-        The file is cut off or broken, or not MATLAB's.
-    """
-    if not start.startswith(_HEADER):
-        raise FormatError("an HDF5 file, but not a MAT-file: its first bytes are not MATLAB's")
-    budget = Budget(limit)
-
-    @cache
-    def subsystem() -> Subsystem:
-        return Subsystem(file.cells())
-
-    file: OpenFile | IsolatedFile
-    if isolation:
-        from matnet.importers.mat.isolated import IsolatedFile
-
-        file = IsolatedFile(path, limit, budget, subsystem)
-    else:
-        file = OpenFile(path, budget, subsystem)
-    headings = file.headings()
-    variables = {name: Variable(name, *heading, partial(file.value, name)) for name, heading in headings.items()}
-    return MatFile(start[:116].decode("latin-1").strip(" \t\n\0"), variables, budget)
 
 
 @contextmanager

@@ -40,14 +40,14 @@ _SECONDS, _SECONDS_PER_GB = 60, 120
 class IsolatedFile:
     """A version 7.3 file as ``hdf5.OpenFile`` reads it, but in a process of its own, which ends with this object."""
 
-    def __init__(self, path: Path, limit: int, budget: Budget, subsystem: Callable[[], Subsystem]) -> None:
+    def __init__(self, path: Path, budget: Budget, subsystem: Callable[[], Subsystem]) -> None:
         self._budget = budget
         self._subsystem = subsystem
         self._lock = threading.Lock()
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": ""}
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT), str(path.absolute()), str(limit)],
+                [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT), str(path.absolute()), str(budget.limit)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

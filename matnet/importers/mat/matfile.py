@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import struct
+from functools import cache, partial
 from pathlib import Path
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.files import Budget, read_bytes
 from matnet.importers.foreign import foreign_kind
 from matnet.importers.mat.mat5 import HEADER_SIZE, read_mat5
-from matnet.importers.mat.values import MatFile
+from matnet.importers.mat.mcos import Subsystem
+from matnet.importers.mat.values import MatFile, Variable
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF5_USER_BLOCK = 512
+_VERSION_73 = b"MATLAB 7.3 MAT-file"
 
 
 def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
@@ -29,9 +32,7 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
     """
     start = first_bytes(path)
     if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE):
-        from matnet.importers.mat.hdf5 import read_hdf5
-
-        return read_hdf5(path, start, limit, isolation)
+        return _open_version_73(path, start, Budget(limit), isolation)
     if start[126:HEADER_SIZE] in (b"IM", b"MI") and len(start) >= HEADER_SIZE:
         content = read_bytes(path, limit)
         budget = Budget(limit)
@@ -45,6 +46,28 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
     if foreign is not None:
         raise FormatError(f"not a MAT-file: it is {foreign}")
     raise FormatError(f"not a MAT-file: it begins with {start[:16]!r}" if start else "not a MAT-file: it is empty")
+
+
+def _open_version_73(path: Path, start: bytes, budget: Budget, isolation: bool) -> MatFile:
+    if not start.startswith(_VERSION_73):
+        raise FormatError("an HDF5 file, but not a MAT-file: its first bytes are not MATLAB's")
+
+    @cache
+    def subsystem() -> Subsystem:
+        return Subsystem(file.cells())
+
+    file: OpenFile | IsolatedFile
+    if isolation:
+        from matnet.importers.mat.isolated import IsolatedFile
+
+        file = IsolatedFile(path, budget, subsystem)
+    else:
+        from matnet.importers.mat.hdf5 import OpenFile
+
+        file = OpenFile(path, budget, subsystem)
+    headings = file.headings()
+    variables = {name: Variable(name, *heading, partial(file.value, name)) for name, heading in headings.items()}
+    return MatFile(start[:116].decode("latin-1").strip(" \t\n\0"), variables, budget)
 
 
 def first_bytes(path: Path) -> bytes:
