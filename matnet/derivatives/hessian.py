@@ -1,4 +1,22 @@
-"""Second derivatives."""
+"""Second derivatives, from one forward and one backward walk.
+
+For y = f_n(… f_1(x)) the chain rule gives one term per step that is curved: with T the tangents of the step's sources
+(how they move with x, (..., R, size)) and u the adjoint of its target for output i (how y_i moves with it),
+
+    H_i = Σ over steps  Σ_k u_k · T (∂²target_k) Tᵀ
+
+T comes from the forward walk, u from the backward walk, and each row knows its own second derivative contracted with u
+and T on both sides, its ``curvature``. Nothing is walked once per pair of inputs.
+
+Three forms of that contraction are told apart, the cheapest first:
+
+- Where target k depends on source k alone (``curvature_weights`` gives d = u·a'') and T is the same for all samples, as
+  in a first layer, H is one product of d with the products of pairs of columns of T, which are constants.
+- Where T varies with the sample, H is T diag(d) Tᵀ for each sample.
+- Everything else asks the row: the outputs i are one more axis between the batch and the directions.
+
+Only the pairs on and above the diagonal are summed, then copied: so H is symmetric to the bit.
+"""
 
 from __future__ import annotations
 

@@ -146,6 +146,7 @@ _RADBAS_OF_SQUARE = ElementwiseTransfer(
     da_dn=lambda q, a: -a,
     d2a_dn2=lambda q, a: a,
     analytic=True,
+    limits=((np.inf, -np.inf, np.inf), (0, 0, 0)),
 )
 
 
@@ -184,6 +185,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         d2a_dn2=lambda n, a: -2.0 * a * _tansig_slope(n, a),
         analytic=True,
         matlab=("a = 2 ./ (1 + exp(-2*n)) - 1;", "a = tanh(n);"),
+        limits=((-1, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
         "logsig",
@@ -196,6 +198,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         log_cotangent=lambda n, a, u: u * _logsig(-n),
         log_complement_cotangent=lambda n, a, u: -(u * _logsig(n)),
         matlab=("a = 1 ./ (1 + exp(-n));",),
+        limits=((0, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
         "purelin",
@@ -207,6 +210,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         analytic=True,
         linear=True,
         matlab=("a = n;",),
+        limits=((-np.inf, 1, 0), (np.inf, 1, 0)),
     ),
     ElementwiseTransfer(
         "poslin",
@@ -217,6 +221,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 1.0},
         matlab=("a = max(0,n);",),
+        limits=((0, 0, 0), (np.inf, 1, 0)),
     ),
     ElementwiseTransfer(
         "satlin",
@@ -227,6 +232,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 1.0, 1.0: 1.0},
         matlab=("a = max(0,min(1,n));", "a = min(1,max(0,n));"),
+        limits=((0, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
         "satlins",
@@ -237,6 +243,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={-1.0: 1.0, 1.0: 1.0},
         matlab=("a = max(-1,min(1,n));", "a = min(1,max(-1,n));"),
+        limits=((-1, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
         "hardlim",
@@ -248,6 +255,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         kinks={0.0: 0.0},
         stepwise=True,
         matlab=("a = double(n >= 0);",),
+        limits=((0, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
         "hardlims",
@@ -259,6 +267,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         kinks={0.0: 0.0},
         stepwise=True,
         matlab=("a = 2*(n >= 0) - 1;",),
+        limits=((-1, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
         "radbas",
@@ -270,6 +279,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         analytic=True,
         even=_RADBAS_OF_SQUARE,
         matlab=("a = exp(-(n.*n));",),
+        limits=((0, 0, 0), (0, 0, 0)),
     ),
     MinusSquareTransfer(
         "radbasn",
@@ -288,6 +298,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _tribas_slope,
         lambda n, a: flat(n),
         kinks={-1.0: 1.0, 0.0: 0.0, 1.0: -1.0},
+        limits=((0, 0, 0), (0, 0, 0)),
         matlab=("a = max(0,1 - abs(n));",),
     ),
     _SOFTMAX,
@@ -312,6 +323,8 @@ _ROWS: tuple[TransferFunction, ...] = (
         _elliotsig_curve,
         unconfirmed="the curvature at 0, where it jumps, is 0",
         matlab=("a = n ./ (1 + abs(n));",),
+        limits=((-1, 0, 0), (1, 0, 0)),
+        jumps=(0.0,),
     ),
     ElementwiseTransfer(
         "elliot2sig",
@@ -322,6 +335,8 @@ _ROWS: tuple[TransferFunction, ...] = (
         _elliot2sig_curve,
         unconfirmed="the formula is not checked against a number of MATLAB's",
         matlab=("m = n .* n; a = sign(n) .* m ./ (1 + m);",),
+        limits=((-1, 0, 0), (1, 0, 0)),
+        jumps=(0.0,),
     ),
     ElementwiseTransfer(
         "netinv",
@@ -333,6 +348,8 @@ _ROWS: tuple[TransferFunction, ...] = (
         analytic=True,
         unconfirmed="the formula is not checked against a number of MATLAB's; singular at n = 0",
         matlab=("a = 1 ./ n;",),
+        limits=((0, 0, 0), (0, 0, 0)),
+        poles=(0.0,),
     ),
 )
 

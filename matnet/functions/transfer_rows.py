@@ -99,11 +99,18 @@ def weighted_products(d: Array, v: Array, w: Array) -> Array:
 
 @dataclass(frozen=True)
 class ElementwiseTransfer(TransferFunction):
-    """A row whose a_i depends on n_i alone, declared by its value, slope and second derivative."""
+    """A row whose a_i depends on n_i alone, declared by its value, slope and second derivative.
+
+    ``limits`` are the value, slope and second derivative at −Inf and at +Inf. ``jumps`` are the places where the second
+    derivative jumps although the slope does not, and ``poles`` those where the value is infinite.
+    """
 
     a: Callable[[Array], Array]
     da_dn: Callable[[Array, Array], Array]
     d2a_dn2: Callable[[Array, Array], Array]
+    limits: tuple[tuple[float, float, float], tuple[float, float, float]] = field(kw_only=True)
+    jumps: tuple[float, ...] = field(default=(), kw_only=True)
+    poles: tuple[float, ...] = field(default=(), kw_only=True)
 
     coupled: ClassVar[bool] = False
 

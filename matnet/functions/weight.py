@@ -39,6 +39,8 @@ class WeightFunction:
         Whether dz/dp does not depend on p.
     square
         The row of z², for functions whose square is smooth where they are not.
+    denominator
+        What z is divided by, as a function of p; z is not finite where it is 0.
     unconfirmed
         What of this row rests on no evidence from MATLAB itself; empty where nothing does.
     matlab
@@ -52,6 +54,7 @@ class WeightFunction:
     analytic: bool = field(default=False, kw_only=True)
     linear: bool = field(default=False, kw_only=True)
     square: WeightFunction | None = field(default=None, kw_only=True)
+    denominator: Callable[[Array], Array] | None = field(default=None, kw_only=True)
     unconfirmed: str = field(default="", kw_only=True)
     matlab: tuple[str, ...] = field(default=(), kw_only=True)
 
@@ -385,6 +388,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _normprod_slope,
         lambda w, p, z: (p / _total(p))[..., None, :],
         _normprod_curvature,
+        denominator=_total,
         analytic=True,
         unconfirmed="newer releases may divide by sum(|p|), which differs where an element of p is negative",
         matlab=("z = w*p ./ sum(p,1);",),

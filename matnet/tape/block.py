@@ -1,7 +1,22 @@
 """A tape bound to memory: every operation of a block of rows with the buffer that its result goes to.
 
-Which result may lie where is decided once a tape, in its Plan. Views share the memory of what they look at; elementwise
-work overwrites an operand that nobody needs any more; what a concat joins is written where the concat wants it.
+A tape is run over blocks of some hundred rows. NumPy computes each node by one call with ``out=``, so the time goes
+into the calls and into memory: the buffers of a block should stay in a core's cache. Where a result lies is decided
+once per tape, in its ``Plan``, from three observations:
+
+- An index, a transpose, a broadcast or a reshape is a view: it shares the memory of the node that it looks at, its
+  *owner*, and costs nothing when the block runs.
+- A buffer is free again after the last node that reads its owner or a view of it. Elementwise work may overwrite an
+  operand that it is the last to read, if the operand has the shape and type of the result, lies in one piece, and no
+  other operand is another view of the same memory: then elements would be overwritten before they are read. ``where``
+  copies its third operand first and may only overwrite that one.
+- What only a concat reads is computed where the concat wants it, in a ``ConcatSlot``. A concat with constant parts
+  keeps its memory for itself, so that these are copied once, not once per run.
+
+A ``Block`` is a plan bound to the memory of one number of rows: a list of functions with their arguments. Three more
+tricks save time: a product of a stack of matrices with one matrix is one product of a tall matrix; products of two
+matrices are ``dot``, which has less overhead than ``matmul``, except for matrices of one element, where BLAS would skip
+a factor 0 and swallow NaN; and work with a constant row (a bias) is done on rows many times as long.
 """
 
 from __future__ import annotations

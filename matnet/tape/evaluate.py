@@ -2,6 +2,17 @@
 
 Blocks have a fixed size, only the last of a batch is shorter, and each is computed alike on any thread: so no result
 depends on the number of threads or on how a table is cut into whole blocks. A block's buffers stay in cache.
+
+Threads. NumPy releases the interpreter's lock inside its loops, so blocks run side by side in threads. BLAS is held at
+one thread meanwhile, for speed and because a product that it shares among threads may be summed in another order. Each
+thread computes in a ``Block`` of its own, which it borrows from a list and gives back; ``list.pop`` and ``append`` are
+atomic, so that needs no lock. ``on_all_cores`` hands out the starts of blocks from one list: whoever is done takes the
+next. The calling thread takes part, because waking two others for a short batch takes longer than to begin oneself; a
+helper that comes when all is done finds nothing to claim and leaves. An interrupt (Ctrl-C) can hit the calling thread
+anywhere: the list is cleared, helpers finish the block they are at and stop, and the call waits for those that have
+claimed a share. A second interrupt can end that wait too, so the memory that a helper writes to belongs to the helper's
+work and not to the caller. The locks are plain ones, because an interrupt inside a Future's condition variable can
+leave that locked for ever.
 """
 
 from __future__ import annotations

@@ -47,9 +47,15 @@ def test_the_second_copy_is_itself_right(name: str) -> None:
             assert abs(second - row.d2z_dp2(w, p)[j][k]) < mpf("1e-18")
 
 
+def divisor(name: str, p: list[Any]) -> Any:
+    """What the row divides by, 1 where by nothing."""
+    denominator = WEIGHT[name].denominator
+    return mpf(1) if denominator is None else mpf(float(denominator(np.array(p, dtype=float))[0]))
+
+
 def tolerance(name: str, w: list[Any], p: list[Any]) -> Any:
-    """8 roundings of a sum over the elements; normprod divides by Σp, whose own cancellation comes on top."""
-    lost = mp.fsum(abs(entry) for entry in p) / abs(mp.fsum(p)) if name == "normprod" else mpf(1)
+    """8 roundings of a sum over the elements; the cancellation in what it divides by comes on top."""
+    lost = mp.fsum(abs(entry) for entry in p) / abs(divisor(name, p)) if WEIGHT[name].denominator else mpf(1)
     return 8 * EPS * lost
 
 
@@ -66,10 +72,12 @@ def test_value_slopes_and_curvature(name: str) -> None:
             curve = row.curvature(W, P, z, np.broadcast_to(np.eye(4)[i], (4, 4)), every, every)[q]
         unit = tolerance(name, w, p)
         size = mp.fsum(abs(a * b) for a, b in zip(w, p, strict=True)) if "prod" in name else exact.z(w, p)
-        scale = abs(mp.fsum(p)) if name == "normprod" else 1
+        scale = abs(divisor(name, p))
         assert abs(mpf(float(z[q, i])) - exact.z(w, p)) <= unit * abs(size) / scale
         slope = exact.dz_dp(w, p)
-        steepness = (max(map(abs, w)) + abs(exact.z(w, p))) / scale if name == "normprod" else max(map(abs, slope))
+        steepness = (
+            (max(map(abs, w)) + abs(exact.z(w, p))) / scale if WEIGHT[name].denominator else max(map(abs, slope))
+        )
         for j in range(3):
             assert abs(mpf(float(by_p[q, i, j])) - slope[j]) <= unit * steepness, (q, i, j)
             by_weight = exact.dz_dw(w, p)[j]

@@ -61,9 +61,9 @@ def magnification(program: Program, x: Real) -> float:
     with np.errstate(all="ignore"):
         values = program.run(x)
         for step in program.steps:
-            if isinstance(step, WeightStep) and step.row.name == "normprod":
+            if isinstance(step, WeightStep) and step.row.denominator is not None:
                 p = values[step.sources[0]]
-                ratio = np.abs(p).sum(axis=-1) / np.abs(p.sum(axis=-1))
+                ratio = np.abs(p).sum(axis=-1) / np.abs(step.row.denominator(p)[..., 0])
                 worst = max(worst, float(np.max(ratio, initial=1.0, where=np.isfinite(ratio))))
     return worst**3
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.transfer import TRANSFER
+from matnet.functions.transfer_rows import ElementwiseTransfer
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
@@ -20,9 +21,14 @@ Real: TypeAlias = NDArray[np.float64]
 
 TRANSFERS = sorted(TRANSFER)
 SMOOTH = sorted(
-    name for name, row in TRANSFER.items() if not row.kinks and not row.stepwise and name not in ("netinv", "elliotsig")
+    name
+    for name, row in TRANSFER.items()
+    if not row.kinks and not row.stepwise and not (isinstance(row, ElementwiseTransfer) and (row.jumps or row.poles))
 )
-"""Rows with a continuous curvature: elliotsig's jumps at 0."""
+"""Rows that are finite and have a continuous curvature everywhere."""
+
+FINITE_WEIGHTS = sorted(name for name, row in WEIGHT.items() if row.denominator is None)
+"""Weight functions that divide by nothing."""
 
 PROCESSES = ("none", "mapminmax", "mapstd", "removeconstantrows", "fixunknowns", "processpca", "two", "lvqoutputs")
 
