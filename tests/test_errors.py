@@ -51,6 +51,13 @@ def test_a_command_rewords_the_text_and_keeps_the_place() -> None:
     assert error.reworded(lambda parameter: None) == "t.csv: the cell is empty"
 
 
+def test_text_from_a_file_is_one_line_that_moves_no_cursor() -> None:
+    error = TableError("'a\nb\x1b[2J\u202e' is not a number", place="t\r.csv")
+    assert str(error) == "t\\r.csv: 'a\\nb\\x1b[2J\\u202e' is not a number"
+    assert error.reworded(lambda parameter: None) == str(error)
+    assert str(MatnetError("°C, Größe, 漢字")) == "°C, Größe, 漢字"
+
+
 def test_a_missing_package_is_an_import_error() -> None:
     assert isinstance(MissingExtraError("install it"), ImportError)
 

@@ -166,7 +166,7 @@ def _points(points: Sequence[Sequence[float]]) -> Table:
 
 def _states(option: str) -> States:
     """What came before the series, from `zero` or FILE.mat:Xi,Ai."""
-    from matnet.tables.matfiles import mat_address
+    from matnet.tables.formats import mat_address
     from matnet.tables.series import States
 
     if option == "zero":
@@ -246,6 +246,4 @@ def _report(summary: Summary, options: dict[str, Any]) -> None:
     if summary.rows_with_nan:
         warn(f"{place}: NaN in {counted(summary.rows_with_nan, 'row')} of the result")
     if on_terminal():
-        out = options["out"]
-        written = "" if out == "-" else f", written to {out}"
-        note(f"{place}: {counted(summary.rows, 'row')} in {summary.seconds:.1f} s{written}")
+        note(f"{place}: {counted(summary.rows, 'row')} in {summary.seconds:.1f} s")

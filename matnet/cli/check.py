@@ -13,10 +13,10 @@ from matnet.cli.options import (
     inputs_option,
     json_option,
     loading_options,
+    model_options,
     network_option,
     optional_table_argument,
     outputs_option,
-    scaling_options,
     table_options,
 )
 from matnet.cli.speech import and_more, json_text
@@ -35,7 +35,7 @@ AGREES, DIFFERS = 0, 1
 @optional_table_argument
 @network_option
 @loading_options
-@scaling_options
+@model_options
 @inputs_option
 @outputs_option
 @table_options

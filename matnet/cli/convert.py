@@ -11,10 +11,10 @@ from matnet.cli.options import (
     file_argument,
     inputs_option,
     loading_options,
+    model_options,
     network_option,
     no_clobber_option,
     outputs_option,
-    scaling_options,
 )
 from matnet.cli.results import check_place
 from matnet.cli.speech import complain, note
@@ -60,7 +60,7 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.argument("target", metavar="OUT")
 @network_option
 @loading_options
-@scaling_options
+@model_options
 @no_clobber_option
 @inputs_option
 @outputs_option

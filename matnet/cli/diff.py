@@ -51,7 +51,7 @@ def command(first: str, second: str, everything: bool, as_json: bool) -> int:
 
 def _load(name: str) -> Network:
     import matnet
-    from matnet.tables.matfiles import mat_address
+    from matnet.tables.formats import mat_address
 
     address = mat_address(name)
     return (

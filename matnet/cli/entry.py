@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import gc
 import importlib
@@ -16,7 +15,6 @@ from types import FrameType, TracebackType
 from typing import NoReturn
 
 import click
-from click.shell_completion import shell_complete
 
 from matnet.cli.options import option_writer
 from matnet.cli.speech import complain
@@ -52,6 +50,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first argument names, with a suggestion where there is none."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib  # where it is needed: it takes as long to load as all of click's commands
+
             close = difflib.get_close_matches(args[0], COMMANDS, 1)
             meant = f" Did you mean {close[0]}?" if close else ""
             raise click.UsageError(f"No such command '{args[0]}'.{meant}", ctx)
@@ -115,6 +115,8 @@ def _complete_for_shell() -> None:
     """Answer a shell that asks for what could come next, or for the script that makes it ask."""
     asked = os.environ.get(COMPLETION)
     if asked:
+        from click.shell_completion import shell_complete
+
         sys.exit(shell_complete(program, {}, "matnet", COMPLETION, asked))
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matnet.network import Ensemble, Network
 
 
+NAMES_KEYS = ("inputs", "outputs", "units")
+
+
 def load_network(options: dict[str, Any]) -> Network:
     """The one network that FILE and --network name, with the scaling kept beside it.
 
@@ -46,9 +49,9 @@ def load_model(options: dict[str, Any]) -> Network | Ensemble:
     if networks is None:
         import matnet
 
-        return scaled(matnet.load(file, network=options["network"], **loading()), options)
+        return completed(matnet.load(file, network=options["network"], **loading()), options)
     try:
-        return Ensemble(scaled(network, options) for network in networks)
+        return Ensemble(completed(network, options) for network in networks)
     except MatnetError as error:
         raise error.at(file) from error.__cause__
 
@@ -88,8 +91,9 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.escape(path).replace(":", r"\d+"))
 
 
-def scaled(net: Network, options: dict[str, Any]) -> Network:
-    """The network with the scaling that was kept outside it, by the names of variables in FILE or FILE.mat:variable."""
+def completed(net: Network, options: dict[str, Any]) -> Network:
+    """The network with the names and the scaling that are kept outside its file."""
+    net = _named(net, options.get("names"))
     names = options.get("input_scaling", ()), options.get("output_scaling", ())
     if not any(names):
         return net
@@ -99,5 +103,27 @@ def scaled(net: Network, options: dict[str, Any]) -> Network:
     inputs, outputs = ([load_scaling(name, file, **file_reading()) for name in side] or None for side in names)
     try:
         return net.with_scaling(inputs=inputs, outputs=outputs)
+    except MatnetError as error:
+        raise error.at(file) from error.__cause__
+
+
+def _named(net: Network, file: str | None) -> Network:
+    if file is None:
+        return net
+    import json
+
+    try:
+        names = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", place=file) from error
+    except ValueError as error:
+        raise FormatError(f"is not JSON: {error}", place=file) from error
+    if not isinstance(names, dict) or not set(names) <= set(NAMES_KEYS):
+        raise FormatError(f"expected an object with {', '.join(NAMES_KEYS)}", place=file)
+    for key in ("inputs", "outputs"):
+        if not isinstance(names.get(key, []), list):
+            raise FormatError(f"{key}: expected a list of names", place=file)
+    try:
+        return net.with_names(**names)
     except MatnetError as error:
         raise error.at(file) from error.__cause__

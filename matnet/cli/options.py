@@ -216,8 +216,8 @@ inputs_option = click.option(
     "--inputs",
     metavar="NAMES",
     callback=_names,
-    help="Columns of the table that are the inputs, in the network's order; they name the columns of the result "
-    "(default: x1, x2 .. if all are there, else all columns in order).",
+    help="Columns of the table that are the inputs, in the network's order, first:last for all from one to another; "
+    "they name the columns of the result (default: x1, x2 .. if all are there, else all columns in order).",
 )
 outputs_option = click.option(
     "--outputs", metavar="NAMES", callback=_names, help="Names for the outputs, instead of y1, y2 .."
@@ -258,9 +258,9 @@ json_option = click.option(
 )
 
 
-def scaling_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of scaling that was kept outside the network: `input_scaling` and `output_scaling`."""
-    for option in (_output_scaling_option, _input_scaling_option):
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What is kept outside the network's file: `input_scaling`, `output_scaling` and `names`."""
+    for option in (_names_option, _output_scaling_option, _input_scaling_option):
         command = option(command)
     return command
 
@@ -278,6 +278,11 @@ _output_scaling_option = click.option(
     metavar="NAME",
     multiple=True,
     help="The same for the outputs; also mint,maxt or meant,stdt.",
+)
+_names_option = click.option(
+    "--names",
+    metavar="FILE.json",
+    help='Names and units, each optional: {"inputs": [..], "outputs": [..], "units": {"name": "unit"}}.',
 )
 group_option = click.option(
     "--group",

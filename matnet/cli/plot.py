@@ -14,12 +14,12 @@ from matnet.cli.options import (
     inputs_option,
     keep_out_option,
     loading_options,
+    model_options,
     networks_option,
     no_clobber_option,
     of_option,
     optional_table_argument,
     outputs_option,
-    scaling_options,
     table_options,
     wrt_option,
 )
@@ -92,7 +92,7 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
 @networks_option
 @loading_options
 @no_clobber_option
-@scaling_options
+@model_options
 @inputs_option
 @outputs_option
 @keep_out_option

@@ -16,12 +16,12 @@ from matnet.cli.options import (
     inputs_option,
     keep_option,
     loading_options,
+    model_options,
     networks_option,
     of_option,
     optional_table_argument,
     outputs_option,
     result_option,
-    scaling_options,
     states_option,
     table_options,
 )
@@ -34,7 +34,7 @@ from matnet.cli.options import (
 @result_option
 @networks_option
 @loading_options
-@scaling_options
+@model_options
 @inputs_option
 @outputs_option
 @keep_option

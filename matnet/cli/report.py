@@ -16,11 +16,11 @@ from matnet.cli.options import (
     inputs_option,
     keep_out_option,
     loading_options,
+    model_options,
     network_option,
     no_clobber_option,
     optional_table_argument,
     outputs_option,
-    scaling_options,
     table_options,
 )
 from matnet.cli.results import check_place, opened_result
@@ -51,7 +51,7 @@ FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
 @network_option
 @loading_options
 @no_clobber_option
-@scaling_options
+@model_options
 @inputs_option
 @outputs_option
 @keep_out_option

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matnet.cli.speech import note, on_terminal
 from matnet.errors import TableError
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def check_place(name: str, options: dict[str, Any]) -> None:
 
 def _files(source: str) -> Iterator[Path]:
     """The files that a name may mean: itself, the file of an address, the parts of a folder or pattern."""
-    from matnet.tables.excel import sheet_address
-    from matnet.tables.matfiles import mat_address
+    from matnet.tables.formats import mat_address, sheet_address
     from matnet.tables.parts import parts_of
 
     if source == "-":
@@ -60,3 +60,5 @@ def opened_result(name: str) -> Iterator[Target]:
 
     with open_target(name, None if sys.stdout is None else sys.stdout.buffer) as target:
         yield target
+    if name != "-" and on_terminal():
+        note(f"written: {name}")

@@ -18,12 +18,12 @@ from matnet.cli.options import (
     inputs_option,
     keep_out_option,
     loading_options,
+    model_options,
     networks_option,
     no_clobber_option,
     of_option,
     out_option,
     outputs_option,
-    scaling_options,
     table_argument,
     table_options,
 )
@@ -49,7 +49,7 @@ INTERACTION_INPUTS = 256
 @out_option
 @networks_option
 @loading_options
-@scaling_options
+@model_options
 @no_clobber_option
 @inputs_option
 @outputs_option

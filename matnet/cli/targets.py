@@ -40,7 +40,7 @@ def samples_and_targets(
         The table or the targets cannot be read as asked, or do not have the same rows.
     """
     from matnet.tables.columns import Columns
-    from matnet.tables.matfiles import mat_address
+    from matnet.tables.formats import mat_address
     from matnet.tables.wording import listed, shown
 
     given = options["targets"]

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from matnet.cli.models import scaled
+from matnet.cli.models import completed
 from matnet.cli.options import (
     file_reading,
     json_option,
     loading,
     loading_options,
+    model_options,
     network_option,
     reworded,
-    scaling_options,
 )
 from matnet.cli.speech import complain, json_text
 from matnet.errors import MatnetError, TableError, printable
@@ -43,7 +43,7 @@ _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @network_option
 @loading_options
-@scaling_options
+@model_options
 @click.option("--inputs", metavar="X", help=f"The inputs of the stored answers: {_WHERE}.")
 @click.option("--outputs", metavar="Y", help=f"The answers that MATLAB stored: {_WHERE}.")
 @click.option("--targets", metavar="T", help=f"The targets of the training: {_WHERE}.")
@@ -63,7 +63,7 @@ def command(
     layer_states: str | None,
     steps: int | None,
     as_json: bool,
-    **scaling: tuple[str, ...],
+    **kept_outside: Any,
 ) -> int:
     """Find what MATLAB stored beside the networks in FILE, compute it again, and compare.
 
@@ -91,7 +91,7 @@ def command(
     failures: list[dict[str, str]] = []
     for path in paths:
         try:
-            verified[path] = _verified(path, network, scaling, _Places(matrices, record, steps))
+            verified[path] = _verified(path, network, kept_outside, _Places(matrices, record, steps))
         except MatnetError as error:
             if len(paths) == 1:
                 raise
@@ -122,14 +122,14 @@ class _Places(NamedTuple):
 
 
 def _verified(
-    file: str, network: str | None, scaling: Mapping[str, tuple[str, ...]], places: _Places
+    file: str, network: str | None, kept_outside: Mapping[str, Any], places: _Places
 ) -> dict[str, Sequence[Finding]]:
     """The findings for each network of a file."""
     from matnet.importers.stored import StoredValues
     from matnet.proof.data import NamedData
     from matnet.proof.verify import verify
 
-    nets = {path: scaled(net, {"file": file, **scaling}) for path, net in _networks(file, network).items()}
+    nets = {path: completed(net, {"file": file, **kept_outside}) for path, net in _networks(file, network).items()}
     stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
     matrices = {name: None if place is None else _matrix(stored, place) for name, place in places.matrices.items()}
     record = None if places.record is None else _record(stored, places.record)
@@ -197,8 +197,7 @@ def _is_mat(file: str) -> bool:
 def _matrix(stored: StoredValues | None, place: str) -> Matrix:
     from matnet.importers.arrays import read_array
     from matnet.proof.candidates import Matrix
-    from matnet.tables.formats import TABLE_SUFFIXES
-    from matnet.tables.matfiles import mat_address
+    from matnet.tables.formats import TABLE_SUFFIXES, mat_address
 
     address = mat_address(place)
     if address is not None:
@@ -226,7 +225,7 @@ def _csv(place: str) -> FloatArray:
 
 def _record(stored: StoredValues | None, place: str) -> TrainingRecord:
     from matnet.importers.stored import StoredValues
-    from matnet.tables.matfiles import mat_address
+    from matnet.tables.formats import mat_address
 
     address = mat_address(place)
     if address is not None:

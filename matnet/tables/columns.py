@@ -87,10 +87,11 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
         beside those named.
     """
     every = columns.keep == (ALL,) and ALL not in header.names
-    keep = tuple(range(len(header.names))) if every else _found(header, columns.keep, KEEP, place, advice)
+    kept = expanded(columns.keep, header.names)
+    keep = tuple(range(len(header.names))) if every else _found(header, kept, KEEP, place, advice)
     group = None if columns.group is None else _found(header, (columns.group,), GROUP, place, advice)[0]
     default = columns.own_inputs or numbered("x", input_size)
-    wanted = columns.inputs
+    wanted = None if columns.inputs is None else expanded(columns.inputs, header.names)
     if wanted is not None:
         check_names(wanted, input_size, INPUTS, "input")
         if header.written or set(wanted) <= set(header.names):
@@ -140,6 +141,18 @@ def _misfit(header: Header, free: int, input_size: int, place: str, advice: Advi
         parts.append(Advice("; name the columns of the inputs with ", INPUTS))
         parts.append(Advice(", or columns to keep with ", KEEP))
     return TableError(*parts)
+
+
+def expanded(names: Sequence[str], among: Sequence[str]) -> tuple[str, ...]:
+    """The names with those in place of ``first:last`` that stand from the one to the other."""
+    found: list[str] = []
+    for name in names:
+        first, mark, last = (part.strip() for part in name.partition(":"))
+        if mark and name not in among and first in among and last in among:
+            found.extend(among[list(among).index(first) : list(among).index(last) + 1] or (name,))
+        else:
+            found.append(name)
+    return tuple(found)
 
 
 def _found(
@@ -194,6 +207,7 @@ def selected(names: Sequence[str], chosen: Sequence[str] | None, parameter: Para
     """
     if chosen is None:
         return tuple(range(len(names)))
+    chosen = expanded(chosen, names)
     check_twice(chosen, parameter)
     unknown = [name for name in chosen if name not in names]
     if unknown:

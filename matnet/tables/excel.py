@@ -6,7 +6,6 @@ Read with fastexcel and written with xlsxwriter, the libraries that polars uses.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,8 @@ from matnet.tables.interfaces import Sink
 from matnet.tables.target import Target
 from matnet.tables.wording import listed, shown
 
-ADDRESS = re.compile(r"(?P<file>.+\.xlsx):(?P<sheet>[^/\\:?*\[\]]{1,31})", re.IGNORECASE)
 MOST_ROWS = (1 << 20) - 1
 """Rows of a sheet, without its header."""
-
-
-def sheet_address(table: str) -> tuple[str, str] | None:
-    """File and sheet of ``FILE.xlsx:Sheet2``; None where the table is named otherwise."""
-    match = ADDRESS.fullmatch(table)
-    return (match["file"], match["sheet"]) if match else None
 
 
 def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: Sequence[str] = ()) -> FrameTable:

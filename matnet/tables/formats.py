@@ -5,6 +5,7 @@ To add a format is to add a row here. What reads and writes it is imported when 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -20,6 +21,22 @@ if TYPE_CHECKING:
 FORM = Parameter("form")
 COMPRESSIONS = (".gz", ".zst")
 """Suffixes of compressed text."""
+
+
+_MAT_ADDRESS = re.compile(r"(.+\.mat):([^/\\]+)", re.IGNORECASE | re.DOTALL)
+_SHEET_ADDRESS = re.compile(r"(.+\.xlsx):([^/\\:?*\[\]]{1,31})", re.IGNORECASE)
+
+
+def mat_address(table: str) -> tuple[str, str] | None:
+    """File and variable of ``FILE.mat:path``; None where the table is named otherwise."""
+    match = _MAT_ADDRESS.fullmatch(table)
+    return (match[1], match[2]) if match else None
+
+
+def sheet_address(table: str) -> tuple[str, str] | None:
+    """File and sheet of ``FILE.xlsx:Sheet2``; None where the table is named otherwise."""
+    match = _SHEET_ADDRESS.fullmatch(table)
+    return (match[1], match[2]) if match else None
 
 
 @dataclass(frozen=True)

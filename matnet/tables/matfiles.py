@@ -16,21 +16,15 @@ from matnet.files import DEFAULT_LIMIT
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.columns import check_clash
 from matnet.tables.csv.dialect import Dialect
+from matnet.tables.formats import mat_address
 from matnet.tables.frames import FrameTable
 from matnet.tables.interfaces import Sink, Source, Table
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 
-ADDRESS = re.compile(r"(?P<file>.+\.mat):(?P<path>[^/\\]+)", re.IGNORECASE | re.DOTALL)
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 LARGEST = (1 << 31) - 1
 """Bytes of a variable in a version 7 MAT-file."""
-
-
-def mat_address(table: str) -> tuple[str, str] | None:
-    """File and variable of ``FILE.mat:path``; None where the table is named otherwise."""
-    match = ADDRESS.fullmatch(table)
-    return (match["file"], match["path"]) if match else None
 
 
 def read_variable(

@@ -17,10 +17,8 @@ from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import open_stream
 from matnet.tables.csv.table import CsvTable
-from matnet.tables.excel import read_sheet, sheet_address
-from matnet.tables.formats import format_of
+from matnet.tables.formats import format_of, mat_address, sheet_address
 from matnet.tables.interfaces import Table
-from matnet.tables.matfiles import mat_address, read_variable
 from matnet.tables.parts import PartedTable, parts_of
 
 
@@ -59,6 +57,8 @@ def open_table(name: str, columns: Columns, reading: Reading, stdin: BinaryIO | 
     """
     address = mat_address(name)
     if address is not None:
+        from matnet.tables.matfiles import read_variable
+
         yield read_variable(name, reading.samples, reading.dialect, reading.limit, reading.isolation)
         return
     wanted = _wanted(columns)
@@ -95,6 +95,8 @@ def _wanted(columns: Columns) -> tuple[str, ...]:
 def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: BinaryIO | None = None) -> Iterator[Table]:
     sheet = None if Path(name).exists() else sheet_address(name)
     if sheet is not None:
+        from matnet.tables.excel import read_sheet
+
         yield _upright(read_sheet(Path(sheet[0]), reading.dialect, sheet[1], wanted), reading)
         return
     form = None if name == "-" else format_of(Path(name))

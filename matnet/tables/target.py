@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -75,6 +74,8 @@ def _compressed(raw: BinaryIO, name: str) -> Iterator[BinaryIO]:
     """What is written to it as gzip or zstd where the name ends so."""
     suffix = PurePath(name).suffix.lower()
     if suffix == ".gz":
+        import gzip
+
         with _failures_named(name), gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
             yield cast(BinaryIO, packed)
     elif suffix == ".zst":

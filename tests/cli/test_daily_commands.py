@@ -81,6 +81,25 @@ def test_names_that_the_network_has_itself(said: Said, tmp_path: Path) -> None:
     )
 
 
+def test_names_from_a_file_and_ranges_of_names(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "n.json").write_text('{"inputs": ["flow", "speed"], "outputs": ["head"], "units": {"flow": "m3/h"}}')
+    text = "id,flow,speed\n7,20,1500\n"
+    for arguments in (("--names", "n.json"), ("--inputs", "flow:speed", "--outputs", "head")):
+        status, out, err = said("gradients", PUMP, "-", *arguments, "--keep", "id:flow", stdin=text)
+        assert (status, err) == (0, "")
+        assert out.splitlines()[0] == "id,flow,head,dhead_dflow,dhead_dspeed"
+    for content, message in (
+        ("[", "is not JSON: Expecting value: line 1 column 2 (char 1)"),
+        ('{"inputs": 5}', "inputs: expected a list of names"),
+        ('{"input": []}', "expected an object with inputs, outputs, units"),
+    ):
+        (tmp_path / "n.json").write_text(content)
+        assert said("predict", PUMP, "-", "--names", "n.json", stdin=TEXT) == (2, "", f"matnet: n.json: {message}\n")
+    assert said("predict", PUMP, "-", "--names", "no.json", stdin=TEXT)[2] == (
+        "matnet: no.json: cannot be read: No such file or directory\n"
+    )
+
+
 def test_one_sample_in_place_of_a_table(said: Said) -> None:
     status, out, err = said("predict", PUMP, "--at", "20,1500", "--at", "60.5,2800")
     assert (status, err) == (0, "")

@@ -26,9 +26,8 @@ from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.sink import CsvSink
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
-from matnet.tables.formats import delimiter_for
+from matnet.tables.formats import delimiter_for, mat_address
 from matnet.tables.interfaces import Rows, Source
-from matnet.tables.matfiles import mat_address
 from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target

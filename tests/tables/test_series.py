@@ -81,6 +81,31 @@ def test_derivatives_by_lag_reach_back_through_the_chunks() -> None:
     np.testing.assert_allclose(table[:, :1], NET.run(X).outputs, rtol=1e-13)
 
 
+@pytest.mark.parametrize("lags", [7, 8, 9, 20])
+@pytest.mark.parametrize(
+    "states", [States(), States(np.full((2, 2), 0.5), np.full((3, 4), -0.25))], ids=["zero", "set"]
+)
+def test_chunks_shorter_than_the_lags(lags: int, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A derivative reaches back over several chunks, to before the first of them and no further."""
+    monkeypatch.setattr(rows_module, "MOST_ROWS", 8)
+    x = X[:45]
+    _, table = run(gradients, text(x), BatchOptions(lags=lags, states=states))
+    expected = NET.run_jacobian(x, lags, input_states=states.inputs, layer_states=states.layers)
+    outputs = NET.run(x, states.inputs, states.layers).outputs
+    np.testing.assert_allclose(table[:, 1:], expected.reshape(len(x), -1), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(table[:, :1], outputs, rtol=1e-13)
+
+
+def test_groups_of_which_a_chunk_holds_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MOST_ROWS", 8)
+    groups = [str(place % 5) for place in range(60)]
+    _, table = run(gradients, text(X[:60], groups), BatchOptions(Columns(group="g"), lags=4))
+    for name in "01234":
+        rows = [place for place, group in enumerate(groups) if group == name]
+        expected = NET.run_jacobian(X[rows], 4).reshape(len(rows), -1)
+        np.testing.assert_allclose(table[rows][:, 1:], expected, rtol=1e-12, atol=1e-15)
+
+
 def test_lags_reach_as_far_as_the_taps_where_nothing_is_said() -> None:
     header, _ = run(gradients, text(X[:5]), BatchOptions(Columns(wrt=("x2",))))
     assert header == ["y1", "dy1_dx2", "dy1_dx2_lag1", "dy1_dx2_lag2"]
