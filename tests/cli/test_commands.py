@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -344,7 +345,8 @@ def test_every_command_and_option_has_help(name: str) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{name} {parameter.opts}"
-            assert parameter.help.rstrip(")").endswith((".", "..")), f"{name} {parameter.opts}"
+            text = re.sub(r"\s*\[default: [^\]]*\]$", "", parameter.help)
+            assert text.rstrip(")").endswith((".", "..")), f"{name} {parameter.opts}"
 
 
 def test_a_bug_is_70_with_a_traceback_and_where_to_report_it(
