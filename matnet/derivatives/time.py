@@ -41,7 +41,7 @@ class Run:
     """What ``Network.run`` gives.
 
     ``outputs`` (..., T, S) at raw scale; ``input_states`` (..., ID, R) raw and ``layer_states`` (..., LD, N) at layer
-    scale are the states behind the last step, oldest first: given to the next run, it goes on exactly.
+    scale are the states after the last step, oldest first: given to the next run, they continue the series exactly.
     ``layer_outputs`` (..., T, N) are all layers' outputs side by side.
     """
 
@@ -118,7 +118,7 @@ class Series:
         return inputs, layers, outputs
 
     def run(self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray) -> Run:
-        """The outputs of a series and the states behind it."""
+        """The outputs of a series and the states after it."""
         inputs, layers, outputs = self.histories(x, input_states, layer_states)
         steps = x.shape[1]
         return Run(
@@ -155,7 +155,7 @@ class Series:
         return slice(None) if depends.all() else np.flatnonzero(depends)
 
     def _rows(self, leaf: Leaf, neurons: Sequence[int]) -> slice:
-        """Where the neurons that a leaf shows stand behind the outputs in a step's Jacobian."""
+        """The rows of a leaf's neurons, which follow the outputs in the Jacobian of a step."""
         first = neurons.index(self.columns(leaf).start)
         return slice(self.output_size + first, self.output_size + first + leaf.size)
 

@@ -147,7 +147,7 @@ class Input:
 
     @cached_property
     def processed_size(self) -> int:
-        """Elements behind the processing: what the weights see."""
+        """Elements after the processing: what the weights see."""
         return _processed_size(self.size, self.processing)
 
 
@@ -408,5 +408,5 @@ class Structure:
 
     @property
     def dynamic(self) -> bool:
-        """Whether any weight looks back in time, or the network has no input at all."""
+        """Whether any weight has a delay, or the network has no input at all."""
         return self.input_delay > 0 or self.layer_delay > 0 or not self.inputs

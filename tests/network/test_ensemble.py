@@ -93,9 +93,6 @@ NETWORKS_ONLY: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "run": ("", lambda both: both.run(X)),
     "parameters": ("", lambda both: both.parameters),
     "plots.network": ("matplotlib", lambda both: matnet.plots.network(both)),
-    "plots.parity": ("matplotlib", lambda both: matnet.plots.parity(both, X, X[:, :1])),
-    "plots.response": ("matplotlib", lambda both: matnet.plots.response(both, X)),
-    "plots.sensitivity": ("matplotlib", lambda both: matnet.plots.sensitivity(both, X)),
     "plots.series": ("matplotlib", lambda both: matnet.plots.series(both, X)),
 }
 
