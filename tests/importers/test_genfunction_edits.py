@@ -119,6 +119,17 @@ HARMLESS = (
         "static_columns",
         (("size(x1,2); %", "size(x1,2) %"), ("\n\n% Layer 2\na2", " % Layer 2\na2")),
     ),
+    Harmless(
+        "states that are left out are cells of zeros",
+        "narx_closed",
+        (
+            (
+                "% Input 1 Delay States",
+                "if isempty(Xi)\n  Xi=cell(1,2);\n  Xi(1,:) = {zeros(2,Q)};\nend\nif isempty(Ai)\n  Ai=cell(2,2);\n"
+                "  Ai(1,:) = {zeros(4,Q)};\n  Ai(2,:) = {zeros(1,Q)};\nend",
+            ),
+        ),
+    ),
     Harmless("NaN put back in tansig", "static_columns", (("exp(-2*n)) - 1;", "exp(-2*n)) - 1;\na(isnan(n)) = nan;"),)),
     Harmless("removed rows like the argument", "removed_rows", (("xrows,Q)", "xrows,Q,'like',y)"),)),
 )
