@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.derivatives.cost import cost_of, without_unknown_inputs
 from matnet.derivatives.parameters import parameter_arrays, parameter_vector
@@ -110,7 +111,8 @@ class Assessment:
     def _over_samples(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """With respect to x (N, R) and the parameters (P,): blocks of samples, each carried back once.
 
-        A sample that does not count is left out: its share is 0, also where its derivatives are NaN.
+        A sample that does not count is left out, and of a sample the outputs that are unknown: their share is 0, also
+        where their derivatives are NaN.
         """
         x = without_unknown_inputs(self.structure, self.series.x[0])
         signals = self.cost.signals
@@ -118,13 +120,27 @@ class Assessment:
         seeds = self._seeds(y, at_signals)
         by_inputs = np.zeros_like(x)
         by_parameters = np.zeros(len(self.theta))
-        counted = np.flatnonzero((seeds != 0.0).any(axis=-1))
         rows = max(1, _PRODUCT_ELEMENTS // max(1, len(by_parameters)))
-        for start in range(0, len(counted), rows):
-            block = counted[start : start + rows]
-            by_inputs[block], products = self.evaluation.on_rows(Adjoints(signals), x[block], seeds[block])
-            by_parameters += products.sum(axis=0)
+        for counted, some, columns in self._by_known_outputs(y, seeds):
+            for start in range(0, len(counted), rows):
+                block = counted[start : start + rows]
+                adjoints = self.evaluation.on_rows(Adjoints(some), x[block], seeds[block][:, columns])
+                by_inputs[block] = adjoints[0]
+                by_parameters += adjoints[1].sum(axis=0)
         return by_inputs, by_parameters, self.series.input_states, self.series.layer_states
+
+    def _by_known_outputs(
+        self, y: FloatArray, seeds: FloatArray
+    ) -> Iterator[tuple[NDArray[np.intp], tuple[int, ...], NDArray[np.intp]]]:
+        """The samples that count, by the outputs that are known there: samples, signals, and the signals' seeds."""
+        starts = np.cumsum([0, *self.cost.sizes[:-1]])
+        known = np.logical_or.reduceat(~np.isnan(y), starts, axis=1)
+        counted = np.flatnonzero((seeds != 0.0).any(axis=-1))
+        owner = np.repeat(np.arange(len(starts)), self.cost.sizes)
+        for pattern in np.unique(known[counted], axis=0):
+            samples = counted[(known[counted] == pattern).all(axis=1)]
+            signals = tuple(signal for signal, kept in zip(self.cost.signals, pattern, strict=True) if kept)
+            yield samples, signals, np.flatnonzero(pattern[owner])
 
     def _seeds(self, y: FloatArray, at_signals: list[FloatArray]) -> FloatArray:
         with np.errstate(all="ignore"):

@@ -375,3 +375,39 @@ def test_a_step_that_does_not_count_leaves_the_gradient_of_a_series_as_it_is() -
         alone = net.performance_gradient(x[:3], t[:3], name="mse", wrt=wrt)
         assert np.isfinite(alone).all()
         np.testing.assert_allclose(found if wrt == "parameters" else found[:3], alone, rtol=1e-14)
+
+
+def test_an_output_that_is_unknown_leaves_the_gradient_of_the_others_as_it_is() -> None:
+    """Two outputs, of which one is 0/0 in one sample: the other one counts there, and alone."""
+    structure = grnn().structure
+    beside = Layer(1, "tansig", {0: Weight([[0.01, 0.02]])}, bias=[0.1])
+    net = Network(Structure(structure.inputs, (*structure.layers, beside), (Output(1, 1), Output(2, 1))))
+    x, t = np.array([[0.5, 0.5], [60.0, 60.0], [0.2, 0.1]]), np.array([[1.0, 0.3], [2.0, 0.4], [1.5, 0.1]])
+    assert np.isnan(net(x)).tolist() == [[False, False], [True, False], [False, False]]
+    for name in ("sse", "mae"):
+        for wrt in ("inputs", "parameters"):
+            found = net.performance_gradient(x, t, name=name, wrt=wrt)
+            assert np.isfinite(found).all()
+            start = x if wrt == "inputs" else net.parameters
+            for place in np.ndindex(start.shape):
+                step = np.zeros_like(start)
+                step[place] = STEP
+                above, below = (
+                    (net if wrt == "inputs" else net.with_parameters(start + sign * step)).performance(
+                        start + sign * step if wrt == "inputs" else x, t, name=name
+                    )
+                    for sign in (1, -1)
+                )
+                assert found[place] == pytest.approx((above - below) / (2 * STEP), rel=1e-5, abs=1e-7)
+
+
+def test_a_removed_output_row_leaves_the_gradient_of_the_others_as_it_is() -> None:
+    removed = Process.from_matlab("removerows", {"xrows": 2.0, "keep": [2.0], "remove": [1.0]})
+    layer = Layer(1, "tansig", {0: Weight([[0.3, -0.2]])}, bias=[0.1])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 2, (removed,)),)))
+    alone = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    x, t = np.array([[0.5, 0.5], [1.0, -1.0]]), np.array([[1.0, 0.3], [2.0, 0.4]])
+    assert np.isnan(net(x)).tolist() == [[True, False], [True, False]]
+    for wrt in ("inputs", "parameters"):
+        found = net.performance_gradient(x, t, name="mse", wrt=wrt)
+        np.testing.assert_allclose(found, alone.performance_gradient(x, t[:, 1:], name="mse", wrt=wrt), rtol=1e-14)
