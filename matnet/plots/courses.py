@@ -255,6 +255,7 @@ def lags(
         matplotlib is not installed.
     """
     _check_dynamic(net, "lags")
+    x = checked_series(net, x, inputs) if net.input_size else x
     i = chosen(of, outputs, outputs_of(net))
     known = names(inputs, inputs_of(net))
     name = names(outputs, outputs_of(net))[i]

@@ -90,6 +90,7 @@ def response(
     MissingExtraError
         matplotlib is not installed.
     """
+    x = None if x is None else samples(net, x, inputs)
     j = chosen(wrt, inputs, inputs_of(net))
     i = chosen(of, outputs, outputs_of(net))
     held = _held(net, x, at, point)
@@ -193,6 +194,7 @@ def contour(
     The arrows point where the output rises; their length is the slope, with each input measured by its range. The
     parameters, returns and errors are those of ``response``, with two inputs in `wrt`; samples are shown as dots.
     """
+    x = None if x is None else samples(net, x, inputs)
     if len(wrt) != 2:
         raise ShapeError(f"wrt names {counted(len(wrt), 'input')}, expected two")
     j, k = (chosen(which, inputs, inputs_of(net)) for which in wrt)

@@ -106,7 +106,12 @@ def drawn_or_refused(kind: str, request: Request) -> Figure | None:
         raise
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = ("static_pump_nan_samples", "static_softmax_workspace", "static_logsig_256_inputs")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in CASES]
+)
 def test_nothing_is_cut_or_overlaps(case: str, corpus: Path) -> None:
     """Each kind of figure of the network is drawn without a fault, or refused because it would mean nothing."""
     request = CASES[case](corpus)

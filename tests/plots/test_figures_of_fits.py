@@ -104,3 +104,46 @@ def test_a_record_without_curves() -> None:
 def test_what_is_refused(by_hand: Network, x: Matrix, t: Matrix, sets: object, message: str) -> None:
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
         plots.parity(by_hand, x, t, sets=sets)  # type: ignore[arg-type]
+
+
+def test_a_data_frame_is_taken_by_name(by_hand: Network, x: Matrix) -> None:
+    """Columns in another order, and others beside them, change nothing."""
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"x2": x[:, 1], "note": [0.0] * 4, "x1": x[:, 0]})
+    targets = polars.DataFrame({"y2": T[:, 1], "y1": T[:, 0]})
+    for of in (1, 2):
+        (fit,), _ = fits(by_hand, frame, targets, of=of)
+        (expected,), _ = fits(by_hand, x, T, of=of)
+        assert (fit.rmse, fit.r2) == (expected.rmse, expected.r2)
+
+
+def test_a_data_frame_is_taken_by_the_names_that_are_given(by_hand: Network, x: Matrix) -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"speed": x[:, 1], "flow": x[:, 0]})
+    names = ["flow", "speed"]
+    for plot, part in ((plots.sensitivity, "x"), (plots.sensitivity_map, "x"), (plots.alpha_curves, "y")):
+        by_name, by_position = (plot(by_hand, given, inputs=names) for given in (frame, x))
+        for one, other in zip(by_name.lines, by_position.lines, strict=True):
+            np.testing.assert_array_equal(getattr(one, f"get_{part}data")(), getattr(other, f"get_{part}data")())
+    for one, other in zip(
+        plots.response(by_hand, frame, inputs=names)[0].lines,
+        plots.response(by_hand, x, inputs=names)[0].lines,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one.get_ydata(), other.get_ydata())
+
+
+def test_masked_targets_are_unknown_and_complex_ones_are_refused(by_hand: Network, x: Matrix) -> None:
+    masked = np.ma.masked_invalid(T)
+    assert fits(by_hand, x, masked, of=2)[1] == 1
+    with pytest.raises(ShapeError, match=r"^t is complex, expected real numbers$"):
+        fits(by_hand, x, T + 1j)
+
+
+def test_the_error_histogram_counts_every_error_once(by_hand: Network, x: Matrix) -> None:
+    ax = plots.error_histogram(by_hand, x, T, of=2, sets=SETS)
+    heights = [bar.get_height() for bar in ax.patches]  # type: ignore[attr-defined]
+    assert sum(heights) == 3
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["training: 2", "test: 1"]
