@@ -227,6 +227,7 @@ def contour(
     x_label(ax, name_x[j])
     y_label(ax, name_x[k])
     ax.tick_params(colors=GREY, labelcolor=BLACK)
+    ax.locator_params(axis="x", nbins=4)  # beside the colour bar there is less room
     title(ax, "; ".join(_contour_words(net, x, at, point, name_y, y)))
     return ax
 

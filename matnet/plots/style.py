@@ -92,9 +92,9 @@ def tidy(ax: Axes) -> None:
     ax.set_axisbelow(True)
     ax.tick_params(labelsize=SMALL)
     for axis, length in zip((ax.xaxis, ax.yaxis), _cell(ax), strict=True):
-        axis.set_major_locator(ticker.MaxNLocator(nbins=max(3, min(7, int(length / 0.75))), steps=[1, 2, 2.5, 5, 10]))
-        formatter = ticker.ScalarFormatter(useMathText=True)
-        formatter.set_powerlimits((-3, 5))
+        axis.set_major_locator(ticker.MaxNLocator(nbins=max(3, min(7, int(length / 0.9))), steps=[1, 2, 2.5, 5, 10]))
+        formatter = ticker.ScalarFormatter(useOffset=False, useMathText=True)
+        formatter.set_powerlimits((-3, 6))
         axis.set_major_formatter(formatter)
         axis.get_offset_text().set_fontsize(SMALL)
 
@@ -135,13 +135,13 @@ def wrapped(text: str, size: float, length: float) -> str:
     return "\n".join(lines)
 
 
-def title(ax: Axes, text: str, beside: float = 0.75) -> None:
+def title(ax: Axes, text: str, beside: float = 1.0) -> None:
     """The title, from the left edge of the axes; `beside` is the width in inches of what stands left of them."""
     room = max(_cell(ax)[0] - beside - 0.1, 1.0)
     ax.set_title(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1, loc="left")
 
 
-def x_label(ax: Axes, text: str, beside: float = 0.75) -> None:
+def x_label(ax: Axes, text: str, beside: float = 1.0) -> None:
     """The label of the horizontal axis; the power of ten of its numbers stands at its right end."""
     room = max(_cell(ax)[0] - beside - 0.1 - 2 * _POWER, 1.0)
     ax.set_xlabel(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1)
