@@ -35,7 +35,7 @@ from matnet.simulate import Program
 
 
 def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array) -> Array:
-    """The second derivative of the signals `of` by the signals `wrt`.
+    """The second derivative of the signals `of` with respect to the signals `wrt`.
 
     H_i = Σ over the curved steps of the step's adjoint for element i, times the step's second derivative, applied to
     its sources' tangents on both sides. What is on and above the diagonal is computed, so that the result is symmetric
@@ -43,7 +43,7 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
 
     Returns
     -------
-    (..., S, R, R), element [..., i, j, k] the derivative of element i of `of` by elements j and k of `wrt`.
+    (..., S, R, R), element [..., i, j, k] that of element i of `of` with respect to elements j and k of `wrt`.
     """
     xp = namespace(x)
     count = sum(program.sizes[signal] for signal in of)

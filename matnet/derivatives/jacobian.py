@@ -1,4 +1,4 @@
-"""First derivatives: any signals by any signals, forward or backward, whichever has fewer directions to carry."""
+"""First derivatives of any signals with respect to any others, forward or backward, whichever carries less."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matnet.simulate import Program
 
 
 def jacobian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array) -> Array:
-    """The derivative of the signals `of` by the signals `wrt`.
+    """The derivative of the signals `of` with respect to the signals `wrt`.
 
     J = ∂(of_1, of_2, …)/∂(wrt_1, wrt_2, …), accumulated forward where wrt has fewer elements, else backward.
 
@@ -25,7 +25,7 @@ def jacobian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: 
 
     Returns
     -------
-    (..., S, R), element [..., i, j] the derivative of element i of `of` by element j of `wrt`.
+    (..., S, R), element [..., i, j] the derivative of element i of `of` with respect to element j of `wrt`.
     """
     of_sizes = [program.sizes[signal] for signal in of]
     wrt_sizes = [program.sizes[signal] for signal in wrt]

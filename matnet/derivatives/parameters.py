@@ -1,4 +1,4 @@
-"""Derivatives by the weights and biases, in MATLAB's getwb order."""
+"""Derivatives with respect to the weights and biases, in MATLAB's getwb order."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def parameter_products(
 
 
 def parameter_jacobian(program: Program, values: Sequence[Array], of: Sequence[int], x: Array) -> Array:
-    """The derivative of the signals `of` by every weight and bias: one backward walk, no loop over outputs.
+    """The derivative of the signals `of` with respect to all weights and biases, in one backward walk.
 
     Returns
     -------
-    (..., S, P), element [..., i, k] the derivative of element i of `of` by entry k of the weight vector; 0 for the
-    parameters behind `of`.
+    (..., S, P), element [..., i, k] that of element i of `of` with respect to entry k of the weight vector; 0 for
+    the parameters after `of`.
     """
     count = sum(program.sizes[signal] for signal in of)
     return parameter_products(program, values, identity_seeds(program, of, x), count, x)

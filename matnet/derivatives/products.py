@@ -29,7 +29,7 @@ def jvp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Seque
 
 
 def vjp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array, u: Array) -> Array:
-    """u J: u (..., S) -> (..., R), element j the derivative of u·of by element j of `wrt`."""
+    """u J: u (..., S) -> (..., R), element j the derivative of u·of with respect to element j."""
     rows = cotangents(program, values, seeds(program, of, u))
     return gathered([rows[signal] for signal in wrt], [program.sizes[signal] for signal in wrt], 1, x)[..., 0, :]
 

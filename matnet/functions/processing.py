@@ -1,4 +1,4 @@
-"""Processing functions: what is done to an input before the network and undone to an output behind it.
+"""Processing functions: what is done to an input before the network and undone to an output after it.
 
 A row reads the settings of every toolbox version into one canonical form, a mapping of float64 arrays, and makes of it
 two maps, ``apply`` (raw to processed) and ``reverse`` (processed to raw). A map offers
@@ -124,7 +124,7 @@ def _number(raw: Mapping[str, object], key: str) -> FloatArray:
         raise ModelError(f"the setting {key} is missing; found {', '.join(sorted(map(str, raw))) or 'none'}")
     value = np.asarray(raw[key])
     if value.dtype.kind not in "biuf":
-        raise ModelError(f"the setting {key} is no number (it is of type {value.dtype})")
+        raise ModelError(f"the setting {key} is not numeric (it is of type {value.dtype})")
     return value.astype(np.float64)
 
 
@@ -147,7 +147,7 @@ def _count(raw: Mapping[str, object], key: str) -> int | None:
         return None
     value = _number(raw, key).reshape(-1)
     if value.size != 1 or value[0] != np.floor(value[0]) or not 0 <= value[0] < 2**31:
-        raise ModelError(f"the setting {key} is no count: {value.tolist()[:3]}")
+        raise ModelError(f"the setting {key} is not a count: {value.tolist()[:3]}")
     return int(value[0])
 
 
@@ -264,7 +264,7 @@ def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
     if "remove" in raw:
         listed = _row_numbers(raw, "remove", rows)
         if not np.array_equal(np.sort(listed), removed):
-            raise ModelError("the settings keep and remove do not share out the rows between them")
+            raise ModelError("the settings keep and remove must partition the rows")
         removed = listed
     _agrees(raw, "yrows", len(keep))
     return {"rows": np.array([float(rows)]), "keep": keep, "remove": removed}
@@ -286,7 +286,7 @@ def _read_removeconstantrows(raw: Mapping[str, object]) -> dict[str, FloatArray]
 def _read_processpca(raw: Mapping[str, object]) -> dict[str, FloatArray]:
     transform = _number(raw, "transform")
     if transform.ndim != 2 or not np.isfinite(transform).all():
-        raise ModelError("the setting transform is no matrix of finite numbers")
+        raise ModelError("the setting transform is not a matrix of finite numbers")
     inverse = _number(raw, "inverseTransform") if "inverseTransform" in raw else transform.T
     if inverse.shape != transform.T.shape:
         raise ModelError(f"inverseTransform is {inverse.shape}, transform is {transform.shape}")
@@ -300,10 +300,10 @@ def _read_fixunknowns(raw: Mapping[str, object]) -> dict[str, FloatArray]:
     if rows is None:
         raise ModelError("the setting xrows is missing")
     if _rows(raw, "unknown").size + _rows(raw, "known").size != rows:
-        raise ModelError("the settings known and unknown do not share out the rows between them")
+        raise ModelError("the settings known and unknown must partition the rows")
     unknown, known = _row_numbers(raw, "unknown", rows), _row_numbers(raw, "known", rows)
     if np.intersect1d(unknown, known).size:
-        raise ModelError("the settings known and unknown do not share out the rows between them")
+        raise ModelError("the settings known and unknown must partition the rows")
     expected = np.searchsorted(np.sort(unknown), np.arange(1, rows + 1)).astype(np.float64)
     if "shift" in raw and not np.array_equal(_rows(raw, "shift"), expected):
         raise ModelError("the setting shift contradicts unknown")

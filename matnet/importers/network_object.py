@@ -409,7 +409,8 @@ def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Wei
     function, delays = part.text("weightFcn"), part.floats("delays")
     if not (delays == np.floor(delays)).all() or not (np.abs(delays) < 2**31).all():
         raise ModelError(
-            f"{part.place}.delays: delays must be whole, not negative and rising, got {delays.ravel().tolist()}"
+            f"{part.place}.delays: delays must be non-negative integers in increasing order, "
+            f"got {delays.ravel().tolist()}"
         )
     values = _weight_values(value, place, notes)
     with at_place(f"{part.place}: "):

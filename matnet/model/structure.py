@@ -161,15 +161,17 @@ class Weight:
 
     def __post_init__(self) -> None:
         if self.function in REFUSED_WEIGHT:
-            raise UnsupportedError(f"weight function '{self.function}' is not done: {REFUSED_WEIGHT[self.function]}")
+            raise UnsupportedError(
+                f"weight function '{self.function}' is not supported: {REFUSED_WEIGHT[self.function]}"
+            )
         _known(self.function, WEIGHT, "weight")
         object.__setattr__(self, "value", _frozen(self.value))
         if not self.delays:
             raise ModelError("delays is empty: the weight sees nothing")
         if any(later <= earlier for earlier, later in zip((-1, *self.delays), self.delays, strict=False)):
-            raise ModelError(f"delays must be whole, not negative and rising, got {list(self.delays)}")
+            raise ModelError(f"delays must be non-negative integers in increasing order, got {list(self.delays)}")
         if self.delays[-1] > MAX_DELAY:
-            raise UnsupportedError(f"a delay of {self.delays[-1]} time steps, at most {MAX_DELAY} are done")
+            raise UnsupportedError(f"a delay of {self.delays[-1]} time steps is not supported, at most {MAX_DELAY}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,7 +313,7 @@ class Structure:
         elements = self.input_size + self.output_size + self.layer_elements
         if elements > MAX_ELEMENTS:
             raise UnsupportedError(
-                f"inputs, layers and outputs have {elements} elements, at most {MAX_ELEMENTS} are done"
+                f"inputs, layers and outputs have {elements} elements, at most {MAX_ELEMENTS} are supported"
             )
         for number, layer in enumerate(self.layers):
             self._check_weights(number, layer)

@@ -33,7 +33,7 @@ class Leaf:
 class Program:
     """The steps of a network at one instant, with the numbers of the signals that matter.
 
-    ``processed`` are the inputs' signals behind their processing, ``layers`` the layers' outputs, ``outputs`` the
+    ``processed`` are the inputs' signals after their processing, ``layers`` the layers' outputs, ``outputs`` the
     network's outputs at raw scale and ``output_layers`` the same before the reverse processing.
     """
 

@@ -178,8 +178,8 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("mapminmax", {**MINMAX, "xmax": [1.0, 2.0]}, "the setting xmax has 2 numbers for 3 rows"),
     ("mapminmax", {**MINMAX, "xrows": 4}, "the setting xrows is 4, but the other settings are for 3 rows"),
-    ("mapminmax", {**MINMAX, "xmin": "low"}, "the setting xmin is no number (it is of type <U3)"),
-    ("mapminmax", {**MINMAX, "xrows": 2.5}, "the setting xrows is no count: [2.5]"),
+    ("mapminmax", {**MINMAX, "xmin": "low"}, "the setting xmin is not numeric (it is of type <U3)"),
+    ("mapminmax", {**MINMAX, "xrows": 2.5}, "the setting xrows is not a count: [2.5]"),
     (
         "mapminmax",
         {**MINMAX, "gain": [0.05, 0.0625, 0.3]},
@@ -215,7 +215,7 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     (
         "removeconstantrows",
         {**REMOVED, "remove": [3]},
-        "the settings keep and remove do not share out the rows between them",
+        "the settings keep and remove must partition the rows",
     ),
     (
         "removeconstantrows",
@@ -231,10 +231,10 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     (
         "fixunknowns",
         {**UNKNOWNS, "known": [1]},
-        "the settings known and unknown do not share out the rows between them",
+        "the settings known and unknown must partition the rows",
     ),
     ("fixunknowns", {**UNKNOWNS, "shift": [0, 1, 1]}, "the setting shift contradicts unknown"),
-    ("processpca", {"transform": [1.0, 2.0]}, "the setting transform is no matrix of finite numbers"),
+    ("processpca", {"transform": [1.0, 2.0]}, "the setting transform is not a matrix of finite numbers"),
     (
         "processpca",
         {"transform": ROTATION, "inverseTransform": ROTATION},

@@ -197,12 +197,12 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "convwf": (
         lambda net: part(net, "inputWeights").update(weightFcn="convwf"),
-        "net.inputWeights{1,1}: weight function 'convwf' is not done: the orientation of its kernel is not known for "
-        "certain",
+        "net.inputWeights{1,1}: weight function 'convwf' is not supported: the orientation of its kernel is not known "
+        "for certain",
     ),
     "linkdist": (
         lambda net: part(net, "inputWeights").update(weightFcn="linkdist"),
-        "net.inputWeights{1,1}: weight function 'linkdist' is not done: it is a layer's distance function, not a "
+        "net.inputWeights{1,1}: weight function 'linkdist' is not supported: it is a layer's distance function, not a "
         "weight function",
     ),
     "an unknown processing function": (
@@ -284,18 +284,18 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a negative delay": (
         lambda net: part(net, "inputWeights").update(delays=-1.0),
-        "net.inputWeights{1,1}: delays must be whole, not negative and rising, got [-1]",
+        "net.inputWeights{1,1}: delays must be non-negative integers in increasing order, got [-1]",
     ),
     "a repeated delay": (
         lambda net: (
             part(net, "inputWeights").update(delays=np.array([[1.0, 1.0]])),
             field(net, "IW").__setitem__((0, 0), np.ones((3, 4))),
         ),
-        "net.inputWeights{1,1}: delays must be whole, not negative and rising, got [1, 1]",
+        "net.inputWeights{1,1}: delays must be non-negative integers in increasing order, got [1, 1]",
     ),
     "a delay that is not whole": (
         lambda net: part(net, "inputWeights").update(delays=0.5),
-        "net.inputWeights{1,1}.delays: delays must be whole, not negative and rising, got [0.5]",
+        "net.inputWeights{1,1}.delays: delays must be non-negative integers in increasing order, got [0.5]",
     ),
     "no delay at all": (
         lambda net: part(net, "inputWeights").update(delays=np.zeros((1, 0))),
@@ -326,7 +326,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a setting that is text": (
         lambda net: settings(net).update(xmin="low"),
-        "net.inputs{1}.processSettings{1}: the setting xmin is no number (it is of type <U3)",
+        "net.inputs{1}.processSettings{1}: the setting xmin is not numeric (it is of type <U3)",
     ),
     "a gain that contradicts the limits": (
         lambda net: settings(net).update(gain=np.array([[0.5], [0.75]])),

@@ -335,7 +335,7 @@ EDITS: list[Edit] = [
         ".layers[0].input_weights[0].delays",
         [1, 0],
         ModelError,
-        ".layers[0].input_weights[0]: delays must be whole, not negative and rising, got [1, 0]",
+        ".layers[0].input_weights[0]: delays must be non-negative integers in increasing order, got [1, 0]",
     ),
     Edit(".layers[0].input_weights[0].source", 9, ModelError, "layers{1} takes input 9, there are 2"),
     Edit(

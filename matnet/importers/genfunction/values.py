@@ -150,7 +150,7 @@ class Variables:
         values = listed.reshape(-1).tolist()
         in_order = values == sorted(set(values)) and listed.shape[0] == 1
         if not in_order or any(not value.is_integer() or value < 0 for value in values):
-            raise FormatError(f"delays must be whole, not negative and rising, got {values[:8]}")
+            raise FormatError(f"delays must be non-negative integers in increasing order, got {values[:8]}")
         if values[-1] >= slots:
             raise FormatError(f"the delays {[int(value) for value in values[:8]]} do not fit a ring of {slots} slots")
         return tuple(map(int, values))
