@@ -42,7 +42,8 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
     Raises
     ------
     TableError
-        The workbook is damaged, it has no such sheet, the sheet is empty, or its first row is no header and no row.
+        The workbook is damaged, it has no such sheet, the sheet is empty, or its first row is neither a header nor
+        numbers.
     MissingExtraError
         fastexcel is not installed.
     """

@@ -28,7 +28,7 @@ RANGE_FLAG = "inputs_outside_range"
 class Job:
     """Columns for a chunk of rows.
 
-    ``names`` are the columns behind the kept ones, ``width`` how many numbers are computed for a row, which decides how
+    ``names`` are the columns after the kept ones, ``width`` how many numbers are computed for a row, which decides how
     many rows make a chunk. ``compute`` takes the rows and how many came before them, and gives the columns, the kept
     ones first. It is called from several threads, unless the job is ``sequential``: then for one chunk after another.
     ``types`` are those of the columns that are not float64.
@@ -135,8 +135,8 @@ def tidy_gradient(model: Model, columns: Columns, choice: Choice, hessian: bool)
     def compute(rows: Rows, before: int) -> list[pl.Series]:
         sample = np.repeat(np.arange(len(rows)), each)
         y, jacobian = model.value_and_jacobian(rows.x)
-        told = np.repeat(_with_std(model, rows.x, y)[:, of].reshape(len(rows) * len(of), -1), len(wrt), axis=0)
-        arrays = [told, jacobian[:, of][:, :, wrt].reshape(-1, 1)]
+        values_of_y = np.repeat(_with_std(model, rows.x, y)[:, of].reshape(len(rows) * len(of), -1), len(wrt), axis=0)
+        arrays = [values_of_y, jacobian[:, of][:, :, wrt].reshape(-1, 1)]
         if hessian:
             arrays.append(model.hessian(rows.x)[:, of][:, :, wrt][..., wrt].reshape(len(sample), len(wrt)))
         return [

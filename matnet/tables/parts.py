@@ -32,7 +32,7 @@ def parts_of(name: str) -> list[Path] | None:
     Raises
     ------
     TableError
-        There is no file, or a folder holds one that is no table.
+        There is no file, or a folder holds one that is not a table.
     """
     path = Path(name)
     if path.is_dir():
@@ -40,7 +40,7 @@ def parts_of(name: str) -> list[Path] | None:
         foreign = sorted(file for file in found if file.suffix.lower() not in TABLE_SUFFIXES)
         if foreign:
             raise TableError(
-                f"{foreign[0].relative_to(path)} is no table; name the tables by a pattern, as in {path / '*.csv'}",
+                f"{foreign[0].relative_to(path)} is not a table; name the tables with a pattern, e.g. {path / '*.csv'}",
                 place=name,
             )
     elif glob.has_magic(name) and not path.exists():
@@ -48,7 +48,7 @@ def parts_of(name: str) -> list[Path] | None:
     else:
         return None
     if not found:
-        raise TableError("there is no table there", place=name)
+        raise TableError("no table matches", place=name)
     return sorted(found)
 
 
@@ -69,7 +69,7 @@ def folder_values(path: Path) -> dict[str, str | None]:
 
 
 class PartedTable(Table):
-    """Tables with the same columns, one behind the other; each is opened when it is its turn.
+    """Tables with the same columns, one after the other; each is opened when its turn comes.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class PartedTable(Table):
     wanted
         Names of columns that will be asked for: those that the folders say are columns of the table then.
     first
-        The file whose columns all parts must have; without it the first of them.
+        The file whose columns all parts must have (default: the first part).
 
     Raises
     ------

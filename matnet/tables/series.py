@@ -1,4 +1,4 @@
-"""Tables whose rows are time steps: dynamic networks over one series, or over several told apart by a column."""
+"""Tables whose rows are time steps: dynamic networks over one series, or over several that a column distinguishes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Step: TypeAlias = Callable[["History", FloatArray], list[FloatArray]]
 
 @dataclass
 class History:
-    """Where a series stands: the states before its last ``past`` rows, which a derivative by a lag still needs."""
+    """Where a series stands: the states before its last ``past`` rows, which derivatives by lag still need."""
 
     inputs: FloatArray
     layers: FloatArray
@@ -52,7 +52,7 @@ def series_prediction(net: Network, columns: Columns, choice: Choice, states: St
 
 
 def series_gradient(net: Network, columns: Columns, choice: Choice, states: States, lags: int) -> Job:
-    """The outputs of every time step and their total derivatives by the inputs up to `lags` steps before.
+    """The outputs of every time step and their total derivatives with respect to the inputs up to `lags` steps before.
 
     dy1_dx1 is by the input of the same step, dy1_dx1_lag1 by that of the step before, and so on: all of lag 0, then all
     of lag 1. It is 0 where the lag leads before the series, whose initial states are held fixed.

@@ -302,11 +302,11 @@ def test_a_bad_row_in_the_middle_is_named_by_part_and_line(tmp_path: Path) -> No
 
 
 def test_folders_without_tables(tmp_path: Path) -> None:
-    assert refusal(tmp_path, tmp_path / "o.csv") == f"{tmp_path}: there is no table there"
-    assert refusal(tmp_path / "*.csv", tmp_path / "o.csv") == f"{tmp_path / '*.csv'}: there is no table there"
+    assert refusal(tmp_path, tmp_path / "o.csv") == f"{tmp_path}: no table matches"
+    assert refusal(tmp_path / "*.csv", tmp_path / "o.csv") == f"{tmp_path / '*.csv'}: no table matches"
     (tmp_path / "a.docx").write_text("")
     assert refusal(tmp_path, tmp_path / "o.csv") == (
-        f"{tmp_path}: a.docx is no table; name the tables by a pattern, as in {tmp_path / '*.csv'}"
+        f"{tmp_path}: a.docx is not a table; name the tables with a pattern, e.g. {tmp_path / '*.csv'}"
     )
 
 

@@ -60,7 +60,7 @@ def read_rows(block: Block, layout: Layout) -> Rows:
     ------
     TableError
         Names the line and, where it is a cell, the column: a record with too few or too many cells, a blank line,
-        a cell that is no number, an empty cell (unless missing cells are allowed), text that is not UTF-8.
+        a cell that is not a number, an empty cell (unless missing cells are allowed), text that is not UTF-8.
     """
     check_marks(block, layout.place, layout.dialect.byte)
     if block.data.startswith(TAKEN_FOR_COMPRESSED):
@@ -119,7 +119,7 @@ def _finite(values: pl.Series) -> FloatArray | None:
 
 
 def _numbers(texts: pl.Series, dialect: Dialect) -> FloatArray | None:
-    """Numbers from text; None where a text is no number, or missing where that is not allowed."""
+    """Numbers from text; None where a text is not a number, or missing where that is not allowed."""
     texts = texts.str.strip_chars()
     if dialect.decimal == ",":
         if texts.str.contains(".", literal=True).any():

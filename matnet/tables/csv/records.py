@@ -20,7 +20,7 @@ from matnet.tables.csv.streams import Reader
 BLOCK_BYTES = 2 << 20
 LONGEST_RECORD = 64 << 20
 MOST_BLANK = 1 << 12
-"""Bytes of blank lines that are kept, of any number of them behind a record."""
+"""Bytes of blank lines that are kept, of any number of them after a record."""
 NEWLINE, RETURN, QUOTE = 10, 13, 34
 LINE_ENDS = b"\r\n"
 BOM = b"\xef\xbb\xbf"
@@ -30,7 +30,7 @@ BOM = b"\xef\xbb\xbf"
 class Block:
     """Whole records, each ended by a newline; ``line`` is the number of the first line.
 
-    A block of nothing but line ends is found only at the end of a table: blank lines behind the last record.
+    A block of nothing but line ends is found only at the end of a table: blank lines after the last record.
     """
 
     data: bytes
@@ -101,7 +101,7 @@ def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
 
 
 def _whole_records(data: bytes) -> int:
-    """Where the last whole record ends; blank lines behind it stay for later, they may be the table's last."""
+    """Where the last whole record ends; blank lines after it stay for later, they may be the table's last."""
     content = _last_record_end(data)
     while content and data[content - 1] in LINE_ENDS:
         content -= 1

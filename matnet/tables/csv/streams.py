@@ -137,7 +137,7 @@ class _Counted(io.RawIOBase):
 
 
 class _Gunzipped:
-    """The members of a gzip file one behind the other, perhaps with zeros behind them, as RFC 1952 has it.
+    """The members of a gzip file one after the other, perhaps followed by zeros, as RFC 1952 has it.
 
     Python's gzip module before 3.12 reads 8 KiB at a time, which takes a fifth longer.
     """
@@ -263,7 +263,7 @@ def open_stream(
     Raises
     ------
     TableError
-        The file cannot be opened, or its first bytes show that it is no text.
+        The file cannot be opened, or its first bytes show that it is not text.
     MissingExtraError
         It is compressed with zstd and no package for that is installed.
     """

@@ -37,7 +37,7 @@ class CsvTable(Table):
     Raises
     ------
     TableError
-        There is nothing in the table, or line 1 is no header and no row.
+        There is nothing in the table, or line 1 is neither a header nor a row.
     """
 
     def __init__(
