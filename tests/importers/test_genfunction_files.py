@@ -119,6 +119,12 @@ def test_weights_that_are_not_finite() -> None:
     assert refusal(text, ModelError) == (
         "net.m:22: b1 = [NaN;-Inf;0]: b1 has values that are NaN or Inf; allow_nonfinite=True loads them as they are"
     )
+    with pytest.raises(ModelError) as caught:
+        load_genfunction(Path("net.m"))
+    assert caught.value.place == "net.m:22"
+    assert caught.value.reworded(lambda parameter: "--allow-nonfinite").endswith(
+        "; --allow-nonfinite loads them as they are"
+    )
     bias = load_genfunction(written(text), allow_nonfinite=True)[0].layers[0].bias
     assert bias is not None
     assert np.array_equal(bias, [np.nan, -np.inf, 0.0], equal_nan=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from matnet.errors import FormatError, MatnetError, ModelError, UnsupportedError
+from matnet.errors import Advice, FormatError, MatnetError, ModelError, Parameter, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.signals import Plan, PlannedLayer, PlannedOutput, Step
 from matnet.importers.genfunction.syntax import errors_at
@@ -66,8 +66,8 @@ class Assembly:
                 constant = self.plan.constants[name]
                 if not np.isfinite(constant.value).all():
                     raise ModelError(
-                        f"{constant.place}{name} has values that are NaN or Inf; allow_nonfinite=True loads them as "
-                        "they are"
+                        f"{constant.place}{name} has values that are NaN or Inf",
+                        Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
                     )
 
     def _value(self, name: str) -> FloatArray:

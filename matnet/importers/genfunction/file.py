@@ -73,8 +73,10 @@ def load_genfunction(
         structure, title, header, oddities = _read(decoded(raw), allow_nonfinite)
     except MatnetError as error:
         # the line is a part of the place, the statement in it of the text
-        line, text = _LINE.fullmatch(str(error)).groups()  # type: ignore[union-attr]
-        raise type(error)(text, place=f"{path}{line or ''}") from error.__cause__
+        reason, *advice = error.args
+        first = str(type(error)(reason, place=error.place))
+        line, text = _LINE.fullmatch(first).groups()  # type: ignore[union-attr]
+        raise type(error)(text, *advice, place=f"{path}{line or ''}") from error.__cause__
     scaled = any(entry.processing for entry in structure.inputs) or any(out.processing for out in structure.outputs)
     provenance = Provenance(
         file=path.name,
