@@ -24,6 +24,7 @@ from matnet.plots.style import (
     names,
     new_axes,
     new_pair,
+    numbers,
     slope,
     tidy,
     title,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 QUANTILES = (0.25, 0.5, 0.75)
 _POINTS, _GRID, _ARROWS = 201, 81, 13
 _SHORTEST = 0.06
+_BESIDE_CONTOUR = 2.2
+"""Inches left of a contour and, for the colour bar, right of it; and the shortest arrow beside the longest."""
 _BEYOND = 0.1
 """Of the range's width: how far a curve goes on to both sides of it."""
 
@@ -212,7 +215,8 @@ def contour(
     name_y = names(outputs, outputs_of(net))[i]
     if np.nanmax(y) > np.nanmin(y):
         filled = ax.contourf(*columns, y, levels=12, cmap="cividis")
-        bar = ax.figure.colorbar(filled, ax=ax)
+        bar = ax.figure.colorbar(filled, ax=ax, format=numbers())
+        bar.ax.yaxis.get_offset_text().set_fontsize(SMALL)
         bar.set_label(name_y, fontsize=SMALL + 1)
         bar.outline.set_linewidth(0.5)
         bar.ax.tick_params(labelsize=SMALL)
@@ -228,7 +232,7 @@ def contour(
     y_label(ax, name_x[k])
     ax.tick_params(colors=GREY, labelcolor=BLACK)
     ax.locator_params(axis="x", nbins=4)  # beside the colour bar there is less room
-    title(ax, "; ".join(_contour_words(net, x, at, point, name_y, y)))
+    title(ax, "; ".join(_contour_words(net, x, at, point, name_y, y)), _BESIDE_CONTOUR)
     return ax
 
 

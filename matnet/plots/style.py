@@ -93,10 +93,15 @@ def tidy(ax: Axes) -> None:
     ax.tick_params(labelsize=SMALL)
     for axis, length in zip((ax.xaxis, ax.yaxis), _cell(ax), strict=True):
         axis.set_major_locator(ticker.MaxNLocator(nbins=max(3, min(7, int(length / 0.9))), steps=[1, 2, 2.5, 5, 10]))
-        formatter = ticker.ScalarFormatter(useOffset=False, useMathText=True)
-        formatter.set_powerlimits((-3, 6))
-        axis.set_major_formatter(formatter)
+        axis.set_major_formatter(numbers())
         axis.get_offset_text().set_fontsize(SMALL)
+
+
+def numbers() -> Any:
+    """How numbers at an axis are written: as they are, or with a common power of ten; never less a constant."""
+    formatter = matplotlib("ticker").ScalarFormatter(useOffset=False, useMathText=True)
+    formatter.set_powerlimits((-3, 6))
+    return formatter
 
 
 def _cell(ax: Axes) -> tuple[float, float]:
