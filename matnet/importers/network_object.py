@@ -39,6 +39,8 @@ _PARTS = frozenset({"nnetInput", "nnetLayer", "nnetBias", "nnetOutput", "nnetWei
 _SETTINGS = frozenset({"nnetParam", "nnetSetting"})
 """Classes that keep parameters and settings in a property `values`."""
 
+_FEEDBACK_VERSIONS = frozenset({"7", "8", "9"})
+
 _MAX_LAYERS = 10_000
 
 
@@ -150,6 +152,7 @@ def _inputs(fields: Fields, notes: _Notes) -> list[Input]:
 
 
 def _input(part: Fields, network: Fields, notes: _Notes) -> Input:
+    _check_feedback(part, network, "feedbackOutput")
     size = part.count("size")
     processing = _processing(part, network, notes) if size else ()
     with at_place(f"{part.place}: "):
@@ -223,6 +226,16 @@ def _check_older(part: Fields, network: Fields) -> None:
         raise ModelError(f"{part.place} has no field processFcns, but {reason}: the file is damaged")
 
 
+def _check_feedback(part: Fields, network: Fields, *names: str) -> None:
+    """From version 7 on every input and output says how it takes part in a feedback loop, if only that it does not."""
+    version = network.label("version", "")
+    for name in names if version in _FEEDBACK_VERSIONS else ():
+        if not part.has(name):
+            raise ModelError(
+                f"{part.place} has no field {name}, but a network of version {version} has one: the file is damaged"
+            )
+
+
 def _entries(part: Fields, name: str, single: type[Char | Struct], expected: str) -> tuple[Value, ...]:
     """The entries of a cell; a single one may stand without it, and an empty matrix is an empty cell."""
     value = part.get(name)
@@ -278,6 +291,7 @@ def _outputs(fields: Fields, notes: _Notes) -> list[Output]:
 def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
     size = part.count("size")
     processing = _processing(part, network, notes) if size else ()
+    _check_feedback(part, network, "feedbackMode", "feedbackInput", "feedbackDelay")
     mode = part.text("feedbackMode", "none")
     feedback_input = part.count("feedbackInput") - 1 if mode == "open" else None
     if feedback_input is not None and not 0 <= feedback_input < network.count("numInputs"):

@@ -458,6 +458,14 @@ SAID_TWICE: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda net: (put(net, "version", ""), part(net, "outputs", 0, 1).pop("processFcns")),
         "net.outputs{2} has no field processFcns, but there is a processParams: the file is damaged",
     ),
+    "the feedback of an output": (
+        lambda net: part(net, "outputs", 0, 1).pop("feedbackMode"),
+        "net.outputs{2} has no field feedbackMode, but a network of version 8 has one: the file is damaged",
+    ),
+    "the feedback of an input": (
+        lambda net: part(net, "inputs").pop("feedbackOutput"),
+        "net.inputs{1} has no field feedbackOutput, but a network of version 8 has one: the file is damaged",
+    ),
     "the parameters of the processing": (
         lambda net: part(net, "inputs").update(processParams=np.zeros((0, 0))),
         "net.inputs{1}.processParams has 0 entries for 1 processing functions",
