@@ -102,9 +102,7 @@ def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
 
 def _whole_records(data: bytes) -> int:
     """Where the last whole record ends; blank lines after it stay for later, they may be the table's last."""
-    content = _last_record_end(data)
-    while content and data[content - 1] in LINE_ENDS:
-        content -= 1
+    content = len(data[: _last_record_end(data)].rstrip(LINE_ENDS))
     return data.index(b"\n", content) + 1 if content else 0
 
 
