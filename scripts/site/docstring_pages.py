@@ -16,8 +16,8 @@ _FIRST = {"load", "load_all", "Network", "Ensemble"}
 
 
 def _others() -> tuple[Any, ...]:
-    """The public names that are no errors and have no place of their own on the page."""
-    members = [getattr(matnet, name) for name in matnet.__all__ if name not in _FIRST]
+    """The public functions and classes that are not errors and have no group of their own on the page."""
+    members = [getattr(matnet, name) for name in matnet.__all__ if name not in _FIRST and name != "__version__"]
     return tuple(member for member in members if not (inspect.isclass(member) and issubclass(member, Exception)))
 
 

@@ -19,7 +19,7 @@ def words(text: str) -> list[str]:
 
 def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(PROJECT)
-    shown = re.search(r"```\n\$ matnet verify (\S+)\n(.*?)```", PAGE, flags=re.DOTALL)
+    shown = re.search(r"```text\n\$ matnet verify (\S+)\n(.*?)```", PAGE, flags=re.DOTALL)
     assert shown is not None
     assert run(["verify", shown[1]]) == 0
     assert words(capsys.readouterr().out) == words(shown[2])
