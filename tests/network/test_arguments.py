@@ -198,7 +198,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "text": (
         pd.DataFrame({"x1": [1.0], "x2": ["high"], "x3": [3.0]}),
-        "the column x2 of x holds str, expected real numbers",
+        # pandas 3 has a type of text, older ones hold objects
+        f"the column x2 of x holds {pd.Series(['high']).dtype}, expected real numbers",
     ),
     "text among columns in order": (
         pl.DataFrame({"a": [1.0], "b": ["high"], "c": [3.0]}),
@@ -396,10 +397,13 @@ def test_a_data_array_is_taken_by_the_labels_of_its_last_dimension() -> None:
 
 
 def test_plots_take_data_frames_by_name() -> None:
-    plots = pytest.importorskip("matnet.plots", reason="matplotlib is not installed", exc_type=ImportError)
+    pytest.importorskip("matplotlib")
+    from matnet import plots
+
     net = static()
     frame = pd.DataFrame({"x2": X[:, 1], "x3": X[:, 2], "x1": X[:, 0]})
     y = net(X)
     targets = pd.DataFrame({"y2": y[:, 1], "y1": y[:, 0]})
-    shown = plots.parity(net, frame, targets, of=2).get_legend().get_texts()[0].get_text()
-    assert shown == "all samples: 5, rmse 0, R² 1.0000"
+    legend = plots.parity(net, frame, targets, of=2).get_legend()
+    assert legend is not None
+    assert legend.get_texts()[0].get_text() == "all samples: 5, rmse 0, R² 1.0000"
