@@ -59,7 +59,8 @@ class ProcessingFunction:
     """A row: how its settings are read, how many rows they make of how many, and the two maps.
 
     ``matlab_apply`` and ``matlab_reverse`` are the maps as function files of MATLAB's genFunction write them:
-    statements that make y of x, or x of y, samples in columns; all other names in them are settings.
+    statements that make y of x, or x of y, samples in columns; all other names in them are settings. ``shallow`` says
+    whether it is a processing function of the class `network`.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ProcessingFunction:
     limits: Callable[[Settings, FloatArray], FloatArray] | None = None
     matlab_apply: tuple[str, ...] = ()
     matlab_reverse: tuple[str, ...] = ()
+    shallow: bool = True
 
     def settings(self, raw: Mapping[str, object]) -> dict[str, FloatArray]:
         """Settings in canonical form from those of any toolbox version.
@@ -244,6 +246,19 @@ def _read_mapstd(raw: Mapping[str, object]) -> dict[str, FloatArray]:
     if not (np.isfinite(gain).all() and np.isfinite(offset).all() and np.isfinite(ymean).all()) or (gain == 0).any():
         raise ModelError("a gain or offset of mapstd is zero or not finite")
     return {"xoffset": offset, "gain": gain, "ymean": ymean}
+
+
+def _read_standardize(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    mean = _rows(raw, "Mu")
+    deviation = _rows(raw, "Sigma", len(mean))
+    wrong = ~np.isfinite(mean) | ~np.isfinite(deviation) | (deviation == 0.0)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise ModelError(
+            f"Mu({row + 1}) is {mean[row]:g} and Sigma({row + 1}) is {deviation[row]:g}, expected finite numbers and a "
+            "Sigma that is not 0"
+        )
+    return {"Mu": mean, "Sigma": deviation}
 
 
 def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
@@ -442,7 +457,16 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         lambda s: Identity(),
         lambda s: Identity(),
     ),
+    ProcessingFunction(
+        "standardize",
+        "(x - Mu) / Sigma; reverse y Sigma + Mu",
+        _read_standardize,
+        _same_size("Sigma"),
+        lambda s: Unscale(np.zeros(len(s["Mu"])), s["Sigma"], s["Mu"]),
+        lambda s: Scale(np.zeros(len(s["Mu"])), s["Sigma"], s["Mu"]),
+        shallow=False,
+    ),
 )
 
 PROCESSING: Mapping[str, ProcessingFunction] = {row.name: row for row in _ROWS}
-"""The table: the processing functions by the toolbox's names."""
+"""The table: the processing functions of the class `network` by name, and those of the classes that followed it."""

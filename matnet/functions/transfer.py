@@ -55,6 +55,11 @@ def _poslin_slope(n: Array, a: Array) -> Array:
     return xp.where(n >= 0.0, 1.0, xp.where(n < 0.0, 0.0, n))
 
 
+def _relu_slope(n: Array, a: Array) -> Array:
+    xp = namespace(n)
+    return xp.where(n > 0.0, 1.0, xp.where(n <= 0.0, 0.0, n))
+
+
 def _saturating(low: float, high: float) -> Callable[[Array], Array]:
     def value(n: Array) -> Array:
         xp = namespace(n)
@@ -351,7 +356,19 @@ _ROWS: tuple[TransferFunction, ...] = (
         limits=((0, 0, 0), (0, 0, 0)),
         poles=(0.0,),
     ),
+    ElementwiseTransfer(
+        "relu",
+        "max(0, n)",
+        "1 where n > 0, else 0",
+        _poslin,
+        _relu_slope,
+        lambda n, a: flat(n),
+        kinks={0.0: 0.0},
+        limits=((0, 0, 0), (np.inf, 1, 0)),
+        unconfirmed="the slope at 0, where it jumps, is 0; that of poslin is 1",
+        shallow=False,
+    ),
 )
 
 TRANSFER: Mapping[str, TransferFunction] = {row.name: row for row in _ROWS}
-"""The table: the toolbox's sixteen transfer functions by name."""
+"""The table: the sixteen transfer functions of the class `network`, and those of the classes that followed it."""

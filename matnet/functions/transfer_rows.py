@@ -52,6 +52,9 @@ class TransferFunction:
     matlab
         The value as function files of MATLAB's genFunction write it: statements that make a, (S, Q), of n. Each
         generation of genFunction has its text; spaces, names and the order of a sum do not matter.
+    shallow
+        Whether it is a transfer function of the class `network`; a network's own function of the name of a row that is
+        not, such as relu, is another function.
     """
 
     name: str
@@ -66,6 +69,7 @@ class TransferFunction:
     log_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
     log_complement_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
     matlab: tuple[str, ...] = field(default=(), kw_only=True)
+    shallow: bool = field(default=True, kw_only=True)
 
     coupled: ClassVar[bool] = True
     """Whether a_i depends on more than n_i."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from matnet.importers.mat.paths import walk
 from matnet.importers.mat.values import MatFile, Struct, Value
-from matnet.importers.network_object import CLASS_NAME, is_network
+from matnet.importers.network_object import CLASS_NAME
+from matnet.importers.networks import is_network
 from matnet.importers.scaling import pairs_in, settings_in
 from matnet.importers.training_record import is_training_record
 
 OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph"})
-"""Classes of networks that are not the toolbox's shallow `network`."""
+"""Classes of networks that are not supported."""
 
 _MOST_SCALINGS = 100
 """More structs than these that look like scaling are not listed: they are data."""

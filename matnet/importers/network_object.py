@@ -20,7 +20,7 @@ from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
-from matnet.functions.weight import WEIGHT
+from matnet.importers.found import FoundNetwork, unconfirmed
 from matnet.importers.mat.fields import Fields, at_place, fields_of, numbers_of
 from matnet.importers.mat.paths import describe
 from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
@@ -43,17 +43,8 @@ _FEEDBACK_VERSIONS = frozenset({"7", "8", "9"})
 
 _MAX_LAYERS = 10_000
 
-
-@dataclass(frozen=True)
-class NetworkObject:
-    """A network as read, with what its object says of itself."""
-
-    structure: Structure
-    version: str
-    stored_as: str
-    train_function: str
-    divide_function: str
-    oddities: tuple[str, ...]
+_TRANSFER = frozenset(name for name, row in TRANSFER.items() if row.shallow)
+_PROCESSING = frozenset(name for name, row in PROCESSING.items() if row.shallow)
 
 
 @dataclass
@@ -67,7 +58,7 @@ class _Notes:
     remarks: list[str] = field(default_factory=list)
 
 
-def is_network(value: Value) -> bool:
+def is_network_object(value: Value) -> bool:
     """Whether the value is one network: an object of class `network`, or a plain struct with its fields."""
     if math.prod(value.shape) != 1:
         return False
@@ -76,8 +67,8 @@ def is_network(value: Value) -> bool:
     return isinstance(value, Opaque) and value.class_name == CLASS_NAME
 
 
-def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool = False) -> NetworkObject:
-    """The network in a value for which ``is_network`` holds; `path` is where it was found, for messages.
+def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool = False) -> FoundNetwork:
+    """The network in a value for which ``is_network_object`` holds; `path` is where it was found, for messages.
 
     The network keeps numbers of its own, for which the file's `budget` is asked.
 
@@ -99,7 +90,7 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool 
         structure = Structure(tuple(inputs), tuple(layers), tuple(outputs), performance)
     _check_sizes(fields, structure)
     _check_delays(fields, structure)
-    return NetworkObject(
+    return FoundNetwork(
         structure,
         fields.label("version", ""),
         stored_as,
@@ -260,8 +251,8 @@ def _remark_on_ranges(part: Fields, notes: _Notes) -> None:
 def _process(name: Value, settings: Value, place: str, k: int) -> Process:
     if not isinstance(name, Char):
         raise UnsupportedError(f"{place}.processFcns{{{k}}} is a {describe(name)}, expected a name")
-    if name.text not in PROCESSING:
-        known = ", ".join(sorted(PROCESSING))
+    if name.text not in _PROCESSING:
+        known = ", ".join(sorted(_PROCESSING))
         raise UnsupportedError(f"{place}.processFcns{{{k}}}: unknown processing function '{name.text}'; known: {known}")
     here = f"{place}.processSettings{{{k}}}"
     with at_place(f"{here}: "):
@@ -332,6 +323,9 @@ def _layer(
         _refuse_parameter(part, parameter)
     size, name = part.count("size"), part.label("name", "Layer")
     transfer, net_input = part.text("transferFcn"), part.text("netInputFcn")
+    if size and transfer not in _TRANSFER:
+        known = ", ".join(sorted(_TRANSFER))
+        raise UnsupportedError(f"{part.place}.transferFcn: unknown transfer function '{transfer}'; known: {known}")
     try:
         return Layer(size, transfer, input_weights, layer_weights, bias, net_input, name)
     except MatnetError as error:
@@ -533,7 +527,7 @@ def _oddities(notes: _Notes, structure: Structure) -> Iterator[str]:
     if notes.sparse:
         yield f"sparse weights: {', '.join(notes.sparse)}"
     yield from _scaled_outside(structure)
-    yield from _unconfirmed(structure)
+    yield from unconfirmed(structure)
 
 
 def _scaled_outside(structure: Structure) -> Iterator[str]:
@@ -547,16 +541,3 @@ def _scaled_outside(structure: Structure) -> Iterator[str]:
                     f"input {number} has no processing and ranges from {low:g} to 1: if its data were scaled outside "
                     "the network, x is on that scale; with_scaling (--input-scaling) takes the settings"
                 )
-
-
-def _unconfirmed(structure: Structure) -> Iterator[str]:
-    """The rules in use that rest on no evidence from MATLAB itself."""
-    transfer = {layer.transfer: TRANSFER[layer.transfer].unconfirmed for layer in structure.layers}
-    weights = {
-        weight.function: WEIGHT[weight.function].unconfirmed for layer in structure.layers for weight in layer.weights
-    }
-    steps = [entry.processing for entry in structure.inputs] + [entry.processing for entry in structure.outputs]
-    processing = {step.function: PROCESSING[step.function].unconfirmed for chain in steps for step in chain}
-    for name, remark in sorted({**transfer, **weights, **processing}.items()):
-        if remark:
-            yield f"{name}: not confirmed by numbers from MATLAB: {remark}"

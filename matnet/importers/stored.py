@@ -17,7 +17,8 @@ from matnet.importers.contents import Contents, contents
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import Place, find, walk
 from matnet.importers.mat.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable
-from matnet.importers.network_object import is_network
+from matnet.importers.networks import is_network
+from matnet.importers.successors import StoredLoss, StoredScores, stored_losses, stored_scores
 from matnet.importers.training_record import TrainingRecord, is_training_record, training_record
 
 
@@ -78,6 +79,16 @@ class StoredValues:
         """The paths of all networks."""
         with self._file_in_errors():
             return list(self._contents.networks)
+
+    def losses(self, path: str) -> list[StoredLoss]:
+        """The losses that the fitrnet or fitcnet model at a path carries with its training data."""
+        with self._file_in_errors():
+            return stored_losses(self._mat, path)
+
+    def scores(self, path: str) -> list[StoredScores]:
+        """The test scores that a learner app's session kept of the model at a path."""
+        with self._file_in_errors():
+            return stored_scores(self._mat, path)
 
     @cached_property
     def _contents(self) -> Contents:

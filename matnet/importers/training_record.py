@@ -19,7 +19,7 @@ from matnet.importers.arrays import as_matrix
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import describe, find, walk
 from matnet.importers.mat.values import Char, MatFile, Numeric, Struct, Value
-from matnet.importers.network_object import is_network
+from matnet.importers.networks import is_network
 from matnet.model.provenance import Training
 
 _REQUIRED = frozenset({"trainFcn", "best_epoch", "best_perf"})

@@ -13,16 +13,21 @@ from matnet.files import sha256
 from matnet.functions.performance import PERFORMANCE
 from matnet.importers.contents import contents
 from matnet.importers.crossentropy import with_proved_form
+from matnet.importers.found import FoundNetwork
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import container, describe, find, listing
 from matnet.importers.mat.values import MatFile, Struct, Value
-from matnet.importers.network_object import CLASS_NAME, NetworkObject, is_network, read_network
+from matnet.importers.network_object import CLASS_NAME
+from matnet.importers.networks import is_network, read_network
 from matnet.importers.stored import arrays_in
 from matnet.importers.training_record import training_of, training_record
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
 
-SUPPORTED = "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make"
+SUPPORTED = (
+    "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make, and "
+    "the models of fitrnet and fitcnet"
+)
 
 
 class Workspace:
@@ -88,7 +93,7 @@ class Workspace:
         raise NoNetworkError(f"no network in it; found: {listing(self._file)}; {SUPPORTED}")
 
     def _network(self, place: str, value: Value) -> Network:
-        found = read_network(value, place, self._file.budget, self._allow_nonfinite)
+        found = read_network(self._file, value, place, self._allow_nonfinite)
         provenance = Provenance(
             file=self._path.name,
             sha256=self._sha256,
@@ -111,7 +116,7 @@ class Workspace:
     def _sha256(self) -> str:
         return sha256(self._path)
 
-    def _training(self, place: str, found: NetworkObject) -> Training | None:
+    def _training(self, place: str, found: FoundNetwork) -> Training | None:
         """The record beside the network, where there is one record and one network; else what the network says."""
         record = self._record_beside(place)
         if record is not None:

@@ -28,6 +28,11 @@ class NamedData:
     layer_states: Matrix | None = None
     steps: int | None = None
 
+    @property
+    def nothing(self) -> bool:
+        """Whether the user named nothing."""
+        return all(value is None for value in vars(self).values())
+
 
 class DataSource:
     """The inputs, outputs and targets that a network's structure allows, in `named` and in `file`."""

@@ -27,7 +27,7 @@ _MOST_PAIRS = 400
 _UNEXPLAINED = 0.5
 """The most of the targets' variance that a network leaves if they are what it was trained on."""
 
-_SMALL = 1e-6
+SMALL = 1e-6
 """Relative: where rounding moves a performance further, rounding is all there is of it."""
 
 
@@ -171,7 +171,7 @@ class RecordsCheck:
 
     def _doubt(self, record: TrainingRecord, trial: _Trial) -> str:
         best = record.best
-        if any(moved > _SMALL * abs(entry.value) for entry, moved in zip(best, trial.moved, strict=True)):
+        if any(moved > SMALL * abs(entry.value) for entry, moved in zip(best, trial.moved, strict=True)):
             return "the performance is so small that rounding makes it"
         y, t = answers(self._net, trial.data), trial.targets.values
         if all((values[np.isfinite(values)] % 1.0 == 0.0).all() for values in (y, t)):

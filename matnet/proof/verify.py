@@ -1,4 +1,4 @@
-"""What MATLAB stored beside a network, computed again: outputs, series and training records."""
+"""What MATLAB stored beside a network, computed again: outputs, series, training records and losses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matnet.proof.agreement import Verdict
 from matnet.proof.answers import Rounding
 from matnet.proof.data import DataSource, NamedData
 from matnet.proof.finding import Finding
+from matnet.proof.losses import LossesCheck
 from matnet.proof.outputs import OutputsCheck
 from matnet.proof.records import RecordsCheck
 
@@ -33,7 +34,8 @@ def verify(net: Network, stored: StoredValues | None, named: NamedData | None = 
     stored
         The file in which to look for what is not named; None where there is none to look in.
     named
-        What the user named. Outputs alone, or a record or targets alone, are compared alone.
+        What the user named. Outputs alone, or a record or targets alone, are compared alone. Where nothing is named,
+        the losses and test scores of a fitrnet or fitcnet model are compared too.
 
     Returns
     -------
@@ -47,6 +49,12 @@ def verify(net: Network, stored: StoredValues | None, named: NamedData | None = 
     """
     named = NamedData() if named is None else named
     rounding = Rounding(net)
+    own: list[Finding] = []
+    if stored is not None and named.nothing:
+        losses = LossesCheck(rounding, stored)
+        own = losses.findings()
+        if losses.in_session:
+            return tuple(own) or (_nothing(net),)
     source = DataSource(net, stored, named)
     outputs = OutputsCheck(rounding, source)
     records = RecordsCheck(rounding, source, outputs.answers, outputs.proved)
@@ -58,7 +66,7 @@ def verify(net: Network, stored: StoredValues | None, named: NamedData | None = 
         found += records.findings()
         # targets differ from the outputs, and a record that gives its performances again shows that they are targets
         found = [finding for finding in found if finding.verdict != "unclear" or finding.what not in records.trained_on]
-    return tuple(found) or (_nothing(net),)
+    return (*own, *found) or (_nothing(net),)
 
 
 def _nothing(net: Network) -> Finding:

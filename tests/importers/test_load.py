@@ -22,7 +22,10 @@ from matnet.model.provenance import Training
 
 Save: TypeAlias = Callable[..., Path]
 
-SUPPORTED = "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make"
+SUPPORTED = (
+    "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make, and "
+    "the models of fitrnet and fitcnet"
+)
 
 
 def cell_of(*entries: object) -> Any:

@@ -186,6 +186,16 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         "net.layers{2}.transferFcn: unknown transfer function 'mytf'; known: compet, elliot2sig, elliotsig, hardlim, "
         "hardlims, logsig, netinv, poslin, purelin, radbas, radbasn, satlin, satlins, softmax, tansig, tribas",
     ),
+    "a user's own relu": (
+        lambda net: part(net, "layers", 1).update(transferFcn="relu"),
+        "net.layers{2}.transferFcn: unknown transfer function 'relu'; known: compet, elliot2sig, elliotsig, hardlim, "
+        "hardlims, logsig, netinv, poslin, purelin, radbas, radbasn, satlin, satlins, softmax, tansig, tribas",
+    ),
+    "a user's own standardize": (
+        lambda net: part(net, "inputs")["processFcns"].__setitem__((0, 0), "standardize"),
+        "net.inputs{1}.processFcns{1}: unknown processing function 'standardize'; known: fixunknowns, lvqoutputs, "
+        "mapminmax, mapstd, processpca, removeconstantrows, removerows",
+    ),
     "an unknown net input function": (
         lambda net: part(net, "layers", 0).update(netInputFcn="netmax"),
         "net.layers{1}.netInputFcn: unknown net input function 'netmax'; known: netprod, netsum",

@@ -86,6 +86,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "fixunknowns": {"unknown": [2.0], "known": [1.0], "xmeans": [np.nan, 0.1], "xrows": 2.0, "yrows": 3.0},
     "processpca": {"transform": [[0.1, 0.2]], "inverseTransform": [[3.0], [1 / 3]], "xrows": 2.0, "yrows": 1.0},
     "lvqoutputs": {"xrows": 2.0, "yrows": 2.0},
+    "standardize": {"Mu": [0.1, 1e300], "Sigma": [1 / 3, 1e-300]},
 }
 """Settings of two rows for every function of the table."""
 

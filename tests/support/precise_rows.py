@@ -151,6 +151,7 @@ PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
         lambda n: 2 * abs(n) / (1 + n * n) ** 2,
         lambda n: 2 * mp.sign(n) * (1 - 3 * n * n) / (1 + n * n) ** 3,
     ),
+    "relu": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n > 0)), _zero),
     "netinv": PreciseElementwise(lambda n: 1 / n, lambda n: -1 / n**2, lambda n: 2 / n**3),
 }
 

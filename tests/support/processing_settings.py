@@ -1,4 +1,4 @@
-"""Settings of every processing function as the toolbox's versions and genFunction write them, for three raw rows."""
+"""Settings of every processing function as MATLAB's versions and genFunction write them, for three raw rows."""
 
 from __future__ import annotations
 
@@ -49,4 +49,5 @@ SETTINGS: dict[str, list[Mapping[str, Any]]] = {
         {"transform": ROTATION, "inverseTransform": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]},
     ],
     "lvqoutputs": [{"classRatios": [0.5, 0.25, 0.25], "xrows": 3, "yrows": 3}],
+    "standardize": [{"Mu": [1.0, -2.0, 5.0], "Sigma": [2.0, 0.1, 0.5]}],
 }

@@ -53,6 +53,11 @@ class Fields:
         self._value = value
         self.place = place
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all fields."""
+        return tuple(self._value.fields)
+
     def get(self, name: str) -> Value | None:
         """The field's value, None where there is no such field or it is an empty matrix."""
         value = self._value.get(name)

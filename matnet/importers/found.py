@@ -1,0 +1,36 @@
+"""A network as an importer found it in a MAT-file, and which of its rules MATLAB has not confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from matnet.functions.processing import PROCESSING
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.model.structure import Structure
+
+
+@dataclass(frozen=True)
+class FoundNetwork:
+    """A network as read, with what its object says of itself."""
+
+    structure: Structure
+    version: str
+    stored_as: str
+    train_function: str = ""
+    divide_function: str = ""
+    oddities: tuple[str, ...] = ()
+
+
+def unconfirmed(structure: Structure) -> Iterator[str]:
+    """The rules in use that rest on no evidence from MATLAB itself."""
+    transfer = {layer.transfer: TRANSFER[layer.transfer].unconfirmed for layer in structure.layers}
+    weights = {
+        weight.function: WEIGHT[weight.function].unconfirmed for layer in structure.layers for weight in layer.weights
+    }
+    steps = [entry.processing for entry in structure.inputs] + [entry.processing for entry in structure.outputs]
+    processing = {step.function: PROCESSING[step.function].unconfirmed for chain in steps for step in chain}
+    for name, remark in sorted({**transfer, **weights, **processing}.items()):
+        if remark:
+            yield f"{name}: not confirmed by numbers from MATLAB: {remark}"

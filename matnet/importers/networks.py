@@ -1,0 +1,31 @@
+"""Which values of a MAT-file are networks, of whatever class, and how they are read."""
+
+from __future__ import annotations
+
+from matnet.importers.found import FoundNetwork
+from matnet.importers.mat.values import MatFile, Value
+from matnet.importers.network_object import is_network_object
+from matnet.importers.network_object import read_network as read_network_object
+from matnet.importers.successors import is_fitted, read_fitted
+
+
+def is_network(value: Value) -> bool:
+    """Whether the value is one network of a class that is supported."""
+    return is_network_object(value) or is_fitted(value)
+
+
+def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) -> FoundNetwork:
+    """The network in a value for which ``is_network`` holds; `path` is where it lies in the file.
+
+    Raises
+    ------
+    FormatError
+        The file does not hold what the object refers to.
+    ModelError
+        The network contradicts itself, was never trained, or has weights that are NaN or Inf.
+    UnsupportedError
+        It uses something that is not supported.
+    """
+    if is_fitted(value):
+        return read_fitted(file, value, path, allow_nonfinite)
+    return read_network_object(value, path, file.budget, allow_nonfinite)

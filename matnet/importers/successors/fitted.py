@@ -1,0 +1,397 @@
+"""Models of fitrnet and fitcnet as a Structure. Only this room knows the names of their properties.
+
+A full model carries its training data, a compact one does not. Both keep the weights in an object of their own, and
+the mean and standard deviation by which the predictors are standardized. Whatever could change what a model predicts
+and was not seen in a file beside its answers is refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
+from matnet.files import Budget
+from matnet.functions.namespace import FloatArray
+from matnet.importers.found import FoundNetwork, unconfirmed
+from matnet.importers.mat.classes import texts
+from matnet.importers.mat.fields import Fields, at_place, fields_of
+from matnet.importers.mat.paths import describe
+from matnet.importers.mat.values import Cell, Char, Function, MatFile, Numeric, Opaque, Value, describe_shape
+from matnet.importers.successors.labels import labels
+from matnet.importers.successors.surroundings import check_surroundings
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+
+_REGRESSION = frozenset({"RegressionNeuralNetwork", "classreg.learning.regr.CompactRegressionNeuralNetwork"})
+_CLASSIFICATION = frozenset(
+    {"ClassificationNeuralNetwork", "classreg.learning.classif.CompactClassificationNeuralNetwork"}
+)
+_IMPLEMENTATION = "classreg.learning.impl.NeuralNetworkImpl"
+_IDENTITY = "classreg.learning.transform.identity"
+
+_TRANSFER: Mapping[str, str] = {"relu": "relu", "tanh": "tansig", "sigmoid": "logsig", "none": "purelin"}
+_OUTPUT: Mapping[str, str] = {"softmax": "softmax", "linear": "purelin", "none": "purelin"}
+
+_PROPERTIES = frozenset(
+    {
+        *("Activations", "CategoricalVariableCoding", "ClassSummary", "ConvergenceInfo", "DataSummary"),
+        *("DefaultLoss", "DefaultResponse", "ExpandedActivations", "HasNaNX", "LayerSizes", "ModelParams", "Mu"),
+        *("NeuralNetworkImpl", "NumPredictors", "OutputLayerActivation", "PrivResponseTransform", "PrivScoreTransform"),
+        *("PrivScoreType", "PrivX", "PrivY", "Sigma", "StandardizeData", "W"),
+        *("Solver", "LossFunction", "LossFunctionName", "HyperparameterOptimizationResults", "AllowedPredictArgs"),
+        *("LabelPredictor", "DefaultScoreType"),
+    }
+)
+_IMPLEMENTATION_PROPERTIES = frozenset(
+    {
+        *("Activations", "ActivationsInfo", "LayerBiases", "LayerWeights", "LossFcn", "LossFcnName"),
+        *("MaxHistorySize", "NumLayers", "NumOutputs"),
+    }
+)
+"""What is known of a model and of the object with its weights: all of it is read, or has no effect on a prediction."""
+
+
+def is_fitted(value: Value) -> bool:
+    """Whether the value is one model of fitrnet or fitcnet."""
+    fitted = value.class_name in _REGRESSION or value.class_name in _CLASSIFICATION
+    return fitted and isinstance(value, Opaque) and math.prod(value.shape) == 1
+
+
+def fitted_fields(value: Value, path: str) -> Fields:
+    """The properties of a model, those with their class's default included."""
+    assert isinstance(value, Opaque)
+    with at_place(f"{path}: "):
+        return Fields(value.whole()[0], path)
+
+
+def part_of(fields: Fields, name: str) -> Fields:
+    """The properties of an object, or the fields of a struct, that is a property."""
+    value, place = fields.get(name), f"{fields.place}.{name}"
+    if isinstance(value, Opaque) and math.prod(value.shape) == 1:
+        with at_place(f"{place}: "):
+            value = value.whole()[0]
+    return fields_of(value, place)
+
+
+def is_classifier(value: Value) -> bool:
+    """Whether a model is one of fitcnet."""
+    return value.class_name in _CLASSIFICATION
+
+
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """The weight matrices, biases and transfer functions of all layers."""
+
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+    transfer: tuple[str, ...]
+    single: bool
+
+
+def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> FoundNetwork:
+    """The model in a value for which ``is_fitted`` holds; `path` is where it lies in the file.
+
+    Raises
+    ------
+    FormatError
+        The file does not hold what the object refers to.
+    ModelError
+        The model contradicts itself, or has weights that are NaN or Inf.
+    UnsupportedError
+        It uses something that is not supported: categorical predictors, transformed responses or scores, …
+    """
+    check_surroundings(file, path)
+    fields = fitted_fields(value, path)
+    classifier = is_classifier(value)
+    _check_known(fields, _PROPERTIES)
+    summary = part_of(fields, "DataSummary")
+    _check_predictors(summary)
+    release = _check_transform(fields, "PrivScoreTransform" if classifier else "PrivResponseTransform")
+    _check_training(fields)
+    found = _weights(fields, classifier, file.budget, allow_nonfinite)
+    predictors = found.weights[0].shape[1]
+    processing, limits = _standardizing(fields, predictors), _range(fields, predictors)
+    names = predictor_names(summary, predictors)
+    outputs = len(found.biases[-1])
+    classes = _classes(fields, outputs) if classifier else ()
+    with at_place(f"{path}: "):
+        entry = Input(predictors, processing, limits, "Predictors", element_names=names)
+        name = "Scores" if classifier else "Response"
+        exit_entry = Output(len(found.weights) - 1, outputs, name=name, element_names=classes)
+        structure = Structure((entry,), tuple(_layers(found)), (exit_entry,))
+    remarks = (*_remarks(fields, found, classifier), *unconfirmed(structure))
+    return FoundNetwork(structure, release, f"{value.class_name.rpartition('.')[2]} object", oddities=remarks)
+
+
+def _check_known(fields: Fields, known: frozenset[str]) -> None:
+    for name in fields.names:
+        if name not in known and fields.get(name) is not None:
+            raise UnsupportedError(
+                f"{fields.place}.{name}: the property is not known here, and may change what the model predicts"
+            )
+
+
+def _check_predictors(summary: Fields) -> None:
+    """All predictors are numbers."""
+    if summary.get("CategoricalPredictors") is not None:
+        raise UnsupportedError(f"{summary.place}.CategoricalPredictors: categorical predictors are not supported")
+    levels = summary.get("VariableRange")
+    if isinstance(levels, Cell):
+        for number, entry in enumerate(levels.items, 1):
+            if 0 not in entry.shape:
+                raise UnsupportedError(
+                    f"{summary.place}.VariableRange{{{number}}}: predictor {number} has levels, and categorical "
+                    "predictors are not supported"
+                )
+    ordinal = summary.get("OrdinalPredictors")
+    if isinstance(ordinal, Numeric) and ordinal.array.any():
+        raise UnsupportedError(f"{summary.place}.OrdinalPredictors: ordinal predictors are not supported")
+    for name in ("BinnedX", "BinEdges"):
+        value = summary.get(name)
+        if value is not None and 0 not in value.shape:
+            raise UnsupportedError(f"{summary.place}.{name}: binned predictors are not supported")
+
+
+def _check_transform(fields: Fields, name: str) -> str:
+    """The release of MATLAB, which the handle of a transform that changes nothing tells."""
+    value = fields.get(name)
+    if not isinstance(value, Function):
+        raise fields.wrong(name, "a function handle")
+    if value.name != _IDENTITY:
+        what = value.name.removeprefix("classreg.learning.transform.")
+        raise UnsupportedError(
+            f"{fields.place}.{name} is {what!r}, and transforms other than the identity are not supported; in MATLAB, "
+            f"set {name.removeprefix('Priv')} of the model to 'none' and save it again"
+        )
+    return value.release
+
+
+def _check_training(fields: Fields) -> None:
+    """A full model says how it was trained; standardized responses are scaled back in a way that is not known."""
+    if fields.get("ModelParams") is None:
+        return
+    flag = part_of(fields, "ModelParams").get("StandardizeResponses")
+    if isinstance(flag, Numeric) and flag.array.any():
+        raise UnsupportedError(
+            f"{fields.place}.ModelParams.StandardizeResponses is true, and standardized responses are not supported; "
+            "train without them"
+        )
+
+
+def _weights(fields: Fields, classifier: bool, budget: Budget, allow_nonfinite: bool) -> _Weights:
+    stored = fields.get("NeuralNetworkImpl")
+    if not isinstance(stored, Opaque) or stored.class_name != _IMPLEMENTATION:
+        raise fields.wrong("NeuralNetworkImpl", f"an object of class {_IMPLEMENTATION}")
+    part = part_of(fields, "NeuralNetworkImpl")
+    _check_known(part, _IMPLEMENTATION_PROPERTIES)
+    weights, biases = _matrices(part, "LayerWeights"), _matrices(part, "LayerBiases")
+    if not weights:
+        raise UnsupportedError(
+            f"{part.place}.LayerWeights is empty: models with an architecture of their own (a dlnetwork) are not "
+            "supported"
+        )
+    _check_loss(part, classifier)
+    for what, number in (("LayerBiases", len(biases)), ("NumLayers", part.count("NumLayers"))):
+        if number != len(weights):
+            raise ModelError(f"{part.place}.{what}: {number} layers, but LayerWeights has {len(weights)}")
+    found = _Weights(
+        _values(part, "LayerWeights", weights, allow_nonfinite),
+        tuple(bias.ravel() for bias in _values(part, "LayerBiases", biases, allow_nonfinite)),
+        _transfer(fields, part, classifier, len(weights)),
+        any(entry.class_name == "single" for entry in (*weights, *biases)),
+    )
+    budget.take(sum(array.nbytes for array in (*found.weights, *found.biases)))
+    _check_sizes(fields, part, found, classifier)
+    return found
+
+
+def _matrices(part: Fields, name: str) -> Sequence[Numeric]:
+    value = part.get(name)
+    if value is None or (isinstance(value, Cell) and not value.items):
+        return ()
+    if not isinstance(value, Cell):
+        raise part.wrong(name, "a cell of matrices")
+    found = []
+    for number, entry in enumerate(value.items, 1):
+        if not isinstance(entry, Numeric) or len(entry.shape) != 2 or entry.class_name not in ("double", "single"):
+            raise ModelError(f"{part.place}.{name}{{{number}}} is a {describe(entry)}, expected a matrix of numbers")
+        found.append(entry)
+    return found
+
+
+def _values(part: Fields, name: str, entries: Sequence[Numeric], allow_nonfinite: bool) -> tuple[FloatArray, ...]:
+    found = []
+    for number, entry in enumerate(entries, 1):
+        place = f"{part.place}.{name}{{{number}}}"
+        with at_place(f"{place}: "):
+            found.append(entry.floats())
+        if not allow_nonfinite and not np.isfinite(found[-1]).all():
+            raise ModelError(
+                f"{place} has values that are NaN or Inf",
+                Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
+            )
+    return tuple(found)
+
+
+def _check_loss(part: Fields, classifier: bool) -> None:
+    name, expected = part.text("LossFcnName"), "crossentropy" if classifier else "mse"
+    if name != expected:
+        raise UnsupportedError(f"{part.place}.LossFcnName is '{name}': models trained for it are not supported")
+
+
+def _transfer(fields: Fields, part: Fields, classifier: bool, count: int) -> tuple[str, ...]:
+    """The layers' transfer functions; what MATLAB writes twice must agree."""
+    hidden = _activations(fields, count - 1)
+    if _activations(part, count - 1) != hidden:
+        raise ModelError(f"{part.place}.Activations is not what {fields.place}.Activations is: the file is damaged")
+    output, expected = ("softmax", "softmax") if classifier else ("purelin", "none")
+    for activation in (fields.text("OutputLayerActivation", expected), *_last(fields, hidden)):
+        if _OUTPUT.get(activation) != output:
+            raise UnsupportedError(
+                f"{fields.place}: an output layer with the activation '{activation}' is not supported, expected "
+                f"'{expected}'"
+            )
+    return (*hidden, output)
+
+
+def _activations(fields: Fields, count: int) -> tuple[str, ...]:
+    """The transfer functions of the hidden layers: one text serves all."""
+    value = fields.get("Activations")
+    if value is None and not count:
+        return ()
+    if value is None:
+        raise fields.wrong("Activations", "a text, or a cell with one for each hidden layer")
+    with at_place(f"{fields.place}.Activations: "):
+        names = texts(value)
+    if isinstance(value, Char) and len(names) == 1:
+        names = names * count
+    if len(names) != count:
+        raise ModelError(f"{fields.place}.Activations has {len(names)} names for {count} hidden layers")
+    for name in names:
+        if name not in _TRANSFER:
+            known = ", ".join(sorted(_TRANSFER))
+            raise UnsupportedError(f"{fields.place}.Activations: unknown activation '{name}'; known: {known}")
+    return tuple(_TRANSFER[name] for name in names if name is not None)
+
+
+def _last(fields: Fields, hidden: Sequence[str]) -> tuple[str, ...]:
+    """The output layer's activation as a full model lists it after those of the hidden layers."""
+    value = fields.get("ExpandedActivations")
+    if value is None:
+        return ()
+    with at_place(f"{fields.place}.ExpandedActivations: "):
+        names = texts(value)
+    known = {**_TRANSFER, "linear": "purelin"}
+    if len(names) != len(hidden) + 1 or [known.get(name or "") for name in names[:-1]] != list(hidden):
+        raise ModelError(f"{fields.place}.ExpandedActivations does not fit Activations: the file is damaged")
+    return (names[-1] or "",)
+
+
+def _check_sizes(fields: Fields, part: Fields, found: _Weights, classifier: bool) -> None:
+    """Every matrix fits the one before, and the sizes that MATLAB writes beside them."""
+    sources = [found.weights[0].shape[1], *(len(bias) for bias in found.biases)]
+    for number, (weight, bias) in enumerate(zip(found.weights, found.biases, strict=True), 1):
+        expected = (len(bias), sources[number - 1])
+        if weight.shape != expected:
+            raise ModelError(
+                f"{part.place}.LayerWeights{{{number}}} is {describe_shape(weight.shape)}, expected "
+                f"{describe_shape(expected)}"
+            )
+    hidden = [len(bias) for bias in found.biases[:-1]]
+    sizes = [] if fields.get("LayerSizes") is None else fields.floats("LayerSizes").ravel().tolist()
+    if sizes != hidden:
+        raise ModelError(f"{fields.place}.LayerSizes is {sizes}, but the weights have {hidden}: the file is damaged")
+    for place, name, number in ((fields, "NumPredictors", sources[0]), (part, "NumOutputs", sources[-1])):
+        stored = place.count(name)
+        if stored != number:
+            raise ModelError(f"{place.place}.{name} is {stored}, but the weights have {number}: the file is damaged")
+    if not classifier and sources[-1] != 1:
+        raise UnsupportedError(f"{part.place}.NumOutputs is {sources[-1]}: several responses are not supported")
+
+
+def _standardizing(fields: Fields, predictors: int) -> tuple[Process, ...]:
+    flag, settings = fields.get("StandardizeData"), {}
+    announced = isinstance(flag, Numeric) and bool(flag.array.any())
+    for name in ("Mu", "Sigma"):
+        if fields.get(name) is not None:
+            settings[name] = fields.floats(name)
+    if bool(settings) != announced:
+        raise ModelError(
+            f"{fields.place}.StandardizeData is {str(announced).lower()}, but Mu and Sigma are "
+            f"{'there' if settings else 'not there'}"
+        )
+    if not settings:
+        return ()
+    for name in ("Mu", "Sigma"):
+        size = settings[name].size if name in settings else 0
+        if size != predictors:
+            raise ModelError(f"{fields.place}.{name} has {size} numbers for {predictors} predictors")
+    deviations = settings["Sigma"].ravel()
+    wrong = np.flatnonzero(~(deviations > 0.0) | ~np.isfinite(deviations))
+    if wrong.size:
+        raise UnsupportedError(
+            f"{fields.place}.Sigma({wrong[0] + 1}) is {deviations[wrong[0]]:g}: predictor {wrong[0] + 1} was constant "
+            "or missing in the training, and what MATLAB makes of it is not known; train without it"
+        )
+    with at_place(f"{fields.place}: "):
+        return (Process.from_matlab("standardize", settings),)
+
+
+def _range(fields: Fields, predictors: int) -> FloatArray | None:
+    """The smallest and largest value of each predictor in the training data that a full model carries."""
+    data = fields.get("PrivX")
+    if not isinstance(data, Numeric) or data.shape[1:] != (predictors,) or not data.shape[0]:
+        return None
+    x = data.floats()
+    return np.stack([np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)], axis=1)
+
+
+def predictor_names(summary: Fields, predictors: int) -> tuple[str, ...]:
+    """The predictors' names; none where a model was trained on a matrix, which stores only their number."""
+    value = summary.get("PredictorNames")
+    if isinstance(value, Numeric):
+        found: int = summary.count("PredictorNames")
+        names: tuple[str, ...] = ()
+    elif value is None:
+        raise summary.wrong("PredictorNames", "a cell of names or a number")
+    else:
+        with at_place(f"{summary.place}.PredictorNames: "):
+            names = tuple(name or "" for name in texts(value))
+        found = len(names)
+    if found != predictors:
+        raise ModelError(f"{summary.place}.PredictorNames: {found} predictors, but the weights have {predictors}")
+    return names
+
+
+def _classes(fields: Fields, outputs: int) -> tuple[str, ...]:
+    """The names of the classes in the order of the outputs."""
+    place = f"{fields.place}.ClassSummary.ClassNames"
+    names = labels(part_of(fields, "ClassSummary").get("ClassNames"), place)
+    if len(names) != outputs:
+        raise ModelError(f"{place} has {len(names)} classes, but the model has {outputs} outputs")
+    return tuple(name or "" for name in names)
+
+
+def _layers(found: _Weights) -> Iterator[Layer]:
+    last = len(found.weights) - 1
+    for number, (weight, bias, transfer) in enumerate(zip(found.weights, found.biases, found.transfer, strict=True)):
+        inputs, layers = ({0: Weight(weight)}, {}) if not number else ({}, {number - 1: Weight(weight)})
+        name = "Output" if number == last else f"Hidden {number + 1}"
+        yield Layer(len(bias), transfer, inputs, layers, bias, name=name)
+
+
+def _remarks(fields: Fields, found: _Weights, classifier: bool) -> Iterator[str]:
+    """Where MATLAB's answers differ from those given here, and why."""
+    if found.single:
+        yield "trained in single precision: MATLAB computes with about 7 digits, and here with 16"
+    if not classifier:
+        response = fields.get("DefaultResponse")
+        median = None if response is None else part_of(fields, "DefaultResponse").get("Median")
+        if isinstance(median, Numeric) and median.array.size == 1:
+            value = float(median.array.ravel()[0])
+            yield f"where a predictor is NaN MATLAB predicts the median of the responses, {value:.10g}; here it is NaN"
+    elif part_of(fields, "ClassSummary").get("Cost") is not None:
+        yield "misclassification costs are set: MATLAB's label is the class of least expected cost"

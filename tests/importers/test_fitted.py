@@ -1,0 +1,378 @@
+"""Models of fitrnet and fitcnet: what they become, and everything that is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+
+import matnet
+from fitted_models import (
+    BIASES,
+    CLASS_BIASES,
+    CLASS_WEIGHTS,
+    CLASSIFICATION,
+    MU,
+    REGRESSION,
+    SIGMA,
+    WEIGHTS,
+    X,
+    classification,
+    column,
+    handle,
+    labels,
+    outputs,
+    parameters,
+    plain,
+    regression,
+    saved,
+)
+from object_files import ObjectStore, Reference
+
+COMPACT = {
+    REGRESSION: "classreg.learning.regr.CompactRegressionNeuralNetwork",
+    CLASSIFICATION: "classreg.learning.classif.CompactClassificationNeuralNetwork",
+}
+
+
+@pytest.mark.parametrize("class_name", [REGRESSION, COMPACT[REGRESSION]])
+def test_a_regression_model(tmp_path: Path, class_name: str) -> None:
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, class_name=class_name)))
+    np.testing.assert_allclose(net(X), outputs(X, WEIGHTS, BIASES, classifier=False), rtol=1e-14)
+    h = 1e-6
+    for i, step in enumerate(np.eye(2) * h):
+        numerical = (net(X + step) - net(X - step)) / (2.0 * h)
+        np.testing.assert_allclose(net.jacobian(X)[..., i], numerical, rtol=1e-6, atol=1e-6)
+    assert net.input_names == ("feed", "speed")
+    assert net.output_names == ("y1",)
+    assert [layer.transfer for layer in net.structure.layers] == ["tansig", "tansig", "purelin"]
+    assert net.provenance.stored_as == f"{class_name.rpartition('.')[2]} object"
+    assert net.provenance.toolbox_version == "R2024a"
+    assert net.provenance.oddities == ()
+
+
+@pytest.mark.parametrize("class_name", [CLASSIFICATION, COMPACT[CLASSIFICATION]])
+def test_a_classification_model(tmp_path: Path, class_name: str) -> None:
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=classification(store, class_name=class_name)))
+    np.testing.assert_allclose(net(X), outputs(X, CLASS_WEIGHTS, CLASS_BIASES, classifier=True), rtol=1e-13)
+    assert net.output_names == ("1", "2", "10", "2.5")
+    assert [layer.transfer for layer in net.structure.layers] == ["tansig", "softmax"]
+
+
+def test_columns_of_a_frame_are_taken_by_the_predictors_names(tmp_path: Path) -> None:
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store)))
+    frame = polars.DataFrame({"speed": X[:, 1], "feed": X[:, 0]})
+    np.testing.assert_array_equal(net(frame), net(X))
+
+
+def test_classes_are_named_by_what_they_are(tmp_path: Path) -> None:
+    for kind, values, names in (
+        (3, np.array([[False], [True]]), ("false", "true")),
+        (2, ["low", "high"], ("low", "high")),
+        (6, ["b", "a"], ("b", "a")),
+    ):
+        store = ObjectStore()
+        found: Any = values
+        if kind != 3:
+            codes = np.array([[1], [2]], dtype="u1")
+            found = plain(store.new("categorical", {"categoryNames": values, "codes": codes}))
+        layers = {"LayerWeights": [WEIGHTS[0], WEIGHTS[1]], "LayerBiases": [column(BIASES[0]), column(BIASES[1])]}
+        inner = {**layers, "NumOutputs": np.array([[2.0]])}
+        model = classification(store, labels(store, kind, found), inner=inner)
+        assert matnet.load(saved(tmp_path / "m.mat", store, net=model)).output_names == names
+
+
+def test_activations_and_their_transfer_functions(tmp_path: Path) -> None:
+    for activations, transfer in (
+        ("relu", ["relu", "relu", "purelin"]),
+        ("sigmoid", ["logsig", "logsig", "purelin"]),
+        (["none", "relu"], ["purelin", "relu", "purelin"]),
+    ):
+        store = ObjectStore()
+        given = {"Activations": activations}
+        net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, given, given)))
+        assert [layer.transfer for layer in net.structure.layers] == transfer
+
+
+def test_a_model_without_standardizing_or_names(tmp_path: Path) -> None:
+    store = ObjectStore()
+    changes = {"StandardizeData": np.array([[False]]), "Mu": np.zeros((0, 0)), "Sigma": None}
+    model = regression(store, changes, data={"PredictorNames": np.array([[2.0]])})
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=model))
+    np.testing.assert_allclose(net((X - MU) / SIGMA), outputs(X, WEIGHTS, BIASES, classifier=False), rtol=1e-14)
+    assert net.input_names == ("x1", "x2")
+
+
+def test_a_single_layer_is_a_linear_model(tmp_path: Path) -> None:
+    store = ObjectStore()
+    inner = {"LayerWeights": [WEIGHTS[2]], "LayerBiases": [column(BIASES[2])], "NumLayers": 1.0}
+    changes = {"LayerSizes": np.zeros((1, 0))}
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, changes, inner)))
+    np.testing.assert_allclose(net(X), ((X - MU) / SIGMA) @ WEIGHTS[2].T + BIASES[2], rtol=1e-14)
+
+
+def test_what_a_user_should_know_is_said(tmp_path: Path) -> None:
+    store = ObjectStore()
+    single = {"LayerWeights": [weight.astype("f4") for weight in WEIGHTS], "Activations": "relu"}
+    changes = {"DefaultResponse": {"Median": 7.25, "Mean": 8.0}, "Activations": "relu"}
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, changes, single)))
+    assert net.provenance.oddities == (
+        "trained in single precision: MATLAB computes with about 7 digits, and here with 16",
+        "where a predictor is NaN MATLAB predicts the median of the responses, 7.25; here it is NaN",
+        "relu: not confirmed by numbers from MATLAB: the slope at 0, where it jumps, is 0; that of poslin is 1",
+    )
+    assert np.isnan(net(np.array([np.nan, 1.0]))).all()
+    store = ObjectStore()
+    cost = {"ClassSummary": {"ClassNames": plain(labels(store, 4, column([1, 2, 3, 4]))), "Cost": np.ones((4, 4))}}
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=classification(store, changes=cost)))
+    assert net.provenance.oddities == (
+        "misclassification costs are set: MATLAB's label is the class of least expected cost",
+    )
+
+
+def test_the_training_data_tell_the_ranges(tmp_path: Path) -> None:
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, {"PrivX": X})))
+    np.testing.assert_array_equal(net.structure.inputs[0].range, np.stack([X.min(axis=0), X.max(axis=0)], axis=1))
+
+
+Model = Callable[[ObjectStore], Reference]
+IMPL = "net.NeuralNetworkImpl"
+LEARNED = "what MATLAB makes of it is not known; train without it"
+
+REFUSED: dict[str, tuple[Model, str]] = {
+    "categorical predictors": (
+        lambda store: regression(store, data={"CategoricalPredictors": np.array([[2.0]])}),
+        "net.DataSummary.CategoricalPredictors: categorical predictors are not supported",
+    ),
+    "levels of a predictor": (
+        lambda store: regression(store, data={"VariableRange": [np.zeros((0, 0)), ["a", "b"]]}),
+        "net.DataSummary.VariableRange{2}: predictor 2 has levels, and categorical predictors are not supported",
+    ),
+    "ordinal predictors": (
+        lambda store: regression(store, data={"OrdinalPredictors": np.array([[False, True]])}),
+        "net.DataSummary.OrdinalPredictors: ordinal predictors are not supported",
+    ),
+    "binned predictors": (
+        lambda store: regression(store, data={"BinEdges": [column([0.0, 1.0]), column([0.0, 1.0])]}),
+        "net.DataSummary.BinEdges: binned predictors are not supported",
+    ),
+    "a response transform": (
+        lambda store: regression(store, {"PrivResponseTransform": handle("@(y)exp(y)")}),
+        "net.PrivResponseTransform is '@(y)exp(y)', and transforms other than the identity are not supported; in "
+        "MATLAB, set ResponseTransform of the model to 'none' and save it again",
+    ),
+    "a score transform": (
+        lambda store: classification(
+            store, changes={"PrivScoreTransform": handle("classreg.learning.transform.logit")}
+        ),
+        "net.PrivScoreTransform is 'logit', and transforms other than the identity are not supported; in MATLAB, set "
+        "ScoreTransform of the model to 'none' and save it again",
+    ),
+    "no transform": (
+        lambda store: regression(store, {"PrivResponseTransform": None}),
+        "net.PrivResponseTransform is missing, expected a function handle",
+    ),
+    "standardized responses": (
+        lambda store: regression(store, {"ModelParams": parameters(store, StandardizeResponses=np.array([[True]]))}),
+        "net.ModelParams.StandardizeResponses is true, and standardized responses are not supported; train without "
+        "them",
+    ),
+    "an architecture of its own": (
+        lambda store: regression(store, inner={"LayerWeights": np.empty((0, 0), dtype=object)}),
+        f"{IMPL}.LayerWeights is empty: models with an architecture of their own (a dlnetwork) are not supported",
+    ),
+    "a Sigma of 0": (
+        lambda store: regression(store, {"Sigma": np.array([[2.0, 0.0]])}),
+        f"net.Sigma(2) is 0: predictor 2 was constant or missing in the training, and {LEARNED}",
+    ),
+    "a Sigma of NaN": (
+        lambda store: regression(store, {"Sigma": np.array([[np.nan, 1.0]])}),
+        f"net.Sigma(1) is nan: predictor 1 was constant or missing in the training, and {LEARNED}",
+    ),
+    "a Mu of NaN": (
+        lambda store: regression(store, {"Mu": np.array([[np.nan, 1.0]])}),
+        "net: Mu(1) is nan and Sigma(1) is 2, expected finite numbers and a Sigma that is not 0",
+    ),
+    "too few in Mu": (
+        lambda store: regression(store, {"Mu": np.array([[1.0]])}),
+        "net.Mu has 1 numbers for 2 predictors",
+    ),
+    "Mu without Sigma": (
+        lambda store: regression(store, {"Sigma": None}),
+        "net.Sigma has 0 numbers for 2 predictors",
+    ),
+    "standardizing without Mu": (
+        lambda store: regression(store, {"Mu": None, "Sigma": None}),
+        "net.StandardizeData is true, but Mu and Sigma are not there",
+    ),
+    "Mu without standardizing": (
+        lambda store: regression(store, {"StandardizeData": np.array([[False]])}),
+        "net.StandardizeData is false, but Mu and Sigma are there",
+    ),
+    "a property that is not known": (
+        lambda store: regression(store, {"ResponseMu": 3.0}),
+        "net.ResponseMu: the property is not known here, and may change what the model predicts",
+    ),
+    "a property of the weights that is not known": (
+        lambda store: regression(store, inner={"Network": 3.0}),
+        f"{IMPL}.Network: the property is not known here, and may change what the model predicts",
+    ),
+    "a model for quantiles": (
+        lambda store: regression(store, inner={"LossFcnName": "quantile"}),
+        f"{IMPL}.LossFcnName is 'quantile': models trained for it are not supported",
+    ),
+    "several responses": (
+        lambda store: regression(
+            store,
+            inner={
+                "LayerWeights": WEIGHTS[:2],
+                "LayerBiases": [column(BIASES[0]), column(BIASES[1])],
+                "NumLayers": 2.0,
+                "NumOutputs": 2.0,
+            },
+            changes={"LayerSizes": 3.0},
+        ),
+        f"{IMPL}.NumOutputs is 2: several responses are not supported",
+    ),
+    "another activation": (
+        lambda store: regression(store, {"Activations": "swish"}, {"Activations": "swish"}),
+        "net.Activations: unknown activation 'swish'; known: none, relu, sigmoid, tanh",
+    ),
+    "activations that contradict each other": (
+        lambda store: regression(store, inner={"Activations": "relu"}),
+        f"{IMPL}.Activations is not what net.Activations is: the file is damaged",
+    ),
+    "expanded activations that contradict them": (
+        lambda store: regression(store, {"ExpandedActivations": ["tanh", "relu", "linear"]}),
+        "net.ExpandedActivations does not fit Activations: the file is damaged",
+    ),
+    "another activation of the outputs": (
+        lambda store: regression(store, {"ExpandedActivations": ["tanh", "tanh", "exp"]}),
+        "net: an output layer with the activation 'exp' is not supported, expected 'none'",
+    ),
+    "too few activations": (
+        lambda store: regression(store, {"Activations": ["tanh"]}),
+        "net.Activations has 1 names for 2 hidden layers",
+    ),
+    "biases missing": (
+        lambda store: regression(store, inner={"LayerBiases": [column(BIASES[0])]}),
+        f"{IMPL}.LayerBiases: 1 layers, but LayerWeights has 3",
+    ),
+    "another number of layers": (
+        lambda store: regression(store, inner={"NumLayers": 2.0}),
+        f"{IMPL}.NumLayers: 2 layers, but LayerWeights has 3",
+    ),
+    "matrices that do not fit": (
+        lambda store: regression(store, inner={"LayerWeights": [WEIGHTS[0], WEIGHTS[1].T, WEIGHTS[2]]}),
+        f"{IMPL}.LayerWeights{{2}} is 3x2, expected 2x3",
+    ),
+    "text among the weights": (
+        lambda store: regression(store, inner={"LayerWeights": [WEIGHTS[0], "x", WEIGHTS[2]]}),
+        f"{IMPL}.LayerWeights{{2}} is a char 1x1, expected a matrix of numbers",
+    ),
+    "weights that are NaN": (
+        lambda store: regression(store, inner={"LayerWeights": [np.nan * WEIGHTS[0], *WEIGHTS[1:]]}),
+        f"{IMPL}.LayerWeights{{1}} has values that are NaN or Inf; allow_nonfinite=True loads them as they are",
+    ),
+    "other sizes": (
+        lambda store: regression(store, {"LayerSizes": np.array([[3.0, 4.0]])}),
+        "net.LayerSizes is [3.0, 4.0], but the weights have [3, 2]: the file is damaged",
+    ),
+    "another number of predictors": (
+        lambda store: regression(store, {"NumPredictors": 3.0}),
+        "net.NumPredictors is 3, but the weights have 2: the file is damaged",
+    ),
+    "names of other predictors": (
+        lambda store: regression(store, data={"PredictorNames": ["a", "b", "c"]}),
+        "net.DataSummary.PredictorNames: 3 predictors, but the weights have 2",
+    ),
+    "names that mean other places": (
+        lambda store: regression(store, data={"PredictorNames": ["x2", "x1"]}),
+        "net: element 1 is named 'x2', which means element 2; rename it",
+    ),
+    "no weights": (
+        lambda store: regression(store, {"NeuralNetworkImpl": None}),
+        "net.NeuralNetworkImpl is missing, expected an object of class classreg.learning.impl.NeuralNetworkImpl",
+    ),
+    "classes of text": (
+        lambda store: classification(store, labels(store, 1, "ab")),
+        "net.ClassSummary.ClassNames: class labels of type 1 (char 1x2) are not supported; supported are categorical, "
+        "logical and numeric ones",
+    ),
+    "too few classes": (
+        lambda store: classification(store, labels(store, 4, column([1.0, 2.0]))),
+        "net.ClassSummary.ClassNames has 2 classes, but the model has 4 outputs",
+    ),
+    "classes that are none": (
+        lambda store: classification(store, changes={"ClassSummary": {"ClassNames": 3.0}}),
+        "net.ClassSummary.ClassNames is a double 1x1, expected an object of class "
+        "classreg.learning.internal.ClassLabel",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_known_for_certain_is_refused(tmp_path: Path, case: str) -> None:
+    make, message = REFUSED[case]
+    store = ObjectStore()
+    file = saved(tmp_path / "m.mat", store, net=make(store))
+    with pytest.raises(matnet.MatnetError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: {message}"
+
+
+def exported(model: Reference, **more: object) -> dict[str, object]:
+    texts = {"About": "exported", "HowToPredict": "yfit = trainedModel.predictFcn(T)"}
+    return {"predictFcn": 1.0, "RequiredVariables": ["feed", "speed"], REGRESSION: model, **texts, **more}
+
+
+def test_the_struct_that_an_app_exports(tmp_path: Path) -> None:
+    store = ObjectStore()
+    file = saved(tmp_path / "m.mat", store, trainedModel=exported(regression(store)))
+    net = matnet.load(file)
+    assert net.provenance.path == f"trainedModel.{REGRESSION}"
+    np.testing.assert_allclose(net(X), outputs(X, WEIGHTS, BIASES, classifier=False), rtol=1e-14)
+
+
+def test_an_export_with_principal_components_is_refused(tmp_path: Path) -> None:
+    store = ObjectStore()
+    file = saved(tmp_path / "m.mat", store, trainedModel=exported(regression(store), PCACenters=np.zeros((1, 2))))
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.load(file)
+    path = f"trainedModel.{REGRESSION}"
+    assert str(refused.value) == (
+        f"{file}: trainedModel is exported by a learner app with the further field PCACenters: its predictFcn "
+        "transforms the predictors before the model sees them, which is not supported; without it, save the model "
+        f"alone: net = {path}; save('net.mat', 'net')"
+    )
+
+
+def test_a_struct_of_the_users_may_have_any_fields(tmp_path: Path) -> None:
+    store = ObjectStore()
+    results = {"net": regression(store), "PCACenters": np.zeros((1, 2)), "note": "mine"}
+    assert matnet.load(saved(tmp_path / "m.mat", store, results=results)).provenance.path == "results.net"
+
+
+@pytest.mark.parametrize("kind", ["TrainedManualFeatureSelection", "TrainedPCA"])
+def test_a_session_that_transforms_the_predictors_is_refused(tmp_path: Path, kind: str) -> None:
+    store = ObjectStore()
+    inner = store.new("mlearnapp.internal.model.adapterlayer.Trained", {"NeuralNetwork": regression(store)})
+    outer = store.new(f"mlearnapp.internal.model.transformation.{kind}", {"DecoratedTrainedModel": inner})
+    file = saved(tmp_path / "m.mat", store, s=outer)
+    if kind == "TrainedManualFeatureSelection":
+        assert matnet.load(file).input_names == ("feed", "speed")
+        return
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == (
+        f"{file}: s: the learner app transforms the predictors before the model sees them (TrainedPCA), which is not "
+        "supported"
+    )
