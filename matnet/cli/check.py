@@ -81,7 +81,8 @@ def command(**options: Any) -> int:
 
 def _show(found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...], dynamic: bool, everything: bool) -> None:
     shown = found.elements if everything else found.elements[:LISTED]
-    click.echo("\n".join(_table(shown, outputs, inputs, dynamic)))
+    if shown:
+        click.echo("\n".join(_table(shown, outputs, inputs, dynamic)))
     left_out = len(found.elements) - len(shown)
     click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
 

@@ -342,21 +342,24 @@ samples_option = click.option(
 )
 
 
-def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how the table is read; a command gets them by `reading`."""
+def text_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how the text of a table is written."""
     for option in (
-        samples_option,
         encoding_option,
         skip_rows_option,
         comment_option,
         na_option,
-        missing_option,
         decimal_option,
         delimiter_option,
         header_option,
     ):
         command = option(command)
     return command
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how the table is read; a command gets them by `reading`."""
+    return text_options(missing_option(samples_option(command)))
 
 
 def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -431,5 +434,5 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def dialect(options: dict[str, Any]) -> Dialect:
-    """How the text of the table is written, from the options of `table_options`."""
+    """How the text of a table is written, from the options of `text_options` and what is done about missing cells."""
     return Dialect(**{key: options[key] for key in DIALECT_OPTIONS})

@@ -13,6 +13,7 @@ import click
 
 from matnet.cli.models import completed
 from matnet.cli.options import (
+    dialect,
     file_reading,
     json_option,
     loading,
@@ -20,6 +21,7 @@ from matnet.cli.options import (
     model_options,
     network_option,
     reworded,
+    text_options,
 )
 from matnet.cli.speech import complain, json_text
 from matnet.errors import MatnetError, TableError, printable
@@ -50,6 +52,7 @@ _WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
 @click.option("--record", metavar="TR", help="The training record: a path in FILE, or FILE.mat:path.")
 @click.option("--input-states", metavar="XI", help="The inputs before a series, one column per step, oldest first.")
 @click.option("--layer-states", metavar="AI", help="The layers' outputs before a series, one column per step.")
+@text_options
 @json_option
 @click.option("--steps", type=click.IntRange(1), help="The steps that a network without inputs was run for.")
 def command(
@@ -63,7 +66,7 @@ def command(
     layer_states: str | None,
     steps: int | None,
     as_json: bool,
-    **kept_outside: Any,
+    **options: Any,
 ) -> int:
     """Find what MATLAB stored beside the networks in FILE, compute it again, and compare.
 
@@ -91,7 +94,7 @@ def command(
     failures: list[dict[str, str]] = []
     for path in paths:
         try:
-            verified[path] = _verified(path, network, kept_outside, _Places(matrices, record, steps))
+            verified[path] = _verified(path, network, options, _Places(matrices, record, steps))
         except MatnetError as error:
             if len(paths) == 1:
                 raise
@@ -122,16 +125,18 @@ class _Places(NamedTuple):
 
 
 def _verified(
-    file: str, network: str | None, kept_outside: Mapping[str, Any], places: _Places
+    file: str, network: str | None, options: Mapping[str, Any], places: _Places
 ) -> dict[str, Sequence[Finding]]:
     """The findings for each network of a file."""
     from matnet.importers.stored import StoredValues
     from matnet.proof.data import NamedData
     from matnet.proof.verify import verify
 
-    nets = {path: completed(net, {"file": file, **kept_outside}) for path, net in _networks(file, network).items()}
+    nets = {path: completed(net, {"file": file, **options}) for path, net in _networks(file, network).items()}
     stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
-    matrices = {name: None if place is None else _matrix(stored, place) for name, place in places.matrices.items()}
+    matrices = {
+        name: None if place is None else _matrix(stored, place, options) for name, place in places.matrices.items()
+    }
     record = None if places.record is None else _record(stored, places.record)
     named = NamedData(record=record, steps=places.steps, **matrices)
     return {path: verify(net, stored, named) for path, net in nets.items()}
@@ -194,7 +199,7 @@ def _is_mat(file: str) -> bool:
     return os.path.splitext(file)[1].lower() not in (".m", ".json")
 
 
-def _matrix(stored: StoredValues | None, place: str) -> Matrix:
+def _matrix(stored: StoredValues | None, place: str, options: Mapping[str, Any]) -> Matrix:
     from matnet.importers.arrays import read_array
     from matnet.proof.candidates import Matrix
     from matnet.tables.formats import TABLE_SUFFIXES, mat_address
@@ -203,21 +208,20 @@ def _matrix(stored: StoredValues | None, place: str) -> Matrix:
     if address is not None:
         return Matrix(place, read_array(*address, **file_reading()))
     if stored is None or place.lower().endswith(TABLE_SUFFIXES):
-        return Matrix(place, _csv(place))
+        return Matrix(place, _csv(place, options))
     return Matrix(place, stored.array(place))
 
 
-def _csv(place: str) -> FloatArray:
-    """All columns of a CSV table, a sample a row."""
+def _csv(place: str, options: Mapping[str, Any]) -> FloatArray:
+    """All columns of a CSV table, a sample a row; a missing cell is NaN, a number that is not known."""
     import numpy as np
 
     from matnet.tables.columns import Choice
-    from matnet.tables.csv.dialect import Dialect
     from matnet.tables.csv.streams import open_stream
     from matnet.tables.csv.table import CsvTable
 
-    with open_stream(place, sys.stdin.buffer) as stream:
-        table = CsvTable(stream, Dialect(missing="nan"))
+    with open_stream(place, sys.stdin.buffer, encoding=options["encoding"]) as stream:
+        table = CsvTable(stream, dialect({**options, "missing": "nan"}))
         names = table.header.names
         choice = Choice(tuple(range(len(names))), (), tuple(names))
         return np.concatenate([np.zeros((0, len(names))), *(rows.x for rows in table.rows(choice))])

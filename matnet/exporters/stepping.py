@@ -53,6 +53,6 @@ def step_of(net: Network) -> Callable[[Program, Array, Array], tuple[Array, Arra
             layers = [batched(values[signal], argument) for signal in program.layers]
             remembered += [states[..., begin["layer"] + width["layer"] :], *layers]
         kept = [part for part in remembered if part.shape[-1]]
-        return outputs(program, values, argument), side_by_side(kept)
+        return outputs(program, values, argument), side_by_side(kept) if kept else states
 
     return compute

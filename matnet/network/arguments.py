@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.derivatives.time import Run
-from matnet.errors import ShapeError, UnsupportedError
+from matnet.errors import Parameter, ShapeError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray, of_another_library
 from matnet.model.ranges import Extent
 from matnet.model.structure import Structure
@@ -257,8 +257,10 @@ def series_arguments(
     if x is None:
         if size:
             raise ShapeError(f"x is missing, expected a series (..., T, {size})")
-        if steps is None or whole(steps, "steps") < 0:
-            raise ShapeError(f"the network has no inputs: steps must be the number of time steps, got steps={steps}")
+        if steps is None:
+            raise ShapeError("the network has no inputs: say for how many steps it runs with ", Parameter("steps"))
+        if whole(steps, "steps") < 0:
+            raise ShapeError(f"steps is {steps}, expected 0 or more")
         x = np.zeros((*(() if layers is None else layers.shape[:-2]), steps, 0))
     series = real_array(x, input_elements(structure), "x")
     if series.ndim < 2:

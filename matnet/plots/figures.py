@@ -201,6 +201,8 @@ def _fit(draw: Callable[..., Any], width: float, height: float, request: Request
 
 def _response(request: Request) -> Figure:
     """For each output a row with a pair of panels for each input: the strongest inputs of the first output."""
+    if not request.net.input_size:
+        raise ShapeError("a response is over an input, but this network has none")
     outputs = request.shown_outputs
     most = request.top or (PANELS if len(outputs) == 1 else ALONG)
     numbers = _strongest(request, outputs[0], most) if request.wrt is None else list(request.wrt)
@@ -250,7 +252,8 @@ def _response(request: Request) -> Figure:
 def _contour(request: Request) -> Figure:
     """Over two inputs, those that are named or the two strongest."""
     if request.net.input_size < 2:
-        raise ShapeError("a contour is over two inputs, but this network has one; use response")
+        few = "one; use response" if request.net.input_size else "none"
+        raise ShapeError(f"a contour is over two inputs, but this network has {few}")
     pair = _strongest(request, request.shown_outputs[0], 2) if request.wrt is None else list(request.wrt)
     if len(pair) != 2:
         raise ShapeError(f"a contour is over two inputs, got {len(pair)}")

@@ -75,6 +75,8 @@ class Check:
     @property
     def summary(self) -> str:
         """How many elements agree, differ or say nothing, over which samples, in one line."""
+        if not self.elements:
+            return "there are no derivatives to check: the network has neither inputs nor delays"
         counts = Counter(element.verdict for element in self.elements)
         parts = [f"{counts['agrees']} of {len(self.elements)} derivatives agree"]
         for verdict, words in (
@@ -182,13 +184,14 @@ def _best_difference(along: Callable[[float], FloatArray], widths: FloatArray) -
     best: list[FloatArray] = []
     for share in _STEPS:
         step = share * widths
-        coarse = (along(share) - along(-share)) / (2.0 * step)
-        above, below = along(0.5 * share), along(-0.5 * share)
-        fine = (above - below) / step
-        rounding = 4.0 * np.finfo(np.float64).eps * np.maximum(np.abs(above), np.abs(below)) / step
-        found = [fine + (fine - coarse) / 3.0, np.abs(fine - coarse) + rounding]
+        with np.errstate(all="ignore"):
+            coarse = (along(share) - along(-share)) / (2.0 * step)
+            above, below = along(0.5 * share), along(-0.5 * share)
+            fine = (above - below) / step
+            rounding = 4.0 * np.finfo(np.float64).eps * np.maximum(np.abs(above), np.abs(below)) / step
+            found = [fine + (fine - coarse) / 3.0, np.abs(fine - coarse) + rounding]
         if best:
-            better = found[1] < best[1]
+            better = (found[1] < best[1]) | np.isnan(best[1])
             found = [np.where(better, new, old) for new, old in zip(found, best, strict=True)]
         best = found
     return best[0], best[1]
@@ -280,8 +283,10 @@ def _by_lag(by_step: FloatArray, lags: int) -> FloatArray:
 
 
 def _check_states(network: Network) -> Check:
-    """A network without inputs: its outputs by the initial layer states."""
+    """A network without inputs: its outputs by the initial layer states, of which one without delays has none."""
     delay, neurons = network.structure.layer_delay, network.structure.layer_elements
+    if not delay:
+        return Check((), "", samples=0, at_kinks=0, undefined=0)
     start = 0.5 * points_in(np.tile([-1.0, 1.0], (neurons, 1)), delay + 3)[3:]
     steps = 3 * delay
     analytic = network.run_jacobian(steps=steps, wrt="layer_states", layer_states=start)

@@ -46,6 +46,9 @@ def _proof(findings: Findings) -> tuple[Html, ...]:
 
 def _derivatives(findings: Findings) -> tuple[Html, ...]:
     found, material = findings.check, findings.material
+    words = element("p", f"{found.summary}.", class_=f"verdict {'good' if found.agrees else 'bad'}")
+    if not found.elements:
+        return (words,)
     inputs = material.input_names or tuple(f"state{1 + n}" for n in range(1 + max(e.input for e in found.elements)))
     rows = [
         (
@@ -60,7 +63,4 @@ def _derivatives(findings: Findings) -> tuple[Html, ...]:
     ]
     head = ("derivative", "analytic", "numerical", "difference", "verdict")
     listed = f"The {len(rows)} furthest apart, each at its worst sample"
-    return (
-        element("p", f"{found.summary}.", class_=f"verdict {'good' if found.agrees else 'bad'}"),
-        folded(listed, wide_table(head, rows, (1, 2, 3))),
-    )
+    return words, folded(listed, wide_table(head, rows, (1, 2, 3)))

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,6 +142,35 @@ def test_inspect_and_verify_show_the_networks_that_can_be_used(said: Said, tmp_p
     told = json.loads("\n".join(said("inspect", "--json", file)[1]))
     assert [entry["path"] for entry in told["networks"]] == ["net"]
     assert [entry["error"].startswith(left_out.removeprefix("matnet: ")) for entry in told["failures"]] == [True]
+
+
+def test_verify_reads_tables_of_other_programs(said: Said, tmp_path: Path) -> None:
+    x, y = tmp_path / "x.csv", tmp_path / "y.csv"
+    samples = np.random.default_rng(0).uniform([10.0, 1500.0], [90.0, 2800.0], (40, 2))
+
+    def german(values: Any, *lines: str) -> str:
+        return "\n".join([*lines, *(";".join(map(str, row)).replace(".", ",") for row in values.tolist()), ""])
+
+    def verified(*options: str) -> tuple[int, str]:
+        status, lines, err = said("verify", PUMP, "--inputs", x, "--outputs", y, *options)
+        return status, lines[-1] if lines else err
+
+    x.write_text(german(samples, "flow;speed"))
+    y.write_text(german(matnet.load(PUMP)(samples), "head"))
+    ragged = "line 2: 2 cells, expected 1 as in line 1; a delimiter inside a cell needs quotes around the cell; "
+    assert verified() == (2, f'matnet: {y}: {ragged}if the comma is a decimal sign: --decimal ","\n')
+    assert verified("--decimal", ",") == (0, "proved")
+    x.write_text(german(samples, "flow;speed", "m3/h;rpm"))
+    y.write_text(german(matnet.load(PUMP)(samples), "head", "m"))
+    units = "line 2, column flow: 'm3/h' is not a number; if the line holds units: --skip-rows 1\n"
+    assert verified("--decimal", ",") == (2, f"matnet: {x}: {units}")
+    assert verified("--decimal", ",", "--skip-rows", "1") == (0, "proved")
+    x.write_text("% measured\n" + german(samples, "flow;speed").replace(";", "\t").replace(",", "."))
+    y.write_text(german(matnet.load(PUMP)(samples), "head").replace(",", "."))
+    ragged = "line 2: 2 cells, expected 1 as in line 1; a delimiter inside a cell needs quotes around the cell; "
+    advice = 'if lines that begin with % are comments: --comment "%"\n'
+    assert verified("--delimiter", "tab") == (2, f"matnet: {x}: {ragged}{advice}")
+    assert verified("--comment", "%") == (0, "proved")
 
 
 def test_inspect_points_out_what_looks_like_scaling(said: Said, tmp_path: Path) -> None:

@@ -234,5 +234,7 @@ def test_other_refusals() -> None:
         net.run_jacobian(x, lags=-1)
     with pytest.raises(ShapeError, match=r"^this network is dynamic"):
         net(x)
-    with pytest.raises(ShapeError, match=r"^the network has no inputs: steps must be the number of time steps, got"):
+    with pytest.raises(ShapeError, match=r"^the network has no inputs: say for how many steps it runs with steps$"):
         autonomous().run()
+    with pytest.raises(ShapeError, match=r"^steps is -1, expected 0 or more$"):
+        autonomous().run(steps=-1)

@@ -52,6 +52,13 @@ def only_feedback() -> Network:
     return Network(Structure((), (layer,), (Output(0, 2),)))
 
 
+def constant() -> Network:
+    """No input and no delay: the same outputs at every step."""
+    first = Layer(2, "tansig", bias=[0.5, -0.25])
+    last = Layer(2, "purelin", layer_weights={0: Weight([[1.0, 2.0], [3.0, 4.0]])}, bias=[0.125, 1.0])
+    return Network(Structure((), (first, last), (Output(1, 2),)))
+
+
 def from_corpus(corpus: Path) -> Iterator[tuple[str, Network]]:
     for file, entry in json.loads((corpus / "networks.json").read_text()).items():
         if file.startswith("dynamic"):
@@ -93,8 +100,10 @@ def worst(target: Target, nets: dict[str, Network], folder: Path) -> dict[str, f
 
 
 def test_a_step(target: Target, tmp_path: Path) -> None:
-    found = worst(target, {"recurrent": recurrent(), "only_feedback": only_feedback()}, tmp_path)
-    assert len(found) == 2
+    found = worst(
+        target, {"recurrent": recurrent(), "only_feedback": only_feedback(), "constant": constant()}, tmp_path
+    )
+    assert len(found) == 3
     assert {name: size for name, size in found.items() if not size <= 1e-14} == {}
 
 

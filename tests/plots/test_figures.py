@@ -112,6 +112,20 @@ def test_kinds_of_dynamic_networks_are_refused_for_static_ones(kind: str, pump: 
         draw(kind, Request(pump, np.ones((40, 2)), np.ones((40, 1))))
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("response", "a response is over an input, but this network has none"),
+        ("contour", "a contour is over two inputs, but this network has none"),
+        ("series", "the network has no inputs: say for how many steps it runs with steps"),
+    ],
+)
+def test_kinds_that_need_inputs_are_refused_without(kind: str, message: str) -> None:
+    net = Network(Structure((), (Layer(2, "tansig", bias=[0.5, -0.25]),), (Output(0, 2),)))
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        draw(kind, Request(net))
+
+
 @pytest.mark.parametrize("kind", ["sensitivity", "map", "alpha", "response", "contour", "confusion", "roc"])
 def test_kinds_of_static_networks_are_refused_for_dynamic_ones(kind: str, arx: Network) -> None:
     closed = Network(arx.structure)

@@ -139,6 +139,22 @@ def test_a_derivative_that_is_infinite_on_one_side_only_differs(monkeypatch: pyt
     assert [(element.input, element.verdict) for element in found.elements] == [(1, "differs"), (0, "agrees")]
 
 
+def test_values_that_overflow_in_the_longer_steps_leave_the_shorter_ones() -> None:
+    """poslin is no analytic function; 1e308 * (1.79 + 0.02) is Inf, 1e308 * (1.79 + 0.002) is not."""
+    layer = Layer(1, "poslin", {0: Weight([[1e308]])})
+    net = Network(Structure((Input(1, range=np.array([[0.0, 2.0]])),), (layer,), (Output(0, 1),)))
+    (element,) = check(net, np.array([[1.79]])).elements
+    assert (element.verdict, element.analytic) == ("agrees", 1e308)
+    assert element.numerical == pytest.approx(1e308, rel=1e-9)
+
+
+def test_a_network_whose_outputs_are_constants_has_nothing_to_check() -> None:
+    net = Network(Structure((), (Layer(2, "tansig", bias=[0.5, -0.25]),), (Output(0, 2),)))
+    found = check(net)
+    assert (found.elements, found.agrees) == ((), True)
+    assert found.summary == "there are no derivatives to check: the network has neither inputs nor delays"
+
+
 def test_no_samples_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"^there are no samples to check the derivatives on$"):
         check(network("tansig"), np.zeros((0, 2)))

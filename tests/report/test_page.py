@@ -182,6 +182,12 @@ def test_a_dynamic_network_with_and_without_a_series() -> None:
     assert "y1 over the series, starting from zero states." in found.texts
 
 
+def test_a_network_whose_outputs_are_constants() -> None:
+    net = Network(Structure((), (Layer(2, "tansig", bias=[0.5, -0.25]),), (Output(0, 2),)))
+    words = "there are no derivatives to check: the network has neither inputs nor delays."
+    assert words in page(Material(net))
+
+
 def test_samples_that_do_not_fit() -> None:
     with pytest.raises(ShapeError):
         page(Material(pump(), np.ones((3, 5))))

@@ -134,6 +134,28 @@ def test_a_refusal_names_the_option_that_helps(data: bytes, message: str) -> Non
     assert refusal(data) == message
 
 
+@pytest.mark.parametrize(
+    ("data", "cells", "advice"),
+    [
+        (b"x1\n0,5\n", 2, "; if the comma is a decimal sign: decimal=','"),
+        (b"x1\n1\n-0,25e-3\n", 2, "; if the comma is a decimal sign: decimal=','"),
+        (b"x1\n0,5,5\n", 3, ""),
+        (b"x1\n0.5,5\n", 2, ""),
+        (b"x1\n5,\n", 2, ""),
+    ],
+)
+def test_one_column_of_numbers_with_decimal_commas(data: bytes, cells: int, advice: str) -> None:
+    table = CsvTable(Stream(io.BytesIO(data), "t.csv"), Dialect())
+    ragged = f"{cells} cells, expected 1 as in line 1; a delimiter inside a cell needs quotes around the cell"
+    with pytest.raises(TableError) as raised:
+        list(table.rows(table.choose(Columns(), 1)))
+    assert str(raised.value) == f"t.csv: line {len(data.splitlines())}: {ragged}{advice}"
+    if advice:
+        table = CsvTable(Stream(io.BytesIO(data), "t.csv"), Dialect(decimal=","))
+        (rows,) = table.rows(table.choose(Columns(), 1))
+        assert rows.x[-1, 0] == float(data.split()[-1].replace(b",", b"."))
+
+
 def test_rows_after_the_header_are_left_out() -> None:
     assert read(b'x1,x2\nm3/h,"r\npm"\n1.5,2\n3,-4.25\n', Dialect(skip_rows=1))[0].tolist() == EXPECTED
     assert read(b"x1,x2\nunit,unit\n", Dialect(skip_rows=5))[0].tolist() == []

@@ -16,7 +16,7 @@ import polars as pl
 
 from matnet.errors import Advice, Parameter, TableError
 from matnet.functions.namespace import FloatArray
-from matnet.tables.csv.dialect import INFINITY, MISSING_WORDS, Dialect
+from matnet.tables.csv.dialect import INFINITY, MISSING_WORDS, WITH_COMMA, Dialect
 from matnet.tables.csv.records import BOM, NEWLINE, Block, check_marks, even, marks
 from matnet.tables.interfaces import Rows
 from matnet.tables.wording import counted, shown
@@ -192,10 +192,11 @@ def _check_count(line: int, cells: Sequence[str], layout: Layout) -> None:
     if cells == [""]:
         raise blank_line(layout.place, line, expected)
     if len(cells) != expected:
+        remark = _comment_advice(cells[0], layout.dialect) or _comment_advice(layout.names[0], layout.dialect)
         raise TableError(
             f"{counted(len(cells), 'cell')}, expected {expected} as in line 1; "
             "a delimiter inside a cell needs quotes around the cell",
-            *_comment_advice(cells[0], layout.dialect),
+            *(remark or _comma_advice(cells, expected, layout.dialect)),
             place=f"{layout.place}: line {line}",
         )
 
@@ -229,6 +230,13 @@ def _comment_advice(cell: str, dialect: Dialect) -> list[Advice]:
     if dialect.comment or mark not in COMMENT_MARKS or not mark:
         return []
     return [Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))]
+
+
+def _comma_advice(cells: Sequence[str], expected: int, dialect: Dialect) -> list[Advice]:
+    """What a single column of numbers with decimal commas needs, which fall into two cells each."""
+    if expected != 1 or dialect.mark != "," or not WITH_COMMA.fullmatch(",".join(cells)):
+        return []
+    return [Advice("; if the comma is a decimal sign: ", Parameter("decimal", ","))]
 
 
 def _decimal_advice(text: str, dialect: Dialect) -> Iterator[Advice]:

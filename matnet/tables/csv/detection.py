@@ -15,14 +15,13 @@ from typing import Literal
 from matnet.errors import Advice, Parameter, TableError
 from matnet.tables.csv.cells import walk_records
 from matnet.tables.csv.cleaning import tabs_for_blanks
-from matnet.tables.csv.dialect import BLANKS, Dialect
+from matnet.tables.csv.dialect import BLANKS, WITH_COMMA, Dialect
 from matnet.tables.csv.records import Block, first_record_end
 from matnet.tables.wording import shown
 
 CANDIDATES = (",", ";", "\t", "|", BLANKS)
 NAMES = {";": "semicolons", "\t": "tabs", "|": "vertical bars", BLANKS: "blanks"}
 LINES = 20
-WITH_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 MAY_BE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 
 
