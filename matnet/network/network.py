@@ -455,7 +455,8 @@ class Network:
     ) -> float:
         """The cost of the network's outputs for targets t, with its own performance function or the one named.
 
-        (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count.
+        (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count. MATLAB's perform
+        leaves them out too, except of crossentropy: there it counts a NaN target as t = 1, so give 1 for its number.
 
         Parameters
         ----------

@@ -89,6 +89,6 @@ def test_how_sizes_are_written(size: str, accepted: bool, capsys: pytest.Capture
     else:
         assert (status, shown.out) == (2, "")
         assert shown.err == (
-            f"matnet: Invalid value for '--limit': '{size}' is no size; write bytes, or a number with K, M, G or T: "
-            "8G. See matnet inspect --help\n"
+            f"matnet: Invalid value for '--limit': '{size}' is not a size; write bytes, or a number with K, M, G or T, "
+            "e.g. 8G. See matnet inspect --help\n"
         )
