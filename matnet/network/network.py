@@ -455,8 +455,9 @@ class Network:
     ) -> float:
         """The cost of the network's outputs for targets t, with its own performance function or the one named.
 
-        (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count. MATLAB's perform
-        leaves them out too, except of crossentropy: there it counts a NaN target as t = 1, so give 1 for its number.
+        (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count. MATLAB's
+        perform leaves them out too, except in crossentropy, where it counts a NaN target as t = 1: give 1 to get the
+        number that it gives.
 
         Parameters
         ----------
