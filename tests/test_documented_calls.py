@@ -26,7 +26,7 @@ PROJECT = Path(__file__).parent.parent
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
 FROM_MATLAB = PROJECT / "docs" / "guide" / "from-matlab.md"
 
-ROOTS = {"matnet", "net", "run", "fast", "mean"}
+ROOTS = {"matnet", "net", "run", "fast", "mean", "closed", "early", "data"}
 FILES = re.compile(r"\w+\.(mat|json|m|c|h|py|onnx|csv|svg|html|pkl)")
 
 
@@ -89,6 +89,20 @@ def of_a_series(span: str) -> bool:
     return re.search(r"\brun(_jacobian)?\b", span) is not None
 
 
+def of_a_loop(span: str) -> bool:
+    return re.search(r"_loop\b|_delay\b|\bforecast|\bprepare\b|\bdata\b", span) is not None
+
+
+def loop_names(span: str) -> dict[str, Any]:
+    closed = matnet.load(PROJECT / "fixtures" / "genfunction" / "narx_closed.m")
+    net, x, t = closed.open_loop(), np.ones((9, 2)), np.ones((9, 1))
+    names = {"closed": closed, "early": net.remove_delay(), "data": net.prepare(x, t), "x": x, "t": t}
+    if "(None, y_past" in span:
+        layer = Layer(1, "tansig", {}, {0: Weight([[0.5]], delays=(1,))}, bias=[0.1])
+        net = Network(Structure((), (layer,), (Output(0, 1),)))
+    return names | {"net": net, "x_past": x[:6], "y_past": t[:6], "x_future": x[6:]}
+
+
 def series_names() -> dict[str, Any]:
     net, x = dynamic_network(), np.ones((4, 1))
     xi, ai = np.zeros((1, 1)), np.zeros((1, 1))
@@ -110,7 +124,8 @@ def test_the_call_runs(page: Path, span: str, names: dict[str, Any]) -> None:
         names["raster"] = pytest.importorskip("xarray").DataArray(names["x"], dims=("row", "band"))
     if "compile" in span and not any(map(shutil.which, ("cc", "gcc", "clang"))):
         pytest.skip("there is no C compiler")
-    exec(compile(span, str(page), "exec"), names | (series_names() if of_a_series(span) else {}))  # noqa: S102
+    given = loop_names(span) if of_a_loop(span) else series_names() if of_a_series(span) else {}
+    exec(compile(span, str(page), "exec"), names | given)  # noqa: S102
 
 
 def table_commands(page: Path) -> list[str]:

@@ -252,8 +252,8 @@ def series_arguments(
     """
     size, reach = structure.input_size, structure.input_delay
     neurons = Elements(structure.layer_elements)
-    inputs = _states(input_states, input_elements(structure), reach, "input_states")
-    layers = _states(layer_states, neurons, structure.layer_delay, "layer_states")
+    inputs = _states(input_states, input_elements(structure), reach, "input_states", "raw")
+    layers = _states(layer_states, neurons, structure.layer_delay, "layer_states", "layer")
     if x is None:
         if size:
             raise ShapeError(f"x is missing, expected a series (..., T, {size})")
@@ -282,11 +282,11 @@ def series_arguments(
     )
 
 
-def _states(states: Any, elements: Elements, delays: int, parameter: str) -> FloatArray | None:
+def _states(states: Any, elements: Elements, delays: int, parameter: str, scale: str) -> FloatArray | None:
     """States (..., delays, size), or None where none are given."""
     if states is None:
         return None
-    expected = f"(..., {delays}, {elements.size}), oldest first"
+    expected = f"(..., {delays}, {elements.size}) at {scale} scale, oldest first"
     given = real_array(states, elements, parameter, expected)
     if given.ndim < 2 or given.shape[-2] != delays:
         raise ShapeError(f"{parameter} has shape {given.shape}, expected {expected}")
@@ -313,4 +313,17 @@ def whole(value: Any, parameter: str) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise ShapeError(f"{parameter}={value!r} is not a whole number")
+    return int(value)
+
+
+def natural(value: Any, parameter: str) -> int:
+    """A whole number among the arguments that is not negative.
+
+    Raises
+    ------
+    ShapeError
+        It is something else.
+    """
+    if whole(value, parameter) < 0:
+        raise ShapeError(f"{parameter} is {value}, expected 0 or more")
     return int(value)

@@ -15,11 +15,13 @@ from matnet.derivatives.quantities import Scale
 from matnet.derivatives.time import Run, Series
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
+from matnet.model import loops
 from matnet.model.provenance import Provenance
 from matnet.model.ranges import Extent, input_extent, output_extent
 from matnet.model.structure import Structure
 from matnet.network.arguments import (
     in_range,
+    natural,
     numbers,
     propagation_arguments,
     real,
@@ -29,6 +31,7 @@ from matnet.network.arguments import (
 )
 from matnet.network.assessment import Assessment
 from matnet.network.evaluation import Evaluation
+from matnet.network.forecast import Forecaster, SeriesData, prepared
 from matnet.network.frames import frame_input, frame_like
 from matnet.network.names import (
     Names,
@@ -616,6 +619,221 @@ class Network:
             found = np.take(found, rows, axis=-2 if kind == "inputs" else -3)
         return found if columns is None else found[..., columns]
 
+    def close_loop(self) -> Network:
+        """The network with every open loop closed, as MATLAB's ``closeloop``.
+
+        The input that carries the feedback goes; its weight IW{i,fb} becomes LW{i,out}, the same numbers, with delays
+        longer by the output's feedback_delay.
+
+        Returns
+        -------
+        A network that computes its feedback itself: an input less for each loop.
+
+        Raises
+        ------
+        ModelError
+            There is no open loop, the feedback has a delay of 0, or it is not processed as the output is.
+        UnsupportedError
+            The layers are connected already, beside the loop.
+
+        Examples
+        --------
+        >>> import matnet
+        >>> net = matnet.load("fixtures/genfunction/narx_closed.m").open_loop()
+        >>> net.input_size, net.close_loop().input_size
+        (3, 2)
+        """
+        return Network(loops.closed_loop(self.structure), self.provenance, self.name)
+
+    def open_loop(self) -> Network:
+        """The network with every closed loop opened, as MATLAB's ``openloop``: what is fed back is one more input.
+
+        LW{i,out} becomes IW{i,fb}, the same numbers. The new inputs come last, in the order of the outputs, with the
+        names, units, range and processing of the outputs. Wherever a layer sees an output with a delay, that is a loop,
+        also in a function file, which does not say so.
+
+        Raises
+        ------
+        ModelError
+            There is no closed loop.
+        UnsupportedError
+            A layer sees the output both with delays and without.
+
+        Examples
+        --------
+        >>> import matnet
+        >>> net = matnet.load("fixtures/genfunction/narx_closed.m")
+        >>> net.input_size, net.open_loop().input_size
+        (2, 3)
+        """
+        return Network(loops.opened_loop(self.structure), self.provenance, self.name)
+
+    def remove_delay(self, n: int = 1) -> Network:
+        """The network with every input delay shorter by `n`, as MATLAB's ``removedelay``.
+
+        It behaves as before, but its outputs come n time steps earlier: y'(t) = y(t + n). An output that is fed back
+        notes it in its feedback_delay.
+
+        Parameters
+        ----------
+        n
+            Time steps, 0 or more.
+
+        Raises
+        ------
+        ModelError
+            A delay is shorter than `n`, or the network has no inputs.
+        ShapeError
+            `n` is not a whole number, 0 or more.
+
+        Examples
+        --------
+        >>> import matnet
+        >>> net = matnet.load("fixtures/genfunction/narx_closed.m").open_loop()
+        >>> net.structure.input_delay, net.remove_delay().structure.input_delay
+        (2, 1)
+        """
+        return Network(loops.delays_removed(self.structure, natural(n, "n")), self.provenance, self.name)
+
+    def add_delay(self, n: int = 1) -> Network:
+        """The network with every input delay longer by `n`, as MATLAB's ``adddelay``: its outputs come n steps later.
+
+        Parameters
+        ----------
+        n
+            Time steps, 0 or more. In a network with feedback at most as many as were removed.
+
+        Raises
+        ------
+        ModelError
+            An output that is fed back has a feedback_delay shorter than `n`, or the network has no inputs.
+        ShapeError
+            `n` is not a whole number, 0 or more.
+        UnsupportedError
+            A delay becomes longer than a million time steps.
+
+        Examples
+        --------
+        >>> import matnet
+        >>> net = matnet.load("fixtures/genfunction/narx_closed.m").open_loop().remove_delay()
+        >>> net.add_delay().structure.input_delay
+        2
+        """
+        return Network(loops.delays_added(self.structure, natural(n, "n")), self.provenance, self.name)
+
+    def prepare(self, x: Array | None, t: Array) -> SeriesData:
+        """A series and the states before it from known inputs and outputs, as MATLAB's ``preparets``.
+
+        The first steps, as many as the network looks back, become the states; the series begins after them. Layers that
+        no known output determines start from 0.
+
+        Parameters
+        ----------
+        x
+            (..., T, R'), raw scale: the inputs without those that are fed back; None where there are no others.
+        t
+            (..., T, S), raw scale: the outputs as measured at the same time steps.
+
+        Returns
+        -------
+        A SeriesData (x, input_states, layer_states, targets): the first three are for ``run``, the targets (..., T', S)
+        belong to its outputs. An output from which n delays were removed has the targets of n steps later, and NaN for
+        the last n.
+
+        Raises
+        ------
+        ShapeError
+            x or t does not fit, or the series is shorter than the network looks back.
+
+        Examples
+        --------
+        >>> import matnet, numpy as np
+        >>> net = matnet.load("fixtures/genfunction/narx_closed.m")
+        >>> data = net.prepare(np.zeros((10, 2)), np.ones((10, 1)))
+        >>> data.targets.shape, net.run(*data[:3]).outputs.shape
+        ((8, 1), (8, 1))
+        """
+        return prepared(self.structure, x, t)
+
+    def forecast(
+        self, x_past: Array | None, y_past: Array, x_future: Array | None = None, steps: int | None = None
+    ) -> FloatArray:
+        """The outputs after a known past: the network runs open over the past and closed over the future.
+
+        Over the past what is fed back is `y_past`; over the future it is the network's own output. Open and closed
+        networks give the same. Where delays were removed they are put back: the first output is that of the step after
+        the past.
+
+        Parameters
+        ----------
+        x_past
+            (..., T, R'), raw scale: the inputs without those that are fed back; None where there are no others.
+        y_past
+            (..., T, S), raw scale: the outputs as measured; T at least as long as the network looks back. Outputs that
+            are not fed back may be NaN.
+        x_future
+            (..., K, R'), raw scale: the inputs of the K steps after the past; None where there are no others.
+        steps
+            K, for a network without other inputs.
+
+        Returns
+        -------
+        (..., K, S), raw scale: element [..., k, i] is output i at the (k + 1)th step after the past.
+
+        Raises
+        ------
+        ShapeError
+            An argument does not fit, or the past is shorter than the network looks back.
+        ModelError
+            The network feeds no output back.
+        UnsupportedError
+            A layer sees an output both through the feedback and inside the network.
+
+        Examples
+        --------
+        >>> import matnet, numpy as np
+        >>> net = matnet.load("fixtures/genfunction/narx_closed.m")
+        >>> net.forecast(np.zeros((10, 2)), np.ones((10, 1)), np.zeros((5, 2))).shape
+        (5, 1)
+        """
+        return self.forecaster.forecast(self.forecaster.known(x_past, y_past, x_future, steps))
+
+    def forecast_jacobian(
+        self,
+        x_past: Array | None,
+        y_past: Array,
+        x_future: Array | None = None,
+        wrt: str = "x_future",
+        steps: int | None = None,
+    ) -> FloatArray:
+        """The total derivative of ``forecast``, through all taps and loops.
+
+        Parameters
+        ----------
+        x_past, y_past, x_future, steps
+            As in ``forecast``.
+        wrt
+            "x_past", "y_past" or "x_future".
+
+        Returns
+        -------
+        (..., K, S, T, R') with respect to x_past, (..., K, S, T, S) to y_past, (..., K, S, K, R') to x_future: element
+        [..., k, i, s, j] is the derivative of output i at step k of the future with respect to element j at step s.
+
+        Raises
+        ------
+        ShapeError, ModelError, UnsupportedError
+            As in ``forecast``, or `wrt` is none of these.
+
+        Examples
+        --------
+        >>> import matnet, numpy as np
+        >>> net = matnet.load("fixtures/genfunction/narx_closed.m")
+        >>> net.forecast_jacobian(np.zeros((10, 2)), np.ones((10, 1)), np.zeros((5, 2)), wrt="y_past").shape
+        (5, 1, 10, 1)
+        """
+        return self.forecaster.jacobian(self.forecaster.known(x_past, y_past, x_future, steps), wrt)
+
     def predict_frame(self, frame: Any) -> Any:
         """The outputs for a data frame, as a data frame.
 
@@ -707,3 +925,8 @@ class Network:
     def series(self) -> Series:
         """The network in time: what ``run`` and ``run_jacobian`` step through."""
         return Series(self.structure, self.program, self.evaluation.on_rows)
+
+    @cached_property
+    def forecaster(self) -> Forecaster:
+        """The network with its loops closed, and opened: what ``forecast`` runs."""
+        return Forecaster(self.structure)

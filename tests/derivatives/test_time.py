@@ -204,11 +204,11 @@ def test_a_static_network_runs_step_by_step(corpus: Path) -> None:
         ({"x": np.zeros((4, 3)), "steps": 5}, "steps=5, but the series has 4 time steps"),
         (
             {"x": np.zeros((4, 3)), "input_states": np.zeros((1, 3))},
-            "input_states has shape (1, 3), expected (..., 2, 3), oldest first",
+            "input_states has shape (1, 3), expected (..., 2, 3) at raw scale, oldest first",
         ),
         (
             {"x": np.zeros((4, 3)), "layer_states": np.zeros((3, 5))},
-            "layer_states has shape (3, 5), expected (..., 3, 6), oldest first",
+            "layer_states has shape (3, 5), expected (..., 3, 6) at layer scale, oldest first",
         ),
         (
             {"x": np.zeros((7, 4, 3)), "layer_states": np.zeros((2, 3, 6))},

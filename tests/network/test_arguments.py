@@ -274,7 +274,7 @@ SHAPES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "states of another length": (
         lambda: dynamic().run(SERIES, layer_states=np.zeros((2, 1))),
-        "layer_states has shape (2, 1), expected (..., 1, 1), oldest first",
+        "layer_states has shape (2, 1), expected (..., 1, 1) at layer scale, oldest first",
     ),
 }
 

@@ -153,7 +153,7 @@ def test_a_network_without_inputs_takes_a_step_a_row() -> None:
 def test_states_of_another_size() -> None:
     with pytest.raises(ShapeError) as raised:
         run(predict, text(X[:3]), BatchOptions(states=States(np.zeros((1, 2)))))
-    assert str(raised.value) == "input_states has shape (1, 2), expected (..., 2, 2), oldest first"
+    assert str(raised.value) == "input_states has shape (1, 2), expected (..., 2, 2) at raw scale, oldest first"
 
 
 @pytest.mark.parametrize(
