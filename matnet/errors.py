@@ -8,7 +8,7 @@ from typing import Self
 
 
 def printable(text: str) -> str:
-    """A text on one line: whatever could move the cursor or hide text stands as an escape, as text from files may."""
+    """Text from a file on one line: characters that could move the cursor or hide text are escaped."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
@@ -18,7 +18,7 @@ def _escaped(character: str) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the library in the text of an error, perhaps with a value to set it to: ``missing='nan'``.
+    """A parameter of the library in the text of an error, optionally with a value to set it to: ``missing='nan'``.
 
     A command shows the option that sets it instead.
     """
@@ -32,7 +32,7 @@ class Parameter:
 
 @dataclass(frozen=True, init=False)
 class Advice:
-    """What to do, as part of the text of an error: left out by a command that has not all of its parameters."""
+    """What to do, as part of the text of an error: omitted by a command that lacks one of its parameters."""
 
     parts: tuple[str | Parameter, ...]
 
@@ -44,10 +44,10 @@ class Advice:
 
 
 class MatnetError(Exception):
-    """The parent of all errors that matnet raises on purpose.
+    """The base class of all errors that matnet raises on purpose.
 
     A message says where, what is wrong, what was got, what was expected and what to do: ``place: text``. The text may
-    be made of several parts; those that are a `Parameter` or `Advice` are told to the user of a command by `reworded`.
+    consist of several parts; `reworded` rewrites those that are a `Parameter` or `Advice` for the user of a command.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ class MatnetError(Exception):
         return printable(_joined(self.place, "".join(_reworded(part, option) for part in self.args)))
 
     def at(self, place: object) -> Self:
-        """The same error with `place` put before its own: the file, the variable or the line that it was found in.
+        """The same error with `place` put before its own: the file, variable or line in which it occurred.
 
-        Places are joined by a colon and a blank; a line such as ``:12`` follows its file directly.
+        Places are joined by a colon and a space; a line such as ``:12`` follows its file directly.
         """
         moved = type(self)(*self.args, place=_joined(str(place).removesuffix(": "), self.place))
         moved.__cause__ = self.__cause__
@@ -87,15 +87,15 @@ class MatnetError(Exception):
 
 
 class FormatError(MatnetError, ValueError):
-    """A broken file, or a file of another kind."""
+    """A broken file, or a file that is not of the expected kind."""
 
 
 class NoNetworkError(FormatError):
-    """A sound file that holds no network."""
+    """A valid file that contains no network."""
 
 
 class UnsupportedError(MatnetError, NotImplementedError):
-    """Something that we know and do not do, or do not know and will not guess."""
+    """Something that matnet does not support, or does not know for certain and will not guess."""
 
 
 class ModelError(MatnetError, ValueError):
@@ -103,15 +103,15 @@ class ModelError(MatnetError, ValueError):
 
 
 class ShapeError(MatnetError, ValueError):
-    """An array of the user's that does not fit the network."""
+    """A user's array that does not fit the network."""
 
 
 class TableError(MatnetError, ValueError):
-    """A table of the user's that cannot be read as numbers."""
+    """A user's table that cannot be read as numbers."""
 
 
 class MissingExtraError(MatnetError, ImportError):
-    """A package that is needed for this and not installed; the message names the extra."""
+    """A package that is needed but not installed; the message names the extra."""
 
 
 def _joined(place: str, rest: str) -> str:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from matnet.errors import FormatError, MatnetError
 
 DEFAULT_LIMIT = 2 * 1024**3
-"""Bytes that a file may need in memory before it is refused."""
+"""How many bytes of memory a file may need; a file that needs more is refused."""
 
 _CHUNK = 1 << 20
 _EXPANSION, _FREE_EXPANSION = 10, 1 << 25
@@ -33,7 +33,7 @@ def file_name(path: object, parameter: str = "path") -> str:
     Raises
     ------
     FormatError
-        It is something else than the name of a file.
+        It is not a valid name of a file.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise FormatError(
@@ -42,12 +42,12 @@ def file_name(path: object, parameter: str = "path") -> str:
         )
     name = os.fsdecode(path)
     if "\0" in name:
-        raise FormatError(f"{parameter} is {name!r}, which names no file: it has a character NUL in it")
+        raise FormatError(f"{parameter} is {name!r}, which is not a file name: it contains a NUL character")
     return name
 
 
 def byte_count(limit: object) -> int:
-    """A limit of memory in bytes: a whole number, or a text with a unit as in "500M" or "8G".
+    """A memory limit in bytes, from an integer or a text with a unit such as "500M" or "8G".
 
     Raises
     ------
@@ -64,7 +64,7 @@ def byte_count(limit: object) -> int:
 
 
 class Budget:
-    """Memory that a file may still take; asked before every allocation that a count in the file decides."""
+    """The memory that a file may still take; checked before every allocation whose size comes from the file."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -72,7 +72,7 @@ class Budget:
         self._expanded = 0
 
     def take(self, count: int) -> None:
-        """Take `count` bytes off, or refuse.
+        """Subtract `count` bytes, or refuse.
 
         Raises
         ------
@@ -84,12 +84,12 @@ class Budget:
         self._left -= count
 
     def expand(self, count: int) -> None:
-        """Take `count` bytes off for what the file holds in a much shorter form, such as a sparse matrix.
+        """Subtract `count` bytes for data that the file holds in a much shorter form, such as a sparse matrix.
 
         Raises
         ------
         FormatError
-            All that was expanded takes more than 32 MB and ten times what was taken otherwise, or more than the limit.
+            The expanded data takes more than 32 MB and ten times the memory of everything else, or exceeds the limit.
         """
         most = _EXPANSION * (self.limit - self._left - self._expanded) + _FREE_EXPANSION
         if self._expanded + count > most:
@@ -101,7 +101,7 @@ class Budget:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """The bytes of a file, or of a pipe or device, whose size nobody knows before its end.
+    """The bytes of a file, or of a pipe or device, whose size is not known before its end.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def failures_named(name: str, kind: type[MatnetError]) -> Iterator[None]:
-    """Turns errors of the system into errors of `kind` that name the file; a closed pipe stays what it is."""
+    """Converts operating system errors to errors of `kind` that name the file; a broken pipe passes unchanged."""
     try:
         yield
     except BrokenPipeError:
@@ -150,7 +150,7 @@ def failures_named(name: str, kind: type[MatnetError]) -> Iterator[None]:
 
 
 def existing_mode(name: str, kind: type[MatnetError]) -> int | None:
-    """Type and permissions of what is there, None where nothing is.
+    """Type and permissions of an existing file, None if it does not exist.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def existing_mode(name: str, kind: type[MatnetError]) -> int | None:
 
 @contextmanager
 def replaced(name: str, mode: int | None, kind: type[MatnetError]) -> Iterator[BinaryIO]:
-    """A new file beside `name`, renamed to it when all went well; after any failure `name` is as it was before.
+    """A new file beside `name`, renamed to it on success; after any failure `name` is unchanged.
 
     It gets the permissions `mode` of the file that it replaces. A symbolic link to a file in the same folder is
     followed, one that leads elsewhere is refused with an error of `kind`.
@@ -202,12 +202,12 @@ def _final(name: str, kind: type[MatnetError]) -> Path:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Writes the content as a whole: a half-written file is never seen under its name.
+    """Writes the whole content or nothing: a half-written file never appears under its name.
 
     Raises
     ------
     FormatError
-        The file cannot be written; one that was there is left as it was.
+        The file cannot be written; an existing one is left unchanged.
     """
     name = str(path)
     mode = existing_mode(name, FormatError)

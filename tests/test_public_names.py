@@ -74,7 +74,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: matnet.save(matnet.load(PUMP), 5),  # type: ignore[arg-type]
         f"path is of type int, {NOT_A_FILE}",
     ),
-    "NUL": (lambda: matnet.load("a\0b"), "path is 'a\\x00b', which names no file: it has a character NUL in it"),
+    "NUL": (lambda: matnet.load("a\0b"), "path is 'a\\x00b', which is not a file name: it contains a NUL character"),
     "a unit": (lambda: matnet.load(PUMP, limit="8 apples"), f"limit is '8 apples', {LIMIT}"),
     "no bytes": (lambda: matnet.load_all(PUMP, limit=-1), f"limit is -1, {LIMIT}"),
     "a fraction": (lambda: matnet.load(PUMP, limit=2.5), f"limit is 2.5, {LIMIT}"),  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ class Identity:
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """(x − offset)·gain + base, a row each; the subtraction comes first, so that no digit of x is lost."""
+    """(x − offset)·gain + base per row; the subtraction comes first, so that no digit of x is lost."""
 
     offset: FloatArray
     gain: FloatArray
@@ -50,7 +50,7 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Unscale:
-    """(y − base)/gain + offset, a row each: the reverse of Scale."""
+    """(y − base)/gain + offset per row: the reverse of Scale."""
 
     offset: FloatArray
     gain: FloatArray
@@ -105,7 +105,7 @@ class Restore:
         return _spread(v, self.keep, self._slope())
 
     def cotangent(self, x: Array, u: Array) -> Array:
-        """u(keep), NaN throughout for a u that looks at a row whose value is unknown."""
+        """u(keep); all NaN for a u that is nonzero at a row whose value is unknown."""
         xp = namespace(u)
         kept = xp.take(u, indices(u, self.keep), axis=-1)
         unknown = np.flatnonzero(np.isnan(self.fill))
@@ -140,9 +140,9 @@ class Multiply:
 
 @dataclass(frozen=True, eq=False)
 class FlagUnknowns:
-    """Each row that may be NaN becomes two: the value with NaN replaced by the row's mean, and 1 known or 0 unknown.
+    """Each row that may be NaN becomes two: its value, NaN replaced by the row's mean, and a flag, 1 if it is known.
 
-    ``source`` says for every processed row which raw row it comes from, ``flag`` is 1 where it is the flag of it.
+    ``source`` is the raw row of each processed row; ``flag`` is 1 where the processed row is the flag of that raw row.
     """
 
     source: NDArray[np.intp]
@@ -161,7 +161,7 @@ class FlagUnknowns:
         return xp.where(flag == 0.0, filled, xp.where(known, 1.0, xp.zeros_like(raw)))
 
     def tangent(self, x: Array, v: Array) -> Array:
-        """v at value rows whose x is known; 0 at the flags and where x is unknown."""
+        """v at value rows whose x is known; 0 at flag rows and where x is unknown."""
         xp = namespace(v)
         spread = xp.take(v, indices(v, self.source), axis=-1)
         return spread * self._slope(x)[..., None, :]
@@ -182,9 +182,9 @@ class FlagUnknowns:
 
 @dataclass(frozen=True, eq=False)
 class RestoreUnknowns:
-    """The value rows back in place, NaN where the flag says that the value is unknown (flag 0).
+    """The value rows in their original order, NaN where the flag is 0 and the value thus unknown.
 
-    ``value_row`` and ``flag_row`` give for every raw row its processed rows; a row without a flag has flag_row −1.
+    ``value_row`` and ``flag_row`` are the processed rows of each raw row; a row without a flag has flag_row −1.
     """
 
     value_row: NDArray[np.intp]
@@ -204,7 +204,7 @@ class RestoreUnknowns:
         return xp.where(self._unknown(x)[..., None, :], np.nan, values)
 
     def cotangent(self, x: Array, u: Array) -> Array:
-        """u at the value rows; NaN throughout for a u that looks at an unknown value."""
+        """u at the value rows; all NaN for a u that is nonzero at an unknown value."""
         xp = namespace(u)
         unknown = self._unknown(x)[..., None, :]
         looks = xp.sum(xp.where(unknown & (u != 0.0), np.nan, xp.zeros_like(u)), axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Which array library an array belongs to, and constants brought into it."""
+"""The array library that an array belongs to, and constants converted to it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = Any
-"""An array of any library that speaks the array API standard, or a symbol of the tape."""
+"""An array of any library that implements the array API standard, or a symbol of the tape."""
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
 
 def of_another_library(x: Any) -> bool:
-    """Whether `x` is an array of a library other than NumPy; PyTorch's and CuPy's know no `__array_namespace__`."""
+    """Whether `x` is an array of a library other than NumPy; PyTorch's and CuPy's have no `__array_namespace__`."""
     if isinstance(x, np.ndarray):
         return False
     return hasattr(x, "__array_namespace__") or type(x).__module__.startswith(("torch", "cupy"))
@@ -32,7 +32,7 @@ def namespace(x: Array) -> Any:
 
 
 class _TorchNamespace:
-    """array-api-compat's namespace of PyTorch, but for two functions.
+    """array-api-compat's namespace of PyTorch, except for two functions.
 
     ``sign`` writes through a mask there, which vmap refuses; ``asarray`` would share our read-only arrays' memory.
     """
@@ -44,7 +44,7 @@ class _TorchNamespace:
         return getattr(self._compatible, name)
 
     def sign(self, x: Array) -> Array:
-        """−1, 0 or 1; NaN of NaN."""
+        """−1, 0 or 1; NaN for NaN."""
         where = self._compatible.where
         return where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
 
@@ -76,5 +76,5 @@ def indices(like: Array, value: NDArray[np.intp]) -> Array:
 
 
 def _placement(like: Array) -> dict[str, Any]:
-    # Only torch keeps constants and data apart by device; a JAX tracer has no device to ask for.
+    # Only torch needs constants on the device of the data; a JAX tracer has no device attribute.
     return {"device": like.device} if type(like).__module__.startswith("torch") else {}

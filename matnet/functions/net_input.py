@@ -1,4 +1,4 @@
-"""Net input functions n = f(z_1, z_2, …): how a layer joins its bias and its weighted inputs.
+"""Net input functions n = f(z_1, z_2, …): how a layer combines its bias and its weighted inputs.
 
 Every z is (..., S), the bias (S,); directions v and w carry one more axis, (..., K, S), and are None where a term does
 not vary.
@@ -72,7 +72,7 @@ class Netsum(NetInputFunction):
 
 @dataclass(frozen=True)
 class Netprod(NetInputFunction):
-    """n = b Π z: the bias is a factor. The slope by a factor is the product of the others, never n divided by it."""
+    """n = b Π z: the bias is a factor. The slope in a factor is the product of the others, never n divided by it."""
 
     def value(self, z: Sequence[Array]) -> Array:
         """n, (..., S)."""

@@ -4,7 +4,7 @@ Each row gives the cost of one element and its slope; the whole is their sum ove
 (a NaN in t or y leaves the element out), divided by the number of those elements where the row is a mean. Error
 weights multiply the elements' costs.
 
-Crossentropy has two rows, for the toolbox computed it in two ways, which differ where an output has several elements.
+Crossentropy has two rows: the toolbox computed it in two ways, which differ if an output has several elements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matnet.errors import UnsupportedError
 from matnet.functions.namespace import Array, namespace
 
 CLIP = 2.0**-52
-"""The clipped form of crossentropy takes y as no closer to 0 and 1 than this."""
+"""The clipped form of crossentropy keeps y at least this far from 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class PerformanceFunction:
     """A row: ``cost(t, y, single)`` and ``slope(t, y, single)``, (..., S) each.
 
     ``single`` (S,) is 1.0 for the element of an output that has only one, which crossentropy treats as a probability
-    against its complement, else 0.0. ``form`` tells rows of the same name apart. ``logarithmic`` says that the cost is
-    one of ln y, so that its derivative through softmax or logsig is taken with respect to the net input, where nothing
-    is divided by a y that has gone to 0; ``complement`` that it also counts ln(1 - y) of an output of several elements,
-    and ``clip`` how close to 0 and 1 y is taken.
+    with its complement, else 0.0. ``form`` distinguishes rows of the same name. ``logarithmic`` means that the cost is
+    a function of ln y, so that its derivative through softmax or logsig is taken with respect to the net input, where
+    nothing is divided by a y that underflowed to 0; ``complement`` means that it also counts ln(1 - y) of an output of
+    several elements, and ``clip`` is the smallest distance of y from 0 and 1.
     """
 
     name: str
@@ -116,7 +116,7 @@ _ROWS = (
     ),
     PerformanceFunction(
         "crossentropy",
-        "sum(-t ln y - (1 - t) ln(1 - y)) / N, y taken as no closer to 0 and 1 than 2.2e-16; 0 ln 0 = 0",
+        "sum(-t ln y - (1 - t) ln(1 - y)) / N, y clipped to [2.2e-16, 1 - 2.2e-16]; 0 ln 0 = 0",
         "(-t / y + (1 - t) / (1 - y)) / N; 0 where y is closer to 0 or 1",
         True,
         _crossentropy_of_both,
@@ -131,16 +131,16 @@ _ROWS = (
 PERFORMANCE: Mapping[str, tuple[PerformanceFunction, ...]] = {
     name: tuple(row for row in _ROWS if row.name == name) for name in dict.fromkeys(row.name for row in _ROWS)
 }
-"""The table: by the toolbox's name the rows of a performance function, one for each of its forms."""
+"""The table: the rows of each performance function by the toolbox's name, one for each form."""
 
 
 def performance_rows(name: str) -> tuple[PerformanceFunction, ...]:
-    """The rows of that name: one, or one for each form.
+    """The rows of that name, one for each form.
 
     Raises
     ------
     UnsupportedError
-        There is none.
+        The name is unknown.
     """
     if name not in PERFORMANCE:
         raise UnsupportedError(f"unknown performance function '{name}'; known: {', '.join(sorted(PERFORMANCE))}")
@@ -153,7 +153,7 @@ def performance_row(name: str, form: str) -> PerformanceFunction:
     Raises
     ------
     UnsupportedError
-        There is none.
+        There is no row of that name and form.
     """
     rows = performance_rows(name)
     for row in rows:
@@ -189,7 +189,7 @@ def slope(row: PerformanceFunction, t: Array, y: Array, single: Array, weights: 
 
 
 def shares(row: PerformanceFunction, t: Array, y: Array, slopes: Array) -> Array:
-    """Elements' slopes as shares of the whole: 0 where the error is not known, divided by N where the row is a mean."""
+    """The elements' contributions to the slope: 0 where the error is unknown, divided by N if the row is a mean."""
     xp = namespace(y)
     counts = known(t, y)
     counted = xp.where(counts == 1.0, slopes, 0.0)

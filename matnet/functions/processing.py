@@ -1,14 +1,14 @@
-"""Processing functions: what is done to an input before the network and undone to an output after it.
+"""Processing functions: applied to an input before the first layer, and reversed for an output after the last.
 
-A row reads the settings of every toolbox version into one canonical form, a mapping of float64 arrays, and makes of it
-two maps, ``apply`` (raw to processed) and ``reverse`` (processed to raw). A map offers
+A row reads the settings of every toolbox version into one canonical form, a mapping of float64 arrays, and builds from
+it two maps, ``apply`` (raw to processed) and ``reverse`` (processed to raw). A map offers
 
 - ``value(x)``         (..., R_in) -> (..., R_out)
 - ``tangent(x, v)``    its derivative times v, (..., K, R_in) -> (..., K, R_out)
 - ``cotangent(x, u)``  u times its derivative, (..., K, R_out) -> (..., K, R_in)
 
-All maps are piecewise affine, so none has a curvature. The reverse map is for values; a derivative goes through its
-tangent or cotangent.
+All maps are piecewise affine, so none has a curvature. The reverse map is for values; derivatives use its tangent or
+cotangent.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class Map(Protocol):
 
 @dataclass(frozen=True)
 class ProcessingFunction:
-    """A row: how its settings are read, how many rows they make of how many, and the two maps.
+    """A row: how its settings are read, the numbers of raw and processed rows, and the two maps.
 
     ``matlab_apply`` and ``matlab_reverse`` are the maps as function files of MATLAB's genFunction write them:
-    statements that make y of x, or x of y, samples in columns; all other names in them are settings. ``shallow`` says
-    whether it is a processing function of the class `network`.
+    statements that compute y from x, or x from y, samples in columns; all other names in them are settings. ``shallow``
+    says whether it is a processing function of the class `network`.
     """
 
     name: str
@@ -85,18 +85,18 @@ class ProcessingFunction:
         """
         if not raw:
             raise ModelError(f"{self.name} has no settings; a network is saved with them once it is configured")
-        with np.errstate(all="ignore"):  # what overflows is found out by the checks
+        with np.errstate(all="ignore"):  # the checks find overflows
             settings = self.read(raw)
         if _flag(raw, "no_change"):
             settings["no_change"] = np.ones(1)
         return settings
 
     def raw_size(self, settings: Settings) -> int:
-        """How many raw rows the settings are for."""
+        """The number of raw rows."""
         return self.sizes(settings)[0]
 
     def processed_size(self, settings: Settings) -> int:
-        """How many rows come out of ``apply``."""
+        """The number of processed rows."""
         raw, processed = self.sizes(settings)
         return raw if "no_change" in settings else processed
 
@@ -111,7 +111,7 @@ class ProcessingFunction:
     def raw_limits(self, settings: Settings, processed: FloatArray) -> FloatArray:
         """The limits of the raw rows, (raw rows, 2), from those of the processed rows; NaN where they are not known.
 
-        The settings themselves may tell more, as those of mapminmax do; a row without ``limits`` acts row by row.
+        The settings themselves may contain more, as those of mapminmax do; a function without ``limits`` acts per row.
         """
         if "no_change" in settings:
             return processed
@@ -131,7 +131,7 @@ def _number(raw: Mapping[str, object], key: str) -> FloatArray:
 
 
 def _rows(raw: Mapping[str, object], key: str, rows: int | None = None) -> FloatArray:
-    """A setting with one number a row, as a 1-D array; a single number serves all rows."""
+    """A setting with one number per row, as a 1-D array; a single number applies to all rows."""
     value = _number(raw, key).reshape(-1)
     if rows is not None and value.size == 1:
         return np.full(rows, value[0])
@@ -154,7 +154,7 @@ def _count(raw: Mapping[str, object], key: str) -> int | None:
 
 
 def _row_numbers(raw: Mapping[str, object], key: str, rows: int) -> FloatArray:
-    """A setting that lists rows, counted from 1, none twice."""
+    """A setting that lists rows, counted from 1, without duplicates."""
     value = _number(raw, key).reshape(-1)
     inside = (value >= 1) & (value <= rows) & (value == np.floor(value))
     if not inside.all() or len(np.unique(value)) != len(value):
@@ -179,7 +179,7 @@ def _read_mapminmax(raw: Mapping[str, object]) -> dict[str, FloatArray]:
         ymin, ymax = _rows(raw, "ymin", len(xmin)), _rows(raw, "ymax", len(xmin))
         offset, gain = _minmax_gain(raw, xmin, xmax, ymin, ymax)
     else:
-        # genFunction writes these three alone
+        # genFunction writes only these three
         gain = _rows(raw, "gain")
         offset, ymin = _rows(raw, "xoffset", len(gain)), _rows(raw, "ymin", len(gain))
     _agrees(raw, "xrows", len(gain))
@@ -192,7 +192,7 @@ def _read_mapminmax(raw: Mapping[str, object]) -> dict[str, FloatArray]:
 def _minmax_gain(
     raw: Mapping[str, object], xmin: FloatArray, xmax: FloatArray, ymin: FloatArray, ymax: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Offset and gain a row; a row without a finite range is left as it is: gain 1, and ymin taken off and put back."""
+    """Offset and gain per row; a row without a finite range is unchanged: gain 1, ymin subtracted and added again."""
     identity = ~(np.isfinite(xmin) & np.isfinite(xmax)) | (xmin == xmax)
     span = np.where(identity, 1.0, xmax - xmin)
     gain = np.where(identity, 1.0, (ymax - ymin) / span)
@@ -212,10 +212,10 @@ def _minmax_gain(
 
 
 def _minmax_limits(settings: Settings, processed: FloatArray) -> FloatArray:
-    """What is mapped to [−1, 1], the smallest and largest value in training; else what the processed limits say.
+    """The range mapped to [−1, 1], the smallest and largest value in training; else that of the processed limits.
 
-    The settings do not keep ymax, which is 1 where ymin is −1 as it is by default. A row that is left as it is had no
-    range: constant, or unknown.
+    The settings do not keep ymax, which is 1 if ymin is −1, the default. A row that is left unchanged had no range: it
+    was constant, or its range is unknown.
     """
     gain, offset, ymin = settings["gain"], settings["xoffset"], settings["ymin"]
     own = np.stack([offset, offset + 2.0 / gain], axis=1)
@@ -262,7 +262,7 @@ def _read_standardize(raw: Mapping[str, object]) -> dict[str, FloatArray]:
 
 
 def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
-    """removeconstantrows and removerows: which rows stay, and what stands in the others."""
+    """removeconstantrows and removerows: which rows are kept, and the constants of the others."""
     rows = _count(raw, "xrows")
     kept = _number(raw, "keep").reshape(-1)
     if rows is None:
@@ -270,7 +270,7 @@ def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
         rows = kept.size + removed_count
     if kept.size > rows:
         raise ModelError(f"the setting keep lists {kept.size} of {rows} rows")
-    # the count alone must not decide how much memory is taken: every removed row has a constant, or is listed
+    # a count alone must not determine how much memory is used: every removed row has a constant, or is listed
     told = max(_number(raw, key).size if key in raw else 0 for key in ("remove", "constants", "value"))
     if rows > kept.size + max(told, MAX_UNTOLD):
         raise ModelError(f"the setting xrows is {rows}, but keep and remove list {kept.size + told} rows")
@@ -291,7 +291,7 @@ def _read_removeconstantrows(raw: Mapping[str, object]) -> dict[str, FloatArray]
     names = [key for key in ("constants", "value") if key in raw]
     if not names and removed and "yrows" in raw:
         raise ModelError("the setting constants is missing, so the removed rows cannot be put back")
-    # genFunction writes only keep on inputs, where nothing is put back
+    # genFunction writes only keep for inputs, where no row is put back
     constants = _rows(raw, names[0]) if names else np.full(removed, np.nan)
     if len(constants) != removed:
         raise ModelError(f"the setting {names[0]} has {len(constants)} numbers for {removed} removed rows")

@@ -25,7 +25,7 @@ from matnet.functions.transfer_rows import (
 
 
 def _tansig_slope(n: Array, a: Array) -> Array:
-    # 1 − a² has no digits left for |n| > 18; this form keeps all of them at any n.
+    # 1 − a² has no correct digits for |n| > 18; this form keeps all of them at any n.
     xp = namespace(n)
     e = xp.exp(-2.0 * xp.abs(n))
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
@@ -167,7 +167,7 @@ _SOFTMAX = Softmax(
     "softmax",
     "exp(n_i - max(n)) / sum(exp(n - max(n)))",
     "da_i/dn_j = a_i ((i == j) - a_j)",
-    # u_j − a_j Σ u: nothing is divided by an a that has gone to 0
+    # u_j − a_j Σ u: nothing is divided by an a that underflowed to 0
     log_cotangent=lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True),
     log_complement_cotangent=_softmax_log_complement_cotangent,
     matlab=(
@@ -338,7 +338,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _elliot2sig,
         _elliot2sig_slope,
         _elliot2sig_curve,
-        unconfirmed="the formula is not checked against a number of MATLAB's",
+        unconfirmed="the formula has not been checked against values from MATLAB",
         matlab=("m = n .* n; a = sign(n) .* m ./ (1 + m);",),
         limits=((-1, 0, 0), (1, 0, 0)),
         jumps=(0.0,),
@@ -351,7 +351,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         da_dn=lambda n, a: -a * a,
         d2a_dn2=lambda n, a: 2.0 * a * a * a,
         analytic=True,
-        unconfirmed="the formula is not checked against a number of MATLAB's; singular at n = 0",
+        unconfirmed="the formula has not been checked against values from MATLAB; singular at n = 0",
         matlab=("a = 1 ./ n;",),
         limits=((0, 0, 0), (0, 0, 0)),
         poles=(0.0,),

@@ -1,4 +1,4 @@
-"""What a row of the transfer functions a(n) is: its value beside its derivatives, elementwise or over the layer.
+"""The rows of the transfer functions a(n): value and derivatives side by side, elementwise or over the layer.
 
 Shapes: n, a and u of a layer of S neurons are (..., S); directions carry one more axis, v and w are (..., K, S).
 
@@ -8,8 +8,8 @@ Shapes: n, a and u of a layer of S neurons are (..., S); directions carry one mo
 - ``curvature(n, a, u, v, w)`` Σ_i u_i a''_ijk v_j w_k for u (..., S), v (..., J, S), w (..., K, S): (..., J, K)
 
 NaN in n gives NaN in the value, slope and curvature; at ±Inf all three take their limits; a finite n never gives NaN.
-Every comparison is written so that NaN falls into a branch that returns NaN. A linear row is the exception by its
-nature: its derivative does not depend on n, so it stays 1 and 0 there. So is compet, whose derivative is 0 everywhere.
+Every comparison is written so that NaN falls into a branch that returns NaN. There are two exceptions: the derivatives
+of a linear row do not depend on n, so they stay 1 and 0, and the derivative of compet is 0 everywhere.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TransferFunction:
     formula, derivative
         a(n) and da/dn in plain text.
     kinks
-        The places n where the slope jumps, with the slope that holds there; a coupled row has none of this kind.
+        The points n where the slope jumps, with the pinned slope at each; a coupled row has none of this kind.
     analytic
         Whether the value may be continued to complex n, so that complex step is allowed.
     linear
@@ -42,15 +42,15 @@ class TransferFunction:
     stepwise
         Whether the derivative is 0 wherever it exists.
     even
-        The row g of q with a = g(n²), for functions that have one that is smooth at 0.
+        The row g of q with a = g(n²), for functions with such a g that is smooth at 0.
     unconfirmed
-        What of this row rests on no evidence from MATLAB itself; empty where nothing does.
+        What in this row is not confirmed by evidence from MATLAB itself; empty if everything is.
     log_cotangent
         (n, a, u) -> uᵀ(ln a)', all (..., S), for functions whose values are probabilities; else None.
     log_complement_cotangent
         (n, a, u) -> uᵀ(ln(1 − a))', all (..., S), where ``log_cotangent`` is; else None.
     matlab
-        The value as function files of MATLAB's genFunction write it: statements that make a, (S, Q), of n. Each
+        The value as function files of MATLAB's genFunction write it: statements that compute a, (S, Q), from n. Each
         generation of genFunction has its text; spaces, names and the order of a sum do not matter.
     shallow
         Whether it is a transfer function of the class `network`; a network's own function of the name of a row that is
@@ -105,7 +105,7 @@ def weighted_products(d: Array, v: Array, w: Array) -> Array:
 class ElementwiseTransfer(TransferFunction):
     """A row whose a_i depends on n_i alone, declared by its value, slope and second derivative.
 
-    ``limits`` are the value, slope and second derivative at −Inf and at +Inf. ``jumps`` are the places where the second
+    ``limits`` are the value, slope and second derivative at −Inf and at +Inf. ``jumps`` are the points where the second
     derivative jumps although the slope does not, and ``poles`` those where the value is infinite.
     """
 
@@ -158,12 +158,12 @@ class Softmax(TransferFunction):
         return self.tangent(n, a, u)
 
     def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
-        """Σ_i a_i û_i v̂_ji ŵ_ki with û = u − a·u: what the third cumulant of a comes to."""
+        """Σ_i a_i û_i v̂_ji ŵ_ki with û = u − a·u: the third cumulant of a."""
         centred_u = self._centred(a, u[..., None, :])[..., 0, :]
         return weighted_products(a * centred_u, self._centred(a, v), self._centred(a, w))
 
     def _centred(self, a: Array, v: Array) -> Array:
-        # v_i − Σ a_j v_j, counted from v at the largest a: as that a goes to 1 the plain form cancels to noise.
+        # v_i − Σ a_j v_j, counted from v at the largest a: as that a approaches 1, the plain form cancels to noise.
         xp = namespace(v)
         v = v - xp.sum(first_largest(a)[..., None, :] * v, axis=-1, keepdims=True)
         return v - xp.sum(a[..., None, :] * v, axis=-1, keepdims=True)
@@ -171,12 +171,12 @@ class Softmax(TransferFunction):
 
 @dataclass(frozen=True)
 class MinusSquareTransfer(TransferFunction):
-    """A coupled row of −n²: its chain rule around the row `square` of q = n²."""
+    """A coupled row of −n²: the chain rule applied to the row `square` of q = n²."""
 
     square: TransferFunction
 
     def value(self, n: Array) -> Array:
-        """a, (..., S), by the differences of squares as products, which no finite n overflows to NaN."""
+        """a, (..., S), with differences of squares as products, which do not overflow to NaN for any finite n."""
         xp = namespace(n)
         m = xp.abs(n)
         least = xp.min(m, axis=-1, keepdims=True)
@@ -239,7 +239,7 @@ class Compet(TransferFunction):
         return namespace(v).zeros_like(v)
 
     def cotangent(self, n: Array, a: Array, u: Array) -> Array:
-        """0, (..., K, S); NaN stays: it says that what was looked at is unknown."""
+        """0, (..., K, S); NaN stays: it means that the value differentiated is unknown."""
         return flat(u)
 
     def curvature(self, n: Array, a: Array, u: Array, v: Array, w: Array) -> Array:
@@ -257,13 +257,13 @@ def first_largest(n: Array) -> Array:
 
 
 def bounded(n: Array, bound: float) -> Array:
-    """n drawn back to ±bound, where the function has reached its limit, so that no power of n overflows; NaN stays."""
+    """n clipped to ±bound, where the function has reached its limit, so that no power of n overflows; NaN stays."""
     xp = namespace(n)
     return xp.where(xp.abs(n) > bound, bound * xp.sign(n), n)
 
 
 def zero_where_vanished(n: Array, a: Array) -> Array:
-    """n, and 0 where a has gone to 0: there n may be infinite, and n a must come out as 0; NaN stays."""
+    """n, and 0 where a underflowed to 0: there n may be infinite, and n a must be 0; NaN stays."""
     return namespace(n).where(a == 0.0, 0.0, n)
 
 

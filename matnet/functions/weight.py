@@ -1,6 +1,6 @@
-"""Weight functions z = f(w, p): one row each, the value beside its derivatives by p and by w.
+"""Weight functions z = f(w, p): one row each, the value beside its derivatives with respect to p and to w.
 
-Shapes: w is (S, R), one row a neuron; p is (..., R), z and u of S neurons (..., S); directions carry one more axis.
+Shapes: w is (S, R), one row per neuron; p is (..., R), z and u of S neurons (..., S); directions carry one more axis.
 
 - ``value(w, p)``                   z, (..., S)
 - ``tangent(w, p, z, v)``           dz/dp·v for v (..., K, R), (..., K, S)
@@ -10,8 +10,8 @@ Shapes: w is (S, R), one row a neuron; p is (..., R), z and u of S neurons (...,
 - ``weight_cotangent(w, p, z, u)``  uᵀdz/dw for u (..., K, S), (..., K, R, S): w transposed, so that its elements
   follow each other in MATLAB's column-major order
 
-At the kinks of dist, mandist and boxdist (p = w, or equal distances) the derivatives are pinned as SEMANTICS gives
-them: 0 where the distance is 0, sign(0) = 0, the first of the largest; the curvature of dist at p = w is 0.
+At the kinks of dist, mandist and boxdist (p = w, or equal distances) the derivatives are pinned: 0 where the distance
+is 0, sign(0) = 0, the first of the largest; the curvature of dist at p = w is 0.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class WeightFunction:
     linear
         Whether dz/dp does not depend on p.
     square
-        The row of z², for functions whose square is smooth where they are not.
+        The row of z², for functions that are not smooth everywhere but whose square is.
     denominator
         What z is divided by, as a function of p; z is not finite where it is 0.
     unconfirmed
-        What of this row rests on no evidence from MATLAB itself; empty where nothing does.
+        What in this row is not confirmed by evidence from MATLAB itself; empty if everything is.
     matlab
-        The value as function files of MATLAB's genFunction write it: statements that make z, (S, Q), of w and p. The
-        ways through a text that has branches are texts of their own.
+        The value as function files of MATLAB's genFunction write it: statements that compute z, (S, Q), from w and p.
+        Each branch of a text that has branches is a text of its own.
     """
 
     name: str
@@ -91,7 +91,7 @@ class WeightFunction:
 class NeuronwiseWeight(WeightFunction):
     """A row whose z_i depends on row i of w alone, declared by its value, its two slopes and its curvature.
 
-    dz_dp and dz_dw are (..., S, R), element [i, j] the derivative of z_i by p_j and by w_ij.
+    dz_dp and dz_dw are (..., S, R), element [i, j] the derivative of z_i with respect to p_j and to w_ij.
     """
 
     z: Callable[[Array, Array], Array]
@@ -187,7 +187,7 @@ def _direction(w: Array, p: Array, z: Array) -> Array:
 
 def _dist_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
     # Σ_i u_i/z_i v'·y', where v' and y' are v and y without their parts along e_i = (p − w_i)/z_i. The difference
-    # v·y − (e_i·v)(e_i·y) would be the same, but close to e_i it has no digits left, and 1/z_i magnifies what remains.
+    # v·y − (e_i·v)(e_i·y) would be the same, but close to e_i all its digits cancel, and 1/z_i magnifies the error.
     # A neuron at distance 0 is a kink and gives 0.
     xp = namespace(p)
     direction = _direction(w, p, z)
@@ -202,7 +202,7 @@ def _dist_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) 
 def _across(direction: Array, v: Array) -> Array:
     """v (..., J, R) without its part along each neuron's direction (..., S, R): (..., J, S, R).
 
-    What rounding leaves along the direction is taken away a second time.
+    The part is removed twice, because rounding leaves a remainder the first time.
     """
     xp = namespace(v)
     along = xp.matmul(v, xp.matrix_transpose(direction))[..., None]
@@ -224,7 +224,7 @@ def _squared_distance_curvature(w: Array, p: Array, z: Array, u: Array, v: Array
 def scaled_square(row: WeightFunction, scale: FloatArray) -> WeightFunction:
     """The row of (s z)², with a scale s (S,) per neuron, for a row whose square is smooth.
 
-    It serves distances whose own square overflows or underflows, beside a bias that brings them back into range.
+    For distances whose own square overflows or underflows and a bias that brings the product back into range.
     """
 
     def scaled(w: Array, p: Array) -> Array:
@@ -281,8 +281,8 @@ def _normprod(w: Array, p: Array) -> Array:
 def _centred_weights(w: Array, p: Array) -> tuple[Array, Array]:
     """The weights (..., S, R) counted from those of the largest element of p, and normprod of them, (..., S, 1).
 
-    Where one element dominates, as the nearest centre does in a generalized regression network, z is nearly its
-    weight, and w − z has no digits left; the difference of the weights counted from it has all of them.
+    If one element dominates, as the nearest centre does in a generalized regression network, z is nearly its weight,
+    and w − z cancels; the differences of the weights relative to that weight keep all digits.
     """
     xp = namespace(p)
     dominant = xp.matmul(first_largest(xp.abs(p)), xp.matrix_transpose(w))
@@ -312,7 +312,7 @@ _SQUARED_DISTANCES = (
     "z = zeros(size(w,1),size(p,2)); pt = p'; for q = 1:size(p,2), z(:,q) = sum((w - pt(q,:)).^2,2); end;",
     "z = zeros(size(w,1),size(p,2)); wt = w'; for i = 1:size(w,1), z(i,:) = sum((wt(:,i) - p).^2,1); end;",
 )
-"""MATLAB's loops, over samples where these are fewer, else over neurons."""
+"""MATLAB's loops: over samples if there are fewer samples than neurons, else over neurons."""
 
 _SQUARED_DISTANCE = NeuronwiseWeight(
     "square of dist",
@@ -390,7 +390,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _normprod_curvature,
         denominator=_total,
         analytic=True,
-        unconfirmed="newer releases may divide by sum(|p|), which differs where an element of p is negative",
+        unconfirmed="newer releases may divide by sum(|p|), which differs if an element of p is negative",
         matlab=("z = w*p ./ sum(p,1);",),
     ),
     Scalprod("scalprod", "w p_i", "w where i == j, else 0", analytic=True, linear=True),
@@ -403,4 +403,4 @@ REFUSED_WEIGHT: Mapping[str, str] = {
     "convwf": "the orientation of its kernel is not known for certain",
     "linkdist": "it is a layer's distance function, not a weight function",
 }
-"""Weight functions that are known and not done, with the reason."""
+"""Known weight functions that are not supported, with the reason."""

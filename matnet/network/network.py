@@ -476,8 +476,8 @@ class Network:
             r, from 0 to 1; None for the network's own, or 0 where `name` is given.
         form
             "targets" or "both", for crossentropy alone: whether an output of several elements counts -t ln y, or
-            -t ln y - (1 - t) ln(1 - y) with y taken as no closer to 0 and 1 than 2.2e-16. MATLAB has used both; None
-            takes the one that the training record in the network's file proves.
+            -t ln y - (1 - t) ln(1 - y) with y clipped to [2.2e-16, 1 - 2.2e-16]. MATLAB has used both; None takes the
+            one that the training record in the network's file proves.
         states
             ``input_states`` and ``layer_states`` of a dynamic network, see ``run``.
 
