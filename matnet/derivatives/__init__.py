@@ -1,1 +1,1 @@
-"""Derivatives of a Program, a module a topic; all of them walk the same steps as the simulation."""
+"""Derivatives of a Program, one module per topic; all of them use the same steps as the simulation."""

@@ -1,10 +1,10 @@
-"""The two walks: tangents forward, cotangents backward, over the steps of a Program whose values are known.
+"""The two passes: tangents forward, cotangents backward, over the steps of a Program whose values are known.
 
-Each direction that is carried belongs to an element of a signal: of the outputs in a backward walk, of the inputs in a
-forward one. A signal that no path joins to that signal has a derivative of exactly 0, whatever the values are. The
-arithmetic alone does not give it where a value on some other path is NaN or infinite, because 0 · NaN is NaN: the
-directions would leak from one output to the others. So ``Carried`` notes which directions reach a signal at all, and
-where the directions of several paths are joined, those that do not reach are set to 0.
+Each direction belongs to an element of a signal: of the outputs in a backward pass, of the inputs in a forward one. If
+no path connects a signal to that element, the derivative is exactly 0 for any values. Arithmetic alone does not give
+this if a value on some other path is NaN or infinite, because 0 · NaN is NaN: NaN would leak from one output to the
+others. Therefore ``MaskedDirections`` records which directions reach a signal at all, and where several paths meet, the
+directions that do not reach it are set to 0.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.simulate import Program, Step, broadcast_shape
 
 Reach = NDArray[np.bool_]
-"""(K,): for each direction whether any path carries it to a signal."""
+"""(K,): for each direction, whether any path carries it to a signal."""
 
 
 @dataclass(frozen=True, eq=False)
-class Carried:
-    """The directions of a signal, (..., K, size), and which of them reach it; the others are 0, or NaN for 0 · NaN."""
+class MaskedDirections:
+    """The directions of a signal, (..., K, size), and which of them reach it; the others are 0, or NaN from 0 · NaN."""
 
     directions: Array
     reach: Reach
@@ -42,9 +42,11 @@ def reaching(x: Array, reach: Reach) -> Array:
     return namespace(x).where(constant(x, reach.astype(np.float64)) == 1.0, x, 0.0)
 
 
-def tangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Carried]) -> list[Carried | None]:
-    """The tangents of every signal from those of the seeded ones; None where they are 0."""
-    found: list[Carried | None] = [None] * program.signals
+def tangents(
+    program: Program, values: Sequence[Array], seeds: Mapping[int, MaskedDirections]
+) -> list[MaskedDirections | None]:
+    """The tangents of every signal from those of the seeded ones; None if they are 0."""
+    found: list[MaskedDirections | None] = [None] * program.signals
     for signal, seed in seeds.items():
         found[signal] = seed
     for step in program.steps:
@@ -56,21 +58,23 @@ def tangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Carr
             tangent = step.tangent(*step_values(step, values), directions)
             if tangent is not None:
                 reach = next(source.reach for source in several if source is not None)
-                found[step.target] = _added(found[step.target], Carried(tangent, reach))
+                found[step.target] = _added(found[step.target], MaskedDirections(tangent, reach))
     return found
 
 
-def _alike(sources: Sequence[Carried | None]) -> list[list[Carried | None]]:
-    """The sources all at once where the same directions reach them, else one by one: a tangent is linear in them."""
+def _alike(sources: Sequence[MaskedDirections | None]) -> list[list[MaskedDirections | None]]:
+    """All sources at once if the same directions reach them, else one by one: a tangent is linear in them."""
     known = [source for source in sources if source is not None]
     if all(np.array_equal(source.reach, known[0].reach) for source in known):
         return [list(sources)] if known else []
     return [[source if source is one else None for source in sources] for one in known]
 
 
-def cotangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Carried]) -> list[Carried | None]:
-    """The cotangents of every signal from those of the seeded ones; None where they are 0."""
-    found: list[Carried | None] = [None] * program.signals
+def cotangents(
+    program: Program, values: Sequence[Array], seeds: Mapping[int, MaskedDirections]
+) -> list[MaskedDirections | None]:
+    """The cotangents of every signal from those of the seeded ones; None if they are 0."""
+    found: list[MaskedDirections | None] = [None] * program.signals
     for signal, seed in seeds.items():
         found[signal] = seed
     for step in reversed(program.steps):
@@ -80,32 +84,32 @@ def cotangents(program: Program, values: Sequence[Array], seeds: Mapping[int, Ca
         shares = step.cotangent(*step_values(step, values), adjoint.directions)
         for source, share in zip(step.sources, shares, strict=True):
             if share is not None:
-                found[source] = _added(found[source], Carried(share, adjoint.reach))
+                found[source] = _added(found[source], MaskedDirections(share, adjoint.reach))
     return found
 
 
-def joined(carried: Carried, reach: Reach) -> Array:
-    """The directions as they meet others, of which together `reach` reach a signal."""
+def joined(carried: MaskedDirections, reach: Reach) -> Array:
+    """The directions before they are added to others; `reach` are those that reach the signal by any path."""
     return carried.directions if np.array_equal(carried.reach, reach) else carried.exact
 
 
-def _added(one: Carried | None, other: Carried) -> Carried:
+def _added(one: MaskedDirections | None, other: MaskedDirections) -> MaskedDirections:
     if one is None:
         return other
     reach: Reach = np.asarray(one.reach | other.reach)
-    return Carried(joined(one, reach) + joined(other, reach), reach)
+    return MaskedDirections(joined(one, reach) + joined(other, reach), reach)
 
 
 def step_values(step: Step, values: Sequence[Array]) -> tuple[list[Array], Array]:
-    """The values that a step's derivatives ask for: its sources' and its own."""
+    """The values that a step's derivatives need: its sources' and its own."""
     return [values[source] for source in step.sources], values[step.target]
 
 
-def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dict[int, Carried]:
-    """For each signal the directions that make the signals, side by side, vary one element at a time.
+def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dict[int, MaskedDirections]:
+    """For each signal, the directions that vary the concatenated signals one element at a time.
 
-    Seed i is (K, size_i), K the elements of all `signals` together: the columns of the identity that are its own. For
-    cotangents a signal may be named twice (an output without processing is its layer): its seed then serves both.
+    Seed i is (K, size_i), K the number of elements of all `signals`: the columns of the identity that belong to the
+    signal. For cotangents a signal may occur twice (an output without processing is its layer): one seed serves both.
     """
     total = sum(program.sizes[signal] for signal in signals)
     columns = np.eye(total)
@@ -115,11 +119,13 @@ def identity_seeds(program: Program, signals: Sequence[int], like: Array) -> dic
         own = columns[:, start : start + program.sizes[signal]]
         seeds[signal] = seeds.get(signal, 0.0) + own
         start += program.sizes[signal]
-    return {signal: Carried(constant(like, seed), (seed != 0.0).any(axis=-1)) for signal, seed in seeds.items()}
+    return {
+        signal: MaskedDirections(constant(like, seed), (seed != 0.0).any(axis=-1)) for signal, seed in seeds.items()
+    }
 
 
-def gathered(parts: Sequence[Carried | None], sizes: Sequence[int], count: int, x: Array) -> Array:
-    """Directions of several signals, (..., count, Σ sizes), with the batch of x; None becomes 0."""
+def gathered(parts: Sequence[MaskedDirections | None], sizes: Sequence[int], count: int, x: Array) -> Array:
+    """The directions of several signals, (..., count, Σ sizes), with the batch of x; None becomes 0."""
     known = [
         constant(x, np.zeros((1, size))) if part is None else part.exact
         for part, size in zip(parts, sizes, strict=True)

@@ -1,4 +1,4 @@
-"""The cost of a network over given targets, and where its gradient enters the backward walk."""
+"""The cost of a network for targets, and where its gradient enters the backward pass."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from matnet.simulate import Program, TransferStep
 class Cost:
     """A performance function over the outputs of one network.
 
-    ``signals`` are where the gradient enters, one an output: the output itself, or its layer's net input where the
-    cost is of ln y and the layer a softmax or logsig whose values are the output as they are. ``other`` is the row of
-    another form that the network may have been trained with just as well; None where the form is known.
+    The gradient enters at ``signals``, one per output: the output itself, or its layer's net input if the cost is a
+    function of ln y and the output is the unchanged value of a softmax or logsig layer. ``other`` is the row of another
+    form that the network may equally have been trained with; None if the form is known.
     """
 
     row: PerformanceFunction
@@ -63,7 +63,7 @@ class Cost:
     def seeds(
         self, t: FloatArray, y: FloatArray, weights: FloatArray | None, at_signals: Sequence[FloatArray]
     ) -> FloatArray:
-        """The cost's derivative with respect to `signals`, side by side, (N, Σ sizes), without the factor 1 − r."""
+        """The cost's derivative with respect to the concatenated `signals`, (N, Σ sizes), without the factor 1 − r."""
         by_output = slope(self.row, t, y, self.single, weights)
         scale = np.ones_like(y) if weights is None else weights
         scale = np.where((y < self.row.clip) | (y > 1.0 - self.row.clip), 0.0, scale) if self.row.clip else scale
@@ -93,13 +93,13 @@ _FORMS = (
 
 
 def cost_of(structure: Structure, program: Program, name: str | None, regularization: object, form: str | None) -> Cost:
-    """The cost named `name`, or the network's own, in the form `form`, or the one that is known to be the network's.
+    """The cost named `name`, or the network's own; in the form `form`, or the one known to be the network's.
 
     Raises
     ------
     UnsupportedError
-        The network has no performance function of its own, there is none of that name or form, the network's has
-        settings that are not supported, or the form makes a difference and is not known.
+        The network has no performance function of its own, the name or form is unknown, the network's function has
+        settings that are not supported, or the form matters and is unknown.
     """
     own = structure.performance
     if name is None:
@@ -130,7 +130,7 @@ def cost_of(structure: Structure, program: Program, name: str | None, regulariza
 
 
 def _row(structure: Structure, name: str, form: str | None) -> tuple[PerformanceFunction, PerformanceFunction | None]:
-    """The row of a name and form, and where the form is not known the other one."""
+    """The row of a name and form, and the other row if the form is unknown."""
     rows = performance_rows(name)
     own = structure.performance
     known_form = own.form if form is None and own is not None and own.function == name else form
@@ -152,7 +152,7 @@ def _transfer_step(program: Program, output: Output) -> TransferStep:
 
 
 def _by_net_input(program: Program, output: Output) -> TransferFunction | None:
-    """The output's transfer row, where the cost of ln y may be taken by its net input."""
+    """The output's transfer row, if a cost of ln y can be differentiated with respect to its net input."""
     row = _transfer_step(program, output).row
     if row.log_cotangent is None or (output.size == 1 and row.coupled) or not _unchanged(output):
         return None
@@ -160,7 +160,7 @@ def _by_net_input(program: Program, output: Output) -> TransferFunction | None:
 
 
 def _unchanged(output: Output) -> bool:
-    """Whether the output's processing gives back what it gets: an affine map that does so twice is the identity."""
+    """Whether the output's processing is the identity: an affine map that leaves two values unchanged is."""
     probes = np.stack([np.linspace(0.0, 1.0, output.processed_size), np.linspace(3.0, 2.0, output.processed_size)])
     values = probes
     for process in reversed(output.processing):
@@ -169,10 +169,10 @@ def _unchanged(output: Output) -> bool:
 
 
 def without_unknown_inputs(structure: Structure, x: FloatArray) -> FloatArray:
-    """x (N, R) with 0 for the NaN that no fixunknowns takes up.
+    """x (N, R) with 0 for each NaN that no fixunknowns replaces.
 
-    Such a NaN makes the sample's errors NaN, which leaves it out of the cost; its share of the gradient is 0, but the
-    product of that 0 with a derivative that is NaN would not be.
+    Such a NaN makes the sample's errors NaN, which excludes the sample from the cost. Its contribution to the gradient
+    is 0, but the product of that 0 with a NaN derivative would be NaN.
     """
     taken_up: list[bool] = []
     for entry in structure.inputs:

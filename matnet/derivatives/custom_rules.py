@@ -1,8 +1,8 @@
-"""The rows' own derivatives for PyTorch and JAX, so that their differentiation of a network gives ours.
+"""The rows' own derivatives for PyTorch and JAX, so that they differentiate a network with matnet's derivatives.
 
-Left to itself a library differentiates the formula of a value: then the slope of tanh at 20 is 0, that of a distance at
-p = w is NaN, and at a kink it depends on the library. Here every step whose derivative is more than sums and
-products is wrapped in one with a custom rule: the row's own derivative.
+By default a library differentiates the formula of a value: the slope of tanh at 20 is then 0, that of a distance at
+p = w is NaN, and at a kink it depends on the library. Here every step whose derivative is more than sums and products
+is wrapped in one with a custom rule: the row's own derivative.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _wrapped(program: Program, wrapper: Callable[[Step], Step]) -> Program:
 
 
 def needs_rule(step: Step) -> bool:
-    """Whether a library's own derivative of the step may differ from the row's: not where it is sums and products."""
+    """Whether a library's own derivative of the step may differ from the row's; that of sums and products does not."""
     if isinstance(step, (WeightStep, TransferStep)):
         return not step.row.linear
     return isinstance(step, ProcessingStep)

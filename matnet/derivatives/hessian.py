@@ -1,21 +1,22 @@
-"""Second derivatives, from one forward and one backward walk.
+"""Second derivatives, from one forward and one backward pass.
 
-For y = f_n(… f_1(x)) the chain rule gives one term per step that is curved: with T the tangents of the step's sources
-(how they move with x, (..., R, size)) and u the adjoint of its target for output i (how y_i moves with it),
+For y = f_n(… f_1(x)) the chain rule gives one term per curved step: with T the tangents of the step's sources (their
+derivatives with respect to x, (..., R, size)) and u the adjoint of its target for output i (the derivative of y_i with
+respect to it),
 
     H_i = Σ over steps  Σ_k u_k · T (∂²target_k) Tᵀ
 
-T comes from the forward walk, u from the backward walk, and each row knows its own second derivative contracted with u
-and T on both sides, its ``curvature``. Nothing is walked once per pair of inputs.
+T comes from the forward pass, u from the backward pass, and each row provides its second derivative contracted with u
+and with T on both sides, its ``curvature``. No pass is repeated per pair of inputs.
 
-Three forms of that contraction are told apart, the cheapest first:
+That contraction takes one of three forms, the cheapest first:
 
-- Where target k depends on source k alone (``curvature_weights`` gives d = u·a'') and T is the same for all samples, as
-  in a first layer, H is one product of d with the products of pairs of columns of T, which are constants.
-- Where T varies with the sample, H is T diag(d) Tᵀ for each sample.
-- Everything else asks the row: the outputs i are one more axis between the batch and the directions.
+- If target k depends on source k alone (``curvature_weights`` gives d = u·a'') and T is the same for all samples, as in
+  a first layer, H is one product of d with the products of pairs of columns of T, which are constants.
+- If T varies with the sample, H is T diag(d) Tᵀ for each sample.
+- Otherwise the row computes it: the outputs i are one more axis between the batch and the directions.
 
-Only the pairs on and above the diagonal are summed, then copied: so H is symmetric to the bit.
+Only the pairs on and above the diagonal are summed, then copied, so H is symmetric to the bit.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     """The second derivative of the signals `of` with respect to the signals `wrt`.
 
     H_i = Σ over the curved steps of the step's adjoint for element i, times the step's second derivative, applied to
-    its sources' tangents on both sides. What is on and above the diagonal is computed, so that the result is symmetric
-    to the bit in its last two axes.
+    its sources' tangents on both sides. The elements on and above the diagonal are computed and copied, so the result
+    is symmetric to the bit in its last two axes.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     pairs = _Pairs.of(size)
     columns = tangents(program, values, identity_seeds(program, wrt, x))
     rows = cotangents(program, values, identity_seeds(program, of, x))
-    fixed: list[Array] = []  # terms (..., S, pairs) of steps whose directions are those of every sample
+    fixed: list[Array] = []  # terms (..., S, pairs) of steps whose directions are the same for all samples
     others: list[Array] = []  # terms (..., S, R, R)
     for step in program.steps:
         adjoint, moving = rows[step.target], columns[step.target]
@@ -89,7 +90,7 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """The elements on and above the diagonal of a square matrix, and where each of all its elements is among them."""
+    """The elements on and above the diagonal of a square matrix, and the position of every element among them."""
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
@@ -97,7 +98,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, size: int) -> _Pairs:
-        """Those of a matrix of that size."""
+        """The pairs of a matrix of that size."""
         first, second = np.triu_indices(size)
         places = np.empty((size, size), dtype=np.intp)
         places[first, second] = places[second, first] = np.arange(len(first))

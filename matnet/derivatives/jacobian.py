@@ -1,4 +1,4 @@
-"""First derivatives of any signals with respect to any others, forward or backward, whichever carries less."""
+"""First derivatives of any signals with respect to any others, forward or backward, whichever is cheaper."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from matnet.simulate import Program
 def jacobian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array) -> Array:
     """The derivative of the signals `of` with respect to the signals `wrt`.
 
-    J = ∂(of_1, of_2, …)/∂(wrt_1, wrt_2, …), accumulated forward where wrt has fewer elements, else backward.
+    J = ∂(of_1, of_2, …)/∂(wrt_1, wrt_2, …), accumulated forward if wrt has fewer elements, else backward.
 
     Parameters
     ----------
     program, values
-        The steps, and the values of all signals that ``program.run(x)`` gave.
+        The steps, and the values of all signals that ``program.run(x)`` returned.
     of, wrt
-        Signals, each named once.
+        Signals, without duplicates.
     x
-        The argument of the program: it gives the batch and the array library.
+        The argument of the program: it determines the batch and the array library.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Steps for JAX: functions with custom_jvp rules that are the rows'.
 
-A value's rule is the row's tangent; a tangent's and a cotangent's own rules are the row's curvature, so that second
-derivatives by the source are the rows' too. Second derivatives by a weight, and third ones, are JAX's of the rows'
-formulas. JAX transposes the rules where it goes backward.
+A value's rule is the row's tangent; the rules of a tangent and a cotangent are the row's curvature, so that second
+derivatives with respect to the source are the rows' too. Second derivatives with respect to a weight, and third
+derivatives, are JAX's derivatives of the rows' formulas. JAX transposes the rules in reverse mode.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from matnet.simulate import Directions, Step
 
 @dataclass(frozen=True, eq=False)
 class JaxStep(CustomRuleStep):
-    """A step whose value, tangent and cotangent JAX differentiates by the row's own derivatives."""
+    """A step whose value, tangent and cotangent JAX differentiates with the row's own derivatives."""
 
     _value: Any = field(init=False)
     _tangent: Any = field(init=False)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from matnet.derivatives.accumulate import Carried, cotangents, gathered, identity_seeds, step_values
+from matnet.derivatives.accumulate import MaskedDirections, cotangents, gathered, identity_seeds, step_values
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure, Weight
@@ -16,22 +16,22 @@ from matnet.simulate import ParameterKey, Program
 
 
 def parameter_products(
-    program: Program, values: Sequence[Array], seeds: dict[int, Carried], count: int, x: Array
+    program: Program, values: Sequence[Array], seeds: dict[int, MaskedDirections], count: int, x: Array
 ) -> Array:
-    """Cotangents `seeds` (..., count, size) of some signals, carried to all weights and biases: (..., count, P)."""
+    """Cotangents `seeds` (..., count, size) of some signals, propagated to all weights and biases: (..., count, P)."""
     rows = cotangents(program, values, seeds)
-    found: dict[ParameterKey, Carried] = {}
+    found: dict[ParameterKey, MaskedDirections] = {}
     for step in program.steps:
         adjoint = rows[step.target]
         if adjoint is not None:
             by_parameter = step.parameter_cotangents(*step_values(step, values), adjoint.directions)
-            found |= {key: Carried(share, adjoint.reach) for key, share in by_parameter.items()}
+            found |= {key: MaskedDirections(share, adjoint.reach) for key, share in by_parameter.items()}
     parts = [found.get(key) for key in program.parameters]
     return gathered(parts, list(program.parameter_sizes), count, x)
 
 
 def parameter_jacobian(program: Program, values: Sequence[Array], of: Sequence[int], x: Array) -> Array:
-    """The derivative of the signals `of` with respect to all weights and biases, in one backward walk.
+    """The derivative of the signals `of` with respect to all weights and biases, in one backward pass.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def with_parameters(structure: Structure, program: Program, theta: Array) -> Str
 
 
 def with_arrays(structure: Structure, arrays: dict[ParameterKey, Array]) -> Structure:
-    """The structure with the given biases (S,) and weights (S, R·taps) in place of its own."""
+    """The structure with other biases (S,) and weights (S, R·taps)."""
 
     def weights(kind: Literal["IW", "LW"], number: int, own: Mapping[int, Weight]) -> dict[int, Weight]:
         return {source: replace(weight, value=arrays[kind, number, source]) for source, weight in own.items()}

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from matnet.derivatives.accumulate import Carried, cotangents, gathered, tangents
+from matnet.derivatives.accumulate import MaskedDirections, cotangents, gathered, tangents
 from matnet.functions.namespace import Array, namespace
 from matnet.simulate import Program
 
 
-def seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[int, Carried]:
-    """The pieces of `directions` (..., Σ sizes) that belong to each signal, (..., 1, size), added where it recurs."""
+def seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[int, MaskedDirections]:
+    """The part of `directions` (..., Σ sizes) for each signal, (..., 1, size), summed for repeated signals."""
     found: dict[int, Array] = {}
     start = 0
     for signal in signals:
         piece = directions[..., None, start : start + program.sizes[signal]]
         found[signal] = found[signal] + piece if signal in found else piece
         start += program.sizes[signal]
-    return {signal: Carried(piece, np.ones(1, dtype=np.bool_)) for signal, piece in found.items()}
+    return {signal: MaskedDirections(piece, np.ones(1, dtype=np.bool_)) for signal, piece in found.items()}
 
 
 def jvp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array, v: Array) -> Array:

@@ -1,7 +1,7 @@
-"""What can be computed of a network: each quantity is a function of the network's Program and the arguments.
+"""What can be computed from a network: each quantity is a function of the network's Program and the arguments.
 
-A quantity is a frozen dataclass. Equal settings give the same object, so a quantity is also the key of the tape that is
-recorded of it; the same objects are recorded, run and exported.
+A quantity is a frozen dataclass. Equal settings give the same object, so a quantity is also the key of its recorded
+tape; the same objects are recorded, run and exported.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Quantity(Hashable, Protocol):
 
 
 class _Interned(type):
-    """The class of the quantities: one object for equal settings, found at the price of a look into a dictionary.
+    """The class of the quantities: one object for equal settings, at the cost of a dictionary lookup.
 
-    A call for a single sample takes some microseconds; to hash and compare dataclasses would be a tenth of that.
+    A call for a single sample takes some microseconds; hashing and comparing dataclasses would take a tenth of that.
     """
 
     _known: ClassVar[dict[Any, Any]] = {}
@@ -172,7 +172,7 @@ class SignalJacobian(metaclass=_Interned):
 
 @dataclass(frozen=True, eq=False)
 class Adjoints(metaclass=_Interned):
-    """For cotangents u (..., Σ sizes) of some signals: uᵀ times their derivatives with respect to x and the parameters.
+    """For cotangents u (..., Σ sizes) of signals: uᵀ times their derivatives with respect to x and the parameters.
 
     The results are (..., R) and (..., P).
     """
@@ -180,7 +180,7 @@ class Adjoints(metaclass=_Interned):
     signals: tuple[int, ...]
 
     def __call__(self, program: Program, x: Array, u: Array) -> tuple[Array, Array]:
-        """With respect to x, then to the parameters."""
+        """The derivatives with respect to x, then to the parameters."""
         values = program.run(x)
         seeds = products.seeds(program, self.signals, u)
         by_inputs = products.vjp(program, values, self.signals, _arguments(program), x, u)

@@ -1,7 +1,7 @@
-"""What the custom rules of PyTorch and JAX are made of: a step's derivatives as functions of its source and its weight.
+"""The parts of the custom rules of PyTorch and JAX: a step's derivatives as functions of its source and its weight.
 
-A library differentiates a function only with respect to what it is given as an argument, so the weight is one here.
-Shapes as in the rows: p (..., R), a (..., S), u and v with an axis of directions before the last.
+A library differentiates a function only with respect to its arguments, so the weight is an argument here. Shapes as in
+the rows: p (..., R), a (..., S), u and v with an axis of directions before the last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from matnet.simulate import Directions, ParameterKey, Step, WeightStep
 
 @dataclass(frozen=True, eq=False)
 class CustomRuleStep(Step):
-    """A step of one source, ``step``, whose value, tangent and cotangent a library differentiates by custom rules.
+    """A step with one source, ``step``, whose value, tangent and cotangent a library differentiates by custom rules.
 
     ``weight`` is the step's weight, or None, and ``rule`` the step without it: no array is hidden in a function, where
     a library's transforms would not see it.
@@ -43,7 +43,7 @@ class CustomRuleStep(Step):
         return self.step.parameter_cotangents(p, a, u)
 
     def weight_like(self, p: Array) -> Array | None:
-        """The weight as an array of the library, type and device of p; None where there is none."""
+        """The weight as an array with the library, type and device of p; None if there is none."""
         return None if self.weight is None else constant(p, self.weight)
 
 
@@ -53,7 +53,7 @@ def with_weight(step: Step, w: Array | None) -> Step:
 
 
 def without_weight(step: Step) -> Step:
-    """The step with nothing in the place of its weight, to be put back by ``with_weight``."""
+    """The step without its weight, which ``with_weight`` restores."""
     return replace(step, w=None) if isinstance(step, WeightStep) else step
 
 
@@ -73,40 +73,40 @@ def cotangent_of(step: Step, p: Array, w: Array | None, a: Array, u: Array) -> A
 
 
 def weight_tangent_of(step: Step, p: Array, w: Array, a: Array, dw: Array) -> Array:
-    """The derivative by the weight times dw (S, R): (..., S)."""
+    """The derivative with respect to the weight times dw (S, R): (..., S)."""
     assert isinstance(step, WeightStep), "only a weighted input has a weight"
     return step.row.weight_tangent(w, p, a, dw[None, ...])[..., 0, :]
 
 
 def weight_cotangent_of(step: Step, p: Array, w: Array, a: Array, u: Array) -> Array:
-    """u (..., S) times the derivative by the weight, for each sample: (..., S, R)."""
+    """u (..., S) times the derivative with respect to the weight, for each sample: (..., S, R)."""
     assert isinstance(step, WeightStep), "only a weighted input has a weight"
     by_element = step.row.weight_cotangent(w, p, a, u[..., None, :])[..., 0, :, :]
     return namespace(p).matrix_transpose(by_element)
 
 
 def curvature_sum(step: Step, p: Array, w: Array | None, a: Array, u: Array, v: Array) -> Array:
-    """Σ_k u_kᵀa''(v_k, ·), (..., R): what u·a'·v changes by when p moves."""
+    """Σ_k u_kᵀa''(v_k, ·), (..., R): the derivative of u·a'·v with respect to p."""
     curvature = _curvature(step, p, w, a, u, v[..., None, :], _identity(p))
     xp = namespace(p)
     return xp.zeros_like(p) if curvature is None else xp.sum(curvature[..., 0, :], axis=-2)
 
 
 def curvature_sources(step: Step, p: Array, w: Array | None, a: Array, u: Array, dp: Array) -> Array:
-    """u_kᵀa''(·, dp), (..., K, R): what uᵀa' changes by when p moves along dp (..., R)."""
+    """u_kᵀa''(·, dp), (..., K, R): the change of uᵀa' along dp (..., R)."""
     curvature = _curvature(step, p, w, a, u, _identity(p), dp[..., None, None, :])
     return namespace(p).zeros_like(p)[..., None, :] if curvature is None else curvature[..., 0]
 
 
 def curvature_values(step: Step, p: Array, w: Array | None, a: Array, v: Array, dp: Array) -> Array:
-    """a''(v_k, dp), (..., K, S): what a'·v changes by when p moves along dp (..., R)."""
+    """a''(v_k, dp), (..., K, S): the change of a'·v along dp (..., R)."""
     xp = namespace(p)
     curvature = _curvature(step, p, w, a, _identity(a), v[..., None, :, :], dp[..., None, None, :])
     return xp.zeros_like(a)[..., None, :] if curvature is None else xp.matrix_transpose(curvature[..., 0])
 
 
 def _curvature(step: Step, p: Array, w: Array | None, a: Array, u: Array, v: Array, y: Array) -> Array | None:
-    """The step's curvature for each u, which stands on the axis of directions."""
+    """The step's curvature for each u along the axis of directions."""
     if not step.curved:
         return None
     return with_weight(step, w).curvature([p[..., None, :]], a[..., None, :], u, [v], [y])

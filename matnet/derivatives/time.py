@@ -1,15 +1,16 @@
 """Dynamic networks: a series run step by step, and its total derivatives through taps and recurrences.
 
-A Program sees one instant; its leaves are the inputs and layer outputs at the delays that its weights look back. Here
-the instants are put in a row. With P(t) the derivative of one step by its leaves, the total derivative of what a step
-computes by something earlier is
+A Program describes one instant; its leaves are the inputs and layer outputs at the delays of its weights. Here the
+instants follow each other. With P(t) the derivative of one step with respect to its leaves, the total derivative of
+the results of a step with respect to something earlier is
 
     D(t) = P_direct(t) + Σ_{k,d} P_{k,d}(t) D_k(t − d)
 
-over the layers k that are fed back with delay d. Initial states are held fixed, except where the derivative is by them.
+over the layers k that are fed back with delay d. Initial states are held fixed, unless the derivative is with respect
+to them.
 
-Arrays here are flat in their batch: x (B, T, R), input states (B, ID, R), layer states (B, LD, N), N the neurons of all
-layers, the oldest first.
+Arrays here have a flat batch: x (B, T, R), input states (B, ID, R), layer states (B, LD, N), N the neurons of all
+layers, the oldest step first.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class Evaluate(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """What ``Network.run`` gives.
+    """The result of ``Network.run``.
 
     ``outputs`` (..., T, S) at raw scale; ``input_states`` (..., ID, R) raw and ``layer_states`` (..., LD, N) at layer
-    scale are the states after the last step, oldest first: given to the next run, they continue the series exactly.
-    ``layer_outputs`` (..., T, N) are all layers' outputs side by side.
+    scale are the states after the last step, oldest first: with them, the next run continues the series exactly.
+    ``layer_outputs`` (..., T, N) are all layers' outputs concatenated.
     """
 
     outputs: FloatArray
@@ -52,7 +53,7 @@ class Run:
 
 
 class Series:
-    """A network's geometry in time: which columns of a step's argument are which part of the history."""
+    """A network's layout in time: which columns of a step's argument are which part of the history."""
 
     def __init__(self, structure: Structure, program: Program, evaluate: Evaluate) -> None:
         self.program = program
@@ -62,7 +63,7 @@ class Series:
         self.input_size = structure.input_size
         self.output_size = structure.output_size
         self.layer_size = structure.layer_elements
-        # without inputs the one leaf of a network without delays shows an input of no elements
+        # the single leaf of a network without inputs and delays is an input without elements
         inputs = np.cumsum([0, *([entry.size for entry in structure.inputs] or [0])])
         layers = np.cumsum([0, *(layer.size for layer in structure.layers)])
         self._columns = {"input": inputs, "layer": layers}
@@ -71,7 +72,7 @@ class Series:
         self.leaf_columns = [slice(int(a), int(b)) for a, b in itertools.pairwise(starts)]
 
     def columns(self, leaf: Leaf) -> slice:
-        """The columns of x, or of all layers' outputs, that a leaf shows."""
+        """The columns of x, or of all layers' outputs, that belong to a leaf."""
         edges = self._columns[leaf.kind]
         return slice(int(edges[leaf.index]), int(edges[leaf.index + 1]))
 
@@ -82,11 +83,11 @@ class Series:
 
     @property
     def recurrent(self) -> bool:
-        """Whether any layer is seen with a delay, so that the steps must be taken one by one."""
+        """Whether any layer output is used with a delay, so that the steps must be computed one by one."""
         return any(leaf.kind == "layer" for leaf in self.program.leaves)
 
     def argument(self, inputs: FloatArray, layers: FloatArray, time: int | slice) -> FloatArray:
-        """A step's argument out of the histories: inputs (B, ID + T, R), layers (B, LD + T, N).
+        """A step's argument from the histories: inputs (B, ID + T, R), layers (B, LD + T, N).
 
         For one time (B, A); for a slice of times (B, times, A).
         """
@@ -131,10 +132,10 @@ class Series:
     def _step_jacobians(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray
     ) -> tuple[FloatArray, list[int], dict[int, slice | NDArray[np.intp]]]:
-        """P (B, T, S + n, A): outputs and the n neurons fed back, by a step's argument; and which neurons these are.
+        """P (B, T, S + n, A): the derivative of the outputs and the n neurons fed back with respect to a step's
+        argument; which neurons these are; and for each leaf the rows of P that depend on it.
 
-        Then for each leaf's signal the rows of P that depend on it: 0 times the derivative of a state that is NaN
-        would be NaN.
+        The other rows are left out of sums, because 0 times a derivative of NaN would be NaN.
         """
         batch, steps = x.shape[:2]
         inputs, layers, _ = self.histories(x, input_states, layer_states)
@@ -147,7 +148,7 @@ class Series:
         return found.reshape(batch, steps, *found.shape[1:]), neurons, rows
 
     def _dependent(self, signals: Sequence[int], leaf: Leaf) -> slice | NDArray[np.intp]:
-        """Which of the elements of `signals`, side by side, depend on a leaf."""
+        """Which elements of the concatenated `signals` depend on a leaf."""
         reached = self.program.reached(leaf.signal)
         depends = np.repeat(
             [signal in reached for signal in signals], [self.program.sizes[signal] for signal in signals]
@@ -162,7 +163,7 @@ class Series:
     def jacobian(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, wrt: str, lags: int | None
     ) -> FloatArray:
-        """The outputs' total derivative by what `wrt` names, see ``Network.run_jacobian``."""
+        """The outputs' total derivative with respect to `wrt`, see ``Network.run_jacobian``."""
         if wrt == "inputs":
             reach = self.input_delay if lags is None else lags
             if reach < 0:
@@ -173,7 +174,7 @@ class Series:
     def jacobian_by_lag(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int
     ) -> FloatArray:
-        """dy(t)/dx(t − lag), (B, T, lags + 1, S, R); 0 where t − lag lies before the series."""
+        """dy(t)/dx(t − lag), (B, T, lags + 1, S, R); 0 if t − lag is before the series."""
         step, neurons, dependent = self._step_jacobians(x, input_states, layer_states)
         batch, steps, rows = step.shape[:3]
         total = np.zeros((lags + 1, batch, steps, rows, self.input_size))
@@ -191,7 +192,7 @@ class Series:
     def jacobian_by_states(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, kind: str
     ) -> FloatArray:
-        """dy(t) by the initial states: (B, T, S, ID, R) for kind "input", (B, T, S, LD, N) for "layer"."""
+        """dy(t) with respect to the initial states: (B, T, S, ID, R) for kind "input", (B, T, S, LD, N) for "layer"."""
         step, neurons, dependent = self._step_jacobians(x, input_states, layer_states)
         batch, steps, rows = step.shape[:3]
         reach, width = (self.input_delay, self.input_size) if kind == "input" else (self.layer_delay, self.layer_size)
@@ -211,7 +212,7 @@ class Series:
     def adjoints(
         self, inputs: FloatArray, layers: FloatArray, signals: tuple[int, ...], seeds: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """A cost's gradient over the whole series, by one walk back in time.
+        """A cost's gradient over the whole series, by one pass back in time.
 
         Parameters
         ----------
@@ -222,7 +223,8 @@ class Series:
 
         Returns
         -------
-        By x (B, T, R), by the parameters (P,), by the input states (B, ID, R) and by the layer states (B, LD, N).
+        The derivatives with respect to x (B, T, R), the parameters (P,), the input states (B, ID, R) and the layer
+        states (B, LD, N).
         """
         steps = seeds.shape[1]
         fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
@@ -235,7 +237,7 @@ class Series:
             later = by_layers[:, self.layer_delay + time][:, neurons]
             u = np.concatenate([seeds[:, time], later], axis=-1)
             by_leaves, by_weights = self.evaluate(adjoints, self.argument(inputs, layers, time), u)
-            # a step that moves nothing has no share, also where its derivatives are NaN
+            # a step without a seed contributes nothing, even if its derivatives are NaN
             moves = (u != 0.0).any(axis=-1)[:, None]
             by_leaves, by_weights = np.where(moves, by_leaves, 0.0), np.where(moves, by_weights, 0.0)
             by_parameters += by_weights.sum(axis=0)

@@ -1,14 +1,14 @@
 """Steps for PyTorch: autograd.Functions whose derivatives are the rows'.
 
 ``_Value`` is a step's value; its backward is ``_Cotangent``, whose own backward is ``_Tangent`` and the row's
-curvature, so that second derivatives by the source are the rows' too. Second derivatives by a weight, and third ones,
-are PyTorch's of the rows' formulas.
+curvature, so that second derivatives with respect to the source are the rows' too. Second derivatives with respect to a
+weight, and third derivatives, are PyTorch's derivatives of the rows' formulas.
 
-There is no forward mode: PyTorch (2.13) gives 0 for the second of two forward derivatives of any autograd.Function
-that has one, and no derivative is better than a wrong one. Reverse mode nests as deep as wanted.
+Forward mode is not supported: PyTorch (2.13) returns 0 for the second of two forward derivatives of any
+autograd.Function that has one, and no derivative is better than a wrong one. Reverse mode can be nested to any depth.
 
-Every tensor goes in as an argument, none inside the step, so that torch.func's transforms see them all. Shapes as in
-the rows: p (..., R), a (..., S), u and v with an axis of directions before the last.
+Every tensor is an argument, none is hidden in the step, so that torch.func's transforms see them all. Shapes as in the
+rows: p (..., R), a (..., S), u and v with an axis of directions before the last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from matnet.simulate import Directions, Step
 
 @dataclass(frozen=True, eq=False)
 class TorchStep(CustomRuleStep):
-    """A step whose value, tangent and cotangent PyTorch differentiates by the row's own derivatives."""
+    """A step whose value, tangent and cotangent PyTorch differentiates with the row's own derivatives."""
 
     @classmethod
     def of(cls, step: Step) -> TorchStep:
@@ -86,8 +86,8 @@ class _Value(torch.autograd.Function):
 class _Directional(torch.autograd.Function):
     """What ``_Tangent`` and ``_Cotangent`` share: arguments (p, w, a, directions, step).
 
-    The value a is handed in so that it need not be computed again; as p and w tell it, it has no derivative of its
-    own here.
+    The value a is an argument so that it need not be computed again; as p and w determine it, it has no derivative of
+    its own here.
     """
 
     generate_vmap_rule = True
@@ -134,7 +134,7 @@ _Rule = Callable[[Step, Array, Array, Array, Array], Array]
 
 
 def _by_weight(ctx: Any, rule: _Rule, p: Array, w: Array | None, directions: Array, g: Array) -> Array | None:
-    """The rule's derivative by the weight, for which the rows have no formula: PyTorch's of the rule's own."""
+    """The rule's derivative with respect to the weight: PyTorch's own, as the rows have no formula for it."""
     if w is None or not ctx.needs_input_grad[1]:
         return None
 
@@ -146,11 +146,11 @@ def _by_weight(ctx: Any, rule: _Rule, p: Array, w: Array | None, directions: Arr
 
 
 def _own(result: Array, argument: Array) -> Array:
-    """The result as a tensor of its own, which PyTorch wants where it is the argument itself."""
+    """The result as a new tensor, which PyTorch requires if it is the argument itself."""
     return result.view_as(result) if result is argument else result
 
 
 def _like(gradient: Array, of: Array) -> Array:
-    """The gradient in the shape of what it is by: repeated where it does not vary, summed where that was repeated."""
+    """The gradient in the shape of its variable: broadcast where it does not vary, summed where the variable was."""
     full = torch.broadcast_tensors(gradient, of)[0]  # type: ignore[no-untyped-call]
     return full.sum_to_size(of.shape)

@@ -1,4 +1,4 @@
-"""The forward pass: a Structure laid out as a Program, a list of steps in the order in which they are computed."""
+"""The forward pass: a Structure laid out as a Program, a list of steps in order of computation."""
 
 from matnet.simulate.layout import lay_out
 from matnet.simulate.program import Leaf, Program, batched, outputs

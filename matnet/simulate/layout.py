@@ -27,7 +27,7 @@ from matnet.simulate.steps import (
 )
 
 _PLAIN_SQUARES = (1e-100, 1e100)
-"""Between these a bias is squared as it is: its square, times that of an ordinary distance, is far from the limits."""
+"""A bias between these is squared unscaled: its square times that of an ordinary distance is far from the limits."""
 
 
 class _Builder:
@@ -71,7 +71,7 @@ class _Builder:
         return len(self.sizes) - 1
 
     def leaf(self, kind: Literal["input", "layer"], index: int, delay: int) -> None:
-        """A leaf, and after that of an input the steps that process it."""
+        """A leaf; for an input, also the steps that process it."""
         if not self.structure.inputs and kind == "input":
             self.leaves.append(Leaf(kind, index, delay, 0, self.signal(0)))
             return
@@ -86,7 +86,7 @@ class _Builder:
         self.processed[index, delay] = signal
 
     def add(self, step: Step) -> int:
-        """The step's signal, once it is in the list."""
+        """Adds the step to the list; its signal."""
         self.steps.append(step)
         return step.target
 
@@ -117,7 +117,7 @@ class _Builder:
         return self.add(TransferStep(self.signal(layer.size), (self.add(joined),), transfer))
 
     def weight(self, kind: Literal["IW", "LW"], number: int, source: int, row: WeightFunction) -> int:
-        """A weighted input by the given row."""
+        """A weighted input, computed by `row`."""
         layer = self.structure.layers[number]
         weight = (layer.input_weights if kind == "IW" else layer.layer_weights)[source]
         key: ParameterKey = (kind, number, source)
@@ -145,12 +145,12 @@ class _Builder:
 
 @dataclass(frozen=True, eq=False)
 class _SquaredForm:
-    """A layer as a function of q = n²: the transfer row of q, and what the distances are multiplied with.
+    """A layer as a function of q = n²: the transfer row of q, and the factors of the distances.
 
-    A distance has a kink where p = w, its square has none. Where n is a product in which distances are factors, and
-    a(n) = g(n²), the whole is smooth, and only the squared form shows it to the chain rule: q is the product of the
-    squares of the bias and of all weighted inputs. A bias whose square would leave the range of doubles is split into
-    (b/s)², and the distances become (s z)²: ``scale`` is s (S,), powers of 2, or None where all are 1.
+    A distance has a kink where p = w; its square does not. If n is a product with distances as factors and a(n) =
+    g(n²), the layer is smooth, but the chain rule sees that only in the squared form, where q is the product of the
+    squares of the bias and of all weighted inputs. If the square of a bias would leave the range of doubles, it enters
+    as (b/s)² and the distances as (s z)²: ``scale`` is s (S,), powers of 2, or None if all are 1.
     """
 
     transfer: TransferFunction
@@ -158,7 +158,7 @@ class _SquaredForm:
 
     @classmethod
     def of(cls, layer: Layer) -> _SquaredForm | None:
-        """The form of a layer; None where it has none or needs none."""
+        """The squared form of a layer; None if it has none or needs none."""
         even = TRANSFER[layer.transfer].even
         product = layer.net_input == "netprod" or (len(layer.weights) == 1 and layer.bias is None)
         if even is None or not product or not any(WEIGHT[weight.function].square for weight in layer.weights):
@@ -178,7 +178,7 @@ def _scale(bias: Array | None) -> FloatArray | None:
 
 
 def _weight_rows(layer: Layer, form: _SquaredForm | None) -> list[WeightFunction]:
-    """The rows of a layer's weights, in the squared form those of the squares, the first of them scaled."""
+    """The rows of a layer's weights; in the squared form those of the squares, the first of them scaled."""
     rows = [WEIGHT[weight.function] for weight in layer.weights]
     if form is None:
         return rows
@@ -190,7 +190,7 @@ def _weight_rows(layer: Layer, form: _SquaredForm | None) -> list[WeightFunction
 
 
 def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, int]]:
-    """Every (kind, index, delay) that comes from outside: all inputs now, then what the delays ask for."""
+    """Every (kind, index, delay) that comes from outside: all present inputs, then the delayed signals."""
     now: list[tuple[Literal["input", "layer"], int, int]] = [
         ("input", number, 0) for number in range(len(structure.inputs))
     ]
@@ -198,7 +198,7 @@ def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, in
     for layer in structure.layers:
         past |= {("input", j, delay) for j, weight in layer.input_weights.items() for delay in weight.delays}
         past |= {("layer", j, delay) for j, weight in layer.layer_weights.items() for delay in weight.delays if delay}
-    # without inputs and delays one leaf of no elements takes the place of an input
+    # without inputs and delays, a leaf without elements replaces the input
     return now + sorted(past - set(now)) or [("input", 0, 0)]
 
 

@@ -1,11 +1,11 @@
 """A Program: the steps of a network at one instant, and running them.
 
-Every quantity of a network (an input, a processed input, a weighted input, a layer's net input or output, a network
-output) is a *signal* with a number. Simulation walks the steps forward, derivatives walk them forward or backward.
+Every intermediate array (an input, a processed input, a weighted input, a layer's net input or output, a network
+output) is a *signal* with a number. Simulation goes through the steps forward, derivatives forward or backward.
 
-A program sees one instant. Its *leaves* are the signals that come from outside: input j as it was d time steps ago
-(raw scale), and in dynamic networks layer k's output as it was d steps ago (layer scale). Side by side, in the order of
-``Program.leaves``, they form the one argument x.
+A program describes one instant. Its *leaves* are the signals from outside: input j d time steps ago (raw scale), and in
+dynamic networks the output of layer k d steps ago (layer scale). Concatenated in the order of ``Program.leaves``, they
+form the single argument x.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matnet.simulate.steps import BiasStep, ParameterKey, Step, side_by_side
 
 @dataclass(frozen=True)
 class Leaf:
-    """A signal from outside: input or layer `index` as it was `delay` steps ago."""
+    """A signal from outside: input or layer `index`, `delay` steps ago."""
 
     kind: Literal["input", "layer"]
     index: int
@@ -31,7 +31,7 @@ class Leaf:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """The steps of a network at one instant, with the numbers of the signals that matter.
+    """The steps of a network at one instant, with the numbers of the most important signals.
 
     ``processed`` are the inputs' signals after their processing, ``layers`` the layers' outputs, ``outputs`` the
     network's outputs at raw scale and ``output_layers`` the same before the reverse processing.
@@ -49,7 +49,7 @@ class Program:
     parameter_sizes: tuple[int, ...]
 
     def parts(self, x: Array) -> list[Array]:
-        """The leaves' values out of the one argument x (..., R), R their elements together."""
+        """The leaves' values from the argument x (..., R), R the number of all their elements."""
         if len(self.leaves) == 1:
             return [x]
         pieces, start = [], 0
@@ -68,7 +68,7 @@ class Program:
         return values
 
     def reached(self, signal: int) -> frozenset[int]:
-        """The signal and all that depend on it."""
+        """The signal and all signals that depend on it."""
         found = {signal}
         for step in self.steps:
             if not isinstance(step, BiasStep) and not found.isdisjoint(step.sources):
@@ -77,7 +77,7 @@ class Program:
 
 
 def batched(value: Array, x: Array) -> Array:
-    """`value` (size,) or (..., size) with the batch axes of x: what does not depend on x lacks them."""
+    """`value` (size,) or (..., size) with the batch axes of x, which a value that does not depend on x lacks."""
     lead = tuple(x.shape[:-1])
     if tuple(value.shape[:-1]) == lead:
         return value
@@ -85,5 +85,5 @@ def batched(value: Array, x: Array) -> Array:
 
 
 def outputs(program: Program, values: Sequence[Array], x: Array) -> Array:
-    """The network's outputs side by side, (..., S), at raw scale."""
+    """The network's outputs concatenated, (..., S), at raw scale."""
     return batched(side_by_side([values[signal] for signal in program.outputs]), x)

@@ -1,4 +1,4 @@
-"""The steps of a Program: one signal computed from others, each knowing its own derivatives through its row."""
+"""The steps of a Program: each computes one signal from others and has its derivatives from its row."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from matnet.functions.transfer_rows import TransferFunction, weighted_products
 from matnet.functions.weight import WeightFunction
 
 Directions: TypeAlias = Array | None
-"""Tangents (..., K, size) or cotangents (..., K, size) of a signal; None where they are 0 whatever the values."""
+"""Tangents (..., K, size) or cotangents (..., K, size) of a signal; None if they are 0 for any values."""
 
 ParameterKey: TypeAlias = tuple[Literal["b", "IW", "LW"], int, int]
-"""Which weight or bias: its kind, its layer and its source (−1 for a bias), counted from 0."""
+"""A weight or bias by its kind, its layer and its source (−1 for a bias), counted from 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One signal computed from others; what the derivatives need beside the value.
+    """One signal computed from others: its value and its derivatives.
 
-    ``target`` is the number of the signal, ``sources`` are those that it is computed from, and ``curved`` says whether
-    it depends on them other than linearly. In the methods, ``p`` are the values of the sources, ``a`` is the value of
-    the target.
+    ``target`` is the number of the signal, ``sources`` are those that it is computed from, and ``curved`` is true if it
+    depends on them nonlinearly. In the methods, ``p`` are the values of the sources, ``a`` is the value of the target.
     """
 
     target: int
@@ -43,7 +42,7 @@ class Step:
         raise NotImplementedError
 
     def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
-        """The cotangents that the target's hand to each source."""
+        """The cotangents of each source from those of the target."""
         raise NotImplementedError
 
     def curvature(
@@ -53,11 +52,11 @@ class Step:
         raise NotImplementedError
 
     def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
-        """d (..., K, size) such that the curvature along v_j and w_k is Σ_i d_i v_ji w_ki; None where none is."""
+        """d (..., K, size) with the curvature Σ_i d_i v_ji w_ki along v_j and w_k; None if there is no such d."""
         return None
 
     def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
-        """uᵀ times the derivative by the step's own parameters, (..., K, number), in MATLAB's column-major order."""
+        """uᵀ times the derivative with respect to the step's parameters, (..., K, number), in column-major order."""
         return {}
 
 
@@ -82,12 +81,12 @@ class ProcessingStep(Step):
 
 @dataclass(frozen=True, eq=False)
 class ConcatStep(Step):
-    """Signals side by side: the taps of a weight."""
+    """Signals concatenated: the taps of a weight."""
 
     sizes: tuple[int, ...]
 
     def value(self, p: Sequence[Array]) -> Array:
-        """All sources, one behind the other."""
+        """All sources, one after the other."""
         return side_by_side(p)
 
     def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
@@ -179,9 +178,9 @@ class SquareStep(Step):
 class NetInputStep(Step):
     """A net input function over the bias and the weighted inputs.
 
-    ``squared``: the sources are squares and the result is n², so the bias enters as b². ``scale`` (S,) is what a source
-    was multiplied with before it was squared, so that neither that square nor b² leaves the range of doubles: the bias
-    enters as (b/scale)².
+    ``squared``: the sources are squares and the result is n², so the bias enters as b². ``scale`` (S,) is the factor
+    by which a source was multiplied before it was squared, so that neither that square nor b² leaves the range of
+    doubles: the bias enters as (b/scale)².
     """
 
     row: NetInputFunction
@@ -214,7 +213,7 @@ class NetInputStep(Step):
         return self.row.tangent(self._terms(p), self._directions(v))
 
     def cotangent(self, p: Sequence[Array], a: Array, u: Array) -> list[Directions]:
-        """uᵀdn/dz, a source each."""
+        """uᵀdn/dz for each source."""
         first = 0 if self.bias is None else 1
         terms = self._terms(p)
         return [self.row.cotangent(terms, u, first + k) for k in range(len(p))]
@@ -237,13 +236,13 @@ class NetInputStep(Step):
 
 @dataclass(frozen=True, eq=False)
 class BiasStep(Step):
-    """The net input of a layer without weights: its bias. The source only says which library's arrays are in use."""
+    """The net input of a layer without weights: its bias. The source only determines the array library."""
 
     bias: Array
     key: ParameterKey
 
     def value(self, p: Sequence[Array]) -> Array:
-        """b, (S,): it needs no batch, it meets one where it is used."""
+        """b, (S,): it is broadcast to the batch where it is used."""
         return constant(p[0], self.bias)
 
     def tangent(self, p: Sequence[Array], a: Array, v: Sequence[Directions]) -> Directions:
@@ -287,12 +286,12 @@ class TransferStep(Step):
         return self.row.curvature(p[0], a, u, v[0], w[0])
 
     def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
-        """u a'' where a_i depends on n_i alone."""
+        """u a'' if a_i depends on n_i alone."""
         return self.row.curvature_weights(p[0], a, u)
 
 
 def side_by_side(parts: Sequence[Array]) -> Array:
-    """Arrays joined on the last axis, their other axes broadcast: one without a batch is a constant beside the rest."""
+    """Arrays joined on the last axis, their other axes broadcast: one without a batch is a constant."""
     if len(parts) == 1:
         return parts[0]
     xp = namespace(parts[0])
@@ -301,7 +300,7 @@ def side_by_side(parts: Sequence[Array]) -> Array:
 
 
 def broadcast_shape(shapes: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-    """The shape that `shapes` broadcast to; None is the batch axis of a tape, whose length is not known."""
+    """The shape that `shapes` broadcast to; None is the batch axis of a tape, whose length is unknown."""
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
     return tuple(next((size for size in sizes if size != 1), 1) for sizes in zip(*padded, strict=True))
