@@ -1,22 +1,22 @@
-"""A tape bound to memory: every operation of a block of rows with the buffer that its result goes to.
+"""A tape bound to memory: every operation on a block of rows with the buffer for its result.
 
-A tape is run over blocks of some hundred rows. NumPy computes each node by one call with ``out=``, so the time goes
-into the calls and into memory: the buffers of a block should stay in a core's cache. Where a result lies is decided
-once per tape, in its ``Plan``, from three observations:
+A tape is run over blocks of several hundred rows. NumPy computes each node by one call with ``out=``, so the time is
+spent on the calls and on memory access: the buffers of a block should stay in a core's cache. The memory of each result
+is decided once per tape, in its ``Plan``, by three rules:
 
-- An index, a transpose, a broadcast or a reshape is a view: it shares the memory of the node that it looks at, its
+- An index, a transpose, a broadcast or a reshape is a view: it shares the memory of the node that it views, its
   *owner*, and costs nothing when the block runs.
-- A buffer is free again after the last node that reads its owner or a view of it. Elementwise work may overwrite an
-  operand that it is the last to read, if the operand has the shape and type of the result, lies in one piece, and no
-  other operand is another view of the same memory: then elements would be overwritten before they are read. ``where``
-  copies its third operand first and may only overwrite that one.
-- What only a concat reads is computed where the concat wants it, in a ``ConcatSlot``. A concat with constant parts
-  keeps its memory for itself, so that these are copied once, not once per run.
+- A buffer is free after the last node that reads its owner or a view of it. An elementwise operation may overwrite an
+  operand that it is the last to read, if the operand has the shape and type of the result, is contiguous, and no other
+  operand is a different view of the same memory: elements would be overwritten before they are read. ``where`` copies
+  its third operand first and may overwrite only that one.
+- A result that only a concat reads is computed directly in the concat's memory, in a ``ConcatSlot``. A concat with
+  constant parts has memory of its own, so that these are copied once, not once per run.
 
-A ``Block`` is a plan bound to the memory of one number of rows: a list of functions with their arguments. Three more
-tricks save time: a product of a stack of matrices with one matrix is one product of a tall matrix; products of two
-matrices are ``dot``, which has less overhead than ``matmul``, except for matrices of one element, where BLAS would skip
-a factor 0 and swallow NaN; and work with a constant row (a bias) is done on rows many times as long.
+A ``Block`` is a plan bound to memory for a fixed number of rows: a list of functions with their arguments. Three more
+optimizations: a product of a stack of matrices with one matrix is computed as one product of a tall matrix; products of
+two matrices use ``dot``, which has less overhead than ``matmul``, except for matrices of one element, where BLAS would
+skip a factor 0 and lose NaN; and operations with a constant row (a bias) work on rows many times as long.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _VIEWS = {"index", "transpose", "broadcast"}
 
 @dataclass(frozen=True)
 class ConcatSlot:
-    """The place of a result inside a concat's memory: columns `start` to `stop` of its last axis."""
+    """The columns `start` to `stop` of the last axis of a concat's memory, where a result is computed."""
 
     concat: int
     start: int
@@ -48,10 +48,10 @@ class ConcatSlot:
 
 
 class Plan:
-    """Whose memory every node of a tape lies in, until when that memory is needed, and what is written into a concat.
+    """Which memory each node of a tape uses, until when it is needed, and which results are written into a concat.
 
-    ``bases`` names for every node the node that owns its memory; ``last_use`` for every owner the last node that reads
-    from it, one past the end for what the tape gives out.
+    ``bases`` is, for every node, the node that owns its memory; ``last_use`` is, for every owner, the last node that
+    reads from it, one past the end for outputs of the tape.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -66,7 +66,7 @@ class Plan:
             self.last_use[self.bases[output]] = len(tape.nodes)
 
     def is_view(self, node: Node) -> bool:
-        """Whether a node is another look at its operand's memory; a reshape is one where that lies in one piece."""
+        """Whether a node is a view of its operand's memory; a reshape is one if that memory is contiguous."""
         if node.operation == "reshape":
             return self.tape.nodes[node.operands[0]].operation not in _VIEWS
         return node.operation in _VIEWS
@@ -76,7 +76,7 @@ class Plan:
         return self.tape.nodes[self.bases[number]].value is not None
 
     def dies(self, number: int, at: int) -> bool:
-        """Whether the memory of node `number` is read for the last time at node `at`, and may then be overwritten."""
+        """Whether node `at` is the last to read the memory of node `number`, which may then be overwritten."""
         owner = self.bases[number]
         return self.last_use[owner] == at and self.tape.nodes[owner].operation not in ("input", "constant")
 
@@ -91,7 +91,7 @@ class Plan:
 
 
 def _slots(tape: Tape) -> dict[int, ConcatSlot]:
-    """The elementwise results that only a concat reads, straight or with their last two axes made one."""
+    """The elementwise results that only a concat reads, directly or with their last two axes merged."""
     uses = Counter([operand for node in tape.nodes for operand in node.operands] + tape.outputs)
     slots: dict[int, ConcatSlot] = {}
     for number, node in enumerate(tape.nodes):
@@ -132,7 +132,7 @@ class Block:
         self.first_outputs = [output[0, ...] for output in self.outputs] if rows else []
 
     def run(self) -> None:
-        """From what is in the input buffers to the output buffers."""
+        """Computes the output buffers from the input buffers."""
         for function, arguments in self._instructions:
             function(*arguments)
 
@@ -140,7 +140,7 @@ class Block:
         return tuple(self.rows if size is None else size for size in node.shape)
 
     def _place(self, number: int, node: Node) -> NDArray[Any]:
-        """The array of a node, its instruction noted and what it was the last to read set free."""
+        """The array of a node; adds its instruction and frees the memory that it was the last to read."""
         if node.value is not None:
             return node.value
         if node.operation == "input":
@@ -166,7 +166,7 @@ class Block:
         return self._plan.dies(number, at) and self._plan.bases[number] not in self._kept
 
     def _new(self, shape: tuple[int, ...], dtype: Any, fresh: bool = False) -> NDArray[Any]:
-        """A buffer that is free, or memory of its own."""
+        """A free buffer, or new memory."""
         size = int(np.prod(shape))
         free = self._free.get((size, dtype))
         if free and not fresh:
@@ -175,7 +175,7 @@ class Block:
         return np.zeros(size, dtype=dtype).reshape(shape)
 
     def _buffer(self, number: int, node: Node, arguments: list[NDArray[Any]]) -> NDArray[Any]:
-        """Memory for a result: an operand's own where it is not needed any more, else a buffer."""
+        """Memory for a result: that of an operand which is no longer needed, else a buffer."""
         shape, bases = self._shape(node), self._plan.bases
         for operand, argument in zip(node.operands, arguments, strict=True):
             reusable = node.operation in ELEMENTWISE and (node.operation != "where" or operand == node.operands[2])
@@ -194,9 +194,9 @@ class Block:
             self._free.setdefault((memory.size, memory.dtype.type), []).append(memory.reshape(-1))
 
     def _concat_memory(self, number: int) -> NDArray[Any]:
-        """The memory of a concat, taken when the first of its parts is written.
+        """The memory of a concat, allocated when the first of its parts is written.
 
-        A concat with constant parts has memory that nothing else is ever written to, so that they are copied only once.
+        A concat with constant parts has memory that is used for nothing else, so that they are copied only once.
         """
         if number not in self._concats:
             node = self._plan.tape.nodes[number]
@@ -206,11 +206,11 @@ class Block:
         return self._concats[number]
 
     def _in_slot(self, slot: ConcatSlot, node: Node) -> NDArray[Any]:
-        """A node's place in a concat; of a node that is reshaped on the way there, with its last axis cut in two."""
+        """A node's part of a concat's memory, with its last axis split in two if the node is reshaped for the concat."""
         return self._concat_memory(slot.concat)[..., slot.start : slot.stop].reshape(self._shape(node))
 
     def _concatenated(self, number: int, node: Node, arguments: list[NDArray[Any]]) -> NDArray[Any]:
-        """The concat's memory; only the parts that are not in it yet are copied, constants once for all runs."""
+        """The concat's memory; only parts that are not yet there are copied, constants once for all runs."""
         out = self._concat_memory(number)
         start = 0
         for operand, argument in zip(node.operands, arguments, strict=True):
@@ -248,13 +248,13 @@ class Block:
 
 
 def _same_place(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether two arrays are the same view of the same memory, so that elementwise work may overwrite one by itself."""
+    """Whether two arrays are the same view of the same memory, so that an elementwise operation may work in place."""
     address = one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
     return address and one.shape == other.shape and one.strides == other.strides
 
 
 def _alike(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
-    """The argument in the shape of the result where it has as many elements: NumPy takes twice as long to broadcast."""
+    """The argument in the shape of the result if it has as many elements: broadcasting takes NumPy twice as long."""
     fits = argument.size == out.size and argument.ndim and argument.flags.c_contiguous
     return argument.reshape(out.shape) if fits and argument.shape != out.shape else argument
 
@@ -262,7 +262,7 @@ def _alike(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
 def _in_long_rows(
     arguments: list[NDArray[Any]], constant: Sequence[bool], out: NDArray[Any]
 ) -> tuple[list[NDArray[Any]], NDArray[Any]]:
-    """Work with a constant row, as with biases, in rows many times as long: each costs NumPy some nanoseconds."""
+    """An operation with a constant row, such as a bias, on rows many times as long, as each row costs NumPy time."""
     size = out.shape[-1] if out.ndim else 0
     if not out.size or size > _LONG_ROW or not out.flags.c_contiguous:
         return arguments, out
@@ -294,10 +294,10 @@ def _product(
         # one product of a tall matrix instead of many of small ones
         left, out = left.reshape(-1, left.shape[-1]), out.reshape(-1, out.shape[-1])
     if (1, 1) in (left.shape, right.shape) and left.ndim == right.ndim == 2 and left.shape[1] == 1:
-        # a matrix of one element scales the other; dot would leave out a product with 0, which NaN and Inf turn to NaN
+        # a matrix of one element scales the other; dot would skip a factor 0, whose product with NaN or Inf is NaN
         return np.multiply, [left, right], out
     if left.ndim == 2 and right.ndim == 2 and out.flags.c_contiguous:
-        # the same product of BLAS as matmul's, in half the time where the matrices are small
+        # the same BLAS product as matmul's, in half the time for small matrices
         return left.dot, [right], out
     return np.matmul, [left, right], out
 

@@ -1,18 +1,18 @@
 """A tape run on NumPy arrays: over blocks of rows, in preallocated buffers, on all cores.
 
-Blocks have a fixed size, only the last of a batch is shorter, and each is computed alike on any thread: so no result
-depends on the number of threads or on how a table is cut into whole blocks. A block's buffers stay in cache.
+Blocks have a fixed size, only the last of a batch is shorter, and every thread computes a block in the same way, so no
+result depends on the number of threads or on how a table is split into whole blocks. A block's buffers stay in cache.
 
-Threads. NumPy releases the interpreter's lock inside its loops, so blocks run side by side in threads. BLAS is held at
-one thread meanwhile, for speed and because a product that it shares among threads may be summed in another order. Each
-thread computes in a ``Block`` of its own, which it borrows from a list and gives back; ``list.pop`` and ``append`` are
-atomic, so that needs no lock. ``on_all_cores`` hands out the starts of blocks from one list: whoever is done takes the
-next. The calling thread takes part, because waking two others for a short batch takes longer than to begin oneself; a
-helper that comes when all is done finds nothing to claim and leaves. An interrupt (Ctrl-C) can hit the calling thread
-anywhere: the list is cleared, helpers finish the block they are at and stop, and the call waits for those that have
-claimed a share. A second interrupt can end that wait too, so the memory that a helper writes to belongs to the helper's
-work and not to the caller. The locks are plain ones, because an interrupt inside a Future's condition variable can
-leave that locked for ever.
+Threads. NumPy releases the interpreter's lock inside its loops, so blocks run in parallel threads. BLAS is limited to
+one thread meanwhile, for speed and because a product that it splits among threads may be summed in another order. Each
+thread computes in a ``Block`` of its own, which it takes from a list and returns; ``list.pop`` and ``append`` are
+atomic, so that this needs no lock. ``on_all_cores`` hands out the starts of blocks from one list: a thread that is done
+takes the next. The calling thread takes part, because waking two others for a short batch takes longer than starting
+at once; a worker that starts after everything is done finds nothing to claim and returns. An interrupt (Ctrl-C) can hit
+the calling thread anywhere: the list is cleared, workers finish their current block and stop, and the call waits for
+those that have claimed one. A second interrupt can end that wait too, so the memory that a worker writes to belongs to
+its own work and not to the caller. Plain locks are used, because an interrupt inside a Future's condition variable can
+leave it locked for ever.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from matnet.functions.namespace import FloatArray
 from matnet.tape.block import Block, Plan
 from matnet.tape.symbols import Node, Tape
 
-_BLOCK_BYTES = 1 << 20  # what the buffers of one block may take, so that they stay in a core's own cache
-_MOST_BYTES = 4 << 20  # what they may take where that is too little for a call of NumPy to be worth its while
-_ENOUGH_ROWS = 256  # for that
+_BLOCK_BYTES = 1 << 20  # bytes of the buffers of one block, so that they stay in a core's own cache
+_MOST_BYTES = 4 << 20  # bytes of the buffers if that is too little to outweigh the overhead of a NumPy call
+_ENOUGH_ROWS = 256  # rows that outweigh that overhead
 _FEWEST_ROWS, _MOST_ROWS = 8, 4096
 _SMALL_PRODUCT = 1 << 16  # multiplications below which a BLAS library never takes a second thread
 
@@ -54,7 +54,7 @@ class Evaluator:
         self.block_rows = _block_rows(self._plan)
         row_product = max((_multiplications(tape, node) for node in tape.nodes), default=0)
         self._few_rows = min(self.block_rows, _SMALL_PRODUCT // max(row_product, 1))
-        # taking from these lists and adding to them needs no lock, a new size does
+        # popping from and appending to these lists needs no lock; adding a new size does
         self._idle: dict[int, list[Block]] = {}
         self._idle_for_one: list[Block] = []
         self._lock = Lock()
@@ -65,7 +65,7 @@ class Evaluator:
         if rows <= self._few_rows:
             return self._at_once(inputs, rows)
         results = [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
-        # one BLAS thread: the blocks share out the cores, and a product split among threads may round differently
+        # one BLAS thread: the blocks use all cores, and a product split among threads may round differently
         with _single_blas_thread():
             on_all_cores(partial(self._run, inputs, results), range(0, rows, self.block_rows))
         return results
@@ -87,7 +87,7 @@ class Evaluator:
         return results
 
     def _at_once(self, inputs: Sequence[FloatArray], rows: int) -> list[FloatArray]:
-        """So few rows that neither threads nor BLAS need a thought: what an optimizer's loop asks for."""
+        """Small batches, as in an optimizer's loop: threading and BLAS overhead do not pay off."""
         block = self._borrow(rows)
         for buffer, given in zip(block.inputs, inputs, strict=True):
             buffer[...] = given
@@ -109,7 +109,7 @@ class Evaluator:
         self._give_back(block)
 
     def _borrow(self, rows: int) -> Block:
-        """A block that no other call is using."""
+        """A block that no other call uses."""
         try:
             return self._idle[rows].pop()
         except (KeyError, IndexError):
@@ -130,7 +130,7 @@ def _row_shape(node: Node) -> tuple[int, ...]:
 
 
 def _block_rows(plan: Plan) -> int:
-    """How many rows a block has: a power of two that keeps the buffers in cache, and not too few."""
+    """The number of rows of a block: a power of two that keeps the buffers in cache, but not too few."""
     row = max(Block(plan, 1).bytes, 1)
     fitting = max(_BLOCK_BYTES // row, min(_ENOUGH_ROWS, _MOST_BYTES // row))
     rows = 1 << max(0, fitting.bit_length() - 1)
@@ -138,7 +138,7 @@ def _block_rows(plan: Plan) -> int:
 
 
 def _multiplications(tape: Tape, node: Node) -> int:
-    """Those of one row in a matrix product, 0 for other operations."""
+    """The multiplications per row of a matrix product, 0 for other operations."""
     if node.operation != "matmul":
         return 0
     return int(np.prod(_row_shape(node))) * int(tape.nodes[node.operands[0]].shape[-1] or 0)
@@ -153,16 +153,16 @@ def cores() -> int:
 
 @cache
 def pool() -> ThreadPoolExecutor:
-    """The threads that help with the blocks of a batch."""
+    """The worker threads for the blocks of a batch."""
     return ThreadPoolExecutor(cores(), thread_name_prefix="matnet")
 
 
 def on_all_cores(work: Callable[[int], None], starts: Sequence[int]) -> None:
-    """`work` for every start, in threads that each take the next when they are done with one.
+    """`work` for every start, in threads that each take the next start when they are done with one.
 
-    The calling thread is one of them: of two that are both woken the system may put the second behind the first. What
-    fails in any of them is raised here, once all have stopped. An interrupt may leave a thread behind that finishes its
-    start, so `work` must own what it works on.
+    The calling thread is one of them: if two threads are woken, the system may run one after the other. An error in any
+    of them is raised here once all have stopped. After an interrupt a thread may still be finishing its start, so
+    `work` must own the memory that it writes to.
     """
     waiting = list(reversed(starts))
     failures: list[BaseException] = []
@@ -179,7 +179,7 @@ def on_all_cores(work: Callable[[int], None], starts: Sequence[int]) -> None:
     def help_out() -> None:
         claimed = _taken(unclaimed)
         if claimed is None:
-            return  # the work was done before this thread came to it
+            return  # the work was done before this thread started
         try:
             take_turns()
         except BaseException as error:
@@ -204,7 +204,7 @@ def on_all_cores(work: Callable[[int], None], starts: Sequence[int]) -> None:
 
 
 def _taken(things: list[Thing]) -> Thing | None:
-    """The last of them, None where another thread was faster or there are no more."""
+    """The last start; None if another thread took it or none is left."""
     try:
         return things.pop()
     except IndexError:
@@ -216,7 +216,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class _SingleBlasThread:
-    """Holds BLAS at one thread while anyone is inside: the setting is the process's, the last one out restores it."""
+    """Limits BLAS to one thread while any call is inside: the setting is per process, the last call restores it."""
 
     def __init__(self) -> None:
         from threadpoolctl import ThreadpoolController

@@ -1,18 +1,19 @@
 """A tape with fewer passes over the data and the same meaning: constants folded into the constants beside them.
 
-The tape is recorded anew, node by node, and each node looks at what the nodes that it reads are made of:
+The tape is recorded again, node by node, and the operands of each node are examined:
 
-- x·c W            becomes  x (c W): a scale goes into the weights that follow it
-- (x W + b)·c      becomes  x (W c) + b c: or into those that precede it, as where outputs are scaled back
+- x·c W            becomes  x (c W): a factor is moved into the weights after it
+- (x W + b)·c      becomes  x (W c) + b c: or into the weights before it, as when outputs are scaled back
 - (x + b) + c      becomes  x + (b + c)
 - ((x − o)·g + m) W  becomes  (x − (o − m/g)) (g W): mapminmax is one subtraction, see ``_Writer.centred``
-- (s ⊙ W₂) W₁      becomes  s M, with M all products of an element of W₂ and one of W₁: of a Jacobian of one hidden
-  layer nothing is left to compute but the slopes s and one product, see ``_Writer.combined``
+- (s ⊙ W₂) W₁      becomes  s M, with M all products of an element of W₂ and one of W₁: the Jacobian of one hidden
+  layer then needs only the slopes s and one product, see ``_Writer.combined``
 
-A product of constants must mean what its factors meant one after the other. Where one overflows or comes near the
-smallest numbers nothing is folded: Inf · a · b may be Inf although a · b is 0, and Inf · 0 is NaN. And no digit may be
-lost: an offset is subtracted from the data first, where the difference is exact or nearly so, and the bias takes up no
-large term that would cancel again. tests/tape/test_accuracy.py compares the errors with those of the plain formulas.
+A product of constants must be equivalent to its factors applied one after the other. If one overflows or comes near the
+smallest numbers, nothing is folded: Inf · a · b may be Inf although a · b is 0, and Inf · 0 is NaN. No digit may be
+lost either: an offset is subtracted from the data first, where the difference is exact or nearly so, and no large term
+that would cancel again is moved into the bias. tests/tape/test_accuracy.py compares the errors with those of the plain
+formulas.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from numpy.typing import NDArray
 
 from matnet.tape.symbols import Node, Recorder, Symbol, Tape
 
-_HALF_UNIT = 2.0**-54  # in the last place of a number just below 1
-_SMALLEST = 2.0**-1000  # below, a product may be a subnormal number soon
-_MOST_COMBINED = 1 << 16  # elements of a combined constant: beyond, it no longer stays in cache
+_HALF_UNIT = 2.0**-54  # one unit in the last place of a number just below 1
+_SMALLEST = 2.0**-1000  # below this, further products may be subnormal
+_MOST_COMBINED = 1 << 16  # elements of a combined constant; a larger one does not stay in cache
 
 
 def simplified(tape: Tape) -> Tape:
     """The tape with constants folded into each other wherever that saves a pass over the rows.
 
-    Where a product of constants overflows the tape stays as it is: infinity times a slope of 0 would be NaN.
+    If a product of constants overflows, it is not folded: infinity times a slope of 0 would be NaN.
     """
     writer = _Writer()
     symbols: list[Symbol] = []
@@ -49,20 +50,20 @@ def _finite(tape: Tape) -> bool:
 
 
 def _rest(offset: NDArray[Any], base: NDArray[Any], gain: NDArray[Any], centre: NDArray[Any]) -> NDArray[Any]:
-    """(centre − offset)·gain + base, exact: 0 but for the rounding of the centre."""
+    """(centre − offset)·gain + base, exact: 0 except for the rounding of the centre."""
     elements = zip(*(part.tolist() for part in np.broadcast_arrays(offset, base, gain, centre)), strict=True)
     return np.array([float((Fraction(c) - Fraction(o)) * Fraction(g) + Fraction(b)) for o, b, g, c in elements])
 
 
 def _product(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any] | None:
-    """one · other, or None where a product overflows, or loses digits because it is near the smallest numbers."""
+    """one · other; None if a product overflows, or loses digits because it is near the smallest numbers."""
     product = one * other
     lost = (np.abs(product) < _SMALLEST) & (one != 0.0) & (other != 0.0)
     return None if lost.any() or (np.isinf(product) & np.isfinite(one) & np.isfinite(other)).any() else product
 
 
 class _Writer:
-    """Records a tape anew, each operation in the shortest form known."""
+    """Records a tape again, each operation in its shortest known form."""
 
     def __init__(self) -> None:
         self.tape = Tape()
@@ -86,7 +87,7 @@ class _Writer:
         return self.tape.record(node.operation, operands, node.shape, node.kind, *node.attributes)
 
     def folded(self, operation: str, x: Symbol, value: NDArray[Any], node: Node) -> Symbol | None:
-        """x and a constant under an arithmetic operation, where x takes the constant in; else None."""
+        """x and a constant under an arithmetic operation, if the constant can be folded into x; else None."""
         if operation in ("add", "subtract"):
             known = self.split(x, "add")
             if known is None:
@@ -97,11 +98,11 @@ class _Writer:
         return self.scaled(x, factor) if np.isfinite(factor).all() and self.keeps(x, factor, node) else None
 
     def keeps(self, x: Symbol, value: NDArray[Any], node: Node) -> bool:
-        """Whether x combined with the value alone has the node's shape, so that nothing is lost that broadcast it."""
+        """Whether x combined with the value alone has the node's shape, so that no broadcast is lost."""
         return len(x.shape) == len(node.shape) and x.shape == node.shape and value.ndim < len(node.shape)
 
     def split(self, x: Symbol, operation: str) -> tuple[Symbol, NDArray[Any]] | None:
-        """The varying and the constant operand of x, where it is that operation on such two."""
+        """The varying and the constant operand of x, if x is that operation on two such operands."""
         node = self.tape.nodes[x.number]
         if node.operation != operation:
             return None
@@ -117,7 +118,7 @@ class _Writer:
         return self.xp.elementwise("add", x, value)
 
     def scaled(self, x: Symbol, factor: NDArray[Any]) -> Symbol | None:
-        """x times a constant that is broadcast to it, where a constant in x takes it up; else None."""
+        """x times a constant that is broadcast to it, if it can be folded into a constant in x; else None."""
         added = self.split(x, "add")
         if added is not None:
             inner = self.scaled(added[0], factor)
@@ -137,7 +138,7 @@ class _Writer:
         return None if scaled is None else self.xp.matmul(left, self.tape.constant(scaled))
 
     def product(self, a: Symbol, b: Symbol) -> Symbol:
-        """a b, with what scales a taken into b where that is constant."""
+        """a b, with the scale of a folded into b if b is constant."""
         if b.value is None or b.value.ndim != 2 or a.value is not None:
             return self.xp.matmul(a, b)
         weights = b.value
@@ -154,12 +155,12 @@ class _Writer:
         return self.sloped(a, weights) if combined is None else combined
 
     def centred(self, x: Symbol, base: NDArray[Any], gain: NDArray[Any]) -> tuple[Symbol, NDArray[Any] | None] | None:
-        """u and a constant r with u·gain + r = x·gain + base; None where base/gain is no ordinary number.
+        """u and a constant r with u·gain + r = x·gain + base; None if base/gain is not a normal number.
 
-        u is x + base/gain, for x = source − offset it is source − (offset − base/gain), and r is what rounding that
-        difference has left: a few units in the last place, or None for 0. The bias that follows takes up r times the
-        weights without harm. It may not take up the whole base times the weights: with large weights, as saturated
-        layers have them, both are large and cancel, and the digits that their sum loses are the result's.
+        u is x + base/gain; for x = source − offset it is source − (offset − base/gain), and r is the rounding error of
+        that difference: a few units in the last place, or None for 0. Adding r times the weights to the next bias is
+        harmless. Adding the whole base times the weights is not: with large weights, as in saturated layers, both are
+        large and cancel, and the result loses the digits that their sum loses.
         """
         shift = base / gain
         if base.ndim > 1 or not np.isfinite(shift).all() or ((shift == 0.0) & (base != 0.0)).any():
@@ -175,7 +176,7 @@ class _Writer:
         return self.sum(x, shift), None
 
     def sloped(self, a: Symbol, weights: NDArray[Any]) -> Symbol:
-        """a weights, where a number that scales the slope in a = s ⊙ u goes into the weights."""
+        """a weights, with a number that scales the slope in a = s ⊙ u folded into the weights."""
         node = self.tape.nodes[a.number]
         if node.operation == "multiply" and a.ndim == 3:
             slope, adjoint = (Symbol(self.tape, operand) for operand in node.operands)
@@ -204,7 +205,7 @@ class _Writer:
         return self.xp.reshape(product, (None, outer.shape[0], inner.shape[1]))
 
     def without_axis(self, x: Symbol) -> Symbol | None:
-        """s (N, H), where x is s with an axis of length 1 put in; else None."""
+        """s (N, H), if x is s with an inserted axis of length 1; else None."""
         node = self.tape.nodes[x.number]
         if node.operation != "index" or len(node.shape) != 3 or node.attributes[0][1] is not None:
             return None

@@ -1,8 +1,8 @@
-"""Symbols: arrays that record on a tape what is done to them.
+"""Symbols: arrays that record the operations on them on a tape.
 
-A symbol's leading axis is the batch, whose length is not known: it stands as None in ``shape``. Symbols without it are
-constants, and what is computed from constants alone is computed at once. The same operation on the same operands is
-recorded once.
+A symbol's leading axis is the batch, whose length is unknown: it is None in ``shape``. Symbols without it are
+constants, and an operation on constants alone is computed at once. The same operation on the same operands is recorded
+once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "logical_not": np.logical_not,
     "where": np.where,
 }
-"""The elementwise operations, with what each means."""
+"""The elementwise operations with their NumPy functions."""
 
 _LOGICAL = {"less", "less_equal", "equal", "logical_and", "logical_or", "logical_not"}
 
@@ -46,8 +46,8 @@ _LOGICAL = {"less", "less_equal", "equal", "logical_and", "logical_or", "logical
 class Node:
     """One entry of a tape: an operation on earlier entries.
 
-    ``attributes`` holds what the operation needs beside its operands: an axis and whether it is kept, a permutation,
-    a shape, an index. ``value`` is the array of a constant.
+    ``attributes`` holds the operation's other settings: an axis and whether it is kept, a permutation, a shape, an
+    index. ``value`` is the array of a constant.
     """
 
     operation: str
@@ -65,7 +65,7 @@ class Node:
 
 @dataclass
 class Tape:
-    """What was recorded: nodes in the order of computation, the inputs' and the outputs' numbers."""
+    """A recorded computation: nodes in order of computation, the numbers of the inputs and of the outputs."""
 
     nodes: list[Node] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Tape:
         return Symbol(self, self._known[key])
 
     def record(self, operation: str, operands: Sequence[Symbol], shape: Shape, kind: str, *attributes: Any) -> Symbol:
-        """The symbol of an operation, recorded if it is new, computed at once if all its operands are constants."""
+        """The symbol of an operation: recorded if it is new, computed at once if all its operands are constants."""
         arguments = [self.nodes[operand.number] for operand in operands]
         if None not in shape and all(node.value is not None for node in arguments):
             return self.constant(compute(operation, [node.value for node in arguments], attributes, shape))
@@ -104,7 +104,7 @@ class Tape:
         return Symbol(self, self._known[key])
 
     def finish(self, outputs: Sequence[Symbol]) -> None:
-        """Names the outputs and drops what none of them needs."""
+        """Sets the outputs and removes the nodes that none of them needs."""
         self.outputs = [symbol.number for symbol in outputs]
         needed = set(self.inputs) | set(self.outputs)
         for number in reversed(range(len(self.nodes))):
@@ -128,7 +128,7 @@ class Tape:
 
 
 def compute(operation: str, arguments: Sequence[Any], attributes: Sequence[Any], shape: Sequence[Any]) -> Any:
-    """What an operation means, on NumPy arrays: `shape` is the result's with the batch filled in."""
+    """An operation computed on NumPy arrays; `shape` is the result's, with the length of the batch."""
     if operation in ELEMENTWISE:
         return ELEMENTWISE[operation](*arguments)
     if operation == "matmul":
@@ -153,9 +153,9 @@ def compute(operation: str, arguments: Sequence[Any], attributes: Sequence[Any],
 
 
 class Symbol:
-    """An array that is not there yet: operations on it are recorded. Equality compares elements, as in any array."""
+    """An array without values: operations on it are recorded. Equality is elementwise, as for any array."""
 
-    __array_ufunc__ = None  # NumPy arrays leave mixed arithmetic to the symbol
+    __array_ufunc__ = None  # NumPy arrays defer mixed arithmetic to the symbol
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, tape: Tape, number: int) -> None:
@@ -164,12 +164,12 @@ class Symbol:
 
     @property
     def shape(self) -> Shape:
-        """The shape; None stands for the batch."""
+        """The shape; the batch is None."""
         return self.tape.nodes[self.number].shape
 
     @property
     def ndim(self) -> int:
-        """How many axes, the batch among them."""
+        """The number of axes, including the batch."""
         return len(self.shape)
 
     @property
@@ -179,7 +179,7 @@ class Symbol:
 
     @property
     def value(self) -> NDArray[Any] | None:
-        """The array of a constant, else None."""
+        """The array of a constant; else None."""
         return self.tape.nodes[self.number].value
 
     def __array_namespace__(self, api_version: str | None = None) -> Recorder:
@@ -254,12 +254,12 @@ class Symbol:
 
 
 def index_key(parts: Sequence[Any]) -> tuple[Any, ...]:
-    """The index that the attribute of an ``index`` node stands for: None, a whole number, or (start, stop)."""
+    """The index that the attribute of an ``index`` node encodes; its parts are None, an integer, or (start, stop)."""
     return tuple(slice(*part) if isinstance(part, tuple) else part for part in parts)
 
 
 def _index(shape: Shape, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], Shape]:
-    """The key with its ellipsis written out and slices as (start, stop), and the shape it gives."""
+    """The key with its ellipsis expanded and slices as (start, stop), and the resulting shape."""
     used = sum(part is not None and part is not Ellipsis for part in key)
     full: list[Any] = []
     for part in key if Ellipsis in key else (*key, Ellipsis):
@@ -281,7 +281,7 @@ def _index(shape: Shape, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], Shape]:
         elif isinstance(part, slice):
             start, stop, step = part.indices(size)
             if step != 1:
-                raise TypeError("a symbol is sliced without steps")
+                raise TypeError("slices of a symbol with a step are not supported")
             result.append(max(stop - start, 0))
             parts.append((start, stop))
         else:
@@ -290,7 +290,7 @@ def _index(shape: Shape, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], Shape]:
 
 
 class Recorder:
-    """The array API namespace of a tape's symbols: as much of the standard as the rows use."""
+    """The array API namespace of a tape's symbols: the part of the standard that the rows use."""
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
@@ -300,7 +300,7 @@ class Recorder:
         return value if isinstance(value, Symbol) else self.tape.constant(value)
 
     def elementwise(self, operation: str, *arguments: Any) -> Symbol:
-        """An elementwise operation on symbols, arrays and numbers, broadcast against each other."""
+        """An elementwise operation on symbols, arrays and numbers, with broadcasting."""
         operands = [self.asarray(argument) for argument in arguments]
         shape = broadcast_shape([operand.shape for operand in operands])
         for k, operand in enumerate(operands):
@@ -314,7 +314,7 @@ class Recorder:
         return self.tape.record(operation, operands, shape, kind)
 
     def _source(self, operand: Symbol, others: Sequence[Symbol], shape: Shape) -> Symbol:
-        """What a broadcast operand was broadcast from, where the result has the same shape without it."""
+        """The operand before it was broadcast, if the result has the same shape without the broadcast."""
         node = self.tape.nodes[operand.number]
         if node.operation != "broadcast":
             return operand
@@ -330,7 +330,7 @@ class Recorder:
         return self.elementwise("abs", x)
 
     def sign(self, x: Symbol) -> Symbol:
-        """−1, 0 or 1; NaN of NaN."""
+        """−1, 0 or 1; NaN for NaN."""
         return self.elementwise("sign", x)
 
     def exp(self, x: Symbol) -> Symbol:
@@ -357,7 +357,7 @@ class Recorder:
         lead = broadcast_shape([a.shape[:-2], b.shape[:-2]])
         shape = (*lead, a.shape[-2], b.shape[-1])
         if a.ndim == 2 and a.shape[0] is None and b.ndim > 2:
-            raise TypeError("the batch axis is no matrix axis beside batched matrices")
+            raise TypeError("the batch axis cannot be a matrix axis if the other operand has batched matrices")
         return self.tape.record("matmul", [a, b], shape, "float")
 
     def matrix_transpose(self, x: Symbol) -> Symbol:
@@ -378,7 +378,7 @@ class Recorder:
         return self.tape.record("reshape", [x], tuple(shape), x.dtype, tuple(shape))
 
     def broadcast_to(self, x: Symbol, shape: Shape) -> Symbol:
-        """x repeated along axes of length 1 and new leading ones."""
+        """x repeated along axes of length 1 and new leading axes."""
         x = self.asarray(x)
         if x.shape == tuple(shape):
             return x
@@ -391,14 +391,14 @@ class Recorder:
         return self.tape.record("take", [x, positions], shape, x.dtype, axis)
 
     def concat(self, arrays: Sequence[Symbol], axis: int = -1) -> Symbol:
-        """Arrays one behind the other on the last axis."""
+        """Arrays one after the other on the last axis."""
         symbols = [self.asarray(array) for array in arrays]
         total = sum(int(symbol.shape[-1] or 0) for symbol in symbols)
         return self.tape.record("concat", symbols, (*symbols[0].shape[:-1], total), symbols[0].dtype, axis)
 
     def _reduced(self, operation: str, x: Symbol, axis: int, keepdims: bool, kind: str) -> Symbol:
         if axis != -1:
-            raise TypeError("a symbol is reduced over its last axis")
+            raise TypeError("a symbol can only be reduced over its last axis")
         shape = (*x.shape[:-1], 1) if keepdims else x.shape[:-1]
         return self.tape.record(operation, [x], shape, kind, axis, keepdims)
 
@@ -407,15 +407,15 @@ class Recorder:
         return self._reduced("sum", x, axis, keepdims, "float")
 
     def max(self, x: Symbol, axis: int = -1, keepdims: bool = False) -> Symbol:
-        """The largest of the last axis; NaN where one is."""
+        """The maximum over the last axis; NaN if any element is."""
         return self._reduced("max", x, axis, keepdims, "float")
 
     def min(self, x: Symbol, axis: int = -1, keepdims: bool = False) -> Symbol:
-        """The smallest of the last axis; NaN where one is."""
+        """The minimum over the last axis; NaN if any element is."""
         return self._reduced("min", x, axis, keepdims, "float")
 
     def argmax(self, x: Symbol, axis: int = -1, keepdims: bool = False) -> Symbol:
-        """The place of the first largest of the last axis."""
+        """The position of the first maximum along the last axis."""
         return self._reduced("argmax", x, axis, keepdims, "int")
 
     def zeros_like(self, x: Symbol) -> Symbol:
@@ -428,7 +428,7 @@ class Recorder:
 
 
 def record(program: Program, compute: Callable[..., Any], sizes: Sequence[int]) -> Tape:
-    """What `compute(program, *arrays)` does to arrays (batch, size) of the given sizes, as a tape.
+    """The computation `compute(program, *arrays)` for arrays (batch, size) of the given sizes, as a tape.
 
     The tape's outputs are what `compute` returns: one array or a sequence of them.
     """

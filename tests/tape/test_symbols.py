@@ -89,8 +89,8 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: bool(x > 0.0), "a symbol has no truth value: a row may not branch on the data"),
     (lambda x: x[0], "the batch axis of a symbol cannot be indexed"),
     (lambda x: x[:2, :], "the batch axis of a symbol cannot be indexed"),
-    (lambda x: x[:, ::2], "a symbol is sliced without steps"),
-    (lambda x: x.__array_namespace__().sum(x, axis=0), "a symbol is reduced over its last axis"),
+    (lambda x: x[:, ::2], "slices of a symbol with a step are not supported"),
+    (lambda x: x.__array_namespace__().sum(x, axis=0), "a symbol can only be reduced over its last axis"),
     (lambda x: x.__array_namespace__().matrix_transpose(x), "the batch axis of a symbol cannot be transposed"),
 ]
 
