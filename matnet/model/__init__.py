@@ -1,1 +1,1 @@
-"""What a network is: frozen dataclasses whose invariants are checked once, when they are made."""
+"""The model of a network: frozen dataclasses whose invariants are checked once, on creation."""

@@ -1,7 +1,7 @@
 """The archive: a network as a JSON text that is readable without this program (docs/archive.md has the schema).
 
-Indices count from 1 and settings have MATLAB's names, as in MATLAB itself. Every float is read back to the bit (of the
-NaNs there is one). The text of the same network is the same, byte for byte.
+Indices count from 1 and settings have MATLAB's names, as in MATLAB itself. Every float is read back exactly (there is
+one NaN). The same network always gives the same text, byte for byte.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _TRAINING = ("function", "epochs", "best_epoch", "best_performance", "division")
 _CHECKS = ("inputs", "outputs", "jacobians")
 
 _MATLAB_NAMES = {"rows": "xrows", "inverse_transform": "inverseTransform"}
-"""Settings whose name in the model is not MATLAB's."""
+"""Settings whose names in the model differ from MATLAB's."""
 
 _COUNTS = frozenset({"xrows", "no_change"})
 _MATRICES = frozenset({"transform", "inverseTransform"})
@@ -63,12 +63,12 @@ _NO_DIGEST = '"digest": ""'
 
 
 class NoArchiveError(FormatError):
-    """A JSON file of another kind."""
+    """A JSON file that is not an archive."""
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """What an archive holds; ``digest`` is the one that was read."""
+    """The contents of an archive; ``digest`` is the one that was read."""
 
     structure: Structure
     provenance: Provenance
@@ -83,14 +83,14 @@ def dumps(archive: Archive) -> str:
     Raises
     ------
     UnsupportedError
-        A weight or a bias is an array of another library than NumPy.
+        A weight or a bias is not a NumPy array.
     """
     text = _undigested(archive)
     return text.replace(_NO_DIGEST, f'"digest": "{_digest(text)}"', 1)
 
 
 def digest_of(archive: Archive) -> str:
-    """The SHA-256 of the archive's text with an empty digest in it: what any changed number changes."""
+    """The SHA-256 of the archive's text with an empty digest: any changed number changes it."""
     return _digest(_undigested(archive))
 
 
@@ -117,21 +117,21 @@ def _undigested(archive: Archive) -> str:
 
 
 def loads(text: str) -> Archive:
-    """What the text of an archive holds; the check vectors and the digest are read and not compared.
+    """The contents of an archive's text; the check points and the digest are read but not compared.
 
     Raises
     ------
     FormatError
         The text is not an archive, or keys are missing or unknown.
     UnsupportedError
-        The archive is of a later version, or uses a function that is not known.
+        The archive has a later version, or uses an unknown function.
     ModelError
         The network in it contradicts itself.
     """
     node = parse(text)
     _check_version(node)
     found = node.keys(_KEYS)
-    # no honest input has more elements than its archive has characters: this bounds the memory that a size can ask for
+    # no genuine input has more elements than its archive has characters: this limits the memory that a size can claim
     most = len(text)
     inputs = tuple(_read_input(entry, most) for entry in found["inputs"].items())
     layers = tuple(_read_layer(entry, most) for entry in found["layers"].items())
@@ -145,19 +145,19 @@ def loads(text: str) -> Archive:
 def _check_version(node: Node) -> None:
     entries = node.value if isinstance(node.value, dict) else {}
     if entries.get("format") != FORMAT:
-        raise NoArchiveError(f'no archive of a network: it lacks the entry "format": "{FORMAT}"')
+        raise NoArchiveError(f'not an archive of a network: the entry "format": "{FORMAT}" is missing')
     if "version" not in entries:
-        raise FormatError('no archive of a network: it lacks the entry "version"')
+        raise FormatError('not an archive of a network: the entry "version" is missing')
     version = Node(entries["version"], ".version").count(1)
     if version > VERSION:
         raise UnsupportedError(
-            f"version {version} of the archive, but this matnet reads versions up to {VERSION}; install a newer matnet"
+            f"the archive has version {version}, but this matnet reads versions up to {VERSION}; install a newer matnet"
         )
 
 
 @contextmanager
 def _at(node: Node) -> Iterator[None]:
-    """Puts the position before the messages of the model's dataclasses, which do not know it."""
+    """Puts the place before the messages of the model's dataclasses, which do not know it."""
     try:
         yield
     except FormatError:
@@ -170,7 +170,7 @@ def _numbers(value: Array, what: str) -> Json:
     if not isinstance(value, np.ndarray):
         library = type(value).__module__.split(".")[0]
         raise UnsupportedError(
-            f"{what} is an array of {library}; bring the parameters to NumPy before the network is archived"
+            f"{what} is an array of {library}; convert the parameters to NumPy before archiving the network"
         )
     return plain(value)
 
@@ -241,7 +241,7 @@ def _read_setting(name: str, node: Node) -> object:
 
 
 _LABELS = ("element_names", "units")
-"""Lists of texts that an input or an output has where the user gave them."""
+"""Lists of texts that an input or an output has if the user set them."""
 
 
 def _write_labels(entry: Input | Output) -> dict[str, Json]:

@@ -1,7 +1,7 @@
-"""Check vectors: a network's own answers at a few points, stored beside it and computed again when it is read.
+"""Check points: a network's own outputs at a few inputs, stored beside it and computed again when it is read.
 
 A static network has samples: inputs (Q, R), outputs (Q, S), Jacobians (Q, S, R). A dynamic one has one series from
-states that are zeros: inputs (T, R), outputs (T, S), and the Jacobians (T, S, R) of each step's outputs by the same
+zero states: inputs (T, R), outputs (T, S), and the Jacobians (T, S, R) of each step's outputs with respect to the same
 step's inputs.
 """
 
@@ -19,7 +19,7 @@ from matnet.model.structure import Structure
 
 
 class Answering(Protocol):
-    """What answers: a Network, of which the model does not know."""
+    """The part of a Network that is needed here; the model does not import that class."""
 
     structure: Structure
 
@@ -27,31 +27,31 @@ class Answering(Protocol):
         """Outputs (Q, S) and Jacobians (Q, S, R) of samples (Q, R)."""
 
     def run(self, x: Any = None, *, steps: int | None = None) -> Any:
-        """Something with the outputs (T, S) of a series (T, R) from states of zeros."""
+        """An object with the outputs (T, S) of a series (T, R) from zero states."""
 
     def run_jacobian(self, x: Any, lags: int) -> FloatArray:
         """dy(t)/dx(t − lag), (T, lags + 1, S, R)."""
 
 
 TOLERANCE = 1e-12
-"""Of the range: far above what another order of sums or another exp makes, far below any change that matters.
+"""Relative to the range: far above the effect of another summation order or exp, far below any change that matters.
 
-What a network of ordinary weights moves between platforms is some 1e-15 of the range; points where rounding moves it
-by more than this tolerance are never stored (`make_checks`).
+The outputs of a network with ordinary weights differ between platforms by about 1e-15 of the range; points where
+rounding changes them by more than this tolerance are never stored (`make_checks`).
 """
 
 _POINTS = 5
 _CANDIDATES = 24
 _JACOBIAN_NUMBERS = 100_000
-"""How many numbers the Jacobians may have together; wide networks get fewer points, but at least one."""
+"""The most numbers that all Jacobians may have together; wide networks get fewer points, but at least one."""
 
 _ROUNDING = 2.0**-50
-"""A relative change of all weights and inputs that stands for what rounding does: 4 units in the last place."""
+"""A relative change of all weights and inputs that simulates rounding: 4 units in the last place."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checks:
-    """Inputs, and the outputs and Jacobians that belong to them."""
+    """Inputs with their outputs and Jacobians."""
 
     inputs: FloatArray
     outputs: FloatArray
@@ -66,10 +66,10 @@ class Checks:
 
 
 def deviations(structure: Structure, stored: Checks, found: Checks) -> tuple[FloatArray, FloatArray]:
-    """How far the outputs and the Jacobians of each point are apart, relative to the range; NaN meets NaN.
+    """The differences of the outputs and of the Jacobians at each point, relative to the range; NaN equals NaN.
 
-    Outputs are measured by the largest of their range and their own size; dy_i/dx_j by the range of x_j and the
-    largest effect that any input has on y_i over its range.
+    Outputs are compared relative to the larger of their range and their magnitude; dy_i/dx_j relative to the range of
+    x_j and the largest effect that any input has on y_i over its range.
     """
     box = input_box(structure)
     with np.errstate(all="ignore"):
@@ -83,7 +83,7 @@ def deviations(structure: Structure, stored: Checks, found: Checks) -> tuple[Flo
 
 
 def _spans(structure: Structure) -> FloatArray:
-    """The width of each output's range, 0 where it is not known."""
+    """The width of each output's range, 0 where it is unknown."""
     limits = [np.zeros((entry.size, 2)) if entry.range is None else entry.range for entry in structure.outputs]
     spans = np.concatenate([np.abs(limit[:, 1] - limit[:, 0]) for limit in limits])
     return np.where(np.isfinite(spans), spans, 0.0)
@@ -95,7 +95,7 @@ def _largest(values: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
 
 
 def _relative(stored: FloatArray, found: FloatArray, scale: FloatArray) -> FloatArray:
-    """Per point the largest difference by its scale; Inf where one is NaN or infinite and the other is not."""
+    """The largest scaled difference per point; Inf if one value is NaN or infinite and the other is not."""
     same = (stored == found) | (np.isnan(stored) & np.isnan(found))
     relative = np.where(same, 0.0, np.abs(stored - found) / scale)
     relative = np.where(np.isnan(relative), np.inf, relative)
@@ -103,19 +103,19 @@ def _relative(stored: FloatArray, found: FloatArray, scale: FloatArray) -> Float
 
 
 def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Checks:
-    """Check vectors of a network, at points where rounding does not move it by the tolerance.
+    """Check points of a network, where rounding does not change its outputs by more than the tolerance.
 
     Parameters
     ----------
     net
         The network.
     perturbed
-        The same network with all its weights changed by a relative amount, up and down by turns.
+        The same network with all its weights changed by a relative amount, alternately up and down.
 
     Returns
     -------
     Checks
-        Empty where rounding moves the network everywhere.
+        Empty if rounding changes the outputs too much everywhere.
     """
     structure = net.structure
     series = structure.dynamic
@@ -129,13 +129,13 @@ def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Chec
         for deviation in deviations(structure, stored, moved):
             steady &= deviation < TOLERANCE
     if series:
-        # a step stands on those before it, so the series ends before the first that moves
+        # each step depends on those before it, so the series ends before the first that rounding changes
         return stored.at(slice(0, len(stored) if steady.all() else int(np.argmin(steady))))
     return stored.at(np.flatnonzero(steady)[:count].tolist())
 
 
 def answers(net: Answering, inputs: FloatArray) -> Checks:
-    """The network's answers at the inputs of check vectors, of which there may be none."""
+    """The network's outputs and Jacobians at the inputs of check points, which may be empty."""
     if not len(inputs):
         outputs, size = net.structure.output_size, net.structure.input_size
         return Checks(inputs, np.zeros((0, outputs)), np.zeros((0, outputs, size)))
@@ -148,7 +148,7 @@ def answers(net: Answering, inputs: FloatArray) -> Checks:
 
 
 def differing(net: Answering, stored: Checks) -> tuple[int, str, float] | None:
-    """The first point (from 0) at which the network deviates by more than the tolerance, in what, and by how much."""
+    """The first point (from 0) where the network deviates by more than the tolerance, in which field, by how much."""
     structure, found = net.structure, answers(net, stored.inputs)
     for what, deviation in zip(("outputs", "jacobians"), deviations(structure, stored, found), strict=True):
         beyond = np.flatnonzero(~(deviation <= TOLERANCE))

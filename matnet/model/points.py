@@ -1,4 +1,4 @@
-"""Points within the range of a network's inputs: the same ones for the same structure, every time."""
+"""Points within the range of a network's inputs: always the same for the same structure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matnet.model.structure import Input, Structure
 def input_box(structure: Structure) -> FloatArray:
     """(R, 2): finite limits of each input element, low < high.
 
-    The range where it is known, see ``matnet.model.ranges``; else what the processing maps to [−1, 1]; else [−1, 1]. A
-    range without width is widened by its own size, so that a point may move in it.
+    The range if it is known, see ``matnet.model.ranges``; else the range that the processing maps to [−1, 1]; else
+    [−1, 1]. A range of width 0 is widened by its own magnitude, so that points in it differ.
     """
     assumed = np.concatenate([np.zeros((0, 2)), *(_assumed(entry) for entry in structure.inputs)])
     extent = input_extent(structure)
@@ -28,7 +28,7 @@ def _assumed(entry: Input) -> FloatArray:
 
 
 def _unprocessed(entry: Input, level: float) -> FloatArray:
-    """The raw elements whose processed ones are all `level`, as far as the processing can be undone."""
+    """The raw elements whose processed values are all `level`, as far as the processing can be reversed."""
     value: FloatArray = np.full((1, entry.processed_size), level)
     with np.errstate(all="ignore"):
         for process in reversed(entry.processing):
@@ -41,5 +41,5 @@ def points_in(box: FloatArray, count: int) -> FloatArray:
     low, high = box[:, 0], box[:, 1]
     fractions = np.random.Generator(np.random.PCG64(1)).random((max(count, 3), len(box)))
     fractions[:3] = np.array([[0.5], [0.0], [1.0]])
-    # not low + fraction·(high − low), which would overflow in the widest of ranges
+    # not low + fraction·(high − low), which would overflow for the widest ranges
     return np.asarray((low * (1.0 - fractions) + high * fractions)[:count])

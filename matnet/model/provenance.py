@@ -1,4 +1,4 @@
-"""Where a network came from, as far as its file tells."""
+"""Where a network came from, as far as its file says."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Training:
-    """What the file says of the training: shown to a reader, never used in a computation.
+    """What the file says about the training: shown to the user, never used in a computation.
 
-    ``best_performance`` holds the record's best_perf, best_vperf and best_tperf; NaN for an empty set, None where the
-    record has none. ``division`` is the name of the data division (divideFcn).
+    ``best_performance`` holds the record's best_perf, best_vperf and best_tperf; NaN for an empty set, None if the
+    record has none. ``division`` is the name of the data division function (divideFcn).
     """
 
     function: str = ""
@@ -23,7 +23,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Provenance:
-    """File, variable and toolbox version of a network; ``oddities`` are remarks that a user should read once."""
+    """File, variable and toolbox version of a network; ``oddities`` are remarks that users should read."""
 
     file: str = ""
     sha256: str = ""

@@ -1,12 +1,12 @@
-"""The range of each input and output element, and where it is known from.
+"""The range of each input and output element, and its origin.
 
-This is the one place that says what a range is. Everything that shades a range, counts samples outside it or calls it
-"seen in training" asks here, by ``net.input_extent`` and ``net.output_extent``:
+Ranges are defined only here. Everything that shades a range, counts samples outside it or calls it "seen in training"
+uses ``net.input_extent`` and ``net.output_extent``:
 
-- ``extent.limits`` (elements, 2), NaN where nothing is known, and ``extent.known`` (elements,);
-- ``extent.origin``, one word for each element; ``DESCRIPTION[word]`` is how to call it in a sentence;
-- ``extent.outside(x)``, which elements of which samples lie outside; an element whose limits are not known never does,
-  so say how many elements ``extent.known`` leaves out beside every count.
+- ``extent.limits`` (elements, 2), NaN where unknown, and ``extent.known`` (elements,);
+- ``extent.origin``, one word for each element; ``DESCRIPTION[word]`` is its name in a sentence;
+- ``extent.outside(x)``, which elements of which samples are outside; an element with unknown limits never is, so report
+  the number of elements that ``extent.known`` excludes beside every count.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ DESCRIPTION: dict[Origin, str] = {
     "training": "the range seen in training",
     "scaling": "the range that the scaling was made for",
     "centres": "the range of the centres of the radial neurons",
-    "unknown": "a range that is not known",
+    "unknown": "an unknown range",
 }
-"""How a range is called in a sentence, by its origin."""
+"""The name of a range in a sentence, by its origin."""
 
 _RADIAL = "dist"
 """The weight function whose rows are centres: points of the input space, taken from the training samples."""
 
 _ROUNDING = 1e-12
-"""By how much of its width a range that is computed, not read, may be missed: function files round their numbers."""
+"""The relative tolerance of a range that is computed and not read: function files round their numbers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Extent:
-    """Limits (n, 2) of n elements at raw scale, NaN where not known, and for each element where they are known from.
+    """Limits (n, 2) of n elements at raw scale, NaN where unknown, and the origin of each element's limits.
 
-    ``origin`` is "training" (the file says the range of the training data), "scaling" (what mapminmax maps to [−1, 1]),
-    "centres" (what the centres of a radial layer span) or "unknown".
+    ``origin`` is "training" (the range of the training data in the file), "scaling" (the range that mapminmax maps to
+    [−1, 1]), "centres" (the range of the centres of a radial layer) or "unknown".
     """
 
     limits: FloatArray
@@ -56,7 +56,7 @@ class Extent:
         return np.asarray([word != "unknown" for word in self.origin], dtype=bool)
 
     def outside(self, x: FloatArray) -> NDArray[np.bool_]:
-        """x (..., n) -> (..., n): the elements outside their limits; never one that is NaN or has no limits."""
+        """x (..., n) -> (..., n): the elements outside their limits; an element that is NaN or has no limits is not."""
         low, high = self.limits[:, 0], self.limits[:, 1]
         computed = np.asarray([word != "training" for word in self.origin], dtype=bool)
         with np.errstate(all="ignore"):
@@ -65,19 +65,19 @@ class Extent:
 
 
 def input_extent(structure: Structure) -> Extent:
-    """The extent of all input elements side by side."""
+    """The extent of all input elements."""
     return _joined([_first_known(entry, _centres(structure, j)) for j, entry in enumerate(structure.inputs)])
 
 
 def output_extent(structure: Structure) -> Extent:
-    """The extent of all output elements side by side."""
+    """The extent of all output elements."""
     return _joined([_first_known(entry, None) for entry in structure.outputs])
 
 
 def common_extent(extents: Sequence[Extent]) -> Extent:
-    """What several networks of the same elements share: the largest minimum and the smallest maximum.
+    """The common extent of several networks with the same elements: the largest minimum and the smallest maximum.
 
-    An element that one of them does not know is not known; origins that differ are told by the weakest.
+    An element that is unknown for one of them is unknown; of different origins, the weakest is used.
     """
     words: tuple[Origin, ...] = ("training", "scaling", "centres", "unknown")
     origin = [max(row, key=words.index) for row in zip(*(extent.origin for extent in extents), strict=True)]
@@ -92,7 +92,7 @@ def _joined(parts: Sequence[Extent]) -> Extent:
 
 
 def _first_known(entry: Input | Output, centres: FloatArray | None) -> Extent:
-    """Of each element what the file says, else what the processing or the centres tell."""
+    """The extent of each element from the file, else from the processing or the centres."""
     limits = np.full((entry.size, 2), np.nan)
     origin: list[Origin] = ["unknown"] * entry.size
     sources: list[tuple[Origin, FloatArray | None]] = [
@@ -121,7 +121,7 @@ def _raw_limits(entry: Input | Output, limits: FloatArray) -> FloatArray:
 
 
 def _centres(structure: Structure, j: int) -> FloatArray | None:
-    """The limits of input j that the centres of the layers on it span, None where it has none."""
+    """The limits of input j from the centres of the layers connected to it; None if there are none."""
     weights = [layer.input_weights.get(j) for layer in structure.layers]
     radial = [weight for weight in weights if weight is not None and weight.function == _RADIAL]
     if not radial:

@@ -17,7 +17,7 @@ from matnet.errors import FormatError
 from matnet.functions.namespace import FloatArray
 
 Json: TypeAlias = Any
-"""What JSON can hold: dict, list, str, int, float, bool, None."""
+"""The types of JSON values: dict, list, str, int, float, bool, None."""
 
 MAX_DEPTH = 32
 """How deep objects and lists may be nested; the archive needs 7."""
@@ -31,7 +31,7 @@ def plain(values: FloatArray) -> Json:
 
 
 def plain_number(value: float) -> float | str:
-    """A number, or the string that stands for it."""
+    """A number, or its string if JSON has no number for it."""
     if math.isfinite(value):
         return float(value)
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -42,7 +42,7 @@ def _named(value: Json) -> Json:
 
 
 def write(value: Json) -> str:
-    """`value` as text: an entry a line, but lists of numbers or strings on one line; plain ASCII."""
+    """`value` as text: one entry per line, but lists of numbers or strings on one line; plain ASCII."""
     return "".join(_written(value, "")) + "\n"
 
 
@@ -72,7 +72,7 @@ def parse(text: str) -> Node:
     Raises
     ------
     FormatError
-        The text is not that.
+        The text is not strict JSON.
     """
     try:
         value = json.loads(
@@ -91,7 +91,7 @@ def parse(text: str) -> Node:
 
 
 def parsed_size(text: str) -> int:
-    """The most bytes that ``parse`` takes for a text: its values, counted by the characters that begin or part them."""
+    """The most bytes that ``parse`` needs for a text, from the characters that begin or separate its values."""
     return 2 * len(text) + 96 * text.count("[") + 240 * text.count("{") + 96 * text.count(",") + 160 * text.count(":")
 
 
@@ -114,7 +114,7 @@ def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for key, value in pairs:
         if key in found:
-            raise FormatError(f"the key '{key}' stands twice in one object")
+            raise FormatError(f"the key '{key}' occurs twice in one object")
         found[key] = value
     return found
 
@@ -142,11 +142,11 @@ class Node:
     place: str
 
     def refuse(self, expected: str) -> NoReturn:
-        """Raise a FormatError that says where, what was found and what was expected."""
+        """Raises a FormatError with the place, the value found and the value expected."""
         raise FormatError(f"found {_described(self.value)}, expected {expected}", place=self.place or ".")
 
     def keys(self, known: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
-        """The entries of an object that has exactly the keys `known`, and perhaps some of those that are optional."""
+        """The entries of an object that has exactly the keys `known`, and any of those that are optional."""
         if not isinstance(self.value, dict):
             self.refuse("an object")
         for key in self.value:
@@ -165,13 +165,13 @@ class Node:
         return {key: Node(value, f"{self.place}.{key}") for key, value in self.value.items()}
 
     def items(self) -> Iterator[Node]:
-        """The entries of a list, one after the other: a broken file may have millions."""
+        """The entries of a list, one at a time: a broken file may have millions."""
         if not isinstance(self.value, list):
             self.refuse("a list")
         return (Node(value, f"{self.place}[{number}]") for number, value in enumerate(self.value))
 
     def length(self) -> int:
-        """How many entries a list has."""
+        """The number of entries of a list."""
         if not isinstance(self.value, list):
             self.refuse("a list")
         return len(self.value)
@@ -183,13 +183,13 @@ class Node:
         return self.value
 
     def count(self, least: int = 0) -> int:
-        """A whole number, not below `least`."""
+        """An integer, at least `least`."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < least:
-            self.refuse(f"a whole number from {least} on")
+            self.refuse(f"an integer of at least {least}")
         return self.value
 
     def number(self) -> float:
-        """A number, or the string that stands for NaN or an infinity."""
+        """A number, or the string for NaN or an infinity."""
         if isinstance(self.value, str) and self.value in _NAMED:
             return _NAMED[self.value]
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
@@ -218,7 +218,7 @@ class Node:
         return np.array(numbers, dtype=np.float64).reshape(sizes)
 
     def _within(self, value: Json, sizes: Sequence[int], number: int) -> Node:
-        """The entry `number` of those that lists of the lengths `sizes` hold, counted through."""
+        """The place of entry `number`, counted in row-major order, in nested lists of the lengths `sizes`."""
         index = np.unravel_index(number, tuple(sizes)) if sizes else ()
         return Node(value, self.place + "".join(f"[{k}]" for k in index))
 

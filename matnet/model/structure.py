@@ -21,17 +21,17 @@ from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
 
 MAX_ELEMENTS = 2**24
-"""How many elements all inputs, layers and outputs may have together: a size costs memory before any number is seen."""
+"""The most elements of all inputs, layers and outputs together: a size alone can claim memory."""
 
 MAX_DELAY = 10**6
-"""The longest delay, in time steps: states of that many steps are kept."""
+"""The longest delay, in time steps: that many states are kept."""
 
 
 def _frozen(value: Array) -> Array:
-    """A read-only float64 copy of a NumPy array or sequence; arrays of other libraries stay as they are."""
+    """A read-only float64 copy of a NumPy array or sequence; arrays of other libraries are unchanged."""
     if of_another_library(value):
         return value
-    # one order in memory, so that the same numbers from two files give the same results to the bit
+    # one memory order, so that the same numbers from two files give bit-identical results
     array = np.array(value, dtype=np.float64, order="C")
     array.setflags(write=False)
     return array
@@ -61,7 +61,7 @@ class Process:
         Raises
         ------
         UnsupportedError
-            The function is not in the table.
+            The function is unknown.
         ModelError
             A setting is missing or contradicts another.
         """
@@ -70,12 +70,12 @@ class Process:
 
     @property
     def raw_size(self) -> int:
-        """Rows before."""
+        """The number of raw rows."""
         return PROCESSING[self.function].raw_size(self.settings)
 
     @property
     def processed_size(self) -> int:
-        """Rows after."""
+        """The number of processed rows."""
         return PROCESSING[self.function].processed_size(self.settings)
 
     @property
@@ -93,14 +93,14 @@ def _processed_size(size: int, processing: Sequence[Process]) -> int:
     for step, process in enumerate(processing, start=1):
         if process.raw_size != size:
             raise ModelError(
-                f"processSettings{{{step}}}: {process.function} is for {process.raw_size} rows, but {size} reach it"
+                f"processSettings{{{step}}}: {process.function} is for {process.raw_size} rows, but receives {size}"
             )
         size = process.processed_size
     return size
 
 
 def _checked_labels(entry: Input | Output, field_name: str, empty_allowed: bool) -> None:
-    """Names or units of an entry's elements: none at all, or one line of text for each."""
+    """Checks names or units of an entry's elements: none at all, or one line of text for each."""
     what, labels = field_name.replace("_", " "), tuple(getattr(entry, field_name))
     object.__setattr__(entry, field_name, labels)
     if labels and len(labels) != entry.size:
@@ -108,7 +108,7 @@ def _checked_labels(entry: Input | Output, field_name: str, empty_allowed: bool)
     for label in labels:
         fits = isinstance(label, str) and label == label.strip() and label.isprintable() and (label or empty_allowed)
         if not fits:
-            raise ModelError(f"{what}: {label!r} is not one line of printable text without blanks at its ends")
+            raise ModelError(f"{what}: {label!r} is not one line of printable text without leading or trailing spaces")
 
 
 def _frozen_range(value: Array | None, size: int) -> Array | None:
@@ -122,11 +122,11 @@ def _frozen_range(value: Array | None, size: int) -> Array | None:
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """An input of `size` raw elements; ``range`` (size, 2) is the smallest and largest seen in training, or None.
+    """An input of `size` raw elements; ``range`` (size, 2) is the training range, or None.
 
     ``feedback_output`` is the number (from 0, in the order of the outputs) of the output that an open loop feeds back
-    through this input, or None. ``element_names`` and ``units`` are what a user calls the elements and measures them
-    in, one for each element, or empty.
+    through this input, or None. ``element_names`` and ``units`` are the user's names and units, one for each element,
+    or empty.
     """
 
     size: int
@@ -147,13 +147,13 @@ class Input:
 
     @cached_property
     def processed_size(self) -> int:
-        """Elements after the processing: what the weights see."""
+        """The number of elements after the processing, to which the weights apply."""
         return _processed_size(self.size, self.processing)
 
 
 @dataclass(frozen=True, eq=False)
 class Weight:
-    """A weight function with its matrix, (S, R·taps), and the delays whose taps it sees, in time steps."""
+    """A weight function with its matrix, (S, R·taps), and the delays of its taps, in time steps."""
 
     value: Array
     function: str = "dotprod"
@@ -167,18 +167,20 @@ class Weight:
         _known(self.function, WEIGHT, "weight")
         object.__setattr__(self, "value", _frozen(self.value))
         if not self.delays:
-            raise ModelError("delays is empty: the weight sees nothing")
+            raise ModelError("delays is empty: the weight has no taps")
         if any(later <= earlier for earlier, later in zip((-1, *self.delays), self.delays, strict=False)):
             raise ModelError(f"delays must be non-negative integers in increasing order, got {list(self.delays)}")
         if self.delays[-1] > MAX_DELAY:
-            raise UnsupportedError(f"a delay of {self.delays[-1]} time steps is not supported, at most {MAX_DELAY}")
+            raise UnsupportedError(
+                f"a delay of {self.delays[-1]} time steps is not supported; the maximum is {MAX_DELAY}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
     """A layer of `size` neurons: a = transfer(net_input(bias, weights)).
 
-    ``input_weights`` and ``layer_weights`` map the number of the source (from 0) to the weight from it.
+    ``input_weights`` and ``layer_weights`` map the number of the source (from 0) to its weight.
     """
 
     size: int
@@ -211,17 +213,17 @@ class Layer:
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:
-        """All weights, those from inputs first."""
+        """All weights, input weights first."""
         return (*self.input_weights.values(), *self.layer_weights.values())
 
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """An output of `size` raw elements, taken from layer `layer` (from 0) by its processing in reverse.
+    """An output of `size` raw elements, computed from layer `layer` (from 0) by its reversed processing.
 
     ``feedback_mode`` is 'none', 'open' or 'closed'; in an open loop ``feedback_input`` is the number of the input that
-    carries the feedback and ``feedback_delay`` how many steps the loop still has to be closed with. ``element_names``
-    and ``units`` are as in ``Input``.
+    carries the feedback and ``feedback_delay`` the delay with which the loop would be closed. ``element_names`` and
+    ``units`` are as in ``Input``.
     """
 
     layer: int
@@ -247,12 +249,12 @@ class Output:
 
     @cached_property
     def processed_size(self) -> int:
-        """Elements before the reverse processing: the size of the layer."""
+        """The number of elements before the reverse processing: the size of the layer."""
         return _processed_size(self.size, self.processing)
 
 
 def element_names(entries: Sequence[Input] | Sequence[Output], letter: str) -> tuple[str, ...]:
-    """The names of all elements side by side: the entries' own, else the letter and the element's number from 1."""
+    """The names of all elements: the entries' own, else the letter and the element's number from 1."""
     names: list[str] = []
     for entry in entries:
         start = len(names) + 1
@@ -261,7 +263,7 @@ def element_names(entries: Sequence[Input] | Sequence[Output], letter: str) -> t
 
 
 def _check_names(entries: Sequence[Input] | Sequence[Output], letter: str) -> None:
-    """Names tell elements apart, and x2 is the second element whatever the others are called."""
+    """Checks that names are unique, and that x2 can only be the second element."""
     if not any(entry.element_names for entry in entries):
         return
     seen: dict[str, int] = {}
@@ -277,9 +279,9 @@ def _check_names(entries: Sequence[Input] | Sequence[Output], letter: str) -> No
 class Performance:
     """The network's own performance function: its name, regularization in [0, 1] and normalization.
 
-    ``unsupported`` says what of performParam changes the value in a way that is not supported; empty where nothing
-    does. ``form`` is "targets" or "both" where a training record shows which form of crossentropy the network was
-    trained with; else empty.
+    ``unsupported`` is the part of performParam that changes the value in an unsupported way; empty if there is none.
+    ``form`` is "targets" or "both" if a training record shows which form of crossentropy the network was trained with;
+    else empty.
     """
 
     function: str
@@ -290,14 +292,14 @@ class Performance:
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """A whole network; making one checks that everything fits.
+    """A whole network; its consistency is checked on creation.
 
     Raises
     ------
     ModelError
         The network contradicts itself: shapes, sources, a loop without delay, processing that does not fit.
     UnsupportedError
-        It uses a function that is not in the tables.
+        It uses an unknown function.
     """
 
     inputs: tuple[Input, ...]
@@ -313,7 +315,7 @@ class Structure:
         elements = self.input_size + self.output_size + self.layer_elements
         if elements > MAX_ELEMENTS:
             raise UnsupportedError(
-                f"inputs, layers and outputs have {elements} elements, at most {MAX_ELEMENTS} are supported"
+                f"inputs, layers and outputs have {elements} elements; at most {MAX_ELEMENTS} are supported"
             )
         for number, layer in enumerate(self.layers):
             self._check_weights(number, layer)
@@ -340,11 +342,15 @@ class Structure:
     def _weights_of(self, number: int, layer: Layer) -> Iterator[tuple[str, int, Weight]]:
         for source, weight in layer.input_weights.items():
             if not 0 <= source < len(self.inputs):
-                raise ModelError(f"layers{{{number + 1}}} takes input {source + 1}, there are {len(self.inputs)}")
+                raise ModelError(
+                    f"layers{{{number + 1}}} takes input {source + 1}, but the number of inputs is {len(self.inputs)}"
+                )
             yield f"IW{{{number + 1},{source + 1}}}", self.inputs[source].processed_size, weight
         for source, weight in layer.layer_weights.items():
             if not 0 <= source < len(self.layers):
-                raise ModelError(f"layers{{{number + 1}}} takes layer {source + 1}, there are {len(self.layers)}")
+                raise ModelError(
+                    f"layers{{{number + 1}}} takes layer {source + 1}, but the number of layers is {len(self.layers)}"
+                )
             yield f"LW{{{number + 1},{source + 1}}}", self.layers[source].size, weight
 
     def _check_outputs(self) -> None:
@@ -354,16 +360,16 @@ class Structure:
             size = self.layers[output.layer].size
             if output.processed_size != size:
                 raise ModelError(
-                    f"outputs{{{output.layer + 1}}}: its processing makes {output.processed_size} rows of "
+                    f"outputs{{{output.layer + 1}}}: its processing gives {output.processed_size} rows for "
                     f"{output.size}, but its layer has {size} neurons"
                 )
         taken = [output.layer for output in self.outputs]
         if taken != sorted(set(taken)):
-            raise ModelError("the outputs are not in the order of their layers, one a layer")
+            raise ModelError("the outputs are not in the order of their layers, one per layer")
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The layers in an order where every source without delay comes before what it feeds."""
+        """The layers in an order where every source without delay comes before the layers that it feeds."""
         feeds: list[list[int]] = [[] for _ in self.layers]
         missing = [0] * len(self.layers)
         for number, layer in enumerate(self.layers):
@@ -380,22 +386,22 @@ class Structure:
             ready = sorted({fed for source in ready for fed in feeds[source] if not missing[fed]})
         if len(done) < len(self.layers):
             loop = ", ".join(str(number + 1) for number, count in enumerate(missing) if count)
-            raise ModelError(f"layers {loop} feed each other in a loop without delay")
+            raise ModelError(f"layers {loop} form a loop without delay")
         return tuple(done)
 
     @property
     def input_size(self) -> int:
-        """R: the raw elements of all inputs side by side."""
+        """R: the number of raw elements of all inputs."""
         return sum(entry.size for entry in self.inputs)
 
     @property
     def output_size(self) -> int:
-        """S: the raw elements of all outputs side by side."""
+        """S: the number of raw elements of all outputs."""
         return sum(entry.size for entry in self.outputs)
 
     @property
     def layer_elements(self) -> int:
-        """N: the neurons of all layers together."""
+        """N: the number of neurons of all layers."""
         return sum(layer.size for layer in self.layers)
 
     @property

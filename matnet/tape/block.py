@@ -206,7 +206,7 @@ class Block:
         return self._concats[number]
 
     def _in_slot(self, slot: ConcatSlot, node: Node) -> NDArray[Any]:
-        """A node's part of a concat's memory, with its last axis split in two if the node is reshaped for the concat."""
+        """A node's part of a concat's memory, its last axis split in two if the node is reshaped for the concat."""
         return self._concat_memory(slot.concat)[..., slot.start : slot.stop].reshape(self._shape(node))
 
     def _concatenated(self, number: int, node: Node, arguments: list[NDArray[Any]]) -> NDArray[Any]:

@@ -290,7 +290,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
             field(net, "LW").__setitem__((0, 1), np.ones((3, 1))),
             field(net, "layerWeights").__setitem__((0, 1), part(net, "layerWeights", 1, 0)),
         ),
-        "net: layers 1, 2 feed each other in a loop without delay",
+        "net: layers 1, 2 form a loop without delay",
     ),
     "a negative delay": (
         lambda net: part(net, "inputWeights").update(delays=-1.0),
@@ -345,7 +345,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "settings for other rows": (
         lambda net: part(net, "inputs").update(size=3.0, range=np.zeros((3, 2)), processedSize=3.0),
-        "net.inputs{1}: processSettings{1}: mapminmax is for 2 rows, but 3 reach it",
+        "net.inputs{1}: processSettings{1}: mapminmax is for 2 rows, but receives 3",
     ),
     "a processed size that its settings do not give": (
         lambda net: part(net, "inputs").update(processedSize=5.0),

@@ -279,15 +279,15 @@ EDITS: list[Edit] = [
         ".version",
         2,
         UnsupportedError,
-        "version 2 of the archive, but this matnet reads versions up to 1; install a newer matnet",
+        "the archive has version 2, but this matnet reads versions up to 1; install a newer matnet",
     ),
-    Edit(".version", "1", FormatError, '.version: found "1", expected a whole number from 1 on'),
-    Edit(".version", True, FormatError, ".version: found true, expected a whole number from 1 on"),
+    Edit(".version", "1", FormatError, '.version: found "1", expected an integer of at least 1'),
+    Edit(".version", True, FormatError, ".version: found true, expected an integer of at least 1"),
     Edit(
         ".format",
         "other",
         FormatError,
-        'no archive of a network: it lacks the entry "format": "matnet network archive"',
+        'not an archive of a network: the entry "format": "matnet network archive" is missing',
     ),
     Edit(".name", 3, FormatError, ".name: found 3, expected a string"),
     Edit(".name", "another", FormatError, CHANGED),
@@ -300,7 +300,7 @@ EDITS: list[Edit] = [
         ".: unknown key 'author'; known: format, version, digest, name, inputs, layers, outputs, "
         "performance, provenance, checks",
     ),
-    Edit(".layers[0].size", 1e9, FormatError, ".layers[0].size: found 1000000000.0, expected a whole number from 0 on"),
+    Edit(".layers[0].size", 1e9, FormatError, ".layers[0].size: found 1000000000.0, expected an integer of at least 0"),
     Edit(
         ".layers[0].transfer",
         "mytf",
@@ -338,12 +338,12 @@ EDITS: list[Edit] = [
         ModelError,
         ".layers[0].input_weights[0]: delays must be non-negative integers in increasing order, got [1, 0]",
     ),
-    Edit(".layers[0].input_weights[0].source", 9, ModelError, "layers{1} takes input 9, there are 2"),
+    Edit(".layers[0].input_weights[0].source", 9, ModelError, "layers{1} takes input 9, expected 1 to 2"),
     Edit(
         ".layers[0].input_weights[0].source",
         0,
         FormatError,
-        ".layers[0].input_weights[0].source: found 0, expected a whole number from 1 on",
+        ".layers[0].input_weights[0].source: found 0, expected an integer of at least 1",
     ),
     Edit(".checks.inputs", [], FormatError, ".checks.outputs: a list of 5, expected one of 0"),
     Edit(".inputs[0].range", [[0.0]], FormatError, ".inputs[0].range[0]: a list of 1, expected one of 2"),
@@ -377,10 +377,10 @@ def test_an_edited_archive_is_refused_with_the_whole_message(text: str, tmp_path
 TEXTS = {
     "": "not JSON: Expecting value in line 1, column 1",
     "[1, 2": "not JSON: Expecting ',' delimiter in line 1, column 6",
-    "{}": 'no archive of a network: it lacks the entry "format": "matnet network archive"',
-    "[]": 'no archive of a network: it lacks the entry "format": "matnet network archive"',
-    '{"format": "matnet network archive"}': 'no archive of a network: it lacks the entry "version"',
-    '{"a": 1, "a": 2}': "the key 'a' stands twice in one object",
+    "{}": 'not an archive of a network: the entry "format": "matnet network archive" is missing',
+    "[]": 'not an archive of a network: the entry "format": "matnet network archive" is missing',
+    '{"format": "matnet network archive"}': 'not an archive of a network: the entry "version" is missing',
+    '{"a": 1, "a": 2}': "the key 'a' occurs twice in one object",
     "[NaN]": 'NaN is not JSON; the archive writes the string "NaN"',
     "[1e999]": "the number 1e999 is beyond what float64 holds",
     "[1" + "0" * 400 + "]": "the number 1000000000000000000000000000000000000000 is beyond what float64 holds",
@@ -432,7 +432,7 @@ def test_an_array_of_another_library_is_refused() -> None:
     with pytest.raises(UnsupportedError) as caught:
         dumps(replace(archive, structure=foreign))
     assert str(caught.value) == (
-        "a weight is an array of array_api_strict; bring the parameters to NumPy before the network is archived"
+        "a weight is an array of array_api_strict; convert the parameters to NumPy before archiving the network"
     )
 
 

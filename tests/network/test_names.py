@@ -100,12 +100,15 @@ NAMES_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another number": ({"inputs": ["x2", "x1", "a"]}, "element 1 is named 'x2', which means element 2; rename it"),
     "no text": (
         {"inputs": ["a", 2, "c"]},
-        "element names: 2 is not one line of printable text without blanks at its ends",
+        "element names: 2 is not one line of printable text without leading or trailing spaces",
     ),
-    "empty": ({"outputs": ["a", ""]}, "element names: '' is not one line of printable text without blanks at its ends"),
+    "empty": (
+        {"outputs": ["a", ""]},
+        "element names: '' is not one line of printable text without leading or trailing spaces",
+    ),
     "a line break": (
         {"outputs": ["a", "b\nc"]},
-        "element names: 'b\\nc' is not one line of printable text without blanks at its ends",
+        "element names: 'b\\nc' is not one line of printable text without leading or trailing spaces",
     ),
     "a unit of nothing": (
         {"units": {"torque": "Nm"}},
@@ -114,7 +117,7 @@ NAMES_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "units in order": ({"units": ["m", "s"]}, "units is of type list, expected a mapping of names to units"),
     "a unit of two lines": (
         {"units": {"flow": "m\ns"}},
-        "units: 'm\\ns' is not one line of printable text without blanks at its ends",
+        "units: 'm\\ns' is not one line of printable text without leading or trailing spaces",
     ),
 }
 

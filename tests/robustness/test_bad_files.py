@@ -47,7 +47,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "delay_of_a_billion.mat": (
         matnet.UnsupportedError,
-        "net.inputWeights{1,1}: a delay of 1000000000 time steps is not supported, at most 1000000",
+        "net.inputWeights{1,1}: a delay of 1000000000 steps is not supported; the maximum is 1000000",
     ),
     "rows_removed_by_a_count.mat": (
         matnet.ModelError,
@@ -55,7 +55,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "input_that_nothing_takes.mat": (
         matnet.UnsupportedError,
-        "net: inputs, layers and outputs have 2147483654 elements, at most 16777216 are supported",
+        "net: inputs, layers and outputs have 2147483654 elements; at most 16777216 are supported",
     ),
     "weight_that_no_answer_shows.json": (
         matnet.FormatError,
