@@ -171,9 +171,7 @@ class Weight:
         if any(later <= earlier for earlier, later in zip((-1, *self.delays), self.delays, strict=False)):
             raise ModelError(f"delays must be non-negative integers in increasing order, got {list(self.delays)}")
         if self.delays[-1] > MAX_DELAY:
-            raise UnsupportedError(
-                f"a delay of {self.delays[-1]} time steps is not supported; the maximum is {MAX_DELAY}"
-            )
+            raise UnsupportedError(f"a delay of {self.delays[-1]} steps is not supported; the maximum is {MAX_DELAY}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,15 +340,11 @@ class Structure:
     def _weights_of(self, number: int, layer: Layer) -> Iterator[tuple[str, int, Weight]]:
         for source, weight in layer.input_weights.items():
             if not 0 <= source < len(self.inputs):
-                raise ModelError(
-                    f"layers{{{number + 1}}} takes input {source + 1}, but the number of inputs is {len(self.inputs)}"
-                )
+                raise ModelError(f"layers{{{number + 1}}} takes input {source + 1}, expected 1 to {len(self.inputs)}")
             yield f"IW{{{number + 1},{source + 1}}}", self.inputs[source].processed_size, weight
         for source, weight in layer.layer_weights.items():
             if not 0 <= source < len(self.layers):
-                raise ModelError(
-                    f"layers{{{number + 1}}} takes layer {source + 1}, but the number of layers is {len(self.layers)}"
-                )
+                raise ModelError(f"layers{{{number + 1}}} takes layer {source + 1}, expected 1 to {len(self.layers)}")
             yield f"LW{{{number + 1},{source + 1}}}", self.layers[source].size, weight
 
     def _check_outputs(self) -> None:
