@@ -42,15 +42,15 @@ def output_elements(structure: Structure) -> Elements:
 
 
 def array_of(x: Any, elements: Elements, parameter: str, expected: str = "") -> Array:
-    """x as an array with its elements on the last axis: the one way in for every array that a user gives.
+    """x as an array with its elements on the last axis; every array argument of a user is converted here.
 
-    Arrays of other libraries stay what they are. All else becomes a NumPy array of float64, or complex128 where it is
-    complex: a data frame, or one row of it, by the names of its columns; NaN for what is masked or missing.
+    Arrays of other libraries are unchanged. Anything else becomes a NumPy array of float64, or complex128 if it is
+    complex: a data frame, or one row of it, by the names of its columns; NaN for masked or missing values.
 
     Raises
     ------
     ShapeError
-        x holds something else than numbers, has another number of elements, or names that do not fit.
+        x contains values that are not numbers, has the wrong number of elements, or names that do not fit.
     """
     if (
         type(x) is np.ndarray
@@ -75,7 +75,7 @@ def array_of(x: Any, elements: Elements, parameter: str, expected: str = "") -> 
 
 
 def real_array(x: Any, elements: Elements, parameter: str, expected: str = "") -> FloatArray:
-    """As ``array_of``, and always a NumPy array of float64: for what is computed in NumPy alone.
+    """As ``array_of``, but always a NumPy array of float64, for computations in NumPy alone.
 
     Plots, reports and measures take x by ``real_array(x, input_elements(net.structure), "x")`` and targets by
     ``real_array(t, output_elements(net.structure), "t")``.
@@ -90,7 +90,7 @@ def real_array(x: Any, elements: Elements, parameter: str, expected: str = "") -
 
 
 def real_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
-    """x (..., n, n) over the same n elements twice, as a covariance; a data frame by the names of its columns.
+    """x (..., n, n) with the same n elements on both axes, such as a covariance; a data frame by its column names.
 
     Raises
     ------
@@ -127,19 +127,19 @@ def propagation_arguments(elements: Elements, jacobian: Array, covariance: Any) 
 
 
 def in_range(extent: Extent, x: FloatArray, names: Sequence[str]) -> NDArray[np.bool_]:
-    """Which samples (..., R) lie within an extent; see ``Network.in_range``."""
+    """Which samples (..., R) are within an extent; see ``Network.in_range``."""
     outside = extent.outside(x).any(axis=-1) | np.isnan(x).any(axis=-1)
     if not extent.known.all() and not outside.all():
         unknown = [name for name, known in zip(names, extent.known, strict=True) if not known]
         raise UnsupportedError(
-            f"the range of {listed(unknown)} is not known, so it cannot be said whether x lies within "
+            f"the range of {listed(unknown)} is unknown, so matnet cannot tell whether x is within "
             "it; compare with the rows of input_range that are not NaN"
         )
     return np.asarray(~outside)
 
 
 def _has(x: Any, *attributes: str) -> bool:
-    """Whether x is a list of things with one of these attributes: NumPy would lose their names, or their masks."""
+    """Whether x is a list of objects with one of these attributes: NumPy would lose their names or masks."""
     if not isinstance(x, (list, tuple)):
         return False
     return any(hasattr(kind, attribute) for kind in set(map(type, x)) for attribute in attributes)
@@ -158,7 +158,7 @@ def check_last_axis(x: Array, size: int, parameter: str, expected: str = "") -> 
     Raises
     ------
     ShapeError
-        It has not; the message says what may have been meant.
+        It does not; the message suggests what may have been meant.
     """
     if x.ndim and x.shape[-1] == size:
         return
@@ -171,7 +171,7 @@ def check_last_axis(x: Array, size: int, parameter: str, expected: str = "") -> 
 
 
 def numbers(x: Any, parameter: str) -> Any:
-    """x as a NumPy array of float64, or complex128 where it is complex; what a masked array masks becomes NaN."""
+    """x as a NumPy array of float64, or complex128 if it is complex; masked elements become NaN."""
     if is_series(x):
         return column_numbers(x, parameter)
     if _has(x, "filled"):
@@ -182,7 +182,7 @@ def numbers(x: Any, parameter: str) -> Any:
         raise ShapeError(f"{parameter} is not an array of numbers: its rows differ in length") from error
     except (TypeError, RuntimeError) as error:
         # a tensor on another device, or one that records its gradient
-        raise ShapeError(f"{parameter} cannot be taken as a NumPy array: {error}") from error
+        raise ShapeError(f"{parameter} cannot be converted to a NumPy array: {error}") from error
     if array.dtype.kind not in "biufc":
         raise ShapeError(f"{parameter} is not an array of numbers (its type is {array.dtype})")
     kind = np.complex128 if array.dtype.kind == "c" else np.float64
@@ -192,7 +192,7 @@ def numbers(x: Any, parameter: str) -> Any:
 
 
 def real(array: Any, parameter: str) -> FloatArray:
-    """A NumPy array, refused where it is complex: its imaginary part would be lost."""
+    """A NumPy array; a complex one is refused, because its imaginary part would be lost."""
     if array.dtype.kind == "c":
         raise ShapeError(f"{parameter} is complex, expected real numbers")
     return np.asarray(array, dtype=np.float64)
@@ -204,7 +204,7 @@ def _is_masked(x: Any) -> bool:
 
 
 def check_library(array: Array, x: Array, parameter: str) -> None:
-    """Whether an argument is an array of the same library as x.
+    """Checks that an argument is an array of the same library as x.
 
     Raises
     ------
@@ -223,7 +223,7 @@ def analytic_throughout(program: Program) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class SeriesArguments:
-    """A series and its initial states with their batch made flat: x (B, T, R), states (B, ID, R) and (B, LD, N)."""
+    """A series and its initial states with a flattened batch: x (B, T, R), states (B, ID, R) and (B, LD, N)."""
 
     x: FloatArray
     input_states: FloatArray
@@ -231,7 +231,7 @@ class SeriesArguments:
     lead: tuple[int, ...]
 
     def unflattened(self, run: Run) -> Run:
-        """A run of the flat batch in the batch shape of x."""
+        """A run of the flattened batch, in the batch shape of x."""
         return Run(
             *(
                 part.reshape(self.lead + part.shape[1:])
@@ -243,12 +243,12 @@ class SeriesArguments:
 def series_arguments(
     structure: Structure, x: Any, input_states: Any, layer_states: Any, steps: int | None
 ) -> SeriesArguments:
-    """A series and its states, checked against the network; states that are None are zeros.
+    """A series and its states, checked against the network; None for a state means zeros.
 
     Raises
     ------
     ShapeError
-        One of them does not fit, or the series is shorter than the input delays and no input states are given.
+        One of them does not fit, or the series is shorter than the input delays and there are no input states.
     """
     size, reach = structure.input_size, structure.input_delay
     neurons = Elements(structure.layer_elements)
@@ -283,7 +283,7 @@ def series_arguments(
 
 
 def _states(states: Any, elements: Elements, delays: int, parameter: str, scale: str) -> FloatArray | None:
-    """States (..., delays, size), or None where none are given."""
+    """States (..., delays, size), or None for None."""
     if states is None:
         return None
     expected = f"(..., {delays}, {elements.size}) at {scale} scale, oldest first"
@@ -304,25 +304,25 @@ def _flat(states: FloatArray | None, lead: tuple[int, ...], shape: tuple[int, in
 
 
 def whole(value: Any, parameter: str) -> int:
-    """A whole number among the arguments.
+    """An integer argument.
 
     Raises
     ------
     ShapeError
-        It is something else.
+        It is not an integer.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise ShapeError(f"{parameter}={value!r} is not a whole number")
+        raise ShapeError(f"{parameter}={value!r} is not an integer")
     return int(value)
 
 
 def natural(value: Any, parameter: str) -> int:
-    """A whole number among the arguments that is not negative.
+    """A non-negative integer argument.
 
     Raises
     ------
     ShapeError
-        It is something else.
+        It is not a non-negative integer.
     """
     if whole(value, parameter) < 0:
         raise ShapeError(f"{parameter} is {value}, expected 0 or more")

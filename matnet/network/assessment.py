@@ -19,7 +19,7 @@ from matnet.network.arguments import numbers, real, real_array, series_arguments
 from matnet.network.evaluation import Evaluation
 from matnet.network.frames import is_frame
 
-_PRODUCT_ELEMENTS = 1 << 22  # how many elements of a batch's parameter products are held at once
+_PRODUCT_ELEMENTS = 1 << 22  # the most elements of a batch's parameter products in memory at once
 
 
 class Assessment:
@@ -64,7 +64,7 @@ class Assessment:
         return values.reshape(-1, self.structure.output_size)
 
     def _spread(self, error_weights: Array) -> FloatArray:
-        """Error weights, which may be fewer than the outputs, in the shape of these."""
+        """Error weights, broadcast to the shape of the outputs."""
         if is_frame(error_weights):
             return real_array(error_weights, self.evaluation.outputs, "error_weights")
         given = real(numbers(error_weights, "error_weights"), "error_weights")
@@ -95,7 +95,7 @@ class Assessment:
         if wrt.endswith("states") and not self.structure.dynamic:
             raise ShapeError(f"wrt is '{wrt}', but the network is static and has no states")
         y = self._outputs()
-        self._value_at(y)  # refuses a form that is not known where it makes a difference
+        self._value_at(y)  # refuses an unknown form if it matters
         by_inputs, by_parameters, by_input_states, by_layer_states = (
             self._over_time(y) if self.structure.dynamic else self._over_samples(y)
         )
@@ -109,10 +109,10 @@ class Assessment:
         return share * found.reshape(self.series.lead + found.shape[1:])
 
     def _over_samples(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """With respect to x (N, R) and the parameters (P,): blocks of samples, each carried back once.
+        """With respect to x (N, R) and the parameters (P,): in blocks of samples, with one backward pass each.
 
-        A sample that does not count is left out, and of a sample the outputs that are unknown: their share is 0, also
-        where their derivatives are NaN.
+        Samples that do not count are left out, as are the unknown outputs of a sample: they contribute 0, even if their
+        derivatives are NaN.
         """
         x = without_unknown_inputs(self.structure, self.series.x[0])
         signals = self.cost.signals
@@ -132,7 +132,7 @@ class Assessment:
     def _by_known_outputs(
         self, y: FloatArray, seeds: FloatArray
     ) -> Iterator[tuple[NDArray[np.intp], tuple[int, ...], NDArray[np.intp]]]:
-        """The samples that count, by the outputs that are known there: samples, signals, and the signals' seeds."""
+        """The samples that count, grouped by their known outputs: samples, signals, and the signals' seeds."""
         starts = np.cumsum([0, *self.cost.sizes[:-1]])
         known = np.logical_or.reduceat(~np.isnan(y), starts, axis=1)
         counted = np.flatnonzero((seeds != 0.0).any(axis=-1))

@@ -1,4 +1,4 @@
-"""Several networks of the same quantities as one: their mean and spread."""
+"""Several networks with the same inputs and outputs as one: their mean and spread."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _ADVICE = "load networks with matnet.load or matnet.load_all first"
 
 
 class _MemberOnlyError(UnsupportedError, AttributeError):
-    """Something is asked of an ensemble that only a network has: it is to be exported, drawn, run over a series."""
+    """An ensemble is used where only a network is possible: to be exported, drawn, or run over a series."""
 
 
 def _members(networks: object) -> tuple[Network, ...]:
     given = networks.values() if isinstance(networks, Mapping) else networks
     if isinstance(given, str | Network) or not isinstance(given, Iterable):
-        raise ModelError(f"an ensemble is made of several networks, got {type(given).__name__}: {_ADVICE}")
+        raise ModelError(f"an ensemble consists of several networks, got {type(given).__name__}: {_ADVICE}")
     members: list[Network] = []
     for number, member in enumerate(given, start=1):
         if not isinstance(member, Network):
@@ -38,7 +38,7 @@ def _members(networks: object) -> tuple[Network, ...]:
 
 
 def _named(elements: Sequence[Elements], what: str) -> Elements:
-    """The elements of the members: of the first that has names, which all others that have some share."""
+    """The elements of the members: those of the first with names; all other members with names must have the same."""
     named = [(number, own) for number, own in enumerate(elements, start=1) if own.names != own.numbered]
     for number, own in named[1:]:
         if own.names != named[0][1].names:
@@ -50,17 +50,17 @@ def _named(elements: Sequence[Elements], what: str) -> Elements:
 
 
 class Ensemble:
-    """The mean of networks that take the same inputs and give the same outputs.
+    """The mean of networks with the same inputs and outputs.
 
     Parameters
     ----------
     networks
-        The members, or a mapping of names to them as ``load_all`` gives it; all have R inputs and S outputs.
+        The members, or a mapping of names to them as ``load_all`` returns it; all have R inputs and S outputs.
 
     Raises
     ------
     ModelError
-        There are none, one is not a network, or their inputs or outputs differ in number or in name.
+        The ensemble is empty, a member is not a network, or their inputs or outputs differ in number or name.
     """
 
     def __init__(self, networks: Iterable[Network] | Mapping[str, Network]) -> None:
@@ -86,27 +86,27 @@ class Ensemble:
 
     @property
     def input_size(self) -> int:
-        """R: the elements of all inputs side by side."""
+        """R: the number of elements of all inputs."""
         return self.networks[0].input_size
 
     @property
     def output_size(self) -> int:
-        """S: the elements of all outputs side by side."""
+        """S: the number of elements of all outputs."""
         return self.networks[0].output_size
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The names of the R input elements; x1, x2, … where no member has any."""
+        """The names of the R input elements; x1, x2, … if no member has names."""
         return self.input_elements.names
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """The names of the S output elements; y1, y2, … where no member has any."""
+        """The names of the S output elements; y1, y2, … if no member has names."""
         return self.output_elements.names
 
     @property
     def input_range(self) -> FloatArray:
-        """(R, 2): the range that all members share, the largest minimum and the smallest maximum; NaN where unknown."""
+        """(R, 2): the range common to all members, the largest minimum and the smallest maximum; NaN where unknown."""
         return self.input_extent.limits
 
     @property
@@ -125,7 +125,7 @@ class Ensemble:
         return common_extent([member.output_extent for member in self.networks])
 
     def in_range(self, x: Array) -> NDArray[np.bool_]:
-        """Whether all inputs of a sample lie within ``input_range``; see ``Network.in_range``."""
+        """Whether all inputs of a sample are within ``input_range``; see ``Network.in_range``."""
         return in_range(self.input_extent, real_array(x, self.input_elements, "x"), self.input_elements.names)
 
     def _mean(self, of: Callable[[Network], Array]) -> Array:

@@ -24,7 +24,7 @@ _FLOAT64 = np.dtype(np.float64)
 
 
 class ArrayFunction(Protocol):
-    """A computation on NumPy arrays, its results in a list."""
+    """A computation on NumPy arrays that returns a list of results."""
 
     def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
         """The results (N, …) of inputs (N, size)."""
@@ -51,7 +51,7 @@ class Evaluation:
         elements: Sequence[Elements] | None = None,
         names: Sequence[str] = ("x",),
     ) -> Any:
-        """The quantity for arrays of any library, checked; `elements` are those of the inputs by default.
+        """The quantity for arrays of any library, which are checked; `elements` are those of the inputs by default.
 
         PyTorch and JAX differentiate the result with the rows' own derivatives.
 
@@ -64,7 +64,7 @@ class Evaluation:
         """
         x = arrays[0]
         if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.shape == self._sample_shape and len(arrays) == 1:
-            # one sample, as an optimizer's loop asks for it: nothing is left to check
+            # a single sample, as in an optimizer's loop: nothing is left to check
             return _unwrapped(quantity, self.function(quantity, x.shape).one(x))
         if self._dynamic:
             raise ShapeError(
@@ -107,5 +107,5 @@ class Evaluation:
 
 
 def _unwrapped(quantity: Quantity, results: list[FloatArray]) -> Any:
-    """A list for layers' outputs, however many there are; of other quantities a single array stands alone."""
+    """A list for layers' outputs, whatever their number; for other quantities a single result is not in a list."""
     return results[0] if len(results) == 1 and not isinstance(quantity, LayerOutputs) else results

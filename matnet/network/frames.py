@@ -1,6 +1,6 @@
-"""Data frames in and out: columns are taken by name where names match, by position only where none does.
+"""Data frames in and out: columns are matched by name if any name matches, by position only if none does.
 
-A series with labels, such as one row of a pandas DataFrame, is taken by its labels in the same way.
+A series with labels, such as one row of a pandas DataFrame, is matched by its labels in the same way.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from matnet.network.names import listed
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """The elements on the last axis of an argument: how many there are, and what a data frame may call them.
+    """The elements on the last axis of an argument: their number, and their names in a data frame.
 
-    ``letter`` is x for inputs and y for outputs, which are x1, x2, … where they have no names of their own; it is empty
-    where there are no names at all, as for the neurons of all layers.
+    ``letter`` is x for inputs and y for outputs, which are x1, x2, … if they have no names of their own; it is empty if
+    there are no names at all, as for the neurons of all layers.
     """
 
     size: int
@@ -32,12 +32,12 @@ class Elements:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The network's own names, x1, x2, … where it has none."""
+        """The network's own names; x1, x2, … if it has none."""
         return element_names(self.entries, self.letter)
 
     @cached_property
     def numbered(self) -> tuple[str, ...]:
-        """x1, x2, …: understood whatever the elements are called."""
+        """x1, x2, …: always valid, whatever the names of the elements are."""
         return tuple(f"{self.letter}{number}" for number in range(1, self.size + 1)) if self.letter else ()
 
 
@@ -47,7 +47,7 @@ def is_frame(x: Any) -> bool:
 
 
 def is_series(x: Any) -> bool:
-    """Whether x is a series of pandas or polars."""
+    """Whether x is a pandas or polars series."""
     return _library(x) in ("pandas", "polars") and type(x).__name__ == "Series"
 
 
@@ -57,8 +57,8 @@ def frame_array(frame: Any, elements: Elements, parameter: str) -> FloatArray:
     Raises
     ------
     ShapeError
-        Some names of the network are there and others are not, or none are and there are not exactly as many numeric
-        columns as elements.
+        Some of the network's names are missing, or all are and the number of numeric columns is not that of the
+        elements.
     """
     labels = _labels(frame, parameter)
     order = column_order(labels, elements, parameter, "columns")
@@ -72,7 +72,7 @@ def frame_input(frame: Any, elements: Elements) -> FloatArray:
     Raises
     ------
     ShapeError
-        It is something else, or does not fit.
+        It is not a data frame, or does not fit.
     """
     if not is_frame(frame):
         raise ShapeError(f"frame is of type {type(frame).__name__}, expected a DataFrame of pandas or polars")
@@ -85,7 +85,7 @@ def frame_like(frame: Any, names: Sequence[str], values: FloatArray) -> Any:
     Raises
     ------
     ShapeError
-        Two columns have one name.
+        Two columns have the same name.
     """
     if len(set(names)) < len(names):
         twice = next(name for number, name in enumerate(names) if name in names[:number])
@@ -96,7 +96,7 @@ def frame_like(frame: Any, names: Sequence[str], values: FloatArray) -> Any:
 
 
 def series_array(series: Any, elements: Elements, parameter: str) -> FloatArray:
-    """The numbers of a series (n,); where its labels are text, as in one row of a data frame, by name.
+    """The numbers of a series (n,); by name if its labels are text, as in one row of a data frame.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def is_data_array(x: Any) -> bool:
 
 
 def ordered_along(array: Any, dim: Any, elements: Elements, parameter: str) -> Any:
-    """A DataArray with the elements along `dim` in the network's order, where text labels there say which they are.
+    """A DataArray with the elements along `dim` in the network's order, if `dim` has text labels.
 
     Raises
     ------
@@ -130,14 +130,14 @@ def ordered_along(array: Any, dim: Any, elements: Elements, parameter: str) -> A
 
 
 def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
-    """The numbers of a data frame whose rows and columns are both elements, as a covariance from ``DataFrame.cov``.
+    """The numbers of a data frame whose rows and columns are both elements, such as ``DataFrame.cov`` returns.
 
-    The rows are in the order of the columns, or named as they are.
+    The rows are in the order of the columns, or have the same names.
 
     Raises
     ------
     ShapeError
-        As for ``frame_array``, or rows and columns are named differently.
+        As for ``frame_array``, or rows and columns have different names.
     """
     labels = _labels(x, parameter)
     if len(x) != len(labels):
@@ -148,7 +148,7 @@ def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
     if any(isinstance(label, str) for label in index):
         if sorted(map(str, index)) != sorted(map(str, labels)):
             raise ShapeError(
-                f"{parameter} has the rows {listed(index)}, but the columns {listed(labels)}; name both alike"
+                f"{parameter} has the rows {listed(index)}, but the columns {listed(labels)}; give both the same names"
             )
         rows = [index.index(labels[column]) for column in columns]
     square = np.column_stack(
@@ -160,13 +160,13 @@ def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
 def column_order(labels: Sequence[Any], elements: Elements, parameter: str, what: str) -> list[int]:
     """The position of each element of the network among the labels.
 
-    By the network's own names where all are there, else by x1, x2, … where all of those are; other labels are ignored.
-    Where none of either is there, there must be exactly as many labels as elements, which are taken in order.
+    By the network's own names if all are present, else by x1, x2, … if all of those are; other labels are ignored. If
+    none of either are, there must be exactly as many labels as elements, which are taken in order.
 
     Raises
     ------
     ShapeError
-        Some names are there and others are not, a name occurs twice, or the number of labels is another.
+        Some names are missing, a name occurs twice, or the number of labels is wrong.
     """
     for names in dict.fromkeys((elements.names, elements.numbered)):
         if names and set(names) <= set(labels):
@@ -215,7 +215,7 @@ def column_numbers(column: Any, what: str) -> FloatArray:
     Raises
     ------
     ShapeError
-        It holds something else than real numbers.
+        It contains values that are not real numbers.
     """
     if _library(column) == "polars":
         import polars as pl

@@ -1,4 +1,4 @@
-"""HTML made of elements: what is not an element already is text, and is escaped."""
+"""HTML built from elements: anything that is not an element is text, and is escaped."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     __slots__ = ()
 
 
 def text(value: object) -> Html:
-    """A value as escaped text; characters that could move, hide or reorder text stand as escapes."""
+    """A value as escaped text; characters that could move, hide or reorder text are escaped as well."""
     if isinstance(value, Html):
         return value
     shown = "".join(
@@ -23,7 +23,7 @@ def text(value: object) -> Html:
 
 
 def element(name: str, *children: object, **attributes: str) -> Html:
-    """An element; ``class_`` stands for the attribute class, and a lower dash in a name for a dash."""
+    """An element; ``class_`` is the attribute class, and an underscore in a name becomes a hyphen."""
     inner = "".join(text(child) for child in children)
     written = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items())
     return Html(f"<{name}{written}>{inner}</{name}>")
@@ -35,7 +35,7 @@ def joined(parts: Iterable[object]) -> Html:
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> Html:
-    """A table; the columns `numbers` (from 0) are set to the right."""
+    """A table; the columns `numbers` (from 0) are right-aligned."""
     right = set(numbers)
 
     def cell(kind: str, place: int, value: object) -> Html:

@@ -1,4 +1,4 @@
-"""The names of a network's inputs, outputs, layers and parameters, and what they select."""
+"""The names of a network's inputs, outputs, layers and parameters, and selection by name."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _LISTED = 12
 
 
 def listed(names: Sequence[object]) -> str:
-    """Names for a message: the first twelve, and how many more there are."""
+    """Names for a message: the first twelve, and the number of others."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(map(str, names[:_LISTED])) + more
 
 
 def derivative_name(y: str, x: str, lag: int = 0) -> str:
-    """The column of dy/dx: ``dy1_dx1``, with a lag ``dy1_dx1_lag1``."""
+    """The name of a column of dy/dx: ``dy1_dx1``, with a lag ``dy1_dx1_lag1``."""
     return f"d{y}_d{x}_lag{lag}" if lag else f"d{y}_d{x}"
 
 
 def parameter_names(program: Program, structure: Structure) -> tuple[str, ...]:
-    """Of each entry of the weight vector, as MATLAB writes it: ``b{1}(2)``, ``IW{1,1}(2,3)``, ``LW{2,1}(1,2)``."""
+    """The name of each entry of the weight vector in MATLAB: ``b{1}(2)``, ``IW{1,1}(2,3)``, ``LW{2,1}(1,2)``."""
     names: list[str] = []
     for (kind, number, source), size in zip(program.parameters, program.parameter_sizes, strict=True):
         if kind == "b":
@@ -96,7 +96,7 @@ def _measured(entries: tuple[_Entry, ...], names: Sequence[str], units: Mapping[
 
 
 def _parts(entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, slice]]:
-    """Each input or output with where its elements stand among all."""
+    """Each input or output with the positions of its elements among all."""
     start = 0
     for entry in entries:
         yield entry, slice(start, start + entry.size)
@@ -105,7 +105,7 @@ def _parts(entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, slice]]:
 
 @dataclass(frozen=True)
 class Selection:
-    """What a derivative is of, and with respect to what: a layer (from 0) or None, and elements, None for all."""
+    """The selection of a derivative: of a layer (from 0) or None, of and with respect to elements, None for all."""
 
     layer: int | None
     rows: tuple[int, ...] | None
@@ -130,12 +130,12 @@ _EVERYTHING = Selection(None, None, None)
 
 
 def selection(structure: Structure, of: int | Names | None, wrt: Names | None = None) -> Selection:
-    """What `of` and `wrt` select: a layer by its number from 1 or its name, or outputs by name; inputs by name.
+    """The selection by `of` and `wrt`: a layer by its number from 1 or its name, or outputs by name; inputs by name.
 
     Raises
     ------
     ShapeError
-        There is no such layer, output or input, or a name means several.
+        There is no such layer, output or input, or a name is ambiguous.
     """
     if of is None and wrt is None:
         return _EVERYTHING
@@ -171,18 +171,18 @@ def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int
         )
     if layers.count(of) > 1:
         raise ShapeError(
-            f"{layers.count(of)} layers are called '{of}'; give the layer's number, from 1 to {len(layers)}"
+            f"{layers.count(of)} layers are named '{of}'; give the layer's number, from 1 to {len(layers)}"
         )
     return layers.index(of), None
 
 
 def element_numbers(which: object, names: Sequence[str], letter: str, parameter: str, what: str) -> tuple[int, ...]:
-    """The elements, from 0, that are named: by the network's names or as x1, x2, ….
+    """The positions, from 0, of the named elements: by the network's names or as x1, x2, ….
 
     Raises
     ------
     ShapeError
-        There is none of that name, or one is named twice.
+        There is no element of that name, or a name is repeated.
     """
     given = [which] if isinstance(which, str) else which
     if not isinstance(given, Iterable) or isinstance(given, bytes):
@@ -199,12 +199,12 @@ def element_numbers(which: object, names: Sequence[str], letter: str, parameter:
 
 
 def chosen(which: Names, names: Sequence[str], letter: str, parameter: str, what: str) -> tuple[str, ...]:
-    """The names of the elements that are named; see ``element_numbers``."""
+    """The names of the selected elements; see ``element_numbers``."""
     return tuple(names[k] for k in element_numbers(which, names, letter, parameter, what))
 
 
 def differentiated(structure: Structure, wrt: Names, kinds: Sequence[str]) -> tuple[str, list[int] | None]:
-    """What `wrt` says: one of the kinds, or "inputs" and which of them.
+    """The meaning of `wrt`: one of the kinds, or "inputs" and the selected ones.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def differentiated(structure: Structure, wrt: Names, kinds: Sequence[str]) -> tu
 
 
 def units_of(entries: Sequence[Input] | Sequence[Output]) -> tuple[str, ...]:
-    """The units of all elements side by side, empty where there are none."""
+    """The units of all elements, "" for those without one."""
     return tuple(unit for entry in entries for unit in entry.units or ("",) * entry.size)
 
 

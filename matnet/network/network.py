@@ -49,20 +49,20 @@ from matnet.simulate import Program
 
 
 class Network:
-    """A shallow network as MATLAB's ``network`` class means it, with its values and exact derivatives at real scale.
+    """A shallow network of MATLAB's ``network`` class, with its outputs and exact derivatives at real scale.
 
-    Samples are rows: the last axis is the network's elements, everything before it is batch. R counts the elements of
-    all inputs side by side, S those of all outputs. NumPy arrays of integers and of float32 are computed in float64;
-    PyTorch and JAX arrays stay arrays of their library, in their own type and on their own device.
+    Samples are rows: the last axis holds the network's elements, all axes before it are the batch. R is the number of
+    elements of all inputs, S that of all outputs. NumPy arrays of integers and of float32 are computed in float64;
+    PyTorch and JAX arrays remain arrays of their library, with their own type and on their own device.
 
     Parameters
     ----------
     structure
         Layers, weights and processing.
     provenance
-        The file it came from, as far as known.
+        The file that it came from, as far as known.
     name
-        A name for people.
+        A name for display.
     """
 
     def __init__(self, structure: Structure, provenance: Provenance | None = None, name: str = "") -> None:
@@ -99,12 +99,12 @@ class Network:
 
     @property
     def input_size(self) -> int:
-        """R: the elements of all inputs side by side."""
+        """R: the number of elements of all inputs."""
         return self.structure.input_size
 
     @property
     def output_size(self) -> int:
-        """S: the elements of all outputs side by side."""
+        """S: the number of elements of all outputs."""
         return self.structure.output_size
 
     @property
@@ -129,7 +129,7 @@ class Network:
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The names of the layers, in their order."""
+        """The names of the layers, in order."""
         return tuple(layer.name for layer in self.structure.layers)
 
     @property
@@ -148,14 +148,14 @@ class Network:
         Parameters
         ----------
         inputs, outputs
-            R and S names, in the order of the elements; None leaves them as they are.
+            R and S names, in the order of the elements; None leaves them unchanged.
         units
-            Units by name, as ``{"speed": "1/min"}``; those left out stay as they are.
+            Units by name, such as ``{"speed": "1/min"}``; the others are unchanged.
 
         Raises
         ------
         ModelError
-            There are more or fewer names than elements, a name stands twice or is not one line of printable text, or a
+            There are more or fewer names than elements, a name is repeated or is not one line of printable text, or a
             unit belongs to no name.
         """
         return Network(with_names(self.structure, inputs, outputs, units), self.provenance, self.name)
@@ -167,16 +167,16 @@ class Network:
 
     @property
     def input_range(self) -> FloatArray:
-        """(R, 2): the smallest and largest value of each input element, raw scale; NaN where they are not known.
+        """(R, 2): the smallest and largest value of each input element, raw scale; NaN where unknown.
 
-        The range of the training data where the file says it; else what the scaling was made for, or what the centres
-        of a radial layer span: ``input_extent.origin`` says which.
+        The range of the training data if the file contains it; else the range of the scaling, or that of the centres of
+        a radial layer: ``input_extent.origin`` says which.
         """
         return self.input_extent.limits
 
     @property
     def output_range(self) -> FloatArray:
-        """(S, 2): the smallest and largest value of each output element, raw scale; NaN where they are not known."""
+        """(S, 2): the smallest and largest value of each output element, raw scale; NaN where unknown."""
         return self.output_extent.limits
 
     @cached_property
@@ -190,7 +190,7 @@ class Network:
         return output_extent(self.structure)
 
     def in_range(self, x: Array) -> NDArray[np.bool_]:
-        """Whether all inputs of a sample lie within ``input_range``.
+        """Whether all inputs of a sample are within ``input_range``.
 
         Parameters
         ----------
@@ -199,14 +199,14 @@ class Network:
 
         Returns
         -------
-        (...,) of bool: element [q] says whether sample q lies within the range; False where an input is NaN.
+        (...,) of bool: element [q] is whether sample q is within the range; False if an input is NaN.
 
         Raises
         ------
         ShapeError
             x does not fit the network.
         UnsupportedError
-            The range of an input is not known, and no known range decides the answer.
+            The range of an input is unknown, and no known range decides the answer.
         """
         return in_range(self.input_extent, real_array(x, self.evaluation.inputs, "x"), self.evaluation.inputs.names)
 
@@ -260,20 +260,20 @@ class Network:
         """The derivative of the outputs with respect to the inputs.
 
         dy/dx = (reverse processing)' · dny/dnx · (processing)'; with mapminmax on both sides this is
-        dny/dnx · gain_in / gain_out. Accumulated forward or backward, whichever carries fewer directions.
+        dny/dnx · gain_in / gain_out. Accumulated forward or backward, whichever needs fewer directions.
 
         Parameters
         ----------
         x
             (..., R), raw scale.
         of
-            A layer's number, from 1, or name: its output (layer scale) takes the place of the network's. Or the name of
-            an output, or several: S counts these alone, in the order given.
+            A layer's number, from 1, or name: its output (layer scale) replaces the network's. Or the name of an
+            output, or several: S is then the number of these, in that order.
         scale
-            "real": raw outputs with respect to raw inputs. "normalized": the recipe's dny/dnx, the output layers'
-            values with respect to the processed inputs, without any processing.
+            "real": raw outputs with respect to raw inputs. "normalized": dny/dnx, the output layers' values with
+            respect to the processed inputs, without any processing.
         wrt
-            The name of an input, or several: R counts these alone, in the order given.
+            The name of an input, or several: R is then the number of these, in that order.
 
         Returns
         -------
@@ -286,14 +286,14 @@ class Network:
 
         Notes
         -----
-        At a kink the derivative is the one pinned in the function's row, as MATLAB has it: 1 for poslin at 0. The
-        derivative of compet and hardlim is 0 wherever it exists, and 0 is returned everywhere.
+        At a kink the derivative is the pinned value of the function, as in MATLAB: 1 for poslin at 0. The derivative of
+        compet and hardlim is 0 wherever it exists, and 0 is returned everywhere.
         """
         if scale not in ("real", "normalized"):
             raise ShapeError(f"scale is '{scale}', expected 'real' or 'normalized'")
         selected = selection(self.structure, of, wrt)
         if scale == "normalized" and not (selected.rows is None and selected.columns is None):
-            raise ShapeError("scale='normalized' is of processed values, which have no names; select with an index")
+            raise ShapeError("scale='normalized' is for processed values, which have no names; select with an index")
         return selected.of(self.evaluation.on_samples(quantities.Jacobian(selected.layer, scale), (x,)))
 
     def hessian(self, x: Array, of: int | Names | None = None, wrt: Names | None = None) -> Array:
@@ -387,7 +387,7 @@ class Network:
         return by_parameters.parameter_vector(self.program, by_parameters.parameter_arrays(self.structure))
 
     def with_parameters(self, theta: Array) -> Network:
-        """The network with another weight vector: MATLAB's setwb.
+        """The network with another weight vector, as MATLAB's setwb.
 
         Parameters
         ----------
@@ -473,7 +473,7 @@ class Network:
         error_weights
             Factors of the elements' costs, broadcast to the shape of t.
         regularization
-            r, from 0 to 1; None for the network's own, or 0 where `name` is given.
+            r, from 0 to 1; None for the network's own, or 0 with `name`.
         form
             "targets" or "both", for crossentropy alone: whether an output of several elements counts -t ln y, or
             -t ln y - (1 - t) ln(1 - y) with y clipped to [2.2e-16, 1 - 2.2e-16]. MATLAB has used both; None takes the
@@ -483,7 +483,7 @@ class Network:
 
         Returns
         -------
-        One number; NaN where no error is known.
+        One number; NaN if no error is known.
 
         Raises
         ------
@@ -491,7 +491,7 @@ class Network:
             x or t does not fit the network.
         UnsupportedError
             The function is unknown, the network's own has settings that are not supported, or it is crossentropy in
-            a form that is not known.
+            an unknown form.
 
         Notes
         -----
@@ -516,7 +516,7 @@ class Network:
     ) -> FloatArray:
         """The derivative of ``performance`` with respect to inputs, parameters, or a dynamic network's initial states.
 
-        By one backward walk; over a series by reverse accumulation in time. A softmax or logsig output under
+        By one backward pass; over a series by reverse accumulation in time. A softmax or logsig output with
         crossentropy is differentiated with respect to its net input, so that a saturated one loses no digit.
 
         Parameters
@@ -596,12 +596,12 @@ class Network:
             "inputs", or the names of some: with respect to the input `lag` steps before. "input_states",
             "layer_states": with respect to the initial states.
         of
-            The name of an output, or several: S counts these alone, in the order given.
+            The name of an output, or several: S is then the number of these, in that order.
 
         Returns
         -------
-        wrt="inputs": (..., T, lags + 1, S, R), element [..., t, k, i, j] is dy_i(t)/dx_j(t − k), 0 where t − k lies
-        before the series. wrt="input_states": (..., T, S, ID, R). wrt="layer_states": (..., T, S, LD, N). Initial
+        wrt="inputs": (..., T, lags + 1, S, R), element [..., t, k, i, j] is dy_i(t)/dx_j(t − k), 0 if t − k is before
+        the series. wrt="input_states": (..., T, S, ID, R). wrt="layer_states": (..., T, S, LD, N). Initial
         states are held fixed under wrt="inputs"; an open loop's feedback input is an input like any other.
 
         Raises
@@ -841,7 +841,7 @@ class Network:
         ----------
         frame
             A DataFrame of pandas or polars: one row per sample, or per time step of one series for a dynamic network.
-            Columns with the names of the inputs are taken by name, exactly R numeric columns with other names in order.
+            Columns are matched by the names of the inputs; exactly R numeric columns with other names, in order.
 
         Returns
         -------
@@ -850,7 +850,7 @@ class Network:
         Raises
         ------
         ShapeError
-            `frame` is no data frame, or does not fit the network.
+            `frame` is not a data frame, or does not fit the network.
 
         Examples
         --------
@@ -885,7 +885,7 @@ class Network:
         Raises
         ------
         ShapeError
-            As in ``predict_frame``; there is no such output or input; `lags` is given for a static network.
+            As in ``predict_frame``; there is no such output or input; `lags` is set for a static network.
         """
         x = frame_input(frame, self.evaluation.inputs)
         outputs = self.output_names if of is None else chosen(of, self.output_names, "y", "of", "an output")
@@ -906,24 +906,24 @@ class Network:
         inputs: Scaling | Sequence[Scaling | None] | None = None,
         outputs: Scaling | Sequence[Scaling | None] | None = None,
     ) -> Network:
-        """The network with scaling that was kept outside it composed in: x and y are then unscaled values.
+        """The network with external scaling included: x and y are then unscaled values.
 
         Parameters
         ----------
         inputs, outputs
             The settings that mapminmax or mapstd returned (or minp and maxp, meanp and stdp; mint … for outputs), as a
-            mapping; a list with one for each where there are several inputs or outputs.
+            mapping; a list with one for each if there are several inputs or outputs.
 
         Raises
         ------
         ModelError, UnsupportedError
-            The settings do not fit, or belong to no known scaling function.
+            The settings do not fit, or do not belong to a known scaling function.
         """
         return Network(with_scaling(self.structure, inputs, outputs), self.provenance, self.name)
 
     @cached_property
     def series(self) -> Series:
-        """The network in time: what ``run`` and ``run_jacobian`` step through."""
+        """The network in time, for ``run`` and ``run_jacobian``."""
         return Series(self.structure, self.program, self.evaluation.on_rows)
 
     @cached_property

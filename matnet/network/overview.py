@@ -1,4 +1,4 @@
-"""A network as a small table: what a notebook shows of it."""
+"""A network as a small table, for notebooks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def html(structure: Structure, name: str) -> Html:
 
 
 def summary(structure: Structure) -> str:
-    """What the network is in one sentence without a full stop."""
+    """A description of the network in one sentence without a full stop."""
     count = sum(map(_parameters, structure.layers))
     words = [
         f"{structure.input_size} {_plural('input', structure.input_size)}",

@@ -1,4 +1,4 @@
-"""Scaling that a user kept outside the network, composed into its processing."""
+"""Scaling that a user applied outside the network, added to its processing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Scaling: TypeAlias = Mapping[str, object] | Process | NDArray[Any]
 
 
 class Pair(NamedTuple):
-    """Two variables that an older function returned together: what it is called now, its name then, and for what."""
+    """Two variables that an older function returned together: its present name, its former name, and its purpose."""
 
     function: str
     maker: str
@@ -28,7 +28,7 @@ class Pair(NamedTuple):
 
 
 SETTINGS: Mapping[str, tuple[str, str]] = {"mapminmax": ("xmin", "xmax"), "mapstd": ("xmean", "xstd")}
-"""The settings that scaling is made of, and by which a struct of settings is known."""
+"""The settings of each scaling function, by which a struct of settings is recognized."""
 
 PAIRS: Mapping[tuple[str, str], Pair] = {
     ("minp", "maxp"): Pair("mapminmax", "premnmx", "inputs"),
@@ -42,7 +42,7 @@ _DEFAULTS: Mapping[str, tuple[float, float]] = {"mapminmax": (-1.0, 1.0), "mapst
 
 
 def settings_function(names: Collection[str]) -> str:
-    """The function that a struct with fields of these names is the settings of, empty where it is none."""
+    """The function whose settings have these names; "" if there is none."""
     for function, raw in SETTINGS.items():
         if {*raw, *_PROCESSED[function]} <= set(names):
             return function
@@ -52,9 +52,9 @@ def settings_function(names: Collection[str]) -> str:
 def from_pair(
     function: str, first: FloatArray, second: FloatArray, processed: tuple[float, float] | None = None
 ) -> Process:
-    """Scaling from smallest and largest (mapminmax) or mean and deviation (mapstd) of each row.
+    """Scaling from smallest and largest value (mapminmax) or mean and standard deviation (mapstd) of each row.
 
-    `processed` is what they become: -1 and 1, or 0 and 1, where it is not given.
+    `processed` are the values that they are mapped to; by default -1 and 1, or 0 and 1.
 
     Raises
     ------
@@ -67,12 +67,12 @@ def from_pair(
 
 
 def process(scaling: Scaling) -> Process:
-    """The processing function that settings belong to, told by their names.
+    """The processing function that settings belong to, determined by their names.
 
     Raises
     ------
     UnsupportedError
-        They are none of mapminmax, mapstd, premnmx (minp, maxp) or prestd (meanp, stdp).
+        They do not belong to mapminmax, mapstd, premnmx (minp, maxp) or prestd (meanp, stdp).
     ModelError
         A setting is missing or contradicts another.
     """
@@ -114,7 +114,7 @@ def with_scaling(
     inputs: Scaling | Sequence[Scaling | None] | None,
     outputs: Scaling | Sequence[Scaling | None] | None,
 ) -> Structure:
-    """The structure with each scaling put outside its input's or output's own processing."""
+    """The structure with each scaling outside its input's or output's own processing."""
     return replace(
         structure,
         inputs=tuple(_scaled(entry, own) for entry, own in _paired(structure.inputs, inputs, "input")),
@@ -130,7 +130,7 @@ def _paired(
     )
     if len(listed) != len(entries):
         raise ModelError(
-            f"{len(listed)} scalings for {len(entries)} {what}s; give one for each, None where there is none"
+            f"{len(listed)} scalings for {len(entries)} {what}s; give one for each, None for those without"
         )
     return list(zip(entries, listed, strict=True))
 

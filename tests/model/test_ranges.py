@@ -155,7 +155,7 @@ def test_what_is_not_known_is_not_in_range() -> None:
     with pytest.raises(UnsupportedError) as caught:
         half.in_range([[0.5, 0.0], [5.0, 0.0]])
     assert str(caught.value) == (
-        "the range of speed is not known, so it cannot be said whether x lies within it; compare with the rows of "
+        "the range of speed is unknown, so matnet cannot tell whether x is within it; compare with the rows of "
         "input_range that are not NaN"
     )
 

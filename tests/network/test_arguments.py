@@ -245,7 +245,9 @@ def test_rows_and_columns_of_a_covariance_that_differ_are_refused() -> None:
     frame = pd.DataFrame(SIGMA, index=["x1", "x2", "x4"], columns=["x1", "x2", "x3"])
     with pytest.raises(ShapeError) as caught:
         static().propagate(X, frame)
-    assert str(caught.value) == "covariance has the rows x1, x2, x4, but the columns x1, x2, x3; name both alike"
+    assert (
+        str(caught.value) == "covariance has the rows x1, x2, x4, but the columns x1, x2, x3; give both the same names"
+    )
     with pytest.raises(ShapeError) as caught:
         static().propagate(X, frame[:2])
     assert str(caught.value) == "covariance has 2 rows and 3 columns, expected a square matrix"
@@ -261,9 +263,9 @@ SHAPES: dict[str, tuple[Callable[[], Any], str]] = {
         "error_weights has shape (3,), expected one that broadcasts to (5, 2)",
     ),
     "too few targets": (lambda: static().performance(X, T[:4]), "t has shape (4, 2), expected (5, 2)"),
-    "a number of steps": (lambda: dynamic().run(SERIES, steps=2.0), "steps=2.0 is not a whole number"),  # type: ignore[arg-type]
+    "a number of steps": (lambda: dynamic().run(SERIES, steps=2.0), "steps=2.0 is not an integer"),  # type: ignore[arg-type]
     "other steps": (lambda: dynamic().run(SERIES, steps=2), "steps=2, but the series has 5 time steps"),
-    "lags": (lambda: dynamic().run_jacobian(SERIES, lags="2"), "lags='2' is not a whole number"),  # type: ignore[arg-type]
+    "lags": (lambda: dynamic().run_jacobian(SERIES, lags="2"), "lags='2' is not an integer"),  # type: ignore[arg-type]
     "regularization": (
         lambda: static().performance(X, T, regularization="0.5"),  # type: ignore[arg-type]
         "regularization is '0.5', expected a number from 0 to 1",
@@ -308,7 +310,7 @@ def test_libraries_are_not_mixed() -> None:
         static().jvp(X, x)
     assert str(caught.value) == "v is an array of torch, but x is one of numpy; use one library"
     assert static().performance(x, torch.tensor(T)) == static().performance(X, T)
-    with pytest.raises(ShapeError, match=r"^x cannot be taken as a NumPy array: Can't call numpy\(\) on Tensor"):
+    with pytest.raises(ShapeError, match=r"^x cannot be converted to a NumPy array: Can't call numpy\(\) on Tensor"):
         static().performance(torch.ones((5, 3), requires_grad=True), T)
 
 

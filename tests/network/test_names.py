@@ -183,7 +183,7 @@ SELECTION: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "of two layers": (
         lambda: NET.jacobian(X, of="Layer"),
-        "2 layers are called 'Layer'; give the layer's number, from 1 to 3",
+        "2 layers are named 'Layer'; give the layer's number, from 1 to 3",
     ),
     "of half a layer": (
         lambda: NET.jacobian(X, of=1.5),  # type: ignore[arg-type]
@@ -203,7 +203,7 @@ SELECTION: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "normalized": (
         lambda: NET.jacobian(X, scale="normalized", wrt="load"),
-        "scale='normalized' is of processed values, which have no names; select with an index",
+        "scale='normalized' is for processed values, which have no names; select with an index",
     ),
     "a gradient wrt nothing known": (
         lambda: NET.performance_gradient(X, np.zeros((5, 2)), wrt="weights"),

@@ -225,7 +225,7 @@ def test_two_layers_of_one_name_are_told_apart_by_number() -> None:
     net = network(first, Layer(1, "purelin", {}, {0: Weight([[1.0, 1.0]])}))
     with pytest.raises(ShapeError) as caught:
         net.jacobian([0.5], of="Layer")
-    assert str(caught.value) == "2 layers are called 'Layer'; give the layer's number, from 1 to 2"
+    assert str(caught.value) == "2 layers are named 'Layer'; give the layer's number, from 1 to 2"
     assert net.jacobian([0.5], of=np.int64(1)).shape == (2, 1)  # type: ignore[arg-type]
 
 

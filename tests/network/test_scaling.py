@@ -113,7 +113,7 @@ def test_what_is_not_a_mapping_is_refused(scaling: Any, name: str) -> None:
             ModelError,
             "the scaling is for 1 rows, but there are 2",
         ),
-        ([{}, {}], ModelError, "2 scalings for 1 inputs; give one for each, None where there is none"),
+        ([{}, {}], ModelError, "2 scalings for 1 inputs; give one for each, None for those without"),
     ],
 )
 def test_scaling_that_does_not_fit_is_refused(scaling: Any, error: type[Exception], message: str) -> None:
