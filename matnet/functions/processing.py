@@ -385,8 +385,14 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         lambda s: Scale(s["xoffset"], s["gain"], s["ymin"]),
         lambda s: Unscale(s["xoffset"], s["gain"], s["ymin"]),
         limits=_minmax_limits,
-        matlab_apply=("y = (x - xoffset) .* gain + ymin;",),
-        matlab_reverse=("x = (y - ymin) ./ gain + xoffset;",),
+        matlab_apply=(
+            "y = bsxfun(@minus,x,xoffset); y = bsxfun(@times,y,gain); y = bsxfun(@plus,y,ymin);",
+            "y = (x - xoffset) .* gain + ymin;",
+        ),
+        matlab_reverse=(
+            "x = bsxfun(@minus,y,ymin); x = bsxfun(@rdivide,x,gain); x = bsxfun(@plus,x,xoffset);",
+            "x = (y - ymin) ./ gain + xoffset;",
+        ),
     ),
     ProcessingFunction(
         "mapstd",
@@ -397,12 +403,12 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         lambda s: Unscale(s["xoffset"], s["gain"], s["ymean"]),
         unconfirmed="a row whose xstd is 0 or not finite is left as it is; gain and xoffset are as in mapminmax",
         matlab_apply=(
+            "y = bsxfun(@minus,x,xmean); y = bsxfun(@times,y,ystd./xstd); y = bsxfun(@plus,y,ymean);",
             "y = (x - xmean) .* (ystd ./ xstd) + ymean;",
-            "y = ((x - xmean) ./ xstd) .* ystd + ymean;",
         ),
         matlab_reverse=(
+            "x = bsxfun(@minus,y,ymean); x = bsxfun(@times,x,xstd./ystd); x = bsxfun(@plus,x,xmean);",
             "x = (y - ymean) .* (xstd ./ ystd) + xmean;",
-            "x = ((y - ymean) ./ ystd) .* xstd + xmean;",
         ),
     ),
     ProcessingFunction(
@@ -414,11 +420,11 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         _restore,
         matlab_apply=("y = x(keep,:);",),
         matlab_reverse=tuple(
-            f"x = {start}(xrows,size(y,2)); {steps}"
-            for start in ("nan", "zeros", "ones")
-            for steps in (
-                "x(keep,:) = y; x(remove,:) = repmat(constants,1,size(y,2));",
-                "x(remove,:) = repmat(constants,1,size(y,2)); x(keep,:) = y;",
+            f"Q = size(y,2); x = {start}; x(keep,:) = y; x(remove,:) = {constants};"
+            for start, constants in (
+                ("nan(xrows,Q)", "repmat(constants,1,Q)"),
+                ("nan(xrows,Q,'like',y)", "repmat(constants,1,Q)"),
+                ("zeros(xrows,Q)", "constants(:,ones(1,Q))"),
             )
         ),
     ),

@@ -171,8 +171,7 @@ _SOFTMAX = Softmax(
     log_cotangent=lambda n, a, u: u - a * namespace(a).sum(u, axis=-1, keepdims=True),
     log_complement_cotangent=_softmax_log_complement_cotangent,
     matlab=(
-        "e = exp(n - max(n,[],1)); d = sum(e,1); d(d == 0) = 1; a = e ./ d;",
-        "e = exp(n - max(n,[],1)); a = e ./ sum(e,1);",
+        "m = max(n,[],1); n = bsxfun(@minus,n,m); e = exp(n); d = sum(e,1); d(d == 0) = 1; a = bsxfun(@rdivide,e,d);",
     ),
 )
 
@@ -283,7 +282,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _radbas_curve,
         analytic=True,
         even=_RADBAS_OF_SQUARE,
-        matlab=("a = exp(-(n.*n));",),
+        matlab=("a = exp(-(n.*n));", "a = exp(-n.*n);"),
         limits=((0, 0, 0), (0, 0, 0)),
     ),
     MinusSquareTransfer(
@@ -313,10 +312,9 @@ _ROWS: tuple[TransferFunction, ...] = (
         "0",
         stepwise=True,
         matlab=(
-            "[~,k] = max(n,[],1); a = zeros(size(n,1),size(n,2)); a(k + size(n,1)*(0:size(n,2)-1)) = 1;",
-            "[~,k] = max(n,[],1); a = zeros(size(n)); a(k + size(n,1)*(0:size(n,2)-1)) = 1;",
-            "[~,k] = max(n,[],1); a = full(sparse(k,1:size(n,2),ones(1,size(n,2)),size(n,1),size(n,2)));",
-            "[~,k] = max(n,[],1); a = full(sparse(k,1:size(n,2),1,size(n,1),size(n,2)));",
+            "[S,Q] = size(n); [~,k] = max(n,[],1); a = full(sparse(k,1:Q,ones(1,Q),S,Q));",
+            "if isempty(n), a = n; else, [S,Q] = size(n); undefined = any(isnan(n),1); a = zeros(S,Q,'like',n); "
+            "[~,k] = max(n,[],1); first = k + S*(0:(Q-1)); a(first) = 1; a(:,undefined) = NaN; end",
         ),
     ),
     ElementwiseTransfer(

@@ -51,7 +51,7 @@ class TransferFunction:
         (n, a, u) -> uᵀ(ln(1 − a))', all (..., S), where ``log_cotangent`` is; else None.
     matlab
         The value as function files of MATLAB's genFunction write it: statements that compute a, (S, Q), from n. Each
-        generation of genFunction has its text; spaces, names and the order of a sum do not matter.
+        generation of genFunction has its text; spaces and the names of variables do not matter.
     shallow
         Whether it is a transfer function of the class `network`; a network's own function of the name of a row that is
         not, such as relu, is another function.

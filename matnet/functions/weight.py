@@ -45,7 +45,7 @@ class WeightFunction:
         What in this row is not confirmed by evidence from MATLAB itself; empty if everything is.
     matlab
         The value as function files of MATLAB's genFunction write it: statements that compute z, (S, Q), from w and p.
-        Each branch of a text that has branches is a text of its own.
+        Each generation of genFunction has its text.
     """
 
     name: str
@@ -309,10 +309,14 @@ def _normprod_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Arr
 
 
 _SQUARED_DISTANCES = (
-    "z = zeros(size(w,1),size(p,2)); pt = p'; for q = 1:size(p,2), z(:,q) = sum((w - pt(q,:)).^2,2); end;",
-    "z = zeros(size(w,1),size(p,2)); wt = w'; for i = 1:size(w,1), z(i,:) = sum((wt(:,i) - p).^2,1); end;",
+    "[S,R] = size(w); Q = size(p,2); z = zeros(S,Q); if (Q<S), pt = p'; for q = 1:Q, "
+    "z(:,q) = sum(bsxfun(@minus,w,pt(q,:)).^2,2); end, else, wt = w'; for i = 1:S, "
+    "z(i,:) = sum(bsxfun(@minus,wt(:,i),p).^2,1); end, end;",
+    "[S,R] = size(w); Q = size(p,2); z = zeros(S,Q); if (Q<S), p = p'; copies = zeros(1,S); for q = 1:Q, "
+    "z(:,q) = sum((w-p(q+copies,:)).^2,2); end, else, w = w'; copies = zeros(1,Q); for i = 1:S, "
+    "z(i,:) = sum((w(:,i+copies)-p).^2,1); end, end;",
 )
-"""MATLAB's loops: over samples if there are fewer samples than neurons, else over neurons."""
+"""Loops over samples if there are fewer samples than neurons, else over neurons; genFunction has written both texts."""
 
 _SQUARED_DISTANCE = NeuronwiseWeight(
     "square of dist",

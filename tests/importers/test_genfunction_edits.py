@@ -63,7 +63,6 @@ HARMLESS = (
     Harmless("no brackets around the result", "static_columns", (("[y1] =", "y1 ="),)),
     Harmless("x1 made double", "static_columns", (("% Input 1\nxp1", "x1 = double(x1);\nxp1"),)),
     Harmless("tansig as tanh", "static_columns", (("2 ./ (1 + exp(-2*n)) - 1", "tanh(n)"),)),
-    Harmless("tansig with other signs", "static_columns", (("2 ./ (1 + exp(-2*n)) - 1", "-1 + 2./(exp(-(n*2)) + 1)"),)),
     Harmless(
         "bsxfun replaced by operators",
         "static_columns",
@@ -79,16 +78,11 @@ HARMLESS = (
         (
             (
                 "a = tansig_apply(n,~)\na = 2 ./ (1 + exp(-2*n)) - 1",
-                "size1 = tansig_apply(max)\nt = exp(-2*max) + 1;\nsize1 = 2./t - 1",
+                "size1 = tansig_apply(x)\nsize1 = 2./(1+exp(-2 * x))-1",
             ),
         ),
     ),
     Harmless("the bias not repeated", "static_columns", (("repmat(b1,1,Q) + IW1_1*xp1", "b1 + IW1_1*xp1"),)),
-    Harmless(
-        "the bias added by bsxfun",
-        "static_columns",
-        (("repmat(b1,1,Q) + IW", "bsxfun(@plus,b1,IW"), ("*xp1)", "*xp1))")),
-    ),
     Harmless(
         "the terms in another order", "static_columns", (("repmat(b2,1,Q) + LW2_1*a1", "LW2_1*a1 + repmat(b2,1,Q)"),)
     ),
@@ -103,10 +97,8 @@ HARMLESS = (
     Harmless(
         "the net input in a variable",
         "static_columns",
-        (("a1 = tansig_apply(", "n1 = ("), ("*xp1);", "*xp1);\na1 = tansig_apply(n1);")),
+        (("a1 = tansig_apply(repmat", "n1 = repmat"), ("*xp1);", "*xp1;\na1 = tansig_apply(n1);")),
     ),
-    Harmless("rows: the output transposed at once", "static_rows", (("y1 = a2;\ny1 = y1';", "y1 = a2';"),)),
-    Harmless("softmax without its guard", "static_rows", (("denominator(denominator == 0) = 1;\n", ""),)),
     Harmless("poslin without its NaN mask", "static_flat", (("a(isnan(n)) = nan;", ""),)),
     Harmless("a wrong size in the header", "static_columns", (("3xQ matrix", "9xQ matrix"),)),
     Harmless("constants with commas", "removed_rows", (("[1 3 4]", "[1, 3, 4]"),)),

@@ -1,49 +1,26 @@
 """What a module function computes, recognised by its body and not by its name.
 
-A body is followed by substitution, every branch apart, to one expression of its parameters, which is compared in
-canonical form with the MATLAB texts that stand in the rows of functions/ and go through the same substitution. A branch
-that only a gpuArray or an empty argument takes is not looked at: it never computes the values that are asked for here.
+The normalised text of a body is compared with the MATLAB texts that stand in the rows of functions/; names are free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from functools import cache, lru_cache
-from itertools import permutations
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
-from matnet.importers.genfunction.formulas import canonical, replaced
-from matnet.importers.genfunction.syntax import (
-    TOO_LARGE,
-    Function,
-    Parser,
-    Statement,
-    Tree,
-    matched,
-    names,
-)
-
-Path: TypeAlias = dict[Tree, Tree]
-"""What the variables hold on one way through a function."""
+from matnet.importers.genfunction.syntax import NAME, Function, Parser
 
 MAX_FUNCTIONS = 100
 """How many functions a file may have; generated ones have up to 15."""
 
 MAX_TEXT = 1_000_000
 """How many characters there may be after the main function; generated files have up to 5,000."""
-
-MAX_PATHS = 16
-"""How many ways through a function are followed; generated functions have up to four."""
-
-MAX_STEPS = 1000
-"""How many statements are followed in a file; generated files need about 60."""
-
-MAX_SIZE = 400
-"""How many parts an expression may have after substitution; generated ones stay under 100."""
 
 _NAMES = (
     "abs any arrayfun bsxfun cat cell cell2mat double error exp full isa iscell isempty isfield isnan length max min "
@@ -53,16 +30,25 @@ _NAMES = (
 BUILTIN = frozenset(_NAMES.split())
 """MATLAB's own functions that generated files rely on; a file that defines one of them is not what it reads like."""
 
-_UNLIKE = "no generated module function has such a statement"
-_ARGUMENT = ("argument", 0)
+_WORD = re.compile(rf"'[^'\n]*'|(?<![\w.])(?P<name>{NAME}(?:\.{NAME})?)", re.ASCII)
+_NOT_RENAMED = BUILTIN | {"if", "else", "elseif", "for", "end"}
+_BSXFUN = re.compile(r"(?<==)bsxfun\(@(minus|plus|times|rdivide),([\w.]+),([\w.]+)\)$", re.MULTILINE | re.ASCII)
+_SIGNS = {"minus": "-", "plus": "+", "times": ".*", "rdivide": "./"}
+_ON_GPU = re.compile(
+    rf"if isa\(({NAME}),'gpuArray'\)\n({NAME})={NAME}\([\w,]*\)\nelse\n\2=({NAME})\(([\w,]*)\)\nend", re.ASCII
+)
+_MASK = re.compile(r"\n\$(\d+)\(isnan\(\$(\d+)\)\)=nan$")
 
 
 class Formula(NamedTuple):
-    """A row whose MATLAB texts take some settings; ``kind`` is transfer, weight, apply or reverse."""
+    """A text of a row; ``kind`` is transfer, weight, apply or reverse, ``names`` are those of the text in its order."""
 
     kind: str
     function: str
-    settings: tuple[str, ...]
+    arguments: tuple[str, ...]
+    settings: frozenset[str]
+    names: tuple[str, ...]
+    result: str
 
 
 class Recognised(NamedTuple):
@@ -86,207 +72,100 @@ class Modules(NamedTuple):
 
     functions: Mapping[str, Function]
     recognised: Mapping[str, Recognised]
-    unused: set[str]
+    unused: frozenset[str]
 
 
-class _Substitution:
-    """Substitution through functions; `needed` collects the functions that are met, also in branches not followed."""
+def _renamed(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text with its names numbered in the order of their first use, and the names; ``bsxfun`` as an operator."""
+    numbers: dict[str, int] = {}
 
-    def __init__(self, functions: Mapping[str, Function]) -> None:
-        self.functions = functions
-        self.needed: set[str] = set()
-        self.steps = 0
+    def number(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name is None or name in _NOT_RENAMED:
+            return found.group()
+        return f"${numbers.setdefault(name, len(numbers))}"
 
-    def results(self, function: Function, arguments: Sequence[Tree], depth: int = 0) -> list[Tree]:
-        """The function's result on every way through it."""
-        if depth > 8:
-            raise UnsupportedError(f"{function.place}module functions call each other too deep")
-        if len(function.results) != 1 or len(arguments) > len(function.parameters):
-            raise UnsupportedError(f"{function.place}a module function has one result and is called with its arguments")
-        start = {("name", name): value for name, value in zip(function.parameters, arguments, strict=False)}
-        paths = self._block(function.body, [start], depth)
-        result = ("name", function.results[0])
-        if any(result not in path for path in paths):
-            raise UnsupportedError(f"{function.place}'{result[1]}' is not set on every way through")
-        return [path[result] for path in paths]
-
-    def _block(self, body: Sequence[Statement], paths: list[Path], depth: int) -> list[Path]:
-        for statement in body:
-            self.steps += len(paths)
-            if self.steps > MAX_STEPS:
-                raise UnsupportedError(f"{statement.place}the module functions are too long")
-            paths = [after for path in paths for after in self._statement(statement, path, depth)]
-            if len(paths) > MAX_PATHS:
-                raise UnsupportedError(f"{statement.place}the function has too many branches")
-        return paths
-
-    def _statement(self, statement: Statement, path: Path, depth: int) -> list[Path]:
-        kind, target, *rest = statement
-        if kind == "if":
-            return self._if(statement, path, depth)
-        if kind == "for":
-            return [self._for(statement, path)]
-        if kind == "=" and target[0] == "targets":
-            return [self._several(statement, path)]
-        if kind != "=" or (target[0] != "name" and (target[0] != "()" or target[1][0] != "name")):
-            raise UnsupportedError(f"{statement.place}{_UNLIKE}")
-        values = self._values(statement, rest[0], path, depth)
-        if target[0] == "name":
-            return [{**path, target: value} for value in values]
-        indices = [self._value(statement, part, path) for part in target[2:]]
-        old = path.get(target[1], ("unset",))
-        return [{**path, target[1]: ("set", old, value, *indices)} for value in values]
-
-    def _if(self, statement: Statement, path: Path, depth: int) -> list[Path]:
-        after: list[Path] = []
-        for condition, body in zip(statement[1::2], statement[2::2], strict=True):
-            condition = self._value(statement, condition, path)
-            if _never(condition):
-                self._need(body)
-                continue
-            after += self._block(body, [dict(path)], depth)
-            if condition == ("else",) or (condition[0] == "~" and _never(condition[1])):
-                return after
-        return [*after, path]
-
-    def _need(self, tree: Tree) -> None:
-        """Counts the functions that are named in unfollowed statements as needed, with what they need themselves."""
-        for name in set(names(tree)) & (self.functions.keys() - self.needed):
-            self.needed.add(name)
-            self._need(self.functions[name].body)
-
-    def _for(self, statement: Statement, path: Path) -> Path:
-        """A loop that fills one array, a row or a column on each pass."""
-        _, variable, values, body = statement
-        found = matched("?v(?i,?k) = ?value", body[0]) if len(body) == 1 else None
-        if found is None or found["v"] not in path:
-            raise UnsupportedError(f"{statement.place}{_UNLIKE}")
-        inner = {**path, variable: ("loop variable",)}
-        parts = [self._value(statement, found[part], inner) for part in ("value", "i", "k")]
-        looped = ("loop", path[found["v"]], *parts, self._value(statement, values, path))
-        return {**path, variable: ("loop end",), found["v"]: looped}
-
-    def _value(self, statement: Statement, tree: Tree, path: Path) -> Tree:
-        value = replaced(tree, path)
-        unknown = sorted(set(names(value)) - BUILTIN)
-        if unknown:
-            raise UnsupportedError(f"{statement.place}'{unknown[0]}' is not defined, or used inside an expression")
-        if _size(value) > MAX_SIZE:
-            raise UnsupportedError(f"{statement.place}{TOO_LARGE}")
-        return value
-
-    def _values(self, statement: Statement, tree: Tree, path: Path, depth: int) -> list[Tree]:
-        """The value, or one for each way through where a function of the file gives it."""
-        called = tree[0] == "()" and tree[1][0] == "name" and tree[1] not in path
-        function = self.functions.get(tree[1][1]) if called else None
-        if function is None:
-            return [self._value(statement, tree, path)]
-        self.needed.add(function.name)
-        return self.results(function, [self._value(statement, part, path) for part in tree[2:]], depth + 1)
-
-    def _several(self, statement: Statement, path: Path) -> Path:
-        """``[S,Q] = size(n)``, ``[~,k] = max(n,[],1)``."""
-        _, (_, *targets), tree = statement
-        value = self._value(statement, tree, path)
-        sized = matched("size(?x)", value)
-        after = dict(path)
-        for k, target in enumerate(targets, start=1):
-            after[target] = ("()", ("name", "size"), sized["x"], ("num", f"{k}.0")) if sized else ("result", k, value)
-        return after
-
-
-def _never(condition: Tree) -> bool:
-    """Whether a condition holds only for arguments that are never asked for: on a GPU, or empty."""
-    found = matched("isa(?x,?class)", condition)
-    if found is not None:
-        return found["class"] in (("str", "'gpuArray'"), ("str", '"gpuArray"'))
-    return condition == ("()", ("name", "isempty"), _ARGUMENT)
-
-
-def _size(tree: Tree) -> int:
-    return 1 + sum(_size(part) for part in tree if isinstance(part, tuple))
-
-
-# the rows
+    text = _BSXFUN.sub(lambda found: f"{found[2]}{_SIGNS[found[1]]}{found[3]}", text)
+    return _WORD.sub(number, text), tuple(numbers)
 
 
 @cache
-def _formulas() -> dict[tuple[int, Tree], dict[Formula, set[Tree]]]:
-    """The forms of all rows' texts, by the number of arguments and the outline, in which all settings are alike."""
-    texts: list[tuple[str, str, tuple[str, ...], str]] = []
-    texts += [("transfer", row.name, ("n",), text) for row in TRANSFER.values() for text in row.matlab]
-    texts += [("weight", row.name, ("w", "p"), text) for row in WEIGHT.values() for text in row.matlab]
-    texts += [("apply", row.name, ("x",), text) for row in PROCESSING.values() for text in row.matlab_apply]
-    texts += [("reverse", row.name, ("y",), text) for row in PROCESSING.values() for text in row.matlab_reverse]
-    found: dict[tuple[int, Tree], dict[Formula, set[Tree]]] = {}
-    for kind, name, arguments, text in texts:
-        function = next(Parser(f"function a = f({','.join(arguments)})\n{text}\nend\n").functions())
-        targets = [next(names(statement[1])) for statement in function.body]
-        settings = tuple(sorted(set(names(function.body)) - BUILTIN - {*arguments, *targets}))
-        function = function._replace(parameters=(*arguments, *settings), results=(_result(function.body[-1]),))
-        given: list[Tree] = [("argument", k) for k in range(len(arguments))]
-        roles: list[Tree] = [("setting", setting) for setting in settings]
-        for result in _Substitution({}).results(function, [*given, *roles]):
-            key = len(arguments), _outline(result, roles)
-            found.setdefault(key, {}).setdefault(Formula(kind, name, settings), set()).add(canonical(result))
+def _formulas() -> Mapping[str, tuple[Formula, ...]]:
+    """The rows' texts, numbered."""
+    texts: list[tuple[str, str, tuple[str, ...], str, str]] = []
+    texts += [("transfer", row.name, ("n",), "a", text) for row in TRANSFER.values() for text in row.matlab]
+    texts += [("weight", row.name, ("w", "p"), "z", text) for row in WEIGHT.values() for text in row.matlab]
+    texts += [("apply", row.name, ("x",), "y", text) for row in PROCESSING.values() for text in row.matlab_apply]
+    texts += [("reverse", row.name, ("y",), "x", text) for row in PROCESSING.values() for text in row.matlab_reverse]
+    found: dict[str, tuple[Formula, ...]] = {}
+    for kind, name, arguments, result, text in texts:
+        function = next(Parser(f"function {result} = f({','.join(arguments)})\n{text}\nend\n").functions())
+        numbered, names = _renamed(function.text)
+        assigned = re.findall(rf"^{NAME}", function.text, re.MULTILINE | re.ASCII)
+        processing = kind in ("apply", "reverse")
+        settings = frozenset(names) - {*arguments, *assigned} if processing else frozenset[str]()
+        formula = Formula(kind, name, arguments, settings, names, result)
+        found[numbered] = (*found.get(numbered, ()), formula)
     return found
 
 
-def _result(statement: Statement) -> str:
-    """The variable that a statement sets."""
-    return next(names(statement[-1][0][1] if statement[0] == "for" else statement[1]))
+def _on_cpu(function: Function, functions: Mapping[str, Function]) -> str:
+    """The body; where it has a branch for a GPU, with the function put in that the other branch calls."""
+    text = function.text
+    found = _ON_GPU.search(text)
+    inner = functions.get(found[3]) if found is not None else None
+    if found is None or inner is None or found[1] not in function.parameters:
+        return text
+    before, after = text[: found.start()], text[found.end() :]
+    given = tuple(found[4].split(","))
+    hidden = {*re.findall(NAME, before, re.ASCII), *function.parameters} - BUILTIN - {*given}
+    fits = inner.parameters == given and inner.results == (found[2],) and not hidden & inner.names
+    return f"{before}{inner.text}{after}" if fits else text
 
 
-def _outline(tree: Tree, settings: Sequence[Tree]) -> Tree:
-    """The canonical form with all settings alike."""
-    return canonical(replaced(tree, dict.fromkeys(settings, ("setting",))))
-
-
-def _source(tree: Tree) -> tuple[int, str] | None:
-    """The number of the parameter that the tree is, with the field where it is one of a parameter."""
-    base, field = (tree[1], tree[2]) if tree[0] == "." else (tree, "")
-    return (base[1], field) if base[0] == "argument" else None
-
-
-def _settings_in(tree: Tree, arguments: int) -> set[Tree]:
-    """The settings in a body: parameters after the arguments, or fields of them."""
-    place = _source(tree)
-    if place is not None:
-        return {tree} if place[0] >= arguments else set()
-    return set().union(*(_settings_in(part, arguments) for part in tree if isinstance(part, tuple)))
-
-
-def _unmasked(result: Tree) -> Tree:
-    """The result without the statement that puts NaN where n is NaN, which every row does."""
-    if result[0] == "set" and canonical(result[2]) == ("num", "nan"):
-        nan = ("()", ("name", "isnan"), _ARGUMENT)
-        if result[3:] in ((nan,), ((":",), ("()", ("name", "any"), nan, ("num", "1.0")))):
-            return result[1]  # type: ignore[no-any-return]
-    return result
-
-
-def _recognise(substitution: _Substitution, function: Function) -> Recognised:
-    """The row whose formula the function computes on every way through it."""
-    try:
-        results = substitution.results(function, [("argument", k) for k in range(len(function.parameters))])
-    except UnsupportedError as error:
-        raise UnsupportedError(f"{error} (in '{function.name}', which is thus no known function)") from None
-    bare = [_unmasked(result) for result in results]
-    for arguments in (1, 2):
-        parts = sorted(set().union(*(_settings_in(result, arguments) for result in bare)), key=repr)
-        tables = [_formulas().get((arguments, _outline(result, parts)), {}) for result in bare]
-        for formula in tables[0]:
-            if formula.kind != "transfer" and bare != results:
-                continue
-            for settings in permutations(formula.settings):
-                roles: dict[Tree, Tree] = {part: ("setting", name) for part, name in zip(parts, settings, strict=True)}
-                forms = [canonical(replaced(result, roles)) for result in bare]
-                if all(form in table.get(formula, ()) for form, table in zip(forms, tables, strict=True)):
-                    taken = {name: place for part, (_, name) in roles.items() if (place := _source(part)) is not None}
-                    return Recognised(formula.kind, formula.function, taken, len(function.parameters))
-    known = ", ".join(sorted({formula.function for table in _formulas().values() for formula in table}))
+def _recognise(function: Function, functions: Mapping[str, Function]) -> Recognised:
+    """The row whose text the body is."""
+    text, names = _renamed(_on_cpu(function, functions))
+    mask = _MASK.search(text)
+    for bare in (text, text[: mask.start()] if mask is not None else text):
+        for formula in _formulas().get(bare, ()):
+            settings = _settings(formula, function, names)
+            masked = bare == text or (
+                mask is not None
+                and formula.kind == "transfer"
+                and (names[int(mask[1])], names[int(mask[2])]) == (function.results[0], function.parameters[0])
+            )
+            if settings is not None and masked:
+                return Recognised(formula.kind, formula.function, settings, len(function.parameters))
+    known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
     first = function.body[0].place if function.body else function.place
     raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
+
+
+def _settings(formula: Formula, function: Function, names: tuple[str, ...]) -> dict[str, tuple[int, str]] | None:
+    """Where the function takes the settings from; None where its names do not mean what the formula's do."""
+    settings: dict[str, tuple[int, str]] = {}
+    parameters, count = function.parameters, len(formula.arguments)
+    if len(function.results) != 1 or {*parameters, *function.results} & BUILTIN or len(parameters) < count:
+        return None
+    meant = dict(zip(formula.names, names, strict=False))
+    for role, name in meant.items():
+        base, _, part = name.partition(".")
+        if role in formula.settings:
+            if base not in parameters[count:]:
+                return None
+            settings[role] = (parameters.index(base), part)
+        elif (
+            part
+            or (role in formula.arguments and name != parameters[formula.arguments.index(role)])
+            or (role not in formula.arguments and name in parameters)
+        ):
+            return None
+    structs = {name.partition(".")[0] for name in names if "." in name}
+    named = [name for name in parameters if name != "~"]
+    if meant.get(formula.result) != function.results[0] or structs & {*names} or len({*named}) < len(named):
+        return None
+    return settings
 
 
 @lru_cache(maxsize=16)
@@ -310,6 +189,9 @@ def recognised(text: str, called: frozenset[str]) -> Modules:
         functions[function.name] = function
         if len(functions) >= MAX_FUNCTIONS:
             raise FormatError(f"{function.place}more than {MAX_FUNCTIONS} functions in one file")
-    substitution = _Substitution(functions)
-    found = {name: _recognise(substitution, functions[name]) for name in sorted(called & functions.keys())}
-    return Modules(functions, found, functions.keys() - called - substitution.needed)
+    found = {name: _recognise(functions[name], functions) for name in sorted(called & functions.keys())}
+    needed, last = called & functions.keys(), frozenset[str]()
+    while needed != last:
+        last = needed
+        needed = needed.union(*(functions[name].names & functions.keys() for name in needed))
+    return Modules(functions, found, frozenset(functions) - needed)

@@ -13,7 +13,7 @@ from matnet.files import DEFAULT_LIMIT, read_bytes
 from matnet.importers.genfunction.assembly import Assembly
 from matnet.importers.genfunction.bodies import recognised
 from matnet.importers.genfunction.statements import MainFunction
-from matnet.importers.genfunction.syntax import Parser, names
+from matnet.importers.genfunction.syntax import Parser
 from matnet.importers.genfunction.tokens import decoded
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
@@ -104,7 +104,7 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
     reader = MainFunction(main)
     rest, lines = parser.rest()
     with _lines_before(lines):
-        modules = recognised(rest, frozenset(names(main.body)))
+        modules = recognised(rest, main.names)
     plan = reader.read(modules)
     if main.name in modules.functions:
         raise FormatError(f"{main.place}the function is defined a second time")

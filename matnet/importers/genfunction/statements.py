@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
 from matnet.importers.genfunction.signals import Plan, PlannedOutput, Position, Ring, Signal, Taps, Total
-from matnet.importers.genfunction.syntax import Function, Place, Statement, Tree, errors_at, matched, names, whole
+from matnet.importers.genfunction.syntax import NAME, Function, Place, Statement, errors_at
 from matnet.importers.genfunction.values import ADVICE, Variables, constant_of
 
 _ARGUMENT = re.compile(r"(x|xi|ai)([1-9]\d{0,3})", re.ASCII)
 _RESULT = re.compile(r"(y|xf|af)([1-9]\d{0,3})", re.ASCII)
 _CONSTANT = re.compile(r"b\d+|[IL]W\d+_\d+|[xy]\d+_step\d+(?:_[A-Za-z]\w*)?", re.ASCII)
+_ASSIGNMENT = re.compile(r"([^=]+)=(?!=)(.+)", re.DOTALL)
+_TARGET = re.compile(rf"({NAME})(?:\(.*\)|\{{.*\}}|\.{NAME})?", re.ASCII)
+_NAMES = re.compile(rf"(?<![\w.]){NAME}", re.ASCII)
+_COUNT = re.compile(rf"size\(({NAME}|X\{{1\}}),([12])\)", re.ASCII)
+_RING = re.compile(r"\[(.+) (?:zeros\(\d+,1\)|cell\(1,1\))\]", re.ASCII)
+_SLOT = re.compile(rf"{NAME}(?:\{{({NAME})\}}|\(:,({NAME})\))", re.ASCII)
+_ALLOCATED = re.compile(rf"(cell|zeros)\((\d+|{NAME}),(\d+|{NAME})\)", re.ASCII)
+_LOOP = re.compile(rf"for ({NAME})=1:(\d{{1,9}}|{NAME})", re.ASCII)
+_ERROR = re.compile(r"if[ (]nargin<\d+\)?\nerror\(['\"][^\n]*\)\nend", re.ASCII)
+_SAMPLES = re.compile(
+    rf"if~isempty\(X\)\n({NAME})=(size\(X\{{1\}},[12]\))\n"
+    rf"((?:elseif~isempty\({NAME}\)\n\1=size\({NAME}\{{1\}},2\)\n)*)else\n\1=0\nend",
+    re.ASCII,
+)
+_ELSE_SAMPLES = re.compile(r"isempty\((\w+)\)\n\w+=size\((\w+)")
+_ABSENT = re.compile(rf"if[ (]?(?:nargin<(\d+)\)?)?(?:\|\|)?(?:\(?isempty\(({NAME})\)\)?)?", re.ASCII)
+_ZEROS = re.compile(
+    rf"({NAME})(?:\{{\d+,{NAME}\}}|\(\d+,:\))?=(?:repmat\(|num2cell\(|\{{)*(?:zeros|cell)\([\w,]+\)(?:[,\d)}}])*",
+    re.ASCII,
+)
 _IN_FINAL_STATES = frozenset({"cell", "mod", "zeros"})
 _SIGNATURE = (
     "the arguments are not those of a network, which are (x1,x2,…,xi1,…,ai1,…) giving [y1,…] or (X,Xi,Ai) giving "
@@ -65,13 +85,15 @@ class MainFunction:
         return self.plan
 
     def _read(self, body: Sequence[Statement]) -> None:
-        readers = {"=": self._assign, "if": self._if, "for": self._for}
         for statement in body:
             self.variables.place = statement.place
             with errors_at(statement.place):
-                if statement[0] not in readers:
-                    raise UnsupportedError(ADVICE)
-                readers[statement[0]](statement)
+                if statement.text.startswith("for "):
+                    self._for(statement)
+                elif re.match(r"if\b", statement.text):
+                    self._if(statement)
+                else:
+                    self._assign(statement.text)
 
     def _read_signature(self) -> None:
         parameters, results = self.function.parameters, self.function.results
@@ -105,9 +127,8 @@ class MainFunction:
 
     # assignments
 
-    def _assign(self, statement: Statement) -> None:
-        _, target, value = statement
-        base = _base(target)
+    def _assign(self, text: str) -> None:
+        base, target, value = _assigned(text)
         if base is None:
             raise UnsupportedError(ADVICE)
         if base in BUILTIN or base in self.defined or base in (self.variables.loop, self.variables.filling):
@@ -118,22 +139,21 @@ class MainFunction:
             self._constant(target, value)
         elif self._is_final(base, target, value):
             self.known[base] = "final state"
-        elif value == ("'", target):
+        elif value == f"{target}'":
             self._turn(base, target)
         elif base in self.function.results:
             self._output(base, target, value)
         elif base in self.function.parameters:
-            if value != ("()", ("name", "double"), target) or target[0] != "name":
+            if value != f"double({target})" or target != base:
                 raise UnsupportedError(ADVICE if self.variables.loop is not None else _CHANGED_INPUT.format(base))
-        elif target[0] == "name":
+        elif target == base:
             self._variable(base, value)
         else:
             self._ring_set(base, target, value)
 
-    def _constant(self, target: Tree, value: Tree) -> None:
+    def _constant(self, name: str, value: str) -> None:
         found = constant_of(value, self.variables.place)
-        name = f"{target[1][1]}.{target[2]}" if target[0] == "." and target[1][0] == "name" else target[1]
-        if found is None or not isinstance(name, str):
+        if found is None or re.fullmatch(rf"{NAME}(?:\.{NAME})?", name, re.ASCII) is None:
             raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
         if name in self.plan.constants:
             raise UnsupportedError(f"'{name}' was set before, in line {self.plan.constants[name].place.line}")
@@ -141,19 +161,19 @@ class MainFunction:
             raise UnsupportedError("a constant is set after the calculation has begun")
         self.plan.constants[name] = found
 
-    def _is_final(self, base: str, target: Tree, value: Tree) -> bool:
+    def _is_final(self, base: str, target: str, value: str) -> bool:
         """Whether this sets final states, or what only they need; none of it has an influence on the outputs."""
         free = self.after and self.known.get(base) in (None, "final state")
         if base not in self.finals and not free:
             return False
-        known = _IN_FINAL_STATES.union(name for name, held in self.known.items() if held != "result")
-        if self.variables.loop is not None or set(names(value)) - known or set(names(target)) - known - {base}:
+        known = _IN_FINAL_STATES.union({base}, (name for name, held in self.known.items() if held != "result"))
+        if self.variables.loop is not None or not known.issuperset(_NAMES.findall(f"{target}={value}")):
             raise UnsupportedError(ADVICE)
         return True
 
-    def _turn(self, base: str, target: Tree) -> None:
+    def _turn(self, base: str, target: str) -> None:
         """``x1 = x1';`` and its like for cells, states and outputs."""
-        if (target[0] == "name") == (self.variables.loop is not None):
+        if (target == base) == (self.variables.loop is not None):
             raise UnsupportedError(ADVICE)
         number = self.variables.output_number(target)
         if number:
@@ -172,18 +192,18 @@ class MainFunction:
                 raise UnsupportedError(f"input {signal.number} is transposed twice, or after its first use")
             self.variables.turned[signal.number] = self.variables.place
 
-    def _output(self, base: str, target: Tree, value: Tree) -> None:
-        size = matched("cell(?a,?b)" if self.cells else "zeros(?a,?b)", value)
-        lengths = [self.variables.of(part) or whole(part) for part in size.values()] if size is not None else [None]
-        known = all(length in ("samples", "series") or isinstance(length, int) for length in lengths)
-        if known and target[0] == "name" and not self.plan.outputs and not self.variables.looped:
-            return
+    def _output(self, base: str, target: str, value: str) -> None:
+        size = _ALLOCATED.fullmatch(value)
+        if size is not None and target == base and not self.plan.outputs and not self.variables.looped:
+            lengths = [part.isdigit() or self.variables.of(part) in ("samples", "series") for part in size.groups()[1:]]
+            if all(lengths) and size[1] == ("cell" if self.cells else "zeros"):
+                return
         number = self.variables.output_number(target)
         before = self.plan.outputs.get(number)
         if not number or (before is not None and before.turned) or self.after:
             raise UnsupportedError(_CHANGED_OUTPUT.format(base) if self.plan.outputs else ADVICE)
         try:
-            signal = self.variables.layer(self.variables.value(value[1] if value[0] == "'" else value))
+            signal = self.variables.layer(self.variables.value(value))
         except UnsupportedError as error:
             raise error if before is None else UnsupportedError(_CHANGED_OUTPUT.format(base)) from None
         if not isinstance(signal, Signal) or signal.kind not in ("layer", "output") or signal.time != "now":
@@ -192,24 +212,24 @@ class MainFunction:
             steps = before.signal.steps
             if before.signal.number != signal.number or steps != signal.steps[: len(steps)] or steps == signal.steps:
                 raise UnsupportedError(f"{base} is set a second time (first in line {before.place.line})")
-        if (target[0] == "name") == (self.variables.loop is not None):
+        if (target == base) == (self.variables.loop is not None):
             raise UnsupportedError(ADVICE)
-        self.plan.outputs[number] = PlannedOutput(signal, self.variables.place, value[0] == "'")
+        self.plan.outputs[number] = PlannedOutput(signal, self.variables.place, False)
 
-    def _variable(self, base: str, value: Tree) -> None:
+    def _variable(self, base: str, value: str) -> None:
         held = self.known.get(base)
         if isinstance(held, str | Position | Ring):
             raise UnsupportedError(f"'{base}' is set again; {ADVICE}")
-        allocated, joined = matched("cell(1,?slots)", value), _joined(value)
+        allocated, joined = re.fullmatch(r"cell\(1,(\d{1,9})\)", value, re.ASCII), _RING.fullmatch(value)
         position = self.variables.position(value)
-        if matched("iscell(X)", value) is not None and self.cells:
+        if value == "iscell(X)" and self.cells:
             self.known[base] = "cell flag"
         elif (count := self._count(value)) is not None:
             self.known[base] = count
         elif allocated is not None:
-            self.known[base] = Ring(None, whole(allocated["slots"]))
+            self.known[base] = Ring(None, int(allocated[1]))
         elif joined is not None:
-            self.known[base] = self._ring_of(joined)
+            self.known[base] = self._ring_of(joined[1])
         elif position is not None:
             self.known[base] = position
         else:
@@ -218,17 +238,16 @@ class MainFunction:
                 raise UnsupportedError(ADVICE)
             self.known[base] = signal
 
-    def _count(self, tree: Tree) -> str | None:
+    def _count(self, text: str) -> str | None:
         """``size(x1,2)``, ``size(X,2)``, ``size(X{1},2)``; a file without inputs has ``Q = 0``."""
-        if self.cells and matched("size(X,2)", tree) is not None:
+        if self.cells and text == "size(X,2)":
             return "series"
-        if not self.cells and not self.plan.inputs and whole(tree) == 0:
+        if not self.cells and not self.plan.inputs and text == "0":
             return "samples"
-        found = matched("size(X{1},?k)" if self.cells else "size(?x,?k)", tree)
-        dimension = whole(found["k"]) if found is not None else None
-        if found is None or dimension not in (1, 2):
+        found = _COUNT.fullmatch(text)
+        if found is None or (found[1] == "X{1}") != self.cells:
             return None
-        signal = None if self.cells else self.variables.of(found["x"])
+        signal, dimension = None if self.cells else self.variables.of(found[1]), int(found[2])
         if not self.cells and (not isinstance(signal, Signal) or signal.steps or signal.time != "all"):
             return None
         number = signal.number if isinstance(signal, Signal) else None
@@ -241,22 +260,24 @@ class MainFunction:
 
     # rings of time steps
 
-    def _ring_of(self, joined: Mapping[str, Tree]) -> Ring:
+    def _ring_of(self, states: str) -> Ring:
         """``[xd1 zeros(2,1)]``, ``[Ai(2,:) cell(1,1)]``: the initial states and one free slot."""
-        if whole(joined["free"]) != 1 or self.variables.loop is not None:
-            raise UnsupportedError("a ring of time steps has one slot more than there are initial states")
-        held = self.variables.value(joined["states"])
-        if not isinstance(held, Signal) or held.time != "states":
+        held = self.variables.value(states)
+        if not isinstance(held, Signal) or held.time != "states" or self.variables.loop is not None:
             raise UnsupportedError(f"a ring of time steps begins with something that is no initial state; {ADVICE}")
         return Ring(replace(held, time="now"))
 
-    def _ring_set(self, base: str, target: Tree, value: Tree) -> None:
+    def _slot(self, target: str) -> str | None:
+        """The variable that a slot of a ring is chosen with."""
+        found = _SLOT.fullmatch(target)
+        return found[1 if self.cells else 2] if found is not None else None
+
+    def _ring_set(self, base: str, target: str, value: str) -> None:
         """The present value into its slot."""
         held = self.known.get(base)
-        found = matched("?ring{?slot}", target) or matched("?ring(:,?slot)", target)
         if isinstance(held, Signal) and held.time == "states":
             held = self.known[base] = Ring(replace(held, time="now"))
-        position = self.variables.of(found["slot"]) if found is not None else None
+        position = self.known.get(str(self._slot(target)))
         if not isinstance(held, Ring) or held.signal is None or not isinstance(position, Position):
             raise UnsupportedError(ADVICE)
         if held.slots not in (None, position.slots):
@@ -266,15 +287,14 @@ class MainFunction:
             raise UnsupportedError(f"a ring of time steps holds something that is neither input nor layer; {ADVICE}")
         held.slots, held.written = position.slots, signal
 
-    def _fill(self, base: str, target: Tree, value: Tree) -> None:
+    def _fill(self, base: str, target: str, value: str) -> None:
         """One initial state into its slot, or on its way there."""
         signal, held = self.variables.value(value), self.known.get(base)
         if not isinstance(signal, Signal) or signal.time != "state" or isinstance(held, str):
             raise UnsupportedError(f"an initial state is set to something else; {ADVICE}")
-        slot = matched("?ring{?slot}", target)
-        if target[0] == "name" and not isinstance(held, Ring):
+        if target == base and not isinstance(held, Ring):
             self.known[base] = signal
-        elif isinstance(held, Ring) and slot is not None and slot["slot"] == ("name", self.variables.filling):
+        elif isinstance(held, Ring) and self._slot(target) == self.variables.filling:
             slots = self.passes + 1
             if held.slots not in (None, slots):
                 raise FormatError(f"{self.passes} initial states are put into {held.slots} slots, expected {slots}")
@@ -285,93 +305,65 @@ class MainFunction:
     # blocks
 
     def _if(self, statement: Statement) -> None:
-        conditions, bodies = statement[1::2], statement[2::2]
+        text, place = statement.text, statement.body[0].place if statement.body else statement.place
         if self.variables.loop is None and self.variables.filling is None:
-            fixed = any(matched(text, statement) is not None for text in self._blocks())
-            absent = self._absent(conditions[0]) if len(bodies) == 1 else None
-            if fixed or (absent is not None and all(self._zero_state(inner, absent) for inner in bodies[0])):
-                return
-            if self._counts_samples(conditions, bodies):
-                return
-        raise UnsupportedError(f"{next((body[0] for body in bodies if body), statement).place}{ADVICE}")
+            wrapping = "\nY=cell2mat(Y)\nend" if self.after else "\nX={X}\nend"
+            flags = ["iscell(X)", *(name for name, held in self.known.items() if held == "cell flag")]
+            fixed = self.cells and text in [f"if~{flag}{wrapping}" for flag in flags]
+            with errors_at(place):
+                if fixed or _ERROR.fullmatch(text) or self._counts_samples(text) or self._is_default(text):
+                    return
+        raise UnsupportedError(f"{place}{ADVICE}")
 
-    def _blocks(self) -> Iterator[str]:
-        """Blocks that are always alike."""
-        yield from ("if nargin < ?k, error(?text), end", "if nargin < ?k error(?text), end")
-        if not self.cells:
-            return
-        flags = [name for name, held in self.known.items() if held == "cell flag"]
-        for flag in (*flags, "iscell(X)"):
-            yield f"if ~{flag}, Y = cell2mat(Y); end" if self.after else f"if ~{flag}, X = {{X}}; end"
-
-    def _counts_samples(self, conditions: Sequence[Tree], bodies: Sequence[tuple[Statement, ...]]) -> bool:
+    def _counts_samples(self, text: str) -> bool:
         """``if ~isempty(X) Q = size(X{1},2); elseif ~isempty(Xi) Q = size(Xi{1},2); else Q = 0; end``."""
-        targets: set[Tree] = set()
-        for condition, body in zip(conditions, bodies, strict=True):
-            present = matched("~isempty(?x)", condition)
-            inner = matched("?q = ?size", body[0]) if len(body) == 1 else None
-            if inner is None or (present is None and condition != ("else",)):
-                return False
-            targets.add(inner["q"])
-            of = matched("size(?x{1},2)", inner["size"])
-            if present is None:
-                good = whole(inner["size"]) == 0
-            elif present["x"] == ("name", "X"):
-                with errors_at(body[0].place):
-                    good = self._count(inner["size"]) == "samples"
-            else:
-                good = of == present and present["x"][-1] in self.variables.states
-            if not good:
-                return False
-        name = targets.pop()
-        if targets or conditions[0] != ("~", ("()", ("name", "isempty"), ("name", "X"))) or not self._is_free(name):
+        found = _SAMPLES.fullmatch(text)
+        if found is None or not self.cells or not self._is_free(found[1]):
             return False
-        self.known[name[1]] = "samples"
+        others = _ELSE_SAMPLES.findall(found[3])
+        if any(one != other or one not in self.variables.states for one, other in others):
+            return False
+        self.known[found[1]] = str(self._count(found[2]))
         return True
 
-    def _is_free(self, variable: Tree) -> bool:
-        name = variable[1]
-        return variable[0] == "name" and not (name in self.known or name in BUILTIN or name in self.defined)
+    def _is_free(self, name: str) -> bool:
+        return not (name in self.known or name in BUILTIN or name in self.defined)
 
-    def _absent(self, condition: Tree) -> str | None:
-        """The argument that a condition says was left out."""
-        if condition[0] == "||":
-            first = self._absent(condition[1])
-            return first if first == self._absent(condition[2]) else None
-        found = matched("isempty(?x)", condition)
-        if found is not None:
-            return _base(found["x"])
-        fewer, upto = matched("nargin < ?k", condition), matched("nargin <= ?k", condition)
-        index = whole(fewer["k"]) if fewer is not None else whole(upto["k"] if upto is not None else None)
-        index = index - 1 if fewer is not None and index is not None else index
+    def _is_default(self, text: str) -> bool:
+        """Whether this is a block that sets initial states that are left out, which are zeros."""
+        condition, *lines, _ = text.split("\n")
+        found = _ABSENT.fullmatch(condition)
+        if found is None or self.variables.looped or not (found[1] or found[2]):
+            return False
         parameters = self.function.parameters
-        return parameters[index] if index is not None and 0 <= index < len(parameters) else None
-
-    def _zero_state(self, statement: Statement, name: str | None) -> bool:
-        """Initial states that are left out are zeros."""
-        if statement[0] == "for":
-            return self._is_free(statement[1]) and all(self._zero_state(inner, name) for inner in statement[3])
-        held = self.known.get(str(name))
-        state = name in self.variables.states or (isinstance(held, Signal) and held.time == "states")
-        assigned = statement[0] == "=" and _base(statement[1]) == name
-        return state and assigned and not self.variables.looped and _is_zero(statement[2])
+        absent = {found[2]} if found[2] else set()
+        if found[1]:
+            absent.add(parameters[int(found[1]) - 1] if 0 < int(found[1]) <= len(parameters) else "~")
+        name = absent.pop()
+        held = self.known.get(name)
+        if absent or not (name in self.variables.states or (isinstance(held, Signal) and held.time == "states")):
+            return False
+        for line in lines:
+            loop, zeros = _LOOP.fullmatch(line), _ZEROS.fullmatch(line)
+            if line != "end" and not (loop and self._is_free(loop[1])) and not (zeros and zeros[1] == name):
+                return False
+        return True
 
     def _for(self, statement: Statement) -> None:
-        _, variable, values, body = statement
-        found, variables = matched("1:?last", values), self.variables
+        found, variables = _LOOP.fullmatch(statement.text.partition("\n")[0]), self.variables
         if found is None or variables.loop is not None or variables.filling is not None:
             raise UnsupportedError(ADVICE)
-        passes, count = whole(found["last"]), variables.of(found["last"])
+        name, last = found.groups()
         if self.after:
-            self._read_final_states(variable, body)
-        elif passes is not None and self._is_free(variable):
-            variables.filling, self.passes = variable[1], passes
-            self._read(body)
+            self._read_final_states(name, statement.body)
+        elif last.isdigit() and self._is_free(name):
+            variables.filling, self.passes = name, int(last)
+            self._read(statement.body)
             variables.filling = None
-        elif count == ("series" if self.cells else "samples") and self._is_free(variable):
+        elif variables.of(last) == ("series" if self.cells else "samples") and self._is_free(name):
             self._forget()
-            variables.loop, variables.looped = variable[1], True
-            self._read(body)
+            variables.loop, variables.looped = name, True
+            self._read(statement.body)
             variables.loop, self.after = None, True
         else:
             raise UnsupportedError(f"the loop does not run over the time steps; {ADVICE}")
@@ -383,14 +375,14 @@ class MainFunction:
             if name not in self.function.parameters and isinstance(held, Signal | Taps | Total) and not states:
                 del self.known[name]
 
-    def _read_final_states(self, variable: Tree, body: Sequence[Statement]) -> None:
-        if not self._is_free(variable) and self.known.get(variable[1]) != "final state":
+    def _read_final_states(self, variable: str, body: Sequence[Statement]) -> None:
+        if not self._is_free(variable) and self.known.get(variable) != "final state":
             raise UnsupportedError(ADVICE)
-        self.known[variable[1]] = "final state"
+        self.known[variable] = "final state"
         for statement in body:
             with errors_at(statement.place):
-                base = _base(statement[1]) if statement[0] == "=" else None
-                if base is None or not self._is_final(base, *statement[1:]):
+                base, target, value = _assigned(statement.text)
+                if base is None or statement.body or not self._is_final(base, target, value):
                     raise UnsupportedError(ADVICE)
                 self.known[base] = "final state"
 
@@ -451,21 +443,12 @@ class MainFunction:
                 )
 
 
-def _base(tree: Tree) -> str | None:
-    """The variable that a target is about."""
-    while tree[0] in ("()", "{}", "."):
-        tree = tree[1]
-    return tree[1] if tree[0] == "name" else None
-
-
-def _joined(value: Tree) -> dict[str, Tree] | None:
-    """States with a free slot after them."""
-    return matched("[?states zeros(?rows,?free)]", value) or matched("[?states cell(1,?free)]", value)
-
-
-def _is_zero(tree: Tree) -> bool:
-    """Whether an expression can hold nothing but zeros."""
-    inner = matched("repmat(?a,?rows,?columns)", tree) or matched("num2cell(?a)", tree) or matched("{?a}", tree)
-    if inner is not None:
-        return _is_zero(inner["a"])
-    return (matched("zeros(?a,?b)", tree) or matched("cell(?a,?b)", tree)) is not None or whole(tree) == 0
+def _assigned(text: str) -> tuple[str | None, str, str]:
+    """The variable that an assignment is about, its target and its value; no variable where it is none."""
+    found = _ASSIGNMENT.fullmatch(text)
+    target = _TARGET.fullmatch(found[1]) if found is not None else None
+    if found is None or target is None:
+        if found is None and re.search(r"^=|\w \w", text):
+            raise FormatError("this is no MATLAB statement; is a % missing?")
+        return None, "", ""
+    return target[1], found[1], found[2]

@@ -1,41 +1,33 @@
-"""Tokens as functions, statements and expressions, and templates: MATLAB with holes.
+"""Functions and statements as normalised text: without comments, and without spaces that mean nothing.
 
-Everything is a tree of tuples. Leaves are ("name", text), ("num", text), ("str", text), ("matrix", its text),
-("@", name), (":",) and, in templates, ("hole", name); else the first element tells the kind: ("()", base, argument, …),
-("{}", base, index, …), (".", base, field), ("'", part), ("neg", part), ("~", part), ("[]", row, …), ("cell", row, …),
-("row", element, …) and operators by their signs. Statements are ("=", target, value), ("do", expression),
-("if", condition, block, …) with the condition ("else",) last, and ("for", variable, values, block). A parenthesis that
-only groups leaves no trace, so ``IW1_1*(xp1)`` and ``IW1_1*xp1`` are the same expression.
+``a1 = tansig_apply(repmat(b1,1,Q) + IW1_1*xp1); % Layer 1`` is ``a1=tansig_apply(repmat(b1,1,Q)+IW1_1*xp1)``. A space
+is left between two words and between the elements of a matrix. A block is one statement; its lines are parted by LF.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.importers.genfunction.tokens import KEYWORDS, Scanner, Token
 
-Tree: TypeAlias = tuple[Any, ...]
-"""An expression, a statement or a part of one."""
-
 MAX_NESTING = 30
-"""How deep brackets, signs and blocks may nest; generated files stay under 8."""
+"""How deep brackets and blocks may nest; generated files stay under 8."""
 
-MAX_OPERATIONS = 200
-"""How many operations a statement may have; generated ones stay under 50."""
+MAX_LENGTH = 400
+"""How many tokens a statement may have; generated ones stay under 100."""
 
-TOO_LARGE = "the expression is larger than any that genFunction writes"
+NAME = r"[A-Za-z]\w*"
+"""A variable or a function."""
 
-_LEVELS = {
-    sign: level
-    for level, signs in enumerate(("||", "&&", "|", "&", "== ~= < <= > >=", ":", "+ -", "* / .* ./", "^ .^"))
-    for sign in signs.split()
-}
+_TOO_DEEP = "brackets or blocks nest deeper than in any generated file"
+_HEAD = re.compile(rf"function ?(?:(?:\[([\w, ]*)\]|({NAME}))=)?({NAME})(?:\(([\w,~]*)\))?", re.ASCII)
 _SEPARATORS = (";", ",", "\n")
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_OPENING = {")": "(", "]": "[", "}": "{"}
+_PAIRS = frozenset(["==", "~=", "<=", ">=", "&&", "||", ".*", "./", ".^", ".'"])
 
 
 class Place(NamedTuple):
@@ -60,44 +52,40 @@ def errors_at(place: Place) -> Iterator[None]:
         raise error if str(error).startswith(":") else error.at(str(place)) from None
 
 
-class Statement(tuple[Any, ...]):
-    """A tree that is a statement, with its place."""
+class Statement(NamedTuple):
+    """A statement; ``body`` holds the statements of a block. The place of a block is that of its first line."""
 
+    text: str
     place: Place
+    body: tuple[Statement, ...] = ()
 
 
 class Function(NamedTuple):
-    """A function; ignored parameters are ``~``. ``closed`` tells whether it ends with ``end``."""
+    """A function; ignored parameters are ``~``. ``names`` are all in its body, ``closed``: it ends with ``end``."""
 
     name: str
     parameters: tuple[str, ...]
     results: tuple[str, ...]
     body: tuple[Statement, ...]
+    names: frozenset[str]
     place: Place
     closed: bool
 
-
-def names(tree: Tree) -> Iterator[str]:
-    """All names and function handles in a tree."""
-    if tree and tree[0] in ("name", "@"):
-        yield tree[1]
-    else:
-        for part in tree:
-            if isinstance(part, tuple):
-                yield from names(part)
+    @property
+    def text(self) -> str:
+        """The body."""
+        return "\n".join(statement.text for statement in self.body)
 
 
 class Parser:
-    """A recursive descent over the tokens of one text, which are scanned as they are needed."""
+    """Functions and statements from the tokens of one text, which are scanned as they are needed."""
 
-    def __init__(self, text: str, template: bool = False) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.scanner = Scanner(text, template)
+        self.scanner = Scanner(text)
         self.tokens = self.scanner.tokens
         self.at = 0
         self.depth = 0
-        self.operations = 0
-        self.matrix = False
 
     def functions(self) -> Iterator[Function]:
         """The functions of the text, one after the other.
@@ -107,25 +95,25 @@ class Parser:
         FormatError, UnsupportedError
             Where the text is not the grammar's; the message begins with ``:LINE: STATEMENT:``.
         """
-        while self._token.kind != "eof":
-            start = self.at
-            if self._take("\n"):
-                continue
+        while True:
+            while self._take("\n"):
+                pass
+            start, word = self.at, self._token
+            if word.kind == "eof":
+                return
             try:
-                if not self._is("function"):
-                    kind = "defines a class" if self._is("classdef") else "has a statement outside of any function"
+                if word.text != "function":
+                    kind = "defines a class" if word.text == "classdef" else "has a statement outside of any function"
                     raise UnsupportedError(f"the file {kind}; a file written by genFunction begins with its function")
                 function = self._function()
-            except (FormatError, UnsupportedError) as error:
+            except MatnetError as error:
                 raise self._placed(error, start) from None
             yield function
 
     def rest(self) -> tuple[str, int]:
         """The text that is not yet parsed, and how many lines there are before it."""
-        self._at_end()
+        self._skips_to()
         return self.text[self._token.start :], self._token.line - 1
-
-    # tokens
 
     @property
     def _token(self) -> Token:
@@ -133,41 +121,16 @@ class Parser:
             self.scanner.scan_line()
         return self.tokens[self.at]
 
-    @property
-    def _following(self) -> Token:
-        while len(self.tokens) <= self.at + 1:
-            self.scanner.scan_line()
-        return self.tokens[self.at + 1]
-
-    def _is(self, *texts: str) -> bool:
-        """Whether one of some operators and keywords stands here; no other token is spelled as one."""
-        return self._token.text in texts
+    def _skips_to(self, *stops: str) -> bool:
+        """Whether, after separators, the text ends or one of some keywords stands there."""
+        while self._token.text in _SEPARATORS:
+            self.at += 1
+        return self._token.kind == "eof" or self._token.text in stops
 
     def _take(self, text: str) -> bool:
         taken = self._token.text == text
         self.at += taken
         return taken
-
-    def _expect(self, text: str) -> None:
-        if not self._take(text):
-            raise FormatError(f"expected '{text}', got {self._shown()}")
-
-    def _shown(self) -> str:
-        kind, text = self._token[:2]
-        return {"eof": "the end of the file", "newline": "the end of the line"}.get(kind, f"'{text[:20]}'")
-
-    def _identifier(self) -> str:
-        token = self._token
-        if token.kind != "name" or token.text in KEYWORDS:
-            raise FormatError(f"expected a name, got {self._shown()}")
-        self.at += 1
-        return token.text
-
-    def _at_end(self, *stops: str) -> bool:
-        """Whether, after separators, the text ends or one of some keywords stands there."""
-        while self._is(*_SEPARATORS):
-            self.at += 1
-        return self._token.kind == "eof" or self._is(*stops)
 
     def _place(self, start: int) -> Place:
         first = self.tokens[start]
@@ -180,246 +143,115 @@ class Parser:
         first, last = self.tokens[start], self.tokens[max(self.at - 1, start)]
         return error.at(str(Place(self.text, first.line, first.start, max(last.end, self.scanner.end_of(first.start)))))
 
-    # functions and statements
-
     def _function(self) -> Function:
         start = self.at
-        self._expect("function")
-        results: list[str] = []
-        if self._take("["):
-            while not self._take("]"):
-                results.append(self._identifier())
-                self._take(",")
-            self._expect("=")
-        elif self._following.text == "=":
-            results.append(self._identifier())
-            self._expect("=")
-        title = self._identifier()
-        parameters: list[str] = []
-        if self._take("("):
-            while not self._take(")"):
-                if parameters:
-                    self._expect(",")
-                parameters.append("~" if self._take("~") else self._identifier())
-        place = self._place(start)
+        head = _HEAD.fullmatch(self._line("\n"))
+        if head is None:
+            raise FormatError("a function begins with 'function [results] = name(arguments)'")
+        place, inside = self._place(start), self.at
         body = self._block("end", "function")
+        names = frozenset(token.text for token in self.tokens[inside : self.at] if token.kind == "name")
         closed = self._take("end")
         self._take(";")
         if self._token.kind not in ("newline", "eof") and self.tokens[self.at - 1].kind != "newline":
-            raise FormatError(f"expected the end of the line, got {self._shown()}")
-        return Function(title, tuple(parameters), tuple(results), body, place, closed)
+            raise FormatError(f"expected the end of the line, got '{self._token.text[:20]}'")
+        results = (head[1] or head[2] or "").replace(",", " ").split()
+        parameters = head[4].split(",") if head[4] else []
+        if not all(re.fullmatch(f"{NAME}|~", name, re.ASCII) for name in (*results, *parameters)):
+            raise FormatError("an argument or a result of the function is no name")
+        return Function(head[3], tuple(parameters), tuple(results), body, names, place, closed)
 
     def _block(self, *stops: str) -> tuple[Statement, ...]:
-        self._deeper()
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise FormatError(_TOO_DEEP)
         statements: list[Statement] = []
-        while not self._at_end(*stops):
+        while not self._skips_to(*stops):
             start = self.at
             try:
-                statements.append(self.statement())
-            except (FormatError, UnsupportedError) as error:
+                statements.append(self._statement())
+            except MatnetError as error:
                 raise self._placed(error, start) from None
         self.depth -= 1
         return tuple(statements)
 
-    def _deeper(self) -> None:
-        self.depth += 1
-        if self.depth > MAX_NESTING:
-            raise FormatError("brackets, signs or blocks nest deeper than in any generated file")
-
-    def statement(self) -> Statement:
-        """The next statement."""
-        start, self.operations = self.at, 0
-        if self._is("if", "for"):
-            place, tree = self._if(start) if self._is("if") else self._for(start)
-        else:
-            if self._token.text in KEYWORDS:
-                raise UnsupportedError(f"generated files have no '{self._token.text}' here")
-            tree = self._assignment()
-            place = self._place(start)
-        if not self._is(*_SEPARATORS, "end", "else", "elseif") and self._token.kind != "eof":
-            raise FormatError(f"this is no MATLAB statement (unexpected {self._shown()}); is a % missing?")
-        statement = Statement(tree)
-        statement.place = place
-        return statement
-
-    def _assignment(self) -> Tree:
-        if self._take("["):
-            targets: list[Tree] = []
-            while not self._take("]"):
-                targets.append(("~",) if self._take("~") else self._postfix())
-                self._take(",")
-            self._expect("=")
-            return "=", ("targets", *targets), self.expression()
-        target = self.expression()
-        if not self._take("="):
-            return "do", target
-        if target[0] not in ("name", "()", "{}", ".", "hole"):
-            raise FormatError("the left side of '=' is no variable")
-        return "=", target, self.expression()
-
-    def _if(self, start: int) -> tuple[Place, Tree]:
-        self._expect("if")
-        parts: list[Tree] = [self.expression()]
+    def _statement(self) -> Statement:
+        start, word = self.at, self._token.text
+        if word in KEYWORDS and word not in ("if", "for"):
+            raise UnsupportedError(f"generated files have no '{word}' here")
+        lines = [self._line(*_SEPARATORS)]
         place = self._place(start)
+        if word not in ("if", "for"):
+            return Statement(lines[0], place)
+        inner: list[Statement] = []
         while True:
-            parts.append(self._block("end", "else", "elseif", "function"))
-            if self._take("elseif"):
-                parts.append(self.expression())
-            elif self._take("else"):
-                parts.append(("else",))
-            else:
-                self._expect("end")
-                return place, ("if", *parts)
-
-    def _for(self, start: int) -> tuple[Place, Tree]:
-        self._expect("for")
-        bracketed = self._take("(")
-        variable = ("name", self._identifier())
-        self._expect("=")
-        values = self.expression()
-        if bracketed:
-            self._expect(")")
-        place = self._place(start)
-        body = self._block("end", "function")
-        self._expect("end")
-        return place, ("for", variable, values, body)
-
-    # expressions
-
-    def _made(self, *tree: object) -> Tree:
-        self.operations += 1
-        if self.operations > MAX_OPERATIONS:
-            raise FormatError(TOO_LARGE)
-        return tree
-
-    def expression(self) -> Tree:
-        """The next expression."""
-        self._deeper()
-        result = self._binary(0)
-        self.depth -= 1
-        return result
-
-    def _binary(self, lowest: int) -> Tree:
-        """Operators by precedence climbing, from level `lowest` on."""
-        left = self._unary()
-        while True:
-            token = self._token
-            level = _LEVELS.get(token.text, -1) if token.kind == "op" else -1
-            if level < lowest or (token.text == ":" and self._following.text in (")", ",")):
-                return left
-            if self.matrix and token.space and token.text in ("+", "-") and not self._following.space:
-                return left  # inside [] and {} such a sign begins the next element
-            self.at += 1
-            if token.text in ("+", "-", "^", ".^") and self._is("+", "-") and not (level == 8 and self._is("-")):
-                raise FormatError("two signs follow each other")
-            left = self._made(token.text, left, self._binary(level + 1))
-
-    def _unary(self) -> Tree:
-        if not self._is("-", "~"):
-            return self._postfix()
-        sign = self._token.text
-        self.at += 1
-        if sign == "-" and self._is("-"):
-            raise FormatError("two signs follow each other")
-        self._deeper()
-        part = self._binary(_LEVELS["^"]) if sign == "-" else self._unary()
-        self.depth -= 1
-        return self._made("neg" if sign == "-" else "~", part)
-
-    def _postfix(self) -> Tree:
-        tree = self._primary()
-        while not (self.matrix and self._token.space):
-            if self._is("(", "{"):
-                tree = self._made("()" if self._is("(") else "{}", tree, *self._indices())
-            elif self._is(".") and self._following.kind == "name":
-                self.at += 1
-                tree = self._made(".", tree, self._identifier())
-            elif self._is("'", ".'"):
-                self.at += 1
-                tree = self._made("'", tree)
-                if self._is("(", "{", ".") and not (self.matrix and self._token.space):
-                    raise FormatError("an index after a transposition")
-            else:
+            body = self._block("end", "else", "elseif", "function")
+            inner += body
+            lines += [statement.text for statement in body]
+            if word == "for" or self._token.text not in ("else", "elseif"):
                 break
-        return tree
+            lines.append(self._line(*_SEPARATORS))
+        if not self._take("end"):
+            raise FormatError(f"the block is not closed by end, got {self._token.text[:20]!r}")
+        if self._token.text not in _SEPARATORS and self._token.kind != "eof":
+            raise FormatError(f"expected the end of the line, got '{self._token.text[:20]}'")
+        return Statement("\n".join([*lines, "end"]), place, tuple(inner))
 
-    def _indices(self) -> list[Tree]:
-        closing = _CLOSING[self._token.text]
-        self.at += 1
-        outer, self.matrix = self.matrix, False
-        parts: list[Tree] = []
-        while not self._take(closing):
-            if parts:
-                self._expect(",")
-            if self._is(":") and self._following.text in (closing, ","):
-                self.at += 1
-                parts.append((":",))
-            else:
-                parts.append(self.expression())
-        self.matrix = outer
-        return parts
-
-    def _primary(self) -> Tree:
-        token = self._token
-        if token.kind in ("matrix", "str", "hole", "num") or (token.kind == "name" and token.text not in KEYWORDS):
+    def _line(self, *stops: str) -> str:
+        """The normalised text of the tokens up to one of some separators outside of all brackets."""
+        start, brackets = self.at, list[str]()
+        while (token := self._token).kind != "eof" and (brackets or token.text not in stops):
+            if token.kind == "op" and token.text in ("(", "[", "{"):
+                brackets.append(token.text)
+                if len(brackets) > MAX_NESTING:
+                    raise FormatError(_TOO_DEEP)
+            elif token.text in _OPENING and (not brackets or brackets.pop() != _OPENING[token.text]):
+                raise FormatError(f"'{token.text}' without its opening bracket")
+            elif token.text == "\n" and brackets and brackets[-1] == "(":
+                break
             self.at += 1
-            return token.kind, (str(float(token.text)) if token.kind == "num" else token.text)
-        if self._take("@"):
-            return "@", self._identifier()
-        if self._is("(", "[", "{"):
-            outer, self.matrix = self.matrix, not self._is("(")
-            self.at += 1
-            if self.matrix:
-                tree = self._rows("[]" if token.text == "[" else "cell", _CLOSING[token.text])
-            else:
-                tree = self.expression()
-                self._expect(")")
-            self.matrix = outer
-            return tree
-        raise FormatError(f"expected an expression, got {self._shown()}; is a % missing?")
-
-    def _rows(self, kind: str, closing: str) -> Tree:
-        rows: list[list[Tree]] = [[]]
-        while not self._take(closing):
-            if self._take(";") or self._take("\n"):
-                rows.append([])
-            elif not (self._take(",") and rows[-1]):
-                rows[-1].append(self.expression())
-        return self._made(kind, *(("row", *row) for row in rows if row))
+            if self.at - start > MAX_LENGTH:
+                raise FormatError("the statement is larger than any that genFunction writes")
+        if brackets:
+            raise FormatError(f"'{brackets[-1]}' is not closed")
+        return _normalised(self.tokens[start : self.at])
 
 
-@cache
-def template(text: str) -> Tree:
-    """The statement, or the expression, that a text with holes ``?name`` spells."""
-    parser = Parser(text, template=True)
-    tree = parser.expression() if text.startswith("[") else parser.statement()
-    return tree[1] if tree[0] == "do" else tree
+def _normalised(tokens: Sequence[Token]) -> str:
+    parts: list[str] = []
+    brackets: list[str] = []
+    before = Token("op", "(", 0, 0, 0, False)
+    for token in tokens:
+        text = token.text
+        if token.kind == "num":
+            text = text.removesuffix(".")
+        elif text in (".'", "\n"):
+            text = {".'": "'", "\n": ";"}[text]
+        if before.kind == "op" and before.text in ("'", ".'") and text in ("(", "{", "."):
+            raise FormatError("an index after a transposition")
+        between = before.kind != "op" and token.kind != "op"
+        element = (
+            token.space and bool(brackets) and brackets[-1] != "(" and before.text not in ("(", "[", "{", ",", ";")
+        )
+        if between or before.text + token.text in _PAIRS or (element and token.text not in ("]", "}", ",", ";")):
+            parts.append(" ")
+        if token.kind == "op" and text in ("(", "[", "{"):
+            brackets.append(text)
+        elif text in _OPENING and token.kind == "op":
+            brackets.pop()
+        parts.append(text)
+        before = token
+    return "".join(parts)
 
 
-def matched(text: str, tree: Tree) -> dict[str, Tree] | None:
-    """What stands in the holes of a template where the tree matches it, else None.
-
-    A hole that occurs twice stands for the same part both times.
-    """
-    found: dict[str, Tree] = {}
-    return found if _matches(template(text), tree, found) else None
-
-
-def _matches(pattern: object, part: object, found: dict[str, Tree]) -> bool:
-    if not isinstance(pattern, tuple) or not isinstance(part, tuple):
-        return pattern == part
-    if pattern[:1] == ("hole",):
-        return found.setdefault(pattern[1][1:], part) == part
-    if len(pattern) != len(part):
-        return False
-    return all(_matches(one, other, found) for one, other in zip(pattern, part, strict=True))
-
-
-def whole(tree: Tree | None) -> int | None:
-    """The whole number that an expression spells, None where it does not."""
-    if tree is None or tree[0] not in ("num", "neg"):
-        return None
-    if tree[0] == "neg":
-        inner = whole(tree[1])
-        return None if inner is None else -inner
-    return int(float(tree[1])) if float(tree[1]).is_integer() else None
+def split(text: str, separator: str) -> list[str]:
+    """The parts of a text between separators outside of all brackets; none where the brackets do not pair."""
+    parts, start, depth = [], 0, 0
+    for k, sign in enumerate(text):
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth < 0:
+            return []
+        if sign == separator and depth == 0:
+            parts.append(text[start:k])
+            start = k + 1
+    return [*parts, text[start:]] if depth == 0 else []

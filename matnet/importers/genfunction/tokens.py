@@ -27,7 +27,6 @@ _TOKEN = re.compile(
     | (?P<matrix>\[(?>{_COMMENT}|[ \t\n,;+\-]++|\.(?!\.\.)|[0-9][0-9eE]*+(?!\.\.\.)|(?:NaN|nan|Inf|inf)\b)*+\])
     | (?P<num>(?:\d++(?:\.(?![*/^'\\.])\d*+)?|\.\d++)(?:[eE][+-]?\d++)?(?![0-9A-Za-z_]|\.\.\.))
     | (?P<name>[A-Za-z][A-Za-z0-9_]*+)
-    | (?P<hole>\?[A-Za-z]++)
     | (?P<op>\.\*|\./|\.\^|\.'|==|~=|<=|>=|&&|\|\||[-+*/^=<>&|~()\[\]{{}},;:@.])
     | (?P<quote>'|")
     """,
@@ -55,7 +54,7 @@ KEYWORDS = frozenset(_KEYWORD_LIST.split())
 
 
 class Token(NamedTuple):
-    """A token: ``kind`` is name, hole, num, str, matrix, op, newline or eof; ``space`` is white space before."""
+    """A token: ``kind`` is name, num, str, matrix, op, newline or eof; ``space`` is white space before."""
 
     kind: str
     text: str
@@ -94,9 +93,8 @@ class Scanner:
     ``line`` is the number of the line at ``position``.
     """
 
-    def __init__(self, text: str, template: bool = False) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.template = template
         self.position = 0
         self.line = 1
         self.space = False
@@ -114,11 +112,11 @@ class Scanner:
         """
         while self.position < len(self.text):
             match = _TOKEN.match(self.text, self.position)
-            kind = str(match.lastgroup) if match is not None else "hole"
-            if match is None or (kind == "hole" and not self.template):
+            if match is None:
                 found = self.text[self.position]
                 number = f"'{found}' begins a number that runs into what follows it; put a space after the number"
                 raise self._error(number if found.isdigit() else f"the character {found!r} is not MATLAB's")
+            kind = str(match.lastgroup)
             if kind == "comment":
                 self._skip_comment(match.end())
             elif kind in ("space", "continuation"):
@@ -174,7 +172,7 @@ class Scanner:
             return False
         kind, text = self.tokens[-1][:2]
         return (
-            kind in ("num", "matrix", "hole")
+            kind in ("num", "matrix")
             or (kind == "name" and text not in KEYWORDS)
             or (kind == "op" and text in (")", "]", "}", "'", ".'"))
         )
