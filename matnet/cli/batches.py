@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -82,8 +83,14 @@ def _check_together(options: dict[str, Any]) -> None:
         raise TableError("--scheduler is for --engine dask")
     if options["summary"] == "-" and options["out"] == "-":
         raise TableError("--summary -: standard output takes the result already; name a file for one of them, with -o")
+    if options["summary"] is not None and options["summary"] != "-" and _same(options["summary"], options["out"]):
+        raise TableError("--summary and -o name the same file; name two", place=options["out"])
     if options["flush"] and options["engine"] == "dask":
         raise TableError("--flush is for a stream of rows; leave out --engine dask")
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from matnet.errors import TableError
 if TYPE_CHECKING:
     from matnet.tables.target import Target
 
-SOURCES = ("file", "table", "targets")
+SOURCES = ("file", "table", "targets", "names", "input_scaling", "output_scaling", "states", "record")
 """The arguments and options of the commands that name what is read."""
 
 
@@ -30,27 +31,28 @@ def check_place(name: str, options: dict[str, Any]) -> None:
     place = Path(name)
     if name == "-" or not place.is_file():
         return
-    for key in SOURCES:
-        source = options.get(key)
-        if isinstance(source, str) and any(part.is_file() and os.path.samefile(part, place) for part in _files(source)):
+    for source in _sources(options):
+        if any(part.is_file() and os.path.samefile(part, place) for part in _files(source)):
             raise TableError("this file is an input of the command; write the result to another file", place=name)
     if options.get("no_clobber"):
         raise TableError("the file exists; leave out --no-clobber to replace it", place=name)
 
 
-def _files(source: str) -> Iterator[Path]:
-    """The files that a name may mean: itself, the file of an address, the parts of a folder or pattern."""
-    from matnet.tables.formats import mat_address, sheet_address
-    from matnet.tables.parts import parts_of
+def _sources(options: dict[str, Any]) -> Iterator[str]:
+    """What the arguments and options name that is read; an option that may be given several times names several."""
+    for key in SOURCES:
+        given = options.get(key)
+        yield from (given,) if isinstance(given, str) else given or ()
 
-    if source == "-":
-        return
+
+def _files(source: str) -> Iterator[Path]:
+    """The files that a name may mean: itself, the file of an address, those of a folder or pattern."""
+    from matnet.tables.formats import mat_address, sheet_address
+
     address = mat_address(source) or sheet_address(source)
-    yield Path(source if address is None else address[0])
-    try:
-        yield from parts_of(source) or ()
-    except TableError:
-        return  # whoever opens it says what is wrong with it
+    path = Path(source if address is None else address[0])
+    yield path
+    yield from path.rglob("*") if path.is_dir() else map(Path, glob.glob(source, recursive=True))
 
 
 @contextmanager

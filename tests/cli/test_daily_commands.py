@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import scipy.io
 from scipy.io import loadmat, savemat
 
 import matnet
@@ -136,6 +137,30 @@ def test_the_result_never_replaces_an_input(said: Said, tmp_path: Path) -> None:
     assert said("predict", PUMP, "t.csv", "--summary", "t.csv", "-o", "y.csv")[0] == 2
     assert (tmp_path / "t.csv").read_text() == TEXT
     assert (tmp_path / "net.mat").read_bytes() == Path(PUMP).read_bytes()
+
+
+def test_the_result_never_replaces_what_an_option_names(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "a.mat").write_bytes(Path(PUMP).read_bytes())
+    scipy.io.savemat(tmp_path / "ps.mat", {"low": [[0.0], [0.0]], "high": [[1.0], [1.0]], "Xi": np.zeros((2, 0))})
+    (tmp_path / "names.json").write_text('{"inputs": ["flow", "speed"]}')
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    scaling = "ps.mat:mapminmax:low,high"
+    for arguments, out in (
+        ((PUMP, "-", "--input-scaling", scaling), "ps.mat"),
+        ((PUMP, "-", "--input-scaling", scaling, "--output-scaling", "other.mat:ts"), "ps.mat"),
+        ((PUMP, "-", "--states", "ps.mat:Xi"), "ps.mat"),
+        ((PUMP, "-", "--names", "names.json", "--to", "csv"), "names.json"),
+        (("nets", "-"), "nets/a.mat"),
+        (("nets/*.mat", "-"), "nets/a.mat"),
+    ):
+        assert said("predict", *arguments, "-o", out, stdin=TEXT) == (
+            2, "", f"matnet: {out}: this file is an input of the command; write the result to another file\n"
+        )  # fmt: skip
+    assert said("predict", PUMP, "-", "--summary", "./y.csv", "-o", "y.csv", stdin=TEXT) == (
+        2, "", "matnet: y.csv: --summary and -o name the same file; name two\n"
+    )  # fmt: skip
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_a_file_that_is_there_can_be_protected(said: Said, tmp_path: Path) -> None:
