@@ -143,6 +143,11 @@ def _elliot2sig_curve(n: Array, a: Array) -> Array:
     return 2.0 * namespace(n).sign(n) * ((4.0 / d - 3.0) / d / d)
 
 
+def _with_nan(*texts: str) -> tuple[str, ...]:
+    """The MATLAB texts of a function that would lose NaN, each also with the statement that puts it back."""
+    return (*texts, *(f"{text} a(isnan(n)) = nan;" for text in texts))
+
+
 _RADBAS_OF_SQUARE = ElementwiseTransfer(
     "radbas of n²",
     "exp(-q)",
@@ -224,7 +229,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _poslin_slope,
         lambda n, a: flat(n),
         kinks={0.0: 1.0},
-        matlab=("a = max(0,n);",),
+        matlab=_with_nan("a = max(0,n);"),
         limits=((0, 0, 0), (np.inf, 1, 0)),
     ),
     ElementwiseTransfer(
@@ -235,7 +240,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _saturating_slope(0.0, 1.0),
         lambda n, a: flat(n),
         kinks={0.0: 1.0, 1.0: 1.0},
-        matlab=("a = max(0,min(1,n));", "a = min(1,max(0,n));"),
+        matlab=_with_nan("a = max(0,min(1,n));", "a = min(1,max(0,n));"),
         limits=((0, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
@@ -246,7 +251,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _saturating_slope(-1.0, 1.0),
         lambda n, a: flat(n),
         kinks={-1.0: 1.0, 1.0: 1.0},
-        matlab=("a = max(-1,min(1,n));", "a = min(1,max(-1,n));"),
+        matlab=_with_nan("a = max(-1,min(1,n));", "a = min(1,max(-1,n));"),
         limits=((-1, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
@@ -258,7 +263,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 0.0},
         stepwise=True,
-        matlab=("a = double(n >= 0);",),
+        matlab=_with_nan("a = double(n >= 0);"),
         limits=((0, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
@@ -270,7 +275,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={0.0: 0.0},
         stepwise=True,
-        matlab=("a = 2*(n >= 0) - 1;",),
+        matlab=_with_nan("a = 2*(n >= 0) - 1;"),
         limits=((-1, 0, 0), (1, 0, 0)),
     ),
     ElementwiseTransfer(
@@ -303,7 +308,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         lambda n, a: flat(n),
         kinks={-1.0: 1.0, 0.0: 0.0, 1.0: -1.0},
         limits=((0, 0, 0), (0, 0, 0)),
-        matlab=("a = max(0,1 - abs(n));",),
+        matlab=_with_nan("a = max(0,1 - abs(n));"),
     ),
     _SOFTMAX,
     Compet(

@@ -122,7 +122,6 @@ HARMLESS = (
             ),
         ),
     ),
-    Harmless("NaN put back in tansig", "static_columns", (("exp(-2*n)) - 1;", "exp(-2*n)) - 1;\na(isnan(n)) = nan;"),)),
     Harmless("removed rows like the argument", "removed_rows", (("xrows,Q)", "xrows,Q,'like',y)"),)),
 )
 

@@ -37,7 +37,6 @@ _SIGNS = {"minus": "-", "plus": "+", "times": ".*", "rdivide": "./"}
 _ON_GPU = re.compile(
     rf"if isa\(({NAME}),'gpuArray'\)\n({NAME})={NAME}\([\w,]*\)\nelse\n\2=({NAME})\(([\w,]*)\)\nend", re.ASCII
 )
-_MASK = re.compile(r"\n\$(\d+)\(isnan\(\$(\d+)\)\)=nan$")
 
 
 class Formula(NamedTuple):
@@ -126,17 +125,10 @@ def _on_cpu(function: Function, functions: Mapping[str, Function]) -> str:
 def _recognise(function: Function, functions: Mapping[str, Function]) -> Recognised:
     """The row whose text the body is."""
     text, names = _renamed(_on_cpu(function, functions))
-    mask = _MASK.search(text)
-    for bare in (text, text[: mask.start()] if mask is not None else text):
-        for formula in _formulas().get(bare, ()):
-            settings = _settings(formula, function, names)
-            masked = bare == text or (
-                mask is not None
-                and formula.kind == "transfer"
-                and (names[int(mask[1])], names[int(mask[2])]) == (function.results[0], function.parameters[0])
-            )
-            if settings is not None and masked:
-                return Recognised(formula.kind, formula.function, settings, len(function.parameters))
+    for formula in _formulas().get(text, ()):
+        settings = _settings(formula, function, names)
+        if settings is not None:
+            return Recognised(formula.kind, formula.function, settings, len(function.parameters))
     known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
     first = function.body[0].place if function.body else function.place
     raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
