@@ -89,6 +89,20 @@ def test_imports_point_one_way() -> None:
     assert not wrong
 
 
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = {module_name(path): path for path in MODULES}
+    needs = {name: {module for module in imported(parsed(path)) if module in modules} for name, path in modules.items()}
+    del needs["matnet"]  # the public names come from everywhere
+    users = {name: {user for user in needs if name in needs[user]} for name in needs}
+    # a module that needs none of the others, or that none of them needs, is in no circle
+    for sides in (needs, users):
+        while free := [name for name in sides if not sides[name] & needs.keys() & users.keys() - {name}]:
+            for name in free:
+                del sides[name]
+    circles = sorted(needs.keys() & users.keys())
+    assert not [f"{name} imports {', '.join(sorted(needs[name] & set(circles) - {name}))}" for name in circles]
+
+
 def test_only_the_commands_know_click() -> None:
     others = [path for path in MODULES if room(module_name(path)) != "cli"]
     assert not [shown(path) for path in others if "click" in {name.split(".")[0] for name in imported(parsed(path))}]

@@ -47,9 +47,10 @@ def samples_and_targets(
     if given is None:
         x, inputs = samples(net, options)
         return x, None, inputs
-    if mat_address(given) is not None:
+    address = mat_address(given)
+    if address is not None:
         x, inputs = samples(net, options)
-        t = _elements(given, options["samples"], net.output_size)
+        t = _elements(address, options["samples"], net.output_size)
         if len(t) != len(x):
             raise TableError(f"{len(t)} targets for {len(x)} samples", place=given)
         return x, t, inputs
@@ -68,7 +69,7 @@ def samples_and_targets(
     return rows[:, : net.input_size], rows[:, net.input_size :], choice.input_names
 
 
-def _elements(address: str, layout: Literal["columns", "rows"] | None, size: int) -> FloatArray:
+def _elements(address: tuple[str, str], layout: Literal["columns", "rows"] | None, size: int) -> FloatArray:
     from matnet.tables.columns import Columns
     from matnet.tables.csv.dialect import Dialect
     from matnet.tables.matfiles import read_variable

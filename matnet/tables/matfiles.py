@@ -16,7 +16,6 @@ from matnet.files import DEFAULT_LIMIT
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.columns import check_clash
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.formats import mat_address
 from matnet.tables.frames import FrameTable
 from matnet.tables.interfaces import Sink, Source, Table
 from matnet.tables.target import Target
@@ -28,18 +27,18 @@ LARGEST = (1 << 31) - 1
 
 
 def read_variable(
-    name: str,
+    address: tuple[str, str],
     samples: Literal["columns", "rows"] | None,
     dialect: Dialect,
     limit: int = DEFAULT_LIMIT,
     isolation: bool = True,
 ) -> Table:
-    """The variable that ``FILE.mat:path`` names: an array of numbers, or a struct whose fields are columns.
+    """The variable at a path in a MAT-file: an array of numbers, or a struct whose fields are columns.
 
     Parameters
     ----------
-    name
-        The address.
+    address
+        File and path in it.
     samples
         How they lie in an array, by default in columns as MATLAB's networks take them.
     dialect
@@ -61,9 +60,8 @@ def read_variable(
     from matnet.importers.mat.paths import find
     from matnet.importers.mat.values import Struct
 
-    address = mat_address(name)
-    assert address is not None
     file, path = address
+    name = f"{file}:{path}"
     try:
         value = find(open_mat(Path(file), limit, isolation), path)
         if isinstance(value, Struct) and value.shape == (1, 1):
