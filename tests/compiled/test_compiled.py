@@ -8,7 +8,6 @@ import gc
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -44,7 +43,7 @@ def fitting(seed: int = 0) -> Network:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CompiledNetwork, Network]]:
+def pair(c_compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CompiledNetwork, Network]]:
     """A compiled network and the same in NumPy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
@@ -104,6 +103,7 @@ def test_shapes_that_do_not_fit(pair: tuple[CompiledNetwork, Network]) -> None:
         assert str(ours.value) == str(theirs.value)
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_saturation_keeps_its_digits() -> None:
     n = np.concatenate([10.0 ** np.arange(-300.0, 3.0), np.linspace(0.0, 40.0, 4001), [372.0, 373.0, np.inf]])
     x = np.concatenate([n, -n])[:, None]
@@ -169,6 +169,7 @@ def entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_the_cache_is_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net, x = fitting(), np.zeros((1, 3))
     y = matnet.compile(net).jacobian(x)
@@ -184,6 +185,7 @@ def test_the_cache_is_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_array_equal(matnet.compile(net).jacobian(x), y)
 
 
+@pytest.mark.usefixtures("c_compiler")
 @pytest.mark.parametrize("harm", ["cut short", "changed", "empty", "writable by others", "a link", "a pipe"])
 def test_a_broken_entry_is_rebuilt(cache: Path, harm: str) -> None:
     checked: list[ctypes.CDLL] = []
@@ -214,6 +216,7 @@ def test_a_broken_entry_is_rebuilt(cache: Path, harm: str) -> None:
     assert len(checked) == 2
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_two_processes_at_once(cache: Path) -> None:
     program = "import matnet; print(matnet.compile(matnet.load('fixtures/pump.mat')).jacobian([60.0, 2400.0]).tolist())"
     root = Path(__file__).parent.parent.parent
@@ -224,6 +227,7 @@ def test_two_processes_at_once(cache: Path) -> None:
     assert all(path.suffix == ".so" for path in entries(cache))
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_a_cache_of_others(cache: Path) -> None:
     cache.mkdir(parents=True)
     cache.chmod(0o755)
@@ -235,6 +239,7 @@ def test_a_cache_of_others(cache: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_a_cache_that_cannot_be_written(cache: Path) -> None:
     cache.parent.parent.write_text("no folder")
     with pytest.raises(matnet.UnsupportedError) as refused:
@@ -245,6 +250,7 @@ def test_a_cache_that_cannot_be_written(cache: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_a_folder_in_the_place_of_an_entry(cache: Path) -> None:
     source = "int answer(void) { return 42; }"
     built(source, lambda library: None)
@@ -259,6 +265,7 @@ def test_a_folder_in_the_place_of_an_entry(cache: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("c_compiler")
 @pytest.mark.parametrize("link", [False, True])
 def test_a_folder_on_the_way_that_others_may_write(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool
@@ -279,6 +286,7 @@ def test_a_folder_on_the_way_that_others_may_write(
     close(matnet.compile(fitting()).jacobian(np.ones(3)), fitting().jacobian(np.ones(3)))
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_an_entry_that_changes_after_it_was_checked_is_not_loaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes that were compared are those that are loaded, whatever happens to the file meanwhile."""
     built("int answer(void) { return 42; }", lambda library: None)
@@ -297,6 +305,7 @@ def test_an_entry_that_changes_after_it_was_checked_is_not_loaded(cache: Path, m
     assert len(entries(cache)) == 2
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_what_killed_builds_and_old_entries_leave_is_removed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built("int answer(void) { return 1; }", lambda library: None)
     (old,) = entries(cache)
@@ -395,22 +404,20 @@ def test_compilers_that_answer_nothing_useful(
     assert str(refused.value) == message.format(cc=cc, kept=kept)
 
 
-def test_a_compiler_that_makes_another_file(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_compiler_that_makes_another_file(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, c_compiler: str
+) -> None:
     start = 'case "$*" in *-dM*) exit 0;; esac; while [ "$1" != -o ]; do shift; done; '
     monkeypatch.setenv("CC", script(tmp_path / "text", start + 'echo text > "$2"'))
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
     assert str(refused.value).startswith(f"{cache}: compiled code cannot be loaded from there (the compiled code: ")
-    other = f'echo "int x;" | {compiler_of_the_machine()} -shared -fPIC -x c - -o "$2"'
+    other = f'echo "int x;" | {c_compiler} -shared -fPIC -x c - -o "$2"'
     monkeypatch.setenv("CC", script(tmp_path / "other", start + other))
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
     assert str(refused.value) == ("the compiled code has no function 'kernel': the C compiler has built something else")
     assert entries(cache) == []
-
-
-def compiler_of_the_machine() -> str:
-    return str(shutil.which("cc") or shutil.which("gcc") or shutil.which("clang"))
 
 
 def test_a_compiler_that_cannot_be_run(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -426,14 +433,15 @@ def test_a_compiler_that_cannot_be_run(cache: Path, monkeypatch: pytest.MonkeyPa
     assert str(refused.value) == 'the variable CC is "cc \'open", which cannot be read: No closing quotation'
 
 
-def test_cc_may_hold_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CC", f"{compiler_of_the_machine()} -DANSWER=42")
+def test_cc_may_hold_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch, c_compiler: str) -> None:
+    monkeypatch.setenv("CC", f"{c_compiler} -DANSWER=42")
     assert built("int answer(void) { return ANSWER; }", lambda library: None).answer() == 42
 
 
-def test_flags_that_a_compiler_does_not_know(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = compiler().command[0]
-    plain = script(tmp_path / "plain", f'case "$*" in *prefer*|*native*) exit 1;; esac; exec {found} "$@"')
+def test_flags_that_a_compiler_does_not_know(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, c_compiler: str
+) -> None:
+    plain = script(tmp_path / "plain", f'case "$*" in *prefer*|*native*) exit 1;; esac; exec {c_compiler} "$@"')
     monkeypatch.setenv("CC", plain)
     assert compiler().flags[-1] == "-fopenmp-simd"
     net, x = fitting(), np.random.default_rng(5).normal(size=(100, 3))
