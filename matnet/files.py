@@ -9,7 +9,6 @@ import hashlib
 import operator
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -177,7 +176,7 @@ def replaced(name: str, mode: int | None, kind: type[MatnetError]) -> Iterator[B
     followed, one that leads elsewhere is refused with an error of `kind`.
     """
     final = _final(name, kind)
-    beside = final.with_name(f".{final.name[:100]}.{secrets.token_hex(6)}.tmp")
+    beside = final.with_name(f".{final.name[:100]}.{os.urandom(6).hex()}.tmp")
     with failures_named(name, kind):
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:

@@ -1,7 +1,7 @@
 """What can be computed from a network: each quantity is a function of the network's Program and the arguments.
 
-A quantity is a frozen dataclass. Equal settings give the same object, so a quantity is also the key of its recorded
-tape; the same objects are recorded, run and exported.
+A quantity with settings is a frozen dataclass, one without is a plain class. Equal settings give the same object, so a
+quantity is also the key of its recorded tape; the same objects are recorded, run and exported.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ def _arguments(program: Program) -> tuple[int, ...]:
     return tuple(leaf.signal for leaf in program.leaves)
 
 
-@dataclass(frozen=True, eq=False)
 class Value(metaclass=_Interned):
     """y (..., S) of x (..., R)."""
 
@@ -61,7 +60,6 @@ class Value(metaclass=_Interned):
         return outputs(program, program.run(x), x)
 
 
-@dataclass(frozen=True, eq=False)
 class ValueAndJacobian(metaclass=_Interned):
     """y (..., S) and J (..., S, R) of x (..., R)."""
 
@@ -109,7 +107,6 @@ class ParameterJacobian(metaclass=_Interned):
         return by_parameters.parameter_jacobian(program, program.run(x), _targets(program, self.of), x)
 
 
-@dataclass(frozen=True, eq=False)
 class Jvp(metaclass=_Interned):
     """J v (..., S) of x and v (..., R)."""
 
@@ -118,7 +115,6 @@ class Jvp(metaclass=_Interned):
         return products.jvp(program, program.run(x), program.outputs, _arguments(program), x, v)
 
 
-@dataclass(frozen=True, eq=False)
 class Vjp(metaclass=_Interned):
     """u J (..., R) of x (..., R) and u (..., S)."""
 
@@ -127,7 +123,6 @@ class Vjp(metaclass=_Interned):
         return products.vjp(program, program.run(x), program.outputs, _arguments(program), x, u)
 
 
-@dataclass(frozen=True, eq=False)
 class LayerOutputs(metaclass=_Interned):
     """Every layer's output, (..., S_i) each."""
 
@@ -137,7 +132,6 @@ class LayerOutputs(metaclass=_Interned):
         return [batched(values[signal], x) for signal in program.layers]
 
 
-@dataclass(frozen=True, eq=False)
 class OutputsAndLayers(metaclass=_Interned):
     """The outputs (..., S), then every layer's output: one step of a dynamic network."""
 

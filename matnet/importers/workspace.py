@@ -12,7 +12,6 @@ from matnet.errors import Advice, FormatError, MatnetError, NoNetworkError, Para
 from matnet.files import sha256
 from matnet.functions.performance import PERFORMANCE
 from matnet.importers.contents import contents
-from matnet.importers.crossentropy import with_proved_form
 from matnet.importers.found import FoundNetwork
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import container, describe, find, listing
@@ -110,6 +109,8 @@ class Workspace:
         performance = found.structure.performance
         if record is None or performance is None or len(PERFORMANCE.get(performance.function, ())) < 2:
             return network
+        from matnet.importers.crossentropy import with_proved_form
+
         return with_proved_form(network, training_record(record, place), arrays_in(self._file))
 
     @cached_property

@@ -18,7 +18,6 @@ formulas.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -51,6 +50,8 @@ def _finite(tape: Tape) -> bool:
 
 def _rest(offset: NDArray[Any], base: NDArray[Any], gain: NDArray[Any], centre: NDArray[Any]) -> NDArray[Any]:
     """(centre − offset)·gain + base, exact: 0 except for the rounding of the centre."""
+    from fractions import Fraction  # not every program that opens a network needs it
+
     elements = zip(*(part.tolist() for part in np.broadcast_arrays(offset, base, gain, centre)), strict=True)
     return np.array([float((Fraction(c) - Fraction(o)) * Fraction(g) + Fraction(b)) for o, b, g, c in elements])
 

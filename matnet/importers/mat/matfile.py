@@ -8,7 +8,6 @@ from pathlib import Path
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.files import Budget, read_bytes
-from matnet.importers.foreign import foreign_kind
 from matnet.importers.mat.mat5 import HEADER_SIZE, read_mat5
 from matnet.importers.mat.mcos import Subsystem
 from matnet.importers.mat.values import MatFile, Variable
@@ -42,6 +41,8 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
         raise FormatError("a MAT-file that is cut off within its header")
     if _version_4(start):
         raise UnsupportedError("a version 4 MAT-file; save it with -v7 instead")
+    from matnet.importers.foreign import foreign_kind
+
     foreign = foreign_kind(path, start)
     if foreign is not None:
         raise FormatError(f"not a MAT-file: it is {foreign}")
