@@ -1,1 +1,1 @@
-"""The evaluator as machine code: a network's tapes printed as C, built once, checked, cached and called."""
+"""The evaluator as machine code: a network's tapes as C, built once, checked, cached and called."""

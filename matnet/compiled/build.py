@@ -1,10 +1,9 @@
-"""From C to loaded machine code, by way of the user's own cache folder.
+"""From C to loaded machine code, through the user's own cache folder.
 
-An entry's name is the hash of all that it was made from and the hash of its own bytes; both are compared before it is
-loaded. It is built in a folder beside it and moved there when it is whole and has been checked, so several
-processes may build at once. Nobody but the user may be able to change what is loaded: every folder on the way is the
-user's or the system's, and the bytes that are loaded are those that were compared, in a file that no other program
-knows.
+An entry's name contains the hash of its inputs and the hash of its own bytes; both are checked before it is loaded. It
+is built in a folder beside it and moved into place when it is complete and checked, so several processes may build at
+once. Only the user may be able to change the code that is loaded: every folder of the path belongs to the user or the
+system, and the bytes that are loaded are those that were checked, in a file that no other program knows.
 """
 
 from __future__ import annotations
@@ -32,19 +31,19 @@ from matnet.exporters.running import finished, on_one_line
 _NAMES = ("cc", "gcc", "clang")
 _FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared")
 _WANTED = ("-fopenmp-simd", "-march=native", "-mprefer-vector-width=512")
-"""What makes code fast where the compiler knows it; the last is the first to go."""
+"""Optimization flags; those that the compiler does not accept are dropped, the last ones first."""
 _SECONDS, _SECONDS_TO_ANSWER = 300, 60
-"""How long a compiler may take to compile, and to say what it is."""
+"""The time limits for compiling, and for the compiler's description of itself."""
 
 _BUILDING = "building-"
 
 _DAYS, _BYTES = 90, 256 << 20
-"""Entries unused for so many days, and the oldest where all take more bytes together, go at the next build."""
+"""Entries unused for this many days are removed at the next build, as are the oldest if all exceed this many bytes."""
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C compiler: the words of its command, its flags, and the hash of what it says about itself and this machine."""
+    """A C compiler: its command, its flags, and the hash of its description of itself and this machine."""
 
     command: tuple[str, ...]
     flags: tuple[str, ...]
@@ -52,14 +51,14 @@ class Compiler:
 
 
 def compiler() -> Compiler:
-    """The C compiler of this machine: what the variable CC names, else cc, gcc or clang.
+    """The C compiler of this machine: the one in the variable CC, else cc, gcc or clang.
 
     Raises
     ------
     MissingExtraError
         There is none.
     UnsupportedError
-        It cannot be run, or takes not even the simplest flags, or this is not Unix.
+        It cannot be run, rejects even the simplest flags, or the system is not Unix.
     """
     return _compiler(os.environ.get("CC", ""), os.environ.get("PATH", ""))
 
@@ -73,7 +72,7 @@ def _compiler(chosen: str, path: str) -> Compiler:
     complaint = ""
     for count in range(len(_WANTED), -1, -1):
         flags = (*_FLAGS, *_WANTED[:count])
-        # every macro that is defined: the compiler's version and all that -march=native has found this machine to have
+        # all predefined macros: the compiler's version and all features of this machine that -march=native detects
         question = [*command, *flags, "-dM", "-E", "-x", "c", "-"]
         try:
             answer = finished(question, seconds=_SECONDS_TO_ANSWER, text="#include <math.h>\n")
@@ -90,7 +89,7 @@ def _compiler(chosen: str, path: str) -> Compiler:
 
 
 def _command(chosen: str) -> tuple[str, ...]:
-    """The words that start the compiler; CC may hold arguments, as in 'ccache gcc'."""
+    """The command of the compiler; CC may contain arguments, as in 'ccache gcc'."""
     try:
         words = shlex.split(chosen)
     except ValueError as error:
@@ -122,14 +121,14 @@ def cache_folder() -> Path:
 
 
 def built(source: str, check: Callable[[ctypes.CDLL], None]) -> ctypes.CDLL:
-    """The loaded code of a C source: from the cache, or compiled, checked and put there.
+    """The loaded code of a C source: from the cache, or compiled, checked and added to it.
 
     Parameters
     ----------
     source
         The text of the file.
     check
-        Called with newly compiled code; what it raises keeps the code out of the cache.
+        Called with newly compiled code; if it raises, the code is not cached.
 
     Raises
     ------
@@ -146,7 +145,7 @@ def built(source: str, check: Callable[[ctypes.CDLL], None]) -> ctypes.CDLL:
         content = _checked_content(entry)
         if content is not None:
             with suppress(OSError):
-                os.utime(entry)  # it was used
+                os.utime(entry)  # marks it as used
             return _loaded(content, folder)
         try:
             entry.unlink(missing_ok=True)
@@ -163,7 +162,7 @@ def _version() -> str:
 
 
 def _own_folder() -> Path:
-    """The cache folder, made where it is missing, if nobody else can change what is in it."""
+    """The cache folder, created if it is missing; refused if others can change its contents."""
     folder = cache_folder()
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -189,7 +188,7 @@ def _own_folder() -> Path:
 
 
 def _safe(state: os.stat_result) -> bool:
-    """Whether only the user and the system can change what is in a folder, or everyone only their own, as in /tmp."""
+    """Whether only the user and the system can change a folder's contents, or everyone only their own, as in /tmp."""
     sticky = bool(state.st_mode & stat.S_ISVTX)
     return state.st_uid in (0, os.getuid()) and (sticky or not state.st_mode & 0o022)
 
@@ -203,7 +202,7 @@ def _unwritable(folder: Path, error: OSError) -> UnsupportedError:
 
 
 def _checked_content(entry: Path) -> bytes | None:
-    """The bytes of an entry that is a file of the user's that only they may change, and that are what its name says."""
+    """The bytes of an entry, if only the user can change the file and the bytes match its name."""
     try:
         # must not wait for a pipe of that name
         handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -220,11 +219,11 @@ def _checked_content(entry: Path) -> bytes | None:
 
 
 _libraries: dict[str, ctypes.CDLL] = {}
-"""What this process has loaded, by the hash of its bytes."""
+"""The code that this process has loaded, by the hash of its bytes."""
 
 
 def _loaded(content: bytes, folder: Path) -> ctypes.CDLL:
-    """Code that was checked, loaded from a new file that no other program knows."""
+    """Checked code, loaded from a new file that no other program knows."""
     known = hashlib.sha256(content).hexdigest()
     if known not in _libraries:
         with _workspace(folder) as own:
@@ -273,7 +272,7 @@ def _built(
 
 
 def _tidy(folder: Path) -> None:
-    """Removes what killed builds have left, entries that were not used for long, and the oldest of too many."""
+    """Removes remains of killed builds, entries unused for a long time, and the oldest of too many."""
     now, left = time.time(), _BYTES
     with suppress(OSError):  # another process may be doing the same
         states = [(path, path.lstat()) for path in folder.iterdir()]
@@ -290,7 +289,7 @@ def _tidy(folder: Path) -> None:
 
 @contextmanager
 def _workspace(folder: Path) -> Iterator[Path]:
-    """A folder of this process alone, gone afterwards."""
+    """A folder for this process alone, removed afterwards."""
     try:
         own = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder))
     except OSError as error:
@@ -319,7 +318,7 @@ def _compile(with_what: Compiler, text: Path, made: Path, kept: Path) -> None:
 
 
 def _keep(text: Path, kept: Path) -> str:
-    """Keeps the source for a report, and says so."""
+    """Keeps the source for a bug report, and says where."""
     try:
         os.replace(text, kept)
     except OSError:

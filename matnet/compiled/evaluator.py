@@ -1,4 +1,4 @@
-"""The compiled evaluator: a network whose values and derivatives of NumPy arrays come from machine code of its own."""
+"""The compiled evaluator: a network that computes values and derivatives of NumPy arrays by its own machine code."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from matnet.compiled.source import Routine
 
 _SHARE = 1 << 21
-"""Operations that a thread does in one go; a batch of fewer than twice as many is not worth a second thread."""
+"""Operations per share of a thread; a batch with fewer than twice as many is not worth a second thread."""
 
 _TOLERANCE = 1e-10
-"""How far compiled code may be from NumPy's numbers when it is checked, relative to their size: rounding stays far
-below, a miscompiled operation far above."""
+"""The relative tolerance for compiled code compared with NumPy's numbers: far above rounding, far below the effect of
+a miscompiled operation."""
 
 
 class CompiledFunction:
     """One function of a loaded library, called with arrays (rows, size).
 
-    Calls from several threads at once are safe: each works in memory of its own.
+    Calls from several threads at once are safe: each uses its own memory.
     """
 
     def __init__(self, library: ctypes.CDLL, name: str, routine: Routine) -> None:
         import ctypes
 
-        self._library = library  # keeps the code in memory
+        self._library = library  # keeps the code loaded
         self._routine = routine
         try:
             self._function = getattr(library, name)
@@ -70,7 +70,7 @@ class CompiledFunction:
     def one(self, *inputs: FloatArray) -> list[FloatArray]:
         """The outputs of one sample, without the axis of rows.
 
-        They come by memory whose addresses are known: to ask an array for its own takes longer than to copy it.
+        They are copied through memory with known addresses, which is faster than asking an array for its address.
         """
         try:
             memory = self._idle_for_one.pop()
@@ -86,7 +86,7 @@ class CompiledFunction:
     def _run(self, arrays: Sequence[FloatArray], rows: int, start: int) -> None:
         """A share of the rows; ctypes lets other threads run meanwhile.
 
-        The arrays are held, not their addresses alone: an interrupt may end the call while a thread still writes.
+        The arrays are kept, not only their addresses: an interrupt may end the call while a thread still writes.
         """
         try:
             memory = self._idle.pop()
@@ -108,7 +108,7 @@ class _OneSample:
 
 
 def _work(routine: Routine) -> tuple[FloatArray, int]:
-    """Work memory and where it begins: at a multiple of 64 bytes."""
+    """Work memory and its start, a multiple of 64 bytes."""
     array = np.empty(routine.work + 8)
     return array, -(-_address(array) // 64) * 64
 
@@ -139,7 +139,7 @@ def compiled_functions(
 
 
 class _Second:
-    """What gives two results, for those who want the second alone: it costs little more than it would by itself."""
+    """Quantities with two results, also used for the second alone, which alone would cost little less."""
 
     def __init__(self, both: ArrayFunction) -> None:
         self._both = both
@@ -152,7 +152,7 @@ class _Second:
 
 
 class CompiledEvaluation(Evaluation):
-    """A network's program and what has been compiled of it so far."""
+    """A network's program and the quantities compiled from it so far."""
 
     def __init__(self, structure: Structure) -> None:
         super().__init__(structure)
@@ -161,7 +161,7 @@ class CompiledEvaluation(Evaluation):
         self._lock = Lock()
 
     def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
-        """The quantity as a function of NumPy arrays, compiled when it is first asked for."""
+        """The quantity as a function of NumPy arrays, compiled at its first use."""
         if quantity == Jacobian():
             return _Second(self.function(VALUE_AND_JACOBIAN, sizes))
         if quantity not in self._compiled:
@@ -169,7 +169,7 @@ class CompiledEvaluation(Evaluation):
         return self._compiled[quantity]
 
     def prepare(self, quantity: Quantity, sizes: Sequence[int]) -> None:
-        """Compiles a computation, or finds it compiled."""
+        """Compiles a computation, unless it is compiled already."""
         with self._lock:
             if quantity in self._compiled:
                 return
@@ -183,7 +183,7 @@ class CompiledEvaluation(Evaluation):
 
 
 def check_samples(structure: Structure, sizes: Sequence[int]) -> list[FloatArray]:
-    """Arguments to check with: rows in the range of the training or around 0, then NaN and ±Inf in one element each."""
+    """Arguments for the check: rows in the training range or around 0, then rows with NaN or ±Inf in one element."""
     rng = np.random.default_rng(0)
     found = []
     for place, size in enumerate(sizes):
@@ -210,12 +210,12 @@ def compare(
 ) -> None:
     """Compares compiled code with NumPy's numbers.
 
-    Where a network magnifies rounding, so may the difference be larger: as much as comes of arguments a few ulps away.
+    If a network magnifies rounding, the difference may be as large as the effect of a few ulps in the arguments.
 
     Raises
     ------
     UnsupportedError
-        They differ by more than rounding, or NaN and Inf stand elsewhere.
+        They differ by more than rounding, or NaN and Inf are in other positions.
     """
     nudged = [samples[0] * (1.0 + 2.0**-50), *samples[1:]]
     with np.errstate(all="ignore"):
@@ -241,11 +241,11 @@ def _first_difference(got: FloatArray, expected: FloatArray, off: Any) -> str:
 
 
 class CompiledNetwork(Network):
-    """A Network whose numbers come from compiled code: see ``compile``."""
+    """A Network computed by compiled code: see ``compile``."""
 
     @cached_property
     def evaluation(self) -> CompiledEvaluation:
-        """The network's steps and what has been compiled of them."""
+        """The network's steps and the quantities compiled from them."""
         return CompiledEvaluation(self.structure)
 
 
@@ -260,9 +260,9 @@ def compile(net: Ensemble) -> Ensemble: ...
 def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
     """The network as machine code: all methods of a Network, for many rows or many calls.
 
-    Every computation is written in C, built once by the C compiler of the machine, compared with NumPy's numbers on
-    random rows, NaN and ±Inf, and kept in the user's cache folder; later programs find it there. Value and Jacobian
-    are built at once, everything else when it is first asked for.
+    Every computation is written in C, built once by the machine's C compiler, compared with NumPy's numbers on random
+    rows, NaN and ±Inf, and kept in the user's cache folder for later programs. Value and Jacobian are built at once,
+    everything else at its first use.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
     Returns
     -------
     A CompiledNetwork: shapes, errors, NaN and ±Inf as in Network, numbers equal up to rounding; large batches run on
-    all cores. Or an Ensemble of such. Arrays of PyTorch and JAX are computed by their own library, as ever.
+    all cores. For an ensemble, an Ensemble of these. Arrays of PyTorch and JAX are computed by their own library.
 
     Raises
     ------
@@ -283,8 +283,8 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
 
     Notes
     -----
-    A build takes about a second. ``with_parameters`` and ``with_scaling`` give a plain Network, which is another
-    network and would be another build.
+    A build takes about a second. ``with_parameters`` and ``with_scaling`` return a plain Network, because a changed
+    network would need another build.
 
     Examples
     --------
@@ -302,7 +302,7 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
 def _compiled(net: Network) -> CompiledNetwork:
     if net.dynamic:
         raise UnsupportedError(
-            "this network is dynamic, and matnet.compile is for static ones; use net.run(x) and net.run_jacobian(x)"
+            "this network is dynamic, which matnet.compile does not support; use net.run(x) and net.run_jacobian(x)"
         )
     found = CompiledNetwork(net.structure, net.provenance, net.name)
     found.evaluation.prepare(VALUE_AND_JACOBIAN, [net.input_size])

@@ -1,9 +1,9 @@
 """A tape as a C kernel for batches: B samples at once, every variable's B values side by side.
 
-An element of a variable is B numbers in a row, a *line*; every innermost loop runs over a line and becomes vector
-instructions. Elementwise operations on the same elements share a loop, so that what only they need never reaches
-memory. The text is compiled for two values of B: whole blocks, and the rest of a batch and single samples. A sample's
-numbers come from the same operations in the same order in both.
+An element of a variable is B adjacent numbers, a *line*; every innermost loop runs over a line and becomes vector
+instructions. Elementwise operations on the same elements share a loop, so that their intermediate results never reach
+memory. The text is compiled for two values of B: one for whole blocks, one for the rest of a batch and single samples.
+A sample is computed by the same operations in the same order in both.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ _REDUCTIONS = {
     "max": "o[l] = x[l] > o[l] || x[l] != x[l] ? x[l] : o[l];",
     "min": "o[l] = x[l] < o[l] || x[l] != x[l] ? x[l] : o[l];",
 }
-"""What each reduction does with the next element: a NaN, once met, stays (nothing is greater or less)."""
+"""The update of each reduction for the next element: once NaN, it stays NaN (nothing is greater or less)."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What is computed in one go: one node, or several elementwise ones over the same elements."""
+    """A group of nodes computed together: one node, or several elementwise ones over the same elements."""
 
     nodes: tuple[int, ...]
 
 
 @dataclass
 class Memory:
-    """Which stretches of the work memory are free; sizes count elements."""
+    """The free ranges of the work memory; sizes count elements."""
 
     size: int = 0
     _free: list[tuple[int, int]] = field(default_factory=list)
 
     def take(self, size: int) -> int:
-        """The start of a stretch: the smallest free one that is long enough, or new memory."""
+        """The start of a range: the smallest free one that is large enough, or new memory."""
         fitting = [stretch for stretch in self._free if stretch[1] >= size]
         if not fitting:
             start, self.size = self.size, self.size + size
@@ -77,7 +77,7 @@ class Memory:
         return start
 
     def give_back(self, start: int, size: int) -> None:
-        """Frees a stretch; it grows together with free neighbours."""
+        """Frees a range and merges it with free neighbours."""
         for other, length in list(self._free):
             if other + length == start or start + size == other:
                 self._free.remove((other, length))
@@ -88,8 +88,8 @@ class Memory:
 class Kernel:
     """The C of one tape.
 
-    ``lines`` is the body of a block, ``work`` how many elements (of B numbers) it needs for its variables, and
-    ``operations`` how many arithmetic operations there are for a sample, about.
+    ``lines`` is the body of a block, ``work`` the number of elements (of B numbers) needed for its variables, and
+    ``operations`` the approximate number of arithmetic operations per sample.
     """
 
     def __init__(self, tape: Tape, constants: Constants) -> None:
@@ -109,7 +109,7 @@ class Kernel:
         self.work = max(self._memory.size, 1)
 
     def _see(self, number: int, node: Node) -> None:
-        """The view that others have of a node, and the node in whose memory it looks; None for a constant's."""
+        """The view that represents a node, and the node whose memory it views; None for a constant."""
         value = self._value(node)
         if value is not None:
             self._values[number] = value
@@ -123,7 +123,7 @@ class Kernel:
         self._owners.append(number if seen is None else self._owners[node.operands[0]])
 
     def _value(self, node: Node) -> NDArray[Any] | None:
-        """What a node comes to that depends on no input, for a batch of one; else None."""
+        """The value, for a batch of one, of a node that depends on no input; else None."""
         if node.value is not None or node.operation == "input":
             return node.value
         known = [self._values.get(operand) for operand in node.operands]
@@ -137,7 +137,7 @@ class Kernel:
         return self._owners[number] == number and self.tape.nodes[number].operation != "input"
 
     def _schedule(self) -> Iterator[Statement]:
-        """The statements in order. Elementwise nodes go with the first over the same elements that they can go with."""
+        """The statements in order. An elementwise node joins the first possible statement over the same elements."""
         nodes = self.tape.nodes
         done = {number for number, node in enumerate(nodes) if node.operation == "input"}
         for number, node in enumerate(nodes):
@@ -165,7 +165,7 @@ class Kernel:
         return True
 
     def _whole(self, number: int, reader: Node) -> bool:
-        """Whether the reader meets the elements of the view's owner one by one, but for axes of length 1."""
+        """Whether the reader reads the elements of the view's owner one by one, except for axes of length 1."""
         flat = _flat(self._views[number], elements(reader.shape))
         return flat.offset == 0 and flat.strides == strides(flat.shape)
 
@@ -184,7 +184,7 @@ class Kernel:
         self._store()
 
     def _last_readers(self) -> dict[int, int]:
-        """For every node that others than its own statement read, the last statement that does."""
+        """For every node that other statements than its own read, the last of these."""
         found: dict[int, int] = {}
         for place, statement in enumerate(self.statements):
             for number in statement.nodes:
@@ -206,7 +206,7 @@ class Kernel:
                 self.lines.append(f"load(x{place}, rows, {size}, w + {self._starts[number]} * B);")
 
     def _store(self) -> None:
-        """The outputs, sample by sample."""
+        """Stores the outputs, sample by sample."""
         for place, number in enumerate(self.tape.outputs):
             view = self._views[number]
             size = prod(view.shape)
@@ -222,7 +222,7 @@ class Kernel:
             self.lines += C.over(view.shape, [body])
 
     def _line(self, view: View, index: Sequence[str]) -> str:
-        """Where the line of an element begins."""
+        """The start of an element's line."""
         start = self._starts[int(view.base)] + view.offset
         terms = [
             f"{place} * {stride}"
@@ -268,7 +268,7 @@ class Kernel:
         return f"{name}[l]"
 
     def _expression(self, number: int, names: Sequence[str]) -> str:
-        """A node's formula; a division by the square of 1 + exp(.) is the reciprocal's square, which others share."""
+        """A node's formula; division by the square of 1 + exp(.) uses the reciprocal, which others share."""
         node = self.tape.nodes[number]
         if node.operation == "divide":
             below = self.tape.nodes[node.operands[1]]
@@ -279,7 +279,7 @@ class Kernel:
         return TABLE[node.operation].format(*names)
 
     def _one_and_exp(self, node: Node) -> bool:
-        """Whether a node is 1 + exp(.): never below 1, so that its square and its reciprocal's lose nothing."""
+        """Whether a node is 1 + exp(.): at least 1, so the square of its reciprocal loses no precision."""
         if node.operation != "add":
             return False
         one, power = (self.tape.nodes[operand] for operand in node.operands)
@@ -325,9 +325,9 @@ class Kernel:
         return lines
 
     def _take(self, node: Node, out: View) -> list[str]:
-        """The elements at constant places."""
+        """The elements at constant positions."""
         places = self.tape.nodes[node.operands[1]].value
-        assert places is not None, "a row takes at constant places only"
+        assert places is not None, "take supports constant positions only"
         index = indices(out.shape[:-1])
         body = [
             self._copy(self._line(out, [*index, str(to)]), node.operands[0], [*index, str(at)])
@@ -395,7 +395,7 @@ class Kernel:
         M, K, N = sizes
         numbers = [self._owners[operand] is None for operand in node.operands]
         if numbers[0]:
-            # (A B)ᵀ = Bᵀ Aᵀ: the lines always stand on the left
+            # (A B)ᵀ = Bᵀ Aᵀ: the lines are always on the left
             o, a, b, M, N = (o[0], o[2], o[1]), (b[0], b[2], b[1]), (a[0], a[2], a[1]), N, M
         name = "product" if any(numbers) else "product_of_lines"
         return f"{name}({o[0]}, {o[1]}, {o[2]}, {a[0]}, {a[1]}, {a[2]}, {b[0]}, {b[1]}, {b[2]}, {M}, {K}, {N});"

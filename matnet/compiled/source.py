@@ -1,4 +1,4 @@
-"""Tapes as one file of C: a function a tape, for any number of rows."""
+"""Tapes as one file of C: one function per tape, for any number of rows."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from matnet.exporters.recording import elements
 from matnet.tape.symbols import Tape
 
 _LENGTHS = (64, 32, 16)
-"""Of lines, longest first; 8 is for the rest of a batch, and for kernels whose work memory is large."""
+"""The lengths of lines, longest first; 8 is for the rest of a batch, and for kernels with large work memory."""
 
 _FAST_MEMORY = 1 << 18
 """Bytes of work memory that stay in a core's own cache."""
 
 MOST_NUMBERS, MOST_STATEMENTS, MOST_WORK = 1 << 18, 1000, 1 << 26
-"""What a kernel may have: constants, statements, and bytes of work memory."""
+"""The limits of a kernel: constants, statements, and bytes of work memory."""
 
 
 @dataclass(frozen=True)
 class Routine:
-    """How a compiled function is called: sizes per row, doubles of work memory, and the operations per row, roughly."""
+    """The interface of a compiled function: sizes per row, doubles of work memory, approximate operations per row."""
 
     inputs: tuple[int, ...]
     outputs: tuple[tuple[int, ...], ...]
@@ -35,10 +35,10 @@ class Routine:
 
 
 def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
-    """The C of tapes by the functions' names, and how each is called.
+    """The C of tapes by the functions' names, and the interface of each.
 
-    ``void NAME(long rows, const double *x0, …, double *y0, …, double *work)``, rows one after the other
-    everywhere; ``work`` begins at a multiple of 64 bytes.
+    ``void NAME(long rows, const double *x0, …, double *y0, …, double *work)``, rows one after the other in every array;
+    ``work`` begins at a multiple of 64 bytes.
 
     Raises
     ------
@@ -66,12 +66,12 @@ def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
 
 
 def _read(name: str) -> str:
-    """A file of C beside this module."""
+    """A C file beside this module."""
     return files("matnet.compiled").joinpath(name).read_text(encoding="ascii")
 
 
 def _for_lines(length: int) -> str:
-    """The functions that depend on the length B of a line, under names that end in it."""
+    """The functions that depend on the length B of a line, with names that end in it."""
     names = ("load", "store", "copy", "fill", "product", "product_of_lines")
     text = "".join(f"#undef {name}\n#define {name} {name}_{length}\n" for name in names)
     wide = 1 if length == 8 else 2
@@ -79,7 +79,7 @@ def _for_lines(length: int) -> str:
 
 
 def _kernel(tape: Tape, constants: Constants) -> Kernel:
-    """The kernel of a tape that is not too large."""
+    """The kernel of a tape; one that is too large is refused."""
     numbers = sum(node.value.size for node in tape.nodes if node.value is not None)
     computed = sum(node.value is None for node in tape.nodes)
     advice = "use the network itself, which has no such limit"
@@ -117,7 +117,7 @@ def _block(name: str, kernel: Kernel, length: int) -> str:
 
 
 def _entry(name: str, tape: Tape, length: int) -> str:
-    """Whole blocks while there are more rows than half of one, then short lines."""
+    """Whole blocks while more rows than half a block remain, then short lines."""
     typed, names = _signature(tape)
     sizes = [
         *((f"x{place}", prod(elements(tape.nodes[number].shape))) for place, number in enumerate(tape.inputs)),

@@ -1,4 +1,4 @@
-"""JSON: the archive, the network itself with its answers at a few points as check vectors."""
+"""JSON: the archive, the network itself with its outputs at a few check points."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def archive_text(net: Network) -> str:
     Raises
     ------
     UnsupportedError
-        Its weights are arrays of another library than NumPy.
+        Its weights are not NumPy arrays.
     """
 
     def perturbed(change: float) -> Network:
@@ -41,14 +41,14 @@ def _render(recording: Recording) -> bytes:
 
 
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
-    """Every archive read back, which must give the same text again."""
+    """Reads every archive back, which must give the same text again."""
     results = []
     for job in jobs:
         text = job.path.read_text(encoding="utf-8")
         archive = loads(text)
         net = Network(archive.structure, archive.provenance, archive.name)
         if archive_text(net) != text:
-            raise FormatError("the archive, read back and written again, is another one")
+            raise FormatError("the archive differs after it is read back and written again")
         if job.function == "step":
             results.append([np.asarray(part) for part in step_of(net)(net.program, *job.arguments)])
         else:

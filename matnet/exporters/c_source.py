@@ -65,7 +65,7 @@ class CLanguage(Language):
         return self.real if kind == "float" else "int"
 
     def literal(self, item: float | bool | int) -> str:
-        """A number in full precision."""
+        """A number at full precision."""
         if not isinstance(item, float):
             return str(int(item))
         if item != item:
@@ -84,7 +84,7 @@ class CLanguage(Language):
         return [f"static const {self.kind(kind)} {name}[{len(numbers)}] = {{", *rows, "};"]
 
     def loop(self, name: str, start: int, stop: int, body: Sequence[str]) -> list[str]:
-        """A for loop, with braces where they are needed."""
+        """A for loop, with braces if they are needed."""
         head = f"for ({self.counter} {name} = {start}; {name} < {stop}; {name}++)"
         if body[0] == "{":
             return [f"{head} {{", *body[1:]]
@@ -100,7 +100,7 @@ class CLanguage(Language):
         return f"{target} = {value};"
 
     def branch(self, condition: str, statement: str) -> str:
-        """A statement that is executed where the condition holds."""
+        """A statement that is executed if the condition holds."""
         return f"if ({condition}) {statement}"
 
 
@@ -149,7 +149,7 @@ def _usage(recording: Recording) -> list[str]:
 
 
 def _head(recording: Recording) -> list[str]:
-    """The comment at the top, and what is declared."""
+    """The comment at the top, and the declarations."""
     real = CLanguage(recording.options.precision).real
     return [
         f"/* {recording.name}: written by matnet; C99 and C++, needs only math.h (link with -lm).",

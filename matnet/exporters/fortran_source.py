@@ -52,14 +52,14 @@ _PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step"}
 
 
 class _Fortran(Language):
-    """Fortran with arrays that are counted from 0."""
+    """Fortran with arrays indexed from 0."""
 
     table = _TABLE
     bytes = {"float": 8, "bool": 4, "int": 4}  # noqa: RUF012 - never changed
     brackets = "()"
 
     def literal(self, item: float | bool | int) -> str:
-        """A number in full precision; subnormal ones, which compilers refuse, by their bits."""
+        """A number at full precision; a subnormal one, which compilers refuse, by its bits."""
         if isinstance(item, bool):
             return ".true." if item else ".false."
         if not isinstance(item, float):
@@ -76,7 +76,7 @@ class _Fortran(Language):
         return f"({text})" if text.startswith("-") else text
 
     def array(self, name: str, kind: str, numbers: Sequence[str]) -> list[str]:
-        """The declaration of a constant array, in pieces of which none is too long for a statement."""
+        """The declaration of a constant array, in parts that are short enough for a statement."""
         named, values = [], []
         for index, number in enumerate(numbers):
             if "transfer" in number:
@@ -104,7 +104,7 @@ class _Fortran(Language):
         return f"{target} = {value}"
 
     def branch(self, condition: str, statement: str) -> str:
-        """A statement that is executed where the condition holds."""
+        """A statement that is executed if the condition holds."""
         return f"if ({condition}) {statement}"
 
     def scope(self, body: Sequence[str]) -> list[str]:
@@ -192,7 +192,7 @@ def _render(recording: Recording) -> bytes:
 
 
 def _wrapped(line: str) -> list[str]:
-    """A line of code in pieces that every compiler takes."""
+    """A line of code in parts that every compiler accepts."""
     if len(line) <= _LONGEST_LINE or line.startswith("!"):
         return [line]
     indent = len(line) - len(line.lstrip())

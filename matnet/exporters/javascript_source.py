@@ -29,11 +29,11 @@ _RETURNS = {
     "value_and_jacobian": ("{y: Float64Array, dydx: Float64Array[]}", "{ y, dydx }"),
     "step": ("{y: Float64Array, nextStates: Float64Array}", "{ y, nextStates: next_states }"),
 }
-"""For each computation the type of what it gives, and the expression."""
+"""The return type and the returned expression of each computation."""
 
 
 class _JavaScript(CLanguage):
-    """What differs from C."""
+    """The differences from C."""
 
     counter = "let"
 
@@ -43,7 +43,7 @@ class _JavaScript(CLanguage):
         self.table = {**self.table, **functions, "equal": "{0} === {1}", "not_equal": "{0} !== {1}"}
 
     def literal(self, item: float | bool | int) -> str:
-        """A number in full precision."""
+        """A number at full precision."""
         if not isinstance(item, float):
             return str(int(item))
         if item != item:
@@ -86,7 +86,7 @@ def _function(recording: Recording, function: Function, constants: Constants) ->
 
 
 _CHECKED = """\
-/** The numbers of an argument, or an error that says what does not fit. */
+/** The numbers of an argument, or an error if their count is wrong. */
 function checked(numbers, size, name) {
     if (numbers.length !== size) throw new RangeError(`${name} has ${numbers.length} elements, expected ${size}`);
     return Float64Array.from(numbers);
@@ -119,7 +119,7 @@ def _render(recording: Recording) -> bytes:
         "",
         f"export const inputs = {json.dumps(recording.inputs)};",
         f"export const outputs = {json.dumps(recording.outputs)};",
-        "/** The smallest and the largest value of each element in training; null where it is not known. */",
+        "/** The smallest and the largest value of each element in training; null if unknown. */",
         f"export const inputRange = {_ranges(recording.input_range)};",
         f"export const outputRange = {_ranges(recording.output_range)};",
         "",
@@ -164,7 +164,7 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """One Node process that imports every module."""
     listing = []
     for number, job in enumerate(jobs):
-        # a name of which Node knows that it is an ES module
+        # with this suffix, Node treats the file as an ES module
         module = f"job{number}.mjs"
         shutil.copyfile(job.path, folder / module)
         sizes = [array.shape[1] for array in job.arguments]

@@ -1,7 +1,7 @@
-"""What C-like languages share: buffers with strides, loops over them, and the statements of a tape in such loops.
+"""Shared by C-like languages: buffers with strides, loops over them, and the statements of a tape in such loops.
 
 A node that only views another (a slice, a transpose, a broadcast) costs nothing: it is a *view*, a buffer with
-strides. Every other node is a loop into a buffer of its own; buffers are used again once nobody needs them.
+strides. Every other node is a loop into a buffer of its own; buffers are reused once they are no longer needed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matnet.tape.symbols import Node, Tape
 
 @dataclass(frozen=True)
 class View:
-    """Elements of a buffer: their first position and their distance along each axis. A number has no buffer."""
+    """Elements of a buffer: their first position and their stride along each axis. A number has no buffer."""
 
     base: str
     strides: tuple[int, ...]
@@ -51,7 +51,7 @@ def dense(base: str, shape: tuple[int, ...]) -> View:
 
 
 def strides(shape: Sequence[int]) -> tuple[int, ...]:
-    """The distance of elements along each axis of a dense buffer."""
+    """The strides of a dense buffer."""
     return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
@@ -121,7 +121,7 @@ class Language(ABC):
     """How a C-like language writes numbers, loops and operations.
 
     ``table`` holds the elementwise operations of a tape as expressions of {0}, {1}, …; ``bytes`` the size of a float,
-    a bool and an int; ``brackets`` what stands around an index, which counts from 0.
+    a bool and an int; ``brackets`` the brackets around an index, which counts from 0.
     """
 
     table: Mapping[str, str]
@@ -130,7 +130,7 @@ class Language(ABC):
 
     @abstractmethod
     def literal(self, item: float | bool | int) -> str:
-        """A number in full precision; in parentheses if it has a sign."""
+        """A number at full precision; in parentheses if it has a sign."""
 
     @abstractmethod
     def array(self, name: str, kind: str, numbers: Sequence[str]) -> list[str]:
@@ -150,7 +150,7 @@ class Language(ABC):
 
     @abstractmethod
     def branch(self, condition: str, statement: str) -> str:
-        """A statement that is executed where the condition holds."""
+        """A statement that is executed if the condition holds."""
 
     def scope(self, body: Sequence[str]) -> list[str]:
         """Statements with variables of their own."""
@@ -184,7 +184,7 @@ class Constants:
         self._views: dict[tuple[bytes, tuple[int, ...], str], View] = {}
 
     def view(self, value: NDArray[np.generic]) -> View:
-        """The constant as operands see it."""
+        """The view of a constant."""
         if value.size and len(set(value.reshape(-1).view(f"V{value.itemsize}").tolist())) == 1:
             literal = self.language.literal(value.reshape(-1)[0].item())
             return View(literal, (0,) * value.ndim, value.shape, literal=True)
@@ -225,11 +225,11 @@ class Body:
     Parameters
     ----------
     function
-        What is computed; its arguments are buffers of their names.
+        The computation; its arguments are buffers with their names.
     constants
         The constants of the file.
     results
-        For each result of the function what its element at an index is called.
+        For each result of the function, the expression of its element at an index.
     """
 
     def __init__(self, function: Function, constants: Constants, results: Sequence[Element]) -> None:
@@ -254,7 +254,7 @@ class Body:
         return sum(count * self.language.bytes[kind] for kind, count in self.buffers.values())
 
     def _last_uses(self) -> list[int]:
-        """For every node the last one that reads its buffer, through views too."""
+        """For every node, the last one that reads its buffer, directly or through views."""
         last = list(range(len(self.tape.nodes)))
         for output in self.tape.outputs:
             last[output] = len(self.tape.nodes)
@@ -276,7 +276,7 @@ class Body:
         roomy = [name for name in fitting if self.buffers[name][1] >= prod(shape)]
         name = min(roomy, key=lambda free: self.buffers[free][1], default=None)
         if name is None:
-            # the largest free one grows: memory is set aside once, for the whole function
+            # the largest free one grows: memory is reserved once, for the whole function
             name = max(fitting, key=lambda free: self.buffers[free][1], default=f"w{len(self.buffers)}")
             self.buffers[name] = (node.kind, max(prod(shape), 1))
         if name in self._free:
@@ -344,7 +344,7 @@ class Body:
         self.lines += write.alone(source.shape[:-1], body)
 
     def _extreme(self, node: Node, operands: list[View], out: View) -> None:
-        """The largest or smallest: a NaN, once met, stays (nothing is greater or less)."""
+        """The largest or smallest: once NaN, it stays NaN (nothing is greater or less)."""
         source, write = operands[0], self.language
         index = indices(source.shape[:-1])
         here = self._at(source, [*index, "k"])

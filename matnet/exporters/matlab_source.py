@@ -1,7 +1,7 @@
 """MATLAB and GNU Octave: ``[y, dydx] = NAME(x)``, samples in columns, vectorised over them.
 
 An array of the tape (N, d1, d2) is written as d2 × d1 × N. With all axes reversed, memory order and broadcasting are
-the same in both languages, so that every operation keeps its meaning; only dy/dx is turned at the end.
+the same in both languages, so that every operation keeps its meaning; only dy/dx is transposed at the end.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ _TABLE = {
     "reshape": "reshape({0}, {size})",
     "broadcast": "spread({0}, {size})",
 }
-"""What each operation of a tape is called in MATLAB."""
+"""The operations of a tape in MATLAB."""
 
 _HELPERS = {
     "either": """
 function r = either(condition, a, b, size_)
-% a where the condition holds, else b; NaN and Inf of the one that is not taken do not matter
+% a where the condition holds, else b; NaN and Inf in the other one have no effect
 a = spread(a, size_);
 r = spread(b, size_);
 condition = spread(condition, size_);
@@ -64,7 +64,7 @@ end
 """,
     "largest": """
 function r = largest(a)
-% the largest along the first axis, NaN where one is: max alone passes over NaN
+% the largest along the first axis, NaN if any element is: max alone ignores NaN
 r = max(a, [], 1);
 r(any(isnan(a), 1)) = NaN;
 end
@@ -101,7 +101,7 @@ end
 end
 """,
 }
-"""The few forms that MATLAB and Octave lack; each is written where it is used."""
+"""Functions that MATLAB and Octave lack; each is written only if it is used."""
 
 _NEEDS = {
     "either": ("either", "spread"),
@@ -119,11 +119,11 @@ endswitch endwhile
 x y dydx n states next_states value value_and_jacobian step abs sign exp tanh sqrt sum max min reshape permute size prod
 any isnan ones true false ndims bsxfun isequal islogical double error
 """
-"""MATLAB's keywords, Octave's, and what the written code uses itself."""
+"""Keywords of MATLAB and Octave, and names that the written code uses itself."""
 
 
 class _Body:
-    """The statements of one function; constants stand in the function itself."""
+    """The statements of one function; constants are written in the function itself."""
 
     def __init__(self, function: Function) -> None:
         self.lines: list[str] = []
@@ -205,7 +205,7 @@ _BODIES = {
     "value_and_jacobian": ("[y, dydx]", "[y, dydx] = value_and_jacobian(x);"),
     "step": ("[y, next_states]", "[y, next_states] = step(x, states);"),
 }
-"""For each computation what it gives and how it is called."""
+"""The outputs and the call of each computation."""
 
 
 def _render(recording: Recording) -> bytes:
@@ -282,7 +282,7 @@ def _call(job: Job) -> str:
     sizes = [array.shape[1] for array in job.arguments]
     arguments = [f"a{k}" for k in range(len(sizes))]
     results = [f"r{k}" for k in range(len(job.shapes))]
-    # reshape, as fread gives 0 x 0 where nothing is to be read
+    # reshape, as fread returns 0 x 0 if there is nothing to read
     lines = [
         f"{name} = reshape(fread(in, [{size}, {rows}], 'double'), {size}, {rows});"
         for name, size in zip(arguments, sizes, strict=True)

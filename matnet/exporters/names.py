@@ -1,4 +1,4 @@
-"""Names that reach a written file: a legal name for its function, and text fit for any comment."""
+"""Names in a written file: a legal name for its function, and text that is safe in any comment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from matnet.errors import Parameter, UnsupportedError
 class NameRule:
     """What a function of a language may be called.
 
-    ``free`` where any text will do. ``words`` are its keywords and what the written code uses itself, where that
-    matters, in small letters where ``caseless``; ``longest`` is how many characters it takes; ``file`` says, where the
-    function is called by its file's name, who does so.
+    ``free`` if any text is allowed. ``words`` are its keywords and the names that the written code uses itself, if they
+    matter, in lower case if ``caseless``; ``longest`` is the maximum length; ``file`` says who calls the function, if
+    that is done by its file's name.
     """
 
     free: bool = False
@@ -25,7 +25,7 @@ class NameRule:
     file: str = ""
 
     def refusal(self, name: str) -> str:
-        """Why a name is not legal, '' where it is."""
+        """Why a name is not legal; '' if it is."""
         if self.free:
             return ""
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
@@ -37,7 +37,7 @@ class NameRule:
         return ""
 
     def legal(self, name: str) -> str:
-        """The name itself where it is legal, else one made of it."""
+        """The name itself if it is legal, else a legal one derived from it."""
         if self.free:
             return name
         made = re.sub(r"[^A-Za-z0-9_]+", "_", name)
@@ -60,12 +60,12 @@ def function_name(rule: NameRule, stem: str, requested: str | None) -> tuple[str
     stem
         The file's name without its suffix.
     requested
-        The name that the user asks for; None for one made of the stem.
+        The name that the user asks for; None for one derived from the stem.
 
     Raises
     ------
     UnsupportedError
-        The name that is asked for is not legal, or the function is called by its file's name and that is not legal.
+        The requested name is not legal, or the function is called by its file's name and that is not legal.
     """
     name = stem if requested is None else requested
     reason = rule.refusal(name)
@@ -89,7 +89,7 @@ def checked_names(
     ------
     UnsupportedError
         There are too many or too few, one is empty or has a control character, or two inputs or two outputs have the
-        same.
+        same name.
     """
     found: list[tuple[str, ...]] = []
     for what, given, size in (("input", inputs, input_size), ("output", outputs, output_size)):
@@ -113,12 +113,12 @@ def _counted(count: int, noun: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from a file with every character that could end a comment, or mean anything in a language, replaced."""
+    """Text from a file with every character replaced that could end a comment or have a meaning in a language."""
     return re.sub(r"[^A-Za-z0-9 ._:,/(){}=+-]", "_", text)[:200]
 
 
 def documented(names: Sequence[str], ranges: Sequence[Sequence[float]]) -> list[str]:
-    """One line per element: its number, its name and the range that it had in training, where known."""
+    """One line per element: its number, its name and its training range, if known."""
     lines = []
     for number, (name, (low, high)) in enumerate(zip(names, ranges, strict=True), start=1):
         known = f", {low:.6g} to {high:.6g} in training" if low <= high else ""

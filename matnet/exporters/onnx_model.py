@@ -1,7 +1,7 @@
 """ONNX: a graph from `x` [N, R] to `y` [N, S] and `dy_dx` [N, S, R], in float64.
 
-Only operators that onnxruntime's CPU provider has in float64 are used. ReduceMax and ArgMax pass over NaN there, so the
-largest and its position are written in forms that do not.
+Only operators that onnxruntime's CPU provider has in float64 are used. ReduceMax and ArgMax ignore NaN there, so the
+maximum and its position are written in forms that do not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node
 
 OPSET = 17
-"""The version of the operators that is written unless another is asked for."""
+"""The default version of the operators."""
 
 _FIRST_OPSET = 13  # the first where all of the operators below have float64 and today's form
 
@@ -85,11 +85,11 @@ class _Graph:
         return self._constants[key]
 
     def whole(self, *numbers: int) -> str:
-        """The name of a constant list of whole numbers."""
+        """The name of a constant list of integers."""
         return self.constant(np.asarray(numbers, dtype=np.int64))
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """A node; the name of its output."""
+        """Adds a node; the name of its output."""
         name = f"t{self._names}"
         self._names += 1
         self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [name], **attributes))
@@ -102,7 +102,7 @@ class _Graph:
         return self.add(operator, operand, axes=[-1], keepdims=int(keep))
 
     def extreme(self, operator: str, operand: str, keep: bool) -> str:
-        """The largest or smallest, NaN where one is."""
+        """The largest or smallest, NaN if any element is."""
         unknown = self.add("Cast", self.add("IsNaN", operand), to=self.onnx.TensorProto.INT32)
         any_unknown = self.add("Cast", self.reduced("ReduceMax", unknown, keep), to=self.onnx.TensorProto.BOOL)
         return self.add("Where", any_unknown, self.constant(np.array(np.nan)), self.reduced(operator, operand, keep))
@@ -197,7 +197,7 @@ _FORMS: dict[str, Callable[[_Graph, Node, Sequence[str], Sequence[Node]], str]] 
     "broadcast": _broadcast,
     "index": _index,
 }
-"""The operations of a tape that ONNX writes in its own way."""
+"""The operations of a tape that need more than one operator of ONNX."""
 
 
 def _import_onnx() -> Any:
@@ -230,7 +230,7 @@ def _checked_opset(onnx: Any, asked: int | None) -> int:
     newest = onnx.defs.onnx_opset_version()
     if not _FIRST_OPSET <= opset <= newest:
         raise UnsupportedError(
-            f"opset {opset} cannot be written; the installed onnx and matnet know {_FIRST_OPSET} to {newest}"
+            f"opset {opset} is not supported; the installed onnx and matnet support {_FIRST_OPSET} to {newest}"
         )
     return opset
 

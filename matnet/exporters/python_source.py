@@ -47,7 +47,7 @@ _TABLE = {
     "reshape": "np.reshape({0}, {shape})",
     "broadcast": "np.broadcast_to({0}, {shape})",
 }
-"""What each operation of a tape is called in NumPy."""
+"""The operations of a tape in NumPy."""
 
 _FUNCTIONS = {"value": "predict", "value_and_jacobian": "value_and_jacobian", "step": "step"}
 
@@ -60,7 +60,7 @@ class _Constants:
         self._names: dict[tuple[bytes, tuple[int, ...], str], str] = {}
 
     def name(self, value: NDArray[np.generic]) -> str:
-        """What stands for the constant in an expression: a literal for a number, a name for an array."""
+        """The constant in an expression: a literal for a number, a name for an array."""
         if value.ndim == 0:
             literal = _literal(value.item())
             return f"({literal})" if literal.startswith("-") else literal
@@ -85,7 +85,7 @@ def _shape(node: Node) -> str:
 
 
 def _key(node: Node) -> str:
-    """The index that an ``index`` node stands for."""
+    """The index of an ``index`` node."""
     parts = []
     for part in node.attributes[0]:
         if part is None:
@@ -107,7 +107,7 @@ def _expression(node: Node, operands: Sequence[str]) -> str:
 
 
 def _body(function: Function, constants: _Constants) -> list[str]:
-    """One statement a node."""
+    """One statement per node."""
     names: list[str] = []
     lines = []
     for number, node in enumerate(function.tape.nodes):

@@ -1,7 +1,7 @@
-"""What an exporter prints: the library's own computations of a network, recorded as tapes, with their arguments named.
+"""The input of an exporter: the library's own computations of a network, recorded as tapes with named arguments.
 
-No formula of any function stands in an exporter. A target prints the operations of these tapes, a table of some
-twenty-five, and nothing else.
+Exporters contain no formula of any function. A target prints the operations of these tapes, a table of about 25, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Function:
-    """A computation to be printed: what it is called, what goes in and comes out, and its tape."""
+    """A computation to be printed: its name, its arguments and results, and its tape."""
 
     name: Literal["value", "value_and_jacobian", "step"]
     arguments: tuple[Port, ...]
@@ -48,12 +48,12 @@ class Function:
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may choose of an export.
+    """The options of an export.
 
     Parameters
     ----------
     name
-        The function's name in the written file; by default made of the file's stem.
+        The function's name in the written file; by default derived from the file's stem.
     inputs, outputs
         Names of the elements, for the file's documentation; by default those of the network.
     jacobian
@@ -89,7 +89,7 @@ class Recording:
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
-        """The computations to print, recorded when they are first asked for."""
+        """The computations to print, recorded at their first use."""
         return _functions(self.net, self.options)
 
     @cached_property
@@ -111,17 +111,17 @@ class Recording:
 
     @property
     def input_range(self) -> FloatArray:
-        """(R, 2): what each input element went through in training."""
+        """(R, 2): the training range of each input element."""
         return self.net.input_range
 
     @property
     def output_range(self) -> FloatArray:
-        """(S, 2): what each output element went through in training."""
+        """(S, 2): the training range of each output element."""
         return self.net.output_range
 
     @property
     def origin(self) -> tuple[str, ...]:
-        """Where the network came from, in characters that no language gives a meaning to in a comment."""
+        """Where the network came from, in characters that have no meaning in a comment of any language."""
         source = self.net.provenance
         entries = [("network", self.net.name or source.path), ("file", source.file), ("sha256", source.sha256)]
         return tuple(f"{label}: {plain(text)}" for label, text in entries if text)
@@ -134,12 +134,12 @@ class Recording:
 
 
 def one_network(net: object, call: str) -> None:
-    """Refuses what is not one network; `call` names the function that got it.
+    """Refuses anything but a single network; `call` is the name of the function for the message.
 
     Raises
     ------
     UnsupportedError
-        It is an ensemble, or another thing.
+        It is an ensemble, or not a network at all.
     """
     if isinstance(net, Ensemble):
         raise UnsupportedError(
@@ -170,7 +170,7 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
 
 
 def _reaches(program: Program, choosing: bool) -> bool:
-    """Whether the inputs reach an output; with or without the ways through a choice among neurons (compet)."""
+    """Whether a path leads from the inputs to an output; with or without paths through compet."""
     moved = {leaf.signal for leaf in program.leaves}
     for step in program.steps:
         chooses = isinstance(step, TransferStep) and step.row.stepwise and step.row.coupled
@@ -180,7 +180,7 @@ def _reaches(program: Program, choosing: bool) -> bool:
 
 
 def remembered(recording: Recording) -> list[str]:
-    """What the states of a dynamic network are; nothing for a static one."""
+    """A description of the states of a dynamic network; nothing for a static one."""
     if not recording.net.dynamic:
         return []
     return [

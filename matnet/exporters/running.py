@@ -1,4 +1,4 @@
-"""Running written files in a process of their own language, by one protocol for all of them.
+"""Runs written files in a process of their own language, with one protocol for all of them.
 
 ``in.bin`` holds float64 numbers: for each job its arguments one after the other, each (N, size) row by row. The
 program writes ``out.bin`` in the same way: for each job its results (N, …).
@@ -27,16 +27,16 @@ _SECONDS = 600
 def finished(
     command: Sequence[str], folder: Path | None = None, *, seconds: float, text: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """A command run to its end with `text` as its input; it and all that it has started are ended after a time.
+    """A command run to its end with `text` as its input; after a time it and all processes that it started are ended.
 
-    Bytes that are not UTF-8 are replaced in what it has written.
+    Bytes of its output that are not UTF-8 are replaced.
 
     Raises
     ------
     OSError
         It cannot be started.
     subprocess.TimeoutExpired
-        It has not ended in `seconds`.
+        It does not end within `seconds`.
     """
     with subprocess.Popen(
         command,
@@ -51,7 +51,7 @@ def finished(
         try:
             out, err = process.communicate(text, timeout=seconds)
         except BaseException:
-            # a compiler starts others, which would live on and hold the pipes
+            # a compiler starts other processes, which would continue and keep the pipes open
             if hasattr(os, "killpg"):
                 os.killpg(process.pid, signal.SIGKILL)
             process.kill()
@@ -65,7 +65,7 @@ def execute(command: Sequence[str], folder: Path, language: str) -> None:
     Raises
     ------
     FormatError
-        It cannot be started, fails, or has not ended in ten minutes.
+        It cannot be started, fails, or does not end within ten minutes.
     """
     try:
         done = finished(command, folder, seconds=_SECONDS)
@@ -79,7 +79,7 @@ def execute(command: Sequence[str], folder: Path, language: str) -> None:
 
 
 def on_one_line(text: str) -> str:
-    """What a program has written, its lines divided by strokes: a message is one line."""
+    """The output of a program, its lines separated by slashes: a message is one line."""
     return " | ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -92,12 +92,12 @@ def write_arguments(jobs: Sequence[Job], folder: Path) -> None:
 
 
 def read_results(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
-    """What ``out.bin`` holds.
+    """The results in ``out.bin``.
 
     Raises
     ------
     FormatError
-        It holds more or fewer numbers.
+        It contains more or fewer numbers.
     """
     content = (folder / OUT).read_bytes()
     expected = 8 * sum(len(job.arguments[0]) * prod(shape) for job in jobs for shape in job.shapes)

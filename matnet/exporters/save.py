@@ -1,4 +1,4 @@
-"""``matnet.save``: a network to a file, the format by the suffix."""
+"""``matnet.save``: writes a network to a file in the format of its suffix."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def save(
     opset: int | None = None,
     header: bool = False,
 ) -> None:
-    """Writes a network to a file: as an archive to be opened again (.json), or as code that works without matnet.
+    """Writes a network to a file: as an archive to be loaded again (.json), or as code that works without matnet.
 
-    Code carries y and dy/dx, printed from the library's own computation of both. ``matnet convert --list`` shows all
-    formats; a file is written by its suffix.
+    Code computes y and dy/dx, and is printed from the library's own computation of both. The suffix of the file selects
+    the format; ``matnet convert --list`` shows all formats.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def save(
     path
         The file; its suffix is the format.
     name
-        The name of the function in the file; by default the file's stem, made legal where it is not.
+        The name of the function in the file; by default the file's stem, changed if it is not legal.
     inputs, outputs
         Names of the elements, for the file's documentation; by default those of the network.
     jacobian
@@ -55,10 +55,9 @@ def save(
     ------
     UnsupportedError
         `net` is an ensemble, the suffix names no format, the format has no such option, a name is not legal, or the
-        network cannot be expressed in the format. The file is then not written, and one that was there is left as it
-        was.
+        network cannot be expressed in the format. The file is then not written, and an existing one is unchanged.
     MissingExtraError
-        A package is needed to write the format and not installed.
+        A package that is needed to write the format is not installed.
     FormatError
         The file cannot be written.
     """
@@ -78,10 +77,10 @@ def save(
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be written.
+    """The contents of a file to be written.
 
-    ``content`` is the file's bytes and ``header`` those of the header beside it, where one was asked for; ``note`` is a
-    line to tell the user, or ''.
+    ``content`` is the file's bytes and ``header`` those of the header beside it, if requested; ``note`` is a line for
+    the user, or ''.
     """
 
     target: Target
@@ -92,7 +91,7 @@ class Export:
 
 
 def rendered(net: Network, path: Path, options: Options) -> Export:
-    """What is to be written to `path`.
+    """The contents of the file `path`.
 
     Raises
     ------
@@ -102,7 +101,7 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
     target = target_of(path)
     for option in sorted(_set(options) - target.takes):
         having = ", ".join(suffix for suffix, other in targets().items() if option in other.takes)
-        raise UnsupportedError(f"{target.name} does not have the option '{option}'; it belongs to {having}", place=path)
+        raise UnsupportedError(f"{target.name} does not have the option '{option}'; supported by {having}", place=path)
     try:
         name, note = function_name(target.names, path.stem, options.name)
         # what a target cannot be asked to leave out it does not have
@@ -115,7 +114,7 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
 
 
 def _set(options: Options) -> set[str]:
-    """The names of the options, as ``save`` has them, that differ from what they are by default."""
+    """The names of the options of ``save`` that differ from their defaults."""
     different = {field.name for field in fields(Options) if getattr(options, field.name) != field.default}
     return {"float32" if name == "precision" else name for name in different}
 
@@ -126,7 +125,7 @@ def write(export: Export, path: Path) -> None:
     Raises
     ------
     FormatError
-        It cannot be written; what was there is left as it was.
+        It cannot be written; an existing file is unchanged.
     """
     if export.header is not None:
         put(path.with_suffix(".h"), export.header)

@@ -1,4 +1,4 @@
-"""One time step of a dynamic network, as a function of x and of all that it remembers.
+"""One time step of a dynamic network, as a function of x and its states.
 
 The states are one vector: the inputs of the last ID steps, raw, oldest first, then the outputs of all layers of the
 last LD steps, at layer scale, oldest first: ``run.input_states`` and ``run.layer_states`` end to end.
@@ -17,7 +17,7 @@ from matnet.simulate import Program, batched, outputs, side_by_side
 
 
 def state_size(net: Network) -> int:
-    """How many numbers the network remembers."""
+    """The number of states."""
     structure = net.structure
     return structure.input_delay * structure.input_size + structure.layer_delay * structure.layer_elements
 

@@ -1,6 +1,6 @@
-"""What a target is: a suffix, how a recording is written, and how what was written is run.
+"""A target: a suffix, how a recording is written, and how a written file is run.
 
-A module of this package that defines ``TARGET`` is a target; nothing else has to know of it.
+A module of this package that defines ``TARGET`` is a target; no other code needs a change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from matnet.functions.namespace import FloatArray
 class Job:
     """A written file to be run on arguments.
 
-    ``arguments`` are the arrays (N, size) of the file's function, ``shapes`` what comes out, without the batch axis.
+    ``arguments`` are the arrays (N, size) of the file's function, ``shapes`` those of its results without the batch.
     """
 
     path: Path
@@ -41,25 +41,25 @@ class Target:
     Parameters
     ----------
     suffix, name
-        Of the file; of its language or format.
+        The suffix of the file; the name of its language or format.
     render
-        Gives the file's bytes.
+        Returns the file's bytes.
     runtime
         What runs such a file.
     missing
-        Names what is needed to run it and not installed here, else ''.
+        Returns what is needed to run it but not installed, else ''.
     run
-        Runs jobs, all in one process, and gives each one's results (N, …).
+        Runs jobs, all in one process, and returns each one's results (N, …).
     options
         Which fields of Options a user may set.
     precisions
-        The types of numbers that it is written in.
+        The number types that it can be written in.
     names
         Which names its functions may have.
     header
-        Gives the bytes of the header of a file, where the language has such.
+        Returns the bytes of a file's header, if the language has headers.
     about
-        What the file carries, in a few words for the documentation.
+        What the file contains, in a few words for the documentation.
     """
 
     suffix: str
@@ -98,9 +98,11 @@ def target_of(path: Path) -> Target:
     Raises
     ------
     UnsupportedError
-        There is none.
+        There is no such target.
     """
     known = targets()
     if path.suffix not in known:
-        raise UnsupportedError(f"the suffix '{path.suffix}' names no format; known: {', '.join(known)}", place=path)
+        raise UnsupportedError(
+            f"the suffix '{path.suffix}' is not a known format; known: {', '.join(known)}", place=path
+        )
     return known[path.suffix]

@@ -31,8 +31,8 @@ PYTHON = "{path}: Python imports a module by its file's name"
 KNOWN = "known: " + ", ".join(targets())
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("a.foo", {}, "{path}: the suffix '.foo' names no format; " + KNOWN),
-    ("a", {}, "{path}: the suffix '' names no format; " + KNOWN),
+    ("a.foo", {}, "{path}: the suffix '.foo' is not a known format; " + KNOWN),
+    ("a", {}, "{path}: the suffix '' is not a known format; " + KNOWN),
     ("a-b.m", {}, MATLAB + f", and 'a-b' {NO_NAME}; write it to a file named a_b"),
     ("a-b.py", {}, PYTHON + f", and 'a-b' {NO_NAME}; write it to a file named a_b"),
     ("for.m", {}, MATLAB + f", and 'for' {WORD}; write it to a file named for_"),
@@ -56,14 +56,14 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"outputs": ["a", "b", "a", "b", "c"]},
         "{path}: two outputs are called a, b; each needs a name of its own",
     ),
-    ("a.py", {"float32": True}, "{path}: Python does not have the option 'float32'; it belongs to .c, .onnx"),
-    ("a.m", {"float32": True}, "{path}: MATLAB does not have the option 'float32'; it belongs to .c, .onnx"),
-    ("a.c", {"opset": 17}, "{path}: C does not have the option 'opset'; it belongs to .onnx"),
-    ("a.py", {"header": True}, "{path}: Python does not have the option 'header'; it belongs to .c"),
+    ("a.py", {"float32": True}, "{path}: Python does not have the option 'float32'; supported by .c, .onnx"),
+    ("a.m", {"float32": True}, "{path}: MATLAB does not have the option 'float32'; supported by .c, .onnx"),
+    ("a.c", {"opset": 17}, "{path}: C does not have the option 'opset'; supported by .onnx"),
+    ("a.py", {"header": True}, "{path}: Python does not have the option 'header'; supported by .c"),
     (
         "a.json",
         {"jacobian": False},
-        "{path}: JSON does not have the option 'jacobian'; it belongs to "
+        "{path}: JSON does not have the option 'jacobian'; supported by "
         + ", ".join(suffix for suffix in targets() if suffix != ".json"),
     ),
 ]
@@ -85,7 +85,7 @@ def test_an_opset_that_is_not_written(opset: int, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError) as raised:
         matnet.save(NET, tmp_path / "a.onnx", opset=opset)
     assert str(raised.value) == (
-        f"{tmp_path / 'a.onnx'}: opset {opset} cannot be written; the installed onnx and matnet know 13 to {newest}"
+        f"{tmp_path / 'a.onnx'}: opset {opset} is not supported; the installed onnx and matnet support 13 to {newest}"
     )
 
 

@@ -271,7 +271,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "the network has no inputs, so there are no input delays to change; open the loop first (open_loop)",
     ),
     "a negative number": (lambda: static().add_delay(-1), ShapeError, "n is -1, expected 0 or more"),
-    "a fraction": (lambda: static().remove_delay(0.5), ShapeError, "n=0.5 is not a whole number"),  # type: ignore[arg-type]
+    "a fraction": (lambda: static().remove_delay(0.5), ShapeError, "n=0.5 is not an integer"),  # type: ignore[arg-type]
     "a very long delay": (
         lambda: static().add_delay(10**6 + 1),
         UnsupportedError,

@@ -53,7 +53,7 @@ def test_an_archive_that_is_changed_is_seen() -> None:
     content = export.content.replace(b'"name": ""', b'"name": "other"', 1)
     assert content != export.content
     found = check_written(dataclasses.replace(export, content=content), "net.json")
-    assert (found.agrees, found.failure) == (False, "the archive, read back and written again, is another one")
+    assert (found.agrees, found.failure) == (False, "the archive differs after it is read back and written again")
 
 
 def test_a_step() -> None:
