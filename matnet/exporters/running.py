@@ -79,7 +79,7 @@ def execute(command: Sequence[str], folder: Path, language: str) -> None:
 
 
 def on_one_line(text: str) -> str:
-    """The output of a program, its lines separated by slashes: a message is one line."""
+    """The output of a program, its lines separated by vertical bars: a message is one line."""
     return " | ".join(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -18,14 +18,14 @@ _ADVICE = "take an unchanged copy, or archive the network again from its source"
 
 
 def load_archive(path: Path, limit: int, allow_nonfinite: bool = False) -> Network:
-    """The network of an archive, its check vectors computed again.
+    """The network of an archive; its check points are computed again.
 
     Raises
     ------
     FormatError
-        The file is not an archive, is damaged or changed, or the network does not give the stored answers.
+        The file is not an archive, is damaged or changed, or the network does not reproduce the check points.
     UnsupportedError
-        The archive is of a later version, or uses a function that is not known.
+        The archive has a later version, or uses an unknown function.
     ModelError
         The network in it contradicts itself, or has weights that are NaN or Inf while those are not allowed.
     """

@@ -1,4 +1,4 @@
-"""Numbers that lie in a MAT-file beside a network: inputs, targets, outputs that MATLAB computed."""
+"""Numbers stored in a MAT-file beside a network: inputs, targets, outputs that MATLAB computed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from matnet.importers.mat.values import Cell, Numeric, Sparse, Value, describe_s
 def read_array(
     file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_LIMIT, isolation: bool = True
 ) -> FloatArray:
-    """The matrix at a path of a MAT-file, as MATLAB has it.
+    """The matrix at a path of a MAT-file, as in MATLAB.
 
     Parameters
     ----------
     file
         A MAT-file.
     path
-        MATLAB's path in it: ``x``, ``data.inputs``, ``X{1}``. A cell is joined where that can be done in one way only:
-        its rows are signals, one below the other, and its columns time steps, each a single column.
+        MATLAB's path in it: ``x``, ``data.inputs``, ``X{1}``. A cell is joined if there is only one way to do so: its
+        rows are signals, one below the other, and its columns time steps, each a single column.
     limit
         Bytes of memory that the file's contents may take.
     isolation
@@ -40,9 +40,9 @@ def read_array(
     Raises
     ------
     FormatError
-        The file is broken, or nothing is at the path.
+        The file is broken, or there is no value at the path.
     UnsupportedError
-        What is there is not a matrix of real numbers.
+        The value is not a matrix of real numbers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a MAT-file holds that matnet can use, found in one walk over its values."""
+"""The contents of a MAT-file that matnet can use, collected in one pass over its values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cn
 """Classes of networks that are not supported."""
 
 _MOST_SCALINGS = 100
-"""More structs than these that look like scaling are not listed: they are data."""
+"""If more structs than this look like scaling, they are data and not listed."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Which of its two forms of crossentropy a network was trained with, as far as its training record shows it."""
+"""The form of crossentropy that a network was trained with, as far as its training record shows it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from matnet.network import Network
 
 _NAME = "crossentropy"
 _AGREES = 1e-9
-"""Relative: the two forms are far apart, so this leaves room for sums in another order."""
+"""Relative tolerance: the two forms differ much more, so this allows for another order of summation."""
 
 _MOST_PAIRS = 64
 
 
 def with_proved_form(network: Network, record: TrainingRecord, arrays: Sequence[StoredArray]) -> Network:
-    """The network with the form of crossentropy that gives the record's performances again.
+    """The network with the form of crossentropy that reproduces the record's performances.
 
     Parameters
     ----------
     network
-        As it is returned where its performance function has one form, or neither form or both give the performances
-        with inputs and targets that are in the file.
+        Returned unchanged if its performance function has one form, or if neither form or both reproduce the
+        performances with inputs and targets from the file.
     record
         The record of its training.
     arrays
@@ -81,5 +81,5 @@ def _matrices(arrays: Sequence[StoredArray], elements: int, samples: int) -> Ite
             try:
                 matrix = entry.read()
             except MatnetError:
-                continue  # complex numbers, or too large to be read here: not what is looked for
+                continue  # complex numbers, or too large to be read here: not inputs or targets
             yield np.ascontiguousarray(matrix.T if turned else matrix)

@@ -1,4 +1,4 @@
-"""Files of other programs that people take for saved networks: what they are, by their first bytes."""
+"""Files of other programs that users mistake for saved networks, recognized by their first bytes."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _MEMBERS: tuple[tuple[str, str, str], ...] = (
 
 _PAGE = (b"<!doctype html", b"<html", b"<head")
 _MOST_ZIP = 1 << 24
-"""Bytes of a zip archive whose members' names are looked at."""
+"""The most bytes of a zip archive that are searched for names of members."""
 
 
 def foreign_kind(path: Path, start: bytes) -> str | None:
-    """What a file is and what to do instead, given its first bytes; None where it is nothing that is known here."""
+    """The kind of a file by its first bytes, and what to do instead; None if it is not recognized."""
     for signature, (kind, advice) in _STARTS.items():
         if start.startswith(signature):
             return f"{kind}; {advice}"

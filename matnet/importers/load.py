@@ -14,7 +14,7 @@ from matnet.network import Network
 from matnet.network.names import Names
 
 SUFFIXES = (".mat", ".m", ".json")
-"""Files that a folder is searched for."""
+"""The suffixes that are searched for in a folder."""
 
 
 class _Options(NamedTuple):
@@ -43,11 +43,11 @@ def load(
         A MAT-file that MATLAB saved (-v6, -v7 or -v7.3), a function file that genFunction wrote (.m), or an archive
         that ``save`` wrote (.json).
     network
-        Which one, as MATLAB names it: ``results.Network``, ``nets{3}``. Needed only where the file holds several.
+        Which one, as MATLAB names it: ``results.Network``, ``nets{3}``. Needed only if the file contains several.
     limit
         Bytes of memory that the file's contents may take, or a text with a unit: ``"8G"``.
     allow_nonfinite
-        Whether weights that are NaN or Inf are taken as they are; otherwise they are refused.
+        Whether weights that are NaN or Inf are accepted; otherwise they are refused.
     isolation
         Whether a version 7.3 MAT-file is read in a process of its own, so that a damaged file cannot crash this one.
         False saves the fraction of a second that the process takes to start, for files that you trust.
@@ -57,7 +57,7 @@ def load(
     Returns
     -------
     Network
-        With the file, its SHA-256, the path in it and what else the file tells in ``provenance``.
+        With the file, its SHA-256, the path in it and other information from the file in ``provenance``.
 
     Raises
     ------
@@ -110,14 +110,14 @@ def load_all(
     Parameters
     ----------
     path
-        A file as for ``load``, a folder, or a pattern such as ``runs/*.mat``. In a folder, and by a pattern, files
-        without a network are passed over.
+        A file as for ``load``, a folder, or a pattern such as ``runs/*.mat``. In a folder, or with a pattern, files
+        without a network are skipped.
     limit, allow_nonfinite, isolation
         As for ``load``.
     on_error
-        What happens to a network, or in a folder a file, that cannot be loaded: "raise" raises its error, "skip"
-        leaves it out, and a function is called with the error and leaves it out. Where nothing is left, the first error
-        is raised nevertheless.
+        What happens to a network, or in a folder a file, that cannot be loaded: "raise" raises its error, "skip" skips
+        it, and a function is called with the error before it is skipped. If nothing is left, the first error is raised
+        nevertheless.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def _load_many(pattern: str, options: _Options, leave_out: _LeaveOut | None) -> 
 
 
 def files(pattern: str) -> list[tuple[str, Path]]:
-    """The files of a folder or of a glob that may hold a network, sorted, with their names below what they share."""
+    """The files of a folder or glob that may contain a network, sorted, with names relative to a common folder."""
     folder = Path(pattern)
     paths = sorted(folder.iterdir()) if folder.is_dir() else sorted(map(Path, glob.glob(pattern, recursive=True)))
     paths = [entry for entry in paths if entry.is_file() and entry.suffix.lower() in SUFFIXES]
@@ -233,4 +233,4 @@ def _load_archive(file: Path, limit: int, allow_nonfinite: bool) -> Network:
 
 
 _OTHER_FORMATS: Mapping[str, Callable[[Path, int, bool], Network]] = {".m": _load_function, ".json": _load_archive}
-"""Formats recognised by their suffix; anything else is taken for a MAT-file, which is recognised by its first bytes."""
+"""Formats by suffix; anything else is treated as a MAT-file, which is recognised by its first bytes."""

@@ -2,9 +2,9 @@
 
 By `version`: absent (2006: no processing), '6', '7', '8', and '9', where the fields are within an object of a newer
 class. In R2011a, which is a '7', inputs, layers, biases, outputs and weights are objects of classes of their own, with
-properties of the same names; a property that equals its class's default is not stored. What has no effect on net(x) is
-never read, but what MATLAB writes twice must agree. Whatever contradicts itself or would have to be guessed is
-refused, with its place in MATLAB's syntax.
+properties of the same names; a property that equals its class's default is not stored. Fields without effect on net(x)
+are never read, but values that MATLAB writes twice must agree. Any contradiction, and anything that would have to be
+guessed, is refused with its place in MATLAB's syntax.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from matnet.model.structure import Input, Layer, Output, Performance, Process, S
 
 CLASS_NAME = "network"
 _TELLING = frozenset({"numInputs", "numLayers", "layers", "IW", "LW", "b"})
-"""Fields by which a plain struct is known to be a network."""
+"""The fields that identify a plain struct as a network."""
 
 _NEWER_PROPERTY = "any"
 """The property of a version 9 object that holds the fields."""
 
 _PARTS = frozenset({"nnetInput", "nnetLayer", "nnetBias", "nnetOutput", "nnetWeight"})
-"""Classes of R2011a whose properties are what is a field everywhere else."""
+"""Classes of R2011a whose properties are fields in all other releases."""
 
 _SETTINGS = frozenset({"nnetParam", "nnetSetting"})
 """Classes that keep parameters and settings in a property `values`."""
@@ -49,7 +49,7 @@ _PROCESSING = frozenset(name for name, row in PROCESSING.items() if row.shallow)
 
 @dataclass
 class _Notes:
-    """What a reader of the file should know, gathered on the way."""
+    """Remarks for the user, collected while the network is read."""
 
     budget: Budget
     allow_nonfinite: bool
@@ -75,7 +75,7 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool 
     Raises
     ------
     FormatError
-        The file does not hold what the object refers to.
+        The object refers to something that is not in the file.
     ModelError
         The network contradicts itself, was never configured, or has weights that are NaN or Inf.
     UnsupportedError
@@ -101,7 +101,7 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool 
 
 
 def _open(value: Value, path: str) -> tuple[Fields, str]:
-    """The struct of a network's fields, out of whatever it is wrapped in."""
+    """The struct of a network's fields, extracted from its object."""
     stored_as = "struct" if value.class_name == "struct" else "network object"
     if isinstance(value, Opaque):
         with at_place(f"{path}: "):
@@ -122,7 +122,7 @@ def _open(value: Value, path: str) -> tuple[Fields, str]:
 
 
 def _part(value: Value | None, place: str) -> Fields:
-    """The fields of an input, a layer, a bias, an output or a weight, be it a struct or an object."""
+    """The fields of an input, a layer, a bias, an output or a weight, whether it is a struct or an object."""
     if isinstance(value, Opaque) and value.class_name in _PARTS and math.prod(value.shape) == 1:
         with at_place(f"{place}: "):
             value = value.whole()[0]
@@ -130,7 +130,7 @@ def _part(value: Value | None, place: str) -> Fields:
 
 
 def _plain(value: Value | None) -> Value | None:
-    """Parameters or settings as a struct, be they one or an object."""
+    """Parameters or settings as a struct, whether they are a struct or an object."""
     if isinstance(value, Opaque) and value.class_name in _SETTINGS and math.prod(value.shape) == 1:
         return value.whole()[0].get("values")
     return value
@@ -153,7 +153,7 @@ def _input(part: Fields, network: Fields, notes: _Notes) -> Input:
 
 
 def _range(part: Fields) -> FloatArray | None:
-    """The range of each element as (smallest, largest); None where it was never set."""
+    """The range of each element as (smallest, largest); None if it was never set."""
     value = part.get("range")
     return value.floats() if isinstance(value, Numeric | Sparse) else None
 
@@ -165,7 +165,7 @@ def _check_processed_size(part: Fields, computed: int) -> None:
 
 
 def _feedback_output(part: Fields, network: Fields) -> int | None:
-    """MATLAB counts the feedback's output by its layer; here outputs are counted among themselves."""
+    """MATLAB numbers the feedback's output by its layer; here outputs are numbered consecutively."""
     if part.get("feedbackOutput") is None:
         return None
     layer = part.count("feedbackOutput") - 1
@@ -209,7 +209,7 @@ def _processing(part: Fields, network: Fields, notes: _Notes) -> tuple[Process, 
 
 
 def _check_older(part: Fields, network: Fields) -> None:
-    """Only the toolbox that wrote no version had no processing; anywhere else its fields were lost."""
+    """Only the toolbox without a version field had no processing; in any other file its fields were lost."""
     version = network.label("version", "")
     rest = [name for name in ("processParams", "processSettings", "processedRange", "processedSize") if part.has(name)]
     if version or rest:
@@ -228,7 +228,7 @@ def _check_feedback(part: Fields, network: Fields, *names: str) -> None:
 
 
 def _entries(part: Fields, name: str, single: type[Char | Struct], expected: str) -> tuple[Value, ...]:
-    """The entries of a cell; a single one may stand without it, and an empty matrix is an empty cell."""
+    """The entries of a cell; a single entry may be stored without the cell, and an empty matrix is an empty cell."""
     value = part.get(name)
     if value is None:
         return ()
@@ -240,7 +240,7 @@ def _entries(part: Fields, name: str, single: type[Char | Struct], expected: str
 
 
 def _remark_on_ranges(part: Fields, notes: _Notes) -> None:
-    """MATLAB runs what has no processing functions without processing, whatever its ranges say."""
+    """MATLAB applies no processing if there are no processing functions, whatever the ranges are."""
     raw, processed = part.get("range"), part.get("processedRange")
     if isinstance(raw, Numeric) and isinstance(processed, Numeric):
         same = raw.shape == processed.shape and np.array_equal(raw.array, processed.array, equal_nan=True)
@@ -329,13 +329,13 @@ def _layer(
     try:
         return Layer(size, transfer, input_weights, layer_weights, bias, net_input, name)
     except MatnetError as error:
-        # where a function is unknown Layer names the field itself
+        # if a function is unknown, Layer names the field itself
         place = ".".join(filter(None, (part.place, error.place)))
         raise type(error)(*error.args, place=place) from error.__cause__
 
 
 def _refuse_parameter(part: Fields, name: str) -> None:
-    """No function that is known takes parameters: one that has some is not the function of the table."""
+    """No known function takes parameters: one with parameters is not the function of the table."""
     with at_place(f"{part.place}.{name}: "):
         value = _plain(part.get(name))
     if (
@@ -391,7 +391,7 @@ def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray
 def _weights(
     fields: Fields, notes: _Notes, names: tuple[str, str, str], sizes: list[int], source_sizes: list[int]
 ) -> list[dict[int, Weight]]:
-    """By layer, the weights from inputs or from layers, by the number of their source."""
+    """For each layer, the weights from inputs or from layers, by the number of their source."""
     connect, parts, matrices = names
     count, sources = len(sizes), len(source_sizes)
     connected = fields.connections(connect, count, sources)
@@ -406,7 +406,7 @@ def _weights(
         part = _part(part_slots.get(row, column), f"{fields.place}.{parts}{index}")
         value = value_slots.get(row, column)
         if value is None and not source_sizes[column]:
-            # all rows of the input were constant and are removed: no column is left
+            # all rows of the input were constant and are removed, so there are no columns
             value = Numeric(np.zeros((sizes[row], 0)))
         found[row][column] = _weight(part, value, f"{fields.place}.{matrices}{index}", notes)
     return found
@@ -460,7 +460,7 @@ def _number(part: Fields, name: str) -> float:
 
 
 def _msereg(part: Fields, notes: _Notes) -> Performance:
-    """An older name: ratio·mse + (1 − ratio)·mean(w²) is mse with the regularization 1 − ratio."""
+    """The former msereg: ratio·mse + (1 − ratio)·mean(w²) is mse with the regularization 1 − ratio."""
     if part.get("ratio") is None:
         return Performance("msereg", unsupported="performParam.ratio is missing")
     ratio = _number(part, "ratio")
@@ -471,17 +471,17 @@ def _msereg(part: Fields, notes: _Notes) -> Performance:
 
 
 def _without_effect(parameter: str, value: Value | None) -> bool:
-    """Whether a parameter of the performance leaves its value as it is."""
+    """Whether a parameter of the performance has no effect on its value."""
     if parameter == "normalization":
         return isinstance(value, Char) and value.text == "none"
     if parameter == "squaredWeighting":
-        # it says how error weights count, and a network stores none
+        # it concerns error weights, which a network does not store
         return isinstance(value, Numeric) and value.array.size == 1 and bool(value.array.ravel()[0] == 1)
     return False
 
 
 def _check_sizes(fields: Fields, structure: Structure) -> None:
-    """Every weight and bias says its size a second time."""
+    """Checks the sizes of weights and biases, which are stored twice."""
     count = len(structure.layers)
     for name, columns in (("inputWeights", len(structure.inputs)), ("layerWeights", count), ("biases", 1)):
         if not fields.has(name):
@@ -508,7 +508,7 @@ def _check_size(part: Fields, shape: tuple[int, ...]) -> None:
 
 
 def _check_delays(fields: Fields, structure: Structure) -> None:
-    """The object says its longest delays a second time."""
+    """Checks the longest delays, which are stored twice."""
     feedback = max((output.feedback_delay for output in structure.outputs), default=0)
     for name, longest, what in (
         ("numInputDelays", structure.input_delay, "the longest delay of the input weights"),
@@ -531,7 +531,7 @@ def _oddities(notes: _Notes, structure: Structure) -> Iterator[str]:
 
 
 def _scaled_outside(structure: Structure) -> Iterator[str]:
-    """Inputs whose data look as if they were scaled before the training, outside the network."""
+    """Remarks on inputs whose data look as if they were scaled outside the network before the training."""
     for number, entry in enumerate(structure.inputs, 1):
         if entry.processing or entry.range is None or entry.feedback_output is not None:
             continue

@@ -1,6 +1,6 @@
-"""Scaling that users kept beside the network: settings of mapminmax and mapstd, and the older premnmx and prestd.
+"""Scaling stored beside the network: settings of mapminmax and mapstd, and of the older premnmx and prestd.
 
-These compose outside the network's own processing (`Network.with_scaling`).
+It is applied outside the network's own processing (`Network.with_scaling`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from matnet.network.scaling import PAIRS, SETTINGS, from_pair, process, settings
 
 _ADDRESS = re.compile(r"(?P<file>.*\.mat):(?P<name>.+)", re.IGNORECASE | re.DOTALL)
 _COMMA = re.compile(r",(?![^{(]*[)}])")
-"""A comma that is not within a subscript."""
+"""A comma outside subscripts."""
 
 
 def settings_in(value: Value) -> str:
-    """What a struct looks like if it looks like the settings of a scaling, else nothing."""
+    """A description of a struct that looks like the settings of a scaling; "" for any other."""
     function = _function(value)
     if not function or not isinstance(value, Struct):
         return ""
@@ -34,7 +34,7 @@ def settings_in(value: Value) -> str:
 
 
 def pairs_in(file: MatFile) -> dict[str, str]:
-    """The pairs of variables that look like what an older function returned, with what they look like."""
+    """The pairs of variables that look like the results of an older function, with a description."""
     found = {}
     for names, pair in PAIRS.items():
         variables = [file.variables.get(name) for name in names]
@@ -48,7 +48,7 @@ def pairs_in(file: MatFile) -> dict[str, str]:
 def load_scaling(
     address: str, beside: str | Path | None = None, *, limit: int = DEFAULT_LIMIT, isolation: bool = True
 ) -> Process:
-    """Scaling that is kept in a MAT-file, for ``Network.with_scaling``.
+    """Scaling stored in a MAT-file, for ``Network.with_scaling``.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def load_scaling(
         ``FILE.mat:NAME``, or NAME alone for one in the file `beside`. NAME is MATLAB's path of the settings struct that
         mapminmax or mapstd returned (``ps``, ``s.ps``); or one of the pairs ``minp,maxp``, ``mint,maxt``,
         ``meanp,stdp`` and ``meant,stdt`` that premnmx and prestd returned; or any two arrays with one number per row,
-        with the function that they belong to: ``mapminmax:lowest,highest`` (add ``,0,1`` where they become 0 and 1
+        with the function that they belong to: ``mapminmax:lowest,highest`` (add ``,0,1`` if they are mapped to 0 and 1
         instead of -1 and 1) or ``mapstd:mu,sigma``.
     beside
         The file that a NAME alone is in, usually the network's.
@@ -73,7 +73,7 @@ def load_scaling(
     Raises
     ------
     FormatError
-        There is no such file or variable, or it holds no scaling.
+        There is no such file or variable, or it does not contain scaling.
     ModelError
         The settings contradict themselves.
 
@@ -94,12 +94,12 @@ def load_scaling(
 
 
 def read_scaling(file: MatFile, name: str) -> Process:
-    """The scaling of a NAME as ``load_scaling`` takes it, in a file that is open.
+    """The scaling of a NAME, as in ``load_scaling``, from an open file.
 
     Raises
     ------
     FormatError
-        There is no such variable, or it holds no scaling.
+        There is no such variable, or it does not contain scaling.
     ModelError
         The settings contradict themselves.
     """

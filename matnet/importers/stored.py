@@ -1,4 +1,4 @@
-"""What MATLAB stored beside a network: matrices of numbers, and training records."""
+"""Values that MATLAB stored beside a network: matrices of numbers, and training records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StoredArray:
 
 
 class StoredValues:
-    """A MAT-file as a place to look for what MATLAB computed; read once, a value when it is asked for.
+    """A MAT-file with values that MATLAB computed; opened once, each value is read on request.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class StoredValues:
     Raises
     ------
     FormatError
-        The file is broken; here, or when something is read from it.
+        The file is broken; raised here, or when a value is read.
     """
 
     def __init__(self, file: str | os.PathLike[str], limit: int = DEFAULT_LIMIT, isolation: bool = True) -> None:
@@ -61,7 +61,7 @@ class StoredValues:
 
     @cached_property
     def arrays(self) -> list[StoredArray]:
-        """All matrices of real numbers, but not those within networks and training records.
+        """All matrices of real numbers, except those in networks and training records.
 
         A cell that is a series, as ``read_array`` joins it, is listed as one matrix.
         """
@@ -95,7 +95,7 @@ class StoredValues:
         return contents(self._mat)
 
     def array(self, path: str) -> FloatArray:
-        """The matrix at a path, as ``read_array`` gives it."""
+        """The matrix at a path, as ``read_array`` returns it."""
         with self._file_in_errors():
             return as_matrix(find(self._mat, path), path)
 
@@ -119,7 +119,7 @@ class StoredValues:
 
 
 def arrays_in(mat: MatFile) -> list[StoredArray]:
-    """As ``StoredValues.arrays``, of a file that is open."""
+    """As ``StoredValues.arrays``, from an open file."""
     return [*_variables(mat), *_nested(mat)]
 
 
@@ -147,7 +147,7 @@ def _nested(mat: MatFile) -> Iterator[StoredArray]:
 
 
 def _is_series(value: Value) -> bool:
-    """Whether a cell holds a single column a time step, signal by signal."""
+    """Whether a cell holds a single column per time step, signal by signal."""
     return (
         isinstance(value, Cell)
         and len(value.shape) == 2

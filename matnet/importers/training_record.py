@@ -58,7 +58,7 @@ class BestPerformance:
 
 @dataclass(frozen=True, eq=False)
 class TrainingRecord:
-    """What a training record says.
+    """A training record.
 
     ``curves`` gives for each set the performance by epoch, ``epochs`` their numbers; a set without samples has none.
     ``members`` gives for each set a flag per sample, or time step, in the order of the data; empty where the record
@@ -83,7 +83,7 @@ def is_training_record(value: Value) -> bool:
 
 
 def training_of(record: Struct) -> Training:
-    """What a record says of the training as a whole, as far as it says it."""
+    """The summary of the training in a record, as far as it is stored."""
     train, validation, test = (_number(record.get(fields.best)) for fields in _SETS.values())
     return Training(
         _text(record.get("trainFcn")),
@@ -95,7 +95,7 @@ def training_of(record: Struct) -> Training:
 
 
 def training_record(value: Value, path: str) -> TrainingRecord:
-    """The record that a value is.
+    """The training record in a value.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def read_training_record(
     file
         A MAT-file.
     path
-        Which record, as MATLAB names it: ``tr``, ``results.TrainingResults``. Needed only where there are several.
+        Which record, as MATLAB names it: ``tr``, ``results.TrainingResults``. Needed only if there are several.
     limit
         Bytes of memory that the file's contents may take.
     isolation
@@ -160,7 +160,7 @@ def read_training_record(
 def training_record_paths(
     file: str | os.PathLike[str], *, limit: int = DEFAULT_LIMIT, isolation: bool = True
 ) -> tuple[str, ...]:
-    """Where the training records of a MAT-file are, as MATLAB names them.
+    """The paths of the training records in a MAT-file, as MATLAB names them.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def _only_record(mat: MatFile) -> tuple[str, Value]:
 
 
 def _mask(value: Value | None, path: str) -> FloatArray | None:
-    """A mask as a matrix; older records have none, and one that cannot be joined is as good as none."""
+    """A mask as a matrix; older records have none, and one that cannot be joined is ignored."""
     if value is None:
         return None
     try:

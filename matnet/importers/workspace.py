@@ -30,7 +30,7 @@ SUPPORTED = (
 
 
 class Workspace:
-    """The networks of a MAT-file and what lies beside them."""
+    """The networks of a MAT-file and the values stored beside them."""
 
     def __init__(self, path: Path, limit: int, allow_nonfinite: bool, isolation: bool) -> None:
         self._path = path
@@ -56,7 +56,7 @@ class Workspace:
     def all(self, leave_out: Callable[[MatnetError], None] | None) -> dict[str, Network]:
         """All networks by their paths.
 
-        One that cannot be used is an error, or is given to `leave_out` if there are others.
+        One that cannot be used is an error, or is passed to `leave_out` if there are others.
         """
         self._refuse_none()
         found: dict[str, Network] = {}
@@ -118,7 +118,7 @@ class Workspace:
         return sha256(self._path)
 
     def _training(self, place: str, found: FoundNetwork) -> Training | None:
-        """The record beside the network, where there is one record and one network; else what the network says."""
+        """The record beside the network, if there are one record and one network; else the network's information."""
         record = self._record_beside(place)
         if record is not None:
             return training_of(record)
@@ -127,14 +127,14 @@ class Workspace:
         return None
 
     def _record_beside(self, place: str) -> Struct | None:
-        """The record beside a network, where there is one record and one network."""
+        """The record beside a network, if there are one record and one network."""
         networks, records = self._by_container
         found = records.get(container(place), [])
         return found[0] if networks[container(place)] == len(found) == 1 else None
 
     @cached_property
     def _by_container(self) -> tuple[Counter[str], dict[str, list[Struct]]]:
-        """How many networks are beside each other, and which records, by the path that they are in."""
+        """The number of networks and the records in each parent path."""
         records: dict[str, list[Struct]] = {}
         for path, record in self._contents.records.items():
             records.setdefault(container(path), []).append(record)

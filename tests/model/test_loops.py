@@ -275,7 +275,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a very long delay": (
         lambda: static().add_delay(10**6 + 1),
         UnsupportedError,
-        "a delay of 1000001 time steps is not supported, at most 1000000",
+        "a delay of 1000001 steps is not supported; the maximum is 1000000",
     ),
 }
 
