@@ -684,7 +684,7 @@ class Network:
         ModelError
             A delay is shorter than `n`, or the network has no inputs.
         ShapeError
-            `n` is not a whole number, 0 or more.
+            `n` is not a non-negative integer.
 
         Examples
         --------
@@ -708,7 +708,7 @@ class Network:
         ModelError
             An output that is fed back has a feedback_delay shorter than `n`, or the network has no inputs.
         ShapeError
-            `n` is not a whole number, 0 or more.
+            `n` is not a non-negative integer.
         UnsupportedError
             A delay becomes longer than a million time steps.
 

@@ -17,6 +17,7 @@ import matnet
 from matnet import ModelError, Network, ShapeError, UnsupportedError
 from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from random_networks import minmax
 from series_networks import open_network
 
 FIXTURES = Path("fixtures")
@@ -227,6 +228,68 @@ def test_fifty_steps_against_the_scan_of_jax() -> None:
             assert found.shape == expected.shape
             np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
             assert np.abs(found[:3]).max() > 1e-2
+
+
+def two_loops() -> Network:
+    """Two outputs of different layers, fed back through inputs before and after the one that is not."""
+    rng = np.random.default_rng(15)
+    scalings = minmax(1, rng), minmax(2, rng)
+    inputs = (
+        Input(2, (scalings[1],), feedback_output=1),
+        Input(2, (minmax(2, rng),)),
+        Input(1, (scalings[0],), feedback_output=0),
+    )
+    taken = {
+        0: Weight(0.4 * rng.normal(size=(1, 4)), delays=(1, 3)),
+        1: Weight(0.4 * rng.normal(size=(1, 4)), delays=(0, 1)),
+        2: Weight(0.4 * rng.normal(size=(1, 1)), delays=(4,)),
+    }
+    first = Layer(1, "tansig", taken, {}, [0.1])
+    second = Layer(2, "logsig", {0: Weight(rng.normal(size=(2, 2)), delays=(2,))}, {0: Weight([[0.7], [-0.4]])})
+    outputs = (
+        Output(0, 1, (scalings[0],), feedback_mode="open", feedback_input=2),
+        Output(1, 2, (scalings[1],), feedback_mode="open", feedback_input=0),
+    )
+    return Network(Structure(inputs, (first, second), outputs))
+
+
+def test_two_loops_at_once() -> None:
+    net, rng = two_loops(), np.random.default_rng(16)
+    closed = net.close_loop()
+    opened = closed.open_loop()
+    assert (closed.input_size, opened.input_size) == (2, 5)
+    assert [entry.feedback_output for entry in opened.structure.inputs] == [None, 0, 1]
+    given: dict[str, Any] = {
+        "x_past": rng.normal(size=(6, 2)),
+        "y_past": rng.normal(size=(6, 3)),
+        "x_future": rng.normal(size=(7, 2)),
+    }
+    found = net.forecast(**given)
+    np.testing.assert_allclose(found, by_hand(opened, **given), rtol=1e-12, atol=1e-13)
+    whole = np.concatenate([given["y_past"], found])
+    data = net.prepare(np.concatenate([given["x_past"], given["x_future"]]), whole)
+    np.testing.assert_allclose(net.run(*data[:3]).outputs[2:], found, rtol=1e-12, atol=1e-13)
+    for wrt in WRT:
+        slopes, step = net.forecast_jacobian(**given, wrt=wrt), 1e-6
+        for s, j in np.ndindex(given[wrt].shape):
+            moved = np.zeros_like(given[wrt])
+            moved[s, j] = step
+            ends = [net.forecast(**{**given, wrt: given[wrt] + sign * moved}) for sign in (1.0, -1.0)]
+            np.testing.assert_allclose(slopes[:, :, s, j], (ends[0] - ends[1]) / (2 * step), rtol=0, atol=1e-8)
+
+
+def test_a_layer_that_feeds_itself(corpus: Path) -> None:
+    """An ARX network of one layer, closed, without scaling: y(t) = Σ w x(t − d) + Σ v y(t − d) + b."""
+    net = matnet.load(corpus / "dynamic_arx_closed.mat")
+    layer = net.structure.layers[0]
+    w, v = layer.input_weights[0].value[0], layer.layer_weights[0].value[0]
+    rng = np.random.default_rng(17)
+    x, y = rng.normal(size=(9, 1)), list(rng.normal(size=4))
+    found = net.forecast(x[:4], np.array(y)[:, None], x[4:])
+    bias = 0.0 if layer.bias is None else float(layer.bias[0])
+    for t in range(4, 9):
+        y.append(sum(w[d - 1] * x[t - d, 0] + v[d - 1] * y[t - d] for d in (1, 2, 3)) + bias)
+    np.testing.assert_allclose(found[:, 0], y[4:], rtol=1e-12)
 
 
 def test_an_output_that_is_not_fed_back_need_not_be_known() -> None:
