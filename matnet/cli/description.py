@@ -75,6 +75,7 @@ def _input(entry: Input) -> dict[str, Any]:
     return {
         "name": entry.name,
         "size": entry.size,
+        "elements": list(entry.element_names),
         "range": _range(entry.range),
         "processing": _processing(entry.processing),
         "feedback_output": None if entry.feedback_output is None else entry.feedback_output + 1,
@@ -103,6 +104,7 @@ def _output(entry: Output) -> dict[str, Any]:
         "name": entry.name,
         "layer": entry.layer + 1,
         "size": entry.size,
+        "elements": list(entry.element_names),
         "range": _range(entry.range),
         "processing": _processing(entry.processing),
         "feedback_mode": entry.feedback_mode,
@@ -162,18 +164,23 @@ def _signals(letter: str, entries: Sequence[Mapping[str, Any]], words: Any) -> I
     for number, entry in enumerate(entries, start=1):
         last = first + entry["size"] - 1
         columns = f"{letter}{first}" if entry["size"] == 1 else f"{letter}{first} to {letter}{last}"
+        if entry["elements"]:
+            further = f" and {entry['size'] - LISTED} more" if entry["size"] > LISTED else ""
+            columns = f"{', '.join(entry['elements'][:LISTED])}{further}"
         steps = ", ".join(step["function"] for step in entry["processing"]) or "no processing"
         yield f"{number} {entry['name']}: {columns}, {steps}{words(entry)}"
-        yield from _ranges(letter, first, entry)
+        names = entry["elements"] or [f"{letter}{element}" for element in range(first, last + 1)]
+        yield from _ranges(names, entry)
         first = last + 1
 
 
-def _ranges(letter: str, first: int, entry: Mapping[str, Any]) -> Iterator[str]:
-    limits = entry["range"] or []
-    for offset, (low, high) in enumerate(limits[:LISTED]):
-        yield f"    {letter}{first + offset:<5}{_number(low)} to {_number(high)}"
-    if len(limits) > LISTED:
-        yield f"    and {len(limits) - LISTED} more"
+def _ranges(names: Sequence[str], entry: Mapping[str, Any]) -> Iterator[str]:
+    limits = (entry["range"] or [])[:LISTED]
+    width = max([6, *(len(name) + 1 for name in names[:LISTED])])
+    for name, (low, high) in zip(names, limits, strict=False):
+        yield f"    {name:<{width}}{_number(low)} to {_number(high)}"
+    if limits and entry["size"] > LISTED:
+        yield f"    and {entry['size'] - LISTED} more"
 
 
 def _number(value: float | None) -> str:

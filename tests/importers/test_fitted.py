@@ -31,6 +31,9 @@ from fitted_models import (
     regression,
     saved,
 )
+from make_hdf5_fixtures import write_hdf5
+from matnet.files import DEFAULT_LIMIT
+from matnet.importers.mat.matfile import open_mat
 from object_files import ObjectStore, Reference
 
 COMPACT = {
@@ -77,6 +80,7 @@ def test_classes_are_named_by_what_they_are(tmp_path: Path) -> None:
         (3, np.array([[False], [True]]), ("false", "true")),
         (2, ["low", "high"], ("low", "high")),
         (6, ["b", "a"], ("b", "a")),
+        (5, ["yes", "no"], ("yes", "no")),
     ):
         store = ObjectStore()
         found: Any = values
@@ -141,6 +145,19 @@ def test_the_training_data_tell_the_ranges(tmp_path: Path) -> None:
     store = ObjectStore()
     net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, {"PrivX": X})))
     np.testing.assert_array_equal(net.structure.inputs[0].range, np.stack([X.min(axis=0), X.max(axis=0)], axis=1))
+
+
+@pytest.mark.parametrize("isolation", [False, True])
+def test_models_in_a_file_of_version_7_3(tmp_path: Path, isolation: bool) -> None:
+    store = ObjectStore()
+    file = saved(tmp_path / "m.mat", store, r=regression(store), c=classification(store))
+    variables = {name: variable.value for name, variable in open_mat(file, DEFAULT_LIMIT).variables.items()}
+    write_hdf5(tmp_path / "m_v73.mat", variables)
+    nets = matnet.load_all(tmp_path / "m_v73.mat", isolation=isolation)
+    assert set(nets) == {"r", "c"}
+    for name, expected in matnet.load_all(file).items():
+        np.testing.assert_array_equal(nets[name](X), expected(X))
+        assert nets[name].output_names == expected.output_names
 
 
 Model = Callable[[ObjectStore], Reference]
@@ -305,7 +322,7 @@ REFUSED: dict[str, tuple[Model, str]] = {
     "classes of text": (
         lambda store: classification(store, labels(store, 1, "ab")),
         "net.ClassSummary.ClassNames: class labels of type 1 (char 1x2) are not supported; supported are categorical, "
-        "logical and numeric ones",
+        "logical and numeric ones, and string arrays",
     ),
     "too few classes": (
         lambda store: classification(store, labels(store, 4, column([1.0, 2.0]))),

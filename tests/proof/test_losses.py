@@ -133,12 +133,25 @@ def test_the_training_loss_proves_a_classification_model(tmp_path: Path) -> None
     }
     file = saved(tmp_path / "m.mat", store, net=classification(store, changes=changes))
     assert [(row.what, row.verdict) for row in found(file)] == [(TRAINED, "proved")]
+    # with costs it is not known what MATLAB's loss is
+    store = ObjectStore()
+    classes = plain(labels(store, 4, column([1.0, 2.0, 10.0, 2.5])))
+    changes |= {
+        "PrivY": labels(store, 4, column(np.array([1.0, 2.0, 10.0, 2.5])[TRUE])),
+        "ModelParams": parameters(store),
+        "ConvergenceInfo": convergence(2.0 * loss),
+        "ClassSummary": {"ClassNames": classes, "Cost": np.ones((4, 4))},
+    }
+    (row,) = found(saved(tmp_path / "m.mat", store, net=classification(store, changes=changes)))
+    assert row.verdict == "unclear"
 
 
 NOTHING = "no stored answers were found for inputs of 2 and outputs of 1 elements"
 
 
-@pytest.mark.parametrize("case", ["NaN in the data", "single precision", "a loss of NaN", "no weights", "compact"])
+@pytest.mark.parametrize(
+    "case", ["NaN in the data", "single precision", "a column less", "a loss of NaN", "no weights", "compact"]
+)
 def test_what_cannot_be_computed_again_is_left_out(tmp_path: Path, case: str) -> None:
     store = ObjectStore()
     data: dict[str, Any] = {"PrivX": X, "PrivY": T, "W": column(W), "ConvergenceInfo": convergence(1.0)}
@@ -147,6 +160,8 @@ def test_what_cannot_be_computed_again_is_left_out(tmp_path: Path, case: str) ->
         data["PrivX"] = np.where(np.eye(7, 2) > 0.0, np.nan, X)
     elif case == "single precision":
         data["PrivX"] = X.astype("f4")
+    elif case == "a column less":
+        data["PrivX"] = X[:, :1]
     elif case == "a loss of NaN":
         data["ConvergenceInfo"] = convergence(np.nan)
     elif case == "no weights":

@@ -136,7 +136,10 @@ def _table(properties: Struct) -> Table:
     columns = tuple(name or "" for name in texts(names))
     if len(columns) != len(data.items) or len(set(columns)) != len(columns):
         raise FormatError(f"a table with {len(data.items)} variables and {len(set(columns))} names")
-    return Table(columns, data.items, int(rows.floats().reshape(-1)[0]))
+    count = float(rows.floats().reshape(-1)[0])
+    if not count.is_integer() or count < 0.0:
+        raise FormatError(f"a table with {count:g} rows")
+    return Table(columns, data.items, int(count))
 
 
 _DECODERS: Mapping[str, Callable[[Struct], Strings | Categorical | Table]] = {

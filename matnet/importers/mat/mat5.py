@@ -203,7 +203,7 @@ def _array(element: _Element, order: str) -> NDArray[np.generic]:
 
 
 class _Header(NamedTuple):
-    """The head of a matrix element: what comes before its contents."""
+    """The head of a matrix element: what comes before its contents; ``system`` is that of an opaque object."""
 
     kind: int
     name: str
@@ -211,6 +211,7 @@ class _Header(NamedTuple):
     class_name: str
     logical: bool
     complex: bool
+    system: str = ""
 
 
 def _read_header(elements: _Elements) -> _Header:
@@ -220,7 +221,7 @@ def _read_header(elements: _Elements) -> _Header:
     kind, bits = flags[0] & 0xFF, flags[0] >> 8
     if kind == MX_OPAQUE:
         name, system, class_name = elements.name(), elements.name(), elements.name()
-        return _Header(kind, name, (1, 1), f"{class_name}\n{system}", False, False)
+        return _Header(kind, name, (1, 1), class_name, False, False, system)
     shape = elements.whole(MI_INT32, MI_UINT32)
     if not 2 <= len(shape) <= 32 or min(shape) < 0:
         raise FormatError(f"broken: the dimensions are {list(shape)[:8]}")
@@ -258,8 +259,7 @@ def _read_contents(elements: _Elements, source: _Source, depth: int) -> Value:
     if header.kind == MX_FUNCTION:
         return Function()
     if header.kind == MX_OPAQUE:
-        class_name, system = header.class_name.split("\n")
-        return _read_opaque(elements, source, class_name, system, depth)
+        return _read_opaque(elements, source, header.class_name, header.system, depth)
     return Opaque(f"MATLAB class number {header.kind}", "", header.shape)
 
 
@@ -458,7 +458,7 @@ def _read_variable(element: _Element, source: _Source) -> Variable:
         except FormatError as error:
             raise error.at(f"{header.name or 'the subsystem'} ({place[:-2]}): ") from error.__cause__
 
-    return Variable(header.name, header.class_name.split("\n")[0], header.shape, read)
+    return Variable(header.name, header.class_name, header.shape, read)
 
 
 def _matrix_head(element: _Element, source: _Source) -> memoryview:

@@ -74,11 +74,15 @@ def stored_losses(file: MatFile, path: str) -> list[StoredLoss]:
         if data is not None and np.isfinite(loss):
             x, t, weights = data
             what = f"{path}.ConvergenceInfo.{row}{name} ({place}{names[0]} -> {place}{names[1]})"
-            # of a classifier no file with a penalty has been seen
             penalty = decay if name == "TrainingLoss" else 0.0
-            known = certain and not (classifier and penalty)
+            known = certain and not (classifier and (penalty or _has_costs(fields)))
             found.append(StoredLoss(what, x, t, weights, penalty, classifier, loss, known))
     return found
+
+
+def _has_costs(fields: Fields) -> bool:
+    """Whether misclassification costs are set; no classifier with costs or a penalty was seen beside its loss."""
+    return part_of(fields, "ClassSummary").get("Cost") is not None
 
 
 def _expected(fields: Fields) -> tuple[Mapping[str, float], str, bool]:
@@ -110,6 +114,8 @@ def _data(
         return None
     t = _classes(fields, stored, holder, names[1]) if classifier else _matrix(stored)
     if t is None or not len(x) == len(t) == len(weights):
+        return None
+    if x.shape[1] != fields.count("NumPredictors") or (not classifier and t.shape[1] != 1):
         return None
     return (x, t, weights) if all(np.isfinite(array).all() for array in (x, t, weights)) else None
 

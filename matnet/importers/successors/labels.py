@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from matnet.errors import ModelError, UnsupportedError
-from matnet.importers.mat.classes import Categorical, decoded
+from matnet.importers.mat.classes import Categorical, Strings, decoded
 from matnet.importers.mat.fields import Fields
 from matnet.importers.mat.paths import describe
 from matnet.importers.mat.values import Numeric, Opaque, Value
 
 _CLASS = "classreg.learning.internal.ClassLabel"
-_CATEGORICAL, _LOGICAL, _NUMERIC = (2, 6), 3, 4
+_LOGICAL, _NUMERIC = 3, 4
 
 
 def labels(value: Value | None, place: str) -> tuple[str | None, ...]:
@@ -32,7 +32,8 @@ def labels(value: Value | None, place: str) -> tuple[str | None, ...]:
     fields = Fields(value.whole()[0], place)
     kind, stored = fields.count("Type"), fields.get("L")
     found = None if stored is None else decoded(stored)
-    if kind in _CATEGORICAL and isinstance(found, Categorical):
+    if isinstance(found, Categorical | Strings):
+        # these are texts, whatever type the user's labels had
         return found.items
     if kind == _LOGICAL and isinstance(found, Numeric) and found.class_name == "logical":
         return tuple("true" if entry else "false" for entry in found.array.ravel(order="F").tolist())
@@ -41,7 +42,7 @@ def labels(value: Value | None, place: str) -> tuple[str | None, ...]:
     what = "nothing" if stored is None else describe(stored)
     raise UnsupportedError(
         f"{place}: class labels of type {kind} ({what}) are not supported; supported are categorical, logical and "
-        "numeric ones"
+        "numeric ones, and string arrays"
     )
 
 

@@ -149,6 +149,11 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
         {"data": [1.0], "varnames": ["a"]},
         "a table without its variables, their names or its number of rows",
     ),
+    "endless rows": (
+        "table",
+        {"data": [1.0], "varnames": ["a"], "nrows": np.inf},
+        "a table with inf rows",
+    ),
     "two variables of one name": (
         "table",
         {"data": [1.0, 2.0], "varnames": ["a", "a"], "nrows": 1.0},
