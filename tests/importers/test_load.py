@@ -159,6 +159,21 @@ def test_real_files_without_a_network_that_can_be_loaded(corpus: Path, name: str
     assert str(refused.value) == f"{corpus / name}: {REFUSED_REAL[name]}"
 
 
+def test_real_networks_of_layers_are_refused_by_name(successors: Path) -> None:
+    classes = {"series": "SeriesNetwork", "dag": "DAGNetwork", "dlnetwork": "dlnetwork"}
+    seen = 0
+    for file in sorted(successors.glob("*.mat")):
+        name = file.name.removeprefix("refuse_").split("_")[0]
+        if name not in classes or file.name == "dlnetwork_batchnorm_data.mat":
+            continue
+        with pytest.raises(matnet.UnsupportedError) as refused:
+            matnet.load(file)
+        place = str(refused.value).removeprefix(f"{file}: ").partition(" is a ")[0]
+        assert str(refused.value) == f"{file}: {place} is a {classes[name.removesuffix('.mat')]}; {SUPPORTED}"
+        seen += 1
+    assert seen == 16
+
+
 def test_all_refused_real_files_are_listed_here(corpus: Path) -> None:
     assert {path.name for path in corpus.glob("refuse_*")} == set(REFUSED_REAL)
 

@@ -31,7 +31,7 @@ from matnet.importers.stored import StoredValues
 from matnet.proof.verify import verify
 from object_files import ObjectStore, Reference
 
-TRIALS = 400
+TRIALS = 200
 CHOICES: tuple[Any, ...] = (
     *(0.0, -1.0, 3.0, 1e300, np.nan, np.inf, 2.0**40, "", "relu", "softmax", True, {}, {"a": 1.0}, []),
     *(
