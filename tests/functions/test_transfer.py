@@ -186,40 +186,24 @@ def test_a_coupled_row_of_huge_inputs_keeps_its_slope() -> None:
     np.testing.assert_allclose(slope, 0.5e160 * np.array([[-1.0, 1.0], [1.0, -1.0]]), rtol=1e-15)
 
 
-PINNED = {
-    # name: (n, value, slope) at each kink, from MathWorks' documentation of the derivative functions; relu, of which it
-    # says nothing, as other programs have it
-    "poslin": [(0.0, 0.0, 1.0)],
-    "satlin": [(0.0, 0.0, 1.0), (1.0, 1.0, 1.0)],
-    "satlins": [(-1.0, -1.0, 1.0), (1.0, 1.0, 1.0)],
-    "hardlim": [(0.0, 1.0, 0.0)],
-    "hardlims": [(0.0, 1.0, 0.0)],
-    "tribas": [(-1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, -1.0)],
-    "relu": [(0.0, 0.0, 0.0)],
-}
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_the_kinks_of_a_row_are_those_of_the_second_copy(name: str) -> None:
+    exact = PRECISE_TRANSFER[name]
+    assert isinstance(exact, PreciseElementwise)
+    assert dict(smooth(name).kinks) == {n: float(exact.da(mpf(n))) for n in exact.kinks}, (
+        f"declare the same kinks of {name} in its row, with their slopes, and in PRECISE_TRANSFER"
+    )
 
 
-def test_every_row_with_kinks_is_pinned() -> None:
-    assert {name: dict(row.kinks) for name, row in TRANSFER.items() if row.kinks} == {
-        name: {n: slope for n, _, slope in places} for name, places in PINNED.items()
-    }
-
-
-@pytest.mark.parametrize("name", sorted(PINNED))
+@pytest.mark.parametrize("name", ELEMENTWISE)
 @pytest.mark.parametrize("zero", [0.0, -0.0])
-def test_value_and_slope_at_kinks(name: str, zero: float) -> None:
-    for n, value, slope in PINNED[name]:
+def test_value_and_derivatives_at_kinks_and_at_zero(name: str, zero: float) -> None:
+    exact = PRECISE_TRANSFER[name]
+    assert isinstance(exact, PreciseElementwise)
+    for n in {0.0, *smooth(name).kinks} - set(smooth(name).poles):
         a, da, d2a = elementwise(name, np.array([n or zero]))
-        assert (a[0], da[0], d2a[0]) == (value, slope, 0.0), (name, n)
-
-
-@pytest.mark.parametrize(
-    ("name", "slope"), [("elliotsig", 1.0), ("elliot2sig", 0.0), ("tansig", 1.0), ("logsig", 0.25)]
-)
-def test_slope_at_zero_of_rows_written_with_sign_and_abs(name: str, slope: float) -> None:
-    for zero in (0.0, -0.0):
-        _, da, d2a = elementwise(name, np.array([zero]))
-        assert (da[0], d2a[0]) == (slope, 0.0)
+        at = mpf(n)
+        assert (a[0], da[0], d2a[0]) == (float(exact.a(at)), float(exact.da(at)), float(exact.d2a(at))), (name, n)
 
 
 def test_compet_gives_the_first_of_equals() -> None:

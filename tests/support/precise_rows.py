@@ -24,11 +24,16 @@ mp.dps = 50
 
 @dataclass(frozen=True)
 class PreciseElementwise:
-    """a(n), da/dn and d²a/dn²."""
+    """a(n), da/dn and d²a/dn², and the points where da/dn jumps.
+
+    At a kink da/dn is the slope in MathWorks' documentation of the derivative functions; for relu, which it does not
+    describe, that of other programs.
+    """
 
     a: Callable[[Number], Number]
     da: Callable[[Number], Number]
     d2a: Callable[[Number], Number]
+    kinks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,17 +134,20 @@ PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
     "tansig": PreciseElementwise(mp.tanh, lambda n: mp.sech(n) ** 2, lambda n: -2 * mp.tanh(n) * mp.sech(n) ** 2),
     "logsig": PreciseElementwise(_logsig, _logsig_slope, lambda n: -_logsig_slope(n) * mp.tanh(n / 2)),
     "purelin": PreciseElementwise(lambda n: n, lambda n: mpf(1), _zero),
-    "poslin": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n >= 0)), _zero),
-    "satlin": PreciseElementwise(lambda n: _clip(n, 0, 1), lambda n: _inside(n, 0, 1), _zero),
-    "satlins": PreciseElementwise(lambda n: _clip(n, -1, 1), lambda n: _inside(n, -1, 1), _zero),
-    "hardlim": PreciseElementwise(lambda n: mpf(int(n >= 0)), _zero, _zero),
-    "hardlims": PreciseElementwise(lambda n: mpf(1 if n >= 0 else -1), _zero, _zero),
+    "poslin": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n >= 0)), _zero, kinks=(0.0,)),
+    "satlin": PreciseElementwise(lambda n: _clip(n, 0, 1), lambda n: _inside(n, 0, 1), _zero, kinks=(0.0, 1.0)),
+    "satlins": PreciseElementwise(lambda n: _clip(n, -1, 1), lambda n: _inside(n, -1, 1), _zero, kinks=(-1.0, 1.0)),
+    "hardlim": PreciseElementwise(lambda n: mpf(int(n >= 0)), _zero, _zero, kinks=(0.0,)),
+    "hardlims": PreciseElementwise(lambda n: mpf(1 if n >= 0 else -1), _zero, _zero, kinks=(0.0,)),
     "radbas": PreciseElementwise(
         lambda n: mp.exp(-n * n), lambda n: -2 * n * mp.exp(-n * n), lambda n: (4 * n * n - 2) * mp.exp(-n * n)
     ),
     "radbasn": PreciseCoupled(_radbasn, _radbasn_slope, _radbasn_curve),
     "tribas": PreciseElementwise(
-        lambda n: max(mpf(0), 1 - abs(n)), lambda n: -mp.sign(n) if abs(n) <= 1 else mpf(0), _zero
+        lambda n: max(mpf(0), 1 - abs(n)),
+        lambda n: -mp.sign(n) if abs(n) <= 1 else mpf(0),
+        _zero,
+        kinks=(-1.0, 0.0, 1.0),
     ),
     "softmax": PreciseCoupled(_softmax, _softmax_slope, _softmax_curve),
     "compet": PreciseCoupled(_compet, _zero_matrix, lambda n: [_zero_matrix(n) for _ in n]),
@@ -151,7 +159,7 @@ PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
         lambda n: 2 * abs(n) / (1 + n * n) ** 2,
         lambda n: 2 * mp.sign(n) * (1 - 3 * n * n) / (1 + n * n) ** 3,
     ),
-    "relu": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n > 0)), _zero),
+    "relu": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n > 0)), _zero, kinks=(0.0,)),
     "netinv": PreciseElementwise(lambda n: 1 / n, lambda n: -1 / n**2, lambda n: 2 / n**3),
 }
 
