@@ -1,4 +1,4 @@
-"""The commands: one module each, shared options in one place."""
+"""The commands, one module each, and the options that they share."""
 
 from __future__ import annotations
 

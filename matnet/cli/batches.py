@@ -1,4 +1,4 @@
-"""From the options of a command to the batch run over a table."""
+"""Run a network over a table, as the options of a command say."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DONE, NOT_CLEAN = 0, 1
 
 
 def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
-    """Load the network, open table and result, run, and say what a user should know; the exit status."""
+    """Load the network, run it over the table, report on standard error, and return the exit status."""
     from matnet.tables.columns import Columns
     from matnet.tables.formats import format_for
     from matnet.tables.run import BatchOptions
@@ -55,7 +55,7 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     given = {key: options[key] for key in BATCH_OPTIONS if key in options}
     style = Style(options["precision"], options["output_decimal"])
     chosen = BatchOptions(columns, form.name, states=_states(options["states"]), style=style, **given)
-    dialect(options)  # what is wrong with it is said before a network is loaded
+    dialect(options)  # an error in it is reported before a network is loaded
     model = load_model(options)
     _check_points(model, options)
     if "wrt" in options:
@@ -129,7 +129,7 @@ def _on_dask(
 
 
 def _finish(summary: Summary, model: Network | Ensemble, options: dict[str, Any]) -> int:
-    """Say what a user should know, and write the summary for programs; the exit status."""
+    """Report the summary on standard error, write it as JSON if asked to, and return the exit status."""
     _report(summary, options)
     if options["summary"] is not None:
         text = json.dumps({"matnet": version("matnet"), **summary.record(model)}, indent=2) + "\n"
@@ -151,7 +151,7 @@ def opened(options: dict[str, Any], columns: Columns, hashed: bool = False) -> I
     """The table that the options name: a file, a stream, an array, a folder of parts, or the points of --at."""
     from matnet.tables.opening import open_table
 
-    # polars has installed a handler after which a read that was interrupted goes on, as if there had been no Ctrl-C
+    # polars installs a signal handler after which an interrupted read continues as if Ctrl-C had not been pressed
     if hasattr(signal, "siginterrupt"):
         signal.siginterrupt(signal.SIGINT, True)
     if options.get("at"):
@@ -172,7 +172,7 @@ def _points(points: Sequence[Sequence[float]]) -> Table:
 
 
 def _states(option: str) -> States:
-    """What came before the series, from `zero` or FILE.mat:Xi,Ai."""
+    """The initial states of a series, from `zero` or FILE.mat:Xi,Ai."""
     from matnet.tables.formats import mat_address
     from matnet.tables.series import States
 
@@ -189,7 +189,7 @@ def _states(option: str) -> States:
 
 
 def _state(file: str, name: str) -> FloatArray | None:
-    """The states in a variable, the oldest first; None of an empty cell, which MATLAB makes where there are none."""
+    """The states in a variable, oldest first; None for an empty cell, which MATLAB writes if there are none."""
     from matnet.files import DEFAULT_LIMIT
     from matnet.importers.arrays import as_matrix
     from matnet.importers.mat.matfile import open_mat
@@ -206,7 +206,7 @@ def _state(file: str, name: str) -> FloatArray | None:
 
 
 def samples(net: Network | Ensemble, options: dict[str, Any]) -> tuple[FloatArray, tuple[str, ...]]:
-    """All samples of the table (N, R), and the inputs' names: for what needs them at once."""
+    """All samples of the table (N, R) in memory, and the inputs' names."""
     import numpy as np
 
     from matnet.tables.columns import Columns
@@ -219,7 +219,7 @@ def samples(net: Network | Ensemble, options: dict[str, Any]) -> tuple[FloatArra
 
 
 def chosen_columns(table: Table, columns: Columns, input_size: int) -> Choice:
-    """The columns of a table that feed the network; what a user should know of it is said."""
+    """The columns of a table that feed the network; notes go to standard error."""
     _say(table.notes)
     choice = table.choose(columns, input_size)
     if choice.note:

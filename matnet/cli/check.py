@@ -44,12 +44,12 @@ AGREES, DIFFERS = 0, 1
 def command(**options: Any) -> int:
     """Compare the derivatives of the network in FILE with numerical ones.
 
-    If FILE is a folder or a pattern, or --network nets{:}, each network is checked and summed up in one line.
+    If FILE is a folder or a pattern, or --network nets{:}, each network is checked and summarised in one line.
 
-    On the samples of TABLE, for a dynamic network a series; without TABLE on points in the range of the training. Where
-    every function is analytic the numerical derivative is a complex step, exact to rounding, else central differences
-    with an error estimate. Of each derivative the sample is shown where the two are furthest apart, the worst first.
-    At a sample near a kink, where the derivative jumps, a difference proves nothing and is named so.
+    The samples are those of TABLE, for a dynamic network a series; without TABLE, points within the training range. If
+    every function is analytic, the numerical derivatives are complex steps, exact to rounding; otherwise they are
+    central differences with an error estimate. For each derivative the sample with the largest difference is shown, the
+    worst first. Near a kink, where the derivative jumps, a difference proves nothing and is marked as such.
 
     Exit status 0: all agree; 1: some differ.
     """
@@ -65,7 +65,7 @@ def command(**options: Any) -> int:
         x, names = samples(nets[0], options)
     checked = [(net, check(net, x)) for net in nets]
     outputs = output_names(Columns(outputs=options["outputs"]).named_by(nets[0]), nets[0].output_size)
-    # a network without inputs is checked by its initial layer states, named by their neuron
+    # a network without inputs is checked with respect to its initial layer states, named after their neurons
     states = max((element.input for _, found in checked for element in found.elements), default=0)
     inputs = names or tuple(f"state{number + 1}" for number in range(1 + states))
     remark_on_steps(model)
@@ -88,7 +88,7 @@ def _show(found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...], dynam
 
 
 def _label(net: Network) -> str:
-    """The network's file, and its path in it where it has one."""
+    """The network's file, and its path within it if it has one."""
     return ":".join(part for part in (net.provenance.file, net.provenance.path) if part) or net.name
 
 

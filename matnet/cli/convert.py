@@ -1,4 +1,4 @@
-"""The command `convert`: a network to a file that is used without matnet."""
+"""The command `convert`: export a network to a file that works without matnet."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITTEN, FAILED = 0, 1
 
 
 class _Convert(click.Command):
-    """A command whose help lists the targets that there are; they are imported when the help is read."""
+    """A command whose help lists all targets; they are imported only when the help is shown."""
 
     @property
     def help(self) -> str:
@@ -43,7 +43,7 @@ class _Convert(click.Command):
 
 
 def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    """Shows the targets and ends."""
+    """List the targets and exit."""
     from matnet.exporters.target import targets
 
     if not wanted or ctx.resilient_parsing:
@@ -64,7 +64,7 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @no_clobber_option
 @inputs_option
 @outputs_option
-@click.option("--name", metavar="NAME", help="Name of the function in OUT (default: made of the file's stem).")
+@click.option("--name", metavar="NAME", help="Name of the function in OUT (default: derived from the file name).")
 @click.option("--no-jacobian", "jacobian", flag_value=False, default=True, help="Leave dy/dx out.")
 @click.option("--float32", is_flag=True, help="Compute in single precision (C and ONNX only).")
 @click.option("--opset", type=int, metavar="NUMBER", help="Version of ONNX's operators (default 17).")
@@ -75,18 +75,18 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
     is_eager=True,
     expose_value=False,
     callback=_list_targets,
-    help="Show all targets, what each carries and what runs it here, and exit.",
+    help="List all targets, what each contains and whether it can be run here, and exit.",
 )
 def command(**options: Any) -> int:
-    """Write the network in FILE to OUT, by its suffix: SUFFIXES.
+    """Export the network in FILE to OUT, in the format of its suffix: SUFFIXES.
 
-    Code carries the outputs and their exact derivatives, and works without matnet; a dynamic network is written as one
-    step with its states as arguments. --inputs and --outputs name the elements in OUT.
+    The result computes the outputs and their exact derivatives, and works without matnet; a dynamic network is written
+    as one time step with its states as arguments. --inputs and --outputs name the elements in OUT.
 
-    What is written is then run, if what runs it is installed, and compared over the range of the inputs; OUT appears
-    only if it agrees.
+    If its runtime or compiler is installed, the export is run and compared with the network over the range of the
+    inputs; OUT appears only if it agrees.
 
-    Exit status 0: written, and it agrees or cannot be run here; 1: it does not agree, and nothing is written.
+    Exit status 0: written, and it agrees or could not be run here; 1: it does not agree, and nothing is written.
     """
     from pathlib import Path
 

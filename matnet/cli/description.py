@@ -1,4 +1,4 @@
-"""A network in words and numbers: one dictionary, from which both the text and the JSON of `inspect` are made."""
+"""The description of a network: one dictionary, from which both the text and the JSON of `inspect` are made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTED = 12
 
 
 def describe(net: Network, file: str) -> dict[str, Any]:
-    """Everything `inspect` tells of a network, ready for JSON: numbers that are not finite are None."""
+    """Everything `inspect` reports about a network, ready for JSON: numbers that are not finite are None."""
     structure, provenance = net.structure, net.provenance
     return {
         "file": file,
@@ -126,7 +126,7 @@ def _training(training: Training | None) -> dict[str, Any] | None:
 
 
 def text(described: Mapping[str, Any]) -> Iterator[str]:
-    """The lines that a person reads."""
+    """The description as lines of text."""
     yield ": ".join(filter(None, (described["file"], described["path"])))
     yield from _row("stored", _stored(described))
     yield from _row("inputs", *_signals("x", described["inputs"], _input_words))
@@ -135,7 +135,7 @@ def text(described: Mapping[str, Any]) -> Iterator[str]:
     if described["dynamic"]:
         yield from _row(
             "in time",
-            f"looks back {described['input_delay']} steps of the inputs, {described['layer_delay']} of layers",
+            f"dynamic: delays of up to {described['input_delay']} input and {described['layer_delay']} layer steps",
         )
     yield from _row("weights", f"{described['parameters']:,} weights and biases")
     if described["training"]:
@@ -151,7 +151,7 @@ def _row(title: str, *lines: str) -> Iterator[str]:
 
 
 def _stored(described: Mapping[str, Any]) -> str:
-    # an archive tells what it was made from
+    # an archive names the file that it was made from
     source = described["source"] if described["source"] != PurePath(described["file"]).name else ""
     version = f"toolbox version {described['toolbox_version']}" if described["toolbox_version"] else ""
     sha256 = f"SHA-256 {described['sha256']}" if described["sha256"] else ""

@@ -1,4 +1,4 @@
-"""The command `diff`: two networks side by side."""
+"""The command `diff`: compare two networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIFFERENT = 1
 _MOST_LINES = 40
 
 
-@click.command("diff", short_help="Two networks side by side: structure, every number, outputs.")
+@click.command("diff", short_help="Compare two networks: structure, every number, outputs.")
 @click.argument("first", metavar="FILE1")
 @click.argument("second", metavar="FILE2")
 @click.option("--all", "everything", is_flag=True, help=f"Every difference, not only the first {_MOST_LINES} lines.")
@@ -29,12 +29,12 @@ _MOST_LINES = 40
 def command(first: str, second: str, everything: bool, as_json: bool) -> int:
     """Compare two networks: a .mat against a .m against a .json, in any order.
 
-    FILE.mat:nets{3} names a network where a file holds several. Shown are the differences of structure, every weight
-    and setting that differs with its largest difference and how many floats lie between, and the largest difference of
+    FILE.mat:nets{3} selects a network if a file holds several. The result lists differences in structure; every weight
+    and setting that differs, with the largest difference and how many floats lie between; and the largest difference of
     the outputs over the input range.
 
-    Exit status: 0 if all that decides the outputs is equal, or differs only by the 15 digits that genFunction files
-    give settings; 1 if the networks are different.
+    Exit status: 0 if everything that affects the outputs is equal, or differs only because genFunction writes settings
+    with 15 digits; 1 if the networks are different.
     """
     from matnet.proof.diff import compare
 

@@ -1,4 +1,4 @@
-"""The program `matnet`: finds the command, and turns what it raises into one line and an exit status."""
+"""The program `matnet`: runs a command and turns its errors into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from matnet.cli.speech import complain
 from matnet.errors import MatnetError, Parameter
 
 COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "diff", "sensitivity", "plot", "report")
-"""In the order of the help; each is the module of that name here, and `command` in it."""
+"""In the order of the help; each is `command` in the module of that name in this package."""
 
 COMPLETION = "_MATNET_COMPLETE"
 """Set by the shell: see docs/commands.md."""
@@ -29,17 +29,16 @@ COMPLETION = "_MATNET_COMPLETE"
 DONE, BAD_INPUT, BUG, INTERRUPTED = 0, 2, 70, 130
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors that only writing gives."""
+"""Errors that occur only when writing."""
 
-_NO_MEMORY = "there is not enough memory here; give the process more, or compute less at once"
+_NO_MEMORY = "not enough memory; give the process more, or compute less at once"
 
 _COLLECTOR_THRESHOLD = 100_000
-"""New objects after which Python looks for circles among them: by its default of 700, loading the modules, whose
-objects all stay, takes a tenth longer."""
+"""Threshold of Python's garbage collector: with the default of 700, importing takes a tenth longer."""
 
 
 class Commands(click.Group):
-    """The commands, each imported when it is asked for."""
+    """The commands, each imported when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names in the order of the help."""
@@ -48,9 +47,9 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first argument names, with a suggestion where there is none."""
+        """The command that the first argument names; if there is none, the error suggests a similar one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            import difflib  # where it is needed: it takes as long to load as all of click's commands
+            import difflib  # imported only here: it takes as long to load as all of click
 
             close = difflib.get_close_matches(args[0], COMMANDS, 1)
             meant = f" Did you mean {close[0]}?" if close else ""
@@ -58,7 +57,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name."""
+        """The command with this name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"matnet.cli.{cmd_name}").command
@@ -68,11 +67,11 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="matnet", prog_name="matnet", message="%(prog)s %(version)s")
 def program() -> None:
-    """Networks saved by MATLAB, opened without MATLAB: outputs and exact derivatives at real scale.
+    """Open neural networks that MATLAB saved, without MATLAB: outputs and exact derivatives in your original units.
 
-    FILE is what MATLAB saved, with the network in it. TABLE holds the samples: a CSV file, an Excel workbook, a Parquet
-    or Arrow file, FILE.mat:variable, or - for standard input. Results go to standard output unless -o names a file,
-    everything else to standard error.
+    FILE is a file that MATLAB saved, with the network in it. TABLE holds the samples: a CSV file, an Excel workbook, a
+    Parquet or Arrow file, FILE.mat:variable, or - for standard input. Results go to standard output unless -o names a
+    file, everything else to standard error.
 
     Exit status: 0 done; 1 check failed; 2 bad usage or bad input; 3 verify was inconclusive; 70 a bug in matnet;
     130 interrupted.
@@ -80,7 +79,7 @@ def program() -> None:
 
 
 class _BugReport:
-    """Around the whole program: what nobody foresaw ends with a traceback, a request and exit status 70."""
+    """Ends an unexpected exception with its traceback, a request to report it, and exit status 70."""
 
     def __enter__(self) -> None:
         return
@@ -91,14 +90,14 @@ class _BugReport:
         if kind is None or issubclass(kind, SystemExit):
             return
         traceback.print_exception(kind, error, trace, file=sys.stderr)
-        complain("this is a bug of matnet; please report the lines above in the project's issue tracker")
+        complain("this is a bug in matnet; please report the lines above in the project's issue tracker")
         raise SystemExit(BUG)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the program with `arguments`, by default those of the process, and end with its exit status."""
+    """Run the program with `arguments` (default: those of the process) and exit with its status."""
     gc.set_threshold(_COLLECTOR_THRESHOLD)
-    # threads of its own that OpenBLAS would start spin and are never used: the evaluator gives each core a block
+    # the evaluator gives each core a block, so OpenBLAS' own threads would only spin without being used
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -107,12 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # names from files may not fit the terminal's encoding
     _complete_for_shell()
     status = run(sys.argv[1:] if arguments is None else arguments)
-    gc.freeze()  # the program ends: Python need not look once more for circles among all the modules' objects
+    gc.freeze()  # the program ends, so a last garbage collection over all modules would be wasted
     sys.exit(status)
 
 
 def _complete_for_shell() -> None:
-    """Answer a shell that asks for what could come next, or for the script that makes it ask."""
+    """Answer a shell's request for completions, or for its completion script."""
     asked = os.environ.get(COMPLETION)
     if asked:
         from click.shell_completion import shell_complete
@@ -121,7 +120,7 @@ def _complete_for_shell() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """End the command; a second Ctrl-C does not disturb it in tidying up."""
+    """Interrupt the command; a second Ctrl-C does not interrupt its clean-up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
@@ -155,7 +154,7 @@ def run(arguments: Sequence[str]) -> int:
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
-            # of files it is a MatnetError by now
+            # errors of files have already become MatnetErrors
             complain(f"standard output: cannot be written: {error.strerror}")
             _close_stdout()
         return BAD_INPUT
@@ -168,14 +167,14 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def option_names(arguments: Sequence[str]) -> Callable[[Parameter], str | None]:
-    """How the command that is run writes a parameter of the library: its option, where it has one."""
+    """The option of the running command for a parameter of the library, if it has one."""
     name = arguments[0] if arguments else ""
     command = importlib.import_module(f"matnet.cli.{name}").command if name in COMMANDS else None
     return option_writer(command)
 
 
 def _usage(error: click.ClickException) -> str:
-    """Click's complaint in one line, with the help that explains it."""
+    """Click's error message in one line, with a pointer to the help."""
     message = " ".join(error.format_message().split())
     end = "" if message.endswith((".", "?")) else "."
     context = error.ctx if isinstance(error, click.UsageError) else None
@@ -184,7 +183,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _close_stdout() -> None:
-    """Nobody reads any more: let Python's own last flush go nowhere instead of complaining."""
+    """The reader of standard output is gone: send Python's last flush to the null device, so that it raises nothing."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -28,9 +28,9 @@ BAD_INPUT = 2
 def command(files: tuple[str, ...], network: str | None, as_json: bool) -> int:
     """Show every network in the files: layers, functions, delays, inputs and outputs with their ranges, and origin.
 
-    FILE may be a folder or a pattern such as 'runs/*.mat'. A network that cannot be used is named on standard error,
-    and the others in its file are shown. A file that cannot be read, or in which no network can be used, is named too;
-    the other files are shown, and the exit status is 2.
+    FILE may be a folder or a pattern such as 'runs/*.mat'. A network that cannot be used is reported on standard error,
+    and the others in its file are shown. A file that cannot be read, or in which no network can be used, is reported
+    too; the other files are shown, and the exit status is 2.
     """
     from matnet.cli.description import describe
 
@@ -53,7 +53,7 @@ def _fail(file: str, error: MatnetError, failures: list[dict[str, str]]) -> None
 
 
 def _files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tuple[str, bool]]:
-    """The files that are named, and those in the folders and of the patterns that are, and whether by itself."""
+    """The files of all arguments, folders and patterns expanded, each with whether it was named itself."""
     from matnet.importers.load import files
 
     for name in names:
@@ -68,7 +68,7 @@ def _files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tup
 
 
 def _networks(file: str, network: str | None, alone: bool, unusable: list[dict[str, str]]) -> list[Network]:
-    """The networks of a file; in a folder or by a pattern a file may have none."""
+    """The networks of a file; a file from a folder or pattern may have none."""
     import matnet
     from matnet.errors import NoNetworkError
 

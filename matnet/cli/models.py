@@ -1,4 +1,4 @@
-"""From FILE and the options beside it to a network, or several as an ensemble."""
+"""The network, or ensemble of networks, that FILE and its options name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES_KEYS = ("inputs", "outputs", "units")
 
 
 def load_network(options: dict[str, Any]) -> Network:
-    """The one network that FILE and --network name, with the scaling kept beside it.
+    """The network that FILE and --network name, with the scaling that was kept outside it.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def load_network(options: dict[str, Any]) -> Network:
 
 
 def load_model(options: dict[str, Any]) -> Network | Ensemble:
-    """The network that FILE and --network name, or all that match as an ensemble, with the scaling kept beside it.
+    """The network, or ensemble of networks, that FILE and --network name, with the scaling that was kept outside.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def load_model(options: dict[str, Any]) -> Network | Ensemble:
 
 
 def remark_on_steps(model: Network | Ensemble) -> None:
-    """Say once of which layers the derivative is 0 because their function is made of steps."""
+    """Warn once about layers whose derivative is 0 because their transfer function is a step function."""
     from matnet.functions.transfer import TRANSFER
     from matnet.network import Ensemble
 
@@ -65,11 +65,11 @@ def remark_on_steps(model: Network | Ensemble) -> None:
     layers = [(number, layer.transfer) for net in networks for number, layer in enumerate(net.structure.layers, 1)]
     steps = dict.fromkeys(f"layer {number} ({name})" for number, name in layers if TRANSFER[name].stepwise)
     if steps:
-        note(f"{', '.join(steps)}: the function is made of steps, so every derivative through it is 0")
+        note(f"{', '.join(steps)}: a step function, so every derivative through it is 0")
 
 
 def _several(file: str, network: str | None) -> list[Network] | None:
-    """The networks of an ensemble: a folder, a pattern of files, or a path with a colon; None where one is meant."""
+    """The networks of a folder, a pattern of files, or a path with a colon; None if a single one is meant."""
     import matnet
 
     if Path(file).is_dir() or (glob.has_magic(file) and not Path(file).exists()):
@@ -92,7 +92,7 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 def completed(net: Network, options: dict[str, Any]) -> Network:
-    """The network with the names and the scaling that are kept outside its file."""
+    """The network with the names and scaling that are kept outside its file."""
     net = _named(net, options.get("names"))
     names = options.get("input_scaling", ()), options.get("output_scaling", ())
     if not any(names):

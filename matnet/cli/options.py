@@ -17,7 +17,7 @@ from matnet.tables.formats import COMPRESSIONS, NAMES, SUFFIXES, TEXT_SUFFIXES
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names with commas between; a name that has a comma in it stands in double quotes."""
+    """Comma-separated names; a name that contains a comma is put in double quotes."""
     try:
         found = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True, strict=True), []))
     except csv.Error:
@@ -34,14 +34,14 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    """Numbers with commas between."""
+    """Comma-separated numbers."""
     return None if value is None else _listed_numbers(value)
 
 
 def _points(
     context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
 ) -> tuple[tuple[float, ...], ...]:
-    """Numbers with commas between, for each time the option is given."""
+    """Comma-separated numbers, one list each time the option is given."""
     return tuple(map(_listed_numbers, value))
 
 
@@ -81,7 +81,7 @@ def _nonfinite(context: click.Context, parameter: click.Parameter, value: bool) 
 
 
 def option_writer(command: click.Command | None) -> Callable[[Parameter], str | None]:
-    """How a command writes a parameter of the library: its option, where it has one."""
+    """The option of a command for a parameter of the library, if it has one."""
     options = {} if command is None else {str(found.name): found for found in command.params}
 
     def written(parameter: Parameter) -> str | None:
@@ -97,12 +97,12 @@ def option_writer(command: click.Command | None) -> Callable[[Parameter], str | 
 
 
 def _quoted(value: str) -> str:
-    """A value as any shell takes it, cmd.exe too."""
+    """A value quoted for any shell, including cmd.exe."""
     return value if re.fullmatch(r"[\w.-]+", value) else f'"{value}"'
 
 
 def reworded(error: MatnetError) -> str:
-    """An error's message with the options of the command that runs."""
+    """An error's message, with the running command's options in place of parameters."""
     return error.reworded(option_writer(click.get_current_context().command))
 
 
@@ -111,26 +111,26 @@ DIALECT_OPTIONS = ("delimiter", "decimal", "header", "missing", "na", "comment",
 
 
 class FileReading(TypedDict, total=False):
-    """What is said to whatever reads a MAT-file, where it was given."""
+    """The reading options for MAT-files that were given."""
 
     limit: int
     isolation: bool
 
 
 class Loading(FileReading, total=False):
-    """What is said to ``matnet.load`` and ``matnet.load_all``, where it was given."""
+    """The keyword arguments of ``matnet.load`` and ``matnet.load_all`` that were given."""
 
     allow_nonfinite: bool
 
 
 def loading(context: click.Context | None = None) -> Loading:
-    """What `loading_options` say to ``matnet.load`` and ``matnet.load_all``."""
+    """The keyword arguments of ``matnet.load`` and ``matnet.load_all`` from `loading_options`."""
     found: Loading = (context or click.get_current_context()).meta.get(_LOADING, {})
     return found
 
 
 def file_reading() -> FileReading:
-    """For what else is read from MAT-files than networks."""
+    """The options for reading anything but networks from MAT-files."""
     given = loading()
     found: FileReading = {}
     if "limit" in given:
@@ -141,7 +141,7 @@ def file_reading() -> FileReading:
 
 
 def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every command has: what a file may hold, which a command gets by `loading`, and `--quiet`."""
+    """The options that every command has: limits on files, passed to it as `loading`, and `--quiet`."""
     for option in (_quiet_option, _isolation_option, _nonfinite_option, _limit_option):
         command = option(command)
     return command
@@ -170,7 +170,7 @@ _isolation_option = click.option(
     default=True,
     callback=_isolation,
     expose_value=False,
-    help="Read version 7.3 MAT-files in a process of their own, so that a damaged one cannot crash this one (default).",
+    help="Read version 7.3 MAT-files in a separate process, so that a damaged one cannot crash this one (default).",
 )
 _quiet_option = click.option(
     "--quiet", is_flag=True, callback=_quiet, expose_value=False, help="No notes, warnings or progress; errors only."
@@ -234,16 +234,14 @@ keep_out_option = click.option(
     metavar="NAMES",
     callback=_names,
     default="",
-    help="Columns of the table that are not inputs, as an id.",
+    help="Columns of the table that are not inputs, e.g. an id.",
 )
-of_option = click.option(
-    "--of", metavar="NAMES", callback=_names, help="Only these outputs, by their names in the result."
-)
+of_option = click.option("--of", metavar="NAMES", callback=_names, help="Only these outputs, by name as in the result.")
 wrt_option = click.option(
     "--wrt",
     metavar="NAMES",
     callback=_names,
-    help="Only derivatives with respect to these inputs, by their names in the result.",
+    help="Only derivatives with respect to these inputs, by name as in the result.",
 )
 input_sd_option = click.option(
     "--input-sd",
@@ -259,7 +257,7 @@ json_option = click.option(
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What is kept outside the network's file: `input_scaling`, `output_scaling` and `names`."""
+    """Options for what is kept outside the network's file: `input_scaling`, `output_scaling` and `names`."""
     for option in (_names_option, _output_scaling_option, _input_scaling_option):
         command = option(command)
     return command
@@ -320,17 +318,17 @@ missing_option = click.option(
     help="How to treat empty input cells, and NA, N/A and null.",
 )
 na_option = click.option(
-    "--na", metavar="WORDS", callback=_names, default="", help="Further words that stand for a missing number."
+    "--na", metavar="WORDS", callback=_names, default="", help="More words that mean a missing number."
 )
 comment_option = click.option(
-    "--comment", metavar="TEXT", default="", help="Leave out lines that begin with this, e.g. %."
+    "--comment", metavar="TEXT", default="", help="Ignore lines that begin with this, e.g. %."
 )
 skip_rows_option = click.option(
     "--skip-rows",
     metavar="N",
     type=click.IntRange(0),
     default=0,
-    help="Leave out the first N rows after the header, e.g. a row of units.",
+    help="Ignore the first N rows after the header, e.g. a row of units.",
 )
 encoding_option = click.option(
     "--encoding", metavar="NAME", default="utf-8", show_default=True, help="Encoding of text, e.g. cp1252 or utf-16."
@@ -338,12 +336,12 @@ encoding_option = click.option(
 samples_option = click.option(
     "--samples",
     type=click.Choice(["columns", "rows"]),
-    help="How the samples lie in the table (default: rows; columns in an array of a MAT-file).",
+    help="Whether samples are rows or columns of the table (default: rows; columns for an array of a MAT-file).",
 )
 
 
 def text_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how the text of a table is written."""
+    """The options for the text format of the table."""
     for option in (
         encoding_option,
         skip_rows_option,
@@ -358,12 +356,12 @@ def text_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how the table is read; a command gets them by `reading`."""
+    """The options for reading the table, passed to a command as `reading`."""
     return text_options(missing_option(samples_option(command)))
 
 
 def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a run over a table: what is written how, and what computes it."""
+    """The options of a run over a table: output format and computation."""
     for option in (
         click.option(
             "--to",
@@ -380,7 +378,7 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--summary",
             metavar="FILE.json",
-            help="Write rows, seconds, rows outside the range, NaN, and the hashes of networks and inputs to a file; "
+            help="Write a summary (rows, seconds, rows out of range, NaN, hashes of networks and inputs) to a file; "
             "- is standard output.",
         ),
         click.option(
@@ -394,7 +392,7 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--chunk-size",
             type=click.IntRange(min=1),
             metavar="ROWS",
-            help="Rows to compute at once, rounded up to whole blocks. The result depends neither on it nor on "
+            help="Rows to compute at once, rounded up to whole blocks. Results depend neither on this nor on "
             "--workers.",
         ),
         click.option(
@@ -410,10 +408,14 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="ADDRESS",
             help="Scheduler of the Dask cluster, e.g. tcp://10.0.0.1:8786 (default: a cluster on this machine).",
         ),
-        click.option("--strict", is_flag=True, help="Exit with status 1 if rows lie outside the range or give NaN."),
+        click.option(
+            "--strict", is_flag=True, help="Exit with status 1 if any row lies outside the range or gives NaN."
+        ),
         no_clobber_option,
         click.option(
-            "--flush", is_flag=True, help="Answer each row as it comes, e.g. from standard input (default: in blocks)."
+            "--flush",
+            is_flag=True,
+            help="Write the result of each row as soon as it is read, e.g. from standard input (default: in blocks).",
         ),
         click.option(
             "--precision",
@@ -426,7 +428,7 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice([".", ","]),
             default=".",
             show_default=True,
-            help="Decimal sign of numbers in text; with a comma, semicolons divide the cells of .csv.",
+            help="Decimal sign of numbers in text; with a comma, the cells of .csv are separated by semicolons.",
         ),
     ):
         command = option(command)
@@ -434,5 +436,5 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def dialect(options: dict[str, Any]) -> Dialect:
-    """How the text of a table is written, from the options of `text_options` and what is done about missing cells."""
+    """The format of the table's text, from `text_options` and the option for missing cells."""
     return Dialect(**{key: options[key] for key in DIALECT_OPTIONS})

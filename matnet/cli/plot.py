@@ -54,9 +54,7 @@ OF_RECORD = frozenset({"training", "training-state"})
 WITH_TARGETS = frozenset({"parity", "residuals", "error-histogram", "confusion", "roc", "error-autocorrelation"})
 WITH_DATA = frozenset({"sensitivity", "map", "alpha", "lags", *WITH_TARGETS})
 WITH_POINT = frozenset({"response", "contour"})
-UNIT = (
-    "Derivatives times the range of the input over that of the output, so that inputs can be compared; or as they are."
-)
+UNIT = "range: multiply derivatives by input range / output range, so that inputs can be compared; real: as they are."
 
 
 def _at(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, list[float]] | None:
@@ -105,22 +103,24 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
     "held",
     metavar="VALUES",
     callback=_at,
-    help="Where response and contour hold the other inputs: quantiles, as in 10%,50%,90%, or a value per input, as in "
+    help="Where response and contour hold the other inputs: quantiles, e.g. 10%,50%,90%, or a value per input, e.g. "
     "60,2400.  [default: 25%,50%,75%; contour: 50%]",
 )
-@click.option("--top", type=click.IntRange(1), metavar="COUNT", help="How many inputs are shown, the strongest.")
+@click.option("--top", type=click.IntRange(1), metavar="COUNT", help="Number of inputs to show, strongest first.")
 @click.option("--unit", type=click.Choice(["range", "real"]), default="range", show_default=True, help=UNIT)
-@click.option("--lags", type=click.IntRange(0), metavar="COUNT", help="The largest lag shown.")
-@click.option("--steps", type=click.IntRange(1), metavar="COUNT", help="Steps of a network without inputs.")
-@click.option("--title", default="", metavar="TEXT", help="A title above the figure.")
-@click.option("--size", metavar="WIDTHxHEIGHT", callback=_size, help="The size of the figure in inches, as in 6x4.")
+@click.option("--lags", type=click.IntRange(0), metavar="COUNT", help="Largest lag to show.")
+@click.option(
+    "--steps", type=click.IntRange(1), metavar="COUNT", help="Number of time steps to run a network without inputs."
+)
+@click.option("--title", default="", metavar="TEXT", help="Title above the figure.")
+@click.option("--size", metavar="WIDTHxHEIGHT", callback=_size, help="Size of the figure in inches, e.g. 6x4.")
 @click.option(
     "--dpi",
     type=click.IntRange(20, 1200),
     default=150,
     show_default=True,
     metavar="COUNT",
-    help="Pixels per inch of a .png, and of what is drawn as pixels in the others.",
+    help="Pixels per inch of .png files, and of rasterised parts in other formats.",
 )
 @table_options
 def command(**options: Any) -> None:
@@ -130,9 +130,9 @@ def command(**options: Any) -> None:
     KIND is one of
       network                the diagram: layers with sizes and functions, delays, feedback
       sensitivity            the distribution of dy/dx over the data, the strongest first
-      map                    mean of dy/dx against its standard deviation: linear or not
+      map                    mean of dy/dx against its standard deviation
       alpha                  alpha curves: from the mean of |dy/dx| to its largest
-      response               y and dy/dx along each input, the others held (--at)
+      response               y and dy/dx along each input, the others held constant (--at)
       contour                y over two inputs (--wrt) with gradient arrows
       parity                 outputs against --targets, by training, validation and test set
       residuals              targets minus outputs
@@ -166,7 +166,7 @@ def command(**options: Any) -> None:
 
 
 def _remark(kind: str, request: Request) -> None:
-    """What the figure leaves out, and which kind would show more."""
+    """What the figure leaves out, and which kind shows more."""
     from matnet.plots.classes import FEWEST_CLASSIFIED, are_classes
     from matnet.plots.figures import KINDS
 

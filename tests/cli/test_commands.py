@@ -363,7 +363,7 @@ def test_a_bug_is_70_with_a_traceback_and_where_to_report_it(
     assert err.startswith("Traceback (most recent call last):\n")
     assert err.endswith(
         "ZeroDivisionError: of ours\n"
-        "matnet: this is a bug of matnet; please report the lines above in the project's issue tracker\n"
+        "matnet: this is a bug in matnet; please report the lines above in the project's issue tracker\n"
     )
 
 

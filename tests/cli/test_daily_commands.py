@@ -436,6 +436,6 @@ def test_no_memory_is_one_line(said: Said, monkeypatch: pytest.MonkeyPatch, tmp_
         assert said("predict", PUMP, "-", "-o", "y.csv", stdin=TEXT) == (
             2,
             "",
-            "matnet: there is not enough memory here; give the process more, or compute less at once\n",
+            "matnet: not enough memory; give the process more, or compute less at once\n",
         )
         assert list(tmp_path.iterdir()) == []

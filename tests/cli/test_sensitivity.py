@@ -192,5 +192,5 @@ def test_a_network_of_steps_says_why_its_derivatives_are_0(said: Said, tmp_path:
     layer = Layer(2, "compet", {0: Weight(np.eye(2))})
     save(Network(Structure((Input(2),), (layer,), (Output(0, 2),))), tmp_path / "steps.json")
     err = said(str(tmp_path / "steps.json"), "-", stdin="x1,x2\n1,0\n0,1\n")[2]
-    message = "layer 1 (compet): the function is made of steps, so every derivative through it is 0"
+    message = "layer 1 (compet): a step function, so every derivative through it is 0"
     assert err == f"matnet: note: {message}\n"

@@ -218,7 +218,7 @@ def test_commands_say_once_that_a_derivative_through_steps_is_0(
     file = str(corpus / "static_perceptrons_chained.mat")
     table = tmp_path / "table.csv"
     table.write_text(",".join(f"x{j}" for j in range(1, 5)) + "\n" + "1,0,1,0\n" * 3)
-    remark = "matnet: note: layer 1 (hardlim): the function is made of steps, so every derivative through it is 0\n"
+    remark = "matnet: note: layer 1 (hardlim): a step function, so every derivative through it is 0\n"
     assert run(["check", file, "--network", "net1"]) == 0
     assert capsys.readouterr().err.count(remark) == 1
     assert run(["gradients", file, str(table), "--network", "net1", "-o", str(tmp_path / "out.csv")]) == 0
