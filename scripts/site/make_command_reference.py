@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 HEAD = """\
 # The commands
 
-Made from the commands themselves by `scripts/site/make_command_reference.py`; a test keeps it in step.
+Made from the commands themselves by `scripts/site/make_command_reference.py`.
 
 ## Completion
 

@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "functions.md"
 HEAD = """\
 # The functions
 
-Made from the tables in `matnet/functions` by `scripts/site/make_function_reference.py`; a test keeps it in step.
+Made from the tables in `matnet/functions` by `scripts/site/make_function_reference.py`.
 
 `p` is what a weight sees, `w` the weight, `z = f(w, p)`; `b` the bias, `n` the net input, `a` the layer's output; `x` a
 raw input or output, `y` its processed form. A function that is not listed is refused by name.

@@ -73,7 +73,7 @@ def test_the_list_and_the_help_name_every_target(capsys: pytest.CaptureFixture[s
     assert run(["convert", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     suffixes = list(targets())
-    assert f"by its suffix: {', '.join(suffixes[:-1])} or {suffixes[-1]}." in shown
+    assert f"in the format of its suffix: {', '.join(suffixes[:-1])} or {suffixes[-1]}." in shown
 
 
 def test_what_does_not_agree_is_not_written(
