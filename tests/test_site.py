@@ -104,4 +104,4 @@ def test_every_page_of_the_sources_is_in_the_navigation(site: Path) -> None:
 
 
 def test_the_changelog_is_on_the_site(site: Path) -> None:
-    assert "What changes for you comes first" in text_of(site / "changelog.html")
+    assert "What changes for users" in text_of(site / "changelog.html")

@@ -1,1 +1,1 @@
-"""Whether it is right: stored answers, derivatives and exported code, compared."""
+"""Verification: stored answers, derivatives and exported code are compared with the network."""

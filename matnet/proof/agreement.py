@@ -1,4 +1,4 @@
-"""How far stored outputs may be from a network's, and how much it proves that they agree."""
+"""How far stored outputs may differ from a network's, and how much their agreement proves."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SINGLE_AGREES = 2e-6
 """Of the output's range: answers that MATLAB stored, and perhaps computed, in single precision."""
 
 CHANCE = 1e-3
-"""An agreement that unrelated numbers would show more often than this proves nothing."""
+"""An agreement that unrelated numbers would show with a higher probability proves nothing."""
 
 _UNSTEADY = 1e-6
-"""Of the range: where rounding moves an answer further (on a step, at a tie, in chaos) the sample says nothing."""
+"""Of the range: if rounding moves an answer further (at a step, a tie, in chaos) the sample is not compared."""
 
 _LEAST_SAMPLES = 3
 _LEAST_DIGITS, _LEAST_DIGITS_FOUND = 4, 10
@@ -37,12 +37,12 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How stored outputs compare with the network's: samples, the largest difference, and that by the output's range.
+    """How stored outputs compare with the network's: samples, the largest difference, and its ratio to the range.
 
-    ``left_out`` counts samples whose answer rounding alone decides, ``not_stored`` numbers that are NaN where the
-    network, from known inputs, gives a number. ``evidence`` counts the different samples that are fully known.
-    ``tolerance`` (Q, S) is how far each may be off, NaN where nothing is compared. ``note`` says where the stored
-    outputs have fewer digits than a double.
+    ``left_out`` counts samples whose answer depends on rounding, ``not_stored`` numbers that are NaN where the network,
+    from known inputs, gives a number. ``evidence`` counts the different samples that are fully known. ``tolerance`` (Q,
+    S) is how far each may be off, NaN where nothing is compared. ``note`` reports stored outputs with fewer digits than
+    a double.
     """
 
     samples: int
@@ -57,7 +57,7 @@ class Agreement:
 
 
 def ranges(net: Network, stored: FloatArray) -> FloatArray:
-    """(S,) the width of each output's range: of what is stored or, if wider, as the network states it."""
+    """(S,) the width of each output's range: that of the stored values or, if wider, the network's own."""
     finite = np.where(np.isfinite(stored), stored, np.nan)
     shown = np.fmax.reduce(finite, axis=0, initial=np.nan) - np.fmin.reduce(finite, axis=0, initial=np.nan)
     stated = net.output_range[:, 1] - net.output_range[:, 0]
@@ -67,9 +67,10 @@ def ranges(net: Network, stored: FloatArray) -> FloatArray:
 
 
 def not_stored(net: Network, data: InputData, y: FloatArray, stored: FloatArray) -> NDArray[np.bool_]:
-    """(Q, S) where what is stored is NaN though neither the inputs so far nor the network's answer are.
+    """(Q, S) where the stored value is NaN although neither the inputs so far nor the network's answer are.
 
-    MATLAB makes no NaN of known inputs where the network gives a number: such numbers were masked, or never stored.
+    MATLAB does not compute NaN from known inputs if the network gives a number: such values were masked or never
+    stored.
     """
     unknown = np.asarray(np.isnan(data.x).any(axis=1))
     if net.dynamic:
@@ -80,17 +81,17 @@ def not_stored(net: Network, data: InputData, y: FloatArray, stored: FloatArray)
 
 
 def different_samples(data: InputData, stored: FloatArray) -> int:
-    """How many different samples are fully known: inputs and outputs."""
+    """Number of different samples without NaN in inputs and outputs."""
     known = ~np.isnan(stored).any(axis=1) & ~np.isnan(data.x).any(axis=1)
     return len(np.unique(np.hstack([data.x[known], stored[known]]), axis=0))
 
 
 def agreement(rounding: Rounding, data: InputData, y: FloatArray, stored: FloatArray, named: bool) -> Agreement:
-    """The network's outputs `y` beside the stored ones, (Q, S) each; `named` by the user, or found.
+    """The network's outputs `y` beside the stored ones, (Q, S) each; `named` by the user, or found by their shape.
 
-    An answer agrees within the base of its range, or 8 eps of the largest answer, or 4 times what rounding moves it.
-    Answers that were written with few digits agree within those, but targets have few digits too: so only where they
-    were named as answers, or are so many that no measurement has them.
+    An answer agrees within the base of its range, or 8 eps of the largest answer, or 4 times the effect of rounding.
+    Answers that were written with few digits agree within those digits. Targets have few digits too, so this applies
+    only if the answers were named, or have more digits than measurements have.
     """
     single = _is_single(stored)
     base = max(rounding.base, SINGLE_AGREES) if single else rounding.base
@@ -98,7 +99,7 @@ def agreement(rounding: Rounding, data: InputData, y: FloatArray, stored: FloatA
     moved = rounding.moved(data, y)
     missing = not_stored(rounding.net, data, y, stored)
     apart = np.where(missing, 0.0, distances(y, stored))
-    # where rounding decides, agreement says as much as anywhere, disagreement says nothing
+    # where rounding decides, agreement still counts, but disagreement proves nothing
     steady = (moved <= _UNSTEADY * width).all(axis=1) | (apart == 0.0).all(axis=1)
     size = np.fmax.reduce(np.where(np.isfinite(y), np.abs(y), 0.0), axis=0, initial=0.0)
     tolerance = np.maximum(np.maximum(base * width, 8.0 * _EPS * size), 4.0 * moved)
@@ -129,7 +130,7 @@ def _note(single: bool, digits: int) -> str:
 
 
 def _written(net: Network, data: InputData, stored: FloatArray, digits: int) -> FloatArray:
-    """What writing with so many digits may have taken from the answers, and from the inputs beside them."""
+    """The effect of rounding to so many digits on the answers, and through the inputs beside them."""
     lost = half_units(stored, digits)
     input_digits = decimal_digits(data.x)
     if net.dynamic or not _LEAST_DIGITS <= input_digits <= min(MOST_DIGITS, digits + 1):
@@ -139,7 +140,7 @@ def _written(net: Network, data: InputData, stored: FloatArray, digits: int) -> 
 
 
 def _is_single(stored: FloatArray) -> bool:
-    """Whether all numbers are of single precision, and too many digits long for that to be an accident."""
+    """Whether all numbers are of single precision, with too many digits for coincidence."""
     finite = stored[np.isfinite(stored)]
     with np.errstate(over="ignore"):
         exact = (finite.astype(np.float32).astype(np.float64) == finite).all()
@@ -148,7 +149,7 @@ def _is_single(stored: FloatArray) -> bool:
 
 
 def computed(stored: FloatArray) -> bool:
-    """Whether the numbers have as many digits as computed ones have, and measured ones have not."""
+    """Whether the numbers have as many digits as computed ones, more than measured ones."""
     numbers = stored[np.isfinite(stored)]
     return decimal_digits(numbers[:: max(1, len(numbers) // _FIRST_ROWS)]) > MOST_DIGITS or _is_single(stored)
 
@@ -156,11 +157,11 @@ def computed(stored: FloatArray) -> bool:
 def doubt(
     net: Network, data: InputData, y: FloatArray, stored: FloatArray, found: Agreement, tried: int, named: bool
 ) -> str:
-    """Why an agreement proves nothing; empty where it proves the network.
+    """Why an agreement proves nothing; empty if it proves the network.
 
-    Unrelated numbers of the network's own kind agree in one of K^Q cases, K being how many different answers the
-    network gives and Q the samples; `tried` is how many pairs of variables were compared. Where they were `named` as
-    answers they are taken for answers, else they may be targets that the network has learnt exactly.
+    Unrelated numbers of the network's own kind agree in one of K^Q cases, where K is the number of different answers
+    that the network gives and Q the number of samples; `tried` is the number of pairs of variables that were compared.
+    Numbers that were `named` are taken as answers; others may be targets that the network has learnt exactly.
     """
     if found.left_out > _MOST_LEFT_OUT * (found.samples + found.left_out):
         return (
@@ -185,7 +186,7 @@ def doubt(
 
 
 def _exactly_learnt(net: Network, y: FloatArray, stored: FloatArray, found: Agreement) -> str:
-    """Why targets would agree like this, if the network has learnt them exactly."""
+    """Why the stored numbers may be targets that the network has learnt exactly; empty if they cannot be."""
     if not found.note and decimal_digits(stored) < _LEAST_DIGITS_FOUND <= decimal_digits(y):
         return "the stored numbers have few digits, as targets have: the network may have learnt them exactly"
     steps = [step for step in net.program.steps if isinstance(step, TransferStep)]
@@ -208,7 +209,7 @@ def _exactly_learnt(net: Network, y: FloatArray, stored: FloatArray, found: Agre
 
 
 def _shows(net: Network, theta: FloatArray, data: InputData, y: FloatArray, tolerance: FloatArray) -> bool:
-    """Whether other parameters give other answers, as far as they are compared."""
+    """Whether other parameters give different answers where they are compared."""
     for rows in (_FIRST_ROWS, len(y)):
         apart = distances(answers_with(net, theta, data.first(rows)), y[:rows])
         if (apart > tolerance[:rows]).any():
@@ -223,7 +224,7 @@ def _different(net: Network, rows: FloatArray) -> FloatArray:
 
 
 def _kinds(net: Network, rows: FloatArray) -> int:
-    """How many different answers the network gives: in what is stored, and over its input range."""
+    """Number of different answers that the network gives: among the stored ones, and over its input range."""
     if net.dynamic:
         return len(_different(net, rows))
     over_range = answers(net, InputData(points_in(input_box(net.structure), _POINTS)))

@@ -1,4 +1,4 @@
-"""What a network answers to data, and how far rounding alone moves its answers."""
+"""A network's answers to data, and the effect of rounding on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matnet.network import Network
 from matnet.simulate import BiasStep, NetInputStep, Program, Step, WeightStep, outputs
 
 STATIC_AGREES, SERIES_AGREES, ROUNDED_AGREES = 2e-14, 1e-11, 1e-13
-"""Of the output's range: a static network, a series, a network whose settings were written with 15 digits."""
+"""Of the output's range: for a static network, a series, a network whose settings were written with 15 digits."""
 
 _ROUNDING, _FIFTEEN_DIGITS = 2.0**-50, 5e-15
 _CHANGE = 0.01
@@ -40,7 +40,7 @@ class InputData:
         return replace(self, x=self.x[:rows])
 
     def states(self) -> dict[str, Any]:
-        """The states, where there are any, as the network's methods take them."""
+        """The states, if there are any, as keyword arguments of the network's methods."""
         named = {"input_states": self.input_states, "layer_states": self.layer_states}
         return {name: state for name, state in named.items() if state is not None}
 
@@ -54,7 +54,7 @@ def answers(net: Network, data: InputData) -> FloatArray:
 
 
 def answers_once(net: Network, data: InputData) -> FloatArray:
-    """As ``answers``, of a network that is asked only once: its rows as they are, without a tape made of them."""
+    """As ``answers``, for a network that is evaluated only once: its rows are run without recording a tape."""
     if net.dynamic:
         return answers(net, data)
     with np.errstate(all="ignore"):
@@ -87,7 +87,7 @@ def program_with(program: Program, theta: FloatArray) -> Program:
 
 
 class Rounding:
-    """A network beside two copies of it that are changed by as much as rounding changes it."""
+    """A network and two copies of it whose weights are changed in their last digits."""
 
     def __init__(self, net: Network) -> None:
         self.net = net
@@ -96,13 +96,13 @@ class Rounding:
 
     @property
     def base(self) -> float:
-        """What two machines may differ by, of the output's range."""
+        """How much two machines may differ, of the output's range."""
         if self.net.dynamic:
             return SERIES_AGREES
         return ROUNDED_AGREES if self.rounded else STATIC_AGREES
 
     def moved(self, data: InputData, y: FloatArray) -> FloatArray:
-        """How far rounding moves each answer, (Q, S)."""
+        """The effect of rounding on each answer, (Q, S)."""
         shifts = []
         for sign, copy in zip((1.0, -1.0), self._copies, strict=True):
             with np.errstate(all="ignore"):
@@ -121,7 +121,7 @@ class RoundedOutputs:
     outputs: tuple[tuple[Network, FloatArray], ...]
 
     def performance(self, cost: Cost, t: FloatArray) -> tuple[float, float]:
-        """The network's performance for targets t (Q, S), and how far rounding moves it."""
+        """The network's performance for targets t (Q, S), and the effect of rounding on it."""
         with np.errstate(all="ignore"):
             values = [cost.value(t, y, None, net.parameters) for net, y in self.outputs]
         return values[0], max(abs(value - values[0]) for value in values)
@@ -164,7 +164,7 @@ class ParameterBlock(NamedTuple):
 
     @property
     def numbers(self) -> slice:
-        """Its place among all parameters."""
+        """Its slice of all parameters."""
         return slice(self.start, self.start + self.rows * self.columns)
 
     def element(self, number: int) -> str:
@@ -188,11 +188,11 @@ def parameter_blocks(structure: Structure) -> list[ParameterBlock]:
 
 
 def unnoticed_change(net: Network, shows: Callable[[FloatArray], bool]) -> str:
-    """The bias or weight matrix that could be 1 % off without showing; empty where every such change shows.
+    """The bias or weight matrix that could be 1 % off unnoticed; empty if every such change would be noticed.
 
-    `shows` says of other parameters whether the network with them would be noticed.
-    Each is changed as a whole, then its numbers by turns up and down; numbers that are 0 by 1 % of the largest beside
-    them. Layers that reach no output are left out.
+    `shows` says of other parameters whether the network with them would be noticed. Each is changed as a whole, then
+    its numbers alternately up and down; numbers that are 0 change by 1 % of the largest in the matrix. Layers that
+    reach no output are left out.
     """
     reaching = _layers_that_reach_an_output(net.structure)
     for block in parameter_blocks(net.structure):

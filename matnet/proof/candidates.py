@@ -19,7 +19,7 @@ from matnet.proof.agreement import computed
 from matnet.proof.answers import InputData, answers
 
 MOST_PAIRS = 100_000
-"""How many pairs of variables are compared before the search is given up."""
+"""The most pairs of variables that are compared before the search is abandoned."""
 
 _PREFIX = 3
 """Samples by which most pairs are ruled out."""
@@ -37,7 +37,7 @@ class Matrix:
 
 
 def oriented(matrix: Matrix, elements: int) -> list[Matrix]:
-    """A matrix as MATLAB has it with its samples in rows: both ways where both fit `elements`."""
+    """A MATLAB matrix with its samples in rows: both orientations if both fit `elements`."""
     values = matrix.values
     found = []
     if values.shape[0] == elements:
@@ -53,7 +53,7 @@ def named_matrix(matrix: Matrix, elements: int, what: str) -> list[Matrix]:
     Raises
     ------
     ShapeError
-        Neither of its sides is `elements` long.
+        Neither of its dimensions is `elements`.
     """
     found = oriented(matrix, elements)
     if not found:
@@ -63,7 +63,7 @@ def named_matrix(matrix: Matrix, elements: int, what: str) -> list[Matrix]:
 
 
 class Candidates:
-    """The matrices of a file, listed when they are first asked for, read when their shape fits, and then kept."""
+    """The matrices of a file, listed on first use, read if their shape fits, and then kept in memory."""
 
     def __init__(self, listed: Callable[[], Sequence[StoredArray]]) -> None:
         self._listed = listed
@@ -74,7 +74,7 @@ class Candidates:
         return self._listed()
 
     def with_elements(self, elements: int, least: int = 2) -> list[Matrix]:
-        """All matrices with `elements` on a side and at least `least` samples; equal ones stand as one."""
+        """All matrices with `elements` rows or columns and at least `least` samples; equal ones count as one."""
         fitting = [
             entry
             for entry in self._arrays
@@ -115,7 +115,7 @@ def _merged(matrices: Iterable[Matrix]) -> list[Matrix]:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Inputs and stored answers beside each other, with the network's own answers."""
+    """Inputs and stored answers, with the network's own answers."""
 
     data: InputData
     stored: Matrix
@@ -129,7 +129,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """The pairs whose first samples agree, how many pairs there are, and whether they are beyond the limit."""
+    """The pairs whose first samples agree, the number of pairs, and whether it exceeds the limit."""
 
     pairs: tuple[Pair, ...]
     tried: int
@@ -154,8 +154,8 @@ def search(net: Network, data: Iterable[InputData], stored: Sequence[Matrix]) ->
 def nearest(net: Network, data: Iterable[InputData], stored: Sequence[Matrix], count: int) -> list[Pair]:
     """The pairs whose outputs the network explains best, the best first.
 
-    Outputs with the digits of computed numbers come first, then pairs within the ranges that the network states. Of
-    many inputs, and of a series with many states that it may have begun in, only the first are tried.
+    Outputs with the digits of computed numbers come first, then pairs within the ranges that the network states. If
+    there are many inputs, or many possible initial states of a series, only the first are tried.
     """
     ranked: list[tuple[tuple[bool, int, float], InputData, Matrix]] = []
     short = {id(matrix): not computed(matrix.values) for matrix in stored}
@@ -172,7 +172,7 @@ def nearest(net: Network, data: Iterable[InputData], stored: Sequence[Matrix], c
 
 
 def _beyond(values: FloatArray, limits: FloatArray) -> bool:
-    """Whether more than half of the samples lie outside the range; never where it is not known."""
+    """Whether more than half of the samples lie outside the range; false if it is not known."""
     width = limits[:, 1] - limits[:, 0]
     with np.errstate(invalid="ignore"):
         outside = (values < limits[:, 0] - 0.1 * width) | (values > limits[:, 1] + 0.1 * width)
@@ -180,7 +180,7 @@ def _beyond(values: FloatArray, limits: FloatArray) -> bool:
 
 
 def unexplained(y: FloatArray, stored: FloatArray) -> float:
-    """The share of the variance of what is stored that the network's outputs leave; 1 where there is none."""
+    """The share of the stored values' variance that the network's outputs do not explain; 1 if there is none."""
     both = np.isfinite(y) & np.isfinite(stored)
     with np.errstate(all="ignore"):
         count = np.maximum(both.sum(axis=0), 1)
@@ -191,14 +191,14 @@ def unexplained(y: FloatArray, stored: FloatArray) -> float:
 
 
 def named_pairs(net: Network, data: Iterable[InputData], stored: Sequence[Matrix]) -> tuple[Pair, ...]:
-    """All inputs beside all stored outputs with as many samples, where the user named both."""
+    """All inputs with all stored outputs of the same number of samples, if the user named both."""
     return tuple(
         Pair(one, matrix, answers(net, one)) for one in data for matrix in stored if len(one.x) == len(matrix.values)
     )
 
 
 def _beside(data: Iterable[InputData], stored: Sequence[Matrix]) -> Iterator[tuple[InputData, list[Matrix]]]:
-    """Inputs with the outputs of as many samples; without those that are the inputs themselves, or wholly unknown."""
+    """Inputs with the outputs of as many samples, except outputs that are the inputs themselves or all NaN."""
     by_length: dict[int, list[Matrix]] = defaultdict(list)
     for matrix in stored:
         if np.isfinite(matrix.values).any():

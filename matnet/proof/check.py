@@ -1,10 +1,10 @@
-"""Analytic against numerical derivatives, on samples of a user's or of our own.
+"""Comparison of analytic with numerical derivatives, at the user's samples or at generated ones.
 
-Where every row of the network is analytic the numerical derivative is a complex step, exact to rounding:
-dy/dx_j = Im y(x + ih e_j)/h. Elsewhere, and where the complex step overflows though the output does not, it is a
-central difference, extrapolated from two steps, with the difference between the two as its error estimate; of several
-step sizes each element takes the one with the smallest estimate. Both go through values alone, so that a slip in a
-derivative cannot hide in them. Where an output is not finite it has no derivative, and nothing is compared.
+If every row of the network is analytic, the numerical derivative is a complex step, exact to rounding: dy/dx_j = Im y(x
++ ih e_j)/h. Otherwise, and where the complex step overflows although the output does not, it is a central difference,
+extrapolated from two steps, with the difference between the two as its error estimate; of several step sizes each
+element takes the one with the smallest estimate. Both use values only, so an error in a derivative cannot hide in them.
+An output that is not finite has no derivative and is not compared.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from matnet.simulate import Program, TransferStep, WeightStep
 
 _COMPLEX_STEP = 1e-30
 _STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # of the width of the input's range
-_ROUNDING = 1e-10  # what complex step and the analytic form may differ by, of the element's largest derivative
+_ROUNDING = 1e-10  # allowed difference of complex step and analytic form, of the element's largest derivative
 _COARSE = 1e-6  # the same for differences, whose best step is chosen by its own estimate
-_RESOLVED = 1e-4  # ten estimates above this share of the largest derivative say nothing
+_RESOLVED = 1e-4  # an error estimate of a tenth of this share of the largest derivative leaves it unresolved
 
 
 @dataclass(frozen=True)
 class Element:
-    """One derivative dy_i/dx_j (by lag where dynamic) at the sample where it looks worst; indices count from 0.
+    """One derivative dy_i/dx_j (per lag if dynamic) at the sample where it differs most; indices count from 0.
 
     ``verdict`` is "agrees", "differs", "kink" (every sample that disagrees lies where the derivative jumps),
     "unresolved" (the numerical derivative is too rough to say) or "undefined" (the output is finite at no sample).
@@ -94,17 +94,17 @@ class Check:
 
 
 def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Check:
-    """The network's Jacobian against a numerical one.
+    """Compare the network's Jacobian with a numerical one.
 
     Parameters
     ----------
     network
         Static or dynamic.
     x
-        Samples (N, R) at raw scale, for a dynamic network a series (T, R); None for `count` points of our own in the
-        range of the training.
+        Samples (N, R) at raw scale, for a dynamic network a series (T, R); None for `count` generated points in the
+        training range.
     count
-        How many of our own.
+        Number of generated points.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Che
 
 
 def _widths(x: FloatArray, box: FloatArray) -> FloatArray:
-    """The scale of each input: the width of its range, or its own size where that is larger by far."""
+    """The scale of each input: the width of its range, or its magnitude if that is much larger."""
     with np.errstate(invalid="ignore"):
         own = 1e-6 * np.nan_to_num(np.abs(x)).max(axis=0, initial=0.0)
         return np.asarray(np.maximum(box[:, 1] - box[:, 0], own))
@@ -144,7 +144,7 @@ def _complex_step(
 ) -> tuple[FloatArray, FloatArray]:
     """Numerical Jacobian (N, S, R) and its error estimate, 0 where the complex step is exact to rounding.
 
-    A complex exponential overflows earlier than the real function around it: there differences take its place.
+    A complex exponential overflows earlier than the real function around it; there finite differences are used.
     """
     columns = []
     for j in range(x.shape[-1]):
@@ -158,7 +158,7 @@ def _complex_step(
     rows = overflown.any(axis=(1, 2))
     if rows.any():
         differences, error = _differences(network, x[rows], widths)
-        # as much as a difference may be off where its own estimate says less
+        # the least error of a finite difference, even if its own estimate is smaller
         error = np.maximum(error, 0.1 * _COARSE * np.abs(analytic[rows]))
         numerical[rows] = np.where(overflown[rows], differences, numerical[rows])
         estimate[rows] = np.where(overflown[rows], error, 0.0)
@@ -177,9 +177,9 @@ def _differences(network: Network, x: FloatArray, widths: FloatArray) -> tuple[F
 
 
 def _best_difference(along: Callable[[float], FloatArray], widths: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The derivative of `along(share)` at 0 by share·widths, each element by the step that extrapolation moves least.
+    """The derivative of `along(share)` at 0 with respect to share·widths, each element from its best step size.
 
-    The estimate is how much extrapolation moves it, and what rounding of the values makes of it.
+    The best step is the one that extrapolation changes least; the estimate is that change plus the effect of rounding.
     """
     best: list[FloatArray] = []
     for share in _STEPS:
@@ -198,7 +198,7 @@ def _best_difference(along: Callable[[float], FloatArray], widths: FloatArray) -
 
 
 def _at_kinks(network: Network, x: FloatArray, widths: FloatArray) -> FloatArray:
-    """1.0 for the samples (N,) around which a row changes its piece within the smallest difference step."""
+    """1.0 for the samples (N,) with a kink within the smallest difference step."""
     found = np.zeros(len(x), dtype=bool)
     here = _pieces(network.program, x)
     for j, width in enumerate(widths):
@@ -210,7 +210,7 @@ def _at_kinks(network: Network, x: FloatArray, widths: FloatArray) -> FloatArray
 
 
 def _pieces(program: Program, x: FloatArray) -> FloatArray:
-    """Which piece of each piecewise row a sample is on, (N, number): it changes where a kink is crossed."""
+    """Which piece of each piecewise row a sample is on, (N, number): it changes across a kink."""
     with np.errstate(all="ignore"):
         values = program.run(x)
         parts = [np.zeros((len(x), 1))]
@@ -222,7 +222,9 @@ def _pieces(program: Program, x: FloatArray) -> FloatArray:
                     parts.append(np.nan_to_num(values[step.target]))
             elif isinstance(step, WeightStep) and not step.row.linear:
                 parts.append(_weight_pieces(step, values[step.sources[0]], values[step.target]))
-    return np.concatenate([part for part in parts if part.ndim == 2], axis=-1)  # a layer of bias alone has no batch
+    return np.concatenate(
+        [part for part in parts if part.ndim == 2], axis=-1
+    )  # a layer with only a bias has no batch axis
 
 
 def _weight_pieces(step: WeightStep, p: FloatArray, z: FloatArray) -> FloatArray:
@@ -230,13 +232,13 @@ def _weight_pieces(step: WeightStep, p: FloatArray, z: FloatArray) -> FloatArray
         slopes = step.row.tangent(step.w, p, z, np.eye(p.shape[-1])[None])
         return np.asarray(slopes, dtype=np.float64).reshape(len(p), -1)
     if step.row.square is not None:
-        # a distance of 0 is a kink on its own: NaN is unequal to every piece, itself included
+        # a distance of 0 is a kink by itself: NaN is unequal to every piece, including itself
         return np.where(np.abs(z) > 1e-4 * (1.0 + np.abs(p).max(axis=-1, keepdims=True)), 1.0, np.nan)
     return np.zeros((len(p), 0))
 
 
 def _check_series(network: Network, x: FloatArray, box: FloatArray) -> Check:
-    """A dynamic network: dy(t)/dx(t − lag) as far back as its delays reach together."""
+    """A dynamic network: dy(t)/dx(t − lag) up to the sum of its longest delays."""
     structure = network.structure
     if network.input_size == 0:
         return _check_states(network)
@@ -273,7 +275,7 @@ def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray) -> Floa
 
 
 def _by_lag(by_step: FloatArray, lags: int) -> FloatArray:
-    """Derivatives (s, R, t, S) of step t by step s as (t, lags + 1, S, R), 0 before the series."""
+    """Derivatives (s, R, t, S) of step t with respect to step s as (t, lags + 1, S, R), 0 before the series."""
     steps, size, _, outputs = by_step.shape
     found = np.zeros((steps, lags + 1, outputs, size))
     for time in range(steps):
@@ -299,7 +301,10 @@ def _check_states(network: Network) -> Check:
         np.moveaxis(array.reshape(delay, neurons, steps, -1), (0, 1), (1, 3))
         for array in _best_difference(along, np.ones(1))
     ]
-    method, y = "central differences by the initial states", network.run(steps=steps, layer_states=start).outputs
+    method, y = (
+        "central differences with respect to the initial states",
+        network.run(steps=steps, layer_states=start).outputs,
+    )
     by_age = (np.moveaxis(analytic, 2, 1), by_state[0], by_state[1])
     return _summary(*by_age, np.zeros(steps), method, np.ones(neurons), y)
 
@@ -314,7 +319,7 @@ def _summary(
     y: FloatArray,
 ) -> Check:
     """Arrays (N, lags, S, R) and outputs (N, S) -> for every element its worst sample, the worst element first."""
-    # a derivative matters as far as it moves its output, over the input's range, by a share of that output's size
+    # a derivative matters by how much it changes its output over the input's range, relative to that output's size
     usual = np.nan_to_num(np.abs(y)).max(axis=0, initial=0.0)
     elements = []
     defined = np.isfinite(y)
@@ -344,7 +349,7 @@ class _ElementSamples:
     defined: NDArray[np.bool_]
 
     def worst(self, place: tuple[int, int, int], floor: float, usual: float) -> Element:
-        """The element's verdict, with the sample that speaks loudest for it."""
+        """The element's verdict, with the sample that shows it most clearly."""
         a, b = self.analytic, self.numerical
         finite = np.isfinite(a) & np.isfinite(b)
         scale = np.abs(a[finite]).max(initial=0.0)

@@ -1,4 +1,4 @@
-"""The data that a network may have been asked about: what the user named, else what the file has of a fitting shape."""
+"""The data that a network may have been evaluated on: what the user named, else what fits by its shape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matnet.proof.candidates import Candidates, Matrix, named_matrix
 
 @dataclass(frozen=True, eq=False)
 class NamedData:
-    """What the user named; matrices as MATLAB has them. What is not named is looked for, if anything of its kind is."""
+    """What the user named, in MATLAB's layout. The rest is searched for in the file."""
 
     inputs: Matrix | None = None
     outputs: Matrix | None = None
@@ -45,7 +45,7 @@ class DataSource:
 
     @property
     def names_inputs(self) -> bool:
-        """Whether the user said what the inputs are, or the network has none."""
+        """Whether the user named the inputs, or the network has none."""
         return self.named.inputs is not None or not self.net.input_size
 
     def outputs(self) -> list[Matrix]:
@@ -63,7 +63,7 @@ class DataSource:
         return self._candidates.with_elements(size)
 
     def inputs(self, lengths: set[int]) -> Iterator[InputData]:
-        """All that could be inputs, with as many samples as some stored outputs; a series with its states."""
+        """Everything that could be inputs, with as many samples as some stored outputs; a series with its states."""
         if not self.net.dynamic:
             yield from (InputData(matrix.values, matrix.label) for matrix in self._input_matrices())
             return
@@ -96,7 +96,7 @@ class DataSource:
         return self._states(self.named.layer_states, delay, size, "the layer states")
 
     def _states(self, named: Matrix | None, delay: int, size: int, what: str) -> Iterator[tuple[FloatArray, str]]:
-        """States (delay, size), the oldest first: those that were named, else zeros and all of that shape."""
+        """States (delay, size), oldest first: those that were named, else zeros and every matrix of that shape."""
         if named is not None:
             yield _named_state(named, delay, size, what), named.label
             return
@@ -118,7 +118,7 @@ class DataSource:
 
 
 def _named_state(matrix: Matrix, delay: int, size: int, what: str) -> FloatArray:
-    """States that were named: MATLAB's columns, the oldest first; empty where the network has no delays."""
+    """States that were named: MATLAB's columns, oldest first; empty if the network has no delays."""
     if matrix.values.size == 0 and delay * size == 0:
         return np.zeros((delay, size))
     if matrix.values.shape != (size, delay):

@@ -1,4 +1,4 @@
-"""Two networks side by side: structure, every weight and setting, and the outputs over the input range."""
+"""Comparison of two networks: structure, every weight and setting, and the outputs over the input range."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ABSENT = "absent"
 _SAMPLES, _STEPS = 1000, 100
 _GENFUNCTION = "genFunction file"
 _ROUNDED_AGREES = 1e-12
-"""Of the output's range: what settings of 15 digits may move the outputs by, weights of ordinary size."""
+"""Of the output's range: the effect of settings with 15 digits on the outputs, for weights of ordinary size."""
 
 
 @dataclass(frozen=True)
 class FactDifference:
-    """A place where the two are not alike in kind: a function, a size, a delay, a part that one has not."""
+    """A difference that is not numerical: a function, a size, a delay, a part that one network lacks."""
 
     place: str
     first: str
@@ -38,7 +38,7 @@ class NumberDifference:
     """A weight, bias or setting of which some numbers differ.
 
     ``index`` is MATLAB's index of the largest difference, with the two numbers there; ``ulps`` is how many floats lie
-    between the two farthest apart. ``rounded`` tells that the 15 digits of a genFunction file account for all of it.
+    between the two farthest apart. ``rounded`` is true if the 15 digits of a genFunction file account for all of it.
     """
 
     place: str
@@ -65,7 +65,7 @@ class OutputDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two networks differ in; ``remarks`` have no effect on the outputs, ``compared`` counts matrices."""
+    """The differences of two networks; ``remarks`` have no effect on the outputs, ``compared`` counts matrices."""
 
     verdict: Verdict
     facts: tuple[FactDifference, ...]
@@ -76,14 +76,14 @@ class Comparison:
 
 
 def compare(first: Network, second: Network) -> Comparison:
-    """Lay two networks side by side.
+    """Compare two networks.
 
     Returns
     -------
     Comparison
-        ``verdict`` is "equal" where everything that decides the outputs is the same, number for number; "equal to 15
-        digits" where one is from a genFunction file, all that differs are settings that agree in the 15 digits which
-        such a file holds, and the outputs of a static network agree within 1e-12 of their range; else "different".
+        ``verdict`` is "equal" if everything that affects the outputs is the same, number for number; "equal to 15
+        digits" if one is from a genFunction file, all that differs are settings that agree in the 15 digits of such a
+        file, and the outputs of a static network agree within 1e-12 of their range; else "different".
     """
     a, b = parts_of(first.structure), parts_of(second.structure)
     facts = [*_facts(a.facts, b.facts), *_shapes(a, b)]
@@ -95,7 +95,7 @@ def compare(first: Network, second: Network) -> Comparison:
     verdict: Verdict = "equal"
     if facts or numbers:
         explained = not facts and all(entry.rounded for entry in numbers)
-        # in a series that feeds itself any rounding may grow, so there it says nothing
+        # with feedback any rounding may grow, so the outputs of a series are not compared here
         agrees = outputs is not None and (outputs.series or outputs.relative <= _ROUNDED_AGREES)
         verdict = "equal to 15 digits" if explained and agrees else "different"
     return Comparison(verdict, tuple(facts), numbers, tuple(_facts(a.remarks, b.remarks)), len(shared), outputs)
@@ -108,7 +108,7 @@ def _facts(first: Mapping[str, str], second: Mapping[str, str]) -> list[FactDiff
 
 
 def _shapes(first: Parts, second: Parts) -> list[FactDifference]:
-    """Matrices that one has not, or in another size."""
+    """Matrices that one network lacks or has in another size."""
     a, b = ({place: _size(value) for place, value in parts.numbers.items()} for parts in (first, second))
     return _facts(a, b)
 
@@ -164,11 +164,11 @@ def _ordinal(value: float) -> int:
 
 
 def _outputs(first: Network, second: Network) -> OutputDifference | None:
-    """None where the two do not take the same inputs to the same outputs."""
+    """None if the two do not have the same inputs, outputs and delays."""
     sizes = [(net.input_size, net.output_size, net.dynamic) for net in (first, second)]
     if sizes[0] != sizes[1]:
         return None
-    # both ranges, for one of the two may not tell its own
+    # both ranges, because one of the two may not be known
     box = input_box(first.structure)
     if np.isnan(first.input_range).all():
         box = input_box(second.structure)
@@ -189,7 +189,7 @@ def _answers(net: Network, points: FloatArray) -> FloatArray:
 
 
 def _ranges(first: Network, second: Network, y: FloatArray) -> FloatArray:
-    """The width of each output's range as the files tell it, else as the outputs themselves show it."""
+    """The width of each output's range as the files state it, else that of the outputs themselves."""
     finite = np.where(np.isfinite(y), y, np.nan)
     shown = np.fmax.reduce(finite, axis=0) - np.fmin.reduce(finite, axis=0)
     widths = [net.output_range[:, 1] - net.output_range[:, 0] for net in (first, second)]

@@ -1,4 +1,4 @@
-"""Numbers that were written with fewer digits than they had: how many, and what that may have taken from them."""
+"""Numbers that were written with fewer digits than they had: how many, and the rounding error."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from matnet.functions.namespace import FloatArray
 
 MOST_DIGITS = 15
-"""What text formats write at most; a float64 that was computed nearly always needs 16 or 17 to be written exactly."""
+"""The most digits that text formats write; a computed float64 nearly always needs 16 or 17 to be exact."""
 
 _LOOKED_AT = 5000
 
 
 def decimal_digits(values: FloatArray) -> int:
-    """The least number of significant digits with which all of the numbers can be written exactly; 17 is all."""
+    """The smallest number of significant digits that represents all of the numbers exactly; at most 17."""
     numbers = values[np.isfinite(values) & (values != 0.0)]
     most = 0
     for number in numbers[:: max(1, len(numbers) // _LOOKED_AT)].tolist():
@@ -23,7 +23,7 @@ def decimal_digits(values: FloatArray) -> int:
 
 
 def half_units(values: FloatArray, digits: int) -> FloatArray:
-    """How far each number may lie from what was rounded to it, where all were written with so many digits.
+    """The largest rounding error of each number, if all were written with so many digits.
 
     Whether digits were counted from the first one of each number or from the decimal point is not known: the larger of
     the two is taken.

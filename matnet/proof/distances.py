@@ -1,4 +1,4 @@
-"""How far numbers are apart where some may be NaN or infinite."""
+"""Distances between numbers, some of which may be NaN or infinite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why stored answers may differ from the network's: which change of the network would account for the difference."""
+"""Why stored answers may differ from the network's: which change of the network would explain the difference."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from matnet.simulate import TransferStep
 
 _MOST_EXCHANGES = 500
 _STEPS, _LIKELIEST, _LIKE = 8, 3, 0.5
-"""Steps towards another value of a weight, weights that are tried, and the least cosine of difference and slope."""
+"""Iterations for another value of a weight, weights that are tried, and the least cosine of difference and slope."""
 
 _REACHED, _ROUNDING = 1e-6, 4e-15
-"""The share of the difference that one other weight may leave; no less than rounding leaves, of the range."""
+"""The share of the difference that another value of one weight may leave; at least rounding, of the range."""
 
 _AGREES = 1e-11
 _LEAST_SAMPLES, _LEAST_ANSWERS = 5, 3
-"""How many different samples, and different answers among them, a change must account for."""
+"""How many different samples, and different answers among them, a change must explain."""
 
 _ROWS = 50
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What would account for a difference; ``certain`` where it can only be answers of a network like this one."""
+    """An explanation of a difference; ``certain`` if the numbers can only be answers of a similar network."""
 
     reason: str
     certain: bool
 
 
 def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray) -> Explanation | None:
-    """What would account for the difference of `stored` from the network's answers `y`, (Q, S).
+    """The change that would explain the difference of `stored` from the network's answers `y`, (Q, S).
 
-    None where nothing that is tried does, or too few different samples are known for it to say anything, or the
-    numbers are too short to be computed ones.
+    None if no change that is tried explains it, if there are too few different samples, or if the numbers have too few
+    digits to be computed ones.
     """
     if not computed(stored):
         return None
@@ -59,11 +59,11 @@ def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray
     if len(np.unique(stored[different], axis=0)) < _LEAST_ANSWERS:
         return None
     if _agree(net, y[different], stored[different]):
-        return None  # all of the difference lies where one of the two is not finite
+        return None  # the two differ only where one of them is not finite
     scaled = _scaled(net, y[different], stored[different])
     if scaled is not None:
         return scaled
-    # exactly linear targets are within the reach of a linear network that has not quite learnt them
+    # another value of a weight may explain linear targets that a linear network has not quite learnt
     if _linear(net):
         return None
     rows = np.arange(min(len(y), _ROWS)) if net.dynamic else different[:_ROWS]
@@ -76,7 +76,7 @@ def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray
 
 
 def _first_of_each(rows: FloatArray, known: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The numbers of the rows that are known, without repeated ones, in their order."""
+    """The indices of the rows without NaN, in order, without duplicates."""
     numbers = np.flatnonzero(known)
     return np.asarray(np.sort(numbers[np.unique(rows[known], axis=0, return_index=True)[1]]))
 
@@ -91,7 +91,7 @@ def _agree(net: Network, y: FloatArray, stored: FloatArray) -> bool:
 
 
 def _scaled(net: Network, y: FloatArray, stored: FloatArray) -> Explanation | None:
-    """Whether each stored output is the network's, multiplied by one number and shifted by another."""
+    """Whether each stored output is the network's, scaled and shifted."""
     centre = y.mean(axis=0)
     varied = y - centre
     spread = (varied**2).sum(axis=0)
@@ -113,7 +113,7 @@ def _scaled(net: Network, y: FloatArray, stored: FloatArray) -> Explanation | No
 
 
 def _exchanged(net: Network, data: InputData, y: FloatArray, stored: FloatArray) -> str:
-    """Whether two inputs, or two outputs, stand in each other's place."""
+    """Whether two inputs, or two outputs, are exchanged."""
     sizes = (net.input_size, net.output_size)
     if sum(size * (size - 1) // 2 for size in sizes) > _MOST_EXCHANGES:
         return ""
@@ -135,7 +135,7 @@ def _swapped(size: int, i: int, j: int) -> list[int]:
 
 
 def _other_network(net: Network, data: InputData, stored: FloatArray) -> str:
-    """Which network that differs in one place from this one gives the stored answers."""
+    """Which network that differs from this one in a single function or matrix gives the stored answers."""
     first = replace(data, x=data.x[:_LEAST_SAMPLES])
     for reason, structure in _other_structures(net):
         try:
@@ -208,7 +208,7 @@ def _other_weights(weight: Weight, name: str) -> Iterator[tuple[str, Weight]]:
 
 
 def _other_parameters(net: Network, data: InputData, stored: FloatArray) -> str:
-    """Which two rows or columns, in each other's place, give the stored answers."""
+    """Which two rows or columns, if exchanged, give the stored answers."""
     first = replace(data, x=data.x[:_LEAST_SAMPLES])
     for reason, theta in _with_rows_exchanged(net):
         if _agree(net, answers_with(net, theta, first), stored[: len(first.x)]) and _agree(
@@ -219,7 +219,7 @@ def _other_parameters(net: Network, data: InputData, stored: FloatArray) -> str:
 
 
 def _with_rows_exchanged(net: Network) -> Iterator[tuple[str, FloatArray]]:
-    """Two rows, or two columns, of a weight matrix or a bias in each other's place."""
+    """Exchanges of two rows, or two columns, of a weight matrix or a bias."""
     theta = net.parameters
     blocks = parameter_blocks(net.structure)
     if sum(size * (size - 1) // 2 for block in blocks for size in (block.rows, block.columns)) > _MOST_EXCHANGES:
@@ -235,10 +235,10 @@ def _with_rows_exchanged(net: Network) -> Iterator[tuple[str, FloatArray]]:
 
 
 def _one_weight(net: Network, x: FloatArray, y: FloatArray, stored: FloatArray) -> str:
-    """Which single weight or bias, with another value, makes the network give the stored answers to the last digits.
+    """The single weight or bias for which another value reproduces the stored answers to the last digits.
 
-    A single weight moves the answers along one direction, which no targets take by chance; several together can
-    imitate any smooth difference, so that nothing would follow from them.
+    A single weight changes the answers in one direction, which targets do not follow by chance; several weights
+    together can imitate any smooth difference, so they would not prove anything.
     """
     x, y, stored = x[:_ROWS], y[:_ROWS], stored[:_ROWS]
     width = ranges(net, stored)
@@ -278,7 +278,7 @@ def _value_that_answers(
 
 
 def _parameter_jacobian(net: Network, theta: FloatArray, x: FloatArray) -> FloatArray:
-    """(N, S, P): by the rows as they are, for other parameters are asked only once."""
+    """(N, S, P), from the rows directly, because other parameters are evaluated only once."""
     with np.errstate(all="ignore"):
         return np.asarray(ParameterJacobian()(program_with(net.program, theta), x))
 

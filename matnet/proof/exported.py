@@ -1,4 +1,4 @@
-"""Runs what was written: the answers of an exported file against the network's own, over the range of its inputs."""
+"""The check of an export: the file is run and compared with the network over the range of its inputs."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _POINTS = 100
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """What came of running an export.
+    """The result of running an export.
 
     ``differences`` holds for each result of the file (y, dydx, next_states) the largest difference, as a share of the
-    range; infinite where one has a number and the other none. ``missing`` is what would have to be installed to run the
-    file; then there are no differences. ``failure`` is what the runtime said if it could not run the file.
+    range; infinite if only one of the two has a number. ``missing`` is what must be installed to run the file; then
+    there are no differences. ``failure`` is the runtime's message if it could not run the file.
     """
 
     differences: dict[str, float]
@@ -48,7 +48,7 @@ class ExportCheck:
 
 
 def check_written(export: Export, name: str) -> ExportCheck:
-    """Puts what is to be written in a file called `name`, in a folder of its own, and runs it.
+    """Write the export to a file called `name` in a temporary folder, run it and compare.
 
     Points in the range of the inputs, one of them NaN throughout; a dynamic network gets states from a run of its own.
     The range of y_i is that of its values there, or their size where that is larger; the derivative dy_i/dx_j counts by
@@ -89,7 +89,7 @@ def _answered(net: Network, function: Function, x: FloatArray) -> list[FloatArra
 
 
 def _stepped(net: Network, x: FloatArray) -> tuple[tuple[FloatArray, ...], list[FloatArray]]:
-    """For each point a step from the states after a run over other points."""
+    """For each point one step from the states after a run over other points."""
     count, size = x.shape
     length = max(net.structure.input_delay, net.structure.layer_delay) + 2
     finite = x[:-1]
@@ -101,7 +101,7 @@ def _stepped(net: Network, x: FloatArray) -> tuple[tuple[FloatArray, ...], list[
 
 
 def _scales(function: Function, expected: list[FloatArray], box: FloatArray) -> list[FloatArray]:
-    """By what each result is divided: arrays that broadcast against one sample's."""
+    """The divisor of each result: arrays that broadcast against one sample's."""
     y = expected[0][:-1]
     scales = [_spread(y)]
     for port, values in zip(function.results[1:], expected[1:], strict=True):

@@ -1,4 +1,4 @@
-"""What one comparison comes to."""
+"""The result of one comparison."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from matnet.proof.agreement import Verdict
 
 
 class Finding(NamedTuple):
-    """One comparison: what was compared, over how many samples, the largest difference and that by the range of y.
+    """One comparison: what was compared, the number of samples, the largest difference and its ratio to the range of y.
 
-    ``reason`` says why the verdict is not simply proved, or what else a reader should know; ``undecided`` what of
-    ``NamedData`` would decide if it were named.
+    ``reason`` says why the verdict is not simply proved, or what else a reader should know; ``undecided`` which fields
+    of ``NamedData`` would decide if they were given.
     """
 
     what: str
@@ -24,5 +24,5 @@ class Finding(NamedTuple):
 
     @property
     def size(self) -> float:
-        """The difference by the range of y; infinite where nothing was compared."""
+        """The difference divided by the range of y; infinite if nothing was compared."""
         return float("inf") if self.relative is None else self.relative

@@ -1,4 +1,4 @@
-"""Stored outputs beside the network's."""
+"""Comparison of stored outputs with the network's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matnet.proof.explain import Explanation, explanation
 from matnet.proof.finding import Finding
 
 _MOST_EXPLAINED = 2
-"""Pairs of variables for which an explanation is looked for, where none agrees."""
+"""Pairs of variables for which an explanation is sought if none agrees."""
 
 UNEXPLAINED = (
     "the stored numbers are not this network's answers: targets would differ like this, and another network's answers"
@@ -25,7 +25,7 @@ _ORDER: Sequence[Verdict] = ("proved", "weak", "contradicted", "nothing to compa
 
 
 class OutputsCheck:
-    """Compares a network's outputs with those that lie in a file, or that the user named.
+    """Compares a network's outputs with those in a file or those that the user named.
 
     ``answers`` are the pairs of inputs and outputs that turned out to be answers of this network, or of one like it.
     """
@@ -38,7 +38,7 @@ class OutputsCheck:
         self.proved: list[Pair] = []
 
     def findings(self) -> list[Finding]:
-        """One a comparison; none where there is nothing to compare."""
+        """One per comparison; none if there is nothing to compare."""
         stored = self._source.outputs()
         lengths = {len(matrix.values) for matrix in stored}
         named = self._source.named
@@ -52,12 +52,12 @@ class OutputsCheck:
         agreeing = [self._agreeing(pair, result, found.tried) for pair, result in compared if result.agrees]
         proved = [finding for finding in agreeing if finding.verdict == "proved"]
         if proved:
-            # the same answers asked for in two ways, as a series with its states and the whole one, are one proof
+            # the same answers compared in two ways, as a series with its states and as the whole series, are one proof
             return list({finding.what.rpartition(" -> ")[2]: finding for finding in reversed(proved)}.values())[::-1]
         return agreeing or self._differing(found.tried)
 
     def _differing(self, tried: int) -> list[Finding]:
-        """What accounts for the difference of stored numbers, else the nearest ones: they may be targets."""
+        """The explanation of a difference of stored numbers, else the nearest ones: they may be targets."""
         stored = self._source.outputs()
         lengths = {len(matrix.values) for matrix in stored}
         pairs = nearest(self._net, self._source.inputs(lengths), stored, _MOST_EXPLAINED)
@@ -80,7 +80,7 @@ class OutputsCheck:
         return [finding._replace(reason=f"{finding.reason}{others}")]
 
     def _named(self, lengths: set[int]) -> Finding:
-        """What was named; a square matrix is tried both ways, states that were not named are tried."""
+        """The named data; a square matrix is tried in both orientations, states that were not named are tried."""
         stored, data = self._source.outputs(), list(self._source.inputs(lengths))
         pairs = named_pairs(self._net, data, stored)
         if not pairs:

@@ -1,7 +1,7 @@
 """A network taken apart into named parts, so that two of them can be compared.
 
-Places are MATLAB's. What has no effect on the outputs (names, ranges, the performance function, settings that are not
-used on that side, steps of processing that change nothing) is kept apart from what has.
+Parts have MATLAB's names. Those without an effect on the outputs (names, ranges, the performance function, settings
+that are not used on that side, processing steps that change nothing) are kept separate from the others.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _UNUSED = {
     "input": {"removeconstantrows": ("constants",), "processpca": ("inverse_transform",)},
     "output": {"processpca": ("transform",), "fixunknowns": ("xmeans",)},
 }
-"""Settings that only the other direction of a processing function uses."""
+"""Settings that only the opposite direction of a processing function uses."""
 
 
 @dataclass
 class Parts:
-    """``facts`` and ``numbers`` decide the outputs, by place; ``remarks`` do not. ``settings`` are numbers' places."""
+    """``facts`` and ``numbers`` affect the outputs, ``remarks`` do not; ``settings`` are keys of ``numbers``."""
 
     facts: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, FloatArray] = field(default_factory=dict)
@@ -79,7 +79,7 @@ def _settings(parts: Parts, place: str, step: Process, unused: Sequence[str]) ->
 
 
 def changes_nothing(step: Process) -> bool:
-    """Whether a processing step gives back what it gets, as those do that genFunction leaves out of its files."""
+    """Whether a processing step returns its input unchanged; genFunction leaves such steps out of its files."""
     if "no_change" in step.settings or step.function == "lvqoutputs":
         return True
     keep = step.settings.get("keep")

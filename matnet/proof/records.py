@@ -1,4 +1,4 @@
-"""Training records: the performances that the network and its data must give again."""
+"""Training records: the performances that the network and its data must reproduce."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from matnet.proof.data import DataSource
 from matnet.proof.finding import Finding
 
 AGREES = 1e-12
-"""Relative, as MATLAB's own sums over thousands of samples agree with ours."""
+"""Relative: how closely MATLAB's sums over thousands of samples agree with matnet's."""
 
 _MOST_PAIRS = 400
 _UNEXPLAINED = 0.5
-"""The most of the targets' variance that a network leaves if they are what it was trained on."""
+"""The largest share of the targets' variance that a network leaves unexplained if it was trained on them."""
 
 SMALL = 1e-6
-"""Relative: where rounding moves a performance further, rounding is all there is of it."""
+"""Relative: a performance that rounding changes more consists only of rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """The performances of a record's sets for one pair of inputs and targets, and how far rounding moves each."""
+    """The performances of a record's sets for one pair of inputs and targets, and the effect of rounding on each."""
 
     data: InputData
     targets: Matrix
@@ -57,9 +57,9 @@ class _Trial:
 class RecordsCheck:
     """Compares the performances in training records with the network's, for all inputs and targets that fit.
 
-    ``answers`` are pairs that turned out to be a network's answers, so that their outputs are no targets; ``proved``
-    those that prove this network, so that their inputs are likely to be what it was trained on. ``trained_on`` has the
-    labels of the pairs of inputs and targets that give the performances of a record.
+    ``answers`` are pairs that are known to be a network's answers, so their outputs are not targets; ``proved`` are
+    those that prove this network, so it was probably trained on their inputs. ``trained_on`` has the labels of the
+    pairs of inputs and targets that reproduce the performances of a record.
     """
 
     def __init__(self, rounding: Rounding, source: DataSource, answers: Sequence[Pair], proved: Sequence[Pair]) -> None:
@@ -71,7 +71,7 @@ class RecordsCheck:
         self.trained_on: set[str] = set()
 
     def findings(self) -> list[Finding]:
-        """One for each set of each record; none where there is nothing to compare."""
+        """One for each set of each record; none if there is nothing to compare."""
         named = self._source.named.record
         if named is not None:
             return self._record(named, decided=True)
@@ -80,7 +80,7 @@ class RecordsCheck:
         return [entry for record in records for entry in self._record(record, has_targets or self._alone(record))]
 
     def _alone(self, record: TrainingRecord) -> bool:
-        """Whether a record can only be this network's: beside it lies no other network and no other record."""
+        """Whether a record can only be this network's: the file has no other network and no other record."""
         file = self._source.file
         if file is None:
             return False
@@ -90,7 +90,7 @@ class RecordsCheck:
         return networks == [self._net.provenance.path] and len(records) == 1
 
     def _record(self, record: TrainingRecord, decided: bool) -> list[Finding]:
-        """The findings of one record; `decided` where it can only be this network's."""
+        """The findings of one record; `decided` if it can only be this network's."""
         shapes = {entry.mask.shape for entry in record.best}
         if len(shapes) > 1 or any(rows != self._net.output_size for rows, _ in shapes):
             return []
@@ -109,7 +109,7 @@ class RecordsCheck:
             return self._agreed(record, agreeing)
         if not decided:
             return []
-        # by the first form: where neither agrees, none is more likely than the other
+        # for the first form: if neither agrees, both are equally likely
         likely = trials[0] if trials and self._is_named else self._likeliest(trials)
         if likely is None:
             reason = "the inputs and targets of its samples were not found"
@@ -133,7 +133,7 @@ class RecordsCheck:
         ]
 
     def _inputs(self, lengths: set[int]) -> list[InputData]:
-        """What the network may have been trained on; a series takes long, so only the likeliest, with their states."""
+        """What the network may have been trained on; a series is slow, so only the likeliest, with their states."""
         if not self._net.dynamic or self._source.named.inputs is not None:
             return [data for data in self._source.inputs(lengths) if len(data.x) in lengths]
         return [pair.data for pair in self._proved if len(pair.data.x) in lengths]

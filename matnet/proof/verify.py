@@ -15,11 +15,11 @@ from matnet.proof.outputs import OutputsCheck
 from matnet.proof.records import RecordsCheck
 
 _ORDER: Sequence[Verdict] = ("contradicted", "proved", "weak", "unclear")
-"""Which verdict counts where there are several: a contradiction outweighs all, a proof what is weak."""
+"""The order of verdicts: a contradiction outweighs all others, a proof outweighs weak ones."""
 
 
 def verdict_of(findings: Sequence[Finding]) -> Verdict:
-    """The verdict of all findings together: one contradiction outweighs all, one proof what is weak."""
+    """The verdict of all findings together: a contradiction outweighs all others, a proof outweighs weak ones."""
     verdicts = {finding.verdict for finding in findings}
     return next((verdict for verdict in _ORDER if verdict in verdicts), "nothing to compare")
 
@@ -32,15 +32,15 @@ def verify(net: Network, stored: StoredValues | None, named: NamedData | None = 
     net
         The network.
     stored
-        The file in which to look for what is not named; None where there is none to look in.
+        The file to search for data that were not named; None for none.
     named
-        What the user named. Outputs alone, or a record or targets alone, are compared alone. Where nothing is named,
-        the losses and test scores of a fitrnet or fitcnet model are compared too.
+        The data that the user named. If only outputs, or only a record or targets, are named, only those are compared.
+        Where nothing is named, the losses and test scores of a fitrnet or fitcnet model are compared too.
 
     Returns
     -------
     tuple of Finding
-        One a comparison; a single one with the verdict "nothing to compare" where there was none.
+        One per comparison; a single one with the verdict "nothing to compare" if there was none.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def verify(net: Network, stored: StoredValues | None, named: NamedData | None = 
         found += outputs.findings()
     if named.outputs is None or about_training:
         found += records.findings()
-        # targets differ from the outputs, and a record that gives its performances again shows that they are targets
+        # targets differ from the outputs, and a record whose performances are reproduced shows that they are targets
         found = [finding for finding in found if finding.verdict != "unclear" or finding.what not in records.trained_on]
     return (*own, *found) or (_nothing(net),)
 
