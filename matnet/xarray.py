@@ -1,4 +1,4 @@
-"""A network over a labelled array: every pixel of a raster a sample, in memory or in Dask's chunks."""
+"""Networks over labelled arrays: each pixel of a raster is a sample, in memory or in Dask's chunks."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["values", "jacobian"] = "values") -> Any:
-    """The network over an xarray DataArray; chunks of Dask stay chunks and are computed where they lie.
+    """Apply the network to an xarray DataArray; Dask's chunks are kept and computed lazily.
 
     Parameters
     ----------
     net
         A static network, or an ensemble of static networks.
     x
-        A DataArray with the R inputs along `dim`, raw scale; any other dimensions are samples. Where text labels along
-        `dim` name the inputs, they are taken by name.
+        A DataArray with the R inputs along `dim`, raw scale; any other dimensions are samples. If text labels along
+        `dim` name the inputs, they are matched by name.
     dim
         The dimension of the inputs, in one chunk.
     of

@@ -1,6 +1,6 @@
-"""Figures of a network, on matplotlib: its structure, sensitivities, responses, fit and training.
+"""Figures of a network, drawn with matplotlib: its structure, sensitivities, responses, fit and training.
 
-Each function returns the Axes it drew on, those given as ``ax`` or of a new pyplot figure.
+Each function returns the Axes it drew on: ``ax``, or those of a new pyplot figure.
 """
 
 from matnet.plots.classes import confusion, roc

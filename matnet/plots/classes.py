@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CLASSES = 25
-"""A confusion matrix of more classes could not be read."""
+"""The most classes of a confusion matrix; a larger one would be illegible."""
 
 
 FEWEST_CLASSIFIED = 10
-"""Samples from which two values of the targets are taken to be classes where nobody says so."""
+"""The fewest samples for which two distinct target values are assumed to be classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Classes:
     """Targets and outputs of a classifier, for the samples at which all of them are known.
 
     ``names`` (C,) are the classes; ``target`` and ``output`` (N,) the class of each sample, from 0; ``scores`` (N, C)
-    the outputs by which the classes are told; ``kept`` (N',) flags the known samples among all.
+    the outputs that decide the class; ``kept`` (N',) flags the known samples among all.
     """
 
     names: tuple[str, ...]
@@ -65,7 +65,7 @@ class Classes:
 
 
 def are_classes(t: FloatArray) -> bool:
-    """Whether targets (N, S) say classes: one element of each row highest and the others alike, or two values."""
+    """Whether targets (N, S) are classes: one element of each row highest and the others alike, or two values."""
     known = t[np.isfinite(t).all(axis=1)] if t.size else t
     if not len(known):
         return False
@@ -76,7 +76,7 @@ def are_classes(t: FloatArray) -> bool:
 
 
 def classes(net: Model, x: Any, t: Any, outputs: Sequence[str] | None = None) -> Classes:
-    """The classes that outputs and targets say.
+    """The classes of outputs and targets.
 
     With several outputs the class of a sample is that of its largest output; with one output there are two classes,
     divided midway between the two values of the targets.
@@ -123,8 +123,8 @@ def confusion(
 ) -> Axes:
     """The confusion matrix: how many samples of each target class got each output class, as plotconfusion draws it.
 
-    Rows are output classes, columns target classes, the diagonal is right. At the right of each row stands the share
-    of that output that is right, under each column the share of that target that is found.
+    Rows are output classes, columns target classes, the diagonal is right. The share at the right of each row is that
+    output's precision, the one under each column that target's recall.
 
     Parameters
     ----------
@@ -135,11 +135,10 @@ def confusion(
     members
         Flags (N,): which samples count; None for all.
     outputs
-        Names of the classes; y1 .. yS without them. With one output the classes are called by their target values.
+        Names of the classes (default: y1 .. yS). With one output the classes are called by their target values.
     ax
-        Where to draw; None for a new figure.
-    name
-        What the samples are called in the title.
+        Where to draw; None for a new figure. name
+        The name of the samples in the title.
 
     Returns
     -------
@@ -213,7 +212,7 @@ def roc(
 ) -> Axes:
     """The receiver operating characteristic of each class: true against false positives over all thresholds.
 
-    A curve that hugs the upper left corner tells the class from the others; the diagonal is chance. The legend gives
+    A curve near the upper left corner means good discrimination; the diagonal is chance. The legend gives
     the area under each curve. The parameters, returns and errors are those of ``confusion``; with one output the curve
     is that of the higher class.
     """

@@ -49,7 +49,7 @@ def series(
     ax: Axes | None = None,
     **states: Any,
 ) -> Axes:
-    """An output over the steps of a series, with its targets where they are given.
+    """An output over the steps of a series, with its targets if given.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def _check_dynamic(net: Network, kind: str) -> None:
 
 
 def _limit(ax: Axes, curves: Sequence[FloatArray], delay: int) -> bool:
-    """Fit the vertical axis to the steps after the delays, where those before would take most of it."""
+    """Fit the vertical axis to the steps after the delays if those before would take most of it."""
     late = np.concatenate([curve[delay:] for curve in curves])
     late = late[np.isfinite(late)]
     if delay == 0 or len(late) < 2 * len(curves) * delay:
@@ -144,9 +144,9 @@ def error_autocorrelation(
 ) -> Axes:
     """The autocorrelation of the errors of a dynamic network by lag, as ploterrcorr draws it.
 
-    r(k) = Σ e(t) e(t + k) / T over the steps whose error is known; r(0) is the mean squared error. Beyond lag 0 the
-    errors of a network that uses all there is in the data lie within the dashed limits, ±1.96 r(0) / √T, in 95 % of the
-    lags.
+    r(k) = Σ e(t) e(t + k) / T over the steps whose error is known; r(0) is the mean squared error. Uncorrelated errors,
+    i.e. of a network that uses all information in the data, lie within the dashed limits, ±1.96 r(0) / √T, at 95 % of
+    the lags beyond 0.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def error_autocorrelation(
 
 
 def autocorrelation(errors: FloatArray, lags: int) -> tuple[FloatArray, float]:
-    """r(0) .. r(lags) of errors (T,), NaN as no error, and the limit that 95 % of uncorrelated ones stay within."""
+    """r(0) .. r(lags) of errors (T,), ignoring NaN, and the 95 % limit for uncorrelated errors."""
     known = np.where(np.isfinite(errors), errors, 0.0)
     count = max(int(np.isfinite(errors).sum()), 1)
     values = np.array([known[: len(known) - lag] @ known[lag:] for lag in range(lags + 1)]) / count
@@ -235,7 +235,7 @@ def lags(
     of
         The output, by number from 1 or by name.
     lags
-        The largest lag; None for what the delays reach, 20 at most.
+        The largest lag; None for the longest that the delays reach, at most 20.
     top
         How many inputs are shown, the strongest.
     inputs, outputs

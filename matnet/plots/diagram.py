@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_COLUMNS = 4
-"""Boxes side by side; of more columns the diagram goes on below."""
+"""The most boxes side by side; further columns continue below."""
 
 _WIDTH, _GAP, _SPACE = 2.5, 1.1, 0.45
 _LINE, _PADDING = 0.27, 0.3
@@ -31,7 +31,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the diagram: its place, the band and column it stands in, what is written in it, and its colour."""
+    """A box of the diagram: its position, band and column, its text and its colour."""
 
     x: float
     y: float
@@ -62,7 +62,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Route:
-    """An arrow as it is drawn: its corners, and where its label stands."""
+    """An arrow as it is drawn: its corners, and the position of its label."""
 
     arrow: Arrow
     points: tuple[tuple[float, float], ...]
@@ -72,7 +72,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of a diagram stands; ``frame`` is left, right, bottom and top."""
+    """The positions of all parts of a diagram; ``frame`` is left, right, bottom and top."""
 
     boxes: Mapping[Place, Box]
     routes: Sequence[Route]
@@ -89,8 +89,8 @@ def network(net: Network, ax: Axes | None = None, columns: int = MOST_COLUMNS, s
     """The diagram of a network: inputs, layers and outputs from left to right.
 
     A box shows its size and functions, a label at an arrow the delays and the weight function where it is not dotprod.
-    A dashed arrow goes back: a feedback or a recurrence. Arrows that skip a layer have the colour of the box that they
-    come from.
+    A dashed arrow is a feedback or recurrent connection. Arrows that skip a layer have the colour of the box that they
+    start from.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def network(net: Network, ax: Axes | None = None, columns: int = MOST_COLUMNS, s
     ax
         Where to draw; None for a new figure of fitting size.
     columns
-        The most boxes side by side; longer networks go on below.
+        The most boxes side by side; longer networks continue below.
     scale
         The size of the text, for axes that are larger or smaller than the diagram would make them.
 
@@ -128,7 +128,7 @@ def network(net: Network, ax: Axes | None = None, columns: int = MOST_COLUMNS, s
 
 @dataclass
 class _Slots:
-    """Gives arrows that share a lane, a gap between columns or the side of a box a number each."""
+    """Numbers the arrows that share a lane, a gap between columns or the side of a box."""
 
     used: Counter[object] = field(default_factory=Counter)
 
@@ -169,7 +169,7 @@ def layout(structure: Structure, columns: int = MOST_COLUMNS) -> Layout:
         xs = _gap_x(lefts, where[arrow.start][1] + 1, out), _gap_x(lefts, where[arrow.end][1], into)
         (band, column), end = where[arrow.start], where[arrow.end]
         goes_on = end == (band + 1, 0) and column == len(bands[band]) - 1
-        # arrows leave nearer to the middle of a side than others come in: neighbours are often equally high
+        # arrows leave nearer to the middle of a side than others enter: neighbours are often equally high
         leaving, coming = (
             (0.5 * (side[1] == "in") + 0.5 * (taken.take(side) + 1) / (sides.used[side] + 1)) * (1 if side[2] else -1)
             for side in _sides(arrow, where)
@@ -187,7 +187,7 @@ def _is_straight(arrow: Arrow, where: Mapping[Place, tuple[int, int]]) -> bool:
 
 
 def _lane(arrow: Arrow, where: Mapping[Place, tuple[int, int]]) -> tuple[int, str]:
-    """The lane that an arrow takes: above its band where it skips a column, below where it goes back or on below."""
+    """The lane of an arrow: above its band if it skips a column, below if it goes back or to a lower band."""
     band = where[arrow.start][0]
     return band, "above" if not arrow.feedback and where[arrow.end][0] == band else "below"
 
@@ -195,7 +195,7 @@ def _lane(arrow: Arrow, where: Mapping[Place, tuple[int, int]]) -> tuple[int, st
 def _sides(
     arrow: Arrow, where: Mapping[Place, tuple[int, int]]
 ) -> tuple[tuple[Place, str, bool], tuple[Place, str, bool]]:
-    """The sides of the boxes at which an arrow leaves and comes in, and whether from their upper halves."""
+    """The sides of the boxes at which an arrow leaves and enters, and whether in their upper halves."""
     above = _lane(arrow, where)[1] == "above"
     return (arrow.start, "out", above), (arrow.end, "in", above or where[arrow.end][0] > where[arrow.start][0])
 
@@ -205,7 +205,7 @@ def _gap_slots(arrow: Arrow, where: Mapping[Place, tuple[int, int]], gaps: _Slot
 
 
 def _gap_x(lefts: Sequence[float], gap: int, slot: int) -> float:
-    """Where the vertical part of an arrow stands: gap g is left of column g."""
+    """The position of the vertical part of an arrow: gap g is left of column g."""
     return -0.3 - _SLOT * slot if gap == 0 else lefts[gap - 1] + _WIDTH + 0.26 + _SLOT * slot
 
 
@@ -254,7 +254,7 @@ def _bands(columns: Sequence[list[Place]], most: int) -> list[list[list[Place]]]
 
 
 def _columns(structure: Structure) -> list[list[Place]]:
-    """Which boxes stand one above the other: a layer stands to the right of whatever feeds it without delay."""
+    """The boxes of each column: a layer is to the right of whatever feeds it without delay."""
     depth: dict[int, int] = {}
     first = 1 if structure.inputs else 0
     for number in structure.order:
@@ -271,7 +271,7 @@ def _columns(structure: Structure) -> list[list[Place]]:
 
 
 def _words(place: Place, structure: Structure) -> tuple[tuple[str, ...], str]:
-    """What is written in a box, the title first, and its colour."""
+    """The text of a box, the title first, and its colour."""
     kind, number = place
     if kind == "input":
         entry = structure.inputs[number]
@@ -292,7 +292,7 @@ def _words(place: Place, structure: Structure) -> tuple[tuple[str, ...], str]:
 
 
 def _title(kind: str, number: int, names: Sequence[str]) -> str:
-    """The name of an input, layer or output, with its number where it has none of its own or shares it."""
+    """The name of an input, layer or output, with its number if it has no name of its own or shares it."""
     name = names[number]
     if name in ("", kind.capitalize()):
         return f"{kind.capitalize()} {number + 1}"
@@ -349,8 +349,8 @@ def _detour(
 ) -> Route:
     """Out of one side, along a lane above or below all boxes of the band, and into the other.
 
-    `xs` are where the vertical parts stand, `aside` how far from the middle of the boxes' sides the arrow touches them,
-    in shares of half their height.
+    `xs` are the positions of the vertical parts, `aside` how far from the middle of the boxes' sides the arrow touches
+    them, in shares of half their height.
     """
     start, end = boxes[arrow.start], boxes[arrow.end]
     leaving, coming = (box.y + share * box.height / 2 for box, share in zip((start, end), aside, strict=True))

@@ -1,4 +1,4 @@
-"""Whole figures for files: every kind of plot, with a panel for each output or input, and how they are saved."""
+"""Complete figures for files: every kind of plot, with a panel for each output or input, and saving them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg", ".pdf")
 PANELS, ALONG = 6, 3
-"""Outputs, or inputs, that a figure shows unless they are named; and inputs beside several outputs."""
+"""The most outputs, or inputs, that a figure shows unless they are named; and the most inputs per output."""
 
 RESOLUTION, TITLE_LINE = 150, 0.22
 """Pixels per inch unless others are asked for, and the height of a line of the title in inches."""
@@ -31,12 +31,11 @@ RESOLUTION, TITLE_LINE = 150, 0.22
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What is to be plotted: a network, its data as far as they are there, and what of it.
+    """What to plot: a network, its data if there are any, and a selection.
 
     ``x`` (N, R) and ``t`` (N, S) at raw scale; ``of`` and ``wrt`` are indices from 0, None for all up to PANELS;
-    ``top`` is how many inputs a panel shows, ``unit`` that of sensitivities. Where the other inputs of a response are
-    held: at the quantiles ``at``, or at ``point`` (R,). ``size`` is width and height in inches, ``title`` stands above
-    all panels.
+    ``top`` is how many inputs a panel shows, ``unit`` that of sensitivities. The other inputs of a response are held at
+    the quantiles ``at``, or at ``point`` (R,). ``size`` is width and height in inches, ``title`` is above all panels.
     """
 
     net: Model
@@ -60,7 +59,7 @@ class Request:
 
     @property
     def network(self) -> Network:
-        """The network, for what is of one network alone.
+        """The network, for plots of a single network.
 
         Raises
         ------
@@ -78,7 +77,7 @@ class Request:
 
     @property
     def left_out(self) -> int:
-        """How many outputs get none although nobody chose."""
+        """How many outputs are left out although none were selected."""
         return self.net.output_size - len(self.shown_outputs) if self.of is None else 0
 
     def data(self) -> FloatArray:
@@ -106,7 +105,7 @@ class Request:
         return self.t
 
     def figure(self, width: float, height: float) -> Figure:
-        """A figure of the size that is asked for, else of that which suits its kind."""
+        """A figure of the requested size, else of the default size of its kind."""
         return figure(*(self.size or (width, height)))
 
     def needed_record(self) -> TrainingRecord:
@@ -123,7 +122,7 @@ class Request:
 
     @property
     def held(self) -> dict[str, Any]:
-        """Where the other inputs of a response are held, as arguments."""
+        """The values at which the other inputs of a response are held, as arguments."""
         at = {} if self.at is None else {"at": tuple(self.at)}
         return at if self.point is None else {"point": self.point}
 
@@ -250,7 +249,7 @@ def _response(request: Request) -> Figure:
 
 
 def _contour(request: Request) -> Figure:
-    """Over two inputs, those that are named or the two strongest."""
+    """Over two inputs, the selected ones or the two strongest."""
     if request.net.input_size < 2:
         few = "one; use response" if request.net.input_size else "none"
         raise ShapeError(f"a contour is over two inputs, but this network has {few}")
@@ -309,7 +308,7 @@ def _error_autocorrelation(request: Request) -> Figure:
 
 
 def _strongest(request: Request, output: int, count: int) -> list[int]:
-    """The inputs that drive an output most over the data, in their order; without data the first ones."""
+    """The inputs that affect an output most over the data, in their order; without data the first ones."""
     if request.x is None:
         return list(range(min(count, request.net.input_size)))
     shown = sensitivities.gather(request.net, request.x, of=output + 1, unit="real", top=request.net.input_size)
@@ -366,7 +365,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "network": Kind("the diagram: layers with sizes and functions, delays, skips, feedback", _network, False),
     "sensitivity": Kind("the distribution of dy/dx over the data, the strongest input first", _sensitivity),
-    "map": Kind("mean of dy/dx against its standard deviation: linear or not", _map),
+    "map": Kind("mean of dy/dx against its standard deviation", _map),
     "alpha": Kind("alpha curves: from the mean of |dy/dx| to its largest", _alpha),
     "response": Kind("y and dy/dx along each input, the others at quantiles", _response),
     "contour": Kind("y over two inputs with gradient arrows", _contour),
@@ -407,7 +406,7 @@ def draw(kind: str, request: Request) -> Figure:
 
 
 def image(made: Figure, suffix: str, dpi: int = RESOLUTION) -> bytes:
-    """A figure as the bytes of a file, the same ones for the same figure; `dpi` is for what is drawn as pixels.
+    """A figure as the bytes of a file, the same bytes for the same figure; `dpi` is for rasterised parts.
 
     Raises
     ------

@@ -183,7 +183,7 @@ def residuals(
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Target minus output over the output: a band around 0 without a shape is what a good fit leaves.
+    """Target minus output over the output: a good fit leaves a structureless band around 0.
 
     The parameters, returns and errors are those of ``parity``; dashed lines stand at plus and minus twice the rmse.
     """

@@ -41,9 +41,9 @@ QUANTILES = (0.25, 0.5, 0.75)
 _POINTS, _GRID, _ARROWS = 201, 81, 13
 _SHORTEST = 0.06
 _BESIDE_CONTOUR = 2.2
-"""Inches left of a contour and, for the colour bar, right of it; and the shortest arrow beside the longest."""
+"""Inches left of a contour and, for the colour bar, right of it; and the shortest arrow relative to the longest."""
 _BEYOND = 0.1
-"""Of the range's width: how far a curve goes on to both sides of it."""
+"""How far a curve extends beyond both ends of the range, as a share of its width."""
 
 
 def response(
@@ -80,7 +80,7 @@ def response(
     point
         (R,), raw scale: the one point at which the other inputs are held, instead of the quantiles.
     legend
-        Whether the legend stands below.
+        Whether there is a legend below.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def _source(net: Model, j: int, x: Any) -> str:
 
 
 def limits(net: Model, x: Any) -> FloatArray:
-    """(R, 2): the range of each input where it is known, else that of the data; widened where it has no width.
+    """(R, 2): the range of each input if it is known, else that of the data; widened if its width is 0.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def limits(net: Model, x: Any) -> FloatArray:
 
 
 def _held(net: Model, x: Any, at: Sequence[float], point: Sequence[float] | None) -> FloatArray:
-    """(len(at), R): where the other inputs are held; (1, R) at a given point."""
+    """(len(at), R): the values at which the other inputs are held; (1, R) for a single point."""
     if point is not None:
         return samples(net, np.asarray(point, dtype=np.float64)[None, :])
     if not at or not all(0.0 <= share <= 1.0 for share in at):
@@ -231,7 +231,7 @@ def contour(
     x_label(ax, name_x[j])
     y_label(ax, name_x[k])
     ax.tick_params(colors=GREY, labelcolor=BLACK)
-    ax.locator_params(axis="x", nbins=4)  # beside the colour bar there is less room
+    ax.locator_params(axis="x", nbins=4)  # the colour bar leaves less room
     title(ax, "; ".join(_contour_words(net, x, at, point, name_y, y)), _BESIDE_CONTOUR)
     return ax
 
@@ -264,7 +264,7 @@ def _arrows(ax: Axes, net: Model, held: FloatArray, box: FloatArray, which: tupl
     lengths = np.hypot(slopes[:, 0], slopes[:, 1])
     largest = float(np.nanmax(lengths, initial=0.0))
     if largest > 0.0:
-        long = lengths > _SHORTEST * largest  # shorter ones would be dots that say nothing
+        long = lengths > _SHORTEST * largest  # shorter ones would look like dots
         ax.quiver(
             points[long, j],
             points[long, k],

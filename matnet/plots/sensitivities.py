@@ -1,4 +1,4 @@
-"""Sensitivity plots: which inputs an output depends on over the data, as NeuralSens shows it."""
+"""Sensitivity plots: which inputs an output depends on over the data, as in NeuralSens."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Shown:
     """The derivatives of one output that a plot shows, the strongest input first.
 
     ``derivatives`` (N, k) in the unit of the plot; ``found`` (k,) measures of them, ``real`` at real scale; ``inputs``
-    are the k indices, ``names`` what they are called and ``labels`` how that is drawn.
+    are the k indices, ``names`` their names and ``labels`` the names as drawn.
     """
 
     derivatives: FloatArray
@@ -155,7 +155,7 @@ def _shown(net: Model, x: Any, of: int | str, unit: Unit, top: int, **names: Any
 
 
 def stepwise_layers(net: Model) -> str:
-    """The layers whose transfer function has the derivative 0 wherever it has one, in words; "" for none."""
+    """The layers with a step function, whose derivative is 0 wherever it exists, in words; "" for none."""
     layers = enumerate(first_network(net).structure.layers, start=1)
     steps = [(number, layer.transfer) for number, layer in layers if TRANSFER[layer.transfer].stepwise]
     return ", ".join(f"layer {number} ({name})" for number, name in steps)
@@ -190,13 +190,13 @@ def sensitivity(
         "range": derivatives times the width of the input's range over that of the output's, so that inputs can be
         compared; ranges are those of the training, else of the data. "real": as they are.
     top
-        How many inputs are shown; where there are more, the title says so.
+        Number of inputs to show; if there are more, the title says so.
     inputs, outputs
         Names; x1 .. xR and y1 .. yS without them.
     ax
         Where to draw; None for a new figure.
     numbers
-        Whether mean, sd and rms, in the unit of the axis, stand at the right.
+        Whether to list mean, sd and rms, in the unit of the axis, at the right.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def sensitivity(
 
 
 def draw_sensitivity(shown: Shown, ax: Axes | None, numbers: bool) -> Axes:
-    """``sensitivity`` of what was gathered."""
+    """``sensitivity`` of gathered samples."""
     ax = new_axes(ax, 7.0, 1.4 + 0.45 * len(shown.inputs))
     for row in range(len(shown.labels)):
         _distribution(ax, shown, row)
@@ -258,7 +258,7 @@ def _distribution(ax: Axes, shown: Shown, row: int) -> None:
 
 
 def _numbers(ax: Axes, shown: Shown) -> None:
-    """Mean, sd and rms in the axis' unit at the right, as labels of a second axis, so that they get room."""
+    """Mean, sd and rms in the axis' unit at the right, as labels of a second axis, so that the layout makes room."""
     columns = (shown.found.mean, shown.found.sd, shown.found.rms)
     lines = ["".join(f"{word:>{_COLUMN}}" for word in ("mean", "sd", "rms"))]
     lines += ["".join(f"{_short(value):>{_COLUMN}}" for value in row) for row in zip(*columns, strict=True)]
@@ -282,10 +282,10 @@ def sensitivity_map(
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Mean of dy/dx against its standard deviation, an input a point.
+    """Mean of dy/dx against its standard deviation, one point per input.
 
-    Far from 0 and low: a linear effect. High: the effect depends on where in the data, a nonlinear one. Near the
-    origin: no effect. The distance from the origin is about the rms; its circles are drawn.
+    Far from 0 and low: a linear effect. High: the effect varies over the data, so it is nonlinear. Near the origin: no
+    effect. The distance from the origin is about the rms; circles show it.
 
     The parameters, returns and errors are those of ``sensitivity``; it needs two samples at least.
     """
@@ -293,7 +293,7 @@ def sensitivity_map(
 
 
 def draw_map(shown: Shown, ax: Axes | None) -> Axes:
-    """``sensitivity_map`` of what was gathered."""
+    """``sensitivity_map`` of gathered samples."""
     if shown.rows < 2:
         raise ShapeError("x has 1 sample: a standard deviation needs at least two")
     ax = new_axes(ax, 5.2, 4.4)
@@ -316,7 +316,7 @@ def draw_map(shown: Shown, ax: Axes | None) -> Axes:
 
 
 def _label_points(ax: Axes, x: FloatArray, y: FloatArray, labels: Sequence[str]) -> None:
-    """Labels one below the other at the right, in the order of height, each with a line to its point."""
+    """Labels in a column at the right, in order of height, each with a line to its point."""
     order = np.argsort(-np.nan_to_num(y), kind="stable")
     step = min(0.08, 1.0 / max(len(order), 1))
     for number, k in enumerate(order):
@@ -352,7 +352,7 @@ def alpha_curves(
 
 
 def draw_alpha_curves(shown: Shown, ax: Axes | None) -> Axes:
-    """``alpha_curves`` of what was gathered: the first MOST_CURVES inputs of it where they are more."""
+    """``alpha_curves`` of gathered samples, for at most the first MOST_CURVES inputs."""
     ax = new_axes(ax, 6.2, 4.0)
     tidy(ax)
     curves = alpha_means(shown.derivatives, (*ALPHAS, np.inf))

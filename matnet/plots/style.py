@@ -1,7 +1,7 @@
-"""How the figures look: colours that the colour-blind tell apart, thin lines, and where Axes come from.
+"""The style of the figures: colours that colour-blind people can distinguish, thin lines, and new Axes.
 
-The colours are Okabe and Ito's; what a colour tells is told by a marker, a line style or a label as well, so that the
-figures stay readable in grey.
+The colours are Okabe and Ito's; markers, line styles or labels carry the same information, so that the figures stay
+readable in grey.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ GREY, PALE, FAINT = "#555555", "#D9D9D9", "#F2F2F2"
 
 SMALL = 8.0
 MANY = 2000
-"""Points beyond which they are drawn as an image, so that no file grows with the data."""
+"""The most points that are drawn as vectors; more are drawn as an image, so that files do not grow with the data."""
 
 LONGEST_NAME = 24
 _POWER = 0.45
@@ -60,7 +60,7 @@ def matplotlib(module: str = "") -> Any:
 
 
 def figure(width: float, height: float) -> Figure:
-    """A figure that pyplot does not know of, in inches: for files."""
+    """A figure for files, not registered with pyplot, its size in inches."""
     made: Figure = matplotlib("figure").Figure(figsize=(width, height), layout="constrained")
     return made
 
@@ -98,7 +98,7 @@ def tidy(ax: Axes) -> None:
 
 
 def numbers() -> Any:
-    """How numbers at an axis are written: as they are, or with a common power of ten; never less a constant."""
+    """The format of numbers at an axis: plain or with a common power of ten, never with an offset."""
     formatter = matplotlib("ticker").ScalarFormatter(useOffset=False, useMathText=True)
     formatter.set_powerlimits((-3, 6))
     return formatter
@@ -141,25 +141,25 @@ def wrapped(text: str, size: float, length: float) -> str:
 
 
 def title(ax: Axes, text: str, beside: float = 1.0) -> None:
-    """The title, from the left edge of the axes; `beside` is the width in inches of what stands left of them."""
+    """The title, from the left edge of the axes; `beside` is the width in inches of what is left of them."""
     room = max(_cell(ax)[0] - beside - 0.1, 1.0)
     ax.set_title(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1, loc="left")
 
 
 def x_label(ax: Axes, text: str, beside: float = 1.0) -> None:
-    """The label of the horizontal axis; the power of ten of its numbers stands at its right end."""
+    """The label of the horizontal axis; the power of ten of its numbers is at its right end."""
     room = max(_cell(ax)[0] - beside - 0.1 - 2 * _POWER, 1.0)
     ax.set_xlabel(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1)
 
 
 def y_label(ax: Axes, text: str, below: float = 0.9) -> None:
-    """The label of the vertical axis; `below` is the height in inches of what stands below and above the axes."""
+    """The label of the vertical axis; `below` is the height in inches of what is below and above the axes."""
     room = max(_cell(ax)[1] - below, 1.0)
     ax.set_ylabel(wrapped(text, SMALL + 1, room), fontsize=SMALL + 1)
 
 
 def legend_below(ax: Axes, columns: int, heading: str | None = None) -> None:
-    """The legend under the axes and their label, where it covers neither data nor title."""
+    """The legend below the axes and their label, so that it does not cover data or title."""
     handles, labels = ax.get_legend_handles_labels()
     widest = max((text_width(label, SMALL) for label in labels), default=0.0) + 0.55
     fitting = max(1, int((_cell(ax)[0] - 0.9) / widest))
@@ -188,7 +188,7 @@ def counted(count: int, what: str) -> str:
 
 
 def plain(name: str, most: int = LONGEST_NAME) -> str:
-    """A name as it is shown: on one line, not too long, and never read as mathematics by matplotlib."""
+    """A name for display: on one line, not too long, and without matplotlib's mathematical markup."""
     shown = "".join(char if char.isprintable() else "·" for char in name)
     if len(shown) > most:
         shown = f"{shown[: most - 1]}…"
@@ -196,7 +196,7 @@ def plain(name: str, most: int = LONGEST_NAME) -> str:
 
 
 def names(given: Sequence[str] | None, elements: Elements) -> tuple[str, ...]:
-    """The names as they are shown: those given, else the network's own, x1 .. xR where it has none.
+    """The names for display: those given, else the network's own, or x1 .. xR if it has none.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def names(given: Sequence[str] | None, elements: Elements) -> tuple[str, ...]:
 
 
 def slope(y: str, x: str) -> str:
-    """The name of dy/dx; with units in brackets behind both names, as in flow [m³/h], the unit too."""
+    """The name of dy/dx; if both names end in a unit in brackets, as in flow [m³/h], with its unit."""
     (y, y_unit), (x, x_unit) = (_parted(name) for name in (y, x))
     if not y_unit and not x_unit:
         return f"d{y}/d{x}"

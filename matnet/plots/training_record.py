@@ -1,4 +1,4 @@
-"""The course of the training: the performance by epoch, and the state of the training function."""
+"""Training: the performance by epoch, and the state of the training function."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def training(record: TrainingRecord, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     record
-        Of a training record, from ``matnet.importers.training_record.read_training_record``.
+        A training record, from ``matnet.importers.training_record.read_training_record``.
     ax
         Where to draw; None for a new figure.
 

@@ -33,7 +33,7 @@ from matnet.sensitivity.lags import lag_derivatives
 from matnet.sensitivity.widths import Widths
 
 _ALONG, _IN_FULL = 3, 3
-"""Inputs along which an output is followed, and outputs up to which each has all of its figures."""
+"""Inputs for response figures, and the most outputs for which each gets all of its figures."""
 
 _SCALED = (
     "Derivatives in units of the output per unit of the input; the scaled rms is multiplied by the range of the input "
@@ -52,7 +52,7 @@ def behaviour(findings: Findings) -> Iterator[Section]:
         return
     shown = findings.samples
     if shown is None:
-        text = "The ranges of the inputs are not known: with a table of samples the page shows sensitivities."
+        text = "The ranges of the inputs are not known: give a table of samples to see sensitivities."
         yield Section("sensitivities", "Sensitivities", (element("p", text),))
         return
     interactions = _Interactions(findings, shown.x)
@@ -89,19 +89,19 @@ def _data(findings: Findings, x: FloatArray) -> tuple[Html, ...]:
 
 
 class _Interactions:
-    """The second derivatives of all outputs over part of the samples, computed when the first output asks."""
+    """The second derivatives of all outputs over part of the samples, computed on first use."""
 
     def __init__(self, findings: Findings, x: FloatArray) -> None:
         self._net, self._x = findings.net, x
 
     @property
     def shown(self) -> bool:
-        """Whether there are pairs of inputs, and not too many."""
+        """Whether there are pairs of inputs, but not too many."""
         return 2 <= self._net.input_size <= _INTERACTION_INPUTS
 
     @cached_property
     def widths(self) -> Widths:
-        """The ranges by which derivatives are compared."""
+        """The ranges by which derivatives are scaled."""
         widths = Widths.of(self._net)
         widths.add(self._x, np.asarray(self._net(self._x)))
         return widths
@@ -154,12 +154,12 @@ class _Output:
             return
         if shown.rows > 1:
             yield panel(
-                "Linear or not: the higher a point, the more an effect depends on where in the data it is.",
+                "Mean and standard deviation: the higher a point, the more the effect varies over the data.",
                 lambda ax: draw_map(shown, ax),
                 3.8,
             )
         yield panel(
-            "Alpha curves: a steep one belongs to an input with little effect in most of the data and much somewhere.",
+            "Alpha curves: a steep one means little effect in most of the data and a large one somewhere.",
             lambda ax: draw_alpha_curves(shown.first(MOST_CURVES), ax),
             3.8,
         )
@@ -170,7 +170,7 @@ class _Output:
         output = self._names["outputs"][self._i]
         strength, top = self._interactions.strength(self._i), min(self._net.input_size, TOP)
         yield panel(
-            "How much the effect of one input depends on another, in shares of the ranges; on the diagonal curvature.",
+            "How much the effect of one input depends on another, in shares of the ranges; diagonal: curvature.",
             lambda ax: interaction_map(strength, self._names["inputs"], output, top=TOP, ax=ax),
             1.6 + 0.3 * top,
         )

@@ -1,4 +1,4 @@
-"""The card at the head of the page: what the network is, and whether its numbers are right."""
+"""The summary at the top of the page: what the network is, and whether its numbers are right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STRONGEST, OUTPUTS = 3, 3
 
 
 def card(findings: Findings) -> Section:
-    """The answers to the first questions, each in a line."""
+    """The summary, one line per topic."""
     lines = [part for term, words in _lines(findings) for part in (element("dt", term), element("dd", words))]
     return Section("card", "At a glance", (element("dl", *lines),))
 

@@ -1,4 +1,4 @@
-"""Figures for a page: drawn narrow, so that they can be read on a telephone, and put into it as data."""
+"""Figures for a page: narrow enough for a telephone, and embedded as data."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.7
-"""Inches: at the width of a telephone text of 8 points stays about as large."""
+"""Inches: on a telephone, text of 8 points keeps about this size."""
 
 RESOLUTION, COLOURS = 150, 128
-"""Pixels per inch of the pictures, and how many colours they keep: few, so that a page stays small."""
+"""Pixels per inch of the pictures, and their number of colours, few so that a page stays small."""
 
 
 def panel(caption: str, draw: Callable[[Axes], object], height: float = 3.4) -> Html:
-    """A figure of one panel with its caption, which is its description for those who do not see it as well."""
+    """A figure of one panel with its caption, which is also its text alternative."""
     made = figure(WIDTH, height)
     draw(made.add_subplot())
     return shown(made, caption)

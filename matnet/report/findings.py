@@ -1,4 +1,4 @@
-"""What the page says in more than one place, computed once."""
+"""Results that the page shows more than once, computed once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHECKED_ROWS, _CHECKED_STEPS, _CHECKED_ELEMENTS = 20, 40, 40_000
 
 @dataclass(frozen=True, eq=False)
 class ShownSamples:
-    """The samples that the figures show, and a sentence on which these are."""
+    """The samples that the figures show, and a sentence that describes them."""
 
     x: FloatArray
     t: FloatArray | None
@@ -40,7 +40,7 @@ class ShownSamples:
 
 
 class Findings:
-    """The results behind the page; each is computed when it is first asked for."""
+    """The results of the page, each computed on first use."""
 
     def __init__(self, material: Material) -> None:
         self.material = material
@@ -48,7 +48,7 @@ class Findings:
 
     @cached_property
     def stored(self) -> tuple[Finding, ...]:
-        """MATLAB's stored answers against ours."""
+        """MATLAB's stored answers compared with matnet's."""
         return verify(self.net, self.material.stored)
 
     @cached_property
@@ -73,7 +73,7 @@ class Findings:
 
     @cached_property
     def samples(self) -> ShownSamples | None:
-        """Those of the table, or points over the known ranges; None where there are neither."""
+        """Those of the table, or points over the known ranges; None if there are neither."""
         material = self.material
         x = material.x
         if x is None or not len(x):
@@ -99,7 +99,7 @@ class Findings:
 
     @cached_property
     def sensitivities(self) -> tuple[Shown | None, ...]:
-        """Of each output that is shown; None where it is constant, or all its derivatives are 0."""
+        """For each output that is shown; None if it is constant, or all its derivatives are 0."""
         found: list[Shown | None] = []
         if self.samples is None or self.net.dynamic or not self.net.input_size:
             return ()
@@ -122,7 +122,7 @@ class Findings:
             try:
                 of_sets, unknown = fits(self.net, material.x, material.t, i + 1, material.sets, material.output_names)
             except ShapeError:
-                continue  # of this output nothing is known
+                continue  # this output and its target are never both known
             if len(of_sets) > 1:
                 y, t = (np.concatenate([getattr(fit, part) for fit in of_sets]) for part in ("y", "t"))
                 of_sets = [*of_sets, Fit("all samples", y, t)]
@@ -137,12 +137,12 @@ class Findings:
 
     @cached_property
     def outside(self) -> str:
-        """How many rows of the table lie outside the known ranges, in a sentence."""
+        """The number of rows of the table outside the known ranges, as a sentence."""
         x, extent = self.material.x, self.net.input_extent
         if x is None or not len(x) or not self.net.input_size:
             return ""
         if not extent.known.any():
-            return "The training range is not known: whether rows lie outside it cannot be said."
+            return "The training range is not known, so rows outside it cannot be counted."
         rows = int(np.count_nonzero(extent.outside(x).any(axis=1)))
         origins = [origin for origin in dict.fromkeys(extent.origin) if origin != "unknown"]
         where = " and ".join(DESCRIPTION[origin] for origin in origins)

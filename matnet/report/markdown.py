@@ -14,7 +14,7 @@ _BLOCKS = frozenset({"h1", "h2", "h3", "p", "li", "dt", "dd", "div", "summary", 
 
 @dataclass(frozen=True)
 class Markdown:
-    """The text, and the PNG of each picture by the name that the text gives it."""
+    """The text, and the PNG of each picture by its name in the text."""
 
     text: str
     pictures: dict[str, bytes]
@@ -77,7 +77,7 @@ class _Reader(HTMLParser):
             self.blocks.append(self._table.text)
             self._table = None
         elif tag == "figcaption":
-            self._words = []  # the picture has it already
+            self._words = []  # the picture's text alternative is its caption
         elif tag in _BLOCKS:
             self.end_block(_ENDS.get(tag, ""))
 
@@ -90,7 +90,7 @@ class _Reader(HTMLParser):
         return words
 
     def end_block(self, end: str = "") -> None:
-        """Put the words so far down as a block of their own."""
+        """End the current block of text."""
         text = self._text()
         if text:
             self.blocks.append(f"{self._mark}{text}{end}")
@@ -104,5 +104,5 @@ class _Reader(HTMLParser):
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Text with Markdown's special characters escaped."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>#" else char for char in text)

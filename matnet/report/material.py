@@ -13,7 +13,7 @@ from matnet.network import Network
 from matnet.plots.fits import Sets
 
 MOST_ROWS = 20_000
-"""Samples that the page is made from; of longer tables every k-th row is taken, and the page says so."""
+"""The most samples that the page uses; of longer tables every k-th row is taken, and the page says so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +27,11 @@ class Material:
     x, t
         Samples (N, R) and targets (N, S), raw scale; for a dynamic network a series. None where there are none.
     inputs, outputs
-        Names; the network's own without them.
+        Names; by default the network's own.
     table
-        What the samples are called.
+        The name of the samples.
     stored
-        The file of the network, where stored answers are looked for.
+        The file of the network, which is searched for stored answers.
     record
         The training record.
     sets
@@ -65,7 +65,7 @@ class Material:
 
     @property
     def title(self) -> str:
-        """What the page is called: the network's name, else its variable in its file."""
+        """The title of the page: the network's name, else its variable in its file."""
         provenance = self.net.provenance
         if self.net.name and self.net.name != provenance.path:
             return self.net.name

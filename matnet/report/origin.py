@@ -17,7 +17,7 @@ from matnet.report.material import Material
 from matnet.report.section import Section, wide_table
 
 LISTED, NARROW = 40, 2
-"""Elements of inputs and outputs whose ranges are listed, and columns of the diagram on a telephone."""
+"""The most elements of inputs and outputs whose ranges are listed, and the columns of the diagram on a telephone."""
 
 _ORIGINS = {"training": "training", "scaling": "scaling", "centres": "centres", "unknown": "–"}
 

@@ -15,7 +15,7 @@ from matnet.report.section import Section
 from matnet.report.trust import trust
 
 Progress = Callable[[str], None]
-"""Told the title of each section when it is about to be made."""
+"""Called with the title of each section before it is made."""
 
 
 def page(material: Material, progress: Progress | None = None) -> str:
@@ -26,7 +26,7 @@ def page(material: Material, progress: Progress | None = None) -> str:
     Parameters
     ----------
     material
-        The network and what is known beside it; what is missing leaves out its section or says so.
+        The network and its data; a section without data is left out or says so.
     progress
         Called with the title of each section that is finished, in the order of the work.
 

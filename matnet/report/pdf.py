@@ -1,4 +1,4 @@
-"""The page as PDF, printed by a browser that is on this machine."""
+"""The page as PDF, printed by a browser installed on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pdf(page: str) -> bytes:
     Raises
     ------
     UnsupportedError
-        There is no such browser, or it did not print.
+        No such browser is installed, or it failed to print.
     """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:

@@ -1,4 +1,4 @@
-"""Parts of a page, and tables that do not fill it."""
+"""Sections of a page, and tables that scroll or fold."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from matnet.network.markup import Html, element, table
 
 UNFOLDED = 12
-"""Rows of a table that is shown at once; a longer one is folded."""
+"""The most rows of a table that is shown unfolded."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with its heading; ``key`` is what a link leads to."""
+    """A section of the page with its heading; ``key`` is its anchor."""
 
     key: str
     title: str
@@ -21,7 +21,7 @@ class Section:
 
     @property
     def html(self) -> Html:
-        """As an element."""
+        """The section as HTML."""
         kind = {"class_": "card"} if self.key == "card" else {}
         return element("section", element("h2", self.title), *self.parts, id=self.key, **kind)
 
@@ -29,7 +29,7 @@ class Section:
 def wide_table(
     head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Iterable[int] = (), words: str = ""
 ) -> Html:
-    """A table that scrolls by itself where the page is narrow; folded under `words` where it is long."""
+    """A table that scrolls on a narrow page; a long one is folded under `words`."""
     listed = list(rows)
     made = element("div", table(head, listed, numbers), class_="scroll")
     if len(listed) <= UNFOLDED:
@@ -38,5 +38,5 @@ def wide_table(
 
 
 def folded(words: str, *parts: Html) -> Html:
-    """Parts that are shown when their heading is clicked."""
+    """Content that is shown when its heading is clicked."""
     return element("details", element("summary", words), *parts)

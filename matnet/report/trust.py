@@ -16,7 +16,10 @@ VERDICTS = {
     "contradicted": ("bad", "Contradicted: stored answers of MATLAB differ from the outputs computed here."),
     "weak": ("open", "Weak: there are stored answers, but agreement with them proves little."),
     "unclear": ("open", "Unclear: the file holds numbers that could be its answers or targets, and they differ."),
-    "nothing to compare": ("open", "Nothing to compare: the file holds no answer of MATLAB's for this network."),
+    "nothing to compare": (
+        "open",
+        "Nothing to compare: the file does not hold MATLAB's answers for this network.",
+    ),
 }
 
 
@@ -36,7 +39,7 @@ def _proof(findings: Findings) -> tuple[Html, ...]:
             "" if row.largest is None else f"{row.largest:.2g}",
             "" if row.relative is None else f"{row.relative:.2g}",
             row.verdict,
-            row.reason + ("; matnet verify decides it where they are named" if row.undecided else ""),
+            row.reason + ("; matnet verify decides it if they are named" if row.undecided else ""),
         )
         for row in rows
     ]

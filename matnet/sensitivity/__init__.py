@@ -1,1 +1,1 @@
-"""Sensitivity: which inputs drive the outputs over data, and how strongly, in numbers."""
+"""Sensitivity measures: how strongly the outputs depend on each input over a set of samples."""

@@ -16,7 +16,7 @@ _WORKING_ELEMENTS = 1 << 22
 class Interactions:
     """How the effect of one input depends on another: d²y_i/dx_j dx_k over the samples, (S, R, R) each.
 
-    Element [i, j, k] of ``mean`` and ``rms`` is that of dy_i by inputs j and k; j = k is the curvature.
+    Element [i, j, k] of ``mean`` and ``rms`` is that of d²y_i/dx_j dx_k; j = k is the curvature.
     """
 
     mean: FloatArray
@@ -44,6 +44,6 @@ class InteractionAccumulator:
             self._count += known.sum(axis=0)
 
     def interactions(self) -> Interactions:
-        """What has been found so far; NaN where no sample tells."""
+        """The interactions so far; NaN where no sample has a known derivative."""
         count = np.where(self._count > 0.0, self._count, np.nan)
         return Interactions(self._sum / count, np.sqrt(self._squares / count), self._count)

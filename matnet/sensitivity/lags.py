@@ -18,7 +18,7 @@ MOST_LAGS = 20
 def lag_derivatives(net: Network, x: Any, lags: int | None = None) -> FloatArray:
     """dy(t)/dx(t − k) over a series, (T', lags + 1, S, R), for the steps t that have all `lags` steps before them.
 
-    `lags` is by default the largest that the delays reach, MOST_LAGS at most.
+    `lags` is by default the longest that the delays reach, at most MOST_LAGS.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def lag_derivatives(net: Network, x: Any, lags: int | None = None) -> FloatArray
 
 
 def lag_widths(net: Network, x: Any) -> Widths:
-    """The ranges of inputs and outputs; those of the series where the network does not know them."""
+    """The ranges of inputs and outputs; those of the series if the network's are not known."""
     given = series(net, x)
     widths = Widths.of(net)
     widths.add(given, net.run(given, input_states=np.zeros((net.structure.input_delay, net.input_size))).outputs)

@@ -21,7 +21,7 @@ from matnet.functions.namespace import FloatArray
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 KEPT_ELEMENTS = 1 << 24
-"""Derivatives that the quantiles are taken from, 128 MiB; of more a random part of the samples stands for all."""
+"""The most derivatives from which quantiles are taken, 128 MiB; beyond that a random part of the samples is used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,9 @@ class Measures:
 
 
 class Accumulator:
-    """Measures of derivatives that come in chunks: the result depends on the chunks by rounding alone.
+    """Measures of derivatives that come in chunks; the size of the chunks affects the result only by rounding.
 
-    Quantiles need all values at once: up to KEPT_ELEMENTS they are held, of longer tables an evenly random part of the
+    Quantiles need all values at once: up to KEPT_ELEMENTS they are kept, beyond that a uniformly random part of the
     samples (the same part every time).
     """
 
@@ -97,14 +97,14 @@ class Accumulator:
         self._positive += (signs > 0).sum(axis=0)
         self._negative += (signs < 0).sum(axis=0)
         followed = np.concatenate([self._last_sign[None], signs])
-        # a zero takes the sign before it, so that a change through zero counts once
+        # a zero takes the sign of the value before it, so that a change through zero counts once
         places = np.where(followed != 0.0, np.arange(len(followed)).reshape(-1, *[1] * len(self._shape)), 0)
         held = np.take_along_axis(followed, np.maximum.accumulate(places, axis=0), axis=0)
         self._changes += (held[1:] * held[:-1] < 0.0).sum(axis=0)
         self._last_sign = held[-1]
 
     def _keep(self, derivatives: FloatArray) -> None:
-        """The samples with the smallest random keys, which are an even choice of all so far."""
+        """The samples with the smallest random keys: a uniform choice from all samples so far."""
         keys = self._random.random(len(derivatives))
         if np.isfinite(self._below):
             chosen = keys < self._below
@@ -114,7 +114,7 @@ class Accumulator:
             self._kept()
 
     def _kept(self) -> FloatArray:
-        """The choice, in the order of the samples; the rest is let go."""
+        """The chosen samples in their order; the rest is discarded."""
         keys = np.concatenate([np.zeros(0), *(part for part, _ in self._parts)])
         values = np.concatenate([np.zeros((0, *self._shape)), *(part for _, part in self._parts)])
         if len(keys) > self._capacity:
@@ -125,7 +125,7 @@ class Accumulator:
         return values
 
     def measures(self) -> Measures:
-        """The measures so far; NaN where there is nothing to tell, as the sd of a single sample."""
+        """The measures so far; NaN where one is not defined, e.g. the sd of a single sample."""
         count = np.where(self._count > 0.0, self._count, np.nan)
         kept = self._kept()
         freedom = np.where(self._count > 1.0, self._count - 1.0, np.nan)
@@ -165,7 +165,7 @@ def quantiles(values: FloatArray, shares: Sequence[float]) -> FloatArray:
 
 
 def measures(derivatives: FloatArray) -> Measures:
-    """The measures of derivatives (N, ...) that are all there."""
+    """The measures of derivatives (N, ...)."""
     accumulator = Accumulator(derivatives.shape[1:], max(derivatives.size, 1))
     accumulator.add(np.asarray(derivatives, dtype=np.float64))
     return accumulator.measures()
@@ -179,7 +179,7 @@ def alpha_means(derivatives: FloatArray, alphas: Sequence[float]) -> FloatArray:
     largest = np.where(known, sizes, 0.0).max(axis=0, initial=0.0)
     found = []
     with np.errstate(all="ignore"):
-        # the largest is taken out, so that no power overflows
+        # divided by the largest, so that no power overflows
         shares = np.where(known & (largest > 0.0), sizes / largest, 0.0)
         for alpha in alphas:
             mean = (shares**alpha).sum(axis=0) / count if np.isfinite(alpha) else np.ones(largest.shape)
@@ -190,7 +190,7 @@ def alpha_means(derivatives: FloatArray, alphas: Sequence[float]) -> FloatArray:
 def ranks(rms: FloatArray, widths: FloatArray) -> FloatArray:
     """(S, R) or (lags + 1, S, R): 1 for the input, of each output, whose rms times its width is largest.
 
-    An input without known width counts with its rms alone.
+    For an input whose width is not known only its rms counts.
     """
     strength = rms * np.where(np.isfinite(widths), widths, 1.0)
     strength = np.where(np.isnan(strength), -1.0, strength)

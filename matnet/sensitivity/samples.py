@@ -23,12 +23,12 @@ def first_network(model: Model) -> Network:
 
 
 def inputs_of(model: Model) -> Elements:
-    """What stands on the last axis of x."""
+    """The elements on the last axis of x."""
     return first_network(model).evaluation.inputs
 
 
 def outputs_of(model: Model) -> Elements:
-    """What stands on the last axis of y and t."""
+    """The elements on the last axis of y and t."""
     return first_network(model).evaluation.outputs
 
 
@@ -40,7 +40,7 @@ def is_dynamic(model: Model) -> bool:
 def matrix(values: Any, elements: Elements, name: str, names: Sequence[str] | None = None) -> FloatArray:
     """Values as (N, size), as ``net(x)`` takes them; a 1-D array of one element per sample is a column.
 
-    The columns of a data frame are found by `names` where all of them are there, else by the network's own names.
+    The columns of a data frame are selected by `names` if all of them are there, else by the network's own names.
 
     Raises
     ------

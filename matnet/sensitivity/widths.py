@@ -1,4 +1,4 @@
-"""The ranges by which derivatives of different units are compared."""
+"""The ranges by which derivatives of different units are scaled."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Widths:
 
     @classmethod
     def of(cls, net: Model) -> Widths:
-        """The ranges that the network tells; the data's are added by `add`."""
+        """The ranges that the network knows; `add` adds those of the data."""
         return cls(net.input_range, net.output_range)
 
     def add(self, x: FloatArray, y: FloatArray) -> None:
@@ -36,12 +36,12 @@ class Widths:
 
     @property
     def inputs(self) -> FloatArray:
-        """(R,): NaN where neither the network nor the data tell."""
+        """(R,): NaN where neither the network nor the data have one."""
         return _width(self.told_inputs, self._x)
 
     @property
     def outputs(self) -> FloatArray:
-        """(S,): NaN where neither the network nor the data tell."""
+        """(S,): NaN where neither the network nor the data have one."""
         return _width(self.told_outputs, self._y)
 
     @property

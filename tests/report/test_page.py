@@ -235,7 +235,7 @@ def test_the_card_answers_the_first_questions() -> None:
 def test_a_range_that_nobody_knows_is_said_to_be_unknown() -> None:
     layer = Layer(1, "tansig", {0: Weight([[0.5, 1.0]])})
     net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
-    sentence = "The training range is not known: whether rows lie outside it cannot be said."
+    sentence = "The training range is not known, so rows outside it cannot be counted."
     assert card_of(page(Material(net, np.eye(2))))["Range"] == sentence
     alone = read(page(Material(net)))
     assert (
