@@ -238,9 +238,7 @@ def test_a_range_that_nobody_knows_is_said_to_be_unknown() -> None:
     sentence = "The training range is not known, so rows outside it cannot be counted."
     assert card_of(page(Material(net, np.eye(2))))["Range"] == sentence
     alone = read(page(Material(net)))
-    assert (
-        "The ranges of the inputs are not known: with a table of samples the page shows sensitivities." in alone.texts
-    )
+    assert "The ranges of the inputs are not known: give a table of samples to see sensitivities." in alone.texts
     assert "seen in training" not in "".join(alone.texts)
 
 
