@@ -96,6 +96,11 @@ def training_record(options: dict[str, Any], needed: bool = False) -> TrainingRe
     """
     from matnet.importers.training_record import read_training_record, training_record_paths
 
+    if needed and options["file"].lower().endswith((".m", ".json")):
+        raise FormatError(
+            "holds no training record; give the MAT-file that MATLAB saved the network and its record to",
+            place=options["file"],
+        )
     if options["record"] is not None or needed:
         return read_training_record(options["file"], options["record"], **file_reading())
     if not options["file"].lower().endswith(".mat"):

@@ -301,9 +301,7 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
 
 def _compiled(net: Network) -> CompiledNetwork:
     if net.dynamic:
-        raise UnsupportedError(
-            "this network is dynamic, which matnet.compile does not support; use net.run(x) and net.run_jacobian(x)"
-        )
+        raise UnsupportedError("matnet.compile is for static networks, and this one is dynamic; use the network itself")
     found = CompiledNetwork(net.structure, net.provenance, net.name)
     found.evaluation.prepare(VALUE_AND_JACOBIAN, [net.input_size])
     return found

@@ -72,7 +72,8 @@ def verify(net: Network, stored: StoredValues | None, named: NamedData | None = 
 def _nothing(net: Network) -> Finding:
     inputs, outputs = net.input_size, net.output_size
     if not inputs:
-        reason, undecided = f"no stored outputs of {outputs} elements were found", ("outputs", "layer_states")
+        states = ("layer_states",) if net.structure.layer_delay else ()
+        reason, undecided = f"no stored outputs of {outputs} elements were found", ("outputs", *states)
     else:
         reason = f"no stored answers were found for inputs of {inputs} and outputs of {outputs} elements"
         undecided = ("inputs", "outputs")

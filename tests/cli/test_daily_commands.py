@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import scipy.io
 from scipy.io import loadmat, savemat
 
 import matnet
@@ -142,7 +141,7 @@ def test_the_result_never_replaces_an_input(said: Said, tmp_path: Path) -> None:
 def test_the_result_never_replaces_what_an_option_names(said: Said, tmp_path: Path) -> None:
     (tmp_path / "nets").mkdir()
     (tmp_path / "nets" / "a.mat").write_bytes(Path(PUMP).read_bytes())
-    scipy.io.savemat(tmp_path / "ps.mat", {"low": [[0.0], [0.0]], "high": [[1.0], [1.0]], "Xi": np.zeros((2, 0))})
+    savemat(tmp_path / "ps.mat", {"low": [[0.0], [0.0]], "high": [[1.0], [1.0]], "Xi": np.zeros((2, 0))})
     (tmp_path / "names.json").write_text('{"inputs": ["flow", "speed"]}')
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     scaling = "ps.mat:mapminmax:low,high"
@@ -385,6 +384,27 @@ def test_a_compiler_that_is_not_there(said: Said, monkeypatch: pytest.MonkeyPatc
     assert err.startswith("matnet: --engine c needs a C compiler, and ")
     assert err.endswith("; leave out --engine c to compute without a compiler\n")
     assert "matnet.compile" not in err
+
+
+def test_the_compiled_engine_and_a_dynamic_network(said: Said, tmp_path: Path) -> None:
+    layer = Layer(1, "tansig", {0: Weight([[0.5, 0.25]], delays=(0, 1))})
+    matnet.save(Network(Structure((Input(1),), (layer,), (Output(0, 1),))), tmp_path / "late.json")
+    assert said("gradients", "late.json", "-", "--engine", "c", stdin="x1\n1\n") == (
+        2,
+        "",
+        "matnet: --engine c is for static networks, and this one is dynamic; "
+        "leave out --engine c to compute without a compiler\n",
+    )
+
+
+def test_a_figure_of_the_training_of_a_file_without_a_record(said: Said, tmp_path: Path) -> None:
+    matnet.save(matnet.load(PUMP), tmp_path / "net.json")
+    assert said("plot", "training", "net.json", "-o", "a.png") == (
+        2,
+        "",
+        "matnet: net.json: holds no training record; "
+        "give the MAT-file that MATLAB saved the network and its record to\n",
+    )
 
 
 def test_targets_that_are_not_there_are_named_by_their_option(said: Said) -> None:

@@ -153,7 +153,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(Network(Structure((Input(1),), (late,), (Output(0, 1),))))
     assert str(refused.value) == (
-        "this network is dynamic, which matnet.compile does not support; use net.run(x) and net.run_jacobian(x)"
+        "matnet.compile is for static networks, and this one is dynamic; use the network itself"
     )
     large = Layer(600, "tansig", {0: Weight(np.zeros((600, 500)))})
     with pytest.raises(matnet.UnsupportedError) as refused:

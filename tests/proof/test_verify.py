@@ -553,3 +553,15 @@ def test_a_chain_whose_scaling_lies_in_another_file_is_verified(
     assert capsys.readouterr().out.splitlines()[-1] == "proved"
     assert run(line) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "contradicted"
+
+
+def test_states_are_asked_for_only_where_there_are_delays() -> None:
+    cases: list[tuple[dict[int, Weight], tuple[str, ...]]] = [
+        ({}, ("outputs",)),
+        ({0: Weight(np.eye(2), delays=(1,))}, ("outputs", "layer_states")),
+    ]
+    for weights, undecided in cases:
+        layer = Layer(2, "tansig", layer_weights=weights, bias=[0.5, -0.25])
+        (finding,) = verify(Network(Structure((), (layer,), (Output(0, 2),))), None)
+        assert (finding.verdict, finding.undecided) == ("nothing to compare", undecided)
+        assert finding.reason == "no stored outputs of 2 elements were found"
