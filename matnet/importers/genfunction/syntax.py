@@ -145,7 +145,7 @@ class Parser:
 
     def _function(self) -> Function:
         start = self.at
-        head = _HEAD.fullmatch(self._line("\n"))
+        head = _HEAD.fullmatch(self._line(*_SEPARATORS))
         if head is None:
             raise FormatError("a function begins with 'function [results] = name(arguments)'")
         place, inside = self._place(start), self.at
