@@ -91,9 +91,10 @@ def judged_table(file: Path) -> str:
     try:
         with open_stream(str(file), None) as stream:
             # small blocks, so that records are cut apart everywhere
-            table = CsvTable(stream, Dialect(), block_bytes=3 + len(data) % 997)
+            table = CsvTable(stream, Dialect(delimiter=",", decimal="."), block_bytes=3 + len(data) % 997)
             names = table.header.names
-            choice = table.choose(Columns(), len(names))
+            # by their names, since of a header like point,x1,x2 only some would be those of three inputs
+            choice = table.choose(Columns(inputs=names if table.header.written else None), len(names))
             parts = [np.zeros((0, len(names))), *(rows.x for rows in table.rows(choice))]
             ours = np.concatenate(parts)
     except TableError as error:
