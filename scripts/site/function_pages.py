@@ -87,7 +87,7 @@ def _text(
     lines = [f"# {name}", "", f"{what} {about}", "", "| | |", "|---|---|"]
     lines += [f"| {key} | `{_escaped(formula)}` |" for key, formula in facts]
     if unconfirmed:
-        lines += ["", f"**Not confirmed** by a number of MATLAB's: {unconfirmed}."]
+        lines += ["", f"**Not confirmed** by values from MATLAB: {unconfirmed}."]
     if picture:
         lines += ["", f"![{name} and its derivative]({name}.svg)", "", picture]
     return "\n".join([*lines, ""])
