@@ -16,6 +16,11 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things in words: 1 sample, 2,400 samples."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A parameter of the library in the text of an error, optionally with a value to set it to: ``missing='nan'``.

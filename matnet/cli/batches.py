@@ -19,9 +19,8 @@ from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import dialect, file_reading
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import Progress, note, on_terminal, warn
-from matnet.errors import MatnetError, TableError
+from matnet.errors import MatnetError, TableError, counted
 from matnet.tables.csv.dialect import Style
-from matnet.tables.wording import counted
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray

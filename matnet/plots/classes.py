@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.plots.style import (
     BLACK,
@@ -19,7 +19,6 @@ from matnet.plots.style import (
     LINES,
     SMALL,
     VERMILION,
-    counted,
     legend_below,
     names,
     new_axes,

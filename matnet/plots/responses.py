@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.ranges import DESCRIPTION
 from matnet.plots.style import (
@@ -19,7 +19,6 @@ from matnet.plots.style import (
     MANY,
     SMALL,
     chosen,
-    counted,
     legend_below,
     names,
     new_axes,

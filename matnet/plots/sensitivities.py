@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.functions.transfer import TRANSFER
 from matnet.plots.style import (
@@ -22,7 +22,6 @@ from matnet.plots.style import (
     SMALL,
     VERMILION,
     chosen,
-    counted,
     legend_below,
     names,
     new_axes,

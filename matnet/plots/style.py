@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from matnet.errors import MissingExtraError, ShapeError
+from matnet.errors import MissingExtraError, ShapeError, counted
 from matnet.network.frames import Elements
 
 if TYPE_CHECKING:
@@ -180,11 +180,6 @@ def legend_below(ax: Axes, columns: int, heading: str | None = None) -> None:
         bbox_transform=ax.transAxes + down,
         borderaxespad=0.0,
     )
-
-
-def counted(count: int, what: str) -> str:
-    """A number of things in words: 1 sample, 2,400 samples."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def plain(name: str, most: int = LONGEST_NAME) -> str:

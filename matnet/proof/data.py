@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.importers.stored import StoredValues
 from matnet.importers.training_record import TrainingRecord
@@ -59,7 +59,7 @@ class DataSource:
     def _with_outputs(self, named: Matrix | None) -> list[Matrix]:
         size = self.net.output_size
         if named is not None:
-            return named_matrix(named, size, f"an output of {size} elements")
+            return named_matrix(named, size, f"an output of {counted(size, 'element')}")
         return self._candidates.with_elements(size)
 
     def inputs(self, lengths: set[int]) -> Iterator[InputData]:
@@ -77,7 +77,7 @@ class DataSource:
     def _input_matrices(self) -> list[Matrix]:
         size = self.net.input_size
         if self.named.inputs is not None:
-            return named_matrix(self.named.inputs, size, f"an input of {size} elements")
+            return named_matrix(self.named.inputs, size, f"an input of {counted(size, 'element')}")
         return self._candidates.with_elements(size)
 
     def _series(self, lengths: set[int]) -> Iterator[InputData]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matnet.errors import counted
 from matnet.importers.stored import StoredValues
 from matnet.network import Network
 from matnet.proof.agreement import Verdict
@@ -73,8 +74,8 @@ def _nothing(net: Network) -> Finding:
     inputs, outputs = net.input_size, net.output_size
     if not inputs:
         states = ("layer_states",) if net.structure.layer_delay else ()
-        reason, undecided = f"no stored outputs of {outputs} elements were found", ("outputs", *states)
+        reason, undecided = f"no stored answers were found for {counted(outputs, 'output')}", ("outputs", *states)
     else:
-        reason = f"no stored answers were found for inputs of {inputs} and outputs of {outputs} elements"
+        reason = f"no stored answers were found for {counted(inputs, 'input')} and {counted(outputs, 'output')}"
         undecided = ("inputs", "outputs")
     return Finding("", 0, None, None, "nothing to compare", reason, undecided)

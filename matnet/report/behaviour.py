@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.network.markup import Html, element
 from matnet.plots import confusion, contour, lags, parity, residuals, response, roc, series
@@ -22,7 +22,6 @@ from matnet.plots.sensitivities import (
     draw_sensitivity,
     interaction_map,
 )
-from matnet.plots.style import counted
 from matnet.report.card import step_words
 from matnet.report.figure import pair, panel
 from matnet.report.findings import TOP, Findings, ShownSamples

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import points_in
 from matnet.model.ranges import DESCRIPTION
@@ -16,7 +16,6 @@ from matnet.plots.figures import PANELS
 from matnet.plots.fits import Fit, Sets, fits
 from matnet.plots.responses import limits
 from matnet.plots.sensitivities import Shown, gather, stepwise_layers
-from matnet.plots.style import counted
 from matnet.proof.check import Check, check
 from matnet.proof.finding import Finding
 from matnet.proof.verify import verify

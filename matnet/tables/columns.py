@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from matnet.errors import Advice, Parameter, TableError
-from matnet.tables.wording import LISTED, counted, listed, shown
+from matnet.errors import Advice, Parameter, TableError, counted
+from matnet.tables.wording import LISTED, listed, shown
 
 if TYPE_CHECKING:
     from matnet.network import Ensemble, Network

@@ -9,14 +9,13 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-from matnet.errors import Parameter, TableError
+from matnet.errors import Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.ranges import Extent
 from matnet.network import Ensemble, Network
 from matnet.network.names import derivative_name
 from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, safe_name, selected
 from matnet.tables.interfaces import Rows
-from matnet.tables.wording import counted
 
 Model: TypeAlias = Network | Ensemble
 

@@ -16,11 +16,6 @@ def shown(text: str) -> str:
     return f"'{printable(text)}'"
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things: 1 cell, 2 cells."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
 def listed(names: Sequence[str], most: int = LISTED) -> str:
     """The first names with commas between, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -52,8 +52,7 @@ def test_verify_without_answers(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         "difference": None,
         "of_range": None,
         "verdict": "nothing to compare",
-        "reason": "no stored answers were found for inputs of 2 and outputs of 1 elements; name them with --inputs and "
-        "--outputs",
+        "reason": "no stored answers were found for 2 inputs and 1 output; name them with --inputs and --outputs",
     }
 
 

@@ -146,7 +146,7 @@ def test_the_training_loss_proves_a_classification_model(tmp_path: Path) -> None
     assert row.verdict == "unclear"
 
 
-NOTHING = "no stored answers were found for inputs of 2 and outputs of 1 elements"
+NOTHING = "no stored answers were found for 2 inputs and 1 output"
 
 
 @pytest.mark.parametrize(

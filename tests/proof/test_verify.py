@@ -52,7 +52,7 @@ def summary(rows: tuple[Finding, ...]) -> list[tuple[str, str, str]]:
     return [(row.what, row.verdict, row.reason) for row in rows]
 
 
-NOTHING = "no stored answers were found for inputs of 3 and outputs of 2 elements"
+NOTHING = "no stored answers were found for 3 inputs and 2 outputs"
 UNEXPLAINED = (
     "the stored numbers are not this network's answers: targets would differ like this, and another network's answers"
 )
@@ -564,4 +564,4 @@ def test_states_are_asked_for_only_where_there_are_delays() -> None:
         layer = Layer(2, "tansig", layer_weights=weights, bias=[0.5, -0.25])
         (finding,) = verify(Network(Structure((), (layer,), (Output(0, 2),))), None)
         assert (finding.verdict, finding.undecided) == ("nothing to compare", undecided)
-        assert finding.reason == "no stored outputs of 2 elements were found"
+        assert finding.reason == "no stored answers were found for 2 outputs"

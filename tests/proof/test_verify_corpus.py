@@ -126,8 +126,7 @@ def test_a_network_with_nothing_beside_it(corpus: Path, capsys: pytest.CaptureFi
     assert run(["verify", str(corpus / "rbf_newrb.mat")]) == 3
     assert capsys.readouterr().out.splitlines() == [
         "net_keluaran",
-        "  no stored answers were found for inputs of 6 and outputs of 1 elements; name them with --inputs "
-        "and --outputs",
+        "  no stored answers were found for 6 inputs and 1 output; name them with --inputs and --outputs",
         "",
         "nothing to compare",
     ]

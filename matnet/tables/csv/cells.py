@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from matnet.errors import Advice, Parameter, TableError
+from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.tables.csv.dialect import INFINITY, MISSING_WORDS, WITH_COMMA, Dialect
 from matnet.tables.csv.records import BOM, NEWLINE, Block, check_marks, even, marks
 from matnet.tables.interfaces import Rows
-from matnet.tables.wording import counted, shown
+from matnet.tables.wording import shown
 
 COMMENT_MARKS = ("%", "#")
 """What other programs begin a comment with."""
