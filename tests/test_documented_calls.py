@@ -27,7 +27,7 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
 FROM_MATLAB = PROJECT / "docs" / "guide" / "from-matlab.md"
 
 ROOTS = {"matnet", "net", "run", "fast", "mean", "closed", "early", "data"}
-FILES = re.compile(r"\w+\.(mat|json|m|c|h|py|onnx|csv|svg|html|pkl)")
+FILES = re.compile(r"\w+\.(mat|json|m|c|h|f90|js|py|onnx|csv|tsv|xlsx|parquet|arrow|svg|html|md|pdf|pkl)")
 
 
 def spans(page: Path) -> list[str]:
