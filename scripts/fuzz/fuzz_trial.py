@@ -9,7 +9,6 @@ warning, a second of work or memory out of proportion included, is a finding.
 from __future__ import annotations
 
 import re
-import resource
 import time
 import warnings
 import zlib
@@ -84,9 +83,10 @@ def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: T
         Something that must not be.
     """
     file.write_bytes(data)
-    before, start = _resident(), time.process_time()
+    _forget_the_peak()
+    before, start = _kilobytes("VmRSS"), time.process_time()
     verdict = _judged(kind, file, known)
-    seconds, memory = time.process_time() - start, max(_peak() - before, 0)
+    seconds, memory = time.process_time() - start, 1024 * max(_kilobytes("VmHWM") - before, 0)
     tally.count(verdict, seconds, memory if memory < 1 << 40 else 0)
     if seconds > MOST_SECONDS:
         raise FindingError(f"took {seconds:.2f} s of the processor")
@@ -194,14 +194,16 @@ def _differences(ours: Value, theirs: Any, place: str) -> Iterator[str]:
         yield f"{place}: {ours.text!r} and {theirs!r}"
 
 
-def _resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
+def _forget_the_peak() -> None:
+    """Lets VmHWM, the most memory that the process had, count from now on."""
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
 
 
-def _peak() -> int:
-    """The most memory that the process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _kilobytes(name: str) -> int:
+    """What the kernel says of this process: VmRSS, its memory now, or VmHWM, the most that it had."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(f"{name}:"))
 
 
 def _inflated(data: bytes) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -251,24 +251,42 @@ def test_results_are_the_callers_own() -> None:
     np.testing.assert_array_equal(net.jacobian(x), kept)
 
 
-def _rows_of_a_child(net: Network, x: Real, answer: Any) -> None:
+_FORKING = """
+import multiprocessing
+
+import numpy as np
+
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+
+
+def rows_of_a_child(net, x, answer):
     answer.put(net.jacobian(x))
 
 
+rng = np.random.default_rng(8)
+hidden = Layer(12, "tansig", {0: Weight(rng.normal(size=(12, 3)))}, bias=rng.normal(size=12))
+last = Layer(2, "softmax", {}, {0: Weight(rng.normal(size=(2, 12)))}, rng.normal(size=2))
+net = Network(Structure((Input(3),), (hidden, last), (Output(1, 2),)))
+x = rng.normal(size=(5000, 3))
+expected = net.jacobian(x)
+context = multiprocessing.get_context("fork")
+answer = context.Queue()
+child = context.Process(target=rows_of_a_child, args=(net, x, answer))
+child.start()
+found = answer.get(timeout=60)
+child.join(60)
+np.testing.assert_array_equal(found, expected)
+print(len(found), "rows of the child")
+"""
+"""Run in a process of its own: other libraries in this one warn of forks."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked on Windows")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own() -> None:
-    """A pool that was started before the fork has no threads behind it: waiting for one would take for ever."""
-    net = deep()
-    x = samples(net, 5000)
-    expected = net.jacobian(x)
-    context = multiprocessing.get_context("fork")
-    answer = context.Queue()
-    child = context.Process(target=_rows_of_a_child, args=(net, x, answer))
-    child.start()
-    found = answer.get(timeout=60)
-    child.join(60)
-    np.testing.assert_array_equal(found, expected)
+    """A pool that was started before the fork has no threads after it: waiting for one would take for ever."""
+    done = subprocess.run([sys.executable, "-c", _FORKING], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "5000 rows of the child\n"), done.stderr
 
 
 def test_constants_beside_parts_that_vary_stay_right_in_later_runs() -> None:
