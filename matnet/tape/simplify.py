@@ -156,7 +156,7 @@ class _Writer:
         return self.sloped(a, weights) if combined is None else combined
 
     def centred(self, x: Symbol, base: NDArray[Any], gain: NDArray[Any]) -> tuple[Symbol, NDArray[Any] | None] | None:
-        """u and a constant r with u·gain + r = x·gain + base; None if base/gain is not a normal number.
+        """u and a constant r with u·gain + r = x·gain + base; None if base/gain or the centre is not a normal number.
 
         u is x + base/gain; for x = source − offset it is source − (offset − base/gain), and r is the rounding error of
         that difference: a few units in the last place, or None for 0. Adding r times the weights to the next bias is
@@ -171,6 +171,8 @@ class _Writer:
             source, offset = (Symbol(self.tape, operand) for operand in node.operands)
             if offset.value is not None and offset.value.ndim == 1:
                 centre = offset.value - shift
+                if not np.isfinite(centre).all():
+                    return None
                 rest = _rest(offset.value, base, gain, centre)
                 kept = np.abs(rest).max(initial=0.0) > _HALF_UNIT
                 return self.xp.elementwise("subtract", source, centre), rest if kept else None

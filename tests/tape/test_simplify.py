@@ -93,6 +93,14 @@ def test_gains_of_any_size() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
+def test_a_centre_beyond_the_largest_number_is_not_folded() -> None:
+    """x − offset is 0, but offset − ymin/gain overflows."""
+    far = process("mapminmax", xoffset=[1e308], gain=[1e-308], ymin=-1.0)
+    net = Network(Structure((Input(1, (far,)),), (Layer(1, "purelin", {0: Weight([[3.0]])}),), (Output(0, 1),)))
+    np.testing.assert_array_equal(net(np.full((3, 1), 1e308)), np.full((3, 1), -3.0))
+    np.testing.assert_array_equal(net(np.array([1e308])), [-3.0])
+
+
 @pytest.mark.parametrize("transfer", ["tansig", "logsig", "poslin", "radbas", "hardlim", "satlins", "elliotsig"])
 def test_nan_and_infinities_come_out_where_they_did(transfer: str) -> None:
     net = fitnet((2, 4, 2), transfer)
