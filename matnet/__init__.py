@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matnet.exporters.save import save
     from matnet.importers.load import load, load_all
     from matnet.network import Ensemble, Network
+    from matnet.network.from_weights import from_weights
 
 __all__ = [
     "Ensemble",
@@ -38,6 +39,7 @@ __all__ = [
     "UnsupportedError",
     "__version__",
     "compile",
+    "from_weights",
     "load",
     "load_all",
     "save",
@@ -50,6 +52,7 @@ _PLACES = {
     "Ensemble": "matnet.network",
     "Network": "matnet.network",
     "compile": "matnet.compiled.evaluator",
+    "from_weights": "matnet.network.from_weights",
     "load": "matnet.importers.load",
     "load_all": "matnet.importers.load",
     "save": "matnet.exporters.save",

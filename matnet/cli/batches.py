@@ -53,10 +53,10 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
     given = {key: options[key] for key in BATCH_OPTIONS if key in options}
     style = Style(options["precision"], options["output_decimal"])
-    chosen = BatchOptions(columns, form.name, states=_states(options["states"]), style=style, **given)
+    chosen = BatchOptions(columns, form.name, states=initial_states(options["states"]), style=style, **given)
     dialect(options)  # an error in it is reported before a network is loaded
     model = load_model(options)
-    _check_points(model, options)
+    check_points(model, options)
     if "wrt" in options:
         remark_on_steps(model)
     if options["engine"] == "c":
@@ -92,7 +92,8 @@ def _same(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:
+def check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:
+    """Check that the samples of --at have a number for each input."""
     for point in options["at"]:
         if len(point) != model.input_size:
             needed = f"{model.input_size} input" + ("" if model.input_size == 1 else "s")
@@ -170,7 +171,7 @@ def _points(points: Sequence[Sequence[float]]) -> Table:
     return ArrayTable(np.array(points), "the sample given", Source("at"))
 
 
-def _states(option: str) -> States:
+def initial_states(option: str) -> States:
     """The initial states of a series, from `zero` or FILE.mat:Xi,Ai."""
     from matnet.tables.formats import mat_address
     from matnet.tables.series import States
@@ -204,8 +205,10 @@ def _state(file: str, name: str) -> FloatArray | None:
         raise error.at(file) from error.__cause__
 
 
-def samples(net: Network | Ensemble, options: dict[str, Any]) -> tuple[FloatArray, tuple[str, ...]]:
-    """All samples of the table (N, R) in memory, and the inputs' names."""
+def samples(
+    net: Network | Ensemble, options: dict[str, Any], most: int | None = None
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """The samples of the table (N, R) in memory, all or at most so many, and the inputs' names."""
     import numpy as np
 
     from matnet.tables.columns import Columns
@@ -213,8 +216,13 @@ def samples(net: Network | Ensemble, options: dict[str, Any]) -> tuple[FloatArra
     columns = Columns(inputs=options["inputs"], keep=options.get("keep", ())).named_by(net)
     with opened(options, columns) as table:
         choice = chosen_columns(table, columns, net.input_size)
-        parts = [rows.x for rows in table.rows(choice)]
-    return np.concatenate([np.zeros((0, net.input_size)), *parts]), choice.input_names
+        parts, count = [np.zeros((0, net.input_size))], 0
+        for rows in table.rows(choice):
+            parts.append(rows.x)
+            count += len(rows)
+            if most is not None and count >= most:
+                break
+    return np.concatenate(parts)[:most], choice.input_names
 
 
 def chosen_columns(table: Table, columns: Columns, input_size: int) -> Choice:

@@ -20,7 +20,20 @@ from matnet.cli.options import option_writer
 from matnet.cli.speech import complain
 from matnet.errors import MatnetError, Parameter
 
-COMMANDS = ("inspect", "predict", "gradients", "convert", "verify", "check", "diff", "sensitivity", "plot", "report")
+COMMANDS = (
+    "inspect",
+    "predict",
+    "gradients",
+    "convert",
+    "verify",
+    "check",
+    "diff",
+    "trace",
+    "weights",
+    "sensitivity",
+    "plot",
+    "report",
+)
 """In the order of the help; each is `command` in the module of that name in this package."""
 
 COMPLETION = "_MATNET_COMPLETE"

@@ -16,7 +16,7 @@ from matnet.errors import TableError
 if TYPE_CHECKING:
     from matnet.tables.target import Target
 
-SOURCES = ("file", "table", "targets", "names", "input_scaling", "output_scaling", "states")
+SOURCES = ("file", "table", "targets", "against", "names", "input_scaling", "output_scaling", "states")
 """The arguments and options of the commands that name what is read."""
 
 

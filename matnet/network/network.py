@@ -45,6 +45,7 @@ from matnet.network.names import (
     with_names,
 )
 from matnet.network.scaling import Scaling, with_scaling
+from matnet.network.trace import Trace, trace
 from matnet.simulate import Program
 
 
@@ -380,6 +381,46 @@ class Network:
             The last axis of x is not R long, or the network is dynamic.
         """
         return tuple(self.evaluation.on_samples(quantities.LAYER_OUTPUTS, (x,)))
+
+    def trace(
+        self,
+        x: Array | None = None,
+        step: int | None = None,
+        input_states: Array | None = None,
+        layer_states: Array | None = None,
+    ) -> Trace:
+        """Every intermediate number of one sample, in the order of computation: to compare with one's own program.
+
+        Raw, after each processing step, weighted inputs z, net input n and output a of each layer, after the reverse
+        processing; then each factor of the derivatives, and dy/dx at real scale.
+
+        Parameters
+        ----------
+        x
+            (R,), raw scale; for a dynamic network a series (T, R).
+        step
+            Dynamic networks: the time step, from 1; None for the last. T, for a network without inputs.
+        input_states, layer_states
+            Dynamic networks: as in ``run``.
+
+        Returns
+        -------
+        A Trace: ``trace["n{1}(2)"]`` is one number, ``for name, value in trace`` gives all, ``print(trace)`` a table.
+        Derivatives of a dynamic network are with respect to the inputs of the same step.
+
+        Raises
+        ------
+        ShapeError
+            x is not one sample, or one series, of the network.
+
+        Examples
+        --------
+        >>> import matnet
+        >>> trace = matnet.load("fixtures/pump.mat").trace([60.0, 2400.0])
+        >>> round(trace["n{1}(1)"], 6)
+        0.385584
+        """
+        return trace(self.structure, self.series, x, step, input_states, layer_states)
 
     @property
     def parameters(self) -> FloatArray:

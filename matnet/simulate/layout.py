@@ -33,8 +33,9 @@ _PLAIN_SQUARES = (1e-100, 1e100)
 class _Builder:
     """Lays out a Structure; every method that adds a step returns its signal."""
 
-    def __init__(self, structure: Structure) -> None:
+    def __init__(self, structure: Structure, squared: bool) -> None:
         self.structure = structure
+        self.squared = squared
         self.steps: list[Step] = []
         self.leaves: list[Leaf] = []
         self.sizes: list[int] = []
@@ -98,7 +99,7 @@ class _Builder:
         if not layer.weights:
             n = self.add(BiasStep(self.signal(layer.size), (self.leaves[0].signal,), layer.bias, key))
             return self.add(TransferStep(self.signal(layer.size), (n,), TRANSFER[layer.transfer]))
-        form = _SquaredForm.of(layer)
+        form = _SquaredForm.of(layer) if self.squared else None
         places: list[tuple[Literal["IW", "LW"], int]] = [("IW", source) for source in layer.input_weights]
         places += [("LW", source) for source in layer.layer_weights]
         weighted = [
@@ -208,6 +209,10 @@ def _weight_vector_order(key: ParameterKey) -> tuple[int, int, int]:
     return layer, ("b", "IW", "LW").index(kind), source
 
 
-def lay_out(structure: Structure) -> Program:
-    """The steps of `structure`, to be run on arrays of any library."""
-    return _Builder(structure).build()
+def lay_out(structure: Structure, squared: bool = True) -> Program:
+    """The steps of `structure`, to be run on arrays of any library.
+
+    `squared` is whether a layer of distances is computed from their squares where that avoids a kink; without it, the
+    signals are those that the toolbox has.
+    """
+    return _Builder(structure, squared).build()

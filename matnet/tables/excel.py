@@ -21,8 +21,8 @@ from matnet.tables.interfaces import Sink
 from matnet.tables.target import Target
 from matnet.tables.wording import listed, shown
 
-MOST_ROWS = (1 << 20) - 1
-"""Rows of a sheet, without its header."""
+MOST_ROWS, MOST_COLUMNS = (1 << 20) - 1, 1 << 14
+"""Rows of a sheet, without its header, and its columns."""
 
 
 def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: Sequence[str] = ()) -> FrameTable:
@@ -75,6 +75,64 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
     return FrameTable(frame.lazy(), place, dialect, str(path), written, loose=True)
 
 
+class _Exact(float):
+    """A number that xlsxwriter writes with all its digits, and not with the 16 that it has for others."""
+
+    def __format__(self, spec: str) -> str:
+        return float.__repr__(self)
+
+
+def _workbook(held: io.BytesIO, place: str, **settings: Any) -> Any:
+    """A workbook that is written to `held`; text is written as text, never as a formula."""
+    try:
+        import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
+    except ImportError:
+        raise MissingExtraError(
+            f"{place} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
+        ) from None
+    return xlsxwriter.Workbook(held, {"strings_to_formulas": False, "strings_to_urls": False, **settings})
+
+
+def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, float) and value - value != 0:
+        sheet.write_string(row, column, "NaN" if value != value else "Inf" if value > 0 else "-Inf")
+    elif isinstance(value, float):
+        sheet.write_number(row, column, _Exact(value))
+    elif isinstance(value, bool | int):
+        sheet.write(row, column, value)
+    else:
+        sheet.write_string(row, column, str(value))
+
+
+def workbook(sheets: Sequence[tuple[str, Sequence[Sequence[str | float]]]], place: str) -> bytes:
+    """A workbook of sheets, each with its name and its rows of cells.
+
+    Raises
+    ------
+    TableError
+        A sheet has more rows or columns than a workbook can hold.
+    MissingExtraError
+        xlsxwriter is not installed; `place` is the workbook's name in the message.
+    """
+    held = io.BytesIO()
+    book = _workbook(held, place)
+    for name, rows in sheets:
+        if len(rows) - 1 > MOST_ROWS or max(map(len, rows)) > MOST_COLUMNS:
+            raise TableError(
+                f"{name} is {len(rows)} by {len(rows[0])}, but a sheet has {MOST_ROWS:,} rows and {MOST_COLUMNS:,} "
+                "columns at most; write CSV",
+                place=place,
+            )
+        sheet = book.add_worksheet(name)
+        for row, cells in enumerate(rows):
+            for column, value in enumerate(cells):
+                _write_cell(sheet, row, column, value)
+    book.close()
+    return held.getvalue()
+
+
 class ExcelSink(Sink):
     """A result as the one sheet of a workbook, written when it is complete.
 
@@ -90,17 +148,10 @@ class ExcelSink(Sink):
 
     def __init__(self, target: Target, names: Sequence[str]) -> None:
         check_clash(names)
-        try:
-            import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
-        except ImportError:
-            raise MissingExtraError(
-                f"{target.place} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
-            ) from None
         self._target = target
         self._names = tuple(names)
         self._held = io.BytesIO()
-        settings = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-        self._book: Any = xlsxwriter.Workbook(self._held, settings)
+        self._book: Any = _workbook(self._held, target.place, constant_memory=True)
         self._sheet: Any = self._book.add_worksheet("results")
         self._rows = 0
         for place, name in enumerate(self._names):
@@ -124,17 +175,7 @@ class ExcelSink(Sink):
         for row in rows.iter_rows():
             self._rows += 1
             for place, value in enumerate(row):
-                self._write_cell(place, value)
-
-    def _write_cell(self, place: int, value: Any) -> None:
-        if value is None:
-            return
-        if isinstance(value, float) and value - value != 0:
-            self._sheet.write_string(self._rows, place, "NaN" if value != value else "Inf" if value > 0 else "-Inf")
-        elif isinstance(value, bool | int | float):
-            self._sheet.write(self._rows, place, value)
-        else:
-            self._sheet.write_string(self._rows, place, str(value))
+                _write_cell(self._sheet, self._rows, place, value)
 
     def finish(self) -> None:
         """Write the file."""

@@ -1,0 +1,166 @@
+"""The command `trace`: every intermediate number of one sample, and where one's own computation differs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matnet.cli.batches import check_points, initial_states, samples
+from matnet.cli.models import load_network
+from matnet.cli.options import (
+    at_option,
+    file_argument,
+    inputs_option,
+    json_option,
+    keep_out_option,
+    loading_options,
+    model_options,
+    network_option,
+    no_clobber_option,
+    optional_table_argument,
+    outputs_option,
+    states_option,
+    table_options,
+)
+from matnet.cli.results import check_place, opened_result
+from matnet.cli.speech import json_text
+from matnet.errors import MatnetError, TableError, counted, printable
+
+if TYPE_CHECKING:
+    from matnet.network import Network
+    from matnet.network.mistakes import Difference, Given
+    from matnet.network.trace import Trace
+
+AGREES, DIFFERS = 0, 1
+
+
+@click.command("trace", short_help="Every intermediate number of one sample, to compare with your own program.")
+@file_argument
+@optional_table_argument
+@at_option
+@click.option(
+    "--row",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="Which row of TABLE, the first being 1; for a dynamic network the time step.",
+)
+@click.option(
+    "--against",
+    metavar="MINE.csv",
+    help="Numbers of your own program, with the columns quantity and value: say which is the first that differs, and "
+    "what that usually means.",
+)
+@click.option("-o", "--out", metavar="OUT.csv", help="Write the trace as a table: quantity, value, computed.")
+@network_option
+@loading_options
+@model_options
+@no_clobber_option
+@inputs_option
+@outputs_option
+@keep_out_option
+@states_option
+@json_option
+@table_options
+def command(**options: Any) -> int:
+    """Show every number between one sample of TABLE and the outputs of the network in FILE, in order.
+
+    The inputs, after each step of the processing, the weighted inputs z, net input n and output a of each layer, and
+    the outputs; then the factors of the derivatives, and dy/dx. Beside each number is what to type into a calculator
+    to get it.
+
+    With --against, only some quantities need be given, by the names of the trace; n1(3), n1_3 and n{1}(3) are the same.
+    A number may be rounded: it agrees if the trace is within a unit of its last digit.
+
+    Exit status 0: shown, or all numbers given agree; 1: some differ.
+    """
+    check_place(options["out"] or "-", options)
+    given = None if options["against"] is None else _read_given(options["against"])
+    net = load_network(options)
+    trace = _trace(net, options)
+    if options["out"] is not None:
+        with opened_result(options["out"]) as target:
+            target.write(_csv(trace).encode())
+    if given is not None:
+        return _compare(trace, given, options)
+    if options["as_json"]:
+        click.echo(json_text({"row": options["row"], "stages": trace.record()}))
+    elif options["out"] is None:
+        click.echo("\n".join(map(printable, str(trace).split("\n"))))
+    return AGREES
+
+
+def _trace(net: Network, options: dict[str, Any]) -> Trace:
+    row = options["row"]
+    if options["outputs"]:
+        net = net.with_names(outputs=options["outputs"])
+    if options["table"] is None and not options["at"] and net.input_size:
+        raise click.UsageError("Missing argument 'TABLE'; or give one sample with --at")
+    if options["table"] is not None and options["at"]:
+        raise click.UsageError("TABLE and --at are alternatives; give one of them")
+    check_points(net, options)
+    if not net.input_size:
+        states = initial_states(options["states"])
+        return net.trace(step=row, input_states=states.inputs, layer_states=states.layers)
+    x, names = samples(net, options, most=row)
+    if len(x) < row:
+        raise TableError(f"--row {row}: it has {counted(len(x), 'row')}", place=options["table"] or "--at")
+    net = net.with_names(inputs=names)
+    if not net.dynamic:
+        return net.trace(x[row - 1])
+    states = initial_states(options["states"])
+    return net.trace(x, row, states.inputs, states.layers)
+
+
+def _csv(trace: Trace) -> str:
+    held = io.StringIO(newline="")
+    writer = csv.writer(held, lineterminator="\n")
+    writer.writerow(("quantity", "value", "computed"))
+    writer.writerows((name, "NaN" if value != value else repr(value), how) for name, value, how in trace.rows())
+    return held.getvalue()
+
+
+def _read_given(file: str) -> dict[str, Given]:
+    """The quantities and values of a CSV file."""
+    from matnet.proof.given import read_given
+
+    return read_given(file)
+
+
+def _compare(trace: Trace, given: dict[str, Given], options: dict[str, Any]) -> int:
+    try:
+        found = trace.against(given)
+    except MatnetError as error:
+        raise error.at(options["against"]) from error.__cause__
+    if options["as_json"]:
+        click.echo(
+            json_text({"row": options["row"], "compared": len(given), "differences": [_record(d) for d in found]})
+        )
+    elif found:
+        click.echo("\n".join(printable(line) for line in _lines(found)))
+    else:
+        click.echo(f"{counted(len(given), 'number')} compared: all agree")
+    return DIFFERS if found else AGREES
+
+
+def _record(difference: Difference) -> dict[str, Any]:
+    return {
+        "quantity": difference.quantity,
+        "given": difference.given,
+        "expected": difference.expected,
+        "reasons": list(difference.reasons),
+    }
+
+
+def _lines(found: tuple[Difference, ...]) -> list[str]:
+    lines = []
+    for number, difference in enumerate(found):
+        start = "first difference" if not number else "with that, the next"
+        lines.append(f"{start}: {difference.quantity} is {difference.given:.10g}, expected {difference.expected:.10g}")
+        reasons = difference.reasons or ("none of the usual mistakes gives this number",)
+        lines += [f"  {'or ' if place else ''}{reason}" for place, reason in enumerate(reasons)]
+    return lines

@@ -1,0 +1,117 @@
+"""The command `weights`: the numbers of a network as tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matnet.cli.models import load_network
+from matnet.cli.options import (
+    file_argument,
+    inputs_option,
+    loading_options,
+    model_options,
+    network_option,
+    no_clobber_option,
+    outputs_option,
+)
+from matnet.cli.results import check_place, opened_result
+from matnet.errors import TableError
+
+if TYPE_CHECKING:
+    from matnet.exporters.matrices import Matrix
+
+
+@click.command("weights", short_help="Weights, biases and scaling as tables.")
+@file_argument
+@click.option(
+    "-o",
+    "--out",
+    default="-",
+    metavar="OUT",
+    help="A folder: one CSV file a matrix, the folder is made if it is not there. OUT.xlsx: one sheet a matrix. "
+    "OUT.csv, or - for standard output (default): one table with the columns matrix, row, column, value.",
+)
+@network_option
+@loading_options
+@model_options
+@no_clobber_option
+@inputs_option
+@outputs_option
+def command(**options: Any) -> None:
+    """Write the weights, biases and settings of the processing of the network in FILE.
+
+    b1, IW1_1 and LW2_1 are b{1}, IW{1,1} and LW{2,1}: a row for each neuron, a column for each element that it sees.
+    input1_1_mapminmax are the settings of the first processing function of input 1, a row for each element.
+
+    Numbers are written with the fewest digits that read back exactly.
+    """
+    from matnet.exporters.matrices import matrices
+
+    net = load_network(options)
+    net = net.with_names(inputs=options["inputs"], outputs=options["outputs"])
+    found = list(matrices(net.structure))
+    out = options["out"]
+    suffix = Path(out).suffix.lower()
+    if suffix == ".xlsx":
+        from matnet.tables.excel import workbook
+
+        _write(out, workbook([(matrix.name, _rows(matrix)) for matrix in found], out), options)
+    elif out == "-" or suffix == ".csv":
+        _write(out, _csv(_long(found)), options)
+    elif suffix and not Path(out).is_dir():
+        raise TableError(f"{out}: the format is not known; name a folder, or a file that ends in .csv or .xlsx")
+    else:
+        _write_folder(Path(out), found, options)
+
+
+def _write_folder(folder: Path, found: Sequence[Matrix], options: dict[str, Any]) -> None:
+    places = [folder / f"{matrix.name}.csv" for matrix in found]
+    for place in places:
+        check_place(str(place), options)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TableError(f"cannot be made: {error.strerror}", place=folder) from error
+    for place, matrix in zip(places, found, strict=True):
+        with opened_result(str(place)) as target:
+            target.write(_csv(_rows(matrix)))
+
+
+def _write(name: str, content: bytes, options: dict[str, Any]) -> None:
+    check_place(name, options)
+    with opened_result(name) as target:
+        target.write(content)
+
+
+def _rows(matrix: Matrix) -> list[list[str | float]]:
+    """A matrix with its headings."""
+    rows: list[list[str | float]] = [[matrix.corner, *matrix.columns]]
+    rows += [[name, *values] for name, values in zip(matrix.rows, matrix.values.tolist(), strict=True)]
+    return rows
+
+
+def _long(found: Iterable[Matrix]) -> Iterable[Sequence[str | float]]:
+    """All matrices as one table, a row for each number."""
+    yield "matrix", "row", "column", "value"
+    for matrix in found:
+        for row, values in zip(matrix.rows, matrix.values.tolist(), strict=True):
+            yield from ((matrix.name, row, column, value) for column, value in zip(matrix.columns, values, strict=True))
+
+
+def _csv(rows: Iterable[Sequence[str | float]]) -> bytes:
+    from matnet.tables.columns import safe_name
+
+    held = io.StringIO(newline="")
+    writer = csv.writer(held, lineterminator="\n")
+    writer.writerows([safe_name(cell) if isinstance(cell, str) else _digits(cell) for cell in row] for row in rows)
+    return held.getvalue().encode()
+
+
+def _digits(value: float) -> str:
+    return "NaN" if value != value else repr(value).replace("inf", "Inf")

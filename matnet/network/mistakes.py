@@ -1,0 +1,310 @@
+"""Where somebody's own computation first differs from the network's, and which usual mistake gives its numbers.
+
+A mistake is a change of one step of the network: its scaling left out, its bias forgotten. Each is tried; the one whose
+numbers are those given is the answer, the computation goes on from there, and so later mistakes are found as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from matnet.functions.maps import Identity, Scale, Select, Unscale
+from matnet.functions.namespace import FloatArray
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.processing import Map
+from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
+from matnet.network.stages import Route
+from matnet.simulate import NetInputStep, ProcessingStep, Step, TransferStep, WeightStep
+
+ROUNDING = 1e-9
+"""Numbers that differ by so much of the largest of their stage agree."""
+
+SINGLE = 1e-5
+"""Numbers that differ by at most so much were computed in single precision or with rounded weights."""
+
+_PAIR_COST = 1 << 27
+"""Two usual mistakes at once are tried where pairs times weights are at most so many."""
+
+_CANCELLED = 1e-13
+"""A derivative of a saturated layer has this error, of what it were with slopes of 1, if computed as 1 - a²."""
+
+_REASONS = 3
+"""At most so many reasons are given for a difference."""
+
+_MOST = 20
+"""At most so many mistakes are searched for."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A number of somebody's own computation; ``unit`` is that of its last digit, where it was written with few."""
+
+    value: float
+    unit: float = 0.0
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number given, with its place in the route: stage and element."""
+
+    quantity: str
+    stage: int
+    element: int
+    given: Given
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A quantity that differs: the number given, the one expected, and what that usually means.
+
+    ``expected`` is the network's, for a later difference that of the network with the mistakes before it. Each of the
+    ``reasons`` gives the number; there is none if no usual mistake does.
+    """
+
+    quantity: str
+    given: float
+    expected: float
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        reasons = "; or ".join(self.reasons) or "none of the usual mistakes gives this number"
+        return f"{self.quantity} is {self.given:.10g}, expected {self.expected:.10g}: {reasons}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Change:
+    """A mistake: a step's replacement in the computation of derivatives, with `values` in that of values too.
+
+    ``usual`` is whether it is one of those that people make; ``reverse`` has no step: see ``Route.evaluated``.
+    """
+
+    words: str
+    position: int = -1
+    step: Step | None = None
+    values: bool = True
+    usual: bool = True
+    reverse: bool = False
+
+
+def differences(route: Route, given: Sequence[Number]) -> tuple[Difference, ...]:
+    """The quantities at which the numbers given, in the route's order, leave the network's; empty if all agree.
+
+    The first is relative to the network, each later one to the computation with the mistakes found before it.
+    """
+    return _Search(route, given).run()
+
+
+class _Search:
+    def __init__(self, route: Route, given: Sequence[Number]) -> None:
+        self._route = route
+        self._numbers_given = given
+        self._stages = {number.stage for number in given}
+        self._slack = ROUNDING
+        program = route.program
+        linear = [
+            replace(step, row=TRANSFER["purelin"]) if isinstance(step, TransferStep) else step for step in program.steps
+        ]
+        by_unit_slopes = route.evaluated(program, replace(program, steps=tuple(linear)), self._stages)
+        self._floors = [_CANCELLED * _largest(numbers) for numbers in by_unit_slopes]
+
+    def run(self) -> tuple[Difference, ...]:
+        """All differences that can be told apart."""
+        done: list[_Change] = []
+        found: list[Difference] = []
+        while len(found) < _MOST:
+            numbers = self._numbers(done)
+            first = self._first(numbers)
+            if first == len(self._numbers_given):
+                break
+            slack = self._slack
+            reasons, changes = self._reasons(done, first, numbers)
+            own = self._numbers_given[first]
+            expected = float(numbers[own.stage][own.element])
+            found.append(Difference(own.quantity, own.given.value, expected, reasons))
+            if not changes and self._slack == slack:
+                break
+            done += changes
+        return tuple(found)
+
+    def _numbers(self, changes: Sequence[_Change]) -> list[FloatArray]:
+        program = self._route.program
+        values, slopes = list(program.steps), list(program.steps)
+        for change in changes:
+            if change.step is None:
+                continue
+            slopes[change.position] = change.step
+            if change.values:
+                values[change.position] = change.step
+        changed = [replace(program, steps=tuple(steps)) for steps in (values, slopes)]
+        reverse = any(change.reverse for change in changes)
+        return self._route.evaluated(changed[0], changed[1], self._stages, reverse)
+
+    def _first(self, numbers: Sequence[FloatArray]) -> int:
+        """The first number given that differs; their count where all agree."""
+        for place in range(len(self._numbers_given)):
+            if not self._agrees(numbers, place):
+                return place
+        return len(self._numbers_given)
+
+    def _agrees(self, numbers: Sequence[FloatArray], place: int) -> bool:
+        number = self._numbers_given[place]
+        stage, given = number.stage, number.given
+        own = numbers[stage][number.element]
+        if np.isnan(own) or np.isnan(given.value) or np.isinf(own):
+            return bool(own == given.value or (np.isnan(own) and np.isnan(given.value)))
+        rounding = self._slack * _largest(numbers[stage])
+        if stage >= len(self._route.values):
+            rounding = max(rounding, self._floors[stage])
+        return bool(abs(own - given.value) <= max(given.unit, rounding))
+
+    def _reasons(
+        self, done: Sequence[_Change], first: int, numbers: Sequence[FloatArray]
+    ) -> tuple[tuple[str, ...], Sequence[_Change]]:
+        """What the difference usually means, and the changes with which to go on."""
+        stage = self._numbers_given[first].stage
+        last = max(place for place, number in enumerate(self._numbers_given) if number.stage == stage)
+        if self._slack == ROUNDING and self._small(numbers, first, last):
+            self._slack = SINGLE
+            return ("computed in single precision, or with rounded weights or settings",), ()
+        derivative = stage >= len(self._route.values)
+        changes = [change for change in _changes(self._route) if change.values or derivative]
+        changes = [change for change in changes if not _overlaps(change, done)]
+        best = self._best(done, [(change,) for change in changes], last)
+        usual = [change for change in changes if change.usual]
+        if not best and len(usual) ** 2 * self._route.program_size <= _PAIR_COST:
+            best = self._best(done, itertools.combinations(usual, 2), last)
+        if best:
+            reasons = dict.fromkeys("; and ".join(change.words for change in group) for group in best)
+            return tuple(reasons)[:_REASONS], best[0]
+        if stage < len(self._route.program.leaves):
+            return ("another sample: another row of the table, or its columns in another order",), ()
+        return (), ()
+
+    def _small(self, numbers: Sequence[FloatArray], first: int, last: int) -> bool:
+        self._slack = SINGLE
+        small = all(self._agrees(numbers, place) for place in range(first, last + 1))
+        self._slack = ROUNDING
+        return small
+
+    def _best(
+        self, done: Sequence[_Change], groups: Iterable[tuple[_Change, ...]], last: int
+    ) -> list[tuple[_Change, ...]]:
+        """The groups of changes with which all numbers up to `last` agree: the usual ones that explain the most."""
+        found: list[tuple[tuple[int, int], tuple[_Change, ...]]] = []
+        for group in groups:
+            if len({change.position for change in group if change.step is not None}) < len(group) - sum(
+                change.reverse for change in group
+            ):
+                continue
+            reach = self._first(self._numbers([*done, *group]))
+            if reach > last:
+                found.append(((reach, sum(change.usual for change in group)), group))
+        most = max((worth for worth, _ in found), default=None)
+        return [group for worth, group in found if worth == most]
+
+
+def _largest(numbers: FloatArray) -> float:
+    return float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
+
+
+def _overlaps(change: _Change, done: Sequence[_Change]) -> bool:
+    """Whether a step was changed already, or would be changed in the values after its derivative."""
+    return any(
+        (earlier.reverse and change.reverse) or (change.step is not None and earlier.position == change.position)
+        for earlier in done
+    )
+
+
+def _changes(route: Route) -> list[_Change]:
+    """The usual mistakes, those of the values before those of the derivatives alone."""
+    found = [
+        _Change(words, position, changed, usual=usual)
+        for position, step in enumerate(route.program.steps)
+        for usual, words, changed in _mistakes(route, step)
+    ]
+    slopes = [
+        replace(change, words=f"in the derivative, {change.words}", values=False)
+        for change in found
+        if not isinstance(change.step, NetInputStep)
+    ]
+    reverse = _Change("the reverse processing was applied to the derivative, which takes only its gain", reverse=True)
+    return [*found, *slopes, reverse]
+
+
+def _mistakes(route: Route, step: Step) -> Iterator[tuple[bool, str, Step]]:
+    """The mistakes that can be made at a step, each with whether it is a usual one."""
+    if isinstance(step, ProcessingStep):
+        yield from ((True, words, replace(step, map=changed)) for words, changed in _processing_mistakes(route, step))
+    elif isinstance(step, WeightStep):
+        yield from ((True, *mistake) for mistake in _transpositions(step))
+        yield from ((False, *mistake) for mistake in _other_weight_functions(step))
+    elif isinstance(step, NetInputStep):
+        yield from ((True, *mistake) for mistake in _net_input_mistakes(step))
+    elif isinstance(step, TransferStep):
+        number = route.program.layers.index(step.target) + 1
+        for name, row in TRANSFER.items():
+            if name == step.row.name or not row.shallow:
+                continue
+            if name == "purelin":
+                yield True, f"{step.row.name} of layer {number} was left out", replace(step, row=row)
+            else:
+                words = f"layer {number} was computed with {name} in place of {step.row.name}"
+                yield False, words, replace(step, row=row)
+
+
+def _processing_mistakes(route: Route, step: ProcessingStep) -> Iterator[tuple[str, Map]]:
+    process, title = route.processes[step.target], route.titles[step.target]
+    what = f"{process.function} of {title}"
+    own = step.map
+    if isinstance(own, (Scale, Unscale)):
+        scaling = "reverse scaling" if title.startswith("output") else "scaling"
+        yield f"the {scaling} was left out ({what})", Identity()
+        other = Unscale if isinstance(own, Scale) else Scale
+        yield f"the {scaling} was done in the wrong direction ({what})", other(own.offset, own.gain, own.base)
+        zero = np.zeros(len(own.gain))
+        yield f"ymin was left out ({what})", type(own)(own.offset, own.gain, zero)
+        yield f"xoffset was left out ({what})", type(own)(zero, own.gain, own.base)
+    elif isinstance(own, Select):
+        removed = sorted({*range(own.rows)} - {*own.keep.tolist()})
+        listed = ", ".join(str(row + 1) for row in removed[:6])
+        words = f"rows that {what} removes were not removed: row {listed} must be left out before the weights"
+        yield words, Select(np.arange(len(own.keep)), own.rows)
+
+
+def _transpositions(step: WeightStep) -> Iterator[tuple[str, Step]]:
+    kind, layer, source = step.key
+    name, w = f"{kind}{{{layer + 1},{source + 1}}}", np.asarray(step.w, dtype=np.float64)
+    if min(w.shape) > 1:
+        by_columns = w.ravel(order="F").reshape(w.shape)
+        by_rows = w.ravel().reshape(w.shape, order="F")
+        words = f"{name} was transposed: it has a row for each neuron, and MATLAB stores it column by column"
+        yield words, replace(step, w=by_columns)
+        if not np.array_equal(by_columns, by_rows):
+            yield words, replace(step, w=by_rows)
+
+
+def _other_weight_functions(step: WeightStep) -> Iterator[tuple[str, Step]]:
+    kind, layer, source = step.key
+    name, w = f"{kind}{{{layer + 1},{source + 1}}}", np.asarray(step.w, dtype=np.float64)
+    for other, row in WEIGHT.items():
+        if other != step.row.name and row.weight_shape(*w.shape) == w.shape:
+            yield f"{name} was joined by {other} in place of {step.row.name}", replace(step, row=row)
+
+
+def _net_input_mistakes(step: NetInputStep) -> Iterator[tuple[str, Step]]:
+    number = step.key[1] + 1
+    if step.bias is not None:
+        yield f"the bias b{{{number}}} was forgotten", replace(step, bias=None)
+        yield f"the bias b{{{number}}} was subtracted", replace(step, bias=-step.bias)
+    for name, row in NET_INPUT.items():
+        if name != step.row.name and (step.bias is not None or len(step.sources) > 1):
+            yield f"layer {number} was computed with {name} in place of {step.row.name}", replace(step, row=row)
+    if len(step.sources) > 1:
+        for left_out in range(len(step.sources)):
+            kept = step.sources[:left_out] + step.sources[left_out + 1 :]
+            yield f"weighted input {left_out + 1} of layer {number} was left out", replace(step, sources=kept)

@@ -1,0 +1,294 @@
+"""Every intermediate number of one sample, in the order in which a person would compute them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from matnet.derivatives.time import Series
+from matnet.errors import ShapeError
+from matnet.functions.maps import Scale, Select, Unscale
+from matnet.functions.namespace import Array, FloatArray
+from matnet.model.structure import Structure
+from matnet.network.arguments import input_elements, real_array, series_arguments, whole
+from matnet.network.mistakes import Difference, Given, Number, differences
+from matnet.network.stages import Route, ValueStage
+from matnet.simulate import BiasStep, NetInputStep, ProcessingStep, Step, TransferStep, WeightStep
+
+_SHOWN_TERMS = 6
+"""A sum of at most so many products is written out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Numbers that are computed in the same way: their names, values, and the sum to type for each, as far as short."""
+
+    title: str
+    quantities: tuple[str, ...]
+    values: FloatArray
+    computed: tuple[str, ...]
+
+
+class Trace:
+    """The intermediate numbers of one sample; see ``Network.trace``.
+
+    ``trace["n{1}(2)"]`` is one number, ``trace.stages`` are all of them in order, ``str(trace)`` is a table.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        values = route.evaluated(route.program, route.program)
+        writing = _Writing(route)
+        stages = [
+            Stage(stage.title, stage.names, found, writing.computed(stage))
+            for stage, found in zip(route.values, values, strict=False)
+        ]
+        stages += [
+            Stage(stage.title, stage.names, found, ("",) * len(stage.names))
+            for stage, found in zip(route.slopes, values[len(stages) :], strict=True)
+        ]
+        self.stages = tuple(stages)
+
+    @cached_property
+    def places(self) -> Mapping[str, tuple[int, int]]:
+        """The stage and element of each quantity, by its name."""
+        found: dict[str, tuple[int, int]] = {}
+        for number, stage in enumerate(self.stages):
+            for element, name in enumerate(stage.quantities):
+                found.setdefault(name, (number, element))
+        return found
+
+    @cached_property
+    def _by_key(self) -> Mapping[tuple[str, ...], str]:
+        """The quantities by the letters and numbers of their names; those that share them are left out."""
+        found: dict[tuple[str, ...], str] = {}
+        shared: set[tuple[str, ...]] = set()
+        for name, alias in self._aliases():
+            key = _key(alias)
+            if found.setdefault(key, name) != name:
+                shared.add(key)
+        return {key: name for key, name in found.items() if key not in shared}
+
+    def _aliases(self) -> Iterator[tuple[str, str]]:
+        """Each quantity with the names that it answers to: also x1 and y1, and without the (1) of a single element."""
+        program, names = self.route.program, self.route.names
+        for name in self.places:
+            yield name, name
+        for stage in self.stages:
+            if len(stage.quantities) == 1 and stage.quantities[0].endswith("(1)"):
+                yield stage.quantities[0], stage.quantities[0].removesuffix("(1)")
+        raw = [names[signal] for signal in self.route.present]
+        for signal, leaf in zip(program.processed, raw, strict=False):
+            if names.get(signal) == leaf:
+                number = program.processed.index(signal) + 1
+                yield from ((name, f"p{{{number}}}({k})") for k, name in enumerate(leaf, start=1))
+        inputs = [name for part in raw for name in part]
+        outputs = self.route.output_names
+        yield from ((name, f"x{k}") for k, name in enumerate(inputs, start=1))
+        yield from ((name, f"y{k}") for k, name in enumerate(outputs, start=1))
+        for i, output in enumerate(outputs, start=1):
+            yield from ((f"d{output}_d{name}", f"dy{i}_dx{j}") for j, name in enumerate(inputs, start=1))
+
+    def quantity(self, name: str) -> str:
+        """The quantity that a name means: ``n1(3)``, ``n{1}(3)`` and ``N1_3`` are the same.
+
+        Raises
+        ------
+        ShapeError
+            There is no such quantity.
+        """
+        if name in self.places:
+            return name
+        found = self._by_key.get(_key(name))
+        if found is None:
+            raise ShapeError(f"there is no quantity '{name}'{self._hint(name)}")
+        return found
+
+    def _hint(self, name: str) -> str:
+        """The quantities of the same kind, which have other numbers; or those that are written in a similar way."""
+        import difflib  # slow to import
+
+        beginning = _key(name)[:-1]
+        family = [own for key, own in self._by_key.items() if beginning and key[:-1] == beginning]
+        if family:
+            return f"; there are {family[0]} to {family[-1]}" if len(family) > 1 else f"; there is {family[0]}"
+        close = difflib.get_close_matches(name, self.places, 3)
+        return f"; similar ones are {', '.join(close)}" if close else "; print the trace to see their names"
+
+    def __getitem__(self, name: str) -> float:
+        stage, element = self.places[self.quantity(name)]
+        return float(self.stages[stage].values[element])
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        for name, value, _ in self.rows():
+            yield name, value
+
+    def against(self, given: Mapping[str, float | Given]) -> tuple[Difference, ...]:
+        """Where somebody's own numbers leave the network's, and which usual mistake gives them.
+
+        Parameters
+        ----------
+        given
+            Some quantities of the trace by their names, in any order; a number with few digits as a ``Given``.
+
+        Returns
+        -------
+        The first quantity that differs, with what that usually means; then the first that differs from there on, and so
+        on. Empty if all agree.
+
+        Raises
+        ------
+        ShapeError
+            There is no quantity of a name, or two names mean the same one.
+        """
+        found: dict[str, Number] = {}
+        for name, value in given.items():
+            quantity = self.quantity(name)
+            if quantity in found:
+                raise ShapeError(f"'{name}' is given twice: it means {quantity}")
+            own = value if isinstance(value, Given) else Given(float(value))
+            found[quantity] = Number(quantity, *self.places[quantity], own)
+        return differences(self.route, sorted(found.values(), key=lambda number: (number.stage, number.element)))
+
+    def rows(self) -> Iterator[tuple[str, float, str]]:
+        """Each quantity with its value and how it is computed, in order."""
+        for stage in self.stages:
+            yield from zip(stage.quantities, stage.values.tolist(), stage.computed, strict=True)
+
+    def record(self) -> list[dict[str, Any]]:
+        """The stages for JSON."""
+        return [
+            {
+                "title": stage.title,
+                "quantities": [
+                    {"quantity": name, "value": value, "computed": computed}
+                    for name, value, computed in zip(
+                        stage.quantities, stage.values.tolist(), stage.computed, strict=True
+                    )
+                ],
+            }
+            for stage in self.stages
+        ]
+
+    def __str__(self) -> str:
+        width = max((len(name) for name in self.places), default=0)
+        lines = []
+        for stage in self.stages:
+            lines.append(stage.title)
+            for name, value, computed in zip(stage.quantities, stage.values.tolist(), stage.computed, strict=True):
+                number = _number(value)
+                lines.append(f"  {name:<{width}}  {number:<17}{f'  {computed}' if computed else ''}".rstrip())
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Trace of {len(self.places)} quantities, {next(iter(self.places), '')} to {[*self.places][-1]}>"
+
+
+def _key(name: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^\W\d_]+|\d+", name.casefold()))
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+def _factor(value: float) -> str:
+    return f"({value:.10g})" if value < 0.0 else f"{value:.10g}"
+
+
+class _Writing:
+    """How each number of a stage is computed, with its numbers, as one would type it."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    def computed(self, stage: ValueStage) -> tuple[str, ...]:
+        """One text for each element; empty where it would be long."""
+        step = stage.step
+        if step is None:
+            source = self._route.names.get(stage.signal, ())
+            return tuple(f"= {name}" for name in source) if source != stage.names else ("",) * len(stage.names)
+        found = self._texts(step)
+        return tuple(found) if found else ("",) * len(stage.names)
+
+    def _value(self, signal: int) -> FloatArray:
+        return np.asarray(self._route.reached[signal], dtype=np.float64)
+
+    def _texts(self, step: Step) -> Sequence[str]:
+        if isinstance(step, ProcessingStep):
+            return self._processing(step)
+        if isinstance(step, WeightStep):
+            return self._weighted(step)
+        if isinstance(step, NetInputStep):
+            terms = [] if step.bias is None else [np.asarray(step.bias, dtype=np.float64)]
+            terms += [self._value(source) for source in step.sources]
+            sign = " + " if step.row.name == "netsum" else " * "
+            return [sign.join(map(_factor, row)) for row in zip(*(term.tolist() for term in terms), strict=True)]
+        if isinstance(step, BiasStep):
+            return ["b"] * len(step.bias)
+        if isinstance(step, TransferStep) and not step.row.coupled:
+            return [f"{step.row.name}({_number(n)})" for n in self._value(step.sources[0]).tolist()]
+        return ()
+
+    def _processing(self, step: ProcessingStep) -> Sequence[str]:
+        x, own = self._value(step.sources[0]).tolist(), step.map
+        if isinstance(own, Scale):
+            settings = zip(own.offset.tolist(), own.gain.tolist(), own.base.tolist(), strict=True)
+            return [
+                f"({_number(v)} - {_factor(offset)}) * {_factor(gain)} + {_factor(base)}"
+                for v, (offset, gain, base) in zip(x, settings, strict=True)
+            ]
+        if isinstance(own, Unscale):
+            settings = zip(own.offset.tolist(), own.gain.tolist(), own.base.tolist(), strict=True)
+            return [
+                f"({_number(v)} - {_factor(base)}) / {_factor(gain)} + {_factor(offset)}"
+                for v, (offset, gain, base) in zip(x, settings, strict=True)
+            ]
+        if isinstance(own, Select):
+            names = self._route.names[step.sources[0]]
+            return [f"= {names[place]}" for place in own.keep.tolist()]
+        return ()
+
+    def _weighted(self, step: WeightStep) -> Sequence[str]:
+        p = self._value(step.sources[0]).tolist()
+        if step.row.name != "dotprod" or len(p) > _SHOWN_TERMS:
+            return ()
+        rows = np.asarray(step.w, dtype=np.float64).tolist()
+        return [" + ".join(f"{_factor(w)} * {_factor(v)}" for w, v in zip(row, p, strict=True)) for row in rows]
+
+
+def trace(
+    structure: Structure, series: Series, x: Array, step: int | None, input_states: Array, layer_states: Array
+) -> Trace:
+    """The trace of one sample, or of one time step of a series; see ``Network.trace`` for the arguments."""
+    if structure.dynamic:
+        return Trace(Route(structure, _instant(structure, series, x, step, input_states, layer_states)))
+    for value, parameter in ((step, "step"), (input_states, "input_states"), (layer_states, "layer_states")):
+        if value is not None:
+            raise ShapeError(f"{parameter} is for dynamic networks; this one is static")
+    given = real_array(x, input_elements(structure), "x")
+    if given.size != structure.input_size:
+        raise ShapeError(f"x has shape {given.shape}, expected one sample ({structure.input_size},); choose one: x[0]")
+    return Trace(Route(structure, given.reshape(-1)))
+
+
+def _instant(
+    structure: Structure, series: Series, x: Array, step: int | None, input_states: Array, layer_states: Array
+) -> FloatArray:
+    """What the network sees in one time step of a series: the inputs and outputs of its delays."""
+    steps = whole(step, "step") if x is None and step is not None else None
+    given = series_arguments(structure, x, input_states, layer_states, steps)
+    if given.lead:
+        raise ShapeError(f"x is a batch of series {given.lead}, expected one series (T, {structure.input_size})")
+    length = given.x.shape[1]
+    number = length if step is None else whole(step, "step")
+    if not 1 <= number <= length:
+        raise ShapeError(f"step is {number}, but the time steps are numbered from 1 to {length}")
+    inputs, layers, _ = series.histories(given.x, given.input_states, given.layer_states)
+    argument: FloatArray = series.argument(inputs, layers, number - 1)[0]
+    return argument

@@ -1,0 +1,154 @@
+"""The trace of a sample: its numbers against a computation written out by hand, and against the network's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import matnet
+from matnet.errors import ShapeError
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.network import Network
+from random_networks import dynamic_structures, regular, structures
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+PUMP = matnet.load(FIXTURES / "pump.mat")
+
+
+def test_a_trace_by_hand() -> None:
+    minmax = Process.from_matlab("mapminmax", {"xmin": [0.0], "xmax": [10.0], "ymin": -1.0, "ymax": 1.0})
+    layers = (
+        Layer(1, "tansig", {0: Weight([[0.5]])}, bias=[0.25]),
+        Layer(1, "purelin", {}, {0: Weight([[2.0]])}, bias=[0.1]),
+    )
+    net = Network(Structure((Input(1, (minmax,)),), layers, (Output(1, 1, (minmax,)),)))
+    trace = net.trace([7.5])
+    p = (7.5 - 0.0) * 0.2 - 1.0
+    n1 = 0.25 + 0.5 * p
+    a1 = np.tanh(n1)
+    n2 = 0.1 + 2.0 * a1
+    expected = {
+        "x1": 7.5,
+        "p{1}(1)": p,
+        "zIW1_1(1)": 0.5 * p,
+        "n{1}(1)": n1,
+        "a{1}(1)": a1,
+        "zLW2_1(1)": 2.0 * a1,
+        "n{2}(1)": n2,
+        "a{2}(1)": n2,
+        "y1": (n2 + 1.0) / 0.2,
+        "dp{1}(1)_dx1": 0.2,
+        "da{1}(1)_dn{1}(1)": 1.0 - a1 * a1,
+        "da{2}(1)_dn{2}(1)": 1.0,
+        "dy1_da{2}(1)": 5.0,
+        "da{2}(1)_dp{1}(1)": 2.0 * (1.0 - a1 * a1) * 0.5,
+        "dy1_dx1": 2.0 * (1.0 - a1 * a1) * 0.5,
+    }
+    assert [name for name, _ in trace] == list(expected)
+    np.testing.assert_allclose([value for _, value in trace], list(expected.values()), rtol=1e-14)
+
+
+def test_each_number_is_what_stands_beside_it() -> None:
+    trace = PUMP.trace([60.0, 2400.0])
+    checked = 0
+    for name, value, computed in trace.rows():
+        if not computed:
+            continue
+        typed = re.sub(r"tansig\((.*)\)$", r"np.tanh(\1)", computed).replace("purelin", "")
+        assert abs(eval(typed, {"np": np}) - value) <= 1e-8 * max(1.0, abs(value)), name  # noqa: S307 - of our own
+        checked += 1
+    assert checked == 35
+
+
+@given(structures())
+def test_a_trace_ends_in_the_networks_answers(structure: Structure) -> None:
+    net = Network(structure)
+    for x in regular(net, 2):
+        trace = net.trace(x)
+        y, jacobian = net.value_and_jacobian(x)
+        found = [trace[name] for name in net.output_names]
+        np.testing.assert_allclose(found, y, rtol=1e-10, atol=1e-10 * (1.0 + np.abs(np.nan_to_num(y)).max()))
+        slopes = [[trace[f"d{of}_d{by}"] for by in net.input_names] for of in net.output_names]
+        size = np.abs(np.nan_to_num(jacobian)).max()
+        np.testing.assert_allclose(slopes, jacobian, rtol=1e-9, atol=1e-9 * (1.0 + size))
+
+
+@given(dynamic_structures(), st.integers(1, 6))
+def test_a_time_step_ends_in_the_runs_answers(structure: Structure, step: int) -> None:
+    assume(structure.dynamic)
+    net = Network(structure)
+    x = np.random.default_rng(0).normal(size=(6, net.input_size))
+    run = net.run(x, input_states=np.zeros((structure.input_delay, net.input_size)))
+    trace = net.trace(x, step, input_states=np.zeros((structure.input_delay, net.input_size)))
+    expected = run.outputs[step - 1]
+    np.testing.assert_allclose([trace[name] for name in net.output_names], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_names_are_those_of_the_network_and_many_spellings_are_understood() -> None:
+    net = PUMP.with_names(inputs=["flow", "speed"], outputs=["head"])
+    trace = net.trace([60.0, 2400.0])
+    for name, others in {
+        "n{1}(3)": ("n1(3)", "n1_3", "N{1}(3)", "n 1 3"),
+        "zIW1_1(2)": ("zIW{1,1}(2)", "ziw1,1(2)"),
+        "a{2}(1)": ("a2", "a{2}"),
+        "head": ("y1", "Head"),
+        "speed": ("x2",),
+        "dhead_dspeed": ("dy1_dx2", "dhead/dspeed", "dy1/dx2"),
+    }.items():
+        assert {trace.quantity(other) for other in others} == {name}
+        assert trace[others[0]] == trace[name]
+
+
+def test_without_processing_p_is_x_and_y_is_a() -> None:
+    layer = Layer(1, "tansig", {0: Weight([[1.0, 2.0]])})
+    trace = Network(Structure((Input(2),), (layer,), (Output(0, 1),))).trace([0.5, -0.25])
+    assert trace.quantity("p1(2)") == "x2"
+    assert trace["y1"] == trace["a1"] == 0.0
+    assert [name for name, _ in trace][-3:] == ["da{1}(1)_dx2", "dy1_dx1", "dy1_dx2"]
+
+
+def test_a_radial_network_has_distances_not_their_squares() -> None:
+    radial = Layer(2, "radbas", {0: Weight([[3.0, 4.0], [0.0, 1.0]], "dist")}, bias=[0.5, 2.0], net_input="netprod")
+    trace = Network(Structure((Input(2),), (radial,), (Output(0, 2),))).trace([0.0, 0.0])
+    np.testing.assert_allclose([trace["zIW1_1(1)"], trace["n{1}(1)"], trace["y1"]], [5.0, 2.5, np.exp(-6.25)])
+    np.testing.assert_allclose([trace["dn{1}(2)_dzIW1_1(2)"], trace["dzIW1_1(1)_dx2"]], [2.0, -0.8])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("n1(11)", "there is no quantity 'n1(11)'; there are n{1}(1) to n{1}(10)"),
+        ("n3(1)", "there is no quantity 'n3(1)'; similar ones are n{2}(1), n{1}(1), n{1}(10)"),
+        ("dy1_dx3", "there is no quantity 'dy1_dx3'; there are dy1_dx1 to dy1_dx2"),
+    ],
+)
+def test_a_quantity_that_is_not_there(name: str, message: str) -> None:
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        PUMP.trace([60.0, 2400.0])[name]
+
+
+def test_what_is_no_sample() -> None:
+    for arguments, message in (
+        (([[1.0, 2.0], [3.0, 4.0]],), "x has shape (2, 2), expected one sample (2,); choose one: x[0]"),
+        (([1.0, 2.0], 3), "step is for dynamic networks; this one is static"),
+    ):
+        with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+            PUMP.trace(*arguments)
+    narx = matnet.load(FIXTURES / "genfunction" / "narx_closed.m")
+    for x, step, message in (
+        (np.zeros((4, 2)), 5, "step is 5, but the time steps are numbered from 1 to 4"),
+        (np.zeros((3, 4, 2)), 1, "x is a batch of series (3,), expected one series (T, 2)"),
+    ):
+        with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+            narx.trace(x, step)
+
+
+def test_nan_goes_through() -> None:
+    trace = PUMP.trace([np.nan, 2400.0])
+    assert np.isnan([trace["n{1}(1)"], trace["y1"], trace["dy1_dx2"]]).all()
+    assert trace["p{1}(2)"] == pytest.approx(0.3103448275862069)
