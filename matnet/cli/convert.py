@@ -69,6 +69,8 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.option("--float32", is_flag=True, help="Compute in single precision (C and ONNX only).")
 @click.option("--opset", type=int, metavar="NUMBER", help="Version of ONNX's operators (default 17).")
 @click.option("--header", is_flag=True, help="Also write the header OUT.h (C only).")
+@click.option("--fmi", type=click.Choice(["3.0", "2.0"]), help="Version of FMI (FMU only; default 3.0).")
+@click.option("--step", type=float, metavar="TIME", help="Time between two steps of a dynamic network (FMU only; default 1).")
 @click.option(
     "--list",
     is_flag=True,
@@ -105,10 +107,12 @@ def command(**options: Any) -> int:
         precision="float32" if options["float32"] else "float64",
         opset=options["opset"],
         header=options["header"],
+        fmi=options["fmi"],
+        step=options["step"],
     )
     export = rendered(net, place, chosen)
-    if export.note:
-        note(f"{place}: {export.note}")
+    for line in export.notes:
+        note(f"{place}: {line}")
     check = check_written(export, place.name)
     if not check.agrees and not check.missing:
         complain(f"{place}: not written: {_verdict(check)}")

@@ -19,16 +19,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from matnet.errors import MissingExtraError, UnsupportedError
+from matnet.exporters.compilers import c_compiler
 from matnet.exporters.running import finished, on_one_line
 
-_NAMES = ("cc", "gcc", "clang")
 _FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared")
 _WANTED = ("-fopenmp-simd", "-march=native", "-mprefer-vector-width=512")
 """Optimization flags; those that the compiler does not accept are dropped, the last ones first."""
@@ -90,24 +90,14 @@ def _compiler(chosen: str, path: str) -> Compiler:
 
 def _command(chosen: str) -> tuple[str, ...]:
     """The command of the compiler; CC may contain arguments, as in 'ccache gcc'."""
-    try:
-        words = shlex.split(chosen)
-    except ValueError as error:
-        raise UnsupportedError(f"the variable CC is {chosen!r}, which cannot be read: {error}") from error
-    for first in words[:1] or _NAMES:
-        path = shutil.which(first)
-        if path:
-            return (path, *words[1:])
-    looked = f"the variable CC names '{chosen}', which is not there" if words else f"there is no {_listed(_NAMES)}"
+    command, reason = c_compiler(chosen)
+    if command:
+        return command
     raise MissingExtraError(
-        f"matnet.compile needs a C compiler, and {looked}; install one (Debian, Ubuntu: apt install gcc libc6-dev; "
+        f"matnet.compile needs a C compiler, and {reason}; install one (Debian, Ubuntu: apt install gcc libc6-dev; "
         "Fedora: dnf install gcc; macOS: xcode-select --install; conda: conda install c-compiler), "
         "or use the network itself"
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def cache_folder() -> Path:

@@ -23,7 +23,8 @@ from matnet.functions.namespace import FloatArray
 
 _WORK_LIMIT = 1 << 22  # bytes of buffers; a thread's stack often holds no more than twice as much
 
-_PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step"}
+PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step", "step_and_jacobian": "step_jac"}
+"""What the functions of a file are called, behind its name."""
 
 
 _TABLE = {
@@ -114,10 +115,11 @@ def _single(body: Sequence[str]) -> bool:
 C = CLanguage("float64")
 
 
-def _signature(recording: Recording, function: Function, real: str) -> str:
+def signature(recording: Recording, function: Function, real: str) -> str:
+    """The head of a function in C."""
     arguments = [f"const {real} *{port.name}" for port in function.arguments]
     results = [f"{real} *{port.name}" for port in function.results]
-    return f"void {recording.name}_{_PUBLIC[function.name]}({', '.join([*arguments, *results])})"
+    return f"void {recording.name}_{PUBLIC[function.name]}({', '.join([*arguments, *results])})"
 
 
 def _function(recording: Recording, function: Function, constants: Constants, language: CLanguage) -> list[str]:
@@ -132,7 +134,7 @@ def _function(recording: Recording, function: Function, constants: Constants, la
     unread = [f"(void){port.name};" for port in function.arguments if port.name not in read]
     return [
         f"/* {body.work} bytes of work memory */",
-        _signature(recording, function, language.real),
+        signature(recording, function, language.real),
         "{",
         *(f"    {line}" for line in [*buffers, *unread, *body.lines]),
         "}",
@@ -167,7 +169,7 @@ def _head(recording: Recording) -> list[str]:
         "#ifdef __cplusplus",
         'extern "C" {',
         "#endif",
-        *(f"{_signature(recording, function, real)};" for function in recording.functions),
+        *(f"{signature(recording, function, real)};" for function in recording.functions),
         "#ifdef __cplusplus",
         "}",
         "#endif",
@@ -175,11 +177,16 @@ def _head(recording: Recording) -> list[str]:
     ]
 
 
-def _render(recording: Recording) -> bytes:
+def definitions(recording: Recording, functions: Sequence[Function]) -> list[str]:
+    """The lines that define `functions` and the constants that they share."""
     language = CLanguage(recording.options.precision)
     constants = Constants(language)
-    bodies = [line for function in recording.functions for line in _function(recording, function, constants, language)]
-    lines = [*_head(recording), "#include <math.h>", "", *constants.lines, "", *bodies]
+    bodies = [line for function in functions for line in _function(recording, function, constants, language)]
+    return ["#include <math.h>", "", *constants.lines, "", *bodies]
+
+
+def _render(recording: Recording) -> bytes:
+    lines = [*_head(recording), *definitions(recording, recording.functions)]
     return ("\n".join(lines).rstrip("\n") + "\n").encode()
 
 
@@ -215,7 +222,7 @@ def _driver(jobs: Sequence[Job]) -> str:
     lines, calls = [], []
     for job in jobs:
         real = CLanguage(job.precision).real
-        function, rows = f"{job.name}_{_PUBLIC[job.function]}", len(job.arguments[0])
+        function, rows = f"{job.name}_{PUBLIC[job.function]}", len(job.arguments[0])
         sizes = [array.shape[1] for array in job.arguments] + [prod(shape) for shape in job.shapes]
         inputs = len(job.arguments)
         types = [f"const {real} *" if number < inputs else f"{real} *" for number in range(len(sizes))]

@@ -6,6 +6,7 @@ nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -14,7 +15,7 @@ from typing import Literal, TypeAlias
 from matnet.derivatives import quantities
 from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
 from matnet.exporters.names import checked_names, plain
-from matnet.exporters.stepping import state_size, step_of
+from matnet.exporters.stepping import present, state_size, step_jacobian_of, step_of
 from matnet.functions.namespace import FloatArray
 from matnet.network import Ensemble, Network
 from matnet.simulate import BiasStep, Program, TransferStep
@@ -40,7 +41,7 @@ class Port:
 class Function:
     """A computation to be printed: its name, its arguments and results, and its tape."""
 
-    name: Literal["value", "value_and_jacobian", "step"]
+    name: Literal["value", "value_and_jacobian", "step", "step_and_jacobian"]
     arguments: tuple[Port, ...]
     results: tuple[Port, ...]
     tape: Tape
@@ -64,6 +65,10 @@ class Options:
         The version of ONNX's operators.
     header
         Whether a header is written beside the file.
+    fmi
+        The version of FMI.
+    step
+        The time between two steps of a dynamic network.
     """
 
     name: str | None = None
@@ -73,6 +78,8 @@ class Options:
     precision: Precision = "float64"
     opset: int | None = None
     header: bool = False
+    fmi: str | None = None
+    step: float | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in ("float64", "float32"):
@@ -91,6 +98,22 @@ class Recording:
     def functions(self) -> tuple[Function, ...]:
         """The computations to print, recorded at their first use."""
         return _functions(self.net, self.options)
+
+    @cached_property
+    def step_and_jacobian(self) -> Function:
+        """One step of a dynamic network with dy/dx, the states held.
+
+        Raises
+        ------
+        UnsupportedError
+            All paths from the step's inputs to the outputs pass through compet.
+        """
+        net = self.net
+        _refuse_choices(net.program, present(net.program))
+        x, states = Port("x", (net.input_size,)), Port("states", (state_size(net),))
+        y, dydx = Port("y", (net.output_size,)), Port("dydx", (net.output_size, net.input_size))
+        tape = record(net.program, step_jacobian_of(net), (x.size, states.size))
+        return Function("step_and_jacobian", (x, states), (y, dydx), tape)
 
     @cached_property
     def _names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -156,11 +179,8 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
         states = Port("states", (state_size(net),))
         tape = record(net.program, step_of(net), (x.size, states.size))
         return (Function("step", (x, states), (y, Port("next_states", states.shape)), tape),)
-    if options.jacobian and _reaches(net.program, choosing=True) and not _reaches(net.program, choosing=False):
-        raise UnsupportedError(
-            "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists",
-            Advice("; leave dy/dx out: ", Parameter("jacobian", False)),
-        )
+    if options.jacobian:
+        _refuse_choices(net.program, tuple(leaf.signal for leaf in net.program.leaves))
     value = Function("value", (x,), (y,), record(net.program, quantities.VALUE, (x.size,)))
     if not options.jacobian:
         return (value,)
@@ -169,9 +189,17 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
     return value, Function("value_and_jacobian", (x,), (y, dydx), both)
 
 
-def _reaches(program: Program, choosing: bool) -> bool:
-    """Whether a path leads from the inputs to an output; with or without paths through compet."""
-    moved = {leaf.signal for leaf in program.leaves}
+def _refuse_choices(program: Program, inputs: Sequence[int]) -> None:
+    if _reaches(program, inputs, choosing=True) and not _reaches(program, inputs, choosing=False):
+        raise UnsupportedError(
+            "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists",
+            Advice("; leave dy/dx out: ", Parameter("jacobian", False)),
+        )
+
+
+def _reaches(program: Program, inputs: Sequence[int], choosing: bool) -> bool:
+    """Whether a path leads from the signals `inputs` to an output; with or without paths through compet."""
+    moved = set(inputs)
     for step in program.steps:
         chooses = isinstance(step, TransferStep) and step.row.stepwise and step.row.coupled
         if (choosing or not chooses) and not isinstance(step, BiasStep) and not moved.isdisjoint(step.sources):

@@ -26,6 +26,8 @@ def save(
     float32: bool = False,
     opset: int | None = None,
     header: bool = False,
+    fmi: str | None = None,
+    step: float | None = None,
 ) -> None:
     """Writes a network to a file: as an archive to be loaded again (.json), or as code that works without matnet.
 
@@ -50,6 +52,10 @@ def save(
         The version of ONNX's operators (ONNX only); by default 17.
     header
         Whether a header is written beside the file under the same stem (C only).
+    fmi
+        The version of FMI, "3.0" or "2.0" (FMU only); by default "3.0".
+    step
+        The time between two steps of a dynamic network (FMU only); by default 1.
 
     Raises
     ------
@@ -71,6 +77,8 @@ def save(
         precision="float32" if float32 else "float64",
         opset=opset,
         header=header,
+        fmi=fmi,
+        step=step,
     )
     write(rendered(net, place, options), place)
 
@@ -79,15 +87,15 @@ def save(
 class Export:
     """The contents of a file to be written.
 
-    ``content`` is the file's bytes and ``header`` those of the header beside it, if requested; ``note`` is a line for
-    the user, or ''.
+    ``content`` is the file's bytes and ``header`` those of the header beside it, if requested; ``notes`` are lines for
+    the user.
     """
 
     target: Target
     recording: Recording
     content: bytes
     header: bytes | None
-    note: str
+    notes: tuple[str, ...]
 
 
 def rendered(net: Network, path: Path, options: Options) -> Export:
@@ -108,7 +116,8 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
         chosen = replace(options, jacobian=options.jacobian and "jacobian" in target.options)
         recording = Recording(net, name, chosen)
         header = target.header(recording) if options.header and target.header else None
-        return Export(target, recording, target.render(recording), header, note)
+        notes = tuple(line for line in (note, target.remark(recording)) if line)
+        return Export(target, recording, target.render(recording), header, notes)
     except MatnetError as error:
         raise error.at(path) from error.__cause__
 

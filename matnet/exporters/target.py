@@ -58,6 +58,8 @@ class Target:
         Which names its functions may have.
     header
         Returns the bytes of a file's header, if the language has headers.
+    remark
+        Returns a line for the user about the file, or ''.
     about
         What the file contains, in a few words for the documentation.
     """
@@ -73,6 +75,7 @@ class Target:
     precisions: tuple[Precision, ...] = ("float64",)
     names: NameRule = field(default_factory=NameRule)
     header: Callable[[Recording], bytes] | None = None
+    remark: Callable[[Recording], str] = lambda recording: ""
 
     @property
     def takes(self) -> frozenset[str]:
