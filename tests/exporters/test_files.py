@@ -14,6 +14,7 @@ import pytest
 from exported_networks import (
     corpus_networks,
     disagreement,
+    each,
     only_chooses,
     random_networks,
     row_networks,
@@ -31,7 +32,7 @@ from random_networks import Real, network
 TARGETS = [target for target in targets().values() if "jacobian" in target.options]
 
 
-@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+@pytest.fixture(params=each(TARGETS))
 def target(request: pytest.FixtureRequest) -> Target:
     found: Target = request.param
     if found.suffix == ".onnx":

@@ -15,8 +15,14 @@ from matnet.exporters.target import targets
 
 PROJECT = Path(__file__).parent.parent.parent
 PAGES = sorted((PROJECT / "docs" / "export").glob("*.md"))
-NEEDED = {"onnx": ("onnx", "onnxruntime"), "pytorch": ("torch",), "jax": ("jax",), "casadi": ("casadi",)}
-TOOLS = {"c": "cc", "matlab": "octave-cli", "fortran": "gfortran", "javascript": "node"}
+NEEDED = {
+    "onnx": ("onnx", "onnxruntime"),
+    "pytorch": ("torch",),
+    "jax": ("jax",),
+    "casadi": ("casadi",),
+    "fmu": ("fmpy",),
+}
+TOOLS = {"c": "cc", "matlab": "octave-cli", "fortran": "gfortran", "javascript": "node", "fmu": "cc"}
 PROGRAMS = {"c": "main.c", "fortran": "main.f90", "js": "main.mjs"}
 """The names under which the programs of the pages are saved."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import matnet
-from exported_networks import disagreement, write
+from exported_networks import disagreement, each, write
 from matnet.exporters.recording import Options
 from matnet.exporters.stepping import flat_states, state_size
 from matnet.exporters.target import Job, Target, targets
@@ -21,7 +21,7 @@ from random_networks import Real, minmax
 TARGETS = list(targets().values())
 
 
-@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+@pytest.fixture(params=each(TARGETS))
 def target(request: pytest.FixtureRequest) -> Target:
     found: Target = request.param
     if found.suffix == ".onnx":

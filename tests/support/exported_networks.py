@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import HealthCheck, given, settings
 
 import matnet
@@ -15,6 +17,7 @@ from matnet.derivatives import quantities
 from matnet.errors import UnsupportedError
 from matnet.exporters import save
 from matnet.exporters.recording import Options, Recording
+from matnet.exporters.target import Target
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
@@ -231,6 +234,14 @@ def disagreement(got: Real, expected: Real) -> float:
         return np.inf
     scale = np.maximum(1.0, np.abs(expected[finite]))
     return float(np.max(np.abs(got[finite] - expected[finite]) / scale, initial=0.0))
+
+
+def each(found: Sequence[Target]) -> list[ParameterSet]:
+    """Targets as parameters of a test; FMUs are slow, since each of them is compiled by itself."""
+    return [
+        pytest.param(target, id=target.name, marks=[pytest.mark.slow] if target.suffix == ".fmu" else [])
+        for target in found
+    ]
 
 
 def write(net: Network, path: Path, options: Options) -> None:

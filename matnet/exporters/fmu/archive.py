@@ -14,6 +14,7 @@ from pathlib import Path
 
 from matnet.errors import Parameter, UnsupportedError
 from matnet.exporters.fmu.description import build_description, model_description
+from matnet.exporters.fmu.driver import DRIVER
 from matnet.exporters.fmu.sources import compiler, library, source_files
 from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Recording
@@ -94,9 +95,6 @@ def _missing() -> str:
     return "" if find_spec("fmpy") else "FMPy"
 
 
-_DRIVER = Path(__file__).with_name("driver.py")
-
-
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """Every FMU validated and run by FMPy, all in one process; dy/dx are its directional derivatives."""
     listing = [
@@ -110,7 +108,7 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     ]
     (folder / "jobs.json").write_text(json.dumps(listing), encoding="utf-8")
     write_arguments(jobs, folder)
-    execute([sys.executable, "-I", str(_DRIVER), "jobs.json", IN, OUT], folder, "FMU")
+    execute([sys.executable, "-I", "-c", DRIVER, "jobs.json", IN, OUT], folder, "FMU")
     return read_results(jobs, folder)
 
 

@@ -98,14 +98,7 @@ def _variables(recording: Recording) -> list[_Variable]:
 def _of_fmi3(
     recording: Recording, variables: Sequence[_Variable], token: str, files: Sequence[str]
 ) -> ElementTree.Element:
-    root = ElementTree.Element(
-        "fmiModelDescription",
-        fmiVersion="3.0",
-        modelName=recording.name,
-        instantiationToken=token,
-        **_origin(recording),
-        variableNamingConvention="flat",
-    )
+    root = _root(recording, "3.0", {"instantiationToken": token})
     common = {
         "modelIdentifier": recording.name,
         "canGetAndSetFMUState": "true",
@@ -146,14 +139,7 @@ def _of_fmi3(
 def _of_fmi2(
     recording: Recording, variables: Sequence[_Variable], token: str, files: Sequence[str]
 ) -> ElementTree.Element:
-    root = ElementTree.Element(
-        "fmiModelDescription",
-        fmiVersion="2.0",
-        modelName=recording.name,
-        guid=token,
-        **_origin(recording),
-        variableNamingConvention="flat",
-    )
+    root = _root(recording, "2.0", {"guid": token})
     if not recording.net.dynamic:
         root.set("numberOfEventIndicators", "0")
     common = {
@@ -207,9 +193,12 @@ def _add_common(root: ElementTree.Element, recording: Recording, variables: Sequ
         ElementTree.SubElement(root, "DefaultExperiment", stepSize=_number(step_size(recording)))
 
 
-def _origin(recording: Recording) -> dict[str, str]:
-    told = {"generationTool": "matnet"}
-    return {"description": "; ".join(recording.origin), **told} if recording.origin else told
+def _root(recording: Recording, fmi: str, token: dict[str, str]) -> ElementTree.Element:
+    told = {"description": "; ".join(recording.origin)} if recording.origin else {}
+    tool = {"generationTool": "matnet", "variableNamingConvention": "flat"}
+    return ElementTree.Element(
+        "fmiModelDescription", {"fmiVersion": fmi, "modelName": recording.name, **token, **told, **tool}
+    )
 
 
 def _variability(recording: Recording, variable: _Variable) -> str:

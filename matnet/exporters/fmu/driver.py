@@ -1,5 +1,8 @@
-"""Runs FMUs in FMPy: ``driver.py jobs.json in.bin out.bin``, in a process of its own and without matnet."""
+"""The program that runs FMUs in FMPy: ``jobs.json in.bin out.bin``, without matnet."""
 
+from __future__ import annotations
+
+DRIVER = """\
 import json
 import shutil
 import struct
@@ -13,7 +16,7 @@ from fmpy.validation import validate_fmu
 
 
 class Unit:
-    """An FMU with one name for what differs between the versions of FMI."""
+    # an FMU, with one name for what differs between the versions of FMI
 
     def __init__(self, path):
         problems = validate_fmu(path)
@@ -30,7 +33,7 @@ class Unit:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def begin(self, exchange):
-        """A new instance, in the mode after its initialization."""
+        # a new instance, in the mode after its initialization
         kind = {(True, True): FMU2Model, (True, False): FMU2Slave, (False, True): FMU3Model, (False, False): FMU3Slave}
         interface = self.description.modelExchange if exchange else self.description.coSimulation
         fmu = kind[self.fmi2, exchange](
@@ -54,7 +57,7 @@ class Unit:
         return np.array((fmu.getReal if self.fmi2 else fmu.getFloat64)(self.outputs))
 
     def slopes(self, fmu):
-        """dy/dx, one column for each input."""
+        # dy/dx, one column for each input
         found = np.zeros((len(self.outputs), len(self.inputs)))
         for number, known in enumerate(self.inputs):
             found[:, number] = fmu.getDirectionalDerivative(self.outputs, [known], [1.0])
@@ -62,7 +65,7 @@ class Unit:
 
 
 def evaluated(unit, x, slopes):
-    """y, and dy/dx if asked for, of every row: y by model exchange, y and dy/dx by co-simulation."""
+    # y, and dy/dx if asked for, of every row: y by model exchange, y and dy/dx by co-simulation
     fmu = unit.begin(exchange=not slopes)
     y, dydx = [], []
     for row in x:
@@ -78,7 +81,7 @@ def evaluated(unit, x, slopes):
 
 
 def stepped(unit, x, states):
-    """y and the next states of every row, by an instance whose states are set and read as it serializes them."""
+    # y and the next states of every row, by an instance whose states are set and read as it serializes them
     fmu = unit.begin(exchange=False)
     R, N = x.shape[1], states.shape[1]
     wide, deep = max(R, 1), max(N, 1)
@@ -129,3 +132,4 @@ def main(listing, arguments, answers):
 
 
 main(*sys.argv[1:])
+"""

@@ -35,9 +35,10 @@ typedef struct {
     double next;
 } EventInfo;
 
+/* The message is a format, of which none here has a % in it. */
 static void say(void (*log)(void), void *environment, Text name, Text message)
 {
-    if (log) ((Logger)log)(environment, name, ERROR, "logStatusError", "%s", message);
+    if (log) ((Logger)log)(environment, name, ERROR, "logStatusError", message);
 }
 
 static Status report(Instance *instance, const char *wrong)

@@ -11,8 +11,6 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
 from matnet.errors import FormatError
 from matnet.exporters.c_source import PUBLIC, C, definitions, signature
 from matnet.exporters.compilers import c_compiler
@@ -68,7 +66,9 @@ def _compiler(chosen: str, path: str) -> Compiler:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Compiler(reason=f"the C compiler {shlex.join(command)} does not work: {error}")
     if answer.returncode:
-        return Compiler(reason=f"the C compiler {shlex.join(command)} does not work: {on_one_line(answer.stderr)[:300]}")
+        return Compiler(
+            reason=f"the C compiler {shlex.join(command)} does not work: {on_one_line(answer.stderr)[:300]}"
+        )
     defined = {line.split()[1] for line in answer.stdout.splitlines() if line.startswith("#define ")}
     architecture = next((name for macro, name in _ARCHITECTURES.items() if macro in defined), "")
     system, suffix = next((names for macro, names in _SYSTEMS.items() if macro in defined), ("", ""))
@@ -104,7 +104,7 @@ def source_files(recording: Recording, fmi: str, token: str) -> dict[str, str]:
     functions = _functions(recording)
     api = f"fmi{fmi[0]}.c"
     shared = {name: files(__package__).joinpath(name).read_text(encoding="utf-8") for name in (api, "instance.h")}
-    body = [f"/* {recording.name}: written by matnet; the network itself. */", '#include "network.h"', ""]
+    body = [f"/* {recording.name}: written by matnet; the network itself. */", ""]
     network = "\n".join([*body, *definitions(recording, functions)]).rstrip("\n") + "\n"
     return {**shared, "network.c": network, "network.h": _header(recording, functions, token)}
 
