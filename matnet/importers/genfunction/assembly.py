@@ -1,4 +1,4 @@
-"""From what was read of a function file to a Structure: sizes, shapes and settings."""
+"""From what was read of a function file to a Structure, which checks that sizes and shapes fit each other."""
 
 from __future__ import annotations
 
@@ -35,109 +35,57 @@ class Assembly:
         MatnetError
             Sizes that do not fit each other; the message begins with ``:LINE: STATEMENT:`` where there is one.
         """
-        count = len(self.plan.layers)
-        if set(self.plan.layers) != set(range(1, count + 1)):
-            raise FormatError(
-                f": layers {sorted(self.plan.layers)} are calculated, expected one after the other from 1"
-            )
-        sizes = {number: self._layer_size(number, layer) for number, layer in self.plan.layers.items()}
-        processed: dict[int, int] = {}
-        for term in self.plan.terms():
-            if term.signal.kind == "input":
-                processed.setdefault(term.signal.number, self._value(term.weight).shape[1] // len(term.delays))
-        for layer in self.plan.layers.values():
-            self._check_terms(layer, sizes, processed)
-        steps = self._steps()
-        inputs = tuple(
-            self._input(number, steps[number], processed[number]) for number in range(1, self.plan.inputs + 1)
-        )
-        layers = tuple(self._layer(self.plan.layers[number], sizes[number]) for number in range(1, count + 1))
-        outputs = tuple(self._output(output, sizes) for _, output in sorted(self.plan.outputs.items()))
+        plan = self.plan
+        if sorted(plan.layers) != list(range(1, len(plan.layers) + 1)):
+            raise FormatError(f": layers {sorted(plan.layers)} are calculated, expected one after the other from 1")
+        layers = [self._layer(layer) for _, layer in sorted(plan.layers.items())]
+        inputs = [self._input(number, layers) for number in range(1, plan.inputs + 1)]
+        outputs = [self._output(output, layers) for _, output in sorted(plan.outputs.items())]
         try:
-            return Structure(inputs, layers, outputs)
+            return Structure(tuple(inputs), tuple(layers), tuple(outputs))
         except MatnetError as error:
-            raise error.at(": ") from None
+            weight = re.match(r"[IL]W\{(\d+),", str(error))
+            raise error.at(str(plan.layers[int(weight[1])].place) if weight is not None else ": ") from None
 
     def check_finite(self) -> None:
         """Refuses weights and biases that are NaN or Inf."""
-        for layer in self.plan.layers.values():
-            biases = [layer.total.bias] if layer.total.bias is not None else []
-            for name in [term.weight for term in layer.total.terms] + biases:
-                constant = self.plan.constants[name]
-                if not np.isfinite(constant.value).all():
-                    raise ModelError(
-                        f"{constant.place}{name} has values that are NaN or Inf",
-                        Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
-                    )
+        for name, constant in self.plan.constants.items():
+            if name[0] not in "xy" and not np.isfinite(constant.value).all():
+                raise ModelError(
+                    f"{constant.place}{name} has values that are NaN or Inf",
+                    Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
+                )
 
     def _value(self, name: str) -> FloatArray:
         return self.plan.constants[name].value
 
-    def _layer_size(self, number: int, layer: PlannedLayer) -> int:
-        """The rows of its bias and of its weights, which agree."""
-        rows = {term.weight: self._value(term.weight).shape[0] for term in layer.total.terms}
-        if layer.total.bias is not None:
-            bias = self._value(layer.total.bias)
-            if bias.shape[1] != 1:
-                raise ModelError(f"{layer.place}{layer.total.bias} is {_by(bias)}, expected one column")
-            rows[layer.total.bias] = bias.shape[0]
-        if len(set(rows.values())) != 1:
-            listed = ", ".join(f"{name} has {count}" for name, count in rows.items())
-            raise ModelError(f"{layer.place}the rows of layer {number} do not agree: {listed}")
-        return int(next(iter(rows.values())))
-
-    def _check_terms(self, layer: PlannedLayer, sizes: dict[int, int], processed: dict[int, int]) -> None:
-        for term in layer.total.terms:
-            rows = (processed if term.signal.kind == "input" else sizes).get(term.signal.number)
-            if rows is None:
-                raise FormatError(f"{layer.place}layer {term.signal.number} is not calculated")
-            expected, value = rows * len(term.delays), self._value(term.weight)
-            if value.shape[1] != expected or term.rows not in (None, expected):
-                taps = f" and its taps have {term.rows} rows" if term.rows is not None else ""
-                raise ModelError(
-                    f"{layer.place}{term.weight} is {_by(value)}{taps}, expected {expected} ({rows} elements, "
-                    f"{len(term.delays)} delays)"
-                )
-
-    def _layer(self, layer: PlannedLayer, size: int) -> Layer:
-        weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
+    def _layer(self, layer: PlannedLayer) -> Layer:
+        total = layer.total
         with errors_at(layer.place):
-            for term in layer.total.terms:
+            weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
+            for term in total.terms:
                 weight = Weight(self._value(term.weight), term.function, term.delays)
                 weights[term.signal.kind][term.signal.number - 1] = weight
-            bias = None if layer.total.bias is None else self._value(layer.total.bias)[:, 0]
+            bias = None if total.bias is None else self._value(total.bias)
+            size = len(self._value(total.terms[0].weight) if bias is None else bias)
+            if bias is not None and bias.shape[1] == 1:
+                bias = bias[:, 0]
             return Layer(size, layer.transfer, weights["input"], weights["layer"], bias)
 
     # processing
 
-    def _steps(self) -> dict[int, tuple[Step, ...]]:
-        """The steps between each input and its weights, the same for all of them."""
-        found: dict[int, tuple[Step, ...]] = {}
-        for layer in self.plan.layers.values():
-            for term in layer.total.terms:
-                if term.signal.kind == "input":
-                    number, steps = term.signal.number, term.signal.steps
-                    if found.setdefault(number, steps) != steps:
-                        raise UnsupportedError(
-                            f"{layer.place}the processing of input {number} is another than for the other layers"
-                        )
-        return found
-
-    def _input(self, number: int, steps: tuple[Step, ...], processed: int) -> Input:
-        size: int | None = None
+    def _input(self, number: int, layers: list[Layer]) -> Input:
+        steps = self.plan.steps[number]
+        if not steps:
+            weight = next(layer.input_weights[number - 1] for layer in layers if number - 1 in layer.input_weights)
+            return Input(weight.value.shape[1] // len(weight.delays))
+        rows: int | None = None
         processes: list[Process] = []
         for step in steps:
-            process = self._process(step, size, number)
-            if size not in (None, process.raw_size):
-                raise ModelError(f"{step.place}the settings are for {process.raw_size} rows, but {size} reach it")
-            processes.append(process)
-            size = process.processed_size
-        if size not in (None, processed):
-            raise ModelError(
-                f"{steps[-1].place}input {number} has {size} rows after its processing, but its weights are for "
-                f"{processed}"
-            )
-        return Input(processes[0].raw_size if processes else processed, tuple(processes))
+            processes.append(self._process(step, rows, number))
+            rows = processes[-1].processed_size
+        with errors_at(steps[0].place):
+            return Input(processes[0].raw_size, tuple(processes))
 
     def _process(self, step: Step, rows: int | None, number: int | None) -> Process:
         """A processing function with its settings: of input `number`, which `rows` reach, or of an output."""
@@ -197,21 +145,17 @@ class Assembly:
 
     def _stated_size(self, number: int) -> int | None:
         """The rows of an input as the first comment gives them."""
-        for found in _STATED_SIZE.finditer(self.text):
-            if int(found[3]) == number:
-                return int(found[1] or found[2])
+        for match in _STATED_SIZE.finditer(self.text):
+            if int(match[3]) == number:
+                return int(match[1] or match[2])
         return None
 
-    def _output(self, output: PlannedOutput, sizes: dict[int, int]) -> Output:
-        size = sizes[output.signal.number]
-        processes: list[Process] = []
-        for step in output.signal.steps:
-            process = self._process(step, None, None)
-            if process.processed_size != size:
-                raise ModelError(f"{step.place}the settings are for {process.processed_size} rows, but {size} reach it")
-            processes.insert(0, process)
-            size = process.raw_size
-        return Output(output.signal.number - 1, size, tuple(processes))
+    def _output(self, output: PlannedOutput, layers: list[Layer]) -> Output:
+        signal = output.signal
+        processes = tuple(self._process(step, None, None) for step in reversed(signal.steps))
+        with errors_at(output.place):
+            size = processes[0].raw_size if processes else layers[signal.number - 1].size
+            return Output(signal.number - 1, size, processes)
 
 
 def _by(value: FloatArray) -> str:

@@ -6,8 +6,8 @@ The normalised text of a body is compared with the MATLAB texts that stand in th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache, lru_cache
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from matnet.errors import FormatError, UnsupportedError
@@ -15,12 +15,6 @@ from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.importers.genfunction.syntax import NAME, Function, Parser
-
-MAX_FUNCTIONS = 100
-"""How many functions a file may have; generated ones have up to 15."""
-
-MAX_TEXT = 1_000_000
-"""How many characters there may be after the main function; generated files have up to 5,000."""
 
 _NAMES = (
     "abs any arrayfun bsxfun cat cell cell2mat double error exp full isa iscell isempty isfield isnan length max min "
@@ -50,7 +44,7 @@ class Formula(NamedTuple):
     result: str
 
 
-class Recognised(NamedTuple):
+class RecognisedFunction(NamedTuple):
     """A module function that computes a row.
 
     ``settings`` tells for each setting where the function takes it from: the number of a parameter (from 0), and the
@@ -64,13 +58,10 @@ class Recognised(NamedTuple):
 
 
 class Modules(NamedTuple):
-    """The functions after the main one, what those compute that it calls, and those that nothing needs.
-
-    Their places count lines from the start of the text after the main function.
-    """
+    """The functions after the main one, what those compute that it calls, and those that nothing needs."""
 
     functions: Mapping[str, Function]
-    recognised: Mapping[str, Recognised]
+    recognised: Mapping[str, RecognisedFunction]
     unused: frozenset[str]
 
 
@@ -122,13 +113,13 @@ def _on_cpu(function: Function, functions: Mapping[str, Function]) -> str:
     return f"{before}{inner.text}{after}" if fits else text
 
 
-def _recognise(function: Function, functions: Mapping[str, Function]) -> Recognised:
+def _recognise(function: Function, functions: Mapping[str, Function]) -> RecognisedFunction:
     """The row whose text the body is."""
     text, names = _renamed(_on_cpu(function, functions))
     for formula in _formulas().get(text, ()):
         settings = _settings(formula, function, names)
         if settings is not None:
-            return Recognised(formula.kind, formula.function, settings, len(function.parameters))
+            return RecognisedFunction(formula.kind, formula.function, settings, len(function.parameters))
     known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
     first = function.body[0].place if function.body else function.place
     raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
@@ -160,30 +151,25 @@ def _settings(formula: Formula, function: Function, names: tuple[str, ...]) -> d
     return settings
 
 
-@lru_cache(maxsize=16)
-def recognised(text: str, called: frozenset[str]) -> Modules:
-    """The functions after the main one, of which it calls some; most files have the same few, which are read once.
+def recognised(main: Function, modules: Iterable[Function]) -> Modules:
+    """What the functions of a file after its main function compute.
 
     Raises
     ------
     FormatError, UnsupportedError
-        The text is not the grammar's, a function is defined twice or is one of MATLAB's own, or a body is none of the
-        known ones; the message begins with ``:LINE: STATEMENT:``.
+        A function is defined twice or is one of MATLAB's own, or a body is none of the known ones; the message begins
+        with ``:LINE: STATEMENT:``.
     """
-    if len(text) > MAX_TEXT:
-        raise FormatError(f":1: more than {MAX_TEXT} characters after the main function")
-    functions: dict[str, Function] = {}
-    for function in Parser(text).functions():
-        if function.name in functions:
+    named: dict[str, Function] = {}
+    for function in modules:
+        if function.name in (main.name, *named):
             raise FormatError(f"{function.place}the function is defined a second time")
         if function.name in BUILTIN:
             raise UnsupportedError(f"{function.place}the file defines MATLAB's own function '{function.name}' anew")
-        functions[function.name] = function
-        if len(functions) >= MAX_FUNCTIONS:
-            raise FormatError(f"{function.place}more than {MAX_FUNCTIONS} functions in one file")
-    found = {name: _recognise(functions[name], functions) for name in sorted(called & functions.keys())}
-    needed, last = called & functions.keys(), frozenset[str]()
+        named[function.name] = function
+    rows = {name: _recognise(named[name], named) for name in sorted(main.names & named.keys())}
+    needed, last = set(rows), set[str]()
     while needed != last:
         last = needed
-        needed = needed.union(*(functions[name].names & functions.keys() for name in needed))
-    return Modules(functions, found, frozenset(functions) - needed)
+        needed = needed.union(*(named[name].names & named.keys() for name in needed))
+    return Modules(named, rows, frozenset(named) - needed)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
@@ -97,41 +95,25 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
         raise NoGeneratedFunctionError(
             "sets no weights IW1_1, LW2_1, …, so it is no function file that genFunction wrote"
         )
-    parser = Parser(text)
-    main = next(parser.functions(), None)
+    functions = Parser(text).functions()
+    main = next(functions, None)
     if main is None:
         raise FormatError(": the file holds no function, so it was not written by genFunction")
     reader = MainFunction(main)
-    rest, lines = parser.rest()
-    with _lines_before(lines):
-        modules = recognised(rest, main.names)
+    modules = recognised(main, functions)
     plan = reader.read(modules)
-    if main.name in modules.functions:
-        raise FormatError(f"{main.place}the function is defined a second time")
-    if not main.closed and any(function.closed for function in modules.functions.values()):
-        raise FormatError(f"{main.place}the function is not closed by end while others are")
-    with _lines_before(lines):
-        for function in modules.functions.values():
-            if main.closed and not function.closed:
-                raise FormatError(f"{function.place}the function is not closed by end while others are")
-            if function.name in modules.unused:
-                raise UnsupportedError(f"{function.place}no statement of the network uses this function; delete it")
+    for function in modules.functions.values():
+        if function.closed != main.closed:
+            unclosed = function if main.closed else main
+            raise FormatError(f"{unclosed.place}the function is not closed by end while others are")
+        if function.name in modules.unused:
+            raise UnsupportedError(f"{function.place}no statement of the network uses this function; delete it")
     assembly = Assembly(plan, text)
     if not allow_nonfinite:
         assembly.check_finite()
     structure = assembly.structure()
     header = _HEADER.search(text)
     return structure, main.name, header[1].rstrip()[:200] if header is not None else "", tuple(assembly.oddities)
-
-
-@contextmanager
-def _lines_before(count: int) -> Iterator[None]:
-    """Errors from the text after the main function, which is read by itself, count lines from the file's start."""
-    try:
-        yield
-    except (FormatError, UnsupportedError) as error:
-        _, line, reason = str(error).split(":", 2)
-        raise type(error)(f":{int(line) + count}:{reason}") from None
 
 
 def _refuse_own(comment: str, line: int) -> None:

@@ -1,4 +1,4 @@
-"""What the variables of a main function stand for while it is read, and the network that is read from it."""
+"""What the expressions of a main function stand for while it is read, and the network that is read from it."""
 
 from __future__ import annotations
 
@@ -29,38 +29,32 @@ class Step:
 class Signal:
     """An input after the processing `steps`, or the output of a layer before the reverse processing `steps`.
 
-    ``kind`` is input, layer or output. ``time`` is all (the whole series, or all samples), now (the present time step),
-    states (all initial states) or state (one of them).
+    ``kind`` is input, layer or output, or input states or layer states: their initial states.
     """
 
     kind: str
     number: int
-    time: str
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True)
-class Term:
-    """A weight and the signal that it weighs, seen with delays; ``rows`` is how many rows the file gives the taps."""
-
-    weight: str
-    function: str
-    signal: Signal
-    delays: tuple[int, ...] = (0,)
-    rows: int | None = None
-
-
-@dataclass(frozen=True)
-class Taps:
-    """A signal seen with delays; ``rows`` is how many rows the file gives it, None where it does not say."""
+class Taps(NamedTuple):
+    """A signal at some delays; ``rows`` is how many rows the file gives it, None where it does not say."""
 
     signal: Signal
     delays: tuple[int, ...]
     rows: int | None
 
 
-@dataclass(frozen=True)
-class Total:
+class Term(NamedTuple):
+    """A weight and the signal that it weighs."""
+
+    weight: str
+    function: str
+    signal: Signal
+    delays: tuple[int, ...]
+
+
+class Total(NamedTuple):
     """The net input of layer `number`."""
 
     number: int
@@ -70,59 +64,53 @@ class Total:
 
 @dataclass
 class Ring:
-    """A ring of time steps: the signal in it, how many slots it has (None: not said), and what the loop writes.
+    """A ring of time steps: the initial states in it, how many slots it has (None: not said), what the loop writes.
 
-    A cell array that nothing has been put into yet has no signal.
+    A cell array that nothing has been put into yet has no states.
     """
 
-    signal: Signal | None
+    states: Signal | None
     slots: int | None = None
     written: Signal | None = None
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """The slot of the present time step in a ring of `slots`."""
 
     slots: int
 
 
 Value: TypeAlias = Signal | Taps | Total | Ring | Position | str
-"""What a variable stands for; one that carries no number of the network says what it is: argument, cell flag, final
-state, or a length, series or samples."""
+"""What an expression stands for; one that carries no number of the network says what it is: argument, result, cell
+flag, final state, or a length, series or samples."""
 
 
 class PlannedLayer(NamedTuple):
-    """A layer as it was read, with the statement that calculates it; ``inside`` the time loop or not."""
+    """A layer as it was read, with the statement that calculates it."""
 
     total: Total
     transfer: str
     place: Place
-    inside: bool
 
 
 class PlannedOutput(NamedTuple):
-    """An output as it was read, with its statement; ``turned`` tells whether its samples were made rows."""
+    """An output as it was read, with its statement."""
 
     signal: Signal
     place: Place
-    turned: bool
 
 
 @dataclass
 class Plan:
     """Everything that was read of a network; layers, outputs and inputs by their numbers, counted from 1.
 
-    ``constants`` are found by name or struct.field; ``passed`` are the variables that processing functions are called
-    with.
+    ``constants`` are found by name or struct.field, ``used`` are the names and structs that statements use, ``steps``
+    the processing between each input and its weights.
     """
 
     constants: dict[str, Constant] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    steps: dict[int, tuple[Step, ...]] = field(default_factory=dict)
     layers: dict[int, PlannedLayer] = field(default_factory=dict)
     outputs: dict[int, PlannedOutput] = field(default_factory=dict)
-    passed: set[str] = field(default_factory=set)
     inputs: int = 0
-
-    def terms(self) -> list[Term]:
-        """The terms of all layers."""
-        return [term for layer in self.layers.values() for term in layer.total.terms]

@@ -1,4 +1,9 @@
-"""The statements of a main function: each is one that genFunction writes, or the file is refused."""
+"""The statements of a main function: each is one that genFunction writes, or the file is refused.
+
+Elements are read in one spelling, whatever the file's interface: ``x1{ts}`` for ``x1(:,ts)``, ``#x1{ts}`` for
+``X{1,ts}``, ``xd1{xdts}`` for ``xd1(:,xdts)``, and ``#xi1`` for ``Xi(1,:)`` and, in a loop over the initial states, for
+``Xi{1,ts}``; no MATLAB name has a ``#``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from itertools import pairwise
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
-from matnet.importers.genfunction.signals import Plan, PlannedOutput, Position, Ring, Signal, Taps, Total
+from matnet.importers.genfunction.signals import Plan, PlannedOutput, Position, Ring, Signal, Taps, Total, Value
 from matnet.importers.genfunction.syntax import NAME, Function, Place, Statement, errors_at
 from matnet.importers.genfunction.values import ADVICE, Variables, constant_of
 
@@ -19,24 +24,27 @@ _CONSTANT = re.compile(r"b\d+|[IL]W\d+_\d+|[xy]\d+_step\d+(?:_[A-Za-z]\w*)?", re
 _ASSIGNMENT = re.compile(r"([^=]+)=(?!=)(.+)", re.DOTALL)
 _TARGET = re.compile(rf"({NAME})(?:\(.*\)|\{{.*\}}|\.{NAME})?", re.ASCII)
 _NAMES = re.compile(rf"(?<![\w.]){NAME}", re.ASCII)
-_COUNT = re.compile(rf"size\(({NAME}|X\{{1\}}),([12])\)", re.ASCII)
+_COLUMN = re.compile(rf"(?<![\w.])({NAME})\(:,({NAME})\)", re.ASCII)
+_CELL = re.compile(rf"(?<![\w.])({NAME})(?:\{{([1-9]\d{{0,3}}),({NAME})\}}|\(([1-9]\d{{0,3}}),:\))", re.ASCII)
+_SLOT = re.compile(rf"({NAME})\{{({NAME})\}}", re.ASCII)
+_COUNT = re.compile(r"size\((x[1-9]\d{0,3}|X\{1\}),([12])\)", re.ASCII)
 _RING = re.compile(r"\[(.+) (?:zeros\(\d+,1\)|cell\(1,1\))\]", re.ASCII)
-_SLOT = re.compile(rf"{NAME}(?:\{{({NAME})\}}|\(:,({NAME})\))", re.ASCII)
-_ALLOCATED = re.compile(rf"(cell|zeros)\((\d+|{NAME}),(\d+|{NAME})\)", re.ASCII)
+_ALLOCATED = re.compile(rf"(cell|zeros)\((?:\d+|{NAME}),(\d+|{NAME})\)", re.ASCII)
 _LOOP = re.compile(rf"for ({NAME})=1:(\d{{1,9}}|{NAME})", re.ASCII)
 _ERROR = re.compile(r"if[ (]nargin<\d+\)?\nerror\(['\"][^\n]*\)\nend", re.ASCII)
 _SAMPLES = re.compile(
     rf"if~isempty\(X\)\n({NAME})=(size\(X\{{1\}},[12]\))\n"
-    rf"((?:elseif~isempty\({NAME}\)\n\1=size\({NAME}\{{1\}},2\)\n)*)else\n\1=0\nend",
+    rf"((?:elseif~isempty\(({NAME})\)\n\1=size\(\4\{{1\}},2\)\n)*)else\n\1=0\nend",
     re.ASCII,
 )
-_ELSE_SAMPLES = re.compile(r"isempty\((\w+)\)\n\w+=size\((\w+)")
-_ABSENT = re.compile(rf"if[ (]?(?:nargin<(\d+)\)?)?(?:\|\|)?(?:\(?isempty\(({NAME})\)\)?)?", re.ASCII)
+_ABSENT = re.compile(rf"if[ (]?(?:nargin<(\d)\)?)?(?:\|\|)?(?:\(?isempty\(({NAME})\)\)?)?", re.ASCII)
 _ZEROS = re.compile(
     rf"({NAME})(?:\{{\d+,{NAME}\}}|\(\d+,:\))?=(?:repmat\(|num2cell\(|\{{)*(?:zeros|cell)\([\w,]+\)(?:[,\d)}}])*",
     re.ASCII,
 )
-_IN_FINAL_STATES = frozenset({"cell", "mod", "zeros"})
+_KINDS = {"x": "input", "xi": "input states", "ai": "layer states"}
+"""What the arguments of matrix files stand for, by their letters."""
+
 _SIGNATURE = (
     "the arguments are not those of a network, which are (x1,x2,…,xi1,…,ai1,…) giving [y1,…] or (X,Xi,Ai) giving "
     "[Y,Xf,Af]; where the network stands inside a larger file, keep its function and those after it"
@@ -50,22 +58,29 @@ _CHANGED_OUTPUT = "{} is changed after the network; delete this line, and change
 class MainFunction:
     """One pass over the main function's statements, which fills the plan.
 
-    ``finals`` are the results that hold final states, ``after`` tells that the time loop is over, ``passes`` how
-    often a loop over the initial states runs, ``counted`` the places where samples were counted along dimension 1 or 2
-    of an input (None: of all) that had not been transposed.
+    ``cells`` tells that the arguments are cell arrays, ``letters`` how each of them is written here, ``finals`` are the
+    results that hold final states. ``filling`` is the variable of a loop over the initial states inside it, ``passes``
+    how often it runs, ``slots`` how many elements a cell array was given. ``looped`` tells that the time loop has
+    begun, ``after`` that it is over. ``turned`` has the places where inputs and outputs were transposed, ``counted``
+    those where samples were counted along dimension 1 or 2 of an input before that.
     """
 
     def __init__(self, function: Function) -> None:
         self.function = function
         self.defined = {function.name}
         self.cells = bool(function.parameters) and not all(map(_ARGUMENT.fullmatch, function.parameters))
+        self.mark = "#" if self.cells else ""
         self.variables = Variables(self.cells)
         self.known = self.variables.known
         self.plan = self.variables.plan
+        self.letters: dict[str, str] = {}
         self.finals: set[str] = set()
-        self.after = False
+        self.filling: str | None = None
         self.passes = 0
-        self.counted: list[tuple[int | None, int, Place]] = []
+        self.slots: dict[str, int] = {}
+        self.looped = self.after = False
+        self.turned: dict[str, Place] = {}
+        self.counted: list[tuple[str, int, Place]] = []
         with errors_at(function.place):
             self._read_signature()
 
@@ -97,33 +112,54 @@ class MainFunction:
 
     def _read_signature(self) -> None:
         parameters, results = self.function.parameters, self.function.results
-        named = [name for name in (*parameters, *results) if name != "~"]
-        if len(set(named)) < len(named):
+        names = [name for name in (*parameters, *results) if name != "~"]
+        if len(set(names)) < len(names):
             raise FormatError("an argument occurs twice")
-        self.known.update(dict.fromkeys(results, "result"))
-        self.known.update(dict.fromkeys(parameters, "argument"))
-        self.known.pop("~", None)
+        self.known.update((name, "argument" if name in parameters else "result") for name in names)
         if self.cells:
             if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
                 raise UnsupportedError(_SIGNATURE)
-            self.variables.states = dict(zip(parameters[1:], ("input", "layer"), strict=False))
-            self.variables.states.pop("~", None)
+            self.letters = {"Y": "#y", **dict(zip(parameters, ("#x", "#xi", "#ai"), strict=False))}
             self.finals = set(results[1:])
             return
         numbers: dict[str, list[int]] = {"x": [], "y": []}
-        for name in named:
+        for name in names:
             match = _ARGUMENT.fullmatch(name) or _RESULT.fullmatch(name)
             if match is None:
                 raise UnsupportedError(f"'{name}' is no result of a generated function (y1, xf1, af1, …)")
             numbers.setdefault(match[1], []).append(int(match[2]))
-            if match[1] in ("x", "xi", "ai"):
-                time = "all" if match[1] == "x" else "states"
-                self.known[name] = Signal("layer" if match[1] == "ai" else "input", int(match[2]), time)
+            if name in parameters:
+                self.known[name] = Signal(_KINDS[match[1]], int(match[2]))
         for kind in ("x", "y"):
             if numbers[kind] != list(range(1, len(numbers[kind]) + 1)) or not numbers["y"]:
                 raise UnsupportedError(f"a generated function has {kind}1, {kind}2, … in this order")
         self.plan.inputs = len(numbers["x"])
         self.finals = {name for name in results if not name.startswith("y")}
+
+    # elements in one spelling
+
+    def _spelled(self, text: str) -> str:
+        if not self.cells:
+            return _COLUMN.sub(r"\1{\2}", text)
+        text = _CELL.sub(self._element, text)
+        return text.replace(f"{{{self.filling}}}", "") if self.filling is not None else text
+
+    def _element(self, match: re.Match[str]) -> str:
+        letter, step = self.letters.get(match[1], ""), match[3]
+        series = letter in ("#x", "#y")
+        if not letter or step != (self.variables.loop if series else self.filling) or (series and step is None):
+            return match[0]
+        number = int(match[2] or match[4])
+        element = f"{letter}{number}{{{step}}}" if series else f"{letter}{number}"
+        if letter != "#y":
+            self.known[element] = Signal(_KINDS[letter[1:]], number)
+        if letter == "#x":
+            self.plan.inputs = max(self.plan.inputs, number)
+        return element
+
+    def _present(self, name: str) -> str:
+        """The element of an argument or a result at the present step; all of it outside the time loop."""
+        return name if self.variables.loop is None else f"{name}{{{self.variables.loop}}}"
 
     # assignments
 
@@ -131,112 +167,119 @@ class MainFunction:
         base, target, value = _assigned(text)
         if base is None:
             raise UnsupportedError(ADVICE)
-        if base in BUILTIN or base in self.defined or base in (self.variables.loop, self.variables.filling):
+        if base in BUILTIN or base in self.defined or base in (self.variables.loop, self.filling):
             raise UnsupportedError(f"the variable '{base}' hides a function or a loop's variable; {ADVICE}")
-        if self.variables.filling is not None:
-            self._fill(base, target, value)
+        element, spelled = self._spelled(target), self._spelled(value)
+        if self.filling is not None:
+            self._fill(base, target, spelled)
         elif _CONSTANT.fullmatch(base):
             self._constant(target, value)
-        elif self._is_final(base, target, value):
-            self.known[base] = "final state"
+        elif self._is_final(text):
+            return
         elif value == f"{target}'":
-            self._turn(base, target)
+            self._turn(base, element)
         elif base in self.function.results:
-            self._output(base, target, value)
+            self._output(base, element, spelled)
         elif base in self.function.parameters:
             if value != f"double({target})" or target != base:
                 raise UnsupportedError(ADVICE if self.variables.loop is not None else _CHANGED_INPUT.format(base))
         elif target == base:
-            self._variable(base, value)
+            self._variable(base, spelled)
         else:
-            self._ring_set(base, target, value)
+            self._ring_set(base, element, spelled)
 
     def _constant(self, name: str, value: str) -> None:
-        found = constant_of(value, self.variables.place)
-        if found is None or re.fullmatch(rf"{NAME}(?:\.{NAME})?", name, re.ASCII) is None:
+        constant = constant_of(value, self.variables.place)
+        if constant is None or re.fullmatch(rf"{NAME}(?:\.{NAME})?", name, re.ASCII) is None:
             raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
         if name in self.plan.constants:
             raise UnsupportedError(f"'{name}' was set before, in line {self.plan.constants[name].place.line}")
-        if self.variables.looped or self.plan.layers:
+        if self.looped or self.plan.layers:
             raise UnsupportedError("a constant is set after the calculation has begun")
-        self.plan.constants[name] = found
+        self.plan.constants[name] = constant
 
-    def _is_final(self, base: str, target: str, value: str) -> bool:
+    def _is_final(self, text: str) -> bool:
         """Whether this sets final states, or what only they need; none of it has an influence on the outputs."""
-        free = self.after and self.known.get(base) in (None, "final state")
-        if base not in self.finals and not free:
+        base = _assigned(text)[0]
+        new = self.after and self.known.get(str(base)) in (None, "final state")
+        if base is None or (base not in self.finals and not new):
             return False
-        known = _IN_FINAL_STATES.union({base}, (name for name, held in self.known.items() if held != "result"))
-        if self.variables.loop is not None or not known.issuperset(_NAMES.findall(f"{target}={value}")):
+        readable = {"cell", "mod", "zeros", base, *(name for name, held in self.known.items() if held != "result")}
+        if self.variables.loop is not None or not readable.issuperset(_NAMES.findall(text)):
             raise UnsupportedError(ADVICE)
+        self.known[base] = "final state"
         return True
 
-    def _turn(self, base: str, target: str) -> None:
+    def _turn(self, base: str, element: str) -> None:
         """``x1 = x1';`` and its like for cells, states and outputs."""
-        if (target == base) == (self.variables.loop is not None):
+        name = element.partition("{")[0]
+        signal = self.known.get(element)
+        if element != self._present(name):
             raise UnsupportedError(ADVICE)
-        number = self.variables.output_number(target)
-        if number:
-            held = self.plan.outputs.get(number)
-            if held is None or held.turned:
+        if base in self.function.results:
+            if self._output_number(name) not in self.plan.outputs or name in self.turned:
                 raise UnsupportedError(f"{base} is transposed twice, or before it is calculated")
-            self.plan.outputs[number] = held._replace(turned=True)
-            return
-        taken = set(self.variables.taken)
-        signal = self.variables.value(target)
-        self.variables.taken = taken
-        if not isinstance(signal, Signal) or signal.steps or base not in self.function.parameters:
+            self.known[element] = "result"
+        elif not isinstance(signal, Signal) or base not in self.function.parameters:
             raise UnsupportedError(f"something is transposed that is neither an input nor an output; {ADVICE}")
-        if signal.time in ("all", "now"):
-            if signal.number in {*self.variables.turned, *taken}:
-                raise UnsupportedError(f"input {signal.number} is transposed twice, or after its first use")
-            self.variables.turned[signal.number] = self.variables.place
+        elif signal.kind == "input" and (name in self.turned or signal.number in self.variables.taken):
+            raise UnsupportedError(f"input {signal.number} is transposed twice, or after its first use")
+        self.turned[name] = self.variables.place
 
-    def _output(self, base: str, target: str, value: str) -> None:
+    def _output_number(self, name: str) -> int:
+        match = _RESULT.fullmatch(name.removeprefix(self.mark))
+        return int(match[2]) if match is not None and match[1] == "y" else 0
+
+    def _output(self, base: str, element: str, value: str) -> None:
         size = _ALLOCATED.fullmatch(value)
-        if size is not None and target == base and not self.plan.outputs and not self.variables.looped:
-            lengths = [part.isdigit() or self.variables.of(part) in ("samples", "series") for part in size.groups()[1:]]
-            if all(lengths) and size[1] == ("cell" if self.cells else "zeros"):
-                return
-        number = self.variables.output_number(target)
+        if (
+            size is not None
+            and element == base
+            and not self.plan.outputs
+            and not self.looped
+            and ((size[1] == "cell") == self.cells and self.known.get(size[2]) in ("samples", "series"))
+        ):
+            return
+        name = element.partition("{")[0]
+        number = self._output_number(name)
         before = self.plan.outputs.get(number)
-        if not number or (before is not None and before.turned) or self.after:
+        if not number or element != self._present(name) or name in self.turned or self.after:
             raise UnsupportedError(_CHANGED_OUTPUT.format(base) if self.plan.outputs else ADVICE)
         try:
             signal = self.variables.layer(self.variables.value(value))
         except UnsupportedError as error:
             raise error if before is None else UnsupportedError(_CHANGED_OUTPUT.format(base)) from None
-        if not isinstance(signal, Signal) or signal.kind not in ("layer", "output") or signal.time != "now":
+        if not isinstance(signal, Signal) or signal.kind not in ("layer", "output"):
             raise UnsupportedError(f"the output is set to something that is no layer's output; {ADVICE}")
         if before is not None:
             steps = before.signal.steps
             if before.signal.number != signal.number or steps != signal.steps[: len(steps)] or steps == signal.steps:
                 raise UnsupportedError(f"{base} is set a second time (first in line {before.place.line})")
-        if (target == base) == (self.variables.loop is not None):
-            raise UnsupportedError(ADVICE)
-        self.plan.outputs[number] = PlannedOutput(signal, self.variables.place, False)
+        self.known[element] = signal
+        self.plan.outputs[number] = PlannedOutput(signal, self.variables.place)
 
     def _variable(self, base: str, value: str) -> None:
-        held = self.known.get(base)
-        if isinstance(held, str | Position | Ring):
+        if isinstance(self.known.get(base), str | Position | Ring):
             raise UnsupportedError(f"'{base}' is set again; {ADVICE}")
+        self.known[base] = self._assignable(base, value)
+
+    def _assignable(self, base: str, value: str) -> Value:
+        """What a variable stands for that is set to an expression."""
         allocated, joined = re.fullmatch(r"cell\(1,(\d{1,9})\)", value, re.ASCII), _RING.fullmatch(value)
-        position = self.variables.position(value)
+        if allocated is not None:
+            self.slots[base] = int(allocated[1])
+            return "cell array"
         if value == "iscell(X)" and self.cells:
-            self.known[base] = "cell flag"
-        elif (count := self._count(value)) is not None:
-            self.known[base] = count
-        elif allocated is not None:
-            self.known[base] = Ring(None, int(allocated[1]))
-        elif joined is not None:
-            self.known[base] = self._ring_of(joined[1])
-        elif position is not None:
-            self.known[base] = position
-        else:
-            signal = self.variables.value(value)
-            if not isinstance(signal, Signal | Taps | Total):
-                raise UnsupportedError(ADVICE)
-            self.known[base] = signal
+            return "cell flag"
+        known = self._count(value) or self.variables.position(value)
+        if known is not None:
+            return known
+        signal = self.variables.value(joined[1] if joined is not None else value)
+        if joined is None and isinstance(signal, Signal | Taps | Total):
+            return signal
+        if joined is not None and isinstance(signal, Signal) and signal.kind.endswith("states") and not self.looped:
+            return Ring(signal)  # [xd1 zeros(2,1)], [Ai(2,:) cell(1,1)]: the initial states and one free slot
+        raise UnsupportedError(ADVICE)
 
     def _count(self, text: str) -> str | None:
         """``size(x1,2)``, ``size(X,2)``, ``size(X{1},2)``; a file without inputs has ``Q = 0``."""
@@ -244,69 +287,53 @@ class MainFunction:
             return "series"
         if not self.cells and not self.plan.inputs and text == "0":
             return "samples"
-        found = _COUNT.fullmatch(text)
-        if found is None or (found[1] == "X{1}") != self.cells:
+        match = _COUNT.fullmatch(text)
+        name = match[1].replace("X{1}", "#x1") if match is not None else ""
+        if match is None or name.startswith("#") != self.cells or (not self.cells and name not in self.known):
             return None
-        signal, dimension = None if self.cells else self.variables.of(found[1]), int(found[2])
-        if not self.cells and (not isinstance(signal, Signal) or signal.steps or signal.time != "all"):
-            return None
-        number = signal.number if isinstance(signal, Signal) else None
-        turned = number in self.variables.turned
-        if turned and dimension == 1:
+        if name in self.turned and match[2] == "1":
             raise UnsupportedError("samples are columns here, but dimension 1 is counted; undo that edit")
-        if not turned:
-            self.counted.append((number, dimension, self.variables.place))
+        if name not in self.turned:
+            self.counted.append((name, int(match[2]), self.variables.place))
         return "samples"
 
     # rings of time steps
 
-    def _ring_of(self, states: str) -> Ring:
-        """``[xd1 zeros(2,1)]``, ``[Ai(2,:) cell(1,1)]``: the initial states and one free slot."""
-        held = self.variables.value(states)
-        if not isinstance(held, Signal) or held.time != "states" or self.variables.loop is not None:
-            raise UnsupportedError(f"a ring of time steps begins with something that is no initial state; {ADVICE}")
-        return Ring(replace(held, time="now"))
-
-    def _slot(self, target: str) -> str | None:
-        """The variable that a slot of a ring is chosen with."""
-        found = _SLOT.fullmatch(target)
-        return found[1 if self.cells else 2] if found is not None else None
-
-    def _ring_set(self, base: str, target: str, value: str) -> None:
+    def _ring_set(self, base: str, element: str, value: str) -> None:
         """The present value into its slot."""
-        held = self.known.get(base)
-        if isinstance(held, Signal) and held.time == "states":
-            held = self.known[base] = Ring(replace(held, time="now"))
-        position = self.known.get(str(self._slot(target)))
-        if not isinstance(held, Ring) or held.signal is None or not isinstance(position, Position):
+        ring, slot = self.known.get(base), _SLOT.fullmatch(element)
+        if isinstance(ring, Signal) and ring.kind.endswith("states"):
+            ring = self.known[base] = Ring(ring)
+        position = self.known.get(slot[2]) if slot is not None else None
+        if not isinstance(ring, Ring) or not isinstance(position, Position):
             raise UnsupportedError(ADVICE)
-        if held.slots not in (None, position.slots):
-            raise FormatError(f"the ring has {held.slots} slots, but the position counts modulo {position.slots}")
+        if ring.slots not in (None, position.slots):
+            raise FormatError(f"the ring has {ring.slots} slots, but the position counts modulo {position.slots}")
         signal = self.variables.layer(self.variables.value(value))
-        if not isinstance(signal, Signal) or signal.kind == "output" or signal.time != "now":
+        if not isinstance(signal, Signal) or signal.kind not in ("input", "layer"):
             raise UnsupportedError(f"a ring of time steps holds something that is neither input nor layer; {ADVICE}")
-        held.slots, held.written = position.slots, signal
+        ring.slots = position.slots
+        ring.written = self.known[element] = signal
 
     def _fill(self, base: str, target: str, value: str) -> None:
         """One initial state into its slot, or on its way there."""
         signal, held = self.variables.value(value), self.known.get(base)
-        if not isinstance(signal, Signal) or signal.time != "state" or isinstance(held, str):
+        if not isinstance(signal, Signal) or not signal.kind.endswith("states"):
             raise UnsupportedError(f"an initial state is set to something else; {ADVICE}")
-        if target == base and not isinstance(held, Ring):
-            self.known[base] = signal
-        elif isinstance(held, Ring) and self._slot(target) == self.variables.filling:
-            slots = self.passes + 1
-            if held.slots not in (None, slots):
-                raise FormatError(f"{self.passes} initial states are put into {held.slots} slots, expected {slots}")
-            self.known[base] = Ring(replace(signal, time="now"), slots)
-        else:
+        if target == f"{base}{{{self.filling}}}" and base in self.slots:
+            if self.slots[base] != self.passes + 1:
+                raise FormatError(
+                    f"{self.passes} initial states are put into {self.slots[base]} slots, expected {self.passes + 1}"
+                )
+        elif target != base or isinstance(held, str | Ring):
             raise UnsupportedError(ADVICE)
+        self.known[base] = signal
 
     # blocks
 
     def _if(self, statement: Statement) -> None:
         text, place = statement.text, statement.body[0].place if statement.body else statement.place
-        if self.variables.loop is None and self.variables.filling is None:
+        if self.variables.loop is None and self.filling is None:
             wrapping = "\nY=cell2mat(Y)\nend" if self.after else "\nX={X}\nend"
             flags = ["iscell(X)", *(name for name, held in self.known.items() if held == "cell flag")]
             fixed = self.cells and text in [f"if~{flag}{wrapping}" for flag in flags]
@@ -317,13 +344,12 @@ class MainFunction:
 
     def _counts_samples(self, text: str) -> bool:
         """``if ~isempty(X) Q = size(X{1},2); elseif ~isempty(Xi) Q = size(Xi{1},2); else Q = 0; end``."""
-        found = _SAMPLES.fullmatch(text)
-        if found is None or not self.cells or not self._is_free(found[1]):
+        match = _SAMPLES.fullmatch(text)
+        if match is None or not self.cells or not self._is_free(match[1]):
             return False
-        others = _ELSE_SAMPLES.findall(found[3])
-        if any(one != other or one not in self.variables.states for one, other in others):
+        if not set(re.findall(r"elseif~isempty\((\w+)", match[3])) <= self.letters.keys() - {"X", "Y"}:
             return False
-        self.known[found[1]] = str(self._count(found[2]))
+        self.known[match[1]] = str(self._count(match[2]))
         return True
 
     def _is_free(self, name: str) -> bool:
@@ -332,16 +358,14 @@ class MainFunction:
     def _is_default(self, text: str) -> bool:
         """Whether this is a block that sets initial states that are left out, which are zeros."""
         condition, *lines, _ = text.split("\n")
-        found = _ABSENT.fullmatch(condition)
-        if found is None or self.variables.looped or not (found[1] or found[2]):
+        match, parameters = _ABSENT.fullmatch(condition), self.function.parameters
+        if match is None or self.looped or not (match[1] or match[2]):
             return False
-        parameters = self.function.parameters
-        absent = {found[2]} if found[2] else set()
-        if found[1]:
-            absent.add(parameters[int(found[1]) - 1] if 0 < int(found[1]) <= len(parameters) else "~")
-        name = absent.pop()
-        held = self.known.get(name)
-        if absent or not (name in self.variables.states or (isinstance(held, Signal) and held.time == "states")):
+        names = {match[2]} if match[2] else set()
+        if match[1]:
+            names.add(parameters[int(match[1]) - 1] if 0 < int(match[1]) <= len(parameters) else "~")
+        name = names.pop()
+        if names or self.letters.get(name, f"#{name.rstrip('0123456789')}") not in ("#xi", "#ai"):
             return False
         for line in lines:
             loop, zeros = _LOOP.fullmatch(line), _ZEROS.fullmatch(line)
@@ -350,87 +374,93 @@ class MainFunction:
         return True
 
     def _for(self, statement: Statement) -> None:
-        found, variables = _LOOP.fullmatch(statement.text.partition("\n")[0]), self.variables
-        if found is None or variables.loop is not None or variables.filling is not None:
+        match, variables = _LOOP.fullmatch(statement.text.partition("\n")[0]), self.variables
+        if match is None or variables.loop is not None or self.filling is not None:
             raise UnsupportedError(ADVICE)
-        name, last = found.groups()
-        if self.after:
-            self._read_final_states(name, statement.body)
-        elif last.isdigit() and self._is_free(name):
-            variables.filling, self.passes = name, int(last)
+        name, last = match.groups()
+        if self.after and (self._is_free(name) or self.known.get(name) == "final state"):
+            self.known[name] = "final state"
+            for inner in statement.body:
+                if inner.body or not self._is_final(inner.text):
+                    raise UnsupportedError(f"{inner.place}{ADVICE}")
+        elif self.after:
+            raise UnsupportedError(ADVICE)
+        elif self.cells and last.isdigit() and self._is_free(name):
+            self.filling, self.passes = name, int(last)
             self._read(statement.body)
-            variables.filling = None
-        elif variables.of(last) == ("series" if self.cells else "samples") and self._is_free(name):
-            self._forget()
-            variables.loop, variables.looped = name, True
-            self._read(statement.body)
-            variables.loop, self.after = None, True
+            self.filling = None
+            for array in self.slots:
+                states = self.known[array]
+                if isinstance(states, Signal):
+                    self.known[array] = Ring(states, self.slots[array])
+        elif self.known.get(last) == ("series" if self.cells else "samples") and self._is_free(name):
+            self._read_time_loop(name, statement.body)
         else:
             raise UnsupportedError(f"the loop does not run over the time steps; {ADVICE}")
 
-    def _forget(self) -> None:
-        """Only states, counts and arguments from before the time loop have a meaning in it."""
-        for name, held in list(self.known.items()):
-            states = isinstance(held, Signal) and held.time == "states"
-            if name not in self.function.parameters and isinstance(held, Signal | Taps | Total) and not states:
+    def _read_time_loop(self, variable: str, body: Sequence[Statement]) -> None:
+        """Only states, counts of cells and the present step of an input have a meaning in it."""
+        if self.plan.layers:
+            layer = next(iter(self.plan.layers.values()))
+            raise UnsupportedError(f"{layer.place}the layer is calculated outside the time loop")
+        self.variables.loop, self.looped = variable, True
+        before = dict(self.known)
+        for name, held in before.items():
+            if isinstance(held, Signal) and held.kind.endswith("states"):
+                continue
+            if isinstance(held, Signal) and name in self.function.parameters:
+                self.known[self._present(name)] = held
+                self.known[name] = "argument"
+            elif isinstance(held, Signal | Taps | Total) or (held == "samples" and not self.cells):
                 del self.known[name]
-
-    def _read_final_states(self, variable: str, body: Sequence[Statement]) -> None:
-        if not self._is_free(variable) and self.known.get(variable) != "final state":
-            raise UnsupportedError(ADVICE)
-        self.known[variable] = "final state"
-        for statement in body:
-            with errors_at(statement.place):
-                base, target, value = _assigned(statement.text)
-                if base is None or statement.body or not self._is_final(base, target, value):
-                    raise UnsupportedError(ADVICE)
-                self.known[base] = "final state"
+        self._read(body)
+        self.variables.loop, self.after = None, True
+        self.known.update(
+            (name, held) for name, held in before.items() if self.known.get(name, "argument") == "argument"
+        )
 
     # what can be told only when all statements are known
 
     def _check(self) -> None:
-        outputs = sorted(self.plan.outputs)
-        count = len(outputs) if self.cells else len(self.function.results) - len(self.finals)
-        if len({output.turned for output in self.plan.outputs.values()}) > 1:
-            raise UnsupportedError("the samples of some outputs are rows, those of others columns")
-        if not outputs or outputs != list(range(1, count + 1)):
-            raise FormatError(f"outputs {outputs} are calculated, expected {list(range(1, max(count, 1) + 1))}")
-        weighed = {term.signal.number for term in self.plan.terms() if term.signal.kind == "input"}
-        given = set(range(1, self.plan.inputs + 1))
-        if given - weighed:
-            raise UnsupportedError(f"no weight takes input {min(given - weighed)}")
-        if weighed - given:
-            raise UnsupportedError(f"input {min(weighed - given)} has states but no series")
-        for layer in self.plan.layers.values():
-            if layer.inside != self.variables.looped:
-                raise UnsupportedError(f"{layer.place}the layer is calculated outside the time loop")
+        plan = self.plan
+        count = len(plan.outputs) if self.cells else len(self.function.results) - len(self.finals)
+        if not plan.outputs or sorted(plan.outputs) != list(range(1, count + 1)):
+            raise FormatError(
+                f"outputs {sorted(plan.outputs)} are calculated, expected {list(range(1, max(count, 1) + 1))}"
+            )
+        inputs = set(range(1, plan.inputs + 1))
+        if inputs - plan.steps.keys():
+            raise UnsupportedError(f"no weight takes input {min(inputs - plan.steps.keys())}")
+        if plan.steps.keys() - inputs:
+            raise UnsupportedError(f"input {min(plan.steps.keys() - inputs)} has states but no series")
         self._check_rings([held for held in self.known.values() if isinstance(held, Ring)])
-        used = self.plan.passed | {term.weight for term in self.plan.terms()}
-        used |= {str(layer.total.bias) for layer in self.plan.layers.values()}
-        for name, constant in self.plan.constants.items():
-            if name.partition(".")[0] not in used:
+        for name, constant in plan.constants.items():
+            if name.partition(".")[0] not in plan.used:
                 raise UnsupportedError(
                     f"{constant.place}no statement uses the constant {name}, so the file was edited; undo the edit, or "
                     "load the network's .mat file"
                 )
-        self._check_counts(given)
+        for letter, total, what in (("x", plan.inputs, "inputs"), ("y", len(plan.outputs), "outputs")):
+            if sum(re.fullmatch(rf"#?{letter}\d+", name) is not None for name in self.turned) not in (0, total):
+                raise UnsupportedError(f"the samples of some {what} are rows, those of others columns")
+        if inputs:
+            self._check_counts()
 
     def _check_rings(self, rings: Sequence[Ring]) -> None:
-        if any(ring.written != ring.signal for ring in rings):
-            raise UnsupportedError("the initial states and the series go through different steps, or into other rings")
-        for kind in ("input", "layer"):
-            slots = {ring.slots for ring in rings if ring.signal is not None and ring.signal.kind == kind}
+        for ring in rings:
+            if ring.states is None or ring.written is None or ring.states != _initial(ring.written):
+                raise UnsupportedError(
+                    "the initial states and the series go through different steps, or into other rings"
+                )
+        for kind in ("input states", "layer states"):
+            slots = {ring.slots for ring in rings if ring.states is not None and ring.states.kind == kind}
             for one, other in pairwise(sorted(map(str, slots))):
                 raise UnsupportedError(f"rings of {one} and {other} slots share their initial states")
 
-    def _check_counts(self, inputs: set[int]) -> None:
+    def _check_counts(self) -> None:
         """A transposition that was added or lost leaves the samples counted along the wrong dimension."""
-        if not inputs:
-            return
-        if self.variables.turned and self.variables.turned.keys() != inputs:
-            raise UnsupportedError("the samples of some inputs are rows, those of others columns")
-        for number, dimension, place in self.counted:
-            turned = next((at for turned, at in self.variables.turned.items() if number in (turned, None)), None)
+        for name, dimension, place in self.counted:
+            turned = self.turned.get(name)
             if turned is None and dimension == 1:
                 raise UnsupportedError(
                     f"{place}samples are counted along dimension 1, but no statement makes columns of them, as "
@@ -443,12 +473,17 @@ class MainFunction:
                 )
 
 
+def _initial(signal: Signal) -> Signal:
+    """The initial states of what a ring holds."""
+    return replace(signal, kind=f"{signal.kind} states")
+
+
 def _assigned(text: str) -> tuple[str | None, str, str]:
     """The variable that an assignment is about, its target and its value; no variable where it is none."""
-    found = _ASSIGNMENT.fullmatch(text)
-    target = _TARGET.fullmatch(found[1]) if found is not None else None
-    if found is None or target is None:
-        if found is None and re.search(r"^=|\w \w", text):
+    assignment = _ASSIGNMENT.fullmatch(text)
+    target = _TARGET.fullmatch(assignment[1]) if assignment is not None else None
+    if assignment is None or target is None:
+        if assignment is None and re.search(r"^=|\w \w", text):
             raise FormatError("this is no MATLAB statement; is a % missing?")
         return None, "", ""
-    return target[1], found[1], found[2]
+    return target[1], assignment[1], assignment[2]

@@ -7,7 +7,7 @@ is left between two words and between the elements of a matrix. A block is one s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ MAX_NESTING = 30
 MAX_LENGTH = 400
 """How many tokens a statement may have; generated ones stay under 100."""
 
+MAX_FUNCTIONS = 100
+"""How many functions a file may have; generated ones have up to 15."""
+
 NAME = r"[A-Za-z]\w*"
 """A variable or a function."""
 
@@ -27,6 +30,7 @@ _TOO_DEEP = "brackets or blocks nest deeper than in any generated file"
 _HEAD = re.compile(rf"function ?(?:(?:\[([\w, ]*)\]|({NAME}))=)?({NAME})(?:\(([\w,~]*)\))?", re.ASCII)
 _SEPARATORS = (";", ",", "\n")
 _OPENING = {")": "(", "]": "[", "}": "{"}
+_SPELLING = {".'": "'", "\n": ";"}
 _PAIRS = frozenset(["==", "~=", "<=", ">=", "&&", "||", ".*", "./", ".^", ".'"])
 
 
@@ -95,6 +99,7 @@ class Parser:
         FormatError, UnsupportedError
             Where the text is not the grammar's; the message begins with ``:LINE: STATEMENT:``.
         """
+        count = 0
         while True:
             while self._take("\n"):
                 pass
@@ -108,12 +113,10 @@ class Parser:
                 function = self._function()
             except MatnetError as error:
                 raise self._placed(error, start) from None
+            count += 1
+            if count > MAX_FUNCTIONS:
+                raise FormatError(f"{function.place}more than {MAX_FUNCTIONS} functions in one file")
             yield function
-
-    def rest(self) -> tuple[str, int]:
-        """The text that is not yet parsed, and how many lines there are before it."""
-        self._skips_to()
-        return self.text[self._token.start :], self._token.line - 1
 
     @property
     def _token(self) -> Token:
@@ -199,49 +202,35 @@ class Parser:
 
     def _line(self, *stops: str) -> str:
         """The normalised text of the tokens up to one of some separators outside of all brackets."""
-        start, brackets = self.at, list[str]()
+        start, brackets, parts = self.at, list[str](), list[str]()
+        before = Token("op", "(", 0, 0, 0, False)
         while (token := self._token).kind != "eof" and (brackets or token.text not in stops):
-            if token.kind == "op" and token.text in ("(", "[", "{"):
-                brackets.append(token.text)
+            text, operator = _SPELLING.get(token.text, token.text), token.kind == "op"
+            if text == ";" and token.kind == "newline" and brackets[-1] == "(":
+                break
+            if before.kind == "op" and before.text in ("'", ".'") and text in ("(", "{", "."):
+                raise FormatError("an index after a transposition")
+            element = token.space and brackets and brackets[-1] != "(" and before.text not in ("(", "[", "{", ",", ";")
+            if (
+                (before.kind != "op" and not operator)
+                or before.text + token.text in _PAIRS
+                or (element and token.text not in ("]", "}", ",", ";"))
+            ):
+                parts.append(" ")
+            if operator and text in ("(", "[", "{"):
+                brackets.append(text)
                 if len(brackets) > MAX_NESTING:
                     raise FormatError(_TOO_DEEP)
-            elif token.text in _OPENING and (not brackets or brackets.pop() != _OPENING[token.text]):
-                raise FormatError(f"'{token.text}' without its opening bracket")
-            elif token.text == "\n" and brackets and brackets[-1] == "(":
-                break
+            elif text in _OPENING and (not brackets or brackets.pop() != _OPENING[text]):
+                raise FormatError(f"'{text}' without its opening bracket")
+            parts.append(text.removesuffix(".") if token.kind == "num" else text)
+            before = token
             self.at += 1
             if self.at - start > MAX_LENGTH:
                 raise FormatError("the statement is larger than any that genFunction writes")
         if brackets:
             raise FormatError(f"'{brackets[-1]}' is not closed")
-        return _normalised(self.tokens[start : self.at])
-
-
-def _normalised(tokens: Sequence[Token]) -> str:
-    parts: list[str] = []
-    brackets: list[str] = []
-    before = Token("op", "(", 0, 0, 0, False)
-    for token in tokens:
-        text = token.text
-        if token.kind == "num":
-            text = text.removesuffix(".")
-        elif text in (".'", "\n"):
-            text = {".'": "'", "\n": ";"}[text]
-        if before.kind == "op" and before.text in ("'", ".'") and text in ("(", "{", "."):
-            raise FormatError("an index after a transposition")
-        between = before.kind != "op" and token.kind != "op"
-        element = (
-            token.space and bool(brackets) and brackets[-1] != "(" and before.text not in ("(", "[", "{", ",", ";")
-        )
-        if between or before.text + token.text in _PAIRS or (element and token.text not in ("]", "}", ",", ";")):
-            parts.append(" ")
-        if token.kind == "op" and text in ("(", "[", "{"):
-            brackets.append(text)
-        elif text in _OPENING and token.kind == "op":
-            brackets.pop()
-        parts.append(text)
-        before = token
-    return "".join(parts)
+        return "".join(parts)
 
 
 def split(text: str, separator: str) -> list[str]:
