@@ -32,6 +32,7 @@ LEVELS = (
     ("importers", "exporters"),
     ("compiled", "proof", "sensitivity", "tables"),
     ("plots", "xarray"),
+    ("explore",),
     ("report",),
     ("cli",),
     ("__main__",),

@@ -33,6 +33,7 @@ COMMANDS = (
     "sensitivity",
     "plot",
     "report",
+    "explore",
 )
 """In the order of the help; each is `command` in the module of that name in this package."""
 

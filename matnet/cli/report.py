@@ -25,7 +25,7 @@ from matnet.cli.options import (
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import note, on_terminal
-from matnet.cli.targets import record_option, samples_and_targets, sets, targets_option, training_record
+from matnet.cli.targets import described, record_option, sets, targets_option, training_record
 from matnet.errors import TableError
 
 if TYPE_CHECKING:
@@ -61,9 +61,10 @@ FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
 def command(**options: Any) -> None:
     """Write a self-contained report on the network in FILE: one page that needs no network access.
 
-    It begins with a summary. Then come structure and origin; MATLAB's stored answers against ours (as in verify); the
-    derivatives against numerical ones; the sensitivities over the samples of TABLE, or without TABLE over the ranges
-    that the file knows; with --targets the fit, by training, validation and test set where there is a training record.
+    It begins with a summary. Then come sliders that move the inputs, as in explore; structure and origin; MATLAB's
+    stored answers against ours (as in verify); the derivatives against numerical ones; the sensitivities over the
+    samples of TABLE, or without TABLE over the ranges that the file knows; with --targets the fit, by training,
+    validation and test set where there is a training record.
 
     Needs the extra `plots`: pip install 'matnet[plots]'.
     """
@@ -74,7 +75,7 @@ def command(**options: Any) -> None:
     start = time.monotonic()
     material = _material(options)
     try:
-        text = page(material, _show_progress if on_terminal() else None)
+        text = page(material, _show_progress if on_terminal() else None, moving=form == "html")
     finally:
         if on_terminal():
             sys.stderr.write("\r\x1b[K")
@@ -132,23 +133,14 @@ def _markdown(out: str, text: str) -> bytes:
 
 def _material(options: dict[str, Any]) -> Material:
     from matnet.report import Material
-    from matnet.tables.columns import INPUTS, Columns, check_names, output_names
 
     net = load_network(options)
-    x = t = None
-    names = options["inputs"]
-    if options["table"] is not None:
-        x, t, names = samples_and_targets(net, options)
-    elif names is not None:
-        check_names(names, net.input_size, INPUTS, "input")
+    fields = described(net, options)
     record = training_record(options)
+    t = fields["t"]
     return Material(
         net,
-        x,
-        t,
-        inputs=names,
-        outputs=output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size),
-        table=PurePath(options["table"] or "").name,
+        **fields,
         stored=_stored(options["file"]),
         record=record,
         sets=None if t is None else sets(record, len(t)),

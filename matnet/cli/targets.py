@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -27,6 +28,28 @@ record_option = click.option(
     metavar="PATH",
     help="Training record in FILE, in MATLAB's syntax, e.g. tr (default: the only one).",
 )
+
+
+def described(net: Network, options: dict[str, Any]) -> dict[str, Any]:
+    """What a page shows of a network: the fields of ``matnet.explore.Subject``."""
+    from matnet.explore import Address
+    from matnet.tables.columns import INPUTS, Columns, check_names, output_names
+
+    x = t = None
+    inputs = options["inputs"]
+    if options["table"] is not None:
+        x, t, inputs = samples_and_targets(net, options)
+    elif inputs is not None:
+        check_names(inputs, net.input_size, INPUTS, "input")
+    elsewhere = options["input_scaling"] or options["output_scaling"]
+    return {
+        "x": x,
+        "t": t,
+        "inputs": inputs,
+        "outputs": output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size),
+        "table": PurePath(options["table"] or "").name,
+        "address": None if elsewhere else Address(PurePath(options["file"]).name, options["network"]),
+    }
 
 
 def samples_and_targets(

@@ -1,13 +1,13 @@
 """JavaScript: an ES module without dependencies, with ``predict(x)`` and ``valueAndJacobian(x)`` for one sample.
 
-A dynamic network is written as ``step(x, states)``.
+A dynamic network is written as ``step(x, states)`` and ``stepAndJacobian(x, states)``.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +22,23 @@ from matnet.functions.namespace import FloatArray
 
 _ARRAYS = {"float": "Float64Array", "bool": "Uint8Array", "int": "Int32Array"}
 
-_PUBLIC = {"value": "predict", "value_and_jacobian": "valueAndJacobian", "step": "step"}
+_PUBLIC = {
+    "value": "predict",
+    "value_and_jacobian": "valueAndJacobian",
+    "step": "step",
+    "step_and_jacobians": "stepAndJacobian",
+}
 
 _RETURNS = {
     "value": ("Float64Array", "y"),
     "value_and_jacobian": ("{y: Float64Array, dydx: Float64Array[]}", "{ y, dydx }"),
     "step": ("{y: Float64Array, nextStates: Float64Array}", "{ y, nextStates: next_states }"),
+    "step_and_jacobians": (
+        "{y: Float64Array, nextStates: Float64Array, dydx: Float64Array[], dydstates: Float64Array[], "
+        "dnextdx: Float64Array[], dnextdstates: Float64Array[]}",
+        "{ y, nextStates: next_states, dydx: dy_dx, dydstates: dy_dstates, dnextdx: dnext_states_dx, "
+        "dnextdstates: dnext_states_dstates }",
+    ),
 }
 """The return type and the returned expression of each computation."""
 
@@ -60,10 +71,14 @@ class _JavaScript(CLanguage):
         return f"let {name} = {value};"
 
 
+def _row_by_row(name: str) -> Callable[[Sequence[str]], str]:
+    """The element of a matrix that is an array of its rows."""
+    return lambda index: f"{name}[{index[0]}][{index[1]}]"
+
+
 def _function(recording: Recording, function: Function, constants: Constants) -> list[str]:
     results = [
-        (lambda index: f"dydx[{index[0]}][{index[1]}]") if port.name == "dydx" else dense(port.name, port.shape).at
-        for port in function.results
+        dense(port.name, port.shape).at if len(port.shape) == 1 else _row_by_row(port.name) for port in function.results
     ]
     body = Body(function, constants, results)
     lines = [f'{port.name} = checked({port.name}, {port.size}, "{port.name}");' for port in function.arguments]
@@ -71,7 +86,7 @@ def _function(recording: Recording, function: Function, constants: Constants) ->
     for port in function.results:
         made = f"new Float64Array({port.shape[-1]})"
         rows = f"Array.from({{ length: {port.shape[0]} }}, () => {made})"
-        lines.append(f"const {port.name} = {rows if port.name == 'dydx' else made};")
+        lines.append(f"const {port.name} = {made if len(port.shape) == 1 else rows};")
     kind, value = _RETURNS[function.name]
     return [
         "/**",
@@ -94,13 +109,21 @@ function checked(numbers, size, name) {
 """
 
 
+def _names(names: Sequence[str]) -> str:
+    """Names that cannot end a script element of HTML that the module is put into."""
+    return json.dumps(names).replace("<", "\\u003c")
+
+
 def _ranges(limits: FloatArray) -> str:
     return json.dumps([row if np.isfinite(row).all() else None for row in limits.tolist()], default=list)
 
 
 def _render(recording: Recording) -> bytes:
     constants = Constants(_JavaScript())
-    bodies = [line for function in recording.functions for line in _function(recording, function, constants)]
+    printed = [*recording.functions]
+    if recording.net.dynamic and recording.options.jacobian and recording.net.program.leaves:
+        printed.append(recording.step_and_jacobians)
+    bodies = [line for function in printed for line in _function(recording, function, constants)]
     sizes = recording.sizes
     lines = [
         "/*",
@@ -117,8 +140,8 @@ def _render(recording: Recording) -> bytes:
         *(f" * {line}" for line in remembered(recording)),
         " */",
         "",
-        f"export const inputs = {json.dumps(recording.inputs)};",
-        f"export const outputs = {json.dumps(recording.outputs)};",
+        f"export const inputs = {_names(recording.inputs)};",
+        f"export const outputs = {_names(recording.outputs)};",
         "/** The smallest and the largest value of each element in training; null if unknown. */",
         f"export const inputRange = {_ranges(recording.input_range)};",
         f"export const outputRange = {_ranges(recording.output_range)};",

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from matnet.derivatives import quantities
 from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
 from matnet.exporters.names import checked_names, plain
-from matnet.exporters.stepping import present, state_size, step_jacobian_of, step_of
+from matnet.exporters.stepping import present, state_size, step_jacobian_of, step_jacobians_of, step_of
 from matnet.functions.namespace import FloatArray
 from matnet.network import Ensemble, Network
 from matnet.simulate import BiasStep, Program, TransferStep
@@ -41,7 +41,7 @@ class Port:
 class Function:
     """A computation to be printed: its name, its arguments and results, and its tape."""
 
-    name: Literal["value", "value_and_jacobian", "step", "step_and_jacobian"]
+    name: Literal["value", "value_and_jacobian", "step", "step_and_jacobian", "step_and_jacobians"]
     arguments: tuple[Port, ...]
     results: tuple[Port, ...]
     tape: Tape
@@ -116,6 +116,16 @@ class Recording:
         return Function("step_and_jacobian", (x, states), (y, dydx), tape)
 
     @cached_property
+    def step_and_jacobians(self) -> Function:
+        """One step of a dynamic network with the derivatives of y and the next states by x and the states."""
+        net = self.net
+        x, states = Port("x", (net.input_size,)), Port("states", (state_size(net),))
+        y, following = Port("y", (net.output_size,)), Port("next_states", states.shape)
+        slopes = [Port(f"d{of.name}_d{wrt.name}", (of.size, wrt.size)) for of in (y, following) for wrt in (x, states)]
+        tape = record(net.program, step_jacobians_of(net), (x.size, states.size))
+        return Function("step_and_jacobians", (x, states), (y, following, *slopes), tape)
+
+    @cached_property
     def _names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         net, options = self.net, self.options
         inputs = net.input_names if options.inputs is None else options.inputs
@@ -180,7 +190,7 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
         tape = record(net.program, step_of(net), (x.size, states.size))
         return (Function("step", (x, states), (y, Port("next_states", states.shape)), tape),)
     if options.jacobian:
-        _refuse_choices(net.program, tuple(leaf.signal for leaf in net.program.leaves))
+        _refuse_choices(net.program, _arguments(net.program))
     value = Function("value", (x,), (y,), record(net.program, quantities.VALUE, (x.size,)))
     if not options.jacobian:
         return (value,)
@@ -189,8 +199,21 @@ def _functions(net: Network, options: Options) -> tuple[Function, ...]:
     return value, Function("value_and_jacobian", (x,), (y, dydx), both)
 
 
+def only_chooses(net: Network) -> bool:
+    """Whether every path from the inputs to the outputs passes through compet, so that every derivative is 0."""
+    return _only_chooses(net.program, _arguments(net.program))
+
+
+def _arguments(program: Program) -> tuple[int, ...]:
+    return tuple(leaf.signal for leaf in program.leaves)
+
+
+def _only_chooses(program: Program, inputs: Sequence[int]) -> bool:
+    return _reaches(program, inputs, choosing=True) and not _reaches(program, inputs, choosing=False)
+
+
 def _refuse_choices(program: Program, inputs: Sequence[int]) -> None:
-    if _reaches(program, inputs, choosing=True) and not _reaches(program, inputs, choosing=False):
+    if _only_chooses(program, inputs):
         raise UnsupportedError(
             "every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists",
             Advice("; leave dy/dx out: ", Parameter("jacobian", False)),

@@ -37,6 +37,13 @@ def summary(structure: Structure) -> str:
     return f"{kind}, {', '.join(words)}"
 
 
+def sentence(structure: Structure) -> str:
+    """A description of the network in one sentence, with its transfer functions."""
+    kind, _, rest = summary(structure).partition(", ")
+    functions = list(dict.fromkeys(layer.transfer for layer in structure.layers))
+    return f"A {kind} network: {rest}; {', '.join(functions)}."
+
+
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 

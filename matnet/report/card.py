@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from matnet.network.markup import Html, element, joined, table
-from matnet.network.overview import summary
+from matnet.network.overview import sentence
 from matnet.proof.verify import verdict_of
 from matnet.report.findings import Findings
 from matnet.report.section import Section
@@ -21,7 +21,7 @@ def card(findings: Findings) -> Section:
 
 
 def _lines(findings: Findings) -> Iterator[tuple[str, object]]:
-    yield "What it is", description(findings)
+    yield "What it is", sentence(findings.net.structure)
     yield "MATLAB's answers", VERDICTS[verdict_of(findings.stored)][1]
     yield "Derivatives", f"{findings.check.summary}."
     if findings.steps:
@@ -32,13 +32,6 @@ def _lines(findings: Findings) -> Iterator[tuple[str, object]]:
         yield "Strongest inputs", _strongest(findings)
     if findings.outside:
         yield "Range", findings.outside
-
-
-def description(findings: Findings) -> str:
-    """The network in a sentence."""
-    kind, _, rest = summary(findings.net.structure).partition(", ")
-    functions = list(dict.fromkeys(layer.transfer for layer in findings.net.structure.layers))
-    return f"A {kind} network: {rest}; {', '.join(functions)}."
 
 
 def step_words(findings: Findings) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
+from matnet.errors import UnsupportedError
+from matnet.explore import Live, live
 from matnet.network.markup import Html, element, joined
 from matnet.report.behaviour import behaviour
 from matnet.report.card import card
@@ -14,14 +16,18 @@ from matnet.report.origin import origin
 from matnet.report.section import Section
 from matnet.report.trust import trust
 
+MOST_PARAMETERS = 10_000
+"""The most weights and biases of a network that the page computes with: they stand in its text."""
+
 Progress = Callable[[str], None]
 """Called with the title of each section before it is made."""
 
 
-def page(material: Material, progress: Progress | None = None) -> str:
+def page(material: Material, progress: Progress | None = None, moving: bool = True) -> str:
     """The whole page as HTML text.
 
-    It holds everything it shows: no script, no font and no picture is fetched. Names and texts from files are escaped.
+    It contains everything that it shows: no script, no font and no picture is fetched. Names and texts from files are
+    escaped.
 
     Parameters
     ----------
@@ -29,6 +35,8 @@ def page(material: Material, progress: Progress | None = None) -> str:
         The network and its data; a section without data is left out or says so.
     progress
         Called with the title of each section that is finished, in the order of the work.
+    moving
+        Whether the page has a section that computes, with the inputs on sliders.
 
     Returns
     -------
@@ -42,17 +50,18 @@ def page(material: Material, progress: Progress | None = None) -> str:
         matplotlib is not installed.
     """
     title = material.title
-    sections = []
-    for section in _sections(material):
+    sections: list[Section] = []
+    moves = _live(material) if moving else None
+    for section in _sections(material, moves):
         sections.append(section)
         if progress is not None:
             progress(section.title)
     head = joined(
         [
             Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
+            Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY if moves is None else moves.policy}">'),
             element("title", f"{title}: report"),
-            element("style", Html(_STYLE)),
+            element("style", Html(_STYLE if moves is None else _STYLE + moves.style)),
         ]
     )
     links = element("nav", *(element("a", section.title, href=f"#{section.key}") for section in sections))
@@ -62,13 +71,26 @@ def page(material: Material, progress: Progress | None = None) -> str:
         element("header", element("h1", title), links),
         element("main", *(section.html for section in sections)),
         element("footer", f"Made by matnet {version('matnet')}. Everything on this page was computed from {sources}."),
+        *(() if moves is None else (element("script", moves.script, type="module"),)),
     )
     return f"<!DOCTYPE html>\n{element('html', element('head', head), body, lang='en')}\n"
 
 
-def _sections(material: Material) -> Iterator[Section]:
+def _live(material: Material) -> Live | None:
+    """The part that computes; None if the network has no inputs, is large, or cannot be written in JavaScript."""
+    if sum(map(int, material.net.program.parameter_sizes)) > MOST_PARAMETERS or not material.net.input_size:
+        return None
+    try:
+        return live(material)
+    except UnsupportedError:
+        return None
+
+
+def _sections(material: Material, moves: Live | None) -> Iterator[Section]:
     findings = Findings(material)
     yield card(findings)
+    if moves is not None:
+        yield Section("explore-section", "Move the inputs", (moves.place,))
     yield from origin(material)
     yield from trust(findings)
     yield from behaviour(findings)

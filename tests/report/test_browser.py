@@ -90,7 +90,7 @@ def seen(folder: Path, width: int) -> tuple[dict[str, Any], str]:
 def test_the_page_at_the_width_of_a_telephone_and_of_a_desk(folder: Path, width: int) -> None:
     found, complaints = seen(folder, width)
     assert complaints == ""
-    assert found["sections"] == 9
+    assert found["sections"] == 10
     assert found["width"] == width
     assert found["needed"] <= width
     assert len(found["pictures"]) == 11
