@@ -31,7 +31,7 @@ def describe(net: Network, file: str) -> dict[str, Any]:
         "dynamic": net.dynamic,
         "input_delay": structure.input_delay,
         "layer_delay": structure.layer_delay,
-        "parameters": _parameters(structure.layers),
+        "parameters": sum(layer.parameters for layer in structure.layers),
         "inputs": [_input(entry) for entry in structure.inputs],
         "layers": [_layer(entry) for entry in structure.layers],
         "outputs": [_output(entry) for entry in structure.outputs],
@@ -45,14 +45,6 @@ def describe(net: Network, file: str) -> dict[str, Any]:
         "oddities": list(provenance.oddities),
         "scaling_candidates": dict(provenance.scaling_candidates),
     }
-
-
-def _parameters(layers: Sequence[Layer]) -> int:
-    total = 0
-    for layer in layers:
-        total += layer.size if layer.bias is not None else 0
-        total += sum(weight.value.size for weight in layer.weights)
-    return total
 
 
 def _range(limits: FloatArray | None) -> list[list[float | None]] | None:

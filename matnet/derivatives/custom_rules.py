@@ -56,7 +56,7 @@ def with_weights(program: Program, arrays: Mapping[ParameterKey, Array]) -> Prog
 
 def _reweighted(step: Step, arrays: Mapping[ParameterKey, Array]) -> Step:
     if isinstance(step, WeightStep):
-        return replace(step, w=arrays[step.key])
+        return replace(step, w=arrays.get(step.key, step.w))
     if isinstance(step, BiasStep) or (isinstance(step, NetInputStep) and step.bias is not None):
         return replace(step, bias=arrays[step.key])
     return step

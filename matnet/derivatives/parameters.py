@@ -1,4 +1,4 @@
-"""Derivatives with respect to the weights and biases, in MATLAB's getwb order."""
+"""Derivatives with respect to the weights and biases, in the order of ``Structure.parameter_order``."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ def with_arrays(structure: Structure, arrays: dict[ParameterKey, Array]) -> Stru
     """The structure with other biases (S,) and weights (S, R·taps)."""
 
     def weights(kind: Literal["IW", "LW"], number: int, own: Mapping[int, Weight]) -> dict[int, Weight]:
-        return {source: replace(weight, value=arrays[kind, number, source]) for source, weight in own.items()}
+        return {
+            source: replace(weight, value=arrays.get((kind, number, source), weight.value))
+            for source, weight in own.items()
+        }
 
     layers = [
         replace(

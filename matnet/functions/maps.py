@@ -70,6 +70,25 @@ class Unscale:
 
 
 @dataclass(frozen=True, eq=False)
+class Shift:
+    """x − offset per row."""
+
+    offset: FloatArray
+
+    def value(self, x: Array) -> Array:
+        """x − offset."""
+        return x - constant(x, self.offset)
+
+    def tangent(self, x: Array, v: Array) -> Array:
+        """v."""
+        return v
+
+    def cotangent(self, x: Array, u: Array) -> Array:
+        """u."""
+        return u
+
+
+@dataclass(frozen=True, eq=False)
 class Select:
     """The rows that are kept, in order."""
 

@@ -29,6 +29,7 @@ from matnet.functions.maps import (
     RestoreUnknowns,
     Scale,
     Select,
+    Shift,
     Unscale,
 )
 from matnet.functions.namespace import Array, FloatArray
@@ -261,6 +262,33 @@ def _read_standardize(raw: Mapping[str, object]) -> dict[str, FloatArray]:
     return {"Mu": mean, "Sigma": deviation}
 
 
+def _read_zerocenter(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    mean = _rows(raw, "Mean")
+    if not np.isfinite(mean).all():
+        raise ModelError("the setting Mean has numbers that are not finite")
+    return {"Mean": mean}
+
+
+def _read_rescale(raw: Mapping[str, object]) -> dict[str, FloatArray]:
+    rows = max(_rows(raw, key).size for key in ("Min", "Max"))
+    settings = {key: _rows(raw, key, rows) for key in ("Min", "Max", "TargetMin", "TargetMax")}
+    gain = _rescale_gain(settings)
+    wrong = ~np.isfinite(gain) | (gain == 0.0) | ~np.isfinite(settings["Min"]) | ~np.isfinite(settings["TargetMin"])
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        between, target = (
+            f"{settings[f'{word}Min'][row]:g} to {settings[f'{word}Max'][row]:g}" for word in ("", "Target")
+        )
+        raise ModelError(
+            f"row {row + 1} is rescaled from {between} to {target}, expected two ranges that are not empty"
+        )
+    return settings
+
+
+def _rescale_gain(settings: Settings) -> FloatArray:
+    return np.asarray((settings["TargetMax"] - settings["TargetMin"]) / (settings["Max"] - settings["Min"]))
+
+
 def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
     """removeconstantrows and removerows: which rows are kept, and the constants of the others."""
     rows = _count(raw, "xrows")
@@ -470,6 +498,25 @@ _ROWS: tuple[ProcessingFunction, ...] = (
         _same_size("Sigma"),
         lambda s: Unscale(np.zeros(len(s["Mu"])), s["Sigma"], s["Mu"]),
         lambda s: Scale(np.zeros(len(s["Mu"])), s["Sigma"], s["Mu"]),
+        shallow=False,
+    ),
+    ProcessingFunction(
+        "zerocenter",
+        "x - Mean; reverse y + Mean",
+        _read_zerocenter,
+        _same_size("Mean"),
+        lambda s: Shift(s["Mean"]),
+        lambda s: Shift(-s["Mean"]),
+        shallow=False,
+    ),
+    ProcessingFunction(
+        "rescale",
+        "(x - Min) / (Max - Min) (TargetMax - TargetMin) + TargetMin",
+        _read_rescale,
+        _same_size("Min"),
+        lambda s: Scale(s["Min"], _rescale_gain(s), s["TargetMin"]),
+        lambda s: Unscale(s["Min"], _rescale_gain(s), s["TargetMin"]),
+        limits=lambda s, processed: np.stack([s["Min"], s["Max"]], axis=1),
         shallow=False,
     ),
 )

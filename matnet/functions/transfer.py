@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from matnet.errors import ModelError
 from matnet.functions.namespace import Array, constant, namespace
 from matnet.functions.transfer_rows import (
     Compet,
@@ -183,6 +184,203 @@ _SOFTMAX = Softmax(
 _RADBASN_OF_SQUARE = MinusTransfer(
     "radbasn of n²", "exp(-q_i) / sum(exp(-q))", "da_i/dq_j = -a_i ((i == j) - a_j)", of=_SOFTMAX
 )
+
+_NOT_SEEN = "the formula has not been checked against values from MATLAB"
+
+
+def _log1p_of_exp(n: Array) -> Array:
+    """ln(1 + exp(−|n|)): twice the series of artanh r, r = e/(2 + e) ≤ 1/3, which keeps all digits of a small e."""
+    xp = namespace(n)
+    e = xp.exp(-xp.abs(n))
+    r = e / (2.0 + e)
+    square = r * r
+    total = square * (1.0 / 33.0)
+    for k in range(15, 0, -1):
+        total = square * (1.0 / (2 * k + 1) + total)
+    return 2.0 * r + 2.0 * r * total
+
+
+def _sigmoid(n: Array) -> Array:
+    """logsig where it becomes tiny and is multiplied by a large number: exp(−n) does not overflow first."""
+    xp = namespace(n)
+    e = xp.exp(-xp.abs(n))
+    return xp.where(n < 0.0, e, 1.0) / (1.0 + e)
+
+
+def _swish(n: Array) -> Array:
+    s = _sigmoid(n)
+    return zero_where_vanished(n, s) * s
+
+
+def _swish_slope(n: Array, a: Array) -> Array:
+    q = _logsig_slope(n, a)
+    return _sigmoid(n) + zero_where_vanished(n, q) * q
+
+
+def _swish_curve(n: Array, a: Array) -> Array:
+    q = _logsig_slope(n, a)
+    m = zero_where_vanished(n, q)
+    return q * (2.0 - m * namespace(n).tanh(0.5 * m))
+
+
+_NORMAL_TAIL = (
+    *(0.46151582985003775, -0.09155228183400904, 0.031030368425962847, 0.010002352385229382, -0.026401042966267253),
+    *(0.024536963243678652, -0.015170415403281224, 0.006522000667783896, -0.0016760723371645697),
+    *(7.791597409338999e-06, 0.00018233410307611755, -5.36075811148722e-05, -9.895946159334735e-06),
+    *(9.05982468125664e-06, -7.070628846317715e-08, -1.3074486019237587e-06, 1.284479710649634e-07),
+    *(1.9627809920091187e-07, -2.688202129280215e-08, -3.095201755804207e-08, 4.022493382168717e-09),
+    *(4.4011596227599254e-09, -4.327297110082094e-10, -3.815816262632953e-10, 2.5086998016985133e-11),
+)
+"""(1 + y) exp(y²/2) Φ(−y), y ≥ 0, by powers of t = (y − 5)/(y + 5): the Chebyshev series to degree 24, computed with 60
+digits. No term is larger than the sum, and what is cut off is below 3e-18."""
+
+_NORMAL_END = 40.0
+"""Beyond it Φ(−y) is 0 in double precision."""
+
+
+def _normal(n: Array) -> Array:
+    """Φ(n), the distribution function of the normal distribution, with all digits on both sides."""
+    xp = namespace(n)
+    y = xp.abs(bounded(n, _NORMAL_END))
+    t = (y - 5.0) / (y + 5.0)
+    total = _NORMAL_TAIL[-1] * xp.ones_like(n)
+    for coefficient in _NORMAL_TAIL[-2::-1]:
+        total = total * t + coefficient
+    tail = xp.exp(-0.5 * y * y) * total / (1.0 + y)
+    return xp.where(n > 0.0, 1.0 - tail, tail)
+
+
+_NORMAL_PEAK = float(1.0 / np.sqrt(2.0 * np.pi))
+
+
+def _gelu(n: Array) -> Array:
+    share = _normal(n)
+    return zero_where_vanished(n, share) * share
+
+
+def _gelu_slope(n: Array, a: Array) -> Array:
+    m = bounded(n, _NORMAL_END)
+    return _normal(n) + _NORMAL_PEAK * m * namespace(n).exp(-0.5 * m * m)
+
+
+def _gelu_curve(n: Array, a: Array) -> Array:
+    m = bounded(n, _NORMAL_END)
+    return _NORMAL_PEAK * namespace(n).exp(-0.5 * m * m) * (2.0 - m * m)
+
+
+_TANH_GELU = (2.0 * float(np.sqrt(2.0 / np.pi)), 0.044715)
+"""gelu's approximation is n·logsig(c (n + d n³)): c and d."""
+
+_TANH_GELU_END = 30.0
+"""Beyond it logsig(c (n + d n³)) is 0 or 1 in double precision."""
+
+
+def _gelutanh_parts(n: Array) -> tuple[Array, Array, Array, Array]:
+    """n within the end, and the argument of logsig with its first two derivatives."""
+    c, d = _TANH_GELU
+    m = bounded(n, _TANH_GELU_END)
+    return m, c * m * (1.0 + d * m * m), c * (1.0 + 3.0 * d * m * m), 6.0 * c * d * m
+
+
+def _gelutanh(n: Array) -> Array:
+    share = _sigmoid(_gelutanh_parts(n)[1])
+    return zero_where_vanished(n, share) * share
+
+
+def _gelutanh_slope(n: Array, a: Array) -> Array:
+    m, g, first, _ = _gelutanh_parts(n)
+    return _sigmoid(g) + m * first * _logsig_slope(g, g)
+
+
+def _gelutanh_curve(n: Array, a: Array) -> Array:
+    m, g, first, second = _gelutanh_parts(n)
+    return _logsig_slope(g, g) * (2.0 * first + m * second - m * first * first * namespace(n).tanh(0.5 * g))
+
+
+def _number(name: str, settings: Mapping[str, float], key: str, positive: bool) -> float:
+    """The only setting of a row."""
+    value = float(settings[key])
+    if not np.isfinite(value) or (positive and value <= 0.0):
+        raise ModelError(f"{key} of {name} is {value:g}, expected a finite number{' above 0' if positive else ''}")
+    return value
+
+
+def _leakyrelu(settings: Mapping[str, float]) -> ElementwiseTransfer:
+    scale = _number("leakyrelu", settings, "Scale", positive=False)
+
+    def slope(n: Array, a: Array) -> Array:
+        xp = namespace(n)
+        return xp.where(n > 0.0, 1.0, xp.where(n <= 0.0, scale, n))
+
+    return ElementwiseTransfer(
+        "leakyrelu",
+        "n where n >= 0, else Scale n",
+        "1 where n > 0, else Scale",
+        # Inf · 0 would be NaN
+        lambda n: namespace(n).where(n < 0.0, scale * n if scale else flat(n), n),
+        slope,
+        lambda n, a: flat(n),
+        kinks={0.0: scale},
+        limits=((-np.inf * scale if scale else 0.0, scale, 0), (np.inf, 1, 0)),
+        unconfirmed="the slope at 0, where it jumps, is Scale",
+        shallow=False,
+        settings={"Scale": scale},
+        make=_leakyrelu,
+    )
+
+
+def _clippedrelu(settings: Mapping[str, float]) -> ElementwiseTransfer:
+    ceiling = _number("clippedrelu", settings, "Ceiling", positive=True)
+
+    def slope(n: Array, a: Array) -> Array:
+        xp = namespace(n)
+        return xp.where(n <= 0.0, 0.0, xp.where(n >= ceiling, 0.0, xp.where(n == n, 1.0, n)))
+
+    return ElementwiseTransfer(
+        "clippedrelu",
+        "min(max(0, n), Ceiling)",
+        "1 where 0 < n < Ceiling, else 0",
+        _saturating(0.0, ceiling),
+        slope,
+        lambda n, a: flat(n),
+        kinks={0.0: 0.0, ceiling: 0.0},
+        limits=((0, 0, 0), (ceiling, 0, 0)),
+        unconfirmed=f"{_NOT_SEEN}; the slopes at 0 and at Ceiling, where they jump, are 0",
+        shallow=False,
+        settings={"Ceiling": ceiling},
+        make=_clippedrelu,
+    )
+
+
+def _elu(settings: Mapping[str, float]) -> ElementwiseTransfer:
+    alpha = _number("elu", settings, "Alpha", positive=False)
+
+    def value(n: Array) -> Array:
+        # exp(n) − 1 = tanh(n/2) (exp(n) + 1), which keeps the digits of a small n
+        xp = namespace(n)
+        m = xp.where(n > 0.0, 0.0, n)
+        return xp.where(n > 0.0, n, alpha * (xp.tanh(0.5 * m) * (xp.exp(m) + 1.0)))
+
+    def below(n: Array, above: float) -> Array:
+        xp = namespace(n)
+        return xp.where(n > 0.0, above, alpha * xp.exp(xp.where(n > 0.0, 0.0, n)))
+
+    return ElementwiseTransfer(
+        "elu",
+        "n where n > 0, else Alpha (exp(n) - 1)",
+        "1 where n > 0, else Alpha exp(n)",
+        value,
+        lambda n, a: below(n, 1.0),
+        lambda n, a: below(n, 0.0),
+        kinks={} if alpha == 1.0 else {0.0: alpha},
+        limits=((-alpha, 0, 0), (np.inf, 1, 0)),
+        jumps=(0.0,),
+        unconfirmed="the formula has not been checked against values from MATLAB; at 0 the derivatives are those below",
+        shallow=False,
+        settings={"Alpha": alpha},
+        make=_elu,
+    )
+
 
 _ROWS: tuple[TransferFunction, ...] = (
     ElementwiseTransfer(
@@ -369,6 +567,53 @@ _ROWS: tuple[TransferFunction, ...] = (
         kinks={0.0: 0.0},
         limits=((0, 0, 0), (np.inf, 1, 0)),
         unconfirmed="the slope at 0, where it jumps, is 0; that of poslin is 1",
+        shallow=False,
+    ),
+    _leakyrelu({"Scale": 0.01}),
+    _clippedrelu({"Ceiling": 6.0}),
+    _elu({"Alpha": 1.0}),
+    ElementwiseTransfer(
+        "swish",
+        "n / (1 + exp(-n))",
+        "s + n s (1 - s), s = 1 / (1 + exp(-n))",
+        _swish,
+        _swish_slope,
+        _swish_curve,
+        limits=((0, 0, 0), (np.inf, 1, 0)),
+        unconfirmed=_NOT_SEEN,
+        shallow=False,
+    ),
+    ElementwiseTransfer(
+        "gelu",
+        "n/2 (1 + erf(n / sqrt(2)))",
+        "P + n exp(-n²/2) / sqrt(2 pi), P = (1 + erf(n / sqrt(2)))/2",
+        _gelu,
+        _gelu_slope,
+        _gelu_curve,
+        limits=((0, 0, 0), (np.inf, 1, 0)),
+        unconfirmed=_NOT_SEEN,
+        shallow=False,
+    ),
+    ElementwiseTransfer(
+        "gelutanh",
+        "n/2 (1 + tanh(sqrt(2/pi) (n + 0.044715 n³)))",
+        "(1 + t)/2 + n/2 (1 - t²) sqrt(2/pi) (1 + 0.134145 n²), t the tanh in a",
+        _gelutanh,
+        _gelutanh_slope,
+        _gelutanh_curve,
+        limits=((0, 0, 0), (np.inf, 1, 0)),
+        unconfirmed=_NOT_SEEN,
+        shallow=False,
+    ),
+    ElementwiseTransfer(
+        "softplus",
+        "ln(1 + exp(n))",
+        "1 / (1 + exp(-n))",
+        lambda n: _poslin(n) + _log1p_of_exp(n),
+        lambda n, a: _logsig(n),
+        _logsig_slope,
+        limits=((0, 0, 0), (np.inf, 1, 0)),
+        unconfirmed=_NOT_SEEN,
         shallow=False,
     ),
 )

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from matnet.errors import ModelError
 from matnet.functions.namespace import Array, indices, namespace
 
 
@@ -55,6 +56,10 @@ class TransferFunction:
     shallow
         Whether it is a transfer function of the class `network`; a network's own function of the name of a row that is
         not, such as relu, is another function.
+    settings
+        Numbers in the formula, by name, with those of this row; empty for functions that have none.
+    make
+        The row with other settings.
     """
 
     name: str
@@ -70,9 +75,24 @@ class TransferFunction:
     log_complement_cotangent: Callable[[Array, Array, Array], Array] | None = field(default=None, kw_only=True)
     matlab: tuple[str, ...] = field(default=(), kw_only=True)
     shallow: bool = field(default=True, kw_only=True)
+    settings: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    make: Callable[[Mapping[str, float]], TransferFunction] | None = field(default=None, kw_only=True)
 
     coupled: ClassVar[bool] = True
     """Whether a_i depends on more than n_i."""
+
+    def with_settings(self, settings: Mapping[str, float]) -> TransferFunction:
+        """The row with these settings; those of the table where there are none.
+
+        Raises
+        ------
+        ModelError
+            There are other settings than the function has, or a number is not finite or outside its limits.
+        """
+        if settings and settings.keys() != self.settings.keys():
+            expected = ", ".join(self.settings) or "none"
+            raise ModelError(f"{self.name} has the settings {', '.join(settings)}, expected {expected}")
+        return self if not settings or self.make is None else self.make(settings)
 
     def value(self, n: Array) -> Array:
         """a, (..., S)."""

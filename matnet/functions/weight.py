@@ -46,6 +46,8 @@ class WeightFunction:
     matlab
         The value as function files of MATLAB's genFunction write it: statements that compute z, (S, Q), from w and p.
         Each generation of genFunction has its text.
+    parameter
+        What w is called in the layers of the classes that followed `network`: "Weights" or "Scale".
     """
 
     name: str
@@ -57,10 +59,15 @@ class WeightFunction:
     denominator: Callable[[Array], Array] | None = field(default=None, kw_only=True)
     unconfirmed: str = field(default="", kw_only=True)
     matlab: tuple[str, ...] = field(default=(), kw_only=True)
+    parameter: str = field(default="Weights", kw_only=True)
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """The shape of w between a source of `elements` and a layer of `neurons`; None where they cannot be joined."""
         raise NotImplementedError
+
+    def parameter_shape(self, rows: int, columns: int) -> tuple[int, ...]:
+        """The sizes of w, (rows, columns), in MATLAB: the same entries in column-major order."""
+        return rows, columns
 
     def value(self, w: Array, p: Array) -> Array:
         """z, (..., S)."""
@@ -152,7 +159,7 @@ class Scalprod(WeightFunction):
 
     def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
         """0, (..., J, K)."""
-        return _no_curvature(w, p, z, u, v, y)
+        return no_curvature(w, p, z, u, v, y)
 
     def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
         """p dw, (..., K, S)."""
@@ -163,7 +170,8 @@ class Scalprod(WeightFunction):
         return namespace(u).sum(u * p[..., None, :], axis=-1, keepdims=True)[..., None]
 
 
-def _no_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+def no_curvature(w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+    """0, (..., J, K): the curvature of a row that is linear in p."""
     xp = namespace(v)
     return xp.zeros_like(xp.matmul(v, xp.matrix_transpose(y)))
 
@@ -337,7 +345,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         lambda w, p: namespace(p).matmul(p, namespace(p).matrix_transpose(w)),
         lambda w, p, z: w,
         lambda w, p, z: p[..., None, :],
-        _no_curvature,
+        no_curvature,
         analytic=True,
         linear=True,
         matlab=("z = w*p;",),
@@ -373,7 +381,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _manhattan,
         lambda w, p, z: namespace(p).sign(_difference(w, p)),
         lambda w, p, z: -namespace(p).sign(_difference(w, p)),
-        _no_curvature,
+        no_curvature,
     ),
     NeuronwiseWeight(
         "boxdist",
@@ -382,7 +390,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         _box,
         lambda w, p, z: _box_side(w, p),
         lambda w, p, z: -_box_side(w, p),
-        _no_curvature,
+        no_curvature,
     ),
     NeuronwiseWeight(
         "normprod",

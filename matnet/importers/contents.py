@@ -11,8 +11,8 @@ from matnet.importers.networks import is_network
 from matnet.importers.scaling import pairs_in, settings_in
 from matnet.importers.training_record import is_training_record
 
-OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph"})
-"""Classes of networks that are not supported."""
+OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph", "nnet.cnn.layer.Layer"})
+"""Classes that explain why a file has no network: arrays of networks, and layers that were never trained."""
 
 _MOST_SCALINGS = 100
 """If more structs than this look like scaling, they are data and not listed."""

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from matnet.functions.processing import PROCESSING
-from matnet.functions.transfer import TRANSFER
-from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Structure
 
 
 @dataclass(frozen=True)
 class FoundNetwork:
-    """A network as read, with what its object says of itself."""
+    """A network as read, with what its object says of itself; ``precision`` is "single" if MATLAB computes in it."""
 
     structure: Structure
     version: str
@@ -21,14 +19,13 @@ class FoundNetwork:
     train_function: str = ""
     divide_function: str = ""
     oddities: tuple[str, ...] = ()
+    precision: str = ""
 
 
 def unconfirmed(structure: Structure) -> Iterator[str]:
     """The rules in use that rest on no evidence from MATLAB itself."""
-    transfer = {layer.transfer: TRANSFER[layer.transfer].unconfirmed for layer in structure.layers}
-    weights = {
-        weight.function: WEIGHT[weight.function].unconfirmed for layer in structure.layers for weight in layer.weights
-    }
+    transfer = {layer.transfer: layer.row.unconfirmed for layer in structure.layers}
+    weights = {weight.function: weight.row.unconfirmed for layer in structure.layers for weight in layer.weights}
     steps = [entry.processing for entry in structure.inputs] + [entry.processing for entry in structure.outputs]
     processing = {step.function: PROCESSING[step.function].unconfirmed for chain in steps for step in chain}
     for name, remark in sorted({**transfer, **weights, **processing}.items()):

@@ -20,6 +20,7 @@ from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
 from matnet.importers.found import FoundNetwork, unconfirmed
 from matnet.importers.mat.fields import Fields, at_place, fields_of, numbers_of
 from matnet.importers.mat.paths import describe
@@ -421,6 +422,9 @@ def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Wei
             f"got {delays.ravel().tolist()}"
         )
     values = _weight_values(value, place, notes)
+    if function not in WEIGHT and function not in REFUSED_WEIGHT:
+        known = ", ".join(sorted(WEIGHT))
+        raise UnsupportedError(f"{part.place}: unknown weight function '{function}'; known: {known}")
     with at_place(f"{part.place}: "):
         return Weight(values, function, tuple(int(delay) for delay in delays.ravel(order="F")))
 

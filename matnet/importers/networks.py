@@ -6,12 +6,12 @@ from matnet.importers.found import FoundNetwork
 from matnet.importers.mat.values import MatFile, Value
 from matnet.importers.network_object import is_network_object
 from matnet.importers.network_object import read_network as read_network_object
-from matnet.importers.successors import is_fitted, read_fitted
+from matnet.importers.successors import is_fitted, is_layered, read_fitted, read_layered
 
 
 def is_network(value: Value) -> bool:
     """Whether the value is one network of a class that is supported."""
-    return is_network_object(value) or is_fitted(value)
+    return is_network_object(value) or is_fitted(value) or is_layered(value)
 
 
 def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) -> FoundNetwork:
@@ -28,4 +28,6 @@ def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) 
     """
     if is_fitted(value):
         return read_fitted(file, value, path, allow_nonfinite)
+    if is_layered(value):
+        return read_layered(file, value, path, allow_nonfinite)
     return read_network_object(value, path, file.budget, allow_nonfinite)

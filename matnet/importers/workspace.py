@@ -24,9 +24,11 @@ from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
 
 SUPPORTED = (
-    "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make, and "
-    "the models of fitrnet and fitcnet"
+    "supported are objects of class network, which fitnet, patternnet, feedforwardnet, narxnet and others make, the "
+    "models of fitrnet and fitcnet, and SeriesNetwork, DAGNetwork and dlnetwork"
 )
+_TEMPLATES = ("nnet.cnn.LayerGraph", "nnet.cnn.layer.Layer")
+"""Classes of layers from which a network is trained."""
 
 
 class Workspace:
@@ -88,6 +90,11 @@ class Workspace:
         for place, value in self._contents.others.items():
             if value.class_name == CLASS_NAME:
                 raise FormatError(f"{place} is a {describe(value)}: an array of networks without elements")
+            if value.class_name in _TEMPLATES:
+                raise UnsupportedError(
+                    f"{place} is a {value.class_name}: layers from which a network is trained, without its weights; "
+                    "needed is the trained network, as trainnet or trainNetwork returns it"
+                )
             raise UnsupportedError(f"{place} is a {value.class_name}; {SUPPORTED}")
         raise NoNetworkError(f"no network in it; found: {listing(self._file)}; {SUPPORTED}")
 
@@ -103,6 +110,7 @@ class Workspace:
             training=self._training(place, found),
             oddities=found.oddities,
             scaling_candidates=self._contents.scaling,
+            precision=found.precision,
         )
         network = Network(found.structure, provenance, place)
         record = self._record_beside(place)

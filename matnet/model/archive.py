@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,6 +27,8 @@ VERSION = 1
 _KEYS = ("format", "version", "digest", "name", "inputs", "layers", "outputs", "performance", "provenance", "checks")
 _INPUT = ("name", "size", "range", "processing", "feedback_output")
 _LAYER = ("name", "size", "transfer", "net_input", "bias", "input_weights", "layer_weights")
+_FURTHER = ("settings", "shape", "kind")
+"""What a layer of the classes that followed `network` may have beside that."""
 _WEIGHT = ("source", "function", "delays", "value")
 _OUTPUT = (
     "name",
@@ -109,6 +112,7 @@ def _undigested(archive: Archive) -> str:
             "inputs": [_write_input(entry) for entry in structure.inputs],
             "layers": [_write_layer(entry) for entry in structure.layers],
             "outputs": [_write_output(entry) for entry in structure.outputs],
+            **_write_order(structure),
             "performance": _write_performance(structure.performance),
             "provenance": _write_provenance(archive.provenance),
             "checks": {key: plain(getattr(archive.checks, key)) for key in _CHECKS},
@@ -130,13 +134,19 @@ def loads(text: str) -> Archive:
     """
     node = parse(text)
     _check_version(node)
-    found = node.keys(_KEYS)
+    found = node.keys(_KEYS, ("parameter_order",))
     # no genuine input has more elements than its archive has characters: this limits the memory that a size can claim
     most = len(text)
     inputs = tuple(_read_input(entry, most) for entry in found["inputs"].items())
     layers = tuple(_read_layer(entry, most) for entry in found["layers"].items())
     outputs = tuple(_read_output(entry, most) for entry in found["outputs"].items())
-    structure = Structure(inputs, layers, outputs, _read_performance(found["performance"]))
+    performance = _read_performance(found["performance"])
+    order: Literal["getwb", "layers"] = "getwb"
+    if "parameter_order" in found:
+        if found["parameter_order"].text() != "layers":
+            found["parameter_order"].refuse("'layers'")
+        order = "layers"
+    structure = Structure(inputs, layers, outputs, performance, order)
     provenance = _read_provenance(found["provenance"])
     checks = _read_checks(found["checks"], structure)
     return Archive(structure, provenance, found["name"].text(), checks, found["digest"].text())
@@ -286,7 +296,14 @@ def _write_layer(entry: Layer) -> Json:
         "bias": None if entry.bias is None else _numbers(entry.bias, "a bias"),
         "input_weights": _write_weights(entry.input_weights),
         "layer_weights": _write_weights(entry.layer_weights),
+        **({"settings": {key: plain_number(value) for key, value in entry.settings.items()}} if entry.settings else {}),
+        **({"shape": list(entry.shape)} if entry.shape else {}),
+        **({"kind": entry.kind} if entry.kind else {}),
     }
+
+
+def _write_order(structure: Structure) -> dict[str, Json]:
+    return {} if structure.parameter_order == "getwb" else {"parameter_order": structure.parameter_order}
 
 
 def _write_weights(weights: Mapping[int, Weight]) -> Json:
@@ -296,13 +313,14 @@ def _write_weights(weights: Mapping[int, Weight]) -> Json:
             "function": weight.function,
             "delays": list(weight.delays),
             "value": _numbers(weight.value, "a weight"),
+            **({"settings": {key: plain(value) for key, value in weight.settings.items()}} if weight.settings else {}),
         }
         for source, weight in weights.items()
     ]
 
 
 def _read_layer(node: Node, most: int) -> Layer:
-    found = node.keys(_LAYER)
+    found = node.keys(_LAYER, _FURTHER)
     input_weights, layer_weights = _read_weights(found["input_weights"]), _read_weights(found["layer_weights"])
     bias = None if found["bias"].value is None else found["bias"].array((None,))
     with _at(node):
@@ -314,20 +332,38 @@ def _read_layer(node: Node, most: int) -> Layer:
             bias,
             found["net_input"].text(),
             found["name"].text(),
+            **_read_further(found),
         )
+
+
+def _read_further(found: Mapping[str, Node]) -> dict[str, Any]:
+    further: dict[str, Any] = {}
+    if "settings" in found:
+        further["settings"] = {key: entry.number() for key, entry in found["settings"].entries().items()}
+    if "shape" in found:
+        further["shape"] = tuple(entry.count(1) for entry in found["shape"].items())
+    if "kind" in found:
+        further["kind"] = found["kind"].text()
+    return further
 
 
 def _read_weights(node: Node) -> dict[int, Weight]:
     weights: dict[int, Weight] = {}
     for entry in node.items():
-        found = entry.keys(_WEIGHT)
+        found = entry.keys(_WEIGHT, ("settings",))
         source = found["source"].count(1) - 1
         if source in weights:
             found["source"].refuse("a source that has no weight yet")
         value, delays = found["value"].array((None, None)), tuple(delay.count() for delay in found["delays"].items())
         with _at(entry):
-            weights[source] = Weight(value, found["function"].text(), delays)
+            weights[source] = Weight(value, found["function"].text(), delays, _read_weight_settings(found))
     return weights
+
+
+def _read_weight_settings(found: Mapping[str, Node]) -> dict[str, FloatArray]:
+    if "settings" not in found:
+        return {}
+    return {key: entry.array((None,)) for key, entry in found["settings"].entries().items()}
 
 
 def _write_output(entry: Output) -> Json:
@@ -394,11 +430,12 @@ def _write_provenance(entry: Provenance) -> Json:
         "training": _write_training(entry.training),
         "oddities": list(entry.oddities),
         "scaling_candidates": dict(entry.scaling_candidates),
+        **({"precision": entry.precision} if entry.precision else {}),
     }
 
 
 def _read_provenance(node: Node) -> Provenance:
-    found = node.keys(_PROVENANCE)
+    found = node.keys(_PROVENANCE, ("precision",))
     return Provenance(
         file=found["file"].text(),
         sha256=found["sha256"].text(),
@@ -409,6 +446,7 @@ def _read_provenance(node: Node) -> Provenance:
         training=_read_training(found["training"]),
         oddities=tuple(entry.text() for entry in found["oddities"].items()),
         scaling_candidates={name: entry.text() for name, entry in found["scaling_candidates"].entries().items()},
+        precision=found["precision"].text() if "precision" in found else "",
     )
 
 

@@ -23,7 +23,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Provenance:
-    """File, variable and toolbox version of a network; ``oddities`` are remarks that users should read."""
+    """File, variable and toolbox version of a network; ``oddities`` are remarks that users should read.
+
+    ``precision`` is "single" if MATLAB computes the network in single precision.
+    """
 
     file: str = ""
     sha256: str = ""
@@ -34,3 +37,4 @@ class Provenance:
     training: Training | None = None
     oddities: tuple[str, ...] = ()
     scaling_candidates: Mapping[str, str] = field(default_factory=dict)
+    precision: str = ""

@@ -6,19 +6,23 @@ A weight's columns are delay-major: all elements of its source for delays[0], th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import MatnetError, ModelError, UnsupportedError
+from matnet.functions.connections import connection
 from matnet.functions.namespace import Array, FloatArray, of_another_library
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING, Map, Settings
 from matnet.functions.transfer import TRANSFER
-from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
+from matnet.functions.transfer_rows import TransferFunction
+from matnet.functions.weight import REFUSED_WEIGHT, WeightFunction
 
 MAX_ELEMENTS = 2**24
 """The most elements of all inputs, layers and outputs together: a size alone can claim memory."""
@@ -111,6 +115,11 @@ def _checked_labels(entry: Input | Output, field_name: str, empty_allowed: bool)
             raise ModelError(f"{what}: {label!r} is not one line of printable text without leading or trailing spaces")
 
 
+def _without_row(entry: Weight | Layer) -> dict[str, Any]:
+    """What a copy is made of: a row holds functions, which cannot be copied to another process, and is found again."""
+    return {name: value for name, value in vars(entry).items() if name != "row"}
+
+
 def _frozen_range(value: Array | None, size: int) -> Array | None:
     if value is None:
         return None
@@ -153,19 +162,25 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Weight:
-    """A weight function with its matrix, (S, R·taps), and the delays of its taps, in time steps."""
+    """A weight function with its matrix, (S, R·taps), and the delays of its taps, in time steps.
+
+    ``settings`` are those of a function that has some (see functions/connections.py). A function without weights has a
+    value of shape (0, 0).
+    """
 
     value: Array
     function: str = "dotprod"
     delays: tuple[int, ...] = (0,)
+    settings: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.function in REFUSED_WEIGHT:
             raise UnsupportedError(
                 f"weight function '{self.function}' is not supported: {REFUSED_WEIGHT[self.function]}"
             )
-        _known(self.function, WEIGHT, "weight")
         object.__setattr__(self, "value", _frozen(self.value))
+        object.__setattr__(self, "settings", {name: _frozen(value) for name, value in self.settings.items()})
+        self.row  # noqa: B018 - checks the function and its settings
         if not self.delays:
             raise ModelError("delays is empty: the weight has no taps")
         if any(later <= earlier for earlier, later in zip((-1, *self.delays), self.delays, strict=False)):
@@ -173,12 +188,23 @@ class Weight:
         if self.delays[-1] > MAX_DELAY:
             raise UnsupportedError(f"a delay of {self.delays[-1]} steps is not supported; the maximum is {MAX_DELAY}")
 
+    def __getstate__(self) -> dict[str, Any]:
+        return _without_row(self)
+
+    @cached_property
+    def row(self) -> WeightFunction:
+        """The function with its settings."""
+        return connection(self.function, self.settings)
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:
     """A layer of `size` neurons: a = transfer(net_input(bias, weights)).
 
-    ``input_weights`` and ``layer_weights`` map the number of the source (from 0) to its weight.
+    ``input_weights`` and ``layer_weights`` map the number of the source (from 0) to its weight. ``settings`` are those
+    of a transfer function that has some. ``shape`` are the sizes of an image, (H, W, C) and so on, whose elements are
+    in column-major order, the channels last; empty for a vector. A layer with a shape may have a bias (C,), one number
+    for each channel. ``kind`` is what MATLAB calls the layer, empty for a layer of the class `network`.
     """
 
     size: int
@@ -188,14 +214,20 @@ class Layer:
     bias: Array | None = None
     net_input: str = "netsum"
     name: str = "Layer"
+    settings: Mapping[str, float] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    kind: str = ""
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ModelError("size is 0: the network was never configured (train or configure it before saving)")
         try:
             _known(self.transfer, TRANSFER, "transfer")
-        except UnsupportedError as error:
+            self.row  # noqa: B018 - checks the settings
+        except MatnetError as error:
             raise error.at("transferFcn") from None
+        if self.shape and math.prod(self.shape) != self.size:
+            raise ModelError(f"the shape is {'x'.join(map(str, self.shape))}, but the size is {self.size}")
         try:
             _known(self.net_input, NET_INPUT, "net input")
         except UnsupportedError as error:
@@ -204,8 +236,9 @@ class Layer:
             object.__setattr__(self, kind, dict(sorted(getattr(self, kind).items())))
         if self.bias is not None:
             object.__setattr__(self, "bias", _frozen(self.bias))
-            if tuple(self.bias.shape) != (self.size,):
-                raise ModelError(f"the bias has shape {tuple(self.bias.shape)}, expected ({self.size},)")
+            expected = self.shape[-1] if self.shape else self.size
+            if tuple(self.bias.shape) not in ((self.size,), (expected,)):
+                raise ModelError(f"the bias has shape {tuple(self.bias.shape)}, expected ({expected},)")
         if self.bias is None and not self.weights:
             raise ModelError("the layer has neither weights nor a bias")
 
@@ -213,6 +246,25 @@ class Layer:
     def weights(self) -> tuple[Weight, ...]:
         """All weights, input weights first."""
         return (*self.input_weights.values(), *self.layer_weights.values())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _without_row(self)
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights and biases."""
+        own = 0 if self.bias is None else int(self.bias.shape[0])
+        return own + sum(int(math.prod(weight.value.shape)) for weight in self.weights)
+
+    @cached_property
+    def weights_come_first(self) -> bool:
+        """Whether MATLAB lists the layer's weights before its bias, as all but the scales of a normalization."""
+        return not any(weight.row.parameter == "Scale" for weight in self.weights)
+
+    @cached_property
+    def row(self) -> TransferFunction:
+        """The transfer function with its settings."""
+        return TRANSFER[self.transfer].with_settings(self.settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,6 +344,9 @@ class Performance:
 class Structure:
     """A whole network; its consistency is checked on creation.
 
+    ``parameter_order`` is "getwb" for MATLAB's weight vector of the class `network`, "layers" for that of the classes
+    that followed it: layer by layer Weights, then Bias, or Offset, then Scale.
+
     Raises
     ------
     ModelError
@@ -304,8 +359,11 @@ class Structure:
     layers: tuple[Layer, ...]
     outputs: tuple[Output, ...]
     performance: Performance | None = None
+    parameter_order: Literal["getwb", "layers"] = "getwb"
 
     def __post_init__(self) -> None:
+        if self.parameter_order not in ("getwb", "layers"):
+            raise ModelError(f"parameter_order is '{self.parameter_order}', expected getwb or layers")
         if not self.layers:
             raise ModelError("the network has no layers")
         if not self.outputs:
@@ -325,7 +383,7 @@ class Structure:
     def _check_weights(self, number: int, layer: Layer) -> None:
         for place, source_size, weight in self._weights_of(number, layer):
             elements = source_size * len(weight.delays)
-            expected = WEIGHT[weight.function].weight_shape(layer.size, elements)
+            expected = weight.row.weight_shape(layer.size, elements)
             got = tuple(weight.value.shape)
             if expected is None:
                 raise ModelError(
@@ -358,7 +416,7 @@ class Structure:
                     f"{output.size}, but its layer has {size} neurons"
                 )
         taken = [output.layer for output in self.outputs]
-        if taken != sorted(set(taken)):
+        if len(taken) != len(set(taken)) or (taken != sorted(taken) and self.parameter_order == "getwb"):
             raise ModelError("the outputs are not in the order of their layers, one per layer")
 
     @cached_property

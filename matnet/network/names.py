@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from matnet.errors import ModelError, ShapeError
 from matnet.functions.namespace import Array, indices, namespace
-from matnet.model.structure import Input, Output, Structure, element_names
-from matnet.simulate import Program
+from matnet.model.structure import Input, Output, Structure, Weight, element_names
+from matnet.simulate import ParameterKey, Program
 
 Names: TypeAlias = str | Sequence[str]
 """One name, or several."""
@@ -34,22 +34,41 @@ def derivative_name(y: str, x: str, lag: int = 0) -> str:
 
 
 def parameter_names(program: Program, structure: Structure) -> tuple[str, ...]:
-    """The name of each entry of the weight vector in MATLAB: ``b{1}(2)``, ``IW{1,1}(2,3)``, ``LW{2,1}(1,2)``."""
+    """The name of each entry of the weight vector in MATLAB.
+
+    ``b{1}(2)``, ``IW{1,1}(2,3)``, ``LW{2,1}(1,2)``; ``fc_1.Weights(2,3)``, ``fc_1.Bias(2)`` in the order by layers.
+    """
     names: list[str] = []
-    for (kind, number, source), size in zip(program.parameters, program.parameter_sizes, strict=True):
-        if kind == "b":
-            names += (f"b{{{number + 1}}}({k})" for k in range(1, size + 1))
-            continue
-        place = f"{kind}{{{number + 1},{source + 1}}}"
-        rows = _weight_rows(structure, kind, number, source)
-        names += (f"{place}({k % rows + 1},{k // rows + 1})" for k in range(size))
+    for key, size in zip(program.parameters, program.parameter_sizes, strict=True):
+        place, shape = parameter_place(structure, key), parameter_shape(structure, key)
+        for indices_of_one in zip(*np.unravel_index(np.arange(size), shape, order="F"), strict=True):
+            names.append(f"{place}({','.join(str(index + 1) for index in indices_of_one)})")
     return tuple(names)
 
 
-def _weight_rows(structure: Structure, kind: str, number: int, source: int) -> int:
+def parameter_place(structure: Structure, key: ParameterKey) -> str:
+    """What MATLAB calls a weight or bias: ``b{1}``, ``IW{1,1}``; ``fc_1.Weights`` in the order by layers."""
+    kind, number, source = key
     layer = structure.layers[number]
-    weights = layer.input_weights if kind == "IW" else layer.layer_weights
-    return int(weights[source].value.shape[0])
+    if structure.parameter_order == "layers":
+        bias = "Bias" if layer.weights_come_first else "Offset"
+        return f"{layer.name}.{bias if kind == 'b' else _weight(structure, key).row.parameter}"
+    return f"b{{{number + 1}}}" if kind == "b" else f"{kind}{{{number + 1},{source + 1}}}"
+
+
+def parameter_shape(structure: Structure, key: ParameterKey) -> tuple[int, ...]:
+    """The sizes of a weight or bias in MATLAB, without trailing ones: its entries are in column-major order."""
+    kind, number, _ = key
+    if kind == "b":
+        return (int(structure.layers[number].bias.shape[0]),)  # type: ignore[union-attr]
+    weight = _weight(structure, key)
+    return weight.row.parameter_shape(int(weight.value.shape[0]), int(weight.value.shape[1]))
+
+
+def _weight(structure: Structure, key: ParameterKey) -> Weight:
+    kind, number, source = key
+    layer = structure.layers[number]
+    return (layer.input_weights if kind == "IW" else layer.layer_weights)[source]
 
 
 def with_names(

@@ -26,7 +26,7 @@ def html(structure: Structure, name: str) -> Html:
 
 def summary(structure: Structure) -> str:
     """A description of the network in one sentence without a full stop."""
-    count = sum(map(_parameters, structure.layers))
+    count = sum(layer.parameters for layer in structure.layers)
     words = [
         f"{structure.input_size} {_plural('input', structure.input_size)}",
         f"{len(structure.layers)} {_plural('layer', len(structure.layers))}",
@@ -46,11 +46,6 @@ def sentence(structure: Structure) -> str:
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
-
-
-def _parameters(layer: Layer) -> int:
-    weights = layer.weights
-    return sum(int(weight.value.size) for weight in weights) + (0 if layer.bias is None else layer.size)
 
 
 def overview(structure: Structure) -> Html:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.functions.namespace import FloatArray
-from matnet.functions.weight import WEIGHT
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
 from matnet.proof.answers import InputData, Rounding, answers, answers_with, unnoticed_change
@@ -193,7 +192,7 @@ def _exactly_learnt(net: Network, y: FloatArray, stored: FloatArray, found: Agre
     if all(step.row.linear for step in steps):
         return "these may be targets: a linear network learns linear targets exactly"
     radial = any(
-        WEIGHT[weight.function].square is not None
+        weight.row.square is not None
         for layer in net.structure.layers
         for weight in (*layer.input_weights.values(), *layer.layer_weights.values())
     )

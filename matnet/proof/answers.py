@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matnet.derivatives.cost import Cost
+from matnet.derivatives.parameters import parameter_arrays
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Output, Process, Structure
 from matnet.network import Network
+from matnet.network.names import parameter_place
 from matnet.simulate import BiasStep, NetInputStep, Program, Step, WeightStep, outputs
 
 STATIC_AGREES, SERIES_AGREES, ROUNDED_AGREES = 2e-14, 1e-11, 1e-13
@@ -76,7 +78,7 @@ def program_with(program: Program, theta: FloatArray) -> Program:
     own = dict(zip(program.parameters, parts, strict=True))
     steps: list[Step] = []
     for step in program.steps:
-        if isinstance(step, WeightStep):
+        if isinstance(step, WeightStep) and step.key in own:
             rows, columns = step.w.shape
             steps.append(replace(step, w=own[step.key].reshape(columns, rows).T))
         elif isinstance(step, NetInputStep | BiasStep) and step.bias is not None:
@@ -167,23 +169,16 @@ class ParameterBlock(NamedTuple):
         """Its slice of all parameters."""
         return slice(self.start, self.start + self.rows * self.columns)
 
-    def element(self, number: int) -> str:
-        """The name of one of all parameters that is in this block: ``IW{1,1}(3,2)``."""
-        row, column = (number - self.start) % self.rows + 1, (number - self.start) // self.rows + 1
-        return f"{self.name}({row})" if self.name.startswith("b") else f"{self.name}({row},{column})"
 
-
-def parameter_blocks(structure: Structure) -> list[ParameterBlock]:
+def parameter_blocks(net: Network) -> list[ParameterBlock]:
     """The biases and weight matrices in the order of the parameters, which are column by column."""
     blocks: list[ParameterBlock] = []
     start = 0
-    for number, layer in enumerate(structure.layers, start=1):
-        shapes = [] if layer.bias is None else [(f"b{{{number}}}", (layer.size, 1))]
-        for kind, weights in (("IW", layer.input_weights), ("LW", layer.layer_weights)):
-            shapes += [(f"{kind}{{{number},{source + 1}}}", entry.value.shape) for source, entry in weights.items()]
-        for name, (rows, columns) in shapes:
-            blocks.append(ParameterBlock(name, number - 1, rows, columns, start))
-            start += rows * columns
+    arrays = parameter_arrays(net.structure)
+    for key, size in zip(net.program.parameters, net.program.parameter_sizes, strict=True):
+        rows = int(arrays[key].shape[0])
+        blocks.append(ParameterBlock(parameter_place(net.structure, key), key[1], rows, size // rows, start))
+        start += size
     return blocks
 
 
@@ -195,7 +190,7 @@ def unnoticed_change(net: Network, shows: Callable[[FloatArray], bool]) -> str:
     reach no output are left out.
     """
     reaching = _layers_that_reach_an_output(net.structure)
-    for block in parameter_blocks(net.structure):
+    for block in parameter_blocks(net):
         if block.layer in reaching and not any(shows(changed) for changed in _changes(net, block)):
             return block.name
     return ""

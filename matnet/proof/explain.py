@@ -182,9 +182,10 @@ def _other_processing(entry: Input) -> Iterator[tuple[str, tuple[Process, ...]]]
 
 
 def _other_layers(layer: Layer, number: int) -> Iterator[tuple[str, Layer]]:
-    for name in TRANSFER:
-        if name != layer.transfer:
-            yield f"with {name} in layer {number}, where it has {layer.transfer}", replace(layer, transfer=name)
+    for name, row in TRANSFER.items():
+        if name != layer.transfer and not row.settings:
+            changed = replace(layer, transfer=name, settings={})
+            yield f"with {name} in layer {number}, where it has {layer.transfer}", changed
     for name in NET_INPUT:
         if name != layer.net_input:
             yield f"with {name} in layer {number}, where it has {layer.net_input}", replace(layer, net_input=name)
@@ -199,6 +200,8 @@ def _other_layers(layer: Layer, number: int) -> Iterator[tuple[str, Layer]]:
 
 
 def _other_weights(weight: Weight, name: str) -> Iterator[tuple[str, Weight]]:
+    if weight.function not in WEIGHT:
+        return
     value = np.asarray(weight.value)
     if value.shape[0] == value.shape[1] > 1:
         yield f"with {name} transposed", replace(weight, value=value.T)
@@ -221,7 +224,7 @@ def _other_parameters(net: Network, data: InputData, stored: FloatArray) -> str:
 def _with_rows_exchanged(net: Network) -> Iterator[tuple[str, FloatArray]]:
     """Exchanges of two rows, or two columns, of a weight matrix or a bias."""
     theta = net.parameters
-    blocks = parameter_blocks(net.structure)
+    blocks = parameter_blocks(net)
     if sum(size * (size - 1) // 2 for block in blocks for size in (block.rows, block.columns)) > _MOST_EXCHANGES:
         return
     for block in blocks:
@@ -253,7 +256,7 @@ def _one_weight(net: Network, x: FloatArray, y: FloatArray, stored: FloatArray) 
         value = _value_that_answers(net, x, stored, weight, width)
         if value is not None:
             own = float(net.parameters[weight])
-            return f"with {_name(net, weight)} = {value:.10g}, where it has {own:.10g}"
+            return f"with {net.parameter_names[weight]} = {value:.10g}, where it has {own:.10g}"
     return ""
 
 
@@ -281,9 +284,3 @@ def _parameter_jacobian(net: Network, theta: FloatArray, x: FloatArray) -> Float
     """(N, S, P), from the rows directly, because other parameters are evaluated only once."""
     with np.errstate(all="ignore"):
         return np.asarray(ParameterJacobian()(program_with(net.program, theta), x))
-
-
-def _name(net: Network, weight: int) -> str:
-    """A weight's name in MATLAB, by its number among all parameters: ``IW{1,1}(3,2)``."""
-    blocks = parameter_blocks(net.structure)
-    return next(block.element(weight) for block in blocks if block.numbers.start <= weight < block.numbers.stop)

@@ -91,6 +91,9 @@ def _layer(parts: Parts, number: int, layer: Layer) -> None:
     parts.remarks[f"{place}.name"] = repr(layer.name)
     parts.facts[f"{place}.size"] = str(layer.size)
     parts.facts[f"{place}.transferFcn"] = layer.transfer
+    for key, number_set in layer.settings.items():
+        parts.numbers[f"{place}.{key}"] = np.array([number_set])
+        parts.settings.add(f"{place}.{key}")
     parts.facts[f"{place}.netInputFcn"] = layer.net_input
     if layer.bias is not None:
         parts.numbers[f"b{{{number}}}"] = np.asarray(layer.bias)
@@ -103,4 +106,8 @@ def _layer(parts: Parts, number: int, layer: Layer) -> None:
 def _weight(parts: Parts, kind: str, matrix: str, index: str, weight: Weight) -> None:
     parts.facts[f"{kind}{index}.weightFcn"] = weight.function
     parts.facts[f"{kind}{index}.delays"] = str(list(weight.delays))
-    parts.numbers[f"{matrix}{index}"] = np.asarray(weight.value)
+    if weight.value.size:
+        parts.numbers[f"{matrix}{index}"] = np.asarray(weight.value)
+    for key, value in weight.settings.items():
+        parts.numbers[f"{kind}{index}.{key}"] = value
+        parts.settings.add(f"{kind}{index}.{key}")

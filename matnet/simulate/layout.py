@@ -9,9 +9,8 @@ import numpy as np
 
 from matnet.functions.namespace import Array, FloatArray
 from matnet.functions.net_input import NET_INPUT
-from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import TransferFunction
-from matnet.functions.weight import WEIGHT, WeightFunction, scaled_square
+from matnet.functions.weight import WeightFunction, scaled_square
 from matnet.model.structure import Layer, Structure
 from matnet.simulate.program import Leaf, Program
 from matnet.simulate.steps import (
@@ -52,7 +51,7 @@ class _Builder:
         for number in self.structure.order:
             self.layers[number] = self.layer(number, self.structure.layers[number])
         outputs = [self.output(number) for number in range(len(self.structure.outputs))]
-        keyed = sorted(self.parameters, key=lambda entry: _weight_vector_order(entry[0]))
+        keyed = sorted(self.parameters, key=lambda entry: _weight_vector_order(self.structure, entry[0]))
         return Program(
             leaves=tuple(self.leaves),
             steps=tuple(self.steps),
@@ -95,10 +94,10 @@ class _Builder:
         """A layer's output."""
         key: ParameterKey = ("b", number, -1)
         if layer.bias is not None:
-            self.parameters.append((key, layer.size))
+            self.parameters.append((key, int(layer.bias.shape[0])))
         if not layer.weights:
             n = self.add(BiasStep(self.signal(layer.size), (self.leaves[0].signal,), layer.bias, key))
-            return self.add(TransferStep(self.signal(layer.size), (n,), TRANSFER[layer.transfer]))
+            return self.add(TransferStep(self.signal(layer.size), (n,), layer.row))
         form = _SquaredForm.of(layer) if self.squared else None
         places: list[tuple[Literal["IW", "LW"], int]] = [("IW", source) for source in layer.input_weights]
         places += [("LW", source) for source in layer.layer_weights]
@@ -107,11 +106,11 @@ class _Builder:
             for (kind, source), row in zip(places, _weight_rows(layer, form), strict=True)
         ]
         if form is None:
-            row, transfer, scale = NET_INPUT[layer.net_input], TRANSFER[layer.transfer], None
+            row, transfer, scale = NET_INPUT[layer.net_input], layer.row, None
         else:
             row, transfer, scale = NET_INPUT["netprod"], form.transfer, form.scale
             weighted = [
-                signal if WEIGHT[weight.function].square else self.add(SquareStep(self.signal(layer.size), (signal,)))
+                signal if weight.row.square else self.add(SquareStep(self.signal(layer.size), (signal,)))
                 for signal, weight in zip(weighted, layer.weights, strict=True)
             ]
         joined = NetInputStep(self.signal(layer.size), tuple(weighted), row, layer.bias, key, form is not None, scale)
@@ -122,7 +121,9 @@ class _Builder:
         layer = self.structure.layers[number]
         weight = (layer.input_weights if kind == "IW" else layer.layer_weights)[source]
         key: ParameterKey = (kind, number, source)
-        self.parameters.append((key, int(weight.value.shape[0]) * int(weight.value.shape[1])))
+        count = int(weight.value.shape[0]) * int(weight.value.shape[1])
+        if count:
+            self.parameters.append((key, count))
         taps = [self.tap(kind, source, delay) for delay in weight.delays]
         if len(taps) > 1:
             sizes = tuple(self.sizes[tap] for tap in taps)
@@ -160,9 +161,9 @@ class _SquaredForm:
     @classmethod
     def of(cls, layer: Layer) -> _SquaredForm | None:
         """The squared form of a layer; None if it has none or needs none."""
-        even = TRANSFER[layer.transfer].even
+        even = layer.row.even
         product = layer.net_input == "netprod" or (len(layer.weights) == 1 and layer.bias is None)
-        if even is None or not product or not any(WEIGHT[weight.function].square for weight in layer.weights):
+        if even is None or not product or not any(weight.row.square for weight in layer.weights):
             return None
         return cls(even, _scale(layer.bias))
 
@@ -180,7 +181,7 @@ def _scale(bias: Array | None) -> FloatArray | None:
 
 def _weight_rows(layer: Layer, form: _SquaredForm | None) -> list[WeightFunction]:
     """The rows of a layer's weights; in the squared form those of the squares, the first of them scaled."""
-    rows = [WEIGHT[weight.function] for weight in layer.weights]
+    rows = [weight.row for weight in layer.weights]
     if form is None:
         return rows
     first = next(k for k, row in enumerate(rows) if row.square)
@@ -203,10 +204,14 @@ def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, in
     return now + sorted(past - set(now)) or [("input", 0, 0)]
 
 
-def _weight_vector_order(key: ParameterKey) -> tuple[int, int, int]:
-    """MATLAB's getwb order: layer by layer its bias, its input weights, its layer weights."""
-    kind, layer, source = key
-    return layer, ("b", "IW", "LW").index(kind), source
+def _weight_vector_order(structure: Structure, key: ParameterKey) -> tuple[int, int, int]:
+    """The position of a parameter; see ``Structure.parameter_order``."""
+    kind, number, source = key
+    place = ("b", "IW", "LW").index(kind)
+    layer = structure.layers[number]
+    if structure.parameter_order == "layers" and layer.weights_come_first:
+        place = (place - 1) % 3
+    return number, place, source
 
 
 def lay_out(structure: Structure, squared: bool = True) -> Program:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from matnet.functions.connections import spread_channels, summed_channels
 from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.functions.net_input import NetInputFunction
 from matnet.functions.processing import Map
@@ -139,6 +140,8 @@ class WeightStep(Step):
 
     def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
         """uᵀdz/dw."""
+        if not self.w.shape[0]:
+            return {}
         by_element = self.row.weight_cotangent(constant(p[0], self.w), p[0], a, u)
         count = by_element.shape[-2] * by_element.shape[-1]
         return {self.key: namespace(u).reshape(by_element, (*by_element.shape[:-2], count))}
@@ -195,7 +198,7 @@ class NetInputStep(Step):
     def _terms(self, p: Sequence[Array]) -> list[Array]:
         if self.bias is None:
             return list(p)
-        b = self._scaled(constant(p[0], self.bias))
+        b = self._scaled(spread_channels(constant(p[0], self.bias), p[0].shape[-1]))
         return [b * b if self.squared else b, *p]
 
     def _scaled(self, b: Array) -> Array:
@@ -230,7 +233,7 @@ class NetInputStep(Step):
             return {}
         by_bias = self.row.cotangent(self._terms(p), u, 0)
         if not self.squared:
-            return {self.key: by_bias}
+            return {self.key: summed_channels(by_bias, self.bias.shape[0])}
         return {self.key: self._scaled(2.0 * self._scaled(constant(p[0], self.bias)) * by_bias)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from matnet.functions.connections import CONNECTIONS
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
@@ -63,7 +64,16 @@ def _weight() -> list[str]:
         for name, row in sorted(WEIGHT.items())
     )
     refused = [f"`{name}` is refused: {reason}.\n" for name, reason in sorted(REFUSED_WEIGHT.items())]
-    return ["## Weight functions\n", *table(("name", "z_i", "dz_i/dp_j", "not confirmed"), rows), *refused]
+    head = ("name", "z_i", "dz_i/dp_j", "not confirmed")
+    text = (
+        "Connections between the layers of a SeriesNetwork, DAGNetwork or dlnetwork. What begins with a capital, "
+        "`index`, `elements` and `channels` are settings; only `w` are parameters.\n"
+    )
+    connections = (
+        (_code(name), _code(entry.formula), _code(entry.derivative), entry.unconfirmed)
+        for name, entry in sorted(CONNECTIONS.items())
+    )
+    return ["## Weight functions\n", *table(head, rows), *refused, "## Connections\n", text, *table(head, connections)]
 
 
 def _net_input() -> list[str]:

@@ -191,7 +191,7 @@ def test_the_random_networks_reach_every_row() -> None:
     """So that a new row cannot go untested here."""
     seen: set[str] = set()
 
-    @settings(max_examples=150, derandomize=True, database=None, deadline=None)
+    @settings(max_examples=300, derandomize=True, database=None, deadline=None)
     @given(structures())
     def look(structure: Structure) -> None:
         for layer in structure.layers:

@@ -87,6 +87,8 @@ SETTINGS: dict[str, dict[str, object]] = {
     "processpca": {"transform": [[0.1, 0.2]], "inverseTransform": [[3.0], [1 / 3]], "xrows": 2.0, "yrows": 1.0},
     "lvqoutputs": {"xrows": 2.0, "yrows": 2.0},
     "standardize": {"Mu": [0.1, 1e300], "Sigma": [1 / 3, 1e-300]},
+    "zerocenter": {"Mean": [0.1, 1e300]},
+    "rescale": {"Min": [0.1, -1e300], "Max": [1 / 3, 1e300], "TargetMin": [0.0, -0.5], "TargetMax": [1e-300, 3.0]},
 }
 """Settings of two rows for every function of the table."""
 
@@ -298,7 +300,7 @@ EDITS: list[Edit] = [
         "me",
         FormatError,
         ".: unknown key 'author'; known: format, version, digest, name, inputs, layers, outputs, "
-        "performance, provenance, checks",
+        "performance, provenance, checks, parameter_order",
     ),
     Edit(".layers[0].size", 1e9, FormatError, ".layers[0].size: found 1000000000.0, expected an integer of at least 0"),
     Edit(

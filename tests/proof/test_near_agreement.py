@@ -216,7 +216,7 @@ def test_a_matrix_that_reaches_no_output_is_not_asked_for() -> None:
     aside = Layer(3, "tansig", {0: Weight(np.ones((3, 3)))}, bias=np.ones(3))
     structure = replace(net.structure, layers=(*net.structure.layers, aside))
     with_aside = Network(structure)
-    assert [block.name for block in parameter_blocks(structure)] == [
+    assert [block.name for block in parameter_blocks(with_aside)] == [
         "b{1}",
         "IW{1,1}",
         "b{2}",

@@ -75,6 +75,35 @@ def _logsig_slope(n: Number) -> Number:
     return _logsig(n) * _logsig(-n)
 
 
+def _normal(n: Number) -> Number:
+    # erfc of huge numbers is beyond mpmath
+    return mp.erfc(-max(min(n, mpf(10**4)), -mpf(10**4)) / mp.sqrt(2)) / 2
+
+
+def _normal_density(n: Number) -> Number:
+    return mp.exp(-n * n / 2) / mp.sqrt(2 * mp.pi)
+
+
+def _gelutanh_argument(n: Number) -> tuple[Number, Number, Number]:
+    c, d = mp.sqrt(8 / mp.pi), mpf("0.044715")
+    return c * (n + d * n**3), c * (1 + 3 * d * n**2), 6 * c * d * n
+
+
+def _gelutanh(n: Number) -> Number:
+    return n * _logsig(_gelutanh_argument(n)[0])
+
+
+def _gelutanh_slope(n: Number) -> Number:
+    g, first, _ = _gelutanh_argument(n)
+    return _logsig(g) + n * first * _logsig_slope(g)
+
+
+def _gelutanh_curve(n: Number) -> Number:
+    g, first, second = _gelutanh_argument(n)
+    bend = -_logsig_slope(g) * mp.tanh(g / 2)
+    return 2 * first * _logsig_slope(g) + n * (second * _logsig_slope(g) + first**2 * bend)
+
+
 def _softmax(n: Vector) -> Vector:
     top = max(n)
     e = [mp.exp(entry - top) for entry in n]
@@ -160,6 +189,27 @@ PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
         lambda n: 2 * mp.sign(n) * (1 - 3 * n * n) / (1 + n * n) ** 3,
     ),
     "relu": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n > 0)), _zero, kinks=(0.0,)),
+    "leakyrelu": PreciseElementwise(
+        lambda n: n if n >= 0 else mpf(0.01) * n, lambda n: mpf(1) if n > 0 else mpf(0.01), _zero, kinks=(0.0,)
+    ),
+    "clippedrelu": PreciseElementwise(lambda n: _clip(n, 0, 6), lambda n: mpf(int(0 < n < 6)), _zero, kinks=(0.0, 6.0)),
+    "elu": PreciseElementwise(
+        lambda n: n if n > 0 else mp.expm1(n),
+        lambda n: mpf(1) if n > 0 else mp.exp(n),
+        lambda n: mpf(0) if n > 0 else mp.exp(n),
+    ),
+    "swish": PreciseElementwise(
+        lambda n: n * _logsig(n),
+        lambda n: _logsig(n) + n * _logsig_slope(n),
+        lambda n: _logsig_slope(n) * (2 - n * mp.tanh(n / 2)),
+    ),
+    "gelu": PreciseElementwise(
+        lambda n: n * _normal(n),
+        lambda n: _normal(n) + n * _normal_density(n),
+        lambda n: (2 - n * n) * _normal_density(n),
+    ),
+    "gelutanh": PreciseElementwise(_gelutanh, _gelutanh_slope, _gelutanh_curve),
+    "softplus": PreciseElementwise(lambda n: max(n, mpf(0)) + mp.log1p(mp.exp(-abs(n))), _logsig, _logsig_slope),
     "netinv": PreciseElementwise(lambda n: 1 / n, lambda n: -1 / n**2, lambda n: 2 / n**3),
 }
 

@@ -50,4 +50,9 @@ SETTINGS: dict[str, list[Mapping[str, Any]]] = {
     ],
     "lvqoutputs": [{"classRatios": [0.5, 0.25, 0.25], "xrows": 3, "yrows": 3}],
     "standardize": [{"Mu": [1.0, -2.0, 5.0], "Sigma": [2.0, 0.1, 0.5]}],
+    "zerocenter": [{"Mean": [1.0, -2.0, 5.0]}],
+    "rescale": [
+        {"Min": [0.0, -3.0, 2.0], "Max": [10.0, 5.0, 4.0], "TargetMin": 0.0, "TargetMax": 1.0},
+        {"Min": 0.1, "Max": [0.7, 0.3, 2.0], "TargetMin": [-1.0, -1.0, -0.5], "TargetMax": [1.0, 1.0, 0.25]},
+    ],
 }

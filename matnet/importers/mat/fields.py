@@ -11,7 +11,7 @@ import numpy as np
 from matnet.errors import MatnetError, ModelError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.paths import describe
-from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Sparse, Struct, Value, describe_shape
+from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
 
 
 class Slots:
@@ -145,3 +145,17 @@ def fields_of(value: Value | None, place: str) -> Fields:
     if isinstance(value, Struct) and math.prod(value.shape) == 1:
         return Fields(value, place)
     raise ModelError(f"{place} {'is empty' if value is None else f'is a {describe(value)}'}, expected a struct")
+
+
+def part_of(fields: Fields, name: str, packed: str = "") -> Fields:
+    """The properties of an object, or the fields of a struct, that is a property.
+
+    `packed` is the only property of an object of a class that packs all others into a struct.
+    """
+    value, place = fields.get(name), f"{fields.place}.{name}"
+    if isinstance(value, Opaque) and math.prod(value.shape) == 1:
+        with at_place(f"{place}: "):
+            value = value.whole()[0]
+        if packed:
+            value = value.get(packed)
+    return fields_of(value, place)

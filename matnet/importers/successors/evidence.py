@@ -11,10 +11,10 @@ import numpy as np
 from matnet.errors import FormatError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.classes import Table, decoded
-from matnet.importers.mat.fields import Fields
+from matnet.importers.mat.fields import Fields, part_of
 from matnet.importers.mat.paths import find
 from matnet.importers.mat.values import MatFile, Numeric, Value
-from matnet.importers.successors.fitted import fitted_fields, is_classifier, is_fitted, part_of, predictor_names
+from matnet.importers.successors.fitted import fitted_fields, is_classifier, is_fitted, predictor_names
 from matnet.importers.successors.labels import labels
 
 _PATIENCE = "Validation patience reached."

@@ -18,7 +18,7 @@ from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
 from matnet.importers.found import FoundNetwork, unconfirmed
 from matnet.importers.mat.classes import texts
-from matnet.importers.mat.fields import Fields, at_place, fields_of
+from matnet.importers.mat.fields import Fields, at_place, part_of
 from matnet.importers.mat.paths import describe
 from matnet.importers.mat.values import Cell, Char, Function, MatFile, Numeric, Opaque, Value, describe_shape
 from matnet.importers.successors.labels import labels
@@ -67,15 +67,6 @@ def fitted_fields(value: Value, path: str) -> Fields:
         return Fields(value.whole()[0], path)
 
 
-def part_of(fields: Fields, name: str) -> Fields:
-    """The properties of an object, or the fields of a struct, that is a property."""
-    value, place = fields.get(name), f"{fields.place}.{name}"
-    if isinstance(value, Opaque) and math.prod(value.shape) == 1:
-        with at_place(f"{place}: "):
-            value = value.whole()[0]
-    return fields_of(value, place)
-
-
 def is_classifier(value: Value) -> bool:
     """Whether a model is one of fitcnet."""
     return value.class_name in _CLASSIFICATION
@@ -121,7 +112,7 @@ def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool = 
         entry = Input(predictors, processing, limits, "Predictors", element_names=names)
         name = "Scores" if classifier else "Response"
         exit_entry = Output(len(found.weights) - 1, outputs, name=name, element_names=classes)
-        structure = Structure((entry,), tuple(_layers(found)), (exit_entry,))
+        structure = Structure((entry,), tuple(_layers(found)), (exit_entry,), parameter_order="layers")
     remarks = (*_remarks(fields, found, classifier), *unconfirmed(structure))
     return FoundNetwork(structure, release, f"{value.class_name.rpartition('.')[2]} object", oddities=remarks)
 

@@ -1,0 +1,203 @@
+"""The layers of a network of layers, by name and in stored order, and what goes into each of their ports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from matnet.errors import ModelError, UnsupportedError
+from matnet.importers.mat.classes import Table, decoded, texts
+from matnet.importers.mat.fields import Fields, at_place, fields_of
+from matnet.importers.mat.paths import describe
+from matnet.importers.mat.values import Opaque, Struct, Value
+from matnet.importers.successors.layers import LAYERS, StoredLayer, layer_kind
+
+_MOST_LAYERS = 10_000
+"""More of them are a damaged file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Layers in stored order; ``sources`` are the numbers of the layers that feed each, in the order of its ports.
+
+    ``order`` has every layer after those that feed it, ``ends`` are the layers that feed no other.
+    """
+
+    place: str
+    layers: tuple[StoredLayer, ...]
+    numbers: Mapping[str, int]
+    sources: tuple[tuple[int, ...], ...]
+    order: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def port(self, text: str, place: str, kind: str) -> tuple[int, int]:
+        """The layer and the port, both from 0, that a text such as ``add/in2`` means."""
+        return _port(self.numbers, text, place, kind)
+
+
+def read_graph(holder: Fields, place: str, series: bool) -> Graph:
+    """The layers that a network or a layer graph holds; those of a series feed each other in stored order.
+
+    `place` is that of the network, for messages about its layers.
+
+    Raises
+    ------
+    ModelError
+        Names are missing or repeated, a connection leads nowhere, or layers feed each other in a circle.
+    UnsupportedError
+        A layer is not supported.
+    """
+    layers = _layers(holder, place)
+    numbers = {layer.name: layer.number for layer in layers}
+    if series:
+        sources: tuple[tuple[int, ...], ...] = tuple((number - 1,) if number else () for number in range(len(layers)))
+    else:
+        sources = _sources(holder, layers, numbers)
+    for layer, feeding in zip(layers, sources, strict=True):
+        _check_count(layer, len(feeding))
+    feeds = {source for feeding in sources for source in feeding}
+    ends = tuple(number for number in range(len(layers)) if number not in feeds)
+    return Graph(place, layers, numbers, sources, _order(layers, sources, place), ends)
+
+
+def _layers(holder: Fields, place: str) -> tuple[StoredLayer, ...]:
+    value = holder.get("Layers")
+    if not isinstance(value, Opaque):
+        raise holder.wrong("Layers", "an array of layers")
+    if not 1 <= len(value.numbers) <= _MOST_LAYERS:
+        raise ModelError(f"{holder.place}.Layers has {len(value.numbers)} layers, expected 1 to {_MOST_LAYERS}")
+    found: list[StoredLayer] = []
+    names: dict[str, int] = {}
+    with at_place(f"{holder.place}.Layers: "):
+        elements, stored = value.whole(), value.objects()
+    for number, (element, written) in enumerate(zip(elements, stored, strict=True)):
+        layer = _layer(holder.place, place, number, element, tuple(written.fields))
+        if layer.name in names:
+            raise ModelError(
+                f"{holder.place}.Layers: layers {names[layer.name] + 1} and {number + 1} are both named '{layer.name}'"
+            )
+        names[layer.name] = number
+        found.append(layer)
+    for layer in found:
+        _check_known(layer)
+    return tuple(found)
+
+
+def _layer(holder: str, place: str, number: int, element: Struct, written: tuple[str, ...]) -> StoredLayer:
+    here = f"{holder}.Layers({number + 1})"
+    packed = element.get("any")
+    record = element if packed is None else packed
+    name = fields_of(record, here).text("Name")
+    if not name or not name.isprintable():
+        raise ModelError(f"{here}.Name is {name!r}, expected a line of text")
+    fields = fields_of(record, f"{place}: layer '{name}'")
+    names = written if packed is None else fields.names
+    return StoredLayer(name, number, element.class_name, fields, packed is not None, names)
+
+
+def _check_known(layer: StoredLayer) -> None:
+    """The layer is of a class and a version that are known, and has no fields that are not."""
+    known = LAYERS.get(layer.class_name)
+    place, fields = layer.fields.place, layer.fields
+    if known is None:
+        if layer.class_name.startswith("nnet."):
+            raise UnsupportedError(
+                f"{place} is a {layer_kind(layer.class_name)}, which is not supported; needed is a network without it"
+            )
+        raise UnsupportedError(
+            f"{place} is of the class {layer.class_name}, which is not one of MATLAB's own: its formula is code, which "
+            "is not in the file; needed is a network without it"
+        )
+    if layer.packed:
+        version = fields.count("Version")
+        if known.versions and version not in known.versions:
+            listed = ", ".join(map(str, known.versions))
+            raise UnsupportedError(
+                f"{place} is a {layer_kind(layer.class_name)} of version {version}, which is not known; known: {listed}"
+            )
+    for name in layer.written:
+        if name not in known.fields and fields.get(name) is not None:
+            raise UnsupportedError(
+                f"{fields.place}.{name}: this field of a {layer_kind(layer.class_name)} is not known, and may change "
+                "what the layer computes"
+            )
+
+
+def _check_count(layer: StoredLayer, count: int) -> None:
+    least, most = LAYERS[layer.class_name].ports
+    several = most is None
+    expected = layer.fields.count("NumInputs", 2) if several else most
+    if (count < least) or count != expected:
+        raise ModelError(
+            f"{layer.fields.place} receives {count} inputs, expected {expected}"
+            if several or count > least
+            else f"{layer.fields.place} receives no input, expected the output of another layer"
+        )
+
+
+def _sources(
+    holder: Fields, layers: tuple[StoredLayer, ...], numbers: Mapping[str, int]
+) -> tuple[tuple[int, ...], ...]:
+    """For each layer those that feed it, in the order of its ports, which is not that of the table."""
+    place = f"{holder.place}.Connections"
+    value = holder.get("Connections")
+    table = None if value is None else decoded(value)
+    if not isinstance(table, Table) or not {"Source", "Destination"} <= set(table.names):
+        got = "is missing" if value is None else f"is a {describe(value)}"
+        raise ModelError(f"{place} {got}, expected a table of Source and Destination")
+    sources, destinations = (_names(table, column, place) for column in ("Source", "Destination"))
+    if len(sources) != len(destinations):
+        raise ModelError(f"{place} has {len(sources)} sources and {len(destinations)} destinations")
+    found: list[dict[int, int]] = [{} for _ in layers]
+    for source, destination in zip(sources, destinations, strict=True):
+        feeding, out = _port(numbers, source, place, "out")
+        fed, port = _port(numbers, destination, place, "in")
+        if out:
+            raise UnsupportedError(f"{place}: {source} is a further output of its layer, which is not supported")
+        if port in found[fed]:
+            raise ModelError(f"{place}: two layers feed {destination}")
+        found[fed][port] = feeding
+    for layer, ports in zip(layers, found, strict=True):
+        if sorted(ports) != list(range(len(ports))):
+            missing = next(port for port in range(len(ports) + 1) if port not in ports)
+            raise ModelError(f"{place}: nothing feeds {layer.name}/in{missing + 1}")
+    return tuple(tuple(ports[port] for port in range(len(ports))) for ports in found)
+
+
+def _names(table: Table, column: str, place: str) -> tuple[str, ...]:
+    value: Value = table.columns[table.names.index(column)]
+    with at_place(f"{place}.{column}: "):
+        return tuple(name or "" for name in texts(value))
+
+
+def _port(numbers: Mapping[str, int], text: str, place: str, kind: str) -> tuple[int, int]:
+    """The layer and the port, both from 0, that a text such as ``add/in2`` means."""
+    if text in numbers:
+        return numbers[text], 0
+    name, _, port = text.rpartition("/")
+    if name in numbers and re.fullmatch(rf"{kind}([1-9][0-9]{{0,2}})?", port, re.ASCII):
+        return numbers[name], int(port.removeprefix(kind) or 1) - 1
+    raise ModelError(f"{place}: there is no {text!r}: it is neither a layer nor one of a layer's ports")
+
+
+def _order(layers: tuple[StoredLayer, ...], sources: tuple[tuple[int, ...], ...], place: str) -> tuple[int, ...]:
+    """The layers in an order where each comes after those that feed it."""
+    feeds: list[list[int]] = [[] for _ in layers]
+    missing = [len(feeding) for feeding in sources]
+    for number, feeding in enumerate(sources):
+        for source in feeding:
+            feeds[source].append(number)
+    ready = [number for number, count in enumerate(missing) if not count]
+    done: list[int] = []
+    while ready:
+        number = ready.pop()
+        done.append(number)
+        for fed in feeds[number]:
+            missing[fed] -= 1
+            if not missing[fed]:
+                ready.append(fed)
+    if len(done) < len(layers):
+        loop = ", ".join(f"'{layers[number].name}'" for number, count in enumerate(missing) if count)
+        raise ModelError(f"{place}: the layers {loop} feed each other in a circle")
+    return tuple(done)

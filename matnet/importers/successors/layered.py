@@ -1,0 +1,139 @@
+"""SeriesNetwork, DAGNetwork and dlnetwork objects as a Structure.
+
+How it goes: ``graph.py`` reads an object's layers, by name and in stored order, and which layer's output goes into
+which port of which layer. Here each layer is arranged after those that feed it: the table ``LAYERS`` of ``layers.py``
+has for each of MATLAB's layer classes the fields and versions that are known, and a function that makes a Layer of the
+model from them and from the sources that it receives. All the rest of matnet works on the Structure.
+
+- Every MATLAB layer, input and output layers included, becomes exactly one Layer, at its number in MATLAB's order, so
+  that ``net.layer_names``, ``layer_outputs`` and ``of=`` are MATLAB's.
+- A layer without weights is joined to its source by the connection `unweighted`; what has settings but no weights, or
+  one number for each channel, is a row of ``functions/connections.py``; activations are rows of
+  ``functions/transfer.py``.
+- A normalization of an input layer is processing of the network's Input.
+- To add a layer class: its function and its entry in ``LAYERS``; a row, if its formula is new; a test in
+  tests/importers/test_layers.py that compares with numbers made elsewhere.
+
+Whatever could change what a network predicts and is not known is refused by the layer's name: other fields, other
+versions, states that are not the initial ones, quantized numbers, layers of the user's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from matnet.errors import UnsupportedError
+from matnet.files import Budget
+from matnet.importers.found import FoundNetwork, unconfirmed
+from matnet.importers.mat.fields import Fields, at_place, fields_of, part_of
+from matnet.importers.mat.values import Cell, Char, MatFile, Numeric, Opaque, Value
+from matnet.importers.successors.graph import Graph, read_graph
+from matnet.importers.successors.layers import LAYERS, Arrangement, output_names
+from matnet.model.structure import Output, Structure
+
+_VERSIONS = {"SeriesNetwork": (1,), "DAGNetwork": (1, 2), "dlnetwork": (4, 5, 6)}
+"""The versions of each class whose fields are known."""
+
+
+def is_layered(value: Value) -> bool:
+    """Whether the value is one network of layers."""
+    return value.class_name in _VERSIONS and isinstance(value, Opaque) and math.prod(value.shape) == 1
+
+
+def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> FoundNetwork:
+    """The network in a value for which ``is_layered`` holds; `path` is where it lies in the file.
+
+    Raises
+    ------
+    FormatError
+        The file does not hold what the object refers to.
+    ModelError
+        The network contradicts itself, was never trained, or has weights that are NaN or Inf.
+    UnsupportedError
+        It has a layer that is not supported, or something else that is not.
+    """
+    assert isinstance(value, Opaque)
+    with at_place(f"{path}: "):
+        stored = fields_of(value.element(0).get("any"), path)
+    version = stored.count("Version")
+    if version not in _VERSIONS[value.class_name]:
+        known = ", ".join(map(str, _VERSIONS[value.class_name]))
+        raise UnsupportedError(f"{path}: a {value.class_name} of version {version} is not known; known: {known}")
+    _check_state(stored, value.class_name)
+    holder = part_of(stored, "LayerGraph", "any") if value.class_name == "dlnetwork" else stored
+    graph = read_graph(holder, path, value.class_name == "SeriesNetwork")
+    structure, single = _structure(graph, _output_layers(stored, graph, value.class_name), file.budget, allow_nonfinite)
+    remarks = (*_remarks(single, structure, value.class_name), *unconfirmed(structure))
+    kind = f"{value.class_name} object"
+    return FoundNetwork(structure, "", kind, oddities=remarks, precision="single" if single else "")
+
+
+def _check_state(stored: Fields, class_name: str) -> None:
+    """Nothing about the network as a whole changes its predictions."""
+    if class_name == "dlnetwork":
+        flag = stored.get("Initialized")
+        if not isinstance(flag, Numeric) or not flag.array.all():
+            raise UnsupportedError(
+                f"{stored.place}: the dlnetwork is not initialized: its layers have no weights; train it, or save it "
+                "after initialize"
+            )
+    info = stored.get("SerializedQuantizationInfo")
+    if info is not None and not _empty_map(stored):
+        raise UnsupportedError(
+            f"{stored.place}.SerializedQuantizationInfo is set: quantized networks are not supported; save the network "
+            "from before the quantization"
+        )
+
+
+def _empty_map(stored: Fields) -> bool:
+    """Whether the quantization holds a containers.Map without entries, as in networks that are not quantized."""
+    info = part_of(stored, "SerializedQuantizationInfo")
+    data = info.get("data")
+    if data is None:
+        return True
+    if not isinstance(data, Opaque) or data.class_name != "containers.Map":
+        return False
+    keys = part_of(part_of(info, "data"), "serialization").get("keys")
+    return keys is None or (isinstance(keys, Cell) and not keys.items)
+
+
+def _output_layers(stored: Fields, graph: Graph, class_name: str) -> tuple[int, ...]:
+    """The numbers of the layers that are outputs, in the order of the outputs."""
+    if class_name != "dlnetwork":
+        return graph.ends
+    names = stored.get("OutputNames")
+    texts = [item.text for item in names.items if isinstance(item, Char)] if isinstance(names, Cell) else []
+    if not texts or not isinstance(names, Cell) or len(texts) != len(names.items):
+        raise stored.wrong("OutputNames", "a cell of names of layers")
+    return tuple(graph.port(text, f"{stored.place}.OutputNames", "out")[0] for text in texts)
+
+
+def _structure(graph: Graph, ends: tuple[int, ...], budget: Budget, allow_nonfinite: bool) -> tuple[Structure, bool]:
+    """The network, and whether MATLAB computes it in single precision."""
+    entries = [layer.number for layer in graph.layers if LAYERS[layer.class_name].ports == (0, 0)]
+    arrangement = Arrangement({number: rank for rank, number in enumerate(entries)}, budget, allow_nonfinite)
+    for number in graph.order:
+        layer = graph.layers[number]
+        sources = [arrangement.sources[source] for source in graph.sources[number]]
+        arrangement.place(number, LAYERS[layer.class_name].make(layer, sources, arrangement))
+    outputs = []
+    for number in ends:
+        layer, source = graph.layers[number], arrangement.sources[number]
+        outputs.append(Output(number, source.size, name=layer.name, element_names=output_names(layer, source.size)))
+    inputs = tuple(arrangement.inputs[rank] for rank in range(len(entries)))
+    layers = tuple(arrangement.layers[number] for number in range(len(graph.layers)))
+    with at_place(f"{graph.place}: "):
+        structure = Structure(inputs, layers, tuple(outputs), parameter_order="layers")
+    return structure, arrangement.single
+
+
+def _remarks(single: bool, structure: Structure, class_name: str) -> Iterator[str]:
+    """Where MATLAB's answers differ from those given here, and why."""
+    if single:
+        yield "MATLAB computes this network in single precision, with about 7 digits, and here it is computed with 16"
+    if any(layer.kind == "sequence input" for layer in structure.layers) and not structure.dynamic:
+        yield "a sample is one time step of a sequence: each step is computed by itself"
+    ends = [structure.layers[entry.layer].transfer for entry in structure.outputs]
+    if class_name == "dlnetwork" and "softmax" in ends:
+        yield "a dlnetwork holds no class names: the outputs are in the order of the classes that it was trained with"

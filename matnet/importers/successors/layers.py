@@ -1,0 +1,486 @@
+"""MATLAB's layers, one by one: which fields they have, and the Layer that each becomes.
+
+``LAYERS`` is the table. A function in it is given the stored layer, its sources in the order of its ports and the
+network under construction, and returns the Layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
+from matnet.files import Budget
+from matnet.functions.namespace import FloatArray
+from matnet.importers.mat.classes import texts
+from matnet.importers.mat.fields import Fields, at_place, part_of
+from matnet.importers.mat.paths import describe
+from matnet.importers.mat.values import Numeric, describe_shape
+from matnet.model.structure import MAX_ELEMENTS, Input, Layer, Process, Weight
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLayer:
+    """A layer as the file has it.
+
+    ``packed`` is whether its class packs its fields into a struct with a version, ``written`` are the fields that the
+    file has, without those that have their class's default.
+    """
+
+    name: str
+    number: int
+    class_name: str
+    fields: Fields
+    packed: bool
+    written: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a layer receives: the output of another, or of an input, with its shape (H, W, C); () for a vector."""
+
+    kind: Literal["input", "layer"]
+    number: int
+    size: int
+    shape: Shape = ()
+
+    @property
+    def channels(self) -> int:
+        """How many channels it has; a vector has one for each element."""
+        return self.shape[-1] if self.shape else self.size
+
+    @property
+    def places(self) -> int:
+        """How many elements each channel has."""
+        return self.size // self.channels
+
+
+@dataclass(eq=False)
+class Arrangement:
+    """The network under construction: its layers and what they give by MATLAB's number, its inputs by their order.
+
+    ``ranks`` are the places of the inputs among all inputs by the numbers of their layers.
+    """
+
+    ranks: Mapping[int, int]
+    budget: Budget
+    allow_nonfinite: bool
+    inputs: dict[int, Input] = field(default_factory=dict)
+    layers: dict[int, Layer] = field(default_factory=dict)
+    sources: dict[int, Source] = field(default_factory=dict)
+    single: bool = False
+
+    def place(self, number: int, layer: Layer) -> None:
+        """Puts the Layer of a MATLAB layer at its number."""
+        self.layers[number] = layer
+        self.sources[number] = Source("layer", number, layer.size, layer.shape)
+
+    def learnable(self, layer: StoredLayer, name: str) -> tuple[FloatArray, Shape]:
+        """The numbers of a learnable parameter, column by column, and the sizes it is stored with."""
+        part = part_of(layer.fields, name) if layer.fields.get(name) is not None else None
+        value = None if part is None else part.get("Value")
+        place = f"{layer.fields.place}.{name}"
+        if value is None:
+            raise ModelError(
+                f"{place} is empty: the layer was never trained; needed is the trained network, as trainnet or "
+                "trainNetwork returns it, and not its layers"
+            )
+        if not isinstance(value, Numeric) or value.class_name not in ("single", "double"):
+            raise ModelError(f"{place}.Value is a {describe(value)}, expected numbers, single or double")
+        self.single |= value.class_name == "single"
+        with at_place(f"{place}.Value: "):
+            numbers = value.floats().reshape(-1, order="F")
+        if not self.allow_nonfinite and not np.isfinite(numbers).all():
+            raise ModelError(
+                f"{place} has values that are NaN or Inf",
+                Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
+            )
+        self.budget.take(numbers.nbytes)
+        return numbers, value.shape
+
+    def vector(self, layer: StoredLayer, name: str, size: int) -> FloatArray:
+        """A learnable parameter with one number for each of `size` elements or channels."""
+        numbers, _ = self.learnable(layer, name)
+        return _of_size(layer, name, numbers, size)
+
+
+@dataclass(frozen=True)
+class LayerClass:
+    """One of MATLAB's layer classes: its name for people, its versions and fields, its ports, and what it becomes.
+
+    ``versions`` is empty where no file was seen. ``ports`` are the least and the largest number of inputs; None where
+    the layer says how many.
+    """
+
+    kind: str
+    make: Callable[[StoredLayer, Sequence[Source], Arrangement], Layer]
+    versions: tuple[int, ...]
+    fields: frozenset[str]
+    ports: tuple[int, int | None]
+
+
+_COMMON = (
+    *("Version", "Name", "Description", "Type", "PrivateNumStates"),
+    *("nnet.cnn.layer.mixin.Learnable.LearnRateFactor", "nnet.cnn.layer.mixin.Learnable.L2Factor"),
+    *("nnet.cnn.layer.mixin.Learnable.LearnablesTypes",),
+)
+"""Fields of layers of any class, none of which has an effect on a prediction."""
+
+UNWEIGHTED = Weight(np.zeros((0, 0)), "unweighted")
+
+
+def sizes(layer: StoredLayer, name: str) -> Shape:
+    """A field with sizes, each a whole number above 0."""
+    numbers = layer.fields.floats(name).ravel(order="F").tolist()
+    if not numbers or len(numbers) > 5 or any(not number.is_integer() or number < 1 for number in numbers):
+        raise ModelError(f"{layer.fields.place}.{name} is {numbers[:6]}, expected sizes")
+    found = tuple(map(int, numbers))
+    if math.prod(found) > MAX_ELEMENTS:
+        raise UnsupportedError(
+            f"{layer.fields.place}.{name} is {describe_shape(found)}: {math.prod(found)} elements; at most "
+            f"{MAX_ELEMENTS} are supported"
+        )
+    return found
+
+
+def arranged(
+    layer: StoredLayer,
+    kind: str,
+    connections: Sequence[tuple[Source, Weight]],
+    transfer: str = "purelin",
+    size: int | None = None,
+    shape: Shape = (),
+    **more: Any,
+) -> Layer:
+    """A Layer with its connections; the size is that of the first source where it is not given."""
+    weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
+    for source, weight in connections:
+        if source.number in weights[source.kind]:
+            raise UnsupportedError(
+                f"{layer.fields.place} receives the same output at two of its inputs, which is not supported"
+            )
+        weights[source.kind][source.number] = weight
+    first = connections[0][0]
+    shape = first.shape if size is None else shape
+    with at_place(f"{layer.fields.place}: "):
+        return Layer(
+            first.size if size is None else size,
+            transfer,
+            weights["input"],
+            weights["layer"],
+            name=layer.name,
+            shape=shape,
+            kind=kind,
+            **more,
+        )
+
+
+def _of_size(layer: StoredLayer, name: str, numbers: FloatArray, size: int) -> FloatArray:
+    if len(numbers) != size:
+        raise ModelError(f"{layer.fields.place}.{name} has {len(numbers)} numbers, expected {size}")
+    return numbers
+
+
+def _input(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    kind = LAYERS[layer.class_name].kind
+    shape = sizes(layer, "InputSize")
+    expected = 3 if kind == "image input" else 1
+    if len(shape) != expected:
+        what = "height, width and channels" if expected == 3 else "a number of features"
+        raise UnsupportedError(f"{layer.fields.place}.InputSize is {describe_shape(shape)}, expected {what}")
+    flag = layer.fields.get("SplitComplexInputs")
+    if isinstance(flag, Numeric) and flag.array.any():
+        raise UnsupportedError(f"{layer.fields.place}.SplitComplexInputs is true: complex inputs are not supported")
+    size = math.prod(shape)
+    network.budget.take(8 * size)
+    with at_place(f"{layer.fields.place}.Normalization: "):
+        processing = tuple(_normalization(layer, shape))
+        network.inputs[network.ranks[layer.number]] = Input(size, processing, name=layer.name)
+    source = Source("input", network.ranks[layer.number], size, shape if expected == 3 else ())
+    return arranged(layer, kind, [(source, UNWEIGHTED)])
+
+
+def _normalization(layer: StoredLayer, shape: Shape) -> list[Process]:
+    value = layer.fields.get("Normalization")
+    if value is None:
+        return []
+    stored = part_of(layer.fields, "Normalization")
+    kind = stored.text("Type")
+    if kind == "zerocenter":
+        if stored.get("AverageImage") is None:
+            raise ModelError("AverageImage is empty: the network was never trained")
+        return [Process.from_matlab("zerocenter", {"Mean": _statistic(stored, "AverageImage", shape)})]
+    if kind == "rescale":
+        settings = {name: _statistic(stored, name, shape) for name in ("Min", "Max", "TargetMin", "TargetMax")}
+        return [Process.from_matlab("rescale", settings)]
+    raise UnsupportedError(
+        f"the normalization '{kind}' is not supported; needed is zerocenter, rescale-zero-one, rescale-symmetric or "
+        "none"
+    )
+
+
+def _statistic(stored: Fields, name: str, shape: Shape) -> FloatArray:
+    """A statistic for each element, column by column: stored for each, for each channel, or one for all."""
+    numbers = stored.floats(name).reshape(-1, order="F")
+    size, channels = math.prod(shape), shape[-1]
+    if len(numbers) in (1, size):
+        return np.broadcast_to(numbers, (size,))
+    if len(numbers) == channels:
+        return np.repeat(numbers, size // channels)
+    raise ModelError(f"{name} has {len(numbers)} numbers, expected 1, {channels} or {size}")
+
+
+def _fully_connected(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    size = sizes(layer, "OutputSize")[-1]
+    (source,) = sources
+    numbers, stored = network.learnable(layer, "Weights")
+    _of_size(layer, "Weights", numbers, size * source.size)
+    full = (*source.shape, size)
+    while len(full) > 2 and full[-1] == 1:
+        full = full[:-1]
+    if source.shape and stored == full:
+        weights = numbers.reshape((source.size, size), order="F").T
+    elif stored == (size, source.size):
+        weights = numbers.reshape((size, source.size), order="F")
+    else:
+        raise ModelError(
+            f"{layer.fields.place}.Weights is {describe_shape(stored)}, expected {describe_shape((size, source.size))}"
+        )
+    bias = network.vector(layer, "Bias", size)
+    shape = (*(1 for _ in source.shape[:-1]), size) if source.shape else ()
+    return arranged(layer, "fully connected", [(source, Weight(weights))], size=size, shape=shape, bias=bias)
+
+
+def _activation(transfer: str, **settings: tuple[str, float | None]) -> Callable[..., Layer]:
+    """A layer that applies a transfer function; `settings` are its fields with their values where they are absent."""
+
+    def make(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+        numbers = {key: _setting(layer, name, default) for key, (name, default) in settings.items()}
+        kind = LAYERS[layer.class_name].kind
+        return arranged(layer, kind, [(sources[0], UNWEIGHTED)], transfer, settings=numbers)
+
+    return make
+
+
+def _setting(layer: StoredLayer, name: str, default: float | None) -> float:
+    if layer.fields.get(name) is None and default is not None:
+        return default
+    numbers = layer.fields.floats(name).ravel()
+    if numbers.size != 1:
+        raise UnsupportedError(f"{layer.fields.place}.{name} has {numbers.size} numbers, expected 1")
+    return float(numbers[0])
+
+
+def _gelu(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    approximation = layer.fields.text("Approximation", "none")
+    rows = {"none": "gelu", "tanh": "gelutanh"}
+    if approximation not in rows:
+        raise UnsupportedError(f"{layer.fields.place}.Approximation is '{approximation}', expected none or tanh")
+    return arranged(layer, "GELU", [(sources[0], UNWEIGHTED)], rows[approximation])
+
+
+def _softmax(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    if sources[0].places != 1:
+        raise UnsupportedError(
+            f"{layer.fields.place}: softmax over the channels at each of {sources[0].places} places of an image is not "
+            "supported; needed is a fully connected layer or a global pooling before it"
+        )
+    return arranged(layer, "softmax", [(sources[0], UNWEIGHTED)], "softmax")
+
+
+def _batch_normalization(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    (source,) = sources
+    settings = {"Epsilon": layer.fields.floats("Epsilon")}
+    for name in ("TrainedMean", "TrainedVariance"):
+        if layer.fields.get(name) is None:
+            raise ModelError(
+                f"{layer.fields.place}.{name} is empty: the layer was never trained; needed is the trained network, "
+                "and not its layers"
+            )
+        settings[name] = _of_size(layer, name, layer.fields.floats(name).reshape(-1, order="F"), source.channels)
+    scale, offset = (network.vector(layer, name, source.channels) for name in ("Scale", "Offset"))
+    with at_place(f"{layer.fields.place}: "):
+        weight = Weight(scale[:, None], "batchnorm", settings=settings)
+    return arranged(layer, "batch normalization", [(source, weight)], bias=offset)
+
+
+def _layer_normalization(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    (source,) = sources
+    over = layer.fields.text("OperationDimension", "auto")
+    if over not in ("auto", "batch-excluded", "spatial-channel", "channel-only"):
+        raise UnsupportedError(f"{layer.fields.place}.OperationDimension is '{over}', which is not known")
+    if over == "channel-only" and source.places != 1:
+        raise UnsupportedError(
+            f"{layer.fields.place}.OperationDimension is 'channel-only', which is not supported for images; needed is "
+            "'auto'"
+        )
+    scale, offset = (network.vector(layer, name, source.channels) for name in ("Scale", "Offset"))
+    settings = {"Epsilon": layer.fields.floats("Epsilon"), "channels": np.array([float(source.channels)])}
+    with at_place(f"{layer.fields.place}: "):
+        weight = Weight(scale[:, None], "layernorm", settings=settings)
+    return arranged(layer, "layer normalization", [(source, weight)], bias=offset)
+
+
+def _combination(net_input: str) -> Callable[..., Layer]:
+    def make(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+        if any((source.size, source.shape) != (sources[0].size, sources[0].shape) for source in sources):
+            got = ", ".join(describe_shape(source.shape or (source.size,)) for source in sources)
+            raise UnsupportedError(f"{layer.fields.place} combines outputs of the sizes {got}, expected equal sizes")
+        kind = LAYERS[layer.class_name].kind
+        return arranged(layer, kind, [(source, UNWEIGHTED) for source in sources], net_input=net_input)
+
+    return make
+
+
+def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    """The channels of its sources side by side, which in column-major order are their elements side by side."""
+    vectors = all(source.places == 1 for source in sources)
+    if LAYERS[layer.class_name].kind == "concatenation":
+        dimension = layer.fields.count("Dim")
+        expected = (1, 3) if vectors else (3,)
+        if dimension not in expected:
+            raise UnsupportedError(
+                f"{layer.fields.place}.Dim is {dimension}: concatenation along other dimensions than the channels is "
+                "not supported"
+            )
+    if len({source.shape[:-1] for source in sources}) > 1:
+        got = ", ".join(describe_shape(source.shape or (source.size,)) for source in sources)
+        raise ModelError(f"{layer.fields.place} puts outputs of the sizes {got} side by side, which do not fit")
+    total = sum(source.size for source in sources)
+    connections, start = [], 0
+    for source in sources:
+        index = np.zeros(total)
+        index[start : start + source.size] = np.arange(1.0, source.size + 1.0)
+        settings = {"index": index, "elements": np.array([float(source.size)])}
+        connections.append((source, Weight(np.zeros((0, 0)), "gather", settings=settings)))
+        start += source.size
+    first = sources[0].shape
+    shape = (*first[:-1], sum(source.channels for source in sources)) if first else ()
+    return arranged(layer, LAYERS[layer.class_name].kind, connections, size=total, shape=shape)
+
+
+def _scaling(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    (source,) = sources
+    settings = {}
+    for name, default in (("Scale", 1.0), ("Bias", 0.0)):
+        absent = layer.fields.get(name) is None
+        numbers = np.array([default]) if absent else layer.fields.floats(name).reshape(-1, order="F")
+        if len(numbers) not in (1, source.size):
+            raise ModelError(f"{layer.fields.place}.{name} has {len(numbers)} numbers, expected 1 or {source.size}")
+        settings[name] = numbers
+    with at_place(f"{layer.fields.place}: "):
+        weight = Weight(np.zeros((0, 0)), "scaling", settings=settings)
+    return arranged(layer, "scaling", [(source, weight)])
+
+
+def _flatten(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    return arranged(layer, "flatten", [(sources[0], UNWEIGHTED)], size=sources[0].size)
+
+
+def _identity(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    return arranged(layer, LAYERS[layer.class_name].kind, [(sources[0], UNWEIGHTED)])
+
+
+def _class(
+    kind: str,
+    make: Callable[..., Layer],
+    versions: Sequence[int] = (),
+    fields: Sequence[str] = (),
+    ports: tuple[int, int | None] = (1, 1),
+) -> LayerClass:
+    return LayerClass(kind, make, tuple(versions), frozenset((*_COMMON, *fields)), ports)
+
+
+_INPUT = ("InputSize", "Normalization", "NormalizationDimension", "Augmentations", "SplitComplexInputs", "MinLength")
+_OUTPUT = ("ClassNames", "Categories", "Classes", "OutputSize", "NumClasses", "ObservationDim", "ClassWeights")
+_OUTPUT_OF_REGRESSION = ("ResponseNames", "ObservationDim", "LossFunction")
+_SEVERAL = (2, None)
+
+LAYERS: Mapping[str, LayerClass] = {
+    **{
+        f"nnet.cnn.layer.{name}": entry
+        for name, entry in {
+            "FeatureInputLayer": _class("feature input", _input, (1, 2), _INPUT, (0, 0)),
+            "ImageInputLayer": _class("image input", _input, (1, 2, 4, 5), _INPUT, (0, 0)),
+            "SequenceInputLayer": _class("sequence input", _input, (3, 4, 5), _INPUT, (0, 0)),
+            "FullyConnectedLayer": _class(
+                "fully connected",
+                _fully_connected,
+                (2, 3),
+                ("InputSize", "OutputSize", "Weights", "Bias", "OperationDimension"),
+            ),
+            "ReLULayer": _class("ReLU", _activation("relu"), (1,)),
+            "LeakyReLULayer": _class("leaky ReLU", _activation("leakyrelu", Scale=("Scale", None)), (1,), ("Scale",)),
+            "ClippedReLULayer": _class(
+                "clipped ReLU", _activation("clippedrelu", Ceiling=("Ceiling", None)), (), ("Ceiling",)
+            ),
+            "ELULayer": _class("ELU", _activation("elu", Alpha=("Alpha", 1.0)), (), ("Alpha",)),
+            "TanhLayer": _class("tanh", _activation("tansig")),
+            "SigmoidLayer": _class("sigmoid", _activation("logsig")),
+            "SwishLayer": _class("swish", _activation("swish")),
+            "GELULayer": _class("GELU", _gelu, (), ("Approximation",)),
+            "SoftplusLayer": _class("softplus", _activation("softplus")),
+            "SoftmaxLayer": _class("softmax", _softmax, (1, 2, 3, 4), ("VectorFormat", "ChannelDim")),
+            "BatchNormalizationLayer": _class(
+                "batch normalization",
+                _batch_normalization,
+                (1, 2, 3),
+                (
+                    *("Epsilon", "NumChannels", "ChannelDim", "TrainedMean", "TrainedVariance", "MeanDecay"),
+                    *("VarianceDecay", "IsMovingAverageMode", "NumTrainingSamples", "Offset", "Scale"),
+                ),
+            ),
+            "LayerNormalizationLayer": _class(
+                "layer normalization",
+                _layer_normalization,
+                (),
+                ("Epsilon", "NumChannels", "ChannelDim", "Offset", "Scale", "OperationDimension"),
+            ),
+            "AdditionLayer": _class("addition", _combination("netsum"), (1,), ("NumInputs",), _SEVERAL),
+            "MultiplicationLayer": _class("multiplication", _combination("netprod"), (), ("NumInputs",), _SEVERAL),
+            "ConcatenationLayer": _class("concatenation", _concatenation, (1,), ("NumInputs", "Dim"), _SEVERAL),
+            "DepthConcatenationLayer": _class("depth concatenation", _concatenation, (), ("NumInputs",), _SEVERAL),
+            "FlattenLayer": _class("flatten", _flatten, (1,)),
+            "DropoutLayer": _class("dropout", _identity, (1,), ("Probability",)),
+            "RegressionOutputLayer": _class("regression output", _identity, (2,), _OUTPUT_OF_REGRESSION),
+            "ClassificationOutputLayer": _class("classification output", _identity, (1, 2, 3, 4), _OUTPUT),
+        }.items()
+    },
+    "rl.layer.ScalingLayer": _class("scaling", _scaling, (), ("Scale", "Bias")),
+    "rl.layer.SoftplusLayer": _class("softplus", _activation("softplus")),
+    "rl.layer.internal.ClassificationLayerWithEntropy": _class(
+        "classification output", _identity, (), ("EntropyLossWeight", "Classes", "NumClasses")
+    ),
+}
+"""The table, by the names of the classes."""
+
+_CLASS_NAMES = ("ClassNames", "Categories", "Classes")
+_DEFAULT_RESPONSE = "Response"
+
+
+def output_names(layer: StoredLayer, size: int) -> tuple[str, ...]:
+    """The names of the elements of an output: those of the classes, or of the responses where they have their own."""
+    for name in (*_CLASS_NAMES, "ResponseNames"):
+        value = layer.fields.get(name)
+        if value is None or LAYERS[layer.class_name].kind not in ("classification output", "regression output"):
+            continue
+        with at_place(f"{layer.fields.place}.{name}: "):
+            found = tuple(text or "" for text in texts(value))
+        if name == "ResponseNames" and (len(found) != size or found[0].startswith(_DEFAULT_RESPONSE)):
+            return ()
+        if len(found) != size:
+            raise ModelError(f"{layer.fields.place}.{name} has {len(found)} classes for {size} outputs")
+        return found
+    return ()
+
+
+def layer_kind(class_name: str) -> str:
+    """A layer class as people call it, or its name without its package."""
+    known = LAYERS.get(class_name)
+    return f"{known.kind} layer" if known else class_name.rpartition(".")[2]
