@@ -12,7 +12,7 @@ from matnet.derivatives.cost import cost_of, without_unknown_inputs
 from matnet.derivatives.parameters import parameter_arrays, parameter_vector
 from matnet.derivatives.quantities import VALUE, Adjoints, Signals
 from matnet.derivatives.time import Series
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure
 from matnet.network.arguments import numbers, real, real_array, series_arguments
@@ -53,6 +53,11 @@ class Assessment:
             given = given.reshape(1, math.prod(given.shape[:-1]), structure.input_size)
         self.series = series_arguments(structure, given, states.get("input_states"), states.get("layer_states"), None)
         self.t = self._like_outputs(real_array(t, evaluation.outputs, "t"), "t")
+        if self.cost.row.logarithmic and np.isnan(self.t).any():
+            raise UnsupportedError(
+                f"t has NaN in it, for which MATLAB has two answers with {self.cost.row.name}: its training leaves these "
+                "elements out, its perform counts them as t = 1; leave those samples out, or write 1 for perform's number"
+            )
         self.weights = (
             None if error_weights is None else self._like_outputs(self._spread(error_weights), "error_weights")
         )

@@ -499,16 +499,15 @@ class Network:
     ) -> float:
         """The cost of the network's outputs for targets t, with its own performance function or the one named.
 
-        (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count. MATLAB's
-        perform leaves them out too, except in crossentropy, where it counts a NaN target as t = 1: give 1 to get the
-        number that it gives.
+        (1 − r)·cost + r·mean(all weights and biases squared); elements whose error is NaN do not count, as in MATLAB.
+        With crossentropy a NaN target is refused: MATLAB's training leaves it out, but its perform counts it as t = 1.
 
         Parameters
         ----------
         x
             (..., R), raw scale; a series (..., T, R) for a dynamic network.
         t
-            (..., S) targets, raw scale; NaN where there is none.
+            (..., S) targets, raw scale; NaN where there is none, except for crossentropy.
         name
             mse, sse, mae, sae or crossentropy; None for the network's own.
         error_weights
@@ -532,12 +531,7 @@ class Network:
             x or t does not fit the network.
         UnsupportedError
             The function is unknown, the network's own has settings that are not supported, or it is crossentropy in
-            an unknown form.
-
-        Notes
-        -----
-        MATLAB's ``perform`` counts a NaN among the targets of crossentropy as 1; here, as in MATLAB's training, it
-        leaves the element out.
+            an unknown form, or with a target that is NaN.
         """
         return self._assessment(x, t, name, error_weights, regularization, form, states).value()
 

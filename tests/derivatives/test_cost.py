@@ -38,12 +38,16 @@ def two_outputs() -> Network:
     return Network(Structure((Input(3),), (first, second), (Output(0, 1), Output(1, 3))))
 
 
-def data(net: Network) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Inputs with an unknown one, targets with unknown ones, and error weights."""
+def data(
+    net: Network, name: str | None = "crossentropy"
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Inputs with an unknown one, targets with an unknown one where the function takes it, and error weights."""
     rng = np.random.default_rng(2)
     x, t = rng.normal(size=(12, net.input_size)), rng.uniform(size=(12, net.output_size))
     t[1], t[2] = np.round(t[1]), 0.0
-    t[3, 0], x[5, 1] = np.nan, np.nan
+    x[5, 1] = np.nan
+    if name != "crossentropy":
+        t[3, 0] = np.nan
     return x, t, rng.uniform(0.1, 2.0, size=t.shape)
 
 
@@ -73,7 +77,7 @@ def test_gradient_against_differences(
 ) -> None:
     if name is None and net.structure.performance is None:
         name = "mse"
-    x, t, weights = data(net)
+    x, t, weights = data(net, name or "crossentropy")
     assert_gradient(net, x, t, wrt, name=name, form=form, error_weights=weights if weighted else None)
 
 
@@ -98,7 +102,7 @@ def test_crossentropy_through_outputs_that_are_neither_softmax_nor_plain_logsig(
 
 def test_an_unknown_error_leaves_its_element_out_and_gives_no_gradient() -> None:
     net = softmax_network()
-    x, t, _ = data(net)
+    x, t, _ = data(net, "mse")
     known = ~np.isnan(x).any(axis=1) & ~np.isnan(t).any(axis=1)
     t[~known] = np.nan
     assert net.performance(x, t, name="mse") == pytest.approx(
@@ -112,16 +116,32 @@ def test_an_unknown_error_leaves_its_element_out_and_gives_no_gradient() -> None
 def test_no_known_error_at_all_is_nan() -> None:
     net = softmax_network()
     for name, form in ROWS:
-        nothing: dict[str, Any] = {"x": np.zeros((2, 3)), "t": np.full((2, 4), np.nan), "name": name, "form": form}
+        nothing: dict[str, Any] = {"x": np.full((2, 3), np.nan), "t": np.full((2, 4), 0.5), "name": name, "form": form}
         assert np.isnan(net.performance(**nothing)), name
         assert (net.performance_gradient(**nothing) == 0.0).all(), name
+
+
+@pytest.mark.parametrize("form", ["targets", "both"])
+def test_crossentropy_refuses_a_target_that_is_not_known(form: str) -> None:
+    """MATLAB's training leaves it out, its perform counts it as 1: neither number is what everybody means."""
+    net = softmax_network(form=form)
+    x, t, _ = data(net)
+    t[3, 0] = np.nan
+    message = (
+        "t has NaN in it, for which MATLAB has two answers with crossentropy: its training leaves these elements out, "
+        "its perform counts them as t = 1; leave those samples out, or write 1 for perform's number"
+    )
+    for call in (net.performance, net.performance_gradient):
+        with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
+            call(x, t)
+    assert np.isfinite(net.performance(x, t, name="mse"))
 
 
 def test_values_against_50_digits() -> None:
     mpmath.mp.dps = 50
     net = two_outputs()
     x, t, _ = data(net)
-    x[5, 1], t[3, 0] = 0.3, 0.7
+    x[5, 1] = 0.3
     y = net(x)
 
     def total(element: Any) -> Any:
