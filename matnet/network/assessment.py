@@ -55,8 +55,9 @@ class Assessment:
         self.t = self._like_outputs(real_array(t, evaluation.outputs, "t"), "t")
         if self.cost.row.logarithmic and np.isnan(self.t).any():
             raise UnsupportedError(
-                f"t has NaN in it, for which MATLAB has two answers with {self.cost.row.name}: its training leaves these "
-                "elements out, its perform counts them as t = 1; leave those samples out, or write 1 for perform's number"
+                f"t has NaN in it, for which MATLAB has two answers with {self.cost.row.name}: its training leaves "
+                "these elements out, its perform counts them as t = 1; leave those samples out, or write 1 for "
+                "perform's number"
             )
         self.weights = (
             None if error_weights is None else self._like_outputs(self._spread(error_weights), "error_weights")

@@ -62,6 +62,8 @@ class FrameTable(Table):
         Whether the names of the columns are written in the file.
     loose
         Whether text that is a number counts as one.
+    note
+        What a user should know of how the frame was made.
 
     Raises
     ------
@@ -70,10 +72,18 @@ class FrameTable(Table):
     """
 
     def __init__(
-        self, frame: pl.LazyFrame, place: str, dialect: Dialect, file: str, written: bool = True, loose: bool = False
+        self,
+        frame: pl.LazyFrame,
+        place: str,
+        dialect: Dialect,
+        file: str,
+        written: bool = True,
+        loose: bool = False,
+        note: str = "",
     ) -> None:
         self.place = place
         self._file = file
+        self._note = note
         self._loose = loose
         self._dialect = dialect
         self._done = 0
@@ -109,7 +119,7 @@ class FrameTable(Table):
     def notes(self) -> tuple[str, ...]:
         """What a user should know of how the table was read."""
         if self.header.written:
-            return ()
+            return (self._note,) if self._note else ()
         return (
             f"{self.place}: row 1 holds numbers, so there is no header; the columns are x1 to x{len(self._schema)}",
         )

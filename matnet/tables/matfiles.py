@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,10 @@ from matnet.tables.interfaces import Sink, Source, Table
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 
+if TYPE_CHECKING:
+    from matnet.importers.mat.classes import Table as MatlabTable
+    from matnet.importers.mat.values import Struct, Value
+
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 LARGEST = (1 << 31) - 1
 """Bytes of a variable in a version 7 MAT-file."""
@@ -33,7 +37,7 @@ def read_variable(
     limit: int = DEFAULT_LIMIT,
     isolation: bool = True,
 ) -> Table:
-    """The variable at a path in a MAT-file: an array of numbers, or a struct whose fields are columns.
+    """The variable at a path in a MAT-file: an array of numbers, a table, or a struct whose fields are columns.
 
     Parameters
     ----------
@@ -51,11 +55,13 @@ def read_variable(
     Raises
     ------
     TableError
-        The fields of a struct are not columns of one length.
+        The fields of a struct, or the variables of a table, are not columns of one length.
     MatnetError
-        The file cannot be read, or the variable is neither.
+        The file cannot be read, or the variable is none of these.
     """
     from matnet.importers.arrays import as_matrix
+    from matnet.importers.mat.classes import Table as MatlabTable
+    from matnet.importers.mat.classes import decoded
     from matnet.importers.mat.matfile import open_mat
     from matnet.importers.mat.paths import find
     from matnet.importers.mat.values import Struct
@@ -64,8 +70,12 @@ def read_variable(
     name = f"{file}:{path}"
     try:
         value = find(open_mat(Path(file), limit, isolation), path)
+        whole = decoded(value)
+        if isinstance(whole, MatlabTable):
+            frame, note = _of_table(whole, name)
+            return FrameTable(frame.lazy(), name, dialect, file, note=note)
         if isinstance(value, Struct) and value.shape == (1, 1):
-            return FrameTable(_columns(value, name).lazy(), name, dialect, file)
+            return FrameTable(_of_struct(value, name).lazy(), name, dialect, file)
         array = as_matrix(value, path)
     except TableError:
         raise
@@ -75,17 +85,12 @@ def read_variable(
     return ArrayTable(array.T if across else array, name, Source(name, file=file), across=across)
 
 
-def _columns(struct: object, place: str) -> pl.DataFrame:
-    from matnet.importers.mat.values import Cell, Char, Numeric, Sparse, Struct
-
-    assert isinstance(struct, Struct)
+def _of_struct(struct: Struct, place: str) -> pl.DataFrame:
     columns: dict[str, pl.Series] = {}
     for name, (value,) in struct.fields.items():
-        if isinstance(value, Numeric | Sparse) and len(value.shape) == 2 and 1 in value.shape:
-            columns[name] = pl.Series(name, value.floats().reshape(-1))
-        elif isinstance(value, Cell) and all(isinstance(item, Char) and len(item.rows) <= 1 for item in value.items):
-            texts = ["".join(item.rows) for item in value.items if isinstance(item, Char)]
-            columns[name] = pl.Series(name, texts, dtype=pl.String)
+        found = list(_columns(name, value))
+        if len(found) == 1:
+            columns[name] = found[0]
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:
         told = ", ".join(f"{name}: {len(column)}" for name, column in columns.items()) or "none"
@@ -94,6 +99,48 @@ def _columns(struct: object, place: str) -> pl.DataFrame:
             place=place,
         )
     return pl.DataFrame(columns)
+
+
+def _of_table(table: MatlabTable, place: str) -> tuple[pl.DataFrame, str]:
+    """The variables of a MATLAB table, one with several columns as name_1, name_2 …, and which are left out."""
+    columns: dict[str, pl.Series] = {}
+    left_out: list[str] = []
+    for name, value in zip(table.names, table.columns, strict=True):
+        found = list(_columns(name, value))
+        if not found:
+            left_out.append(f"{name} ({value.class_name})")
+        for column in found:
+            if len(column) != table.rows:
+                raise TableError(
+                    f"column {shown(column.name)} has {len(column)} elements in a table of {table.rows} rows",
+                    place=place,
+                )
+            if column.name in columns:
+                raise TableError(f"two columns are named {shown(column.name)}; rename one", place=place)
+            columns[column.name] = column
+    if not columns:
+        raise TableError("the table has no column of numbers or text", place=place)
+    note = f"{place}: left out, neither numbers nor text: {', '.join(left_out)}" if left_out else ""
+    return pl.DataFrame(list(columns.values())), note
+
+
+def _columns(name: str, value: Value) -> Iterator[pl.Series]:
+    """The columns that a value is: of numbers, of text, or none."""
+    from matnet.importers.mat.classes import Categorical, Strings, decoded
+    from matnet.importers.mat.values import Cell, Char, Numeric, Sparse
+
+    found = decoded(value)
+    if isinstance(found, Numeric | Sparse) and len(found.shape) == 2:
+        floats = found.floats()
+        if 1 in floats.shape:
+            yield pl.Series(name, floats.reshape(-1))
+        else:
+            yield from (pl.Series(f"{name}_{k}", column) for k, column in enumerate(floats.T, start=1))
+    elif isinstance(found, Cell) and all(isinstance(item, Char) and len(item.rows) <= 1 for item in found.items):
+        texts = ["".join(item.rows) for item in found.items if isinstance(item, Char)]
+        yield pl.Series(name, texts, dtype=pl.String)
+    elif isinstance(found, Strings | Categorical) and 1 in found.shape:
+        yield pl.Series(name, found.items, dtype=pl.String)
 
 
 class MatSink(Sink):

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from scipy.io import loadmat, savemat
 import matnet
 from matnet.cli.entry import run
 from matnet.functions.namespace import FloatArray
+from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from object_files import ObjectStore, write_objects
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")
@@ -281,6 +284,65 @@ def test_a_struct_as_a_table(said: Said, tmp_path: Path) -> None:
         "matnet: s.mat:S: a struct is a table where its fields are columns of one length; their lengths are speed: 2, "
         "flow: 3; name a field\n"
     )
+
+
+def matlab_table(path: Path, rows: float = 2.0, **variables: object) -> None:
+    """A MAT-file with the table T, its variables of any class."""
+    store = ObjectStore()
+    made = {key: value(store) if callable(value) else value for key, value in variables.items()}
+    table = store.new("table", {"data": list(made.values()), "varnames": list(made), "nrows": np.array([[rows]])})
+    write_objects(path, store, {"T": table})
+
+
+def labels(store: ObjectStore) -> object:
+    codes = np.array([[2], [1]], dtype="u1")
+    return replace(store.new("categorical", {"categoryNames": ["low", "high"], "codes": codes}), plain=True)
+
+
+def moment(store: ObjectStore) -> object:
+    return replace(store.new("datetime", {"data": np.zeros((2, 1))}), plain=True)
+
+
+def test_a_matlab_table(said: Said, tmp_path: Path) -> None:
+    matlab_table(tmp_path / "t.mat", speed=X[:, 1:], id=["a", "b"], level=labels, flow=X[:, :1])
+    status, out, err = said("gradients", PUMP, "t.mat:T", "--inputs", "flow,speed", "--keep", "id,level")
+    assert (status, err) == (0, "")
+    header, *rows = out.splitlines()
+    assert header == "id,level,y1,dy1_dflow,dy1_dspeed"
+    assert [row.split(",")[:2] for row in rows] == [["a", "high"], ["b", "low"]]
+    y, jacobian = NET.value_and_jacobian(X)
+    found = np.array([[float(cell) for cell in row.split(",")[2:]] for row in rows])
+    np.testing.assert_array_equal(found, np.hstack([y, jacobian[:, 0]]))
+
+
+def test_a_matlab_table_of_a_matrix_and_of_dates(said: Said, tmp_path: Path) -> None:
+    matlab_table(tmp_path / "t.mat", time=moment, x=X)
+    status, out, err = said("predict", PUMP, "t.mat:T")
+    assert (status, err) == (
+        0,
+        "matnet: note: t.mat:T: left out, neither numbers nor text: time (datetime)\n"
+        "matnet: note: t.mat:T: the inputs are taken by position: x_1, x_2\n",
+    )
+    np.testing.assert_array_equal(cells(out), NET(X))
+    for variables, message in (
+        ({"time": moment}, "the table has no column of numbers or text"),
+        ({"x": X, "x_1": X[:, :1]}, "two columns are named 'x_1'; rename one"),
+        ({"x": X[:, :1], "rows": 3.0}, "column 'x' has 2 elements in a table of 3 rows"),
+    ):
+        matlab_table(tmp_path / "t.mat", **variables)
+        assert said("predict", PUMP, "t.mat:T") == (2, "", f"matnet: t.mat:T: {message}\n")
+
+
+def test_a_real_matlab_table_gives_the_scores_that_matlab_stored(said: Said, successors: Path) -> None:
+    """The table that a session kept of its test data, and the scores of the same rows."""
+    file, entry = successors / "fitcnet_session.mat", "SessionData.ModelList{2}"
+    model = f"{entry}.TrainedModel.DecoratedTrainedModel.DecoratedTrainedModel.NeuralNetwork"
+    table = f"{file}:{entry}.RawTestResult.TrueDataset.DecoratedDataset.Table"
+    names = ",".join(matnet.load(file, model).input_names)
+    status, out, err = said("predict", str(file), table, "--network", model, "--inputs", names, "--quiet")
+    assert (status, err) == (0, "")
+    stored = read_array(file, f"{entry}.RawTestResult.Prediction.Scores")
+    np.testing.assert_allclose(cells(out), stored, rtol=1e-10, atol=1e-200)
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
