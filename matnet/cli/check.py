@@ -2,87 +2,136 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from matnet.cli.batches import samples
-from matnet.cli.models import load_model, remark_on_steps
+from matnet.cli.models import (
+    all_networks,
+    holds_networks,
+    is_several,
+    load_model,
+    remark_on_steps,
+    report_failure,
+)
 from matnet.cli.options import (
-    file_argument,
     inputs_option,
     json_option,
+    keep_out_option,
     loading_options,
     model_options,
-    network_option,
-    optional_table_argument,
+    networks_option,
     outputs_option,
     table_options,
 )
 from matnet.cli.speech import and_more, json_text
-from matnet.errors import printable
+from matnet.errors import FormatError, MatnetError, TableError, printable
 
 if TYPE_CHECKING:
     from matnet.network import Network
     from matnet.proof.check import Check, Element
 
 LISTED = 20
-AGREES, DIFFERS = 0, 1
+AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
+
+
+class Checked(NamedTuple):
+    """A network with its check, and the names of its outputs and inputs."""
+
+    net: Network
+    found: Check
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
 
 
 @click.command("check", short_help="Compare derivatives with numerical ones.")
-@file_argument
-@optional_table_argument
-@network_option
+@click.argument("files", metavar="FILE... [TABLE]", nargs=-1, required=True)
+@networks_option
 @loading_options
 @model_options
 @inputs_option
 @outputs_option
+@keep_out_option
 @table_options
 @json_option
 @click.option("--all", "everything", is_flag=True, help=f"List every derivative, not only the {LISTED} worst.")
-def command(**options: Any) -> int:
+def command(files: tuple[str, ...], **options: Any) -> int:
     """Compare the derivatives of the network in FILE with numerical ones.
 
-    If FILE is a folder or a pattern, or --network nets{:}, each network is checked and summarised in one line.
+    FILE may be a folder or a pattern, and several may be given: each network is then checked and summarised in one
+    line, as with --network nets{:}. A file or network that cannot be used is reported, and the others are checked.
 
     The samples are those of TABLE, for a dynamic network a series; without TABLE, points within the training range. If
     every function is analytic, the numerical derivatives are complex steps, exact to rounding; otherwise they are
     central differences with an error estimate. For each derivative the sample with the largest difference is shown, the
     worst first. Near a kink, where the derivative jumps, a difference proves nothing and is marked as such.
 
-    Exit status 0: all agree; 1: some differ.
+    Exit status 0: all agree; 1: some differ; 2: one of several files cannot be used.
     """
+    *rest, last = files
+    table = last if rest and not holds_networks(last) else None
+    names = files if table is None else rest
+    several = len(names) > 1 or is_several(names[0])
+    if several and options["network"] is not None:
+        raise FormatError("--network names a network in one file, but several files are given")
+    if several and table == "-":
+        raise TableError("standard input can be read only once, but several files are given; name a table")
+    options["table"] = table
+    failures: list[dict[str, str]] = []
+    checked = list(_all_checked(names, options, failures) if several else _one_checked(names[0], options))
+    if options["as_json"]:
+        networks = [_document(*entry) for entry in checked]
+        click.echo(json_text({"networks": networks, **({"failures": failures} if several else {})}))
+    elif several or len(checked) > 1:
+        for entry in checked:
+            click.echo(printable(f"{_label(entry.net)}: {entry.found.summary}"))
+    else:
+        _show(checked[0], options["everything"])
+    if not all(entry.found.agrees for entry in checked):
+        return DIFFERS
+    return BAD_INPUT if failures else AGREES
+
+
+def _one_checked(file: str, options: dict[str, Any]) -> Iterator[Checked]:
+    """The network of a file, or all those that --network names."""
     from matnet.network import Ensemble
+
+    model = load_model({"file": file, **options})
+    remark_on_steps(model)
+    for net in model.networks if isinstance(model, Ensemble) else (model,):
+        yield _checked(net, options)
+
+
+def _all_checked(names: Sequence[str], options: dict[str, Any], failures: list[dict[str, str]]) -> Iterator[Checked]:
+    """All networks of several files, folders and patterns."""
+    for file, net in all_networks(names, options, failures):
+        try:
+            yield _checked(net, options)
+        except MatnetError as error:
+            report_failure(file, error.at(file), failures)
+
+
+def _checked(net: Network, options: dict[str, Any]) -> Checked:
     from matnet.proof.check import check
     from matnet.tables.columns import Columns, output_names
 
-    model = load_model(options)
-    nets = model.networks if isinstance(model, Ensemble) else (model,)
-    names = options["inputs"] or nets[0].input_names
-    x = None
+    inputs, x = options["inputs"] or net.input_names, None
     if options["table"] is not None:
-        x, names = samples(nets[0], options)
-    checked = [(net, check(net, x)) for net in nets]
-    outputs = output_names(Columns(outputs=options["outputs"]).named_by(nets[0]), nets[0].output_size)
+        x, inputs = samples(net, options)
+    found = check(net, x)
+    outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
     # a network without inputs is checked with respect to its initial layer states, named after their neurons
-    states = max((element.input for _, found in checked for element in found.elements), default=0)
-    inputs = names or tuple(f"state{number + 1}" for number in range(1 + states))
-    remark_on_steps(model)
-    if options["as_json"]:
-        click.echo(json_text({"networks": [_document(net, found, outputs, inputs) for net, found in checked]}))
-    elif len(nets) > 1:
-        for net, found in checked:
-            click.echo(printable(f"{_label(net)}: {found.summary}"))
-    else:
-        _show(checked[0][1], outputs, inputs, nets[0].dynamic, options["everything"])
-    return AGREES if all(found.agrees for _, found in checked) else DIFFERS
+    states = max((element.input for element in found.elements), default=0)
+    return Checked(net, found, outputs, inputs or tuple(f"state{number + 1}" for number in range(1 + states)))
 
 
-def _show(found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...], dynamic: bool, everything: bool) -> None:
+def _show(checked: Checked, everything: bool) -> None:
+    net, found, outputs, inputs = checked
     shown = found.elements if everything else found.elements[:LISTED]
     if shown:
-        click.echo("\n".join(_table(shown, outputs, inputs, dynamic)))
+        click.echo("\n".join(_table(shown, outputs, inputs, net.dynamic)))
     left_out = len(found.elements) - len(shown)
     click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.options import loading, loading_options, network_option, reworded
-from matnet.cli.speech import complain
+from matnet.cli.models import expanded_files, report_failure
+from matnet.cli.options import loading, loading_options, network_option
 from matnet.errors import MatnetError, printable
 
 if TYPE_CHECKING:
@@ -37,34 +34,13 @@ def command(files: tuple[str, ...], network: str | None, as_json: bool) -> int:
     found: list[dict[str, Any]] = []
     unusable: list[dict[str, str]] = []
     broken: list[dict[str, str]] = []
-    for file, alone in _files(files, broken):
+    for file, alone in expanded_files(files, broken):
         try:
             found += [describe(net, file) for net in _networks(file, network, alone, unusable)]
         except MatnetError as error:
-            _fail(file, error, broken)
+            report_failure(file, error, broken)
     _show_json(found, [*broken, *unusable]) if as_json else _show_text(found)
     return BAD_INPUT if broken else 0
-
-
-def _fail(file: str, error: MatnetError, failures: list[dict[str, str]]) -> None:
-    message = reworded(error)
-    complain(message)
-    failures.append({"file": file, "error": message})
-
-
-def _files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tuple[str, bool]]:
-    """The files of all arguments, folders and patterns expanded, each with whether it was named itself."""
-    from matnet.importers.load import files
-
-    for name in names:
-        path = Path(name)
-        if not path.is_dir() and (path.exists() or not glob.has_magic(name)):
-            yield name, True
-            continue
-        try:
-            yield from ((str(found), False) for _, found in files(name))
-        except MatnetError as error:
-            _fail(name, error, failures)
 
 
 def _networks(file: str, network: str | None, alone: bool, unusable: list[dict[str, str]]) -> list[Network]:
@@ -75,7 +51,7 @@ def _networks(file: str, network: str | None, alone: bool, unusable: list[dict[s
     if network is not None:
         return [matnet.load(file, network=network, **loading())]
     try:
-        leave_out = partial(_fail, file, failures=unusable)
+        leave_out = partial(report_failure, file, failures=unusable)
         return list(matnet.load_all(file, **loading(), on_error=leave_out).values())
     except NoNetworkError:
         if alone:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import re
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matnet.cli.options import file_reading, loading
-from matnet.cli.speech import note
-from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.cli.options import file_reading, loading, reworded
+from matnet.cli.speech import complain, note
+from matnet.errors import FormatError, MatnetError, NoNetworkError, UnsupportedError
 
 if TYPE_CHECKING:
     from matnet.network import Ensemble, Network
@@ -68,11 +70,65 @@ def remark_on_steps(model: Network | Ensemble) -> None:
         note(f"{', '.join(steps)}: a step function, so every derivative through it is 0")
 
 
+def is_several(name: str) -> bool:
+    """Whether it is a folder or a pattern of files, and not one file."""
+    return Path(name).is_dir() or (glob.has_magic(name) and not Path(name).exists())
+
+
+def holds_networks(name: str) -> bool:
+    """Whether it is the name of files of networks: by its suffix, or of a folder or pattern, by those of its files."""
+    from matnet.importers.load import SUFFIXES, files
+
+    if not is_several(name):
+        return Path(name).suffix.lower() in SUFFIXES
+    try:
+        return bool(files(name))
+    except MatnetError:
+        return False
+
+
+def report_failure(file: str, error: MatnetError, failures: list[dict[str, str]]) -> None:
+    """Report a file, or a network in it, that cannot be used, and go on."""
+    message = reworded(error)
+    complain(message)
+    failures.append({"file": file, "error": message})
+
+
+def all_networks(
+    names: Sequence[str], options: dict[str, Any], failures: list[dict[str, str]]
+) -> Iterator[tuple[str, Network]]:
+    """All networks of several files, folders and patterns, with their files; what cannot be used is reported."""
+    import matnet
+
+    for file, alone in expanded_files(names, failures):
+        leave_out = partial(report_failure, file, failures=failures)
+        try:
+            networks = matnet.load_all(file, **loading(), on_error=leave_out)
+            yield from ((file, completed(net, {"file": file, **options})) for net in networks.values())
+        except MatnetError as error:
+            if alone or not isinstance(error, NoNetworkError):
+                report_failure(file, error, failures)
+
+
+def expanded_files(names: Sequence[str], failures: list[dict[str, str]]) -> Iterator[tuple[str, bool]]:
+    """The files of all arguments, folders and patterns expanded, each with whether it was named itself."""
+    from matnet.importers.load import files
+
+    for name in names:
+        if not is_several(name):
+            yield name, True
+            continue
+        try:
+            yield from ((str(found), False) for _, found in files(name))
+        except MatnetError as error:
+            report_failure(name, error, failures)
+
+
 def _several(file: str, network: str | None) -> list[Network] | None:
     """The networks of a folder, a pattern of files, or a path with a colon; None if a single one is meant."""
     import matnet
 
-    if Path(file).is_dir() or (glob.has_magic(file) and not Path(file).exists()):
+    if is_several(file):
         if network is not None:
             raise FormatError("--network names a network in one file, but these are several", place=file)
         return list(matnet.load_all(file, **loading()).values())

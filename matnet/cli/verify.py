@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,20 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from matnet.cli.batches import reading
 from matnet.cli.models import completed
 from matnet.cli.options import (
-    dialect,
     file_reading,
     json_option,
     loading,
     loading_options,
     model_options,
+    names,
     network_option,
     reworded,
     text_options,
 )
 from matnet.cli.speech import complain, json_text
 from matnet.errors import MatnetError, TableError, printable
+from matnet.tables.formats import sheet_address
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 STATUS: Mapping[Verdict, int] = {"proved": 0, "contradicted": 1, "weak": 3, "unclear": 3, "nothing to compare": 3}
 BAD_INPUT = 2
 
-_WHERE = "a path in FILE, FILE.mat:path, or a CSV file"
+_WHERE = "a path in FILE, FILE.mat:path, a table, or its columns as in y.csv:head,power"
 
 
 @click.command("verify", short_help="Compare networks with the answers that MATLAB stored.")
@@ -207,24 +210,42 @@ def _matrix(stored: StoredValues | None, place: str, options: Mapping[str, Any])
     address = mat_address(place)
     if address is not None:
         return Matrix(place, read_array(*address, **file_reading()))
-    if stored is None or place.lower().endswith(TABLE_SUFFIXES):
-        return Matrix(place, _csv(place, options))
+    name, columns = _named_columns(place)
+    if stored is None or columns is not None or name.lower().endswith(TABLE_SUFFIXES) or sheet_address(name):
+        return Matrix(place, _table_numbers(name, columns, options))
     return Matrix(place, stored.array(place))
 
 
-def _csv(place: str, options: Mapping[str, Any]) -> FloatArray:
-    """All columns of a CSV table, a sample a row; a missing cell is NaN, a number that is not known."""
+def _named_columns(place: str) -> tuple[str, tuple[str, ...] | None]:
+    """A table and the columns after its name: ``y.csv:head``, ``data.xlsx:Sheet2:head,power``."""
+    from matnet.tables.formats import COMPRESSIONS, TABLE_SUFFIXES
+
+    if os.path.exists(place):
+        return place, None
+    suffixes, packed = ("|".join(map(re.escape, group)) for group in (TABLE_SUFFIXES, COMPRESSIONS))
+    found = re.fullmatch(rf"(.+?(?:\.xlsx:[^:]+|(?:{suffixes})(?:{packed})?)):(.+)", place, re.IGNORECASE)
+    if found is None or sheet_address(place):
+        return place, None
+    return found[1], names(found[2])
+
+
+def _table_numbers(name: str, columns: tuple[str, ...] | None, options: Mapping[str, Any]) -> FloatArray:
+    """Columns of a table, all or those named, a sample a row; a missing cell is NaN, a number that is not known."""
     import numpy as np
 
-    from matnet.tables.columns import Choice
-    from matnet.tables.csv.streams import open_stream
-    from matnet.tables.csv.table import CsvTable
+    from matnet.tables.columns import Choice, Columns, expanded
+    from matnet.tables.opening import open_table
+    from matnet.tables.wording import listed
 
-    with open_stream(place, sys.stdin.buffer, encoding=options["encoding"]) as stream:
-        table = CsvTable(stream, dialect({**options, "missing": "nan"}))
-        names = table.header.names
-        choice = Choice(tuple(range(len(names))), (), tuple(names))
-        return np.concatenate([np.zeros((0, len(names))), *(rows.x for rows in table.rows(choice))])
+    how = reading({**options, "missing": "nan", "samples": None})
+    with open_table(name, Columns(inputs=columns), how, sys.stdin.buffer) as table:
+        header = table.header.names
+        chosen = header if columns is None else expanded(columns, header)
+        missing = [column for column in chosen if column not in header]
+        if missing:
+            raise TableError(f"there is no column {missing[0]}; there are {listed(header)}", place=name)
+        choice = Choice(tuple(map(header.index, chosen)), (), tuple(chosen))
+        return np.concatenate([np.zeros((0, len(chosen))), *(rows.x for rows in table.rows(choice))])
 
 
 def _record(stored: StoredValues | None, place: str) -> TrainingRecord:

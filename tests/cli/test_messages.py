@@ -135,7 +135,7 @@ def test_a_hint_is_given_where_the_command_has_the_option() -> None:
     assert error.reworded(option_names(["predict"])) == (
         't.csv: too many columns; name some with --inputs, keep others with --keep; --delimiter ";" or --no-header'
     )
-    assert error.reworded(option_names(["check"])) == (
+    assert error.reworded(option_names(["verify"])) == (
         't.csv: too many columns; name some with --inputs; --delimiter ";" or --no-header'
     )
     assert error.reworded(option_names(["diff"])) == "t.csv: too many columns"

@@ -126,3 +126,61 @@ def test_check_of_many_networks(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert capsys.readouterr().out.splitlines() == [f"a.mat:net: {agrees}", f"pump.mat:net: {agrees}"]
     found = document(capsys, 0, "check", str(files))
     assert [entry["agrees"] for entry in found["networks"]] == [True, True]
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two networks, a file that is cut off and a table."""
+    monkeypatch.chdir(tmp_path)
+    fixtures = Path(PUMP).parent
+    for name in ("pump.mat", "two_by_two.mat", "pump_inputs.csv"):
+        shutil.copy(fixtures / name, tmp_path / name)
+    (tmp_path / "broken.mat").write_bytes((fixtures / "pump.mat").read_bytes()[:300])
+    return tmp_path
+
+
+BROKEN = "byte 128: the file is cut off or broken: an element of 18248 bytes is announced, 164 are left"
+
+
+def test_a_broken_file_does_not_stop_the_check_of_a_folder(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "."]) == 2
+    said = capsys.readouterr()
+    assert said.err == f"matnet: broken.mat: {BROKEN}\n"
+    assert said.out.splitlines() == [
+        "pump.mat:net: 2 of 2 derivatives agree: complex step, 20 samples",
+        "two_by_two.mat:net: 20 of 20 derivatives agree: complex step, 20 samples",
+    ]
+    assert run(["check", ".", "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert [entry["network"] for entry in found["networks"]] == ["pump.mat:net", "two_by_two.mat:net"]
+    assert found["failures"] == [{"file": "broken.mat", "error": f"broken.mat: {BROKEN}"}]
+
+
+def test_several_files_are_checked_with_or_without_a_table(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "pump.mat", "two_by_two.mat"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert run(["check", "p*.mat", "pump.mat", "pump_inputs.csv"]) == 0
+    assert (
+        capsys.readouterr().out.splitlines() == ["pump.mat:net: 2 of 2 derivatives agree: complex step, 24 samples"] * 2
+    )
+    assert run(["check", "pump.mat", "two_by_two.mat", "pump_inputs.csv"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "pump.mat:net: 2 of 2 derivatives agree: complex step, 24 samples\n"
+    assert said.err.startswith("matnet: two_by_two.mat: pump_inputs.csv: the header names 2 inputs of 5 (x1, x2)")
+    for arguments, message in (
+        (["pump.mat", "two_by_two.mat", "-"], "standard input can be read only once, but several files are given; name "
+         "a table"),
+        (["pump.mat", "two_by_two.mat", "--network", "net"], "--network names a network in one file, but several files "
+         "are given"),
+        (["pump.mat", "none.csv"], "none.csv: cannot be read: No such file or directory"),
+    ):  # fmt: skip
+        assert run(["check", *arguments]) == 2
+        assert capsys.readouterr().err == f"matnet: {message}\n"
+
+
+def test_an_id_column_is_left_out(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mixed / "t.csv").write_text("id,flow,speed\n7,20,1500\n8,60,2800\n")
+    assert run(["check", "pump.mat", "t.csv", "--keep", "id", "--quiet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "2 of 2 derivatives agree: complex step, 2 samples"
+    assert lines[1].startswith("dy1_dflow")

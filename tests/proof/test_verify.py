@@ -348,6 +348,37 @@ def test_data_may_lie_in_csv_files_and_the_network_in_an_archive(
     assert run(["verify", str(FIXTURES / "pump.mat"), *data]) == 0
 
 
+def test_data_may_be_columns_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in a sheet of everything: inputs and outputs beside each other, with decimal commas."""
+    pump_data(tmp_path)
+    x, y = (np.loadtxt(tmp_path / f"{name}.csv", delimiter=",", skiprows=1, ndmin=2) for name in "xy")
+    rows = [f"{k};{a!r};{b!r};{c!r}".replace(".", ",") for k, (a, b, c) in enumerate(np.hstack([x, y]).tolist())]
+    for name in ("de.csv", "de.txt"):
+        (tmp_path / name).write_text("\n".join(["point;flow;speed;head", *rows]) + "\n")
+        place = tmp_path / name
+        for inputs in ("flow,speed", "flow:speed"):
+            named = ["--inputs", f"{place}:{inputs}", "--outputs", f"{place}:head"]
+            assert run(["verify", str(tmp_path / "pump.json"), *named]) == 0
+            assert capsys.readouterr().out.splitlines()[-1] == "proved"
+            assert run(["verify", str(FIXTURES / "pump.mat"), *named]) == 0
+            capsys.readouterr()
+    place = tmp_path / "de.csv"
+    assert run(["verify", str(tmp_path / "pump.json"), "--inputs", f"{place}:flow,rpm"]) == 2
+    message = f"matnet: {place}: there is no column rpm; there are 'point', 'flow', 'speed', 'head'\n"
+    assert capsys.readouterr().err == message
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    pytest.importorskip("fastexcel")
+    with xlsxwriter.Workbook(tmp_path / "data.xlsx") as book:
+        book.add_worksheet("Info").write(0, 0, "nothing")
+        sheet = book.add_worksheet("Data")
+        for number, row in enumerate([["flow", "speed", "head"], *np.hstack([x, y]).round(12).tolist()]):
+            sheet.write_row(number, 0, row)
+    place = tmp_path / "data.xlsx"
+    named = ["--inputs", f"{place}:Data:flow,speed", "--outputs", f"{place}:Data:head"]
+    assert run(["verify", str(tmp_path / "pump.json"), *named]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "proved"
+
+
 def test_data_may_lie_in_another_mat_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pump_data(tmp_path)
     place = FIXTURES / "pump.mat"

@@ -25,6 +25,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "verify": (),
     "check": (),
     "diff": (PUMP,),
+    "trace": (TABLE,),
+    "weights": (),
     "sensitivity": (TABLE,),
     "plot": (),
     "report": ("-o", "OUT.html"),
