@@ -69,6 +69,7 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.option("--float32", is_flag=True, help="Compute in single precision (C and ONNX only).")
 @click.option("--opset", type=int, metavar="NUMBER", help="Version of ONNX's operators (default 17).")
 @click.option("--header", is_flag=True, help="Also write the header OUT.h (C only).")
+@click.option("--family", is_flag=True, help="Also write fwd_OUT, adj_OUT and fwd_adj_OUT, for CasADi (ONNX only).")
 @click.option("--fmi", type=click.Choice(["3.0", "2.0"]), help="Version of FMI (FMU only; default 3.0).")
 @click.option(
     "--step", type=float, metavar="TIME", help="Time between two steps of a dynamic network (FMU only; default 1)."
@@ -111,10 +112,13 @@ def command(**options: Any) -> int:
         header=options["header"],
         fmi=options["fmi"],
         step=options["step"],
+        family=options["family"],
     )
     export = rendered(net, place, chosen)
     for line in export.notes:
         note(f"{place}: {line}")
+    for name in export.beside:
+        check_place(str(place.with_name(name)), options)
     check = check_written(export, place.name)
     if not check.agrees and not check.missing:
         complain(f"{place}: not written: {_verdict(check)}")

@@ -1,281 +1,56 @@
-"""ONNX: a graph from `x` [N, R] to `y` [N, S] and `dy_dx` [N, S, R], in float64.
-
-Only operators that onnxruntime's CPU provider has in float64 are used. ReduceMax and ArgMax ignore NaN there, so the
-maximum and its position are written in forms that do not.
-"""
+"""ONNX: a graph from `x` [N, R] to `y` [N, S] and `dy_dx` [N, S, R], in float64; or a family of four for CasADi."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from matnet.errors import FormatError, MissingExtraError, UnsupportedError
+from matnet.errors import FormatError
 from matnet.exporters.names import NameRule
-from matnet.exporters.recording import Function, Recording, remembered
+from matnet.exporters.onnx_family import PREFIXES, member
+from matnet.exporters.onnx_graph import Graph, Ports, checked_opset, import_onnx, model
+from matnet.exporters.recording import Recording
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
-from matnet.tape.symbols import Node
-
-OPSET = 17
-"""The default version of the operators."""
-
-_FIRST_OPSET = 13  # the first where all of the operators below have float64 and today's form
-
-_LARGEST_BYTES = 2_000_000_000  # of a protocol buffer
-
-_TABLE = {
-    "add": "Add",
-    "subtract": "Sub",
-    "multiply": "Mul",
-    "divide": "Div",
-    "negative": "Neg",
-    "abs": "Abs",
-    "sign": "Sign",
-    "exp": "Exp",
-    "tanh": "Tanh",
-    "sqrt": "Sqrt",
-    "less": "Less",
-    "less_equal": "LessOrEqual",
-    "equal": "Equal",
-    "logical_and": "And",
-    "logical_or": "Or",
-    "logical_not": "Not",
-    "where": "Where",
-    "matmul": "MatMul",
-}
-"""The operations of a tape that are one operator of ONNX."""
 
 _RESULTS = {"y": "y", "dydx": "dy_dx", "next_states": "next_states"}
 
-
-class _Graph:
-    """The nodes and constants of a graph, under construction."""
-
-    def __init__(self, onnx: Any, function: Function, precision: str, opset: int) -> None:
-        self.onnx = onnx
-        self.opset = opset
-        self.real = np.dtype(precision)
-        self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
-        self.bytes = 0
-        self._constants: dict[tuple[bytes, tuple[int, ...], str], str] = {}
-        self._names = 0
-        self.function = function
-        self.values: list[str] = []
-        for node in function.tape.nodes:
-            self.values.append(self._value(node))
-
-    def constant(self, value: NDArray[Any]) -> str:
-        """The name of a constant, each written once."""
-        kind = {"f": self.real, "b": np.dtype(np.bool_)}.get(value.dtype.kind, np.dtype(np.int64))
-        array = np.asarray(value, dtype=kind)
-        key = (array.tobytes(), array.shape, array.dtype.str)
-        if key not in self._constants:
-            name = f"c{len(self._constants)}"
-            self.initializers.append(self.onnx.numpy_helper.from_array(array, name))
-            self._constants[key] = name
-            self.bytes += array.nbytes
-        return self._constants[key]
-
-    def whole(self, *numbers: int) -> str:
-        """The name of a constant list of integers."""
-        return self.constant(np.asarray(numbers, dtype=np.int64))
-
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Adds a node; the name of its output."""
-        name = f"t{self._names}"
-        self._names += 1
-        self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [name], **attributes))
-        return name
-
-    def reduced(self, operator: str, operand: str, keep: bool) -> str:
-        """A reduction over the last axis; its axes became an input with opset 18, for ReduceSum with 13."""
-        if operator == "ReduceSum" or self.opset >= 18:
-            return self.add(operator, operand, self.whole(-1), keepdims=int(keep))
-        return self.add(operator, operand, axes=[-1], keepdims=int(keep))
-
-    def extreme(self, operator: str, operand: str, keep: bool) -> str:
-        """The largest or smallest, NaN if any element is."""
-        unknown = self.add("Cast", self.add("IsNaN", operand), to=self.onnx.TensorProto.INT32)
-        any_unknown = self.add("Cast", self.reduced("ReduceMax", unknown, keep), to=self.onnx.TensorProto.BOOL)
-        return self.add("Where", any_unknown, self.constant(np.array(np.nan)), self.reduced(operator, operand, keep))
-
-    def _value(self, node: Node) -> str:
-        if node.value is not None:
-            return self.constant(node.value)
-        if node.operation == "input":
-            return self.function.arguments[int(node.attributes[0])].name
-        operands = [self.values[operand] for operand in node.operands]
-        if node.operation in _TABLE:
-            return self.add(_TABLE[node.operation], *operands)
-        sources = [self.function.tape.nodes[operand] for operand in node.operands]
-        return _FORMS[node.operation](self, node, operands, sources)
-
-
-def _sum(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.reduced("ReduceSum", operands[0], node.attributes[1])
-
-
-def _max(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.extreme("ReduceMax", operands[0], node.attributes[1])
-
-
-def _min(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.extreme("ReduceMin", operands[0], node.attributes[1])
-
-
-def _argmax(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    largest = graph.extreme("ReduceMax", operands[0], keep=True)
-    here = graph.add("Or", graph.add("Equal", operands[0], largest), graph.add("IsNaN", operands[0]))
-    numbers = graph.add("Cast", here, to=graph.onnx.TensorProto.INT32)
-    return graph.add("ArgMax", numbers, axis=-1, keepdims=int(node.attributes[1]))
-
-
-def _take(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.add("Gather", *operands, axis=len(sources[0].shape) - 1)
-
-
-def _concat(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.add("Concat", *operands, axis=len(node.shape) - 1)
-
-
-def _transpose(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    axes = list(range(len(node.shape)))
-    return graph.add("Transpose", operands[0], perm=[*axes[:-2], axes[-1], axes[-2]])
-
-
-def _reshape(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    # 0 keeps the batch as it is
-    return graph.add("Reshape", operands[0], graph.whole(*(size or 0 for size in node.shape)))
-
-
-def _broadcast(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    sizes = [int(size) for size in node.shape[1:] if size is not None]
-    if sources[0].batched:
-        return graph.add("Expand", operands[0], graph.whole(1, *sizes))
-    batch = graph.add("Slice", graph.add("Shape", graph.function.arguments[-1].name), graph.whole(0), graph.whole(1))
-    return graph.add("Expand", operands[0], graph.add("Concat", batch, graph.whole(*sizes), axis=0))
-
-
-def _index(graph: _Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    name, shape = operands[0], sources[0].shape
-    parts = [part for part in node.attributes[0] if part is not None]
-    single = [axis for axis, part in enumerate(parts) if not isinstance(part, tuple)]
-    ranges = {
-        axis: (part % int(shape[axis] or 1), part % int(shape[axis] or 1) + 1)
-        for axis, part in enumerate(parts)
-        if axis in single
-    }
-    ranges |= {axis: part for axis, part in enumerate(parts) if isinstance(part, tuple) and part[0] is not None}
-    cut = {axis: ends for axis, ends in ranges.items() if ends != (0, shape[axis])}
-    if cut:
-        starts, stops = zip(*cut.values(), strict=True)
-        name = graph.add("Slice", name, graph.whole(*starts), graph.whole(*stops), graph.whole(*cut))
-    if single:
-        name = graph.add("Squeeze", name, graph.whole(*single))
-    kept = [part for part in node.attributes[0] if part is None or isinstance(part, tuple)]
-    new = [axis for axis, part in enumerate(kept) if part is None]
-    return graph.add("Unsqueeze", name, graph.whole(*new)) if new else name
-
-
-_FORMS: dict[str, Callable[[_Graph, Node, Sequence[str], Sequence[Node]], str]] = {
-    "sum": _sum,
-    "max": _max,
-    "min": _min,
-    "argmax": _argmax,
-    "take": _take,
-    "concat": _concat,
-    "transpose": _transpose,
-    "reshape": _reshape,
-    "broadcast": _broadcast,
-    "index": _index,
-}
-"""The operations of a tape that need more than one operator of ONNX."""
-
-
-def _import_onnx() -> Any:
-    try:
-        return import_module("onnx")
-    except ImportError as error:
-        raise MissingExtraError(
-            "writing .onnx needs the package onnx, which is not installed; install it with: pip install 'matnet[onnx]'"
-        ) from error
-
-
-def _metadata(recording: Recording) -> dict[str, str]:
-    def known(limits: FloatArray) -> list[list[float | None]]:
-        return [[number if np.isfinite(number) else None for number in row] for row in limits.tolist()]
-
-    found = dict(line.split(": ", 1) for line in recording.origin)
-    return {
-        **found,
-        "inputs": json.dumps(recording.inputs),
-        "outputs": json.dumps(recording.outputs),
-        "input_range": json.dumps(known(recording.input_range)),
-        "output_range": json.dumps(known(recording.output_range)),
-        "scale": "raw on both sides; dy_dx[n, i, j] is the derivative of output i with respect to input j at sample n",
-        **({"states": " ".join(remembered(recording))} if remembered(recording) else {}),
-    }
-
-
-def _checked_opset(onnx: Any, asked: int | None) -> int:
-    opset = OPSET if asked is None else asked
-    newest = onnx.defs.onnx_opset_version()
-    if not _FIRST_OPSET <= opset <= newest:
-        raise UnsupportedError(
-            f"opset {opset} is not supported; the installed onnx and matnet support {_FIRST_OPSET} to {newest}"
-        )
-    return opset
+_SCALE = "raw on both sides; dy_dx[n, i, j] is the derivative of output i with respect to input j at sample n"
 
 
 def _render(recording: Recording) -> bytes:
-    onnx = _import_onnx()
-    opset = _checked_opset(onnx, recording.options.opset)
+    if recording.options.family:
+        return member(recording, "")
+    onnx = import_onnx()
+    opset = checked_opset(onnx, recording.options.opset)
     function = recording.functions[-1]
-    graph = _Graph(onnx, function, recording.options.precision, opset)
-    for port, number in zip(function.results, function.tape.outputs, strict=True):
-        graph.nodes.append(onnx.helper.make_node("Identity", [graph.values[number]], [_RESULTS[port.name]]))
-    if graph.bytes > _LARGEST_BYTES:
-        raise UnsupportedError(f"the constants take {graph.bytes} bytes, ONNX' files hold {_LARGEST_BYTES}")
-    kind = onnx.TensorProto.DOUBLE if recording.options.precision == "float64" else onnx.TensorProto.FLOAT
-    opsets = [onnx.helper.make_opsetid("", opset)]
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph(
-            graph.nodes,
-            recording.name,
-            [onnx.helper.make_tensor_value_info(port.name, kind, ["N", *port.shape]) for port in function.arguments],
-            [
-                onnx.helper.make_tensor_value_info(_RESULTS[port.name], kind, ["N", *port.shape])
-                for port in function.results
-            ],
-            graph.initializers,
-        ),
-        opset_imports=opsets,
-        ir_version=onnx.helper.find_min_ir_version_for(opsets),
-        producer_name="matnet",
-        doc_string=f"{recording.name}: written by matnet",
-    )
-    onnx.helper.set_model_props(model, _metadata(recording))
-    onnx.checker.check_model(model, full_check=True)
-    content = model.SerializeToString()
-    assert isinstance(content, bytes)
-    return content
+    names = [port.name for port in function.arguments]
+    graph = Graph(onnx, function.tape, names, recording.options.precision, opset)
+    for port, value in zip(function.results, graph.results, strict=True):
+        graph.name(value, _RESULTS[port.name])
+    arguments: Ports = [(port.name, ["N", *port.shape]) for port in function.arguments]
+    results: Ports = [(_RESULTS[port.name], ["N", *port.shape]) for port in function.results]
+    return model(recording, graph, arguments, results, _SCALE)
+
+
+def _family(recording: Recording) -> dict[str, bytes]:
+    return {prefix: member(recording, prefix) for prefix in PREFIXES}
 
 
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """Every file in onnxruntime, on the CPU."""
     onnxruntime: Any = import_module("onnxruntime")
-    results = []
+    results, sessions = [], {}
     for job in jobs:
         try:
-            session = onnxruntime.InferenceSession(str(job.path), providers=["CPUExecutionProvider"])
+            if job.path not in sessions:
+                sessions[job.path] = onnxruntime.InferenceSession(str(job.path), providers=["CPUExecutionProvider"])
+            session = sessions[job.path]
             kind = np.dtype(job.precision)
             names = [argument.name for argument in session.get_inputs()]
             arguments = {name: array.astype(kind) for name, array in zip(names, job.arguments, strict=True)}
@@ -300,6 +75,7 @@ TARGET = Target(
     _run,
     about="a graph from x [N, R] to y [N, S] and dy_dx [N, S, R], or a step; for any ONNX runtime",
     options=frozenset({"name", "inputs", "outputs", "jacobian", "opset"}),
+    family=_family,
     precisions=("float64", "float32"),
     names=NameRule(free=True),
 )

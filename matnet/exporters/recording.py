@@ -69,6 +69,8 @@ class Options:
         The version of FMI.
     step
         The time between two steps of a dynamic network.
+    family
+        Whether the derivatives are files of their own beside the file.
     """
 
     name: str | None = None
@@ -80,6 +82,7 @@ class Options:
     header: bool = False
     fmi: str | None = None
     step: float | None = None
+    family: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in ("float64", "float32"):

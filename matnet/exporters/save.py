@@ -28,6 +28,7 @@ def save(
     header: bool = False,
     fmi: str | None = None,
     step: float | None = None,
+    family: bool = False,
 ) -> None:
     """Writes a network to a file: as an archive to be loaded again (.json), or as code that works without matnet.
 
@@ -56,6 +57,9 @@ def save(
         The version of FMI, "3.0" or "2.0" (FMU only); by default "3.0".
     step
         The time between two steps of a dynamic network (FMU only); by default 1.
+    family
+        Whether the file has y alone and the derivatives are files beside it, as CasADi reads them (ONNX only):
+        fwd_NAME, adj_NAME and fwd_adj_NAME. x is then one sample, a column.
 
     Raises
     ------
@@ -79,6 +83,7 @@ def save(
         header=header,
         fmi=fmi,
         step=step,
+        family=family,
     )
     write(rendered(net, place, options), place)
 
@@ -87,14 +92,14 @@ def save(
 class Export:
     """The contents of a file to be written.
 
-    ``content`` is the file's bytes and ``header`` those of the header beside it, if requested; ``notes`` are lines for
-    the user.
+    ``content`` is the file's bytes, ``beside`` those of the files beside it by their names; ``notes`` are lines for the
+    user.
     """
 
     target: Target
     recording: Recording
     content: bytes
-    header: bytes | None
+    beside: dict[str, bytes]
     notes: tuple[str, ...]
 
 
@@ -115,9 +120,13 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
         # what a target cannot be asked to leave out it does not have
         chosen = replace(options, jacobian=options.jacobian and "jacobian" in target.options)
         recording = Recording(net, name, chosen)
-        header = target.header(recording) if options.header and target.header else None
+        beside = {}
+        if options.header and target.header:
+            beside[path.with_suffix(".h").name] = target.header(recording)
+        if options.family and target.family:
+            beside |= {f"{prefix}{path.name}": content for prefix, content in target.family(recording).items()}
         notes = tuple(line for line in (note, target.remark(recording)) if line)
-        return Export(target, recording, target.render(recording), header, notes)
+        return Export(target, recording, target.render(recording), beside, notes)
     except MatnetError as error:
         raise error.at(path) from error.__cause__
 
@@ -129,13 +138,13 @@ def _set(options: Options) -> set[str]:
 
 
 def write(export: Export, path: Path) -> None:
-    """Writes the file, and its header beside it under the same stem.
+    """Writes the file, and those beside it.
 
     Raises
     ------
     FormatError
-        It cannot be written; an existing file is unchanged.
+        One cannot be written; an existing file is unchanged.
     """
-    if export.header is not None:
-        put(path.with_suffix(".h"), export.header)
+    for name, content in export.beside.items():
+        put(path.with_name(name), content)
     put(path, export.content)

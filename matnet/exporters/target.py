@@ -23,7 +23,8 @@ from matnet.functions.namespace import FloatArray
 class Job:
     """A written file to be run on arguments.
 
-    ``arguments`` are the arrays (N, size) of the file's function, ``shapes`` those of its results without the batch.
+    ``arguments`` are the arrays (N, size) of the file's function, ``shapes`` those of its results without the batch. A
+    file of a family takes one sample and directions as columns; its ``function`` is "family".
     """
 
     path: Path
@@ -58,6 +59,8 @@ class Target:
         Which names its functions may have.
     header
         Returns the bytes of a file's header, if the language has headers.
+    family
+        Returns the bytes of the derivatives' files by the beginnings of their names, if the format has such.
     remark
         Returns a line for the user about the file, or ''.
     about
@@ -75,13 +78,15 @@ class Target:
     precisions: tuple[Precision, ...] = ("float64",)
     names: NameRule = field(default_factory=NameRule)
     header: Callable[[Recording], bytes] | None = None
+    family: Callable[[Recording], dict[str, bytes]] | None = None
     remark: Callable[[Recording], str] = lambda recording: ""
 
     @property
     def takes(self) -> frozenset[str]:
         """The options of ``save`` that this target has."""
         single = {"float32"} if "float32" in self.precisions else set()
-        return self.options | single | ({"header"} if self.header else set())
+        family = {"family"} if self.family else set()
+        return self.options | single | ({"header"} if self.header else set()) | family
 
 
 @cache

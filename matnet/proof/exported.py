@@ -10,7 +10,7 @@ import numpy as np
 
 from matnet.errors import FormatError
 from matnet.exporters.recording import Function, Recording
-from matnet.exporters.save import Export
+from matnet.exporters.save import Export, write
 from matnet.exporters.stepping import flat_states
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
@@ -21,7 +21,7 @@ from matnet.proof.distances import distances
 TOLERANCES = {"float64": 1e-12, "float32": 1e-4}
 """Of the range: the largest difference of an export that agrees."""
 
-_POINTS = 100
+_POINTS, _FAMILY_POINTS = 100, 10
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,15 @@ class ExportCheck:
 def check_written(export: Export, name: str) -> ExportCheck:
     """Write the export to a file called `name` in a temporary folder, run it and compare.
 
-    Points in the range of the inputs, one of them NaN throughout; a dynamic network gets states from a run of its own.
-    The range of y_i is that of its values there, or their size where that is larger; the derivative dy_i/dx_j counts by
-    how much y_i changes over the range of x_j.
+    Points in the range of the inputs (fewer for a family of files), one of them NaN throughout; a dynamic network gets
+    states from a run of its own. The range of y_i is that of its values there, or their size where that is larger; the
+    derivative dy_i/dx_j counts by how much y_i changes over the range of x_j, that in a family by its own range.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        path.write_bytes(export.content)
+        write(export, path)
+        if export.recording.options.family:
+            return _check_family(export.target, export.recording, path)
         return _check(export.target, export.recording, path)
 
 
@@ -81,6 +83,51 @@ def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
     differences = {
         port.name: _largest(*three) for port, *three in zip(function.results, got, expected, scales, strict=True)
     }
+    return ExportCheck(differences, tolerance, len(x), target.runtime)
+
+
+def _check_family(target: Target, recording: Recording, path: Path) -> ExportCheck:
+    """The check of a file with y alone and of its derivatives beside it: samples and directions are columns."""
+    net = recording.net
+    tolerance = TOLERANCES[recording.options.precision]
+    box = input_box(net.structure)
+    x = np.concatenate([points_in(box, _FAMILY_POINTS), np.full((1, len(box)), np.nan)])
+    missing = target.missing()
+    if missing:
+        return ExportCheck({}, tolerance, len(x), target.runtime, missing=missing)
+    width = box[:, 1] - box[:, 0]
+    rng = np.random.Generator(np.random.PCG64(2))
+    v, u = rng.normal(size=(len(box), 3)) * width[:, None], rng.normal(size=(net.output_size, 2))
+    w = rng.normal(size=(net.output_size, v.shape[1] * u.shape[1]))
+    y, jacobian = net.value_and_jacobian(x)
+    moved = np.einsum("nijk,ia,kf->njfa", net.hessian(x), u, v).reshape(*x.shape, -1)
+    wanted: dict[str, tuple[str, tuple[FloatArray, ...], FloatArray]] = {
+        "": ("y", (), y[..., None]),
+        "fwd_": ("fwd_y", (v,), jacobian @ v),
+        "adj_": ("adj_x", (u,), np.swapaxes(jacobian, 1, 2) @ u),
+        "fwd_adj_": ("fwd_adj_x", (u, v, w), moved + np.swapaxes(jacobian, 1, 2) @ w),
+    }
+    jobs = [
+        Job(
+            path.with_name(f"{prefix}{path.name}"),
+            recording.name,
+            "family",
+            (row[:, None], *seeds),
+            (expected.shape[1:],),
+            recording.options.precision,
+        )
+        for prefix, (_, seeds, expected) in wanted.items()
+        for row in x
+    ]
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            got = iter(target.run(jobs, Path(folder)))
+    except FormatError as error:
+        return ExportCheck({}, tolerance, len(x), target.runtime, failure=str(error))
+    differences = {}
+    for name, _, expected in wanted.values():
+        answers = np.stack([next(got)[0] for _ in x])
+        differences[name] = _largest(answers, expected, _spread(expected[:-1]))
     return ExportCheck(differences, tolerance, len(x), target.runtime)
 
 

@@ -19,7 +19,7 @@ NEEDED = {
     "onnx": ("onnx", "onnxruntime"),
     "pytorch": ("torch",),
     "jax": ("jax",),
-    "casadi": ("casadi",),
+    "casadi": ("casadi", "onnx", "onnxruntime"),
     "fmu": ("fmpy",),
 }
 TOOLS = {"c": "cc", "matlab": "octave-cli", "fortran": "gfortran", "javascript": "node", "fmu": "cc"}
