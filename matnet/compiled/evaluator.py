@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.derivatives.quantities import VALUE_AND_JACOBIAN, Jacobian, Quantity
 from matnet.errors import UnsupportedError
@@ -43,16 +44,13 @@ class CompiledFunction:
 
         self._library = library  # keeps the code loaded
         self._routine = routine
-        try:
-            self._function = getattr(library, name)
-        except AttributeError as error:
-            raise UnsupportedError(
-                f"the compiled code has no function '{name}': the C compiler has built something else"
-            ) from error
-        self._function.restype = None
-        count = len(routine.inputs) + len(routine.outputs) + 1
-        self._function.argtypes = [ctypes.c_long, *([ctypes.c_void_p] * count)]
-        self._idle: list[tuple[FloatArray, int]] = []
+        self._numbers = _Aligned(routine.numbers.size)
+        self._numbers.array[...] = routine.numbers
+        self._function, self._alone = (_function(library, each) for each in (name, f"{name}_alone"))
+        count = len(routine.inputs) + len(routine.outputs) + 2
+        self._function.argtypes = [ctypes.c_ssize_t, *([ctypes.c_void_p] * count)]
+        self._alone.argtypes = [ctypes.c_void_p]
+        self._idle: list[_Aligned] = []
         self._idle_for_one: list[_OneSample] = []
         self._share = max(64, _SHARE // max(routine.operations, 1) // 64 * 64)
 
@@ -60,7 +58,7 @@ class CompiledFunction:
         """The outputs, (rows, …) each; large batches on all cores."""
         rows = len(inputs[0])
         if rows == 1:
-            return [result[None] for result in self.one(*inputs)]
+            return [result[None] for result in self.one(*(array[0] for array in inputs))]
         arguments = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
         results = [np.empty((rows, *shape)) for shape in self._routine.outputs]
         arrays = [*arguments, *results]
@@ -75,11 +73,11 @@ class CompiledFunction:
         try:
             memory = self._idle_for_one.pop()
         except IndexError:
-            memory = _OneSample(self._routine)
+            memory = _OneSample(self._routine, self._numbers.start)
         for slot, array in zip(memory.inputs, inputs, strict=True):
             slot[...] = array
-        self._function(1, *memory.addresses)
-        results = [slot[0, ...].copy() for slot in memory.outputs]
+        self._alone(memory.start)
+        results = [slot.copy() for slot in memory.outputs]
         self._idle_for_one.append(memory)
         return results
 
@@ -89,31 +87,48 @@ class CompiledFunction:
         The arrays are kept, not only their addresses: an interrupt may end the call while a thread still writes.
         """
         try:
-            memory = self._idle.pop()
+            work = self._idle.pop()
         except IndexError:
-            memory = _work(self._routine)
+            work = _Aligned(self._routine.work)
         places = [_address(array) + 8 * start * (array.size // rows) for array in arrays]
-        self._function(min(self._share, rows - start), *places, memory[1])
-        self._idle.append(memory)
+        self._function(min(self._share, rows - start), *places, self._numbers.start, work.start)
+        self._idle.append(work)
+
+
+def _function(library: ctypes.CDLL, name: str) -> Any:
+    try:
+        function = getattr(library, name)
+    except AttributeError as error:
+        raise UnsupportedError(
+            f"the compiled code has no function '{name}': the C compiler has built something else"
+        ) from error
+    function.restype = None
+    return function
+
+
+class _Aligned:
+    """An array of `size` doubles; ``start`` is its address, a multiple of 64 bytes."""
+
+    def __init__(self, size: int) -> None:
+        memory = np.empty(size + 8)
+        skipped = -_address(memory) % 64 // 8
+        self.array = memory[skipped : skipped + size]
+        self.start = _address(memory) + 8 * skipped
 
 
 class _OneSample:
-    """Memory for one sample: arguments, results and work, with the addresses of all in the order of a call."""
+    """Memory for one sample: arguments, results and work; ``start`` is the address of their addresses in order."""
 
-    def __init__(self, routine: Routine) -> None:
-        self.inputs = [np.empty((1, size)) for size in routine.inputs]
-        self.outputs = [np.empty((1, *shape)) for shape in routine.outputs]
-        self._work, start = _work(routine)
-        self.addresses = [*(_address(array) for array in (*self.inputs, *self.outputs)), start]
-
-
-def _work(routine: Routine) -> tuple[FloatArray, int]:
-    """Work memory and its start, a multiple of 64 bytes."""
-    array = np.empty(routine.work + 8)
-    return array, -(-_address(array) // 64) * 64
+    def __init__(self, routine: Routine, numbers: int) -> None:
+        self.inputs = [np.empty(size) for size in routine.inputs]
+        self.outputs = [np.empty(shape) for shape in routine.outputs]
+        self._work = _Aligned(routine.work)
+        arrays = (*self.inputs, *self.outputs)
+        self._addresses = np.array([*map(_address, arrays), numbers, self._work.start], dtype=np.uintp)
+        self.start = _address(self._addresses)
 
 
-def _address(array: FloatArray) -> int:
+def _address(array: NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 

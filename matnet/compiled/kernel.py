@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.exporters.c_source import C
-from matnet.exporters.loops import VIEWS, Constants, View, dense, indices, kept, strides
+from matnet.exporters.loops import VIEWS, View, dense, indices, kept, strides
 from matnet.exporters.recording import elements
+from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import ELEMENTWISE, Node, Tape, compute
 
 TABLE = {
@@ -85,21 +86,62 @@ class Memory:
         self._free.append((start, size))
 
 
+_VECTOR = 8
+"""Numbers in a vector of the kernel; the rows of a product's matrix begin at multiples of it."""
+
+
+class Numbers:
+    """The constants of a kernel, as one array that is passed to it: its code depends on their shapes alone.
+
+    A constant whose elements are all equal is written into the code.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[FloatArray] = []
+        self._size = 0
+        self._starts: dict[tuple[bytes, tuple[int, ...]], int] = {}
+
+    def view(self, value: NDArray[Any]) -> View:
+        """The view of a constant."""
+        if value.size and len(set(value.reshape(-1).view(f"V{value.itemsize}").tolist())) == 1:
+            return View(C.literal(float(value.reshape(-1)[0])), (0,) * value.ndim, value.shape, literal=True)
+        return self._at(value.astype(np.float64))
+
+    def matrices(self, value: NDArray[Any]) -> View:
+        """The view of matrices (..., K, N), whose rows are filled with 0 up to whole vectors."""
+        missing = -value.shape[-1] % _VECTOR
+        return self._at(np.pad(value.astype(np.float64), [(0, 0)] * (value.ndim - 1) + [(0, missing)]))
+
+    def _at(self, value: FloatArray) -> View:
+        key = (value.tobytes(), value.shape)
+        if key not in self._starts:
+            self._starts[key] = self._size
+            self._parts.append(np.pad(value.reshape(-1), (0, -value.size % _VECTOR)))
+            self._size += len(self._parts[-1])
+        return View("k", strides(value.shape), value.shape, self._starts[key])
+
+    @property
+    def array(self) -> FloatArray:
+        """All of them."""
+        return np.concatenate([np.zeros(0), *self._parts])
+
+
 class Kernel:
     """The C of one tape.
 
-    ``lines`` is the body of a block, ``work`` the number of elements (of B numbers) needed for its variables, and
-    ``operations`` the approximate number of arithmetic operations per sample.
+    ``lines`` is the body of a block, ``numbers`` are its constants, ``work`` the number of elements (of B numbers)
+    needed for its variables, and ``operations`` the approximate number of arithmetic operations per sample.
     """
 
-    def __init__(self, tape: Tape, constants: Constants) -> None:
+    def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self._constants = constants
+        self.numbers = Numbers()
         self._views: list[View] = []
         self._owners: list[int | None] = []
         self._values: dict[int, NDArray[Any]] = {}
         for number, node in enumerate(tape.nodes):
             self._see(number, node)
+        self._taken = self._only_stored()
         self.statements = list(self._schedule())
         self._starts: dict[int, int] = {}
         self._memory = Memory()
@@ -113,7 +155,7 @@ class Kernel:
         value = self._value(node)
         if value is not None:
             self._values[number] = value
-            self._views.append(self._constants.view(value[0] if node.batched else value))
+            self._views.append(self.numbers.view(value[0] if node.batched else value))
             self._owners.append(None)
             return
         seen = None
@@ -133,8 +175,27 @@ class Kernel:
             shape = tuple(1 if size is None else size for size in node.shape)
             return np.asarray(compute(node.operation, known, node.attributes, shape))
 
+    def _only_stored(self) -> set[int]:
+        """The elements taken from a variable for an output alone: they are taken while they are stored."""
+        read = {
+            self._owners[operand]
+            for number, node in enumerate(self.tape.nodes)
+            if self._owners[number] == number
+            for operand in node.operands
+        }
+        found = set()
+        for output in self.tape.outputs:
+            owner, view = self._owners[output], self._views[output]
+            if owner is not None and self.tape.nodes[owner].operation == "take":
+                source = self._owners[self.tape.nodes[owner].operands[0]]
+                whole = view.strides == strides(view.shape) and prod(view.shape) == _size(self.tape.nodes[owner])
+                if owner not in read and source is not None and whole:
+                    found.add(owner)
+        return found
+
     def _computed(self, number: int) -> bool:
-        return self._owners[number] == number and self.tape.nodes[number].operation != "input"
+        taken = number in self._taken
+        return self._owners[number] == number and not taken and self.tape.nodes[number].operation != "input"
 
     def _schedule(self) -> Iterator[Statement]:
         """The statements in order. An elementwise node joins the first possible statement over the same elements."""
@@ -194,6 +255,8 @@ class Kernel:
                         found[owner] = place
         for output in self.tape.outputs:
             owner = self._owners[output]
+            if owner in self._taken:
+                owner = self._owners[self.tape.nodes[owner].operands[0]]
             if owner is not None:
                 found[owner] = len(self.statements)
         return found
@@ -212,14 +275,30 @@ class Kernel:
             size = prod(view.shape)
             if not size:
                 continue
-            if self._owners[number] is not None and view.strides == strides(view.shape):
-                self.lines.append(f"store({self._line(view, ['0'] * len(view.shape))}, rows, {size}, y{place});")
+            owner = self._owners[number]
+            if owner in self._taken:
+                self._store_taken(self.tape.nodes[owner], f"y{place}")
+                continue
+            if owner is not None and view.strides == strides(view.shape):
+                line = self._line(view, ["0"] * len(view.shape))
+                self.lines.append(_call("store", line, 0, "rows", size, size, f"y{place}"))
                 continue
             index = indices(view.shape)
             target = View("", strides(view.shape), view.shape).position(index)
-            element = view.at(index) if self._owners[number] is None else f"({self._line(view, index)})[l]"
-            body = f"for (long l = 0; l < rows; l++) y{place}[l * {size} + {target}] = {element};"
+            element = view.at(index) if owner is None else f"({self._line(view, index)})[l]"
+            body = f"for (count l = 0; l < rows; l++) y{place}[l * {size} + {target}] = {element};"
             self.lines += C.over(view.shape, [body])
+
+    def _store_taken(self, node: Node, result: str) -> None:
+        """Stores the elements that `node` would copy from its operand."""
+        shape = elements(node.shape)
+        source = self._views[node.operands[0]]
+        index = indices(shape[:-1])
+        at = _positions(self.tape.nodes[node.operands[1]]) * source.strides[-1]
+        target = View("", strides(shape), shape).position([*index, "0"])
+        line = self._line(source, [*index, "0"])
+        store = _call("store", line, "at", "rows", shape[-1], prod(shape), f"{result} + {target}")
+        self.lines += C.scope([_table(at), *C.over(shape[:-1], [store])])
 
     def _line(self, view: View, index: Sequence[str]) -> str:
         """The start of an element's line."""
@@ -248,7 +327,12 @@ class Kernel:
                 before[f"double *s{number} = {pointer};"] = ""
                 body.append(f"s{number}[l] = t{number};")
         loop = ["SIMD", "for (int l = 0; l < B; l++) {", *(f"    {line}" for line in body), "}"]
-        return C.over(shape, C.scope([*before, *loop]))
+        lines = C.scope([*before, *loop])
+        if not shape:
+            return lines
+        # for a single sample the vectors lie along the elements
+        innermost = C.loop(index[-1], 0, shape[-1], lines)
+        return C.over(shape[:-1], ["ELEMENTS", *innermost])
 
     def _operand(
         self, number: int, statement: Statement, full: tuple[int, ...], index: Sequence[str], before: dict[str, str]
@@ -326,14 +410,11 @@ class Kernel:
 
     def _take(self, node: Node, out: View) -> list[str]:
         """The elements at constant positions."""
-        places = self.tape.nodes[node.operands[1]].value
-        assert places is not None, "take supports constant positions only"
         index = indices(out.shape[:-1])
-        body = [
-            self._copy(self._line(out, [*index, str(to)]), node.operands[0], [*index, str(at)])
-            for to, at in enumerate(places.reshape(-1).tolist())
-        ]
-        return C.over(out.shape[:-1], C.scope(body))
+        copy = self._copy(self._line(out, [*index, "j"]), node.operands[0], [*index, "at[j]"])
+        self.operations += prod(out.shape)
+        loop = C.over(out.shape[:-1], C.loop("j", 0, out.shape[-1], [copy]))
+        return C.scope([_table(_positions(self.tape.nodes[node.operands[1]])), *loop])
 
     def _reduce(self, node: Node, out: View) -> list[str]:
         source = self._views[node.operands[0]]
@@ -379,36 +460,50 @@ class Kernel:
         M, K, N = left.shape[-2], left.shape[-1], right.shape[-1]
         self.operations += 2 * prod(lead) * M * K * N
         corner = self._line(out, [*index, *["0"] * (len(out.shape) - len(lead))])
-        o = (corner, 0 if row else out.strides[-2], 1)
-        a = (self._corner(node.operands[0], left, index), left.strides[-2], left.strides[-1])
-        b = (self._corner(node.operands[1], right, index), right.strides[-2], right.strides[-1])
-        return C.over(lead, [self._product(node, o, a, b, (M, K, N))])
-
-    def _product(
-        self,
-        node: Node,
-        o: tuple[str, int, int],
-        a: tuple[str, int, int],
-        b: tuple[str, int, int],
-        sizes: tuple[int, int, int],
-    ) -> str:
-        M, K, N = sizes
+        o = (0 if row else out.strides[-2], 1)
         numbers = [self._owners[operand] is None for operand in node.operands]
         if numbers[0]:
             # (A B)ᵀ = Bᵀ Aᵀ: the lines are always on the left
-            o, a, b, M, N = (o[0], o[2], o[1]), (b[0], b[2], b[1]), (a[0], a[2], a[1]), N, M
-        name = "product" if any(numbers) else "product_of_lines"
-        return f"{name}({o[0]}, {o[1]}, {o[2]}, {a[0]}, {a[1]}, {a[2]}, {b[0]}, {b[1]}, {b[2]}, {M}, {K}, {N});"
+            start, row_length = self._constant_corner(node.operands[0], True, index)
+            lines, o, sizes = right, o[::-1], (N, K, M)
+            a = (self._corner(node.operands[1], lines, index), lines.strides[-1], lines.strides[-2])
+        elif numbers[1]:
+            start, row_length = self._constant_corner(node.operands[1], False, index)
+            sizes = (M, K, N)
+            a = (self._corner(node.operands[0], left, index), left.strides[-2], left.strides[-1])
+        else:
+            a = (self._corner(node.operands[0], left, index), left.strides[-2], left.strides[-1])
+            b = (self._corner(node.operands[1], right, index), right.strides[-2], right.strides[-1])
+            return C.over(lead, [_call("product_of_lines", corner, *o, *a, *b, M, K, N)])
+        return C.over(lead, [_call("product", corner, *o, *a, start, row_length, *sizes)])
+
+    def _constant_corner(self, number: int, turned: bool, index: Sequence[str]) -> tuple[str, int]:
+        """The first number of a constant operand's matrix at a leading index, and the length of the matrix's rows."""
+        value = self._values[number]
+        value = value[0] if self.tape.nodes[number].batched else value
+        matrix = np.atleast_2d(value)
+        view = self.numbers.matrices(np.swapaxes(matrix, -1, -2) if turned else matrix)
+        own = len(view.shape) - 2
+        return f"k + {view.position([*index[len(index) - own :], '0', '0'])}", view.strides[-2]
 
     def _corner(self, number: int, view: View, index: Sequence[str]) -> str:
-        """The first element of an operand's matrix at a leading index."""
+        """The first line of a variable operand's matrix at a leading index."""
         own = len(view.shape) - 2
-        place = [*index[len(index) - own :], "0", "0"]
-        if self._owners[number] is not None:
-            return self._line(view, place)
-        if view.literal:
-            return f"(const double[]){{{view.base}}}"
-        return f"&{view.at(place)}"
+        return self._line(view, [*index[len(index) - own :], "0", "0"])
+
+
+def _positions(node: Node) -> NDArray[np.int64]:
+    """The positions of a `take`, which are constant."""
+    assert node.value is not None, "take supports constant positions only"
+    return node.value.reshape(-1).astype(np.int64)
+
+
+def _table(positions: NDArray[np.int64]) -> str:
+    return f"static const int at[] = {{{', '.join(map(str, positions.tolist()))}}};"
+
+
+def _call(name: str, *arguments: str | int) -> str:
+    return f"{name}({', '.join(map(str, arguments))});"
 
 
 def _matrix(view: View) -> View:

@@ -1,83 +1,162 @@
-/* Moving and multiplying lines of B numbers; B is a multiple of 8, and WIDE is how many vectors are kept at once. */
+/* Moving and multiplying lines of B numbers; B is 1 or a power of 2 from 8 on. */
 /* n rows of x, to one line an element; a line that is not full is filled with 0. */
-APART void load(const double *x, long n, long size, double *w)
+APART void load(const double *x, count n, count size, double *w)
 {
-    for (long e = 0; e < size; e++) {
-        for (long l = 0; l < n; l++) w[e * B + l] = x[l * size + e];
-        for (long l = n; l < B; l++) w[e * B + l] = 0.0;
+    for (count e = 0; e < size; e++) {
+        for (count l = 0; l < n; l++) w[e * B + l] = x[l * size + e];
+        for (count l = n; l < B; l++) w[e * B + l] = 0.0;
     }
 }
 
-APART void store(const double *w, long n, long size, double *y)
+/* The elements `at` (all in order if there is no such list) of n samples, to rows of y that are `row` numbers apart. */
+APART void store(const double *w, const int *at, count n, count size, count row, double *y)
 {
-    long e = 0;
+    count e = 0;
+#if B > 1
     for (; e + 8 <= size; e += 8)
-        for (long l = 0; l < n; l++)
-            for (long k = 0; k < 8; k++) y[l * size + e + k] = w[(e + k) * B + l];
-    for (long l = 0; l < n; l++)
-        for (long k = e; k < size; k++) y[l * size + k] = w[k * B + l];
+        for (count part = 0; part < n; part += 8) {
+            line8 r[8];
+            count rows = n - part < 8 ? n - part : 8;
+            UNROLL for (int k = 0; k < 8; k++) r[k] = *(const line8 *)(w + (at ? at[e + k] : e + k) * B + part);
+            turn(r);
+            if (rows == 8)
+                UNROLL for (int i = 0; i < 8; i++) *(line8_anywhere *)(y + (part + i) * row + e) = r[i];
+            else
+                for (count i = 0; i < rows; i++) *(line8_anywhere *)(y + (part + i) * row + e) = r[i];
+        }
+#endif
+    for (count l = 0; l < n; l++)
+        for (count k = e; k < size; k++) y[l * row + k] = w[(at ? at[k] : k) * B + l];
 }
 
 INLINE void copy(double *o, const double *x)
 {
     SIMD
-    for (long l = 0; l < B; l++) o[l] = x[l];
+    for (count l = 0; l < B; l++) o[l] = x[l];
 }
 
 INLINE void fill(double *o, double x)
 {
     SIMD
-    for (long l = 0; l < B; l++) o[l] = x;
+    for (count l = 0; l < B; l++) o[l] = x;
 }
 
-/* o = a b for M by K lines a and K by N numbers b; strides count lines, and numbers. */
-CONTRACTED APART void product(double *o, long om, long on, const double *a, long am, long ak,
-                               const double *b, long bk, long bn, long M, long K, long N)
+#if B == 1
+/* o = a b for one sample: M by K numbers a of its own, K by N numbers b in rows of `row` numbers, a multiple of 8. */
+CONTRACTED APART void product(double *o, count om, count on, const double *a, count am, count ak,
+                              const double *b, count row, count M, count K, count N)
 {
     CONTRACT
-    for (long part = 0; part < B; part += WIDE * 8)
-        for (long m = 0; m < M; m++) {
-            long n = 0;
-            for (; n + 4 <= N; n += 4) {
-                line8 s[4][WIDE];
-                const double *x = a + m * am * B + part, *y = b + n * bn;
-                UNROLL for (long c = 0; c < 4; c++)
-                    UNROLL for (long v = 0; v < WIDE; v++) s[c][v] = (line8){0};
-                for (long k = 0; k < K; k++, x += ak * B, y += bk)
-                    UNROLL for (long v = 0; v < WIDE; v++) {
-                        line8 p = *(const line8 *)(x + 8 * v);
-                        UNROLL for (long c = 0; c < 4; c++) s[c][v] += p * y[c * bn];
-                    }
-                UNROLL for (long c = 0; c < 4; c++) {
-                    double *z = o + (m * om + (n + c) * on) * B + part;
-                    UNROLL for (long v = 0; v < WIDE; v++) *(line8 *)(z + 8 * v) = s[c][v];
+    for (count m = 0; m < M; m++)
+        for (count n = 0; n < N; n += 32) {
+            line8 s[4];
+            double *z = o + m * om + n * on;
+            count left = N - n < 32 ? N - n : 32, vectors = (left + 7) / 8;
+            UNROLL for (count c = 0; c < 4; c++) s[c] = (line8){0};
+            if (vectors == 4)
+                for (count k = 0; k < K; k++) {
+                    const double *y = b + k * row + n;
+                    UNROLL for (count c = 0; c < 4; c++) s[c] += a[m * am + k * ak] * *(const line8 *)(y + 8 * c);
                 }
-            }
-            for (; n < N; n++) {
-                line8 s[WIDE];
-                const double *x = a + m * am * B + part, *y = b + n * bn;
-                UNROLL for (long v = 0; v < WIDE; v++) s[v] = (line8){0};
-                for (long k = 0; k < K; k++, x += ak * B, y += bk)
-                    UNROLL for (long v = 0; v < WIDE; v++) s[v] += *(const line8 *)(x + 8 * v) * *y;
-                UNROLL for (long v = 0; v < WIDE; v++) *(line8 *)(o + (m * om + n * on) * B + part + 8 * v) = s[v];
-            }
+            else
+                for (count c = 0; c < vectors; c++) {
+                    const double *y = b + n + 8 * c;
+                    for (count k = 0; k < K; k++) s[c] += a[m * am + k * ak] * *(const line8 *)(y + k * row);
+                }
+            for (count c = 0; c < left; c++) z[c * on] = s[c / 8][c % 8];
         }
 }
 
-/* o = a b for M by K lines a and K by N lines b. */
-CONTRACTED APART void product_of_lines(double *o, long om, long on, const double *a, long am, long ak,
-                                        const double *b, long bk, long bn, long M, long K, long N)
+/* o = a b for one sample: M by K and K by N numbers of its own. */
+CONTRACTED APART void product_of_lines(double *o, count om, count on, const double *a, count am, count ak,
+                                       const double *b, count bk, count bn, count M, count K, count N)
 {
     CONTRACT
-    for (long part = 0; part < B; part += WIDE * 8)
-        for (long m = 0; m < M; m++)
-            for (long n = 0; n < N; n++) {
-                line8 s[WIDE];
-                const double *x = a + m * am * B + part, *y = b + n * bn * B + part;
-                UNROLL for (long v = 0; v < WIDE; v++) s[v] = (line8){0};
-                for (long k = 0; k < K; k++, x += ak * B, y += bk * B)
-                    UNROLL for (long v = 0; v < WIDE; v++)
-                        s[v] += *(const line8 *)(x + 8 * v) * *(const line8 *)(y + 8 * v);
-                UNROLL for (long v = 0; v < WIDE; v++) *(line8 *)(o + (m * om + n * on) * B + part + 8 * v) = s[v];
-            }
+    for (count m = 0; m < M; m++) {
+        count n = 0;
+        for (; bn == 1 && n + 8 <= N; n += 8) {
+            line8 s = {0};
+            for (count k = 0; k < K; k++) s += a[m * am + k * ak] * *(const line8_anywhere *)(b + k * bk + n);
+            for (count c = 0; c < 8; c++) o[m * om + (n + c) * on] = s[c];
+        }
+        for (; n < N; n++) {
+            double s = 0.0;
+            for (count k = 0; k < K; k++) s += a[m * am + k * ak] * b[k * bk + n * bn];
+            o[m * om + n * on] = s;
+        }
+    }
 }
+#else
+/* C columns of one row of a product, V vectors of each at a time. */
+#define COLUMN_GROUP(C, V)                                                                                      \
+    for (; n + C <= N; n += C)                                                                                  \
+        for (count part = 0; part < B; part += V * 8) {                                                         \
+            line8 s[C][V];                                                                                      \
+            const double *x = a + m * am * B + part, *y = b + n;                                                \
+            UNROLL for (count c = 0; c < C; c++)                                                                \
+                UNROLL for (count v = 0; v < V; v++) s[c][v] = (line8){0};                                      \
+            for (count k = 0; k < K; k++, x += ak * B, y += row)                                                \
+                UNROLL for (count v = 0; v < V; v++) {                                                          \
+                    line8 p = *(const line8 *)(x + 8 * v);                                                      \
+                    UNROLL for (count c = 0; c < C; c++) s[c][v] += p * y[c];                                   \
+                }                                                                                               \
+            UNROLL for (count c = 0; c < C; c++) {                                                              \
+                double *z = o + (m * om + (n + c) * on) * B + part;                                             \
+                UNROLL for (count v = 0; v < V; v++) *(line8 *)(z + 8 * v) = s[c][v];                           \
+            }                                                                                                   \
+        }
+
+/* o = a b for M by K lines a and K by N numbers b in rows of `row` numbers; the other strides count lines. */
+CONTRACTED APART void product(double *o, count om, count on, const double *a, count am, count ak,
+                              const double *b, count row, count M, count K, count N)
+{
+    CONTRACT
+    for (count m = 0; m < M; m++) {
+        count n = 0;
+#if SUMS >= 8
+        COLUMN_GROUP(8, VECTORS(8))
+#endif
+        COLUMN_GROUP(4, VECTORS(4))
+        COLUMN_GROUP(2, VECTORS(2))
+        COLUMN_GROUP(1, VECTORS(1))
+    }
+}
+#undef COLUMN_GROUP
+
+/* A tile of R by C sums of a product. */
+#define TILE(R, C)                                                                                              \
+    for (; n + C <= N; n += C)                                                                                  \
+        for (count part = 0; part < B; part += 8) {                                                             \
+            line8 s[R][C];                                                                                      \
+            const double *x = a + m * am * B + part, *y = b + n * bn * B + part;                                \
+            UNROLL for (count r = 0; r < R; r++)                                                                \
+                UNROLL for (count c = 0; c < C; c++) s[r][c] = (line8){0};                                      \
+            for (count k = 0; k < K; k++, x += ak * B, y += bk * B)                                             \
+                UNROLL for (count c = 0; c < C; c++) {                                                          \
+                    line8 q = *(const line8 *)(y + c * bn * B);                                                 \
+                    UNROLL for (count r = 0; r < R; r++) s[r][c] += *(const line8 *)(x + r * am * B) * q;       \
+                }                                                                                               \
+            UNROLL for (count r = 0; r < R; r++)                                                                \
+                UNROLL for (count c = 0; c < C; c++)                                                            \
+                    *(line8 *)(o + ((m + r) * om + (n + c) * on) * B + part) = s[r][c];                         \
+        }
+
+/* o = a b for M by K lines a and K by N lines b. */
+CONTRACTED APART void product_of_lines(double *o, count om, count on, const double *a, count am, count ak,
+                                       const double *b, count bk, count bn, count M, count K, count N)
+{
+    CONTRACT
+    count m = 0;
+    for (; m + SIDE <= M; m += SIDE) {
+        count n = 0;
+        TILE(SIDE, SIDE)
+        TILE(SIDE, 1)
+    }
+    for (; m < M; m++) {
+        count n = 0;
+        TILE(1, SIDE)
+        TILE(1, 1)
+    }
+}
+#undef TILE
+#endif

@@ -1,10 +1,38 @@
-/* What every compiled kernel stands on: exp and tanh of one number. */
-#include <math.h>
-#include <string.h>
+/* What every compiled kernel stands on: exp and tanh of one number. No header is needed, so no C library is either. */
+#define fabs __builtin_fabs
+#define sqrt __builtin_sqrt
+#define NAN __builtin_nan("")
+#define INFINITY __builtin_inf()
 
-#define SIMD _Pragma("omp simd")
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+
+/* What a library has to bring along where it is linked without C's: its entry, and what the compiler itself calls. */
+int DllMainCRTStartup(void *library, unsigned reason, void *reserved)
+{
+    return 1;
+}
+
+void *memset(void *to, int value, __SIZE_TYPE__ size)
+{
+    volatile char *p = to; /* volatile: or the loop is compiled to a call of memset */
+    while (size--) *p++ = (char)value;
+    return to;
+}
+
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ size)
+{
+    volatile char *p = to;
+    const char *q = from;
+    while (size--) *p++ = *q++;
+    return to;
+}
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
 #define APART static __attribute__((noinline, noclone, unused))
-#define UNROLL _Pragma("GCC unroll 4")
+#define UNROLL _Pragma("GCC unroll 8")
 #define INLINE static inline __attribute__((always_inline))
 
 #if defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
@@ -22,7 +50,50 @@
 #define CONTRACT
 #endif
 
+typedef __PTRDIFF_TYPE__ count; /* as wide as a pointer on every system, which long is not */
 typedef double line8 __attribute__((vector_size(64), may_alias));
+typedef double line8_anywhere __attribute__((vector_size(64), may_alias, aligned(8)));
+
+/* How many vectors of sums a product keeps in registers, their square root, and how many lie along a line */
+#if defined(__AVX512F__)
+#define SUMS 16
+#define SIDE 4
+#else
+#define SUMS 4
+#define SIDE 2
+#endif
+#define VECTORS(columns) (SUMS / (columns) < B / 8 ? SUMS / (columns) : B / 8)
+
+/* The numbers of two vectors at eight positions. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#endif
+#endif
+#if !defined(SHUFFLED)
+typedef long long line8_positions __attribute__((vector_size(64)));
+#define SHUFFLED(a, b, ...) __builtin_shuffle(a, b, (line8_positions){__VA_ARGS__})
+#endif
+
+/* Eight vectors, of one element each, to eight vectors of one sample each. */
+INLINE void turn(line8 *r)
+{
+    line8 s[8];
+    UNROLL for (int i = 0; i < 8; i += 2) {
+        s[i] = SHUFFLED(r[i], r[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+        s[i + 1] = SHUFFLED(r[i], r[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+    UNROLL for (int i = 0; i < 8; i += 4)
+        UNROLL for (int j = i; j < i + 2; j++) {
+            r[j] = SHUFFLED(s[j], s[j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            r[j + 2] = SHUFFLED(s[j], s[j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    UNROLL for (int i = 0; i < 4; i++) {
+        s[i] = SHUFFLED(r[i], r[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        s[i + 4] = SHUFFLED(r[i], r[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    UNROLL for (int i = 0; i < 8; i++) r[i] = s[i];
+}
 
 #define ROUNDING 0x1.8p52 /* added and taken away again, it leaves a whole number */
 
@@ -30,9 +101,9 @@ INLINE double power_of_two(double k)
 {
     double shifted = k + (ROUNDING + 1023.0), found;
     unsigned long long bits;
-    memcpy(&bits, &shifted, 8);
+    __builtin_memcpy(&bits, &shifted, 8);
     bits <<= 52;
-    memcpy(&found, &bits, 8);
+    __builtin_memcpy(&found, &bits, 8);
     return found;
 }
 

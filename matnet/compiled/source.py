@@ -9,27 +9,33 @@ from math import prod
 
 from matnet.compiled.kernel import Kernel
 from matnet.errors import UnsupportedError
-from matnet.exporters.c_source import C
-from matnet.exporters.loops import Constants
 from matnet.exporters.recording import elements
+from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Tape
 
 _LENGTHS = (64, 32, 16)
-"""The lengths of lines, longest first; 8 is for the rest of a batch, and for kernels with large work memory."""
+"""The lengths of lines, longest first; 8 is for the rest of a batch, and for kernels with large work memory. A single
+sample has lines of one number."""
 
-_FAST_MEMORY = 1 << 18
+_VECTORIZED = '_Pragma("omp simd")'
+
+_FAST_MEMORY = 1 << 17
 """Bytes of work memory that stay in a core's own cache."""
 
-MOST_NUMBERS, MOST_STATEMENTS, MOST_WORK = 1 << 18, 1000, 1 << 26
-"""The limits of a kernel: constants, statements, and bytes of work memory."""
+MOST_STATEMENTS, MOST_WORK = 1000, 1 << 26
+"""The limits of a kernel: statements, and bytes of work memory."""
 
 
 @dataclass(frozen=True)
 class Routine:
-    """The interface of a compiled function: sizes per row, doubles of work memory, approximate operations per row."""
+    """The interface of a compiled function.
+
+    Sizes per row, the constants to pass, doubles of work memory, and the approximate number of operations per row.
+    """
 
     inputs: tuple[int, ...]
     outputs: tuple[tuple[int, ...], ...]
+    numbers: FloatArray
     work: int
     operations: int
 
@@ -37,26 +43,27 @@ class Routine:
 def printed(tapes: Mapping[str, Tape]) -> tuple[str, dict[str, Routine]]:
     """The C of tapes by the functions' names, and the interface of each.
 
-    ``void NAME(long rows, const double *x0, …, double *y0, …, double *work)``, rows one after the other in every array;
-    ``work`` begins at a multiple of 64 bytes.
+    ``void NAME(count rows, const double *x0, …, double *y0, …, const double *numbers, double *work)``, rows one after
+    the other in every array; ``numbers`` and ``work`` begin at multiples of 64 bytes. ``void NAME_alone(double **)``
+    takes the same pointers in an array, for a single row.
 
     Raises
     ------
     UnsupportedError
         A tape is too large for C that compiles in reasonable time.
     """
-    constants = Constants(C)
-    kernels = {name: _kernel(tape, constants) for name, tape in tapes.items()}
+    kernels = {name: _kernel(tape) for name, tape in tapes.items()}
     lengths = {name: _length(kernel) for name, kernel in kernels.items()}
-    text = [_read("prelude.c"), *constants.lines]
-    for length in sorted({8, *lengths.values()}):
+    text = [_read("prelude.c")]
+    for length in sorted({1, 8, *lengths.values()}):
         text.append(_for_lines(length))
-        text += [_block(name, kernel, length) for name, kernel in kernels.items() if length in (8, lengths[name])]
+        text += [_block(name, kernel, length) for name, kernel in kernels.items() if length in (1, 8, lengths[name])]
     text += [_entry(name, kernel.tape, lengths[name]) for name, kernel in kernels.items()]
     routines = {
         name: Routine(
             tuple(prod(elements(kernel.tape.nodes[number].shape)) for number in kernel.tape.inputs),
             tuple(elements(kernel.tape.nodes[number].shape) for number in kernel.tape.outputs),
+            kernel.numbers.array,
             kernel.work * max(lengths[name], 8),
             kernel.operations,
         )
@@ -74,22 +81,25 @@ def _for_lines(length: int) -> str:
     """The functions that depend on the length B of a line, with names that end in it."""
     names = ("load", "store", "copy", "fill", "product", "product_of_lines")
     text = "".join(f"#undef {name}\n#define {name} {name}_{length}\n" for name in names)
-    wide = 1 if length == 8 else 2
-    return f"#undef B\n#define B {length}\n#undef WIDE\n#define WIDE {wide}\n{text}{_read('lines.c')}"
+    # vectors lie along a line, or along the elements of a single sample
+    directives = {
+        "B": str(length),
+        "SIMD": "" if length == 1 else _VECTORIZED,
+        "ELEMENTS": _VECTORIZED if length == 1 else "",
+    }
+    text += "".join(f"#undef {name}\n#define {name} {value}\n" for name, value in directives.items())
+    return text + _read("lines.c")
 
 
-def _kernel(tape: Tape, constants: Constants) -> Kernel:
+def _kernel(tape: Tape) -> Kernel:
     """The kernel of a tape; one that is too large is refused."""
-    numbers = sum(node.value.size for node in tape.nodes if node.value is not None)
     computed = sum(node.value is None for node in tape.nodes)
     advice = "use the network itself, which has no such limit"
-    if numbers > MOST_NUMBERS:
-        raise UnsupportedError(f"{numbers:,} constants are too many to compile, at most {MOST_NUMBERS:,}; {advice}")
     if computed > MOST_STATEMENTS:
         raise UnsupportedError(
             f"{computed:,} operations are too many to compile, at most {MOST_STATEMENTS:,}; {advice}"
         )
-    kernel = Kernel(tape, constants)
+    kernel = Kernel(tape)
     if 64 * kernel.work > MOST_WORK:
         raise UnsupportedError(
             f"the compiled code would need {64 * kernel.work:,} bytes of work memory, at most {MOST_WORK:,}; {advice}"
@@ -106,19 +116,21 @@ def _signature(tape: Tape) -> tuple[str, str]:
     """The parameters of a function after its rows, and their names."""
     inputs = [f"x{number}" for number in range(len(tape.inputs))]
     outputs = [f"y{number}" for number in range(len(tape.outputs))]
-    typed = [*(f"const double *{name}" for name in inputs), *(f"double *{name}" for name in outputs), "double *w"]
-    return ", ".join(typed), ", ".join([*inputs, *outputs, "w"])
+    typed = [*(f"const double *{name}" for name in inputs), *(f"double *{name}" for name in outputs)]
+    return ", ".join([*typed, "const double *k", "double *w"]), ", ".join([*inputs, *outputs, "k", "w"])
 
 
 def _block(name: str, kernel: Kernel, length: int) -> str:
-    head = f"APART void {name}_{length}(long rows, {_signature(kernel.tape)[0]})"
-    body = "\n".join(f"    {line}" for line in ["w = __builtin_assume_aligned(w, 64);", *kernel.lines])
+    head = f"APART void {name}_{length}(count rows, {_signature(kernel.tape)[0]})"
+    aligned = [f"{pointer} = __builtin_assume_aligned({pointer}, 64);" for pointer in ("k", "w")]
+    body = "\n".join(f"    {line}" for line in [*aligned, *kernel.lines])
     return f"{head}\n{{\n{body}\n}}\n"
 
 
 def _entry(name: str, tape: Tape, length: int) -> str:
-    """Whole blocks while more rows than half a block remain, then short lines."""
+    """Whole blocks while more rows than half a block remain, then short lines; and a single row."""
     typed, names = _signature(tape)
+    alone = ", ".join(f"p[{place}]" for place in range(len(names.split(", "))))
     sizes = [
         *((f"x{place}", prod(elements(tape.nodes[number].shape))) for place, number in enumerate(tape.inputs)),
         *((f"y{place}", prod(elements(tape.nodes[number].shape))) for place, number in enumerate(tape.outputs)),
@@ -126,7 +138,7 @@ def _entry(name: str, tape: Tape, length: int) -> str:
     steps = " ".join(f"{pointer} += n * {size};" for pointer, size in sizes)
     return "\n".join(
         [
-            f"void {name}(long rows, {typed})",
+            f"EXPORT void {name}(count rows, {typed})",
             "{",
             "    while (rows > 0) {",
             f"        int length = rows > {length // 2} ? {length} : 8;",
@@ -136,6 +148,11 @@ def _entry(name: str, tape: Tape, length: int) -> str:
             f"        {steps}",
             "        rows -= n;",
             "    }",
+            "}",
+            "",
+            f"EXPORT void {name}_alone(double **p)",
+            "{",
+            f"    {name}_1(1, {alone});",
             "}",
             "",
         ]
