@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import dialect, file_reading
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import Progress, note, on_terminal, warn
-from matnet.errors import MatnetError, TableError, counted
+from matnet.errors import MatnetError, MissingExtraError, TableError, UnsupportedError, counted
 from matnet.tables.csv.dialect import Style
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 BATCH_OPTIONS = ("hessian", "tidy", "lags", "input_sd", "flag_range", "workers", "chunk_size", "flush")
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
+_BYTES_PER_NUMBER = 10
+"""In the files of tables, roughly: 8 in binary ones, as many as 20 in text."""
+_FEW = 100_000
+"""Rows that are never worth a build."""
 DONE, NOT_CLEAN = 0, 1
 
 
@@ -59,10 +63,9 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     check_points(model, options)
     if "wrt" in options:
         remark_on_steps(model)
-    if options["engine"] == "c":
-        model = _compiled(model)
+    engine, model = _with_engine(model, options)
     if on_dask:
-        return _finish(_on_dask(run, model, options, chosen), model, options)
+        return _finish(_on_dask(run, model, options, chosen), model, engine, options)
     progress = Progress()
     with opened(options, columns, options["summary"] is not None) as table, opened_result(options["out"]) as target:
         _say(table.notes)
@@ -70,7 +73,7 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
             summary = run(model, table, target, chosen, progress)
         finally:
             progress.clear()
-    return _finish(summary, model, options)
+    return _finish(summary, model, engine, options)
 
 
 def _check_together(options: dict[str, Any]) -> None:
@@ -102,6 +105,55 @@ def check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:
             )
 
 
+def _with_engine(model: Network | Ensemble, options: dict[str, Any]) -> tuple[str, Network | Ensemble]:
+    """The engine that computes, and the model as it needs it; `auto` compiles where that pays and is possible."""
+    engine = options["engine"]
+    if engine == "c":
+        return engine, _compiled(model)
+    if engine != "auto":
+        return engine, model
+    if _pays(model, options):
+        with suppress(MissingExtraError, UnsupportedError):
+            return "c", _compiled(model)
+    return "threads", model
+
+
+def _pays(model: Network | Ensemble, options: dict[str, Any]) -> bool:
+    """Whether the table is so large that compiling takes less time than it saves.
+
+    It depends on the sizes of the files alone, so that the same table is always computed in the same way.
+    """
+    rows = _bytes(options["table"]) // (_BYTES_PER_NUMBER * max(model.input_size, 1))
+    if rows < _FEW or options["flush"] or _dynamic(model):
+        return False
+    from matnet.compiled.worth import pays
+    from matnet.derivatives.quantities import VALUE, VALUE_AND_JACOBIAN, Hessian
+
+    differentiated = "wrt" in options or options.get("input_sd") is not None
+    quantity = Hessian() if options.get("hessian") else VALUE_AND_JACOBIAN if differentiated else VALUE
+    return pays(model, quantity, rows)
+
+
+def _bytes(table: str | None) -> int:
+    """The size of the files of a table, as far as it has any."""
+    from matnet.tables.formats import mat_address
+    from matnet.tables.parts import parts_of
+
+    if table is None or table == "-":
+        return 0
+    address = mat_address(table)
+    path = Path(table if address is None else address[0])
+    files = [path] if path.is_file() else parts_of(table) or []
+    return sum(file.stat().st_size for file in files)
+
+
+def _dynamic(model: Network | Ensemble) -> bool:
+    from matnet.network import Ensemble
+
+    networks = model.networks if isinstance(model, Ensemble) else (model,)
+    return any(net.dynamic for net in networks)
+
+
 def _compiled(model: Network | Ensemble) -> Network | Ensemble:
     import matnet
 
@@ -128,11 +180,11 @@ def _on_dask(
         progress.clear()
 
 
-def _finish(summary: Summary, model: Network | Ensemble, options: dict[str, Any]) -> int:
+def _finish(summary: Summary, model: Network | Ensemble, engine: str, options: dict[str, Any]) -> int:
     """Report the summary on standard error, write it as JSON if asked to, and return the exit status."""
-    _report(summary, options)
+    _report(summary, engine, options)
     if options["summary"] is not None:
-        text = json.dumps({"matnet": version("matnet"), **summary.record(model)}, indent=2) + "\n"
+        text = json.dumps({"matnet": version("matnet"), "engine": engine, **summary.record(model)}, indent=2) + "\n"
         with opened_result(options["summary"]) as target:
             target.write(text.encode())
     return NOT_CLEAN if options["strict"] and (summary.outside or summary.rows_with_nan) else DONE
@@ -239,7 +291,7 @@ def _say(notes: Sequence[str]) -> None:
         note(message)
 
 
-def _report(summary: Summary, options: dict[str, Any]) -> None:
+def _report(summary: Summary, engine: str, options: dict[str, Any]) -> None:
     name = options["table"]
     place = "--at" if name is None else "standard input" if name == "-" else name
     if summary.note:
@@ -260,4 +312,5 @@ def _report(summary: Summary, options: dict[str, Any]) -> None:
     if summary.rows_with_nan:
         warn(f"{place}: NaN in {counted(summary.rows_with_nan, 'row')} of the result")
     if on_terminal():
-        note(f"{place}: {counted(summary.rows, 'row')} in {summary.seconds:.1f} s")
+        how = {"threads": "", "c": " with compiled code", "dask": " on a cluster"}[engine]
+        note(f"{place}: {counted(summary.rows, 'row')} in {summary.seconds:.1f} s{how}")

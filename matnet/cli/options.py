@@ -397,11 +397,12 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--engine",
-            type=click.Choice(["threads", "c", "dask"]),
-            default="threads",
+            type=click.Choice(["auto", "threads", "c", "dask"]),
+            default="auto",
             show_default=True,
-            help="c: compile the network first, with the C compiler of this machine. dask: compute the parts of TABLE, "
-            "a folder or pattern, on a Dask cluster; OUT is a folder with one result for each part.",
+            help="threads: compute with NumPy. c: compile the network first, with a C compiler. auto: c if TABLE is so "
+            "large that this saves time and there is a compiler, else threads. dask: compute the parts of TABLE, a "
+            "folder or pattern, on a Dask cluster; OUT is a folder with one result for each part.",
         ),
         click.option(
             "--scheduler",

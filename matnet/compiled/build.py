@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import shlex
 import shutil
@@ -29,7 +30,7 @@ from matnet.errors import MissingExtraError, UnsupportedError
 from matnet.exporters.compilers import c_compiler
 from matnet.exporters.running import finished, on_one_line
 
-_FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared")
+_FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-shared")
 _WANTED = ("-fopenmp-simd", "-march=native", "-mprefer-vector-width=512")
 """Optimization flags; those that the compiler does not accept are dropped, the last ones first."""
 _SECONDS, _SECONDS_TO_ANSWER = 300, 60
@@ -37,28 +38,35 @@ _SECONDS, _SECONDS_TO_ANSWER = 300, 60
 
 _BUILDING = "building-"
 
+_OPENED_WITH = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+"""How an entry of the cache is opened, as far as the system knows these flags."""
+
 _DAYS, _BYTES = 90, 256 << 20
 """Entries unused for this many days are removed at the next build, as are the oldest if all exceed this many bytes."""
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C compiler: its command, its flags, and the hash of its description of itself and this machine."""
+    """A C compiler: its command, its flags, and the hash of its description of itself and this machine.
+
+    ``bundled`` is true for the one that the extra `compile` installs.
+    """
 
     command: tuple[str, ...]
     flags: tuple[str, ...]
+    bundled: bool
     identity: str
 
 
 def compiler() -> Compiler:
-    """The C compiler of this machine: the one in the variable CC, else cc, gcc or clang.
+    """The C compiler: the one in the variable CC, else that of matnet[compile], else cc, gcc or clang.
 
     Raises
     ------
     MissingExtraError
         There is none.
     UnsupportedError
-        It cannot be run, rejects even the simplest flags, or the system is not Unix.
+        It cannot be run, or rejects even the simplest flags.
     """
     return _compiler(os.environ.get("CC", ""), os.environ.get("PATH", ""))
 
@@ -66,16 +74,19 @@ def compiler() -> Compiler:
 @cache
 def _compiler(chosen: str, path: str) -> Compiler:
     """The compiler for these values of CC and PATH."""
-    if not hasattr(os, "getuid"):
-        raise UnsupportedError("matnet.compile works on Linux and macOS; use the network itself")
     command = _command(chosen)
+    bundled = command == _bundled()
+    own = [] if os.name == "nt" else ["-fPIC"]
+    if bundled and sys.platform != "darwin":
+        own.append("-nostdlib")  # the code needs no library, and without one the compiler need not build its own
     complaint = ""
     for count in range(len(_WANTED), -1, -1):
-        flags = (*_FLAGS, *_WANTED[:count])
+        flags = (*_FLAGS, *own, *_WANTED[:count])
         # all predefined macros: the compiler's version and all features of this machine that -march=native detects
         question = [*command, *flags, "-dM", "-E", "-x", "c", "-"]
         try:
-            answer = finished(question, seconds=_SECONDS_TO_ANSWER, text="#include <math.h>\n")
+            with tempfile.TemporaryDirectory() as folder:
+                answer = finished(question, seconds=_SECONDS_TO_ANSWER, variables=_caches(folder) if bundled else None)
         except OSError as error:
             complaint = str(error.strerror or error)
             break
@@ -83,28 +94,47 @@ def _compiler(chosen: str, path: str) -> Compiler:
             complaint = f"it has not answered after {_SECONDS_TO_ANSWER} s"
             break
         if not answer.returncode:
-            return Compiler(command, flags, hashlib.sha256(answer.stdout.encode()).hexdigest())
+            return Compiler(command, flags, bundled, hashlib.sha256(answer.stdout.encode()).hexdigest())
         complaint = on_one_line(answer.stderr)
     raise UnsupportedError(f"the C compiler {shlex.join(command)} does not work: {complaint[:1000]}")
 
 
 def _command(chosen: str) -> tuple[str, ...]:
     """The command of the compiler; CC may contain arguments, as in 'ccache gcc'."""
+    bundled = _bundled()
+    if not chosen.strip() and bundled is not None:
+        return bundled
     command, reason = c_compiler(chosen)
     if command:
         return command
     raise MissingExtraError(
-        f"matnet.compile needs a C compiler, and {reason}; install one (Debian, Ubuntu: apt install gcc libc6-dev; "
-        "Fedora: dnf install gcc; macOS: xcode-select --install; conda: conda install c-compiler), "
-        "or use the network itself"
+        f"matnet.compile needs a C compiler, and {reason}; install one (pip install 'matnet[compile]' brings one; "
+        "Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select --install; "
+        "conda: conda install c-compiler), or use the network itself"
     )
+
+
+def _bundled() -> tuple[str, ...] | None:
+    """The command of the compiler that the extra `compile` installs, if it is there: clang, as a part of zig."""
+    package = importlib.util.find_spec("ziglang")
+    if package is None or package.origin is None:
+        return None
+    program = Path(package.origin).parent / ("zig.exe" if os.name == "nt" else "zig")
+    return (str(program), "cc") if program.is_file() else None
+
+
+def _caches(folder: str | Path) -> dict[str, str]:
+    """The variables that make zig keep its own files in a folder: what it built from others' files is never used."""
+    return {"ZIG_GLOBAL_CACHE_DIR": str(folder), "ZIG_LOCAL_CACHE_DIR": str(folder)}
 
 
 def cache_folder() -> Path:
     """Where compiled networks are kept: `matnet/compiled` in XDG_CACHE_HOME, else in the platform's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
+    home, profile = os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("LOCALAPPDATA", "")
     if os.path.isabs(home):
         parent = Path(home)
+    elif os.name == "nt":
+        parent = Path(profile) if os.path.isabs(profile) else Path.home() / "AppData" / "Local"
     else:
         parent = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     return parent / "matnet" / "compiled"
@@ -152,7 +182,11 @@ def _version() -> str:
 
 
 def _own_folder() -> Path:
-    """The cache folder, created if it is missing; refused if others can change its contents."""
+    """The cache folder, created if it is missing; refused if others can change its contents.
+
+    Windows has no owners and modes: there the folder is in the user's profile, which only they and the system may
+    change.
+    """
     folder = cache_folder()
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,6 +196,8 @@ def _own_folder() -> Path:
         states = {parent: parent.stat() for parent in sorted(on_the_way)}
     except OSError as error:
         raise _unwritable(folder, error) from error
+    if os.name == "nt":
+        return folder
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
         raise UnsupportedError(
             f"{folder} must be a folder of your own that nobody else may enter (mode 0700), since code is loaded from "
@@ -195,12 +231,14 @@ def _checked_content(entry: Path) -> bytes | None:
     """The bytes of an entry, if only the user can change the file and the bytes match its name."""
     try:
         # must not wait for a pipe of that name
-        handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(entry, os.O_RDONLY | _OPENED_WITH)
     except OSError:
         return None
     try:
         state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
+        if not stat.S_ISREG(state.st_mode):
+            return None
+        if os.name != "nt" and (state.st_uid != os.getuid() or state.st_mode & 0o022):
             return None
         content = b"".join(iter(lambda: os.read(handle, 1 << 20), b""))
     finally:
@@ -292,9 +330,10 @@ def _workspace(folder: Path) -> Iterator[Path]:
 
 def _compile(with_what: Compiler, text: Path, made: Path, kept: Path) -> None:
     name = shlex.join(with_what.command)
-    command = [*with_what.command, *with_what.flags, "-w", str(text), "-o", str(made), "-lm"]
+    command = [*with_what.command, *with_what.flags, "-w", str(text), "-o", str(made)]
+    variables = _caches(text.parent) if with_what.bundled else None
     try:
-        done = finished(command, text.parent, seconds=_SECONDS)
+        done = finished(command, text.parent, seconds=_SECONDS, variables=variables)
     except OSError as error:
         raise UnsupportedError(f"the C compiler {name} cannot be run: {error.strerror or error}") from error
     except subprocess.TimeoutExpired as error:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.compiled.worth import WORTH, seconds_per_row
 from matnet.derivatives.quantities import VALUE_AND_JACOBIAN, Jacobian, Quantity
-from matnet.errors import UnsupportedError
+from matnet.errors import MissingExtraError, ModelError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
@@ -74,7 +76,7 @@ class CompiledFunction:
             memory = self._idle_for_one.pop()
         except IndexError:
             memory = _OneSample(self._routine, self._numbers.start)
-        for slot, array in zip(memory.inputs, inputs, strict=True):
+        for slot, array in zip(memory.inputs, inputs):  # noqa: B905 (as many by construction; checking takes time)
             slot[...] = array
         self._alone(memory.start)
         results = [slot.copy() for slot in memory.outputs]
@@ -172,19 +174,22 @@ class CompiledEvaluation(Evaluation):
     def __init__(self, structure: Structure) -> None:
         super().__init__(structure)
         self._structure = structure
-        self._compiled: dict[Quantity, CompiledFunction] = {}
+        self._compiled: dict[Quantity, ArrayFunction] = {}
         self._lock = Lock()
 
     def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
         """The quantity as a function of NumPy arrays, compiled at its first use."""
-        if quantity == Jacobian():
-            return _Second(self.function(VALUE_AND_JACOBIAN, sizes))
-        if quantity not in self._compiled:
+        function = self._compiled.get(quantity)
+        if function is None:
             self.prepare(quantity, sizes)
-        return self._compiled[quantity]
+            function = self._compiled[quantity]
+        return function
 
     def prepare(self, quantity: Quantity, sizes: Sequence[int]) -> None:
         """Compiles a computation, unless it is compiled already."""
+        if quantity == Jacobian():
+            self._compiled[quantity] = _Second(CompiledEvaluation.function(self, VALUE_AND_JACOBIAN, sizes))
+            return
         with self._lock:
             if quantity in self._compiled:
                 return
@@ -264,25 +269,87 @@ class CompiledNetwork(Network):
         return CompiledEvaluation(self.structure)
 
 
-@overload
-def compile(net: Network) -> CompiledNetwork: ...
+class AdaptiveEvaluation(CompiledEvaluation):
+    """As CompiledEvaluation, but each quantity is computed by NumPy until there is enough work for a build."""
+
+    def __init__(self, structure: Structure) -> None:
+        super().__init__(structure)
+        self._adaptive: dict[Quantity, _Adaptive] = {}
+
+    def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
+        """The quantity as a function of NumPy arrays."""
+        function = self._adaptive.get(quantity)
+        if function is None:
+            by_numpy = Evaluation.function(self, quantity, sizes)
+            seconds = seconds_per_row(simplified(record(self.program, quantity, sizes)))
+            compiled = partial(CompiledEvaluation.function, self, quantity, sizes)
+            function = self._adaptive.setdefault(quantity, _Adaptive(by_numpy, seconds, compiled))
+        return function
+
+
+class _Adaptive:
+    """A function by NumPy, which counts its work, until the compiled one takes its place, if it can be built."""
+
+    def __init__(self, by_numpy: ArrayFunction, seconds: float, compiled: Callable[[], ArrayFunction]) -> None:
+        self._function = by_numpy
+        self._seconds = seconds
+        self._build: Callable[[], ArrayFunction] | None = compiled
+        self._rows = 0
+
+    def _prepare(self, rows: int) -> None:
+        self._rows += rows
+        build = self._build
+        if build is not None and self._rows * self._seconds >= WORTH:
+            self._build = None
+            with suppress(MissingExtraError, UnsupportedError):
+                self._function = build()
+
+    def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
+        if self._build is not None:
+            self._prepare(len(inputs[0]))
+        return self._function(*inputs)
+
+    def one(self, *inputs: FloatArray) -> list[FloatArray]:
+        if self._build is not None:
+            self._prepare(1)
+        return self._function.one(*inputs)
+
+
+class AdaptiveNetwork(Network):
+    """A Network computed by compiled code where that pays: see ``compile``."""
+
+    @cached_property
+    def evaluation(self) -> AdaptiveEvaluation:
+        """The network's steps and the quantities evaluated so far."""
+        return AdaptiveEvaluation(self.structure)
 
 
 @overload
-def compile(net: Ensemble) -> Ensemble: ...
+def compile(net: Network, when: Literal["always"] = "always") -> CompiledNetwork: ...
 
 
-def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
+@overload
+def compile(net: Network, when: Literal["always", "worth it"]) -> Network: ...
+
+
+@overload
+def compile(net: Ensemble, when: Literal["always", "worth it"] = "always") -> Ensemble: ...
+
+
+def compile(net: Network | Ensemble, when: Literal["always", "worth it"] = "always") -> Network | Ensemble:
     """The network as machine code: all methods of a Network, for many rows or many calls.
 
-    Every computation is written in C, built once by the machine's C compiler, compared with NumPy's numbers on random
-    rows, NaN and ±Inf, and kept in the user's cache folder for later programs. Value and Jacobian are built at once,
-    everything else at its first use.
+    Every computation is written in C, built once by a C compiler, compared with NumPy's numbers on random rows, NaN and
+    ±Inf, and kept in the user's cache folder for later programs and other networks of the same shape. Value and
+    Jacobian are built at once, everything else at its first use.
 
     Parameters
     ----------
     net
         A static network, or an ensemble of them.
+    when
+        "always", or "worth it": each computation is left to NumPy until its work so far, together with that of the
+        present call, amounts to about three seconds; then it is compiled. If that is not possible, NumPy remains.
 
     Returns
     -------
@@ -291,14 +358,17 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
 
     Raises
     ------
+    ModelError
+        `when` is neither of the two.
     MissingExtraError
-        There is no C compiler; the message says what to install.
+        There is no C compiler, and `when` is "always"; the message says what to install.
     UnsupportedError
-        The network is dynamic or too large, the compiler fails, or the cache folder cannot be used.
+        The network is dynamic; or, with "always", too large, the compiler fails, or the cache folder cannot be used.
 
     Notes
     -----
-    A build takes about a second. ``with_parameters`` and ``with_scaling`` return a plain Network, because a changed
+    The compiler is the one in the variable CC, else that of the extra ``matnet[compile]``, else cc, gcc or clang. A
+    build takes about a second. ``with_parameters`` and ``with_scaling`` return a plain Network, because a changed
     network would need another build.
 
     Examples
@@ -309,14 +379,24 @@ def compile(net: Network | Ensemble) -> CompiledNetwork | Ensemble:
     >>> fast.jacobian([60.0, 2400.0]).round(3)
     array([[-0.322,  0.025]])
     """
-    if isinstance(net, Ensemble):
-        return Ensemble(map(_compiled, net.networks))
-    return _compiled(net)
+    if when not in ("always", "worth it"):
+        raise ModelError(f"when is 'always' or 'worth it', got {when!r}")
+    make = _compiled if when == "always" else _adaptive
+    return Ensemble(map(make, net.networks)) if isinstance(net, Ensemble) else make(net)
 
 
 def _compiled(net: Network) -> CompiledNetwork:
-    if net.dynamic:
-        raise UnsupportedError("matnet.compile is for static networks, and this one is dynamic; use the network itself")
+    _check_static(net)
     found = CompiledNetwork(net.structure, net.provenance, net.name)
     found.evaluation.prepare(VALUE_AND_JACOBIAN, [net.input_size])
     return found
+
+
+def _adaptive(net: Network) -> AdaptiveNetwork:
+    _check_static(net)
+    return AdaptiveNetwork(net.structure, net.provenance, net.name)
+
+
+def _check_static(net: Network) -> None:
+    if net.dynamic:
+        raise UnsupportedError("matnet.compile is for static networks, and this one is dynamic; use the network itself")

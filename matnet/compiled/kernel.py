@@ -360,7 +360,8 @@ class Kernel:
                 root = below.operands[0]
                 if self._one_and_exp(self.tape.nodes[root]) and names[1].startswith("t"):
                     return f"{names[0]} * ((1.0 / t{root}) * (1.0 / t{root}))"
-        return TABLE[node.operation].format(*names)
+        # the order on the tape depends on the numbers, and networks of one shape shall have the same code
+        return TABLE[node.operation].format(*(sorted(names) if node.operation in ("add", "multiply") else names))
 
     def _one_and_exp(self, node: Node) -> bool:
         """Whether a node is 1 + exp(.): at least 1, so the square of its reciprocal loses no precision."""

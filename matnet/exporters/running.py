@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 
@@ -25,10 +25,16 @@ _SECONDS = 600
 
 
 def finished(
-    command: Sequence[str], folder: Path | None = None, *, seconds: float, text: str = ""
+    command: Sequence[str],
+    folder: Path | None = None,
+    *,
+    seconds: float,
+    text: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """A command run to its end with `text` as its input; after a time it and all processes that it started are ended.
 
+    `variables` are added to those of the environment.
     Bytes of its output that are not UTF-8 are replaced.
 
     Raises
@@ -46,6 +52,7 @@ def finished(
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
+        env=None if variables is None else {**os.environ, **variables},
         start_new_session=True,
     ) as process:
         try:

@@ -23,8 +23,13 @@ import matnet
 from matnet.compiled import build, evaluator
 from matnet.compiled.build import built, cache_folder, compiler
 from matnet.compiled.evaluator import CompiledNetwork, compare
+from matnet.compiled.source import printed
+from matnet.compiled.worth import numpy_seconds
+from matnet.derivatives.quantities import VALUE_AND_JACOBIAN
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
-from matnet.network import Network
+from matnet.network import Ensemble, Network
+from matnet.tape.simplify import simplified
+from matnet.tape.symbols import record
 from random_networks import Real, minmax, network
 
 
@@ -155,14 +160,16 @@ def test_what_is_refused() -> None:
     assert str(refused.value) == (
         "matnet.compile is for static networks, and this one is dynamic; use the network itself"
     )
-    large = Layer(600, "tansig", {0: Weight(np.zeros((600, 500)))})
+    large = Layer(1200, "tansig", {0: Weight(np.zeros((1200, 1000)))})
     with pytest.raises(matnet.UnsupportedError) as refused:
-        matnet.compile(network(large, inputs=500))
+        matnet.compile(network(large, inputs=1000))
     assert re.fullmatch(
-        r"[\d,]+ constants are too many to compile, at most 262,144; use the network itself, which has "
-        "no such limit",
+        r"the compiled code would need [\d,]+ bytes of work memory, at most 67,108,864; use the network itself, which "
+        "has no such limit",
         str(refused.value),
     )
+    with pytest.raises(matnet.ModelError, match="when is 'always' or 'worth it', got 'now'"):
+        matnet.compile(fitting(), when="now")  # type: ignore[call-overload]
 
 
 def entries(folder: Path) -> list[Path]:
@@ -331,9 +338,10 @@ def test_what_killed_builds_and_old_entries_leave_is_removed(cache: Path, monkey
 def test_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(build, "_bundled", lambda: None)
     advice = (
-        "; install one (Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select "
-        "--install; conda: conda install c-compiler), or use the network itself"
+        "; install one (pip install 'matnet[compile]' brings one; Debian, Ubuntu: apt install gcc libc6-dev; Fedora: "
+        "dnf install gcc; macOS: xcode-select --install; conda: conda install c-compiler), or use the network itself"
     )
     with pytest.raises(matnet.MissingExtraError) as refused:
         matnet.compile(fitting())
@@ -369,7 +377,7 @@ def test_a_compiler_that_fails(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp
         matnet.compile(fitting())
     (kept,) = entries(cache)
     assert str(refused.value) == f"{failing} fails (4); the source is kept as {kept}: out of | registers"
-    assert "void kernel(long rows" in kept.read_text()
+    assert "void kernel(count rows" in kept.read_text()
 
 
 @pytest.mark.parametrize(
@@ -446,6 +454,82 @@ def test_flags_that_a_compiler_does_not_know(
     assert compiler().flags[-1] == "-fopenmp-simd"
     net, x = fitting(), np.random.default_rng(5).normal(size=(100, 3))
     close(matnet.compile(net).jacobian(x), net.jacobian(x))
+
+
+@pytest.fixture
+def bundled(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The compiler of the extra `compile`, which is found before that of the system."""
+    pytest.importorskip("ziglang")
+    monkeypatch.delenv("CC", raising=False)
+    return Path(compiler().command[0])
+
+
+def test_the_compiler_of_the_extra(bundled: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without a compiler of the system
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert compiler().bundled
+    assert bundled.stem == "zig"
+    net, x = fitting(), np.random.default_rng(5).normal(size=(100, 3))
+    fast = matnet.compile(net)
+    close(fast.jacobian(x), net.jacobian(x))
+    close(fast.hessian(x[0]), net.hessian(x[0]))
+    # neither the home folder nor the cache holds anything but the two libraries
+    assert [path.suffix for path in entries(cache)] == [".so", ".so"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "cache"]
+
+
+def test_the_code_for_windows(bundled: Path, tmp_path: Path) -> None:
+    tape = simplified(record(fitting().evaluation.program, VALUE_AND_JACOBIAN, [3]))
+    source, library = tmp_path / "kernel.c", tmp_path / "kernel.dll"
+    source.write_text(printed({"kernel": tape})[0], encoding="ascii")
+    flags = [flag for flag in compiler().flags if flag != "-fPIC" and not flag.startswith("-m")]
+    command = [str(bundled), "cc", "-target", "x86_64-windows-gnu", *flags, "-w", str(source), "-o", str(library)]
+    caches = {name: str(tmp_path) for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
+    subprocess.run(command, check=True, env={**os.environ, **caches})
+    content = library.read_bytes()
+    # a library of Windows that exports both functions and needs no other library
+    assert content.startswith(b"MZ")
+    assert b"kernel\0kernel_alone\0" in content
+    assert b".dll\0" not in content.replace(b"kernel.dll\0", b"")
+
+
+@pytest.mark.usefixtures("c_compiler")
+def test_compiled_when_it_is_worth_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = fitting(), np.random.default_rng(5).normal(size=(1000, 3))
+    seconds = numpy_seconds(net, VALUE_AND_JACOBIAN, [3])
+    monkeypatch.setattr(evaluator, "WORTH", 2500.5 * seconds)
+    patient = matnet.compile(net, when="worth it")
+    assert not cache.exists()
+    for _ in range(2):
+        np.testing.assert_array_equal(patient.value_and_jacobian(x)[1], net.jacobian(x))
+    patient.value_and_jacobian(x[0])
+    assert not cache.exists()
+    close(patient.value_and_jacobian(x)[1], net.jacobian(x))
+    assert len(entries(cache)) == 1
+    close(patient.value_and_jacobian(x[0])[0], net(x[0]))
+    # what else is asked has done no work yet
+    np.testing.assert_array_equal(patient.hessian(x), net.hessian(x))
+    assert len(entries(cache)) == 1
+
+
+def test_worth_it_without_a_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(build, "_bundled", lambda: None)
+    monkeypatch.setattr(evaluator, "WORTH", 0.0)
+    net, x = fitting(), np.random.default_rng(5).normal(size=(1000, 3))
+    patient = matnet.compile(Ensemble([net, net]), when="worth it")
+    for _ in range(2):
+        np.testing.assert_array_equal(patient.jacobian(x), net.jacobian(x))
+
+
+@pytest.mark.usefixtures("c_compiler")
+def test_networks_of_one_shape_share_their_code(cache: Path) -> None:
+    x = np.random.default_rng(5).normal(size=(100, 3))
+    for seed in range(3):
+        net = fitting(seed)
+        close(matnet.compile(net).jacobian(x), net.jacobian(x))
+    assert len(entries(cache)) == 1
 
 
 def test_wrong_code_is_not_used() -> None:

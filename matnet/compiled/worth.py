@@ -1,0 +1,41 @@
+"""Whether compiling pays: the time of a computation in NumPy beside that of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from matnet.derivatives.quantities import Quantity
+from matnet.exporters.recording import elements
+from matnet.network import Ensemble, Network
+from matnet.tape.simplify import simplified
+from matnet.tape.symbols import ELEMENTWISE, Tape, record
+
+_PER_ELEMENT, _PER_TERM = 0.6e-9, 0.06e-9
+"""Seconds of one core for an element of an elementwise operation, and for a term of a matrix product."""
+
+WORTH = 3.0
+"""Seconds of NumPy that make a build worth its time: compiled code saves half of them, a build takes about one."""
+
+
+def seconds_per_row(tape: Tape) -> float:
+    """Roughly how long NumPy takes for a row of a batch, on one core."""
+    seconds = 0.0
+    for node in tape.nodes:
+        size = prod(elements(node.shape))
+        if node.operation in ELEMENTWISE:
+            seconds += _PER_ELEMENT * size
+        elif node.operation == "matmul":
+            seconds += _PER_TERM * size * elements(tape.nodes[node.operands[0]].shape)[-1]
+    return seconds
+
+
+def numpy_seconds(net: Network, quantity: Quantity, sizes: Sequence[int]) -> float:
+    """As `seconds_per_row`, of a quantity of a static network."""
+    return seconds_per_row(simplified(record(net.evaluation.program, quantity, sizes)))
+
+
+def pays(model: Network | Ensemble, quantity: Quantity, rows: int) -> bool:
+    """Whether compiling a static network, or those of an ensemble, pays for so many rows."""
+    networks = (model,) if isinstance(model, Network) else model.networks
+    return rows * sum(numpy_seconds(net, quantity, [net.input_size]) for net in networks) >= WORTH * len(networks)
