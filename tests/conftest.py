@@ -1,4 +1,4 @@
-"""The real networks that MATLAB saved, in a folder beside the project: one named test a network and a case.
+"""The real networks that MATLAB saved, in a folder beside the project (a test for each), and the C compiler.
 
 The folder is the one that MATNET_CORPUS names, else ../shared/corpus. Where it is missing its tests are skipped.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,3 +112,14 @@ def field_inputs() -> Path:
 def successors() -> Path:
     """Models of the classes that followed `network`, in the folder that MATNET_SUCCESSORS names."""
     return _shared("MATNET_SUCCESSORS", "successors")
+
+
+@pytest.fixture(scope="session")
+def c_compiler() -> Iterator[str]:
+    """Where the system's is, which is used unless a test says otherwise."""
+    found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if found is None:
+        pytest.skip("there is no C compiler: no cc, gcc or clang")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CC", found)
+        yield found
