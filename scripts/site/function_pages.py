@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,19 @@ def pages() -> tuple[Page, ...]:
     return tuple(_each())
 
 
+@cache
+def formulas() -> frozenset[str]:
+    """The formulas of all functions and of their derivatives, as their rows write them."""
+    found = [text for table in (TRANSFER, WEIGHT, NET_INPUT) for row in table.values() for text in _both(row)]
+    found += [row.formula for row in PROCESSING.values()]
+    found += [text for rows in PERFORMANCE.values() for row in rows for text in _both(row)]
+    return frozenset(found)
+
+
+def _both(row: Any) -> tuple[str, str]:
+    return row.formula, row.derivative
+
+
 def _each() -> Iterator[Page]:
     for name, row in sorted(TRANSFER.items()):
         yield Page("Transfer functions", name, _transfer_text(row), _transfer_picture(row))
@@ -84,7 +98,7 @@ def _each() -> Iterator[Page]:
 def _text(
     name: str, what: str, facts: list[tuple[str, str]], about: str, unconfirmed: str = "", picture: str = ""
 ) -> str:
-    lines = [f"# {name}", "", f"{what} {about}", "", "| | |", "|---|---|"]
+    lines = [f"# {name}", "", f"{what} {about}", "", "| | formula |", "|---|---|"]
     lines += [f"| {key} | `{_escaped(formula)}` |" for key, formula in facts]
     if unconfirmed:
         lines += ["", f"**Not confirmed** by values from MATLAB: {unconfirmed}."]

@@ -13,11 +13,14 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import docstring_pages  # noqa: E402 - the folder of the scripts must be on the path first
+import code_blocks  # noqa: E402 - the folder of the scripts must be on the path first
+import docstring_pages  # noqa: E402
+import formulas  # noqa: E402
 import function_pages  # noqa: E402
 import make_gallery  # noqa: E402
 
@@ -50,14 +53,24 @@ def _filled(nav: Any, lists: dict[str, list[Any]]) -> Any:
     return nav
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """A bar in code within a table stands escaped for most readers of Markdown; this one shows the escape."""
-    return re.sub(
-        r"^\|.*$",
-        lambda line: re.sub(r"`[^`]*`", lambda code: code[0].replace("\\|", "|"), line[0]),
-        markdown,
-        flags=re.MULTILINE,
-    )
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Formulas are typeset, and commands are followed by what they print.
+
+    A bar in code within a table stands escaped for most readers of Markdown; this one shows the escape.
+    """
+    text = re.sub(r"^\|.*$", lambda line: re.sub(r"`([^`]*)`", _in_table, line[0]), markdown, flags=re.MULTILINE)
+    shown = page.file.src_uri
+    return text if shown.startswith("contributing/") else code_blocks.with_results(text)
+
+
+def _in_table(code: re.Match[str]) -> str:
+    text = code[1].replace("\\|", "|")
+    return formulas.typeset(text) if text in function_pages.formulas() else f"`{text}`"
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """What the buttons beside sessions copy is code alone."""
+    return code_blocks.with_copies(html)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -69,6 +82,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, svg in make_gallery.pictures():
         files.append(File.generated(config, f"guide/{name}.svg", content=svg))
     files.append(File.generated(config, "reference.md", content=docstring_pages.reference()))
+    for name in ("iframe-worker.js", "extra.css"):
+        content = Path(__file__).with_name(name).read_text(encoding="utf-8")
+        files.append(File.generated(config, f"assets/{name}", content=content))
     changelog = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changelog))
     return files

@@ -60,6 +60,13 @@ class Browser:
         text = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
         self._ask("POST", "execute/async", {"script": text, "args": []})
 
+    def wait(self, text: str) -> Any:
+        """What a script returns as soon as that is not empty."""
+        end = time.monotonic() + _SECONDS
+        while not (found := self.script(text)) and time.monotonic() < end:
+            time.sleep(0.1)
+        return found
+
     def press(self, selector: str, keys: str) -> None:
         """Keys pressed while an element has the focus."""
         found = self._ask("POST", "element", {"using": "css selector", "value": selector})[_ELEMENT]
