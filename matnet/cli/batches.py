@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.models import load_model, remark_on_steps
-from matnet.cli.options import dialect, file_reading
+from matnet.cli.options import dialect, file_reading, names
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import Progress, note, on_terminal, warn
 from matnet.errors import MatnetError, MissingExtraError, TableError, UnsupportedError, counted
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
     from matnet.network import Ensemble, Network
     from matnet.tables.columns import Choice, Columns
+    from matnet.tables.feedback import States
     from matnet.tables.interfaces import Table
     from matnet.tables.opening import Reading
     from matnet.tables.run import BatchOptions
-    from matnet.tables.series import States
     from matnet.tables.summary import Summary
 
-BATCH_OPTIONS = ("hessian", "tidy", "lags", "input_sd", "flag_range", "workers", "chunk_size", "flush")
+BATCH_OPTIONS = ("hessian", "tidy", "lags", "forecast", "input_sd", "flag_range", "workers", "chunk_size", "flush")
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
 _BYTES_PER_NUMBER = 10
@@ -54,12 +55,15 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     check_place(options["out"], options)
     if options["summary"] is not None:
         check_place(options["summary"], options)
-    columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options})
+    targets = targets_given(options)
+    columns = Columns(**{key: options[key] for key in COLUMN_OPTIONS if key in options}, targets=targets.names)
     given = {key: options[key] for key in BATCH_OPTIONS if key in options}
     style = Style(options["precision"], options["output_decimal"])
-    chosen = BatchOptions(columns, form.name, states=initial_states(options["states"]), style=style, **given)
+    states = states_given(options)
     dialect(options)  # an error in it is reported before a network is loaded
     model = load_model(options)
+    measured = targets.array(model, options)
+    chosen = BatchOptions(columns, form.name, states=states, targets=measured, style=style, **given)
     check_points(model, options)
     if "wrt" in options:
         remark_on_steps(model)
@@ -78,9 +82,18 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
 
 def _check_together(options: dict[str, Any]) -> None:
     """Check that the options go together."""
-    if bool(options["at"]) == (options["table"] is not None):
-        missing = "Missing argument 'TABLE'; or give one sample with --at"
-        raise click.UsageError("TABLE and --at are alternatives; give one of them" if options["at"] else missing)
+    given = {"TABLE": options["table"] is not None, "--at": bool(options["at"]), "--steps": bool(options["steps"])}
+    if not any(given.values()):
+        raise click.UsageError("Missing argument 'TABLE'; or give one sample with --at")
+    if sum(given.values()) > 1:
+        both = " and ".join(name for name, there in given.items() if there)
+        raise click.UsageError(f"{both} are alternatives; give one of them")
+    if options["steps"] and options["states"] in (None, "first-rows"):
+        raise click.UsageError("--steps: say what came before with --states: zeros, or FILE.mat:,Ai")
+    if options["steps"] and options["forecast"]:
+        raise click.UsageError("--steps takes no past to forecast from; name a table of the measured outputs")
+    if options["flush"] and options["forecast"]:
+        raise TableError("--flush is for a stream of rows; a forecast needs all of them")
     if options["scheduler"] is not None and options["engine"] != "dask":
         raise TableError("--scheduler is for --engine dask")
     if options["summary"] == "-" and options["out"] == "-":
@@ -96,7 +109,10 @@ def _same(one: str, other: str) -> bool:
 
 
 def check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:
-    """Check that the samples of --at have a number for each input."""
+    """Check that the samples of --at have a number for each input, and that --steps is for a network without any."""
+    if options.get("steps") and model.input_size:
+        inputs = counted(model.input_size, "input")
+        raise TableError(f"--steps is for networks without inputs; this one has {inputs}: name a table of them")
     for point in options["at"]:
         if len(point) != model.input_size:
             needed = f"{model.input_size} input" + ("" if model.input_size == 1 else "s")
@@ -209,6 +225,9 @@ def opened(options: dict[str, Any], columns: Columns, hashed: bool = False) -> I
     if options.get("at"):
         yield _points(options["at"])
         return
+    if options.get("steps") and options["table"] is None:
+        yield _steps(options["steps"])
+        return
     stdin = None if sys.stdin is None else sys.stdin.buffer
     with open_table(options["table"], columns, reading(options, hashed), stdin) as table:
         yield table
@@ -223,21 +242,74 @@ def _points(points: Sequence[Sequence[float]]) -> Table:
     return ArrayTable(np.array(points), "the sample given", Source("at"))
 
 
-def initial_states(option: str) -> States:
-    """The initial states of a series, from `zero` or FILE.mat:Xi,Ai."""
-    from matnet.tables.formats import mat_address
-    from matnet.tables.series import States
+def _steps(count: int) -> Table:
+    """A table without columns, for a network without inputs."""
+    import numpy as np
 
-    if option == "zero":
-        return States()
+    from matnet.tables.arrays import ArrayTable
+    from matnet.tables.interfaces import Source
+
+    return ArrayTable(np.zeros((count, 0)), counted(count, "step"), Source("steps"))
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What --targets says: names of columns, or the place of an array."""
+
+    names: tuple[str, ...] = ()
+    address: tuple[str, str] | None = None
+
+    def array(self, model: Network | Ensemble, options: dict[str, Any]) -> FloatArray | None:
+        """The array (N, S), if it is one.
+
+        Raises
+        ------
+        MatnetError
+            It cannot be read, or is not of as many elements as the network has outputs.
+        """
+        if self.address is None:
+            return None
+        import numpy as np
+
+        from matnet.tables.columns import Columns
+        from matnet.tables.matfiles import read_variable
+
+        table = read_variable(self.address, options["samples"], dialect(options), **file_reading())
+        columns = Columns(own_inputs=model.output_names)
+        parts = [part.x for part in table.rows(table.choose(columns, model.output_size))]
+        return np.concatenate([np.zeros((0, model.output_size)), *parts])
+
+
+def targets_given(options: dict[str, Any]) -> Targets:
+    """What --targets says."""
+    from matnet.tables.formats import mat_address
+
+    given = options["targets"]
+    if given is None:
+        return Targets()
+    address = mat_address(given)
+    return Targets(names(given)) if address is None else Targets(address=address)
+
+
+def states_given(options: dict[str, Any]) -> States | None:
+    """The initial states of a series that --states names: `first-rows`, `zeros` or FILE.mat:Xi,Ai."""
+    from matnet.tables.feedback import States
+    from matnet.tables.formats import mat_address
+
+    option = options["states"]
+    if option is None:
+        return None
+    if option in ("zeros", "first-rows"):
+        return States(first_rows=option == "first-rows")
     address = mat_address(option)
     if address is None:
-        raise TableError(f"--states: '{option}' is neither zero nor FILE.mat:Xi,Ai")
+        raise TableError(f"--states: '{option}' is none of first-rows, zeros and FILE.mat:Xi,Ai")
     file, paths = address
-    names = re.split(r",(?![^{(]*[})])", paths)
-    if len(names) > 2:
-        raise TableError(f"--states: '{paths}' names {len(names)} variables, expected Xi or Xi,Ai")
-    return States(*(_state(file, name) if name else None for name in names))
+    found = re.split(r",(?![^{(]*[})])", paths)
+    if len(found) > 2:
+        raise TableError(f"--states: '{paths}' names {len(found)} variables, expected Xi or Xi,Ai")
+    inputs, layers = [_state(file, name) if name else None for name in [*found, ""][:2]]
+    return States(inputs, layers)
 
 
 def _state(file: str, name: str) -> FloatArray | None:
@@ -293,9 +365,11 @@ def _say(notes: Sequence[str]) -> None:
 
 def _report(summary: Summary, engine: str, options: dict[str, Any]) -> None:
     name = options["table"]
-    place = "--at" if name is None else "standard input" if name == "-" else name
+    place = ("--at" if options["at"] else "--steps") if name is None else "standard input" if name == "-" else name
     if summary.note:
         note(summary.note)
+    if summary.states:
+        note(summary.states)
     if summary.outside:
         pairs = zip(summary.input_names, summary.outside_by_input, strict=True)
         counts = [f"{name}: {count:,}" for name, count in pairs if count]

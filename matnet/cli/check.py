@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from matnet.cli.batches import samples
 from matnet.cli.models import (
     all_networks,
     holds_networks,
@@ -17,6 +16,7 @@ from matnet.cli.models import (
     report_failure,
 )
 from matnet.cli.options import (
+    fed_back_option,
     inputs_option,
     json_option,
     keep_out_option,
@@ -24,9 +24,11 @@ from matnet.cli.options import (
     model_options,
     networks_option,
     outputs_option,
+    states_option,
     table_options,
 )
 from matnet.cli.speech import and_more, json_text
+from matnet.cli.targets import samples_and_targets
 from matnet.errors import FormatError, MatnetError, TableError, printable
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class Checked(NamedTuple):
 @inputs_option
 @outputs_option
 @keep_out_option
+@fed_back_option
+@states_option
 @table_options
 @json_option
 @click.option("--all", "everything", is_flag=True, help=f"List every derivative, not only the {LISTED} worst.")
@@ -117,10 +121,11 @@ def _checked(net: Network, options: dict[str, Any]) -> Checked:
     from matnet.proof.check import check
     from matnet.tables.columns import Columns, output_names
 
-    inputs, x = options["inputs"] or net.input_names, None
+    inputs, x, before = options["inputs"] or net.input_names, None, dict[str, Any]()
     if options["table"] is not None:
-        x, inputs = samples(net, options)
-    found = check(net, x)
+        given = samples_and_targets(net, options)
+        x, inputs, before = given.x, given.inputs, given.states
+    found = check(net, x, **before)
     outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
     # a network without inputs is checked with respect to its initial layer states, named after their neurons
     states = max((element.input for element in found.elements), default=0)
@@ -128,10 +133,10 @@ def _checked(net: Network, options: dict[str, Any]) -> Checked:
 
 
 def _show(checked: Checked, everything: bool) -> None:
-    net, found, outputs, inputs = checked
+    _, found, outputs, inputs = checked
     shown = found.elements if everything else found.elements[:LISTED]
     if shown:
-        click.echo("\n".join(_table(shown, outputs, inputs, net.dynamic)))
+        click.echo("\n".join(_table(shown, outputs, inputs)))
     left_out = len(found.elements) - len(shown)
     click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
 
@@ -166,15 +171,14 @@ def _document(net: Network, found: Check, outputs: tuple[str, ...], inputs: tupl
     }
 
 
-def _table(
-    elements: tuple[Element, ...], outputs: tuple[str, ...], inputs: tuple[str, ...], dynamic: bool
-) -> list[str]:
+def _table(elements: tuple[Element, ...], outputs: tuple[str, ...], inputs: tuple[str, ...]) -> list[str]:
+    from matnet.network.names import derivative_name
+
     rows = [("derivative", "sample", "analytic", "numerical", "difference", "estimate", "verdict")]
     for element in elements:
-        lag = f"(t-{element.lag})" if dynamic else ""
         rows.append(
             (
-                f"d{outputs[element.output]}_d{inputs[element.input]}{lag}",
+                derivative_name(outputs[element.output], inputs[element.input], element.lag),
                 str(element.sample + 1),
                 f"{element.analytic:.9g}",
                 f"{element.numerical:.9g}",

@@ -18,11 +18,13 @@ from matnet.cli.options import (
     no_clobber_option,
     optional_table_argument,
     outputs_option,
+    states_option,
     table_options,
+    targets_option,
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import note
-from matnet.cli.targets import described, targets_option
+from matnet.cli.targets import described
 from matnet.errors import MatnetError, TableError
 
 SUFFIXES = (".html", ".htm")
@@ -46,6 +48,7 @@ SUFFIXES = (".html", ".htm")
 @outputs_option
 @keep_out_option
 @targets_option
+@states_option
 @table_options
 def command(**options: Any) -> None:
     """Write a page on which the network in FILE computes: a slider for each input, y and dy/dx as you move it.

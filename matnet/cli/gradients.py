@@ -11,7 +11,6 @@ from matnet.cli.options import (
     at_option,
     batch_options,
     file_argument,
-    group_option,
     inputs_option,
     keep_option,
     loading_options,
@@ -21,7 +20,7 @@ from matnet.cli.options import (
     optional_table_argument,
     outputs_option,
     result_option,
-    states_option,
+    series_options,
     table_options,
     wrt_option,
 )
@@ -57,10 +56,9 @@ from matnet.cli.options import (
     metavar="K",
     type=click.IntRange(min=0),
     help="Dynamic networks: also differentiate with respect to inputs up to K steps back (default: the longest input "
-    "delay).",
+    "delay; with --forecast, as far as there is an effect).",
 )
-@group_option
-@states_option
+@series_options
 @batch_options
 @table_options
 def command(**options: Any) -> int:
@@ -71,8 +69,10 @@ def command(**options: Any) -> int:
     and dpower_dload.
 
     For a dynamic network, rows are time steps, and the derivatives are total ones, through all delays and feedback:
-    dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before. If FILE is a folder
-    or a pattern, results are for the mean of its networks, and y1_std is their standard deviation.
+    dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before. The first rows of a
+    series are its states, which have no outputs (--states). With --forecast there is a row for each step of the
+    forecast, and derivatives with respect to the outputs measured before it too, dy1_dy1_lag1. If FILE is a folder or a
+    pattern, results are for the mean of its networks, and y1_std is their standard deviation.
     """
     from matnet.tables.run import gradients
 

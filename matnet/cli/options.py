@@ -287,13 +287,17 @@ group_option = click.option(
     metavar="NAME",
     help="Dynamic networks: column that distinguishes several series in the table (default: all rows are one series).",
 )
+targets_option = click.option(
+    "--targets",
+    metavar="NAMES",
+    help="Columns of TABLE that hold the targets, in the order of the outputs; or FILE.mat:variable.",
+)
 states_option = click.option(
     "--states",
     metavar="STATES",
-    default="zero",
-    show_default=True,
-    help="Dynamic networks: what came before each series. zero, or FILE.mat:Xi,Ai with MATLAB's initial input and "
-    "layer states; FILE.mat:Xi gives the input states alone.",
+    help="Dynamic networks: what came before each series. first-rows: its first rows are its states, with the outputs "
+    "of --targets, or of columns with the outputs' names, where they are fed back (default). zeros. Or FILE.mat:Xi,Ai "
+    "with MATLAB's initial input and layer states; FILE.mat:Xi gives the input states alone.",
 )
 header_option = click.option(
     "--header/--no-header",
@@ -353,6 +357,34 @@ def text_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def series_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that run a dynamic network over a table: `group`, `targets`, `states`, ..."""
+    for option in (_steps_option, _forecast_option, states_option, fed_back_option, group_option):
+        command = option(command)
+    return command
+
+
+fed_back_option = click.option(
+    "--targets",
+    metavar="NAMES",
+    help="Dynamic networks: columns of TABLE that hold the measured outputs, in the order of the outputs; or "
+    "FILE.mat:variable. An open loop takes what is fed back from them, a closed loop its first states.",
+)
+_forecast_option = click.option(
+    "--forecast",
+    metavar="K",
+    type=click.IntRange(min=1),
+    help="Dynamic networks with feedback: forecast the last K rows of each series from the rows before them; without "
+    "other inputs, the K steps after its last row.",
+)
+_steps_option = click.option(
+    "--steps",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Number of steps to run a network without inputs, in place of TABLE.",
+)
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:

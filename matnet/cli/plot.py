@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from matnet.cli.batches import states_given
 from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import (
     file_argument,
@@ -20,12 +21,14 @@ from matnet.cli.options import (
     of_option,
     optional_table_argument,
     outputs_option,
+    states_option,
     table_options,
+    targets_option,
     wrt_option,
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import note
-from matnet.cli.targets import record_option, samples_and_targets, sets, targets_option, training_record
+from matnet.cli.targets import record_option, samples_and_targets, sets, training_record
 from matnet.errors import TableError
 
 if TYPE_CHECKING:
@@ -95,6 +98,7 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
 @outputs_option
 @keep_out_option
 @targets_option
+@states_option
 @record_option
 @of_option
 @wrt_option
@@ -190,8 +194,13 @@ def _request(model: Network | Ensemble, options: dict[str, Any]) -> Request:
         raise TableError(f"{kind} compares outputs with targets: name the columns that hold them with --targets")
     x = t = None
     names = options["inputs"] or inputs_of(model).names
+    states: dict[str, Any] = {}
+    first_step = 1
     if options["table"] is not None and kind != "network" and kind not in OF_RECORD:
-        x, t, names = samples_and_targets(model, options)
+        given = samples_and_targets(model, options)
+        x, t, names, states, first_step = given.x, given.t, given.inputs, given.states, given.first
+    elif kind == "series":
+        states = _states_of_steps(options)
     record = training_record(options, needed=kind in OF_RECORD) if kind in {*OF_RECORD, *WITH_TARGETS} else None
     outputs = output_names(Columns(outputs=options["outputs"]).named_by(model), model.output_size)
     which, values = options["held"] or ("", [])
@@ -213,4 +222,15 @@ def _request(model: Network | Ensemble, options: dict[str, Any]) -> Request:
         unit=options["unit"],
         size=options["size"],
         title=options["title"],
+        states=states,
+        first_step=first_step,
     )
+
+
+def _states_of_steps(options: dict[str, Any]) -> dict[str, Any]:
+    """The states before the steps of a network without inputs, as arguments of ``Network.run``."""
+    given = states_given(options)
+    if given is None or given.first_rows:
+        raise TableError("series without a table: say what came before with --states: zeros, or FILE.mat:,Ai")
+    named = {"input_states": given.inputs, "layer_states": given.layers}
+    return {name: state for name, state in named.items() if state is not None}

@@ -11,7 +11,6 @@ from matnet.cli.options import (
     at_option,
     batch_options,
     file_argument,
-    group_option,
     input_sd_option,
     inputs_option,
     keep_option,
@@ -22,7 +21,7 @@ from matnet.cli.options import (
     optional_table_argument,
     outputs_option,
     result_option,
-    states_option,
+    series_options,
     table_options,
 )
 
@@ -40,8 +39,7 @@ from matnet.cli.options import (
 @keep_option
 @of_option
 @input_sd_option
-@group_option
-@states_option
+@series_options
 @batch_options
 @table_options
 def command(**options: Any) -> int:
@@ -50,8 +48,10 @@ def command(**options: Any) -> int:
     The result has the same rows in the same order: the kept columns unchanged, then y1, y2 .. in your original units.
     Floats are written with the fewest digits that read back exactly.
 
-    For a dynamic network, rows are time steps. If FILE is a folder or a pattern, results are for the mean of its
-    networks, and the columns y1_std, y2_std .. hold their standard deviation.
+    For a dynamic network, rows are time steps, and the first rows of a series are its states, which have no outputs
+    (--states). With --forecast the result has a row for each step of the forecast, counted in the column step. If FILE
+    is a folder or a pattern, results are for the mean of its networks, and the columns y1_std, y2_std .. hold their
+    standard deviation.
     """
     from matnet.tables.run import predict
 

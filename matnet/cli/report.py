@@ -21,11 +21,13 @@ from matnet.cli.options import (
     no_clobber_option,
     optional_table_argument,
     outputs_option,
+    states_option,
     table_options,
+    targets_option,
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import note, on_terminal
-from matnet.cli.targets import described, record_option, sets, targets_option, training_record
+from matnet.cli.targets import described, record_option, sets, training_record
 from matnet.errors import TableError
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
 @outputs_option
 @keep_out_option
 @targets_option
+@states_option
 @record_option
 @table_options
 def command(**options: Any) -> None:

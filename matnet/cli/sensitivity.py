@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.batches import chosen_columns, opened, samples
+from matnet.cli.batches import chosen_columns, opened
 from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import (
+    fed_back_option,
     file_argument,
     inputs_option,
     keep_out_option,
@@ -24,11 +25,13 @@ from matnet.cli.options import (
     of_option,
     out_option,
     outputs_option,
+    states_option,
     table_argument,
     table_options,
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import Progress, note
+from matnet.cli.targets import samples_and_targets
 from matnet.errors import TableError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -54,6 +57,8 @@ INTERACTION_INPUTS = 256
 @inputs_option
 @outputs_option
 @keep_out_option
+@fed_back_option
+@states_option
 @of_option
 @click.option(
     "--interactions",
@@ -201,8 +206,9 @@ def _over_series(net: Network, options: dict[str, Any]) -> tuple[Measures, Width
     from matnet.sensitivity.lags import lag_derivatives, lag_widths
     from matnet.sensitivity.measures import measures
 
-    x, names = samples(net, options)
-    return measures(lag_derivatives(net, x, options["lags"])), lag_widths(net, x), names
+    given = samples_and_targets(net, options)
+    derivatives = lag_derivatives(net, given.x, options["lags"], **given.states)
+    return measures(derivatives), lag_widths(net, given.x, **given.states), given.inputs
 
 
 def _csv(records: Sequence[Record], delimiter: str) -> str:

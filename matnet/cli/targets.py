@@ -1,15 +1,15 @@
-"""Samples together with their targets, and the training record that divides them into sets."""
+"""Samples together with their targets and states, and the training record that divides them into sets."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.batches import chosen_columns, opened, samples
-from matnet.cli.options import file_reading, names
+from matnet.cli.batches import chosen_columns, opened, samples, states_given, targets_given
+from matnet.cli.options import file_reading
 from matnet.cli.speech import note
 from matnet.errors import FormatError, TableError
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
     from matnet.importers.training_record import TrainingRecord
     from matnet.network import Ensemble, Network
+    from matnet.tables.columns import Columns
+    from matnet.tables.feedback import States
+    from matnet.tables.interfaces import Table
 
-targets_option = click.option(
-    "--targets",
-    metavar="NAMES",
-    help="Columns of TABLE that hold the targets, in the order of the outputs; or FILE.mat:variable.",
-)
 record_option = click.option(
     "--record",
     metavar="PATH",
@@ -35,70 +33,81 @@ def described(net: Network, options: dict[str, Any]) -> dict[str, Any]:
     from matnet.explore import Address
     from matnet.tables.columns import INPUTS, Columns, check_names, output_names
 
-    x = t = None
-    inputs = options["inputs"]
+    given: dict[str, Any] = {"x": None, "t": None, "inputs": options["inputs"]}
     if options["table"] is not None:
-        x, t, inputs = samples_and_targets(net, options)
-    elif inputs is not None:
-        check_names(inputs, net.input_size, INPUTS, "input")
+        found = samples_and_targets(net, options)
+        given = {"x": found.x, "t": found.t, "inputs": found.inputs, "states": found.states, "first_step": found.first}
+    elif options["inputs"] is not None:
+        check_names(options["inputs"], net.input_size, INPUTS, "input")
     elsewhere = options["input_scaling"] or options["output_scaling"]
     return {
-        "x": x,
-        "t": t,
-        "inputs": inputs,
+        **given,
         "outputs": output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size),
         "table": PurePath(options["table"] or "").name,
         "address": None if elsewhere else Address(PurePath(options["file"]).name, options["network"]),
     }
 
 
-def samples_and_targets(
-    net: Network | Ensemble, options: dict[str, Any]
-) -> tuple[FloatArray, FloatArray | None, tuple[str, ...]]:
-    """Samples (N, R), targets (N, S) where --targets names them, and the inputs' names.
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """A table in memory.
+
+    ``x`` (N, R) and ``t`` (N, S), None where no targets are given; ``inputs`` are the inputs' names. Of a dynamic
+    network it is a series from the row ``first``, counted from 1, on, and ``states`` are those before it, as arguments
+    of ``Network.run``; zeros if there are none.
+    """
+
+    x: FloatArray
+    t: FloatArray | None
+    inputs: tuple[str, ...]
+    states: dict[str, Any] = field(default_factory=dict)
+    first: int = 1
+
+
+def samples_and_targets(net: Network | Ensemble, options: dict[str, Any]) -> Samples:
+    """The samples of TABLE, with the targets that --targets names; of a dynamic network the series with its states.
 
     Raises
     ------
     TableError
-        The table or the targets cannot be read as asked, or do not have the same rows.
+        The table, the targets or the states cannot be read as asked, or do not have the same rows.
     """
+    from matnet.network import Network
     from matnet.tables.columns import Columns
-    from matnet.tables.formats import mat_address
-    from matnet.tables.wording import listed, shown
 
-    given = options["targets"]
-    if given is None:
+    targets, states = targets_given(options), states_given(options)
+    array = targets.array(net, options)
+    columns = Columns(options["inputs"], options.get("outputs"), options.get("keep", ()), targets=targets.names)
+    columns = columns.named_by(net)
+    if isinstance(net, Network) and net.dynamic:
+        with opened(options, columns) as table:
+            return _series(net, table, columns, states, array)
+    if states is not None:
+        raise TableError("--states is for dynamic networks; this network is static")
+    if not targets.names:
         x, inputs = samples(net, options)
-        return x, None, inputs
-    address = mat_address(given)
-    if address is not None:
-        x, inputs = samples(net, options)
-        t = _elements(address, options["samples"], net.output_size)
-        if len(t) != len(x):
-            raise TableError(f"{len(t)} targets for {len(x)} samples", place=given)
-        return x, t, inputs
-    targets = names(given)
-    columns = Columns(inputs=options["inputs"], keep=(*targets, *options.get("keep", ()))).named_by(net)
-    if len(targets) != net.output_size:
-        raise TableError(f"--targets names {len(targets)} columns, the network has {net.output_size} outputs")
+        if array is not None and len(array) != len(x):
+            raise TableError(f"{len(array)} targets for {len(x)} samples", place=options["targets"])
+        return Samples(x, array, inputs)
+    if len(targets.names) != net.output_size:
+        raise TableError(f"--targets names {len(targets.names)} columns, the network has {net.output_size} outputs")
     with opened(options, columns) as table:
-        missing = [name for name in targets if name not in table.header.names]
-        if missing:
-            there = f"; it has {listed(table.header.names)}" if table.header.written else ""
-            raise TableError(f"--targets: no column {shown(missing[0])} in the table{there}", place=table.place)
         choice = chosen_columns(table, columns, net.input_size)
-        both = replace(choice, inputs=(*choice.inputs, *choice.keep[: net.output_size]), keep=())
+        both = replace(choice, inputs=(*choice.inputs, *choice.targets), keep=(), targets=())
         rows = _joined([part.x for part in table.rows(both)], len(both.inputs))
-    return rows[:, : net.input_size], rows[:, net.input_size :], choice.input_names
+    return Samples(rows[:, : net.input_size], rows[:, net.input_size :], choice.input_names)
 
 
-def _elements(address: tuple[str, str], layout: Literal["columns", "rows"] | None, size: int) -> FloatArray:
-    from matnet.tables.columns import Columns
-    from matnet.tables.csv.dialect import Dialect
-    from matnet.tables.matfiles import read_variable
+def _series(net: Network, table: Table, columns: Columns, states: States | None, targets: FloatArray | None) -> Samples:
+    from matnet.tables.feedback import read_series
 
-    table = read_variable(address, layout, Dialect(), **file_reading())
-    return _joined([part.x for part in table.rows(table.choose(Columns(), size))], size)
+    for message in table.notes:
+        note(message)
+    found = read_series(net, table, columns, states, targets)
+    for message in (found.start.choice.note, found.start.words):
+        if message:
+            note(message)
+    return Samples(found.x, found.t, found.start.choice.input_names, found.states, found.first)
 
 
 def _joined(parts: list[FloatArray], size: int) -> FloatArray:

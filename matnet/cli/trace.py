@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.batches import check_points, initial_states, samples
+from matnet.cli.batches import check_points, samples, states_given
 from matnet.cli.models import load_network
 from matnet.cli.options import (
     at_option,
+    fed_back_option,
     file_argument,
     inputs_option,
     json_option,
@@ -27,6 +28,7 @@ from matnet.cli.options import (
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import json_text
+from matnet.cli.targets import samples_and_targets
 from matnet.errors import MatnetError, TableError, counted, printable
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ AGREES, DIFFERS = 0, 1
 @inputs_option
 @outputs_option
 @keep_out_option
+@fed_back_option
 @states_option
 @json_option
 @table_options
@@ -104,16 +107,34 @@ def _trace(net: Network, options: dict[str, Any]) -> Trace:
         raise click.UsageError("TABLE and --at are alternatives; give one of them")
     check_points(net, options)
     if not net.input_size:
-        states = initial_states(options["states"])
+        states = states_given(options)
+        if states is None or states.first_rows:
+            raise click.UsageError(
+                "a network without inputs: say what came before with --states: zeros, or FILE.mat:,Ai"
+            )
         return net.trace(step=row, input_states=states.inputs, layer_states=states.layers)
+    if net.dynamic:
+        return _trace_of_step(net, options)
     x, names = samples(net, options, most=row)
     if len(x) < row:
         raise TableError(f"--row {row}: it has {counted(len(x), 'row')}", place=options["table"] or "--at")
-    net = net.with_names(inputs=names)
-    if not net.dynamic:
-        return net.trace(x[row - 1])
-    states = initial_states(options["states"])
-    return net.trace(x, row, states.inputs, states.layers)
+    return net.with_names(inputs=names).trace(x[row - 1])
+
+
+def _trace_of_step(net: Network, options: dict[str, Any]) -> Trace:
+    """The row of a series; the first rows may be its states."""
+    row, place = options["row"], options["table"] or "--at"
+    given = samples_and_targets(net, options)
+    last = given.first - 1 + len(given.x)
+    if row > last:
+        raise TableError(f"--row {row}: it has {counted(last, 'row')}", place=place)
+    if row < given.first:
+        raise TableError(
+            f"--row {row}: the first {counted(given.first - 1, 'row')} are the states of the series and have no outputs; "
+            "name a later one, or start from zeros with --states zeros",
+            place=place,
+        )
+    return net.with_names(inputs=given.inputs).trace(given.x, row - given.first + 1, **given.states)
 
 
 def _csv(trace: Trace) -> str:

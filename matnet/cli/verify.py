@@ -8,7 +8,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -53,6 +53,13 @@ _WHERE = "a path in FILE, FILE.mat:path, a table, or its columns as in y.csv:hea
 @click.option("--outputs", metavar="Y", help=f"The answers that MATLAB stored: {_WHERE}.")
 @click.option("--targets", metavar="T", help=f"The targets of the training: {_WHERE}.")
 @click.option("--record", metavar="TR", help="The training record: a path in FILE, or FILE.mat:path.")
+@click.option(
+    "--states",
+    type=click.Choice(["first-rows", "zeros"]),
+    help="Dynamic networks: what came before a series. first-rows: its first steps are its states, with those of the "
+    "targets where outputs are fed back. zeros. (Default: everything that fits is tried, and the report says what "
+    "agrees.)",
+)
 @click.option("--input-states", metavar="XI", help="The inputs before a series, one column per step, oldest first.")
 @click.option("--layer-states", metavar="AI", help="The layers' outputs before a series, one column per step.")
 @text_options
@@ -65,6 +72,7 @@ def command(
     outputs: str | None,
     targets: str | None,
     record: str | None,
+    states: Literal["first-rows", "zeros"] | None,
     input_states: str | None,
     layer_states: str | None,
     steps: int | None,
@@ -91,13 +99,15 @@ def command(
         "layer_states": layer_states,
     }
     paths = [path for name in files for path in _expanded(name)]
-    if len(paths) > 1 and any(value is not None for value in (network, record, steps, *matrices.values())):
+    if states is not None and (input_states or layer_states):
+        raise TableError("--states says what came before a series, and so do --input-states and --layer-states")
+    if len(paths) > 1 and any(value is not None for value in (network, record, states, steps, *matrices.values())):
         raise TableError("a network and its data are named for a single file only, but several files are given")
     verified: dict[str, Mapping[str, Sequence[Finding]]] = {}
     failures: list[dict[str, str]] = []
     for path in paths:
         try:
-            verified[path] = _verified(path, network, options, _Places(matrices, record, steps))
+            verified[path] = _verified(path, network, options, _Places(matrices, record, steps, states))
         except MatnetError as error:
             if len(paths) == 1:
                 raise
@@ -125,6 +135,7 @@ class _Places(NamedTuple):
     matrices: Mapping[str, str | None]
     record: str | None
     steps: int | None
+    states: Literal["first-rows", "zeros"] | None
 
 
 def _verified(
@@ -141,7 +152,7 @@ def _verified(
         name: None if place is None else _matrix(stored, place, options) for name, place in places.matrices.items()
     }
     record = None if places.record is None else _record(stored, places.record)
-    named = NamedData(record=record, steps=places.steps, **matrices)
+    named = NamedData(record=record, steps=places.steps, states=places.states, **matrices)
     return {path: verify(net, stored, named) for path, net in nets.items()}
 
 

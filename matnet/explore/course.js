@@ -1,10 +1,10 @@
-/** A series through a dynamic network, from zero states; the inputs of the step `time` − `lag` can be changed. */
+/** A series through a dynamic network, from the states before it; the inputs of the step `time` − `lag` can be changed. */
 class Course {
     constructor(series, network) {
         this.network = network;
         this.given = series.x;
         this.most = series.lags;
-        this.size = series.states;
+        this.start = Float64Array.from(series.states);
         this.time = series.x.length - 1;
         this.lag = 0;
         this.restart();
@@ -39,7 +39,7 @@ class Course {
     }
 
     before(time) {
-        return time ? this.steps[time - 1].nextStates : new Float64Array(this.size);
+        return time ? this.steps[time - 1].nextStates : this.start;
     }
 
     run(from) {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from matnet.errors import counted
 from matnet.exporters.recording import only_chooses
-from matnet.exporters.stepping import state_size
+from matnet.exporters.stepping import flat_states
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
@@ -62,6 +62,10 @@ class Subject:
         The name of the samples.
     address
         How to open the network again; None if the file alone does not give it.
+    states
+        What came before the series of a dynamic network, as arguments of ``Network.run``; zeros if there are none.
+    first_step
+        The number of the first step of a series.
     """
 
     net: Network
@@ -71,6 +75,8 @@ class Subject:
     outputs: Sequence[str] | None = None
     table: str = ""
     address: Address | None = None
+    states: Mapping[str, Any] = field(default_factory=dict)
+    first_step: int = 1
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -166,7 +172,7 @@ class Subject:
         """The ranges by which derivatives are scaled; NaN where only a guess is known."""
         widths = Widths.of(self.net)
         if self.net.dynamic:
-            return lag_widths(self.net, self._steps) if self.net.input_size else widths
+            return lag_widths(self.net, self._steps, **self.states) if self.net.input_size else widths
         if self._table is not None:
             widths.add(self._table, np.asarray(self.net(self._table)))
         elif self.net.input_size and self.net.input_extent.known.all():
@@ -216,13 +222,26 @@ class Subject:
         x = np.tile(self._start, (_STEPS, 1)) if self._table is None else self._table
         return x[: max(1, MOST_CELLS // max(1, x.shape[1]))]
 
+    @property
+    def _before(self) -> FloatArray:
+        """The states before the series, as one vector."""
+        structure = self.net.structure
+        sizes = {
+            "input_states": (structure.input_delay, structure.input_size),
+            "layer_states": (structure.layer_delay, structure.layer_elements),
+        }
+        inputs, layers = (np.asarray(self.states.get(name, np.zeros(size))) for name, size in sizes.items())
+        return flat_states(inputs, layers)
+
     def _series(self) -> dict[str, Any]:
         x = self._steps
         return {
             "x": x.tolist(),
             "t": None if self._targets is None else self._targets[: len(x)].tolist(),
             "lags": min(_LAGS, len(x) - 1),
-            "states": state_size(self.net),
+            "states": self._before.tolist(),
+            "start": "given states" if self.states else "zero states",
+            "first": self.first_step,
             "count": 0 if self._table is None else len(self._table),
         }
 
@@ -273,9 +292,12 @@ class Subject:
         start = f"import matnet\n\nnet = matnet.load({json.dumps(file, ensure_ascii=False)}{named})\n"
         if net.dynamic:
             lags = min(_LAGS, len(self._steps) - 1)
-            calls = f"\ny = net.run(x).outputs\ndydx = net.run_jacobian(x, lags={lags})\n"
+            given = {name: np.asarray(state).tolist() for name, state in self.states.items()}
+            start += f"states = {json.dumps(given)}\n" if given else ""
+            named = ", **states" if given else ""
+            calls = f"\ny = net.run(x{named}).outputs\ndydx = net.run_jacobian(x, lags={lags}{named})\n"
             if not net.input_size:
-                start, calls = f"{start}y = net.run(None, steps={len(self._steps)}).outputs\n", ""
+                start, calls = f"{start}y = net.run(None, steps={len(self._steps)}{named}).outputs\n", ""
             return [{"kind": "Python", "before": start, "after": calls}]
         flat = only_chooses(net)
         chosen = "" if network is None else f" --network {_quoted(network)}"

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matnet.derivatives.time import Series
-from matnet.errors import ModelError, ShapeError, UnsupportedError
+from matnet.errors import ModelError, ShapeError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.loops import closed_loop, delays_added, feedback_marked, open_loops, opened_loop, seen_later
 from matnet.model.structure import Output, Structure
-from matnet.network.arguments import input_elements, output_elements, real_array, whole
+from matnet.network.arguments import input_elements, numbers, output_elements, real_array, whole
 from matnet.network.evaluation import Evaluation
-from matnet.network.frames import Elements
+from matnet.network.frames import Elements, frame_input, is_frame
 
 
 class SeriesData(NamedTuple):
@@ -58,17 +58,14 @@ def prepared(structure: Structure, x: Any, t: Any) -> SeriesData:
     lead, steps = targets.shape[:-2], targets.shape[-2]
     given = _inputs_beside(structure, x, "x", (*lead, steps), "as many steps as t")
     inputs = _side_by_side(structure, given, targets)
-    ahead = max((output.feedback_delay for output in structure.outputs), default=0)
-    start = max(structure.input_delay, structure.layer_delay)
+    start, ahead = looks_back(structure)
     if steps < start + ahead:
         raise ShapeError(
             f"t has {steps} time steps, but the network looks back over {start + ahead}: give at least that many"
         )
-    shifted = np.full(targets.shape, np.nan)
+    shifted = aligned(structure, targets)
     layer_states = np.zeros((*lead, structure.layer_delay, structure.layer_elements))
     for output, own, neurons in _outputs(structure):
-        kept = steps - output.feedback_delay
-        shifted[..., :kept, own] = targets[..., output.feedback_delay :, own]
         if output.feedback_mode == "closed":
             before = shifted[..., start - structure.layer_delay : start, own]
             layer_states[..., neurons] = _at_layer_scale(output, before)
@@ -78,6 +75,114 @@ def prepared(structure: Structure, x: Any, t: Any) -> SeriesData:
         layer_states,
         np.ascontiguousarray(shifted[..., start:, :]),
     )
+
+
+def aligned(structure: Structure, t: FloatArray) -> FloatArray:
+    """Targets (..., T, S) at the steps whose outputs they belong to; NaN where they lie after the end of the series.
+
+    Outputs from which n delays were removed come n steps early.
+    """
+    shifted = np.full(t.shape, np.nan)
+    for output, own, _ in _outputs(structure):
+        kept = max(t.shape[-2] - output.feedback_delay, 0)
+        shifted[..., :kept, own] = t[..., output.feedback_delay :, own]
+    return shifted
+
+
+def looks_back(structure: Structure) -> tuple[int, int]:
+    """How many steps become the states of a series, and by how many its outputs come early."""
+    ahead = max((output.feedback_delay for output in structure.outputs), default=0)
+    return max(structure.input_delay, structure.layer_delay), ahead
+
+
+def first_states(structure: Structure, x: FloatArray, t: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """The states that the first steps tell: x (T, R) are all their inputs, t (T, S) their outputs as measured.
+
+    t is only needed where outputs are fed back inside the network, with as many more steps as outputs come early.
+    """
+    if t is not None:
+        data = prepared(structure, x if structure.input_size else None, t)
+        return data.input_states, data.layer_states
+    start, _ = looks_back(structure)
+    layers = np.zeros((structure.layer_delay, structure.layer_elements))
+    return np.ascontiguousarray(x[start - structure.input_delay : start]), layers
+
+
+def add_states(jacobian: FloatArray, by_states: FloatArray) -> None:
+    """Derivatives by lag (T, lags + 1, S, R) that lead before the series: those by the input states, (T', S, ID, R)."""
+    reach = by_states.shape[2]
+    for time in range(len(by_states)):
+        for lag in range(time + 1, min(time + reach, jacobian.shape[1] - 1) + 1):
+            jacobian[time, lag] = by_states[time, :, reach + time - lag]
+
+
+class FrameSeries(NamedTuple):
+    """A data frame as a series: x (T, R) without the first ``rows``, which are its states, as arguments of ``run``."""
+
+    x: FloatArray
+    states: dict[str, Any]
+    rows: int
+
+
+def frame_series(structure: Structure, frame: Any, states: str) -> FrameSeries:
+    """The series in a data frame that starts from its first rows, or from zeros.
+
+    Raises
+    ------
+    ShapeError
+        The frame does not fit, has too few rows, or lacks the outputs that are fed back; or `states` is something else.
+    """
+    if states not in ("first-rows", "zeros"):
+        raise ShapeError(f"states is {states!r}, expected 'first-rows' or 'zeros'")
+    if structure.input_size or not is_frame(frame):
+        x = frame_input(frame, input_elements(structure))
+    else:
+        x = np.zeros((len(frame), 0))
+    if states == "zeros":
+        return FrameSeries(x, {}, 0)
+    rows, ahead = looks_back(structure)
+    closed, t = closed_elements(structure), None
+    if closed:
+        names = output_elements(structure).names
+        wanted = [names[element] for element in closed]
+        missing = [name for name in wanted if name not in frame.columns]
+        if missing:
+            raise ShapeError(
+                f"the network feeds {', '.join(wanted)} back, and the frame has no column {', '.join(missing)} with "
+                "the measured values; or start from zeros with states='zeros'"
+            )
+        t = np.full((len(x), structure.output_size), np.nan)
+        for name, element in zip(wanted, closed, strict=True):
+            t[:, element] = numbers(frame[name], f"the column {name} of frame")
+    needed = rows + (ahead if closed else 0)
+    if len(x) < needed:
+        raise ShapeError(
+            f"the frame has {counted(len(x), 'row')}, but the network looks back over {needed}, which become its "
+            "states; give more, or start from zeros with states='zeros'"
+        )
+    inputs, layers = first_states(structure, x[:needed], None if t is None else t[:needed])
+    return FrameSeries(x[rows:], {"input_states": inputs, "layer_states": layers}, rows)
+
+
+def closed_elements(structure: Structure) -> tuple[int, ...]:
+    """The elements of the outputs that are fed back inside the network, counted from 0."""
+    return tuple(
+        element
+        for output, own, _ in _outputs(feedback_marked(structure))
+        if output.feedback_mode == "closed"
+        for element in range(own.start, own.stop)
+    )
+
+
+def opened_elements(structure: Structure) -> dict[int, int]:
+    """The elements of the inputs through which outputs are fed back, with those of the outputs, counted from 0."""
+    own = [columns for _, columns, _ in _outputs(structure)]
+    found, start = {}, 0
+    for entry in structure.inputs:
+        if entry.feedback_output is not None:
+            found.update({start + k: own[entry.feedback_output].start + k for k in range(entry.size)})
+        start += entry.size
+    return found
 
 
 def _inputs_beside(structure: Structure, x: Any, parameter: str, expected: tuple[int, ...], reason: str) -> FloatArray:

@@ -31,7 +31,7 @@ from matnet.network.arguments import (
 )
 from matnet.network.assessment import Assessment
 from matnet.network.evaluation import Evaluation
-from matnet.network.forecast import Forecaster, SeriesData, prepared
+from matnet.network.forecast import Forecaster, SeriesData, add_states, frame_series, prepared
 from matnet.network.frames import frame_input, frame_like
 from matnet.network.names import (
     Names,
@@ -869,7 +869,7 @@ class Network:
         """
         return self.forecaster.jacobian(self.forecaster.known(x_past, y_past, x_future, steps), wrt)
 
-    def predict_frame(self, frame: Any) -> Any:
+    def predict_frame(self, frame: Any, states: str = "first-rows") -> Any:
         """The outputs for a data frame, as a data frame.
 
         Parameters
@@ -877,6 +877,9 @@ class Network:
         frame
             A DataFrame of pandas or polars: one row per sample, or per time step of one series for a dynamic network.
             Columns are matched by the names of the inputs; exactly R numeric columns with other names, in order.
+        states
+            What a series starts from: "first-rows", which are then its states and have NaN for outputs; the columns
+            named as the outputs hold what is fed back inside the network. Or "zeros".
 
         Returns
         -------
@@ -885,7 +888,7 @@ class Network:
         Raises
         ------
         ShapeError
-            `frame` is not a data frame, or does not fit the network.
+            `frame` is not a data frame, or does not fit the network; or a series has too few rows, or lacks outputs.
 
         Examples
         --------
@@ -894,12 +897,20 @@ class Network:
         >>> net.predict_frame(polars.DataFrame({"speed": [2400.0], "flow": [60.0]}))["head"].round(2).to_list()
         [20.61]
         """
-        x = frame_input(frame, self.evaluation.inputs)
-        y = self.run(x).outputs if self.dynamic else np.asarray(self(x))
+        if self.dynamic:
+            series = frame_series(self.structure, frame, states)
+            y = _below(series.rows, self.run(series.x, **series.states).outputs)
+        else:
+            y = np.asarray(self(frame_input(frame, self.evaluation.inputs)))
         return frame_like(frame, self.output_names, y)
 
     def gradients_frame(
-        self, frame: Any, of: Names | None = None, wrt: Names | None = None, lags: int | None = None
+        self,
+        frame: Any,
+        of: Names | None = None,
+        wrt: Names | None = None,
+        lags: int | None = None,
+        states: str = "first-rows",
     ) -> Any:
         """The outputs and their derivatives with respect to the inputs for a data frame, as a data frame.
 
@@ -911,6 +922,8 @@ class Network:
             The names of outputs and inputs; None for all.
         lags
             The largest lag of a dynamic network; None for the longest input delay.
+        states
+            As in ``predict_frame``.
 
         Returns
         -------
@@ -922,15 +935,21 @@ class Network:
         ShapeError
             As in ``predict_frame``; there is no such output or input; `lags` is set for a static network.
         """
-        x = frame_input(frame, self.evaluation.inputs)
         outputs = self.output_names if of is None else chosen(of, self.output_names, "y", "of", "an output")
         inputs = self.input_names if wrt is None else chosen(wrt, self.input_names, "x", "wrt", "an input")
         if self.dynamic:
-            y = self.run(x).outputs
-            slopes = self.run_jacobian(x, lags=lags, of=outputs, wrt=inputs)
+            series = frame_series(self.structure, frame, states)
+            y = _below(series.rows, self.run(series.x, **series.states).outputs)
+            found = self.run_jacobian(series.x, lags=lags, **series.states)
+            if series.rows:
+                head = series.x[: found.shape[1] - 1]
+                add_states(found, self.run_jacobian(head, wrt="input_states", **series.states))
+            kept = [self.output_names.index(name) for name in outputs], [self.input_names.index(j) for j in inputs]
+            slopes = _below(series.rows, found[:, :, kept[0]][..., kept[1]])
         elif lags is not None:
             raise ShapeError("lags is for dynamic networks, and this one is static")
         else:
+            x = frame_input(frame, self.evaluation.inputs)
             y, slopes = np.asarray(self(x)), np.asarray(self.jacobian(x, of=outputs, wrt=inputs))[:, None]
         names = [derivative_name(i, j, lag) for lag in range(slopes.shape[1]) for i in outputs for j in inputs]
         y = y[:, [self.output_names.index(name) for name in outputs]]
@@ -965,3 +984,8 @@ class Network:
     def forecaster(self) -> Forecaster:
         """The network with its loops closed, and opened: what ``forecast`` runs."""
         return Forecaster(self.structure)
+
+
+def _below(rows: int, values: FloatArray) -> FloatArray:
+    """The values with rows of NaN above them."""
+    return np.concatenate([np.full((rows, *values.shape[1:]), np.nan), values])

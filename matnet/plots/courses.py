@@ -46,6 +46,7 @@ def series(
     steps: int | None = None,
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
+    first_step: int = 1,
     **states: Any,
 ) -> Axes:
     """An output over the steps of a series, with its targets if given.
@@ -66,6 +67,8 @@ def series(
         Names; y1 .. yS without them.
     ax
         Where to draw; None for a new figure.
+    first_step
+        The number of the first step on the axis.
     states
         ``input_states`` and ``layer_states``, as for ``Network.run``; zeros without them.
 
@@ -87,7 +90,7 @@ def series(
     name = names(outputs, outputs_of(net))[i]
     ax = new_axes(ax, 7.5, 3.2)
     tidy(ax)
-    time = np.arange(1, len(y) + 1)
+    time = np.arange(first_step, first_step + len(y))
     curves = [y[:, i]]
     if t is not None:
         targets = matrix(t, outputs_of(net), "t", outputs)
@@ -219,6 +222,7 @@ def lags(
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
+    **states: Any,
 ) -> Axes:
     """The impulse response dy(t)/dx(t − k) by lag k: what a unit pulse of an input changes in the output k steps later.
 
@@ -230,7 +234,7 @@ def lags(
     net
         A dynamic network.
     x
-        A series (T, R), raw scale; states before it are zeros.
+        A series (T, R), raw scale.
     of
         The output, by number from 1 or by name.
     lags
@@ -241,6 +245,8 @@ def lags(
         Names; x1 .. xR and y1 .. yS without them.
     ax
         Where to draw; None for a new figure.
+    states
+        ``input_states`` and ``layer_states``, as for ``Network.run``; zeros without them.
 
     Returns
     -------
@@ -258,9 +264,9 @@ def lags(
     i = chosen(of, outputs, outputs_of(net))
     known = names(inputs, inputs_of(net))
     name = names(outputs, outputs_of(net))[i]
-    widths = lag_widths(net, x)
+    widths = lag_widths(net, x, **states)
     scale = widths.scale[i] if widths.outputs[i] > 0.0 else np.ones(net.input_size)
-    derivatives = lag_derivatives(net, x, lags)[:, :, i, :] * scale
+    derivatives = lag_derivatives(net, x, lags, **states)[:, :, i, :] * scale
     order = np.argsort(-np.nansum(derivatives**2, axis=(0, 1)), kind="stable")[:top]
     ax = new_axes(ax, 6.5, 3.8)
     tidy(ax)

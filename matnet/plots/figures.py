@@ -36,6 +36,7 @@ class Request:
     ``x`` (N, R) and ``t`` (N, S) at raw scale; ``of`` and ``wrt`` are indices from 0, None for all up to PANELS;
     ``top`` is how many inputs a panel shows, ``unit`` that of sensitivities. The other inputs of a response are held at
     the quantiles ``at``, or at ``point`` (R,). ``size`` is width and height in inches, ``title`` is above all panels.
+    ``states`` are those before a series, zeros without them, and ``first_step`` is the number of its first step.
     """
 
     net: Model
@@ -55,7 +56,8 @@ class Request:
     unit: sensitivities.Unit = "range"
     size: tuple[float, float] | None = None
     title: str = ""
-    states: Mapping[str, FloatArray] = field(default_factory=dict)
+    states: Mapping[str, Any] = field(default_factory=dict)
+    first_step: int = 1
 
     @property
     def network(self) -> Network:
@@ -186,7 +188,14 @@ def _lags(request: Request) -> Figure:
 
     def panel(ax: Axes, number: int) -> object:
         return courses.lags(
-            request.network, request.data(), of=number + 1, lags=request.lags, top=top, ax=ax, **request.named
+            request.network,
+            request.data(),
+            of=number + 1,
+            lags=request.lags,
+            top=top,
+            ax=ax,
+            **request.named,
+            **request.states,
         )
 
     return _grid(request, 6.5, 3.8, panel, numbers)
@@ -194,7 +203,11 @@ def _lags(request: Request) -> Figure:
 
 def _fit(draw: Callable[..., Any], width: float, height: float, request: Request) -> Figure:
     return _by_output(
-        partial(draw, t=request.targets(), sets=request.sets), width, height, request, outputs=request.outputs
+        partial(draw, t=request.targets(), sets=request.sets, **request.states),
+        width,
+        height,
+        request,
+        outputs=request.outputs,
     )
 
 
@@ -348,6 +361,7 @@ def _series(request: Request) -> Figure:
             steps=request.steps,
             outputs=request.outputs,
             ax=made.add_subplot(len(numbers), 1, place),
+            first_step=request.first_step,
             **request.states,
         )
     return made

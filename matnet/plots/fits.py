@@ -63,7 +63,13 @@ class Fit:
 
 
 def fits(
-    net: Model, x: Any, t: Any, of: int | str = 1, sets: Sets | None = None, outputs: Sequence[str] | None = None
+    net: Model,
+    x: Any,
+    t: Any,
+    of: int | str = 1,
+    sets: Sets | None = None,
+    outputs: Sequence[str] | None = None,
+    **states: Any,
 ) -> tuple[list[Fit], int]:
     """The fit of each set, and at how many samples target or output is NaN.
 
@@ -73,7 +79,7 @@ def fits(
         x, t and sets do not fit each other or the network, or nothing is known at all.
     """
     if isinstance(net, Network) and net.dynamic:
-        y = net.run(matrix(x, inputs_of(net), "x")).outputs
+        y = net.run(matrix(x, inputs_of(net), "x"), **states).outputs
     else:
         y = np.asarray(net(samples(net, x)))
     targets = matrix(t, outputs_of(net), "t", outputs)
@@ -108,13 +114,14 @@ def parity(
     sets: Sets | None = None,
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
+    **states: Any,
 ) -> Axes:
     """Outputs against targets: on the diagonal they agree.
 
     Parameters
     ----------
     net
-        A static network, or an ensemble; or a dynamic network, then x and t are a series that starts from zero states.
+        A static network, or an ensemble; or a dynamic network, then x and t are a series.
     x, t
         Samples (N, R) and targets (N, S), raw scale; samples whose target or output is NaN are left out.
     of
@@ -125,6 +132,8 @@ def parity(
         Names; y1 .. yS without them.
     ax
         Where to draw; None for a new figure.
+    states
+        ``input_states`` and ``layer_states`` of a dynamic network, as for ``Network.run``; zeros without them.
 
     Returns
     -------
@@ -137,7 +146,7 @@ def parity(
     MissingExtraError
         matplotlib is not installed.
     """
-    found, unknown = fits(net, x, t, of, sets, outputs)
+    found, unknown = fits(net, x, t, of, sets, outputs, **states)
     name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
     ax = new_axes(ax, 5.0, 4.8)
     tidy(ax)
@@ -181,12 +190,13 @@ def residuals(
     sets: Sets | None = None,
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
+    **states: Any,
 ) -> Axes:
     """Target minus output over the output: a good fit leaves a structureless band around 0.
 
     The parameters, returns and errors are those of ``parity``; dashed lines stand at plus and minus twice the rmse.
     """
-    found, unknown = fits(net, x, t, of, sets, outputs)
+    found, unknown = fits(net, x, t, of, sets, outputs, **states)
     name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
     ax = new_axes(ax, 6.0, 4.0)
     tidy(ax)
@@ -212,12 +222,13 @@ def error_histogram(
     sets: Sets | None = None,
     outputs: Sequence[str] | None = None,
     ax: Axes | None = None,
+    **states: Any,
 ) -> Axes:
     """How often each error, target minus output, occurs: stacked by set, as ploterrhist draws it.
 
     The parameters, returns and errors are those of ``parity``; the line stands at an error of 0.
     """
-    found, unknown = fits(net, x, t, of, sets, outputs)
+    found, unknown = fits(net, x, t, of, sets, outputs, **states)
     name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
     ax = new_axes(ax, 6.0, 4.0)
     tidy(ax)

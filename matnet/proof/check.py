@@ -10,7 +10,7 @@ An output that is not finite has no derivative and is not compared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +93,7 @@ class Check:
         return ", ".join(parts)
 
 
-def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Check:
+def check(network: Network, x: FloatArray | None = None, count: int = 20, **states: FloatArray) -> Check:
     """Compare the network's Jacobian with a numerical one.
 
     Parameters
@@ -105,6 +105,8 @@ def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Che
         training range.
     count
         Number of generated points.
+    states
+        ``input_states`` and ``layer_states`` before a series, as for ``Network.run``; zeros without them.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def check(network: Network, x: FloatArray | None = None, count: int = 20) -> Che
     if len(samples) == 0:
         raise ShapeError("there are no samples to check the derivatives on")
     if network.dynamic:
-        return _check_series(network, samples, box)
+        return _check_series(network, samples, box, **states)
     analytic = network.jacobian(samples)
     widths = _widths(samples, box)
     if analytic_throughout(network.program):
@@ -237,37 +239,45 @@ def _weight_pieces(step: WeightStep, p: FloatArray, z: FloatArray) -> FloatArray
     return np.zeros((len(p), 0))
 
 
-def _check_series(network: Network, x: FloatArray, box: FloatArray) -> Check:
+def _check_series(
+    network: Network,
+    x: FloatArray,
+    box: FloatArray,
+    input_states: FloatArray | None = None,
+    layer_states: FloatArray | None = None,
+) -> Check:
     """A dynamic network: dy(t)/dx(t − lag) up to the sum of its longest delays."""
     structure = network.structure
     if network.input_size == 0:
         return _check_states(network)
     steps, size = x.shape
     lags = structure.input_delay + structure.layer_delay
-    states = np.zeros((structure.input_delay, size))
-    analytic = network.run_jacobian(x, lags=lags, input_states=states)
+    sizes = (structure.input_delay, size), (structure.layer_delay, structure.layer_elements)
+    before = [
+        np.zeros(shape) if given is None else given
+        for shape, given in zip(sizes, (input_states, layer_states), strict=True)
+    ]
+    analytic = network.run_jacobian(x, lags=lags, input_states=before[0], layer_states=before[1])
     widths = _widths(x, box)
     directions = np.eye(steps * size).reshape(-1, steps, size) * widths
-    before = np.broadcast_to(states, (len(directions), *states.shape))
+    repeated = [np.broadcast_to(states, (len(directions), *states.shape)) for states in before]
 
     def along(share: float) -> FloatArray:
-        return network.run(x + share * directions, input_states=before).outputs
+        return network.run(x + share * directions, repeated[0], repeated[1]).outputs
 
     by_step = _best_difference(along, np.tile(widths, steps)[:, None, None])
     numerical, estimate = (_by_lag(array.reshape(steps, size, steps, -1), lags) for array in by_step)
-    kinks = _kinks_of_series(network, x, x + _STEPS[-1] * np.concatenate([directions, -directions]))
-    y = network.run(x, input_states=states).outputs
+    kinks = _kinks_of_series(network, x, x + _STEPS[-1] * np.concatenate([directions, -directions]), before)
+    y = network.run(x, before[0], before[1]).outputs
     return _summary(analytic, numerical, estimate, kinks, "central differences over a series", widths, y)
 
 
-def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray) -> FloatArray:
+def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray, before: Sequence[FloatArray]) -> FloatArray:
     """1.0 for the steps (T,) at which a row is on another piece in one of the moved series (D, T, R)."""
-    series, structure = network.series, network.structure
+    series = network.series
     pieces = []
     for batch in (x[None], moved):
-        states = np.zeros((len(batch), structure.input_delay, network.input_size))
-        neurons = structure.layer_elements
-        histories = series.histories(batch, states, np.zeros((len(batch), structure.layer_delay, neurons)))
+        histories = series.histories(batch, *(np.repeat(states[None], len(batch), axis=0) for states in before))
         argument = series.argument(histories[0], histories[1], slice(0, len(x)))
         pieces.append(_pieces(network.program, argument.reshape(-1, argument.shape[-1])))
     changed = pieces[1].reshape(len(moved), *pieces[0].shape) != pieces[0]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from matnet.errors import ShapeError, counted
+from matnet.errors import ModelError, ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.importers.stored import StoredValues
 from matnet.importers.training_record import TrainingRecord
+from matnet.model.loops import open_loops
 from matnet.network import Network
+from matnet.network.forecast import closed_elements, looks_back, opened_elements
 from matnet.proof.answers import InputData
-from matnet.proof.candidates import Candidates, Matrix, named_matrix
+from matnet.proof.candidates import Candidates, Matrix, named_matrix, oriented
+
+FROM_ZEROS = "from zeros"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +33,7 @@ class NamedData:
     input_states: Matrix | None = None
     layer_states: Matrix | None = None
     steps: int | None = None
+    states: Literal["first-rows", "zeros"] | None = None
 
     @property
     def nothing(self) -> bool:
@@ -67,16 +74,24 @@ class DataSource:
         if not self.net.dynamic:
             yield from (InputData(matrix.values, matrix.label) for matrix in self._input_matrices())
             return
+        if self.named.states == "first-rows":
+            yield from self._from_first_rows(lengths)
+            return
         for data in self._series(lengths):
             for input_states, states_label in self._input_states():
                 for layer_states, layer_label in self._layer_states():
-                    label = ", ".join(part for part in (data.label, states_label, layer_label) if part)
+                    known = states_label or layer_label
+                    label = ", ".join(filter(None, (data.label, states_label, layer_label if known else FROM_ZEROS)))
                     yield InputData(data.x, label, input_states, layer_states)
-            yield from self._continued(data, lengths)
+        if self.named.states is None and self.named.input_states is None and self.named.layer_states is None:
+            yield from self._from_first_rows(lengths)
 
     def _input_matrices(self) -> list[Matrix]:
         size = self.net.input_size
         if self.named.inputs is not None:
+            beside = size - len(opened_elements(self.net.structure))
+            if self.named.targets is not None and beside != size and oriented(self.named.inputs, beside):
+                return oriented(self.named.inputs, size)
             return named_matrix(self.named.inputs, size, f"an input of {counted(size, 'element')}")
         return self._candidates.with_elements(size)
 
@@ -101,20 +116,57 @@ class DataSource:
             yield _named_state(named, delay, size, what), named.label
             return
         yield np.zeros((delay, size)), ""
-        if delay and size:
+        if delay and size and self.named.states != "zeros":
             yield from ((matrix.values.T, matrix.label) for matrix in self._candidates.of_shape(size, delay))
 
-    def _continued(self, data: InputData, lengths: set[int]) -> Iterator[InputData]:
-        """The series from its first possible step on, what comes before it being the input states (preparets)."""
-        structure = self.net.structure
-        delay = max(structure.input_delay, structure.layer_delay)
-        named = self.named.input_states is not None or self.named.layer_states is not None
-        if named or not self.net.input_size or len(data.x) - delay not in lengths or not delay:
+    def _from_first_rows(self, lengths: set[int]) -> Iterator[InputData]:
+        """Series from their first possible step on, what comes before it being the states (preparets)."""
+        start, _ = looks_back(self.net.structure)
+        if not start:
             return
-        before = data.x[delay - structure.input_delay : delay]
-        label = f"{data.label} from step {delay + 1} on"
+        fed_back = closed_elements(self.net.structure) or opened_elements(self.net.structure)
+        if fed_back and self._consistent:
+            yield from self._with_targets(start, lengths)
+        if self.net.input_size:
+            for matrix in self._input_matrices():
+                yield from self._continued(InputData(matrix.values, matrix.label), start, lengths)
+
+    @cached_property
+    def _consistent(self) -> bool:
+        """Whether inputs and outputs agree on what is fed back, so that known outputs tell the states."""
+        try:
+            open_loops(self.net.structure)
+        except ModelError:
+            return False
+        return True
+
+    def _with_targets(self, start: int, lengths: set[int]) -> Iterator[InputData]:
+        """Inputs that are not fed back, with all targets of as many steps."""
+        size = self.net.input_size - len(opened_elements(self.net.structure))
+        targets = [matrix for matrix in self.targets() if len(matrix.values) - start in lengths]
+        beside = self._matrices_beside(size) if size else []
+        for matrix in targets:
+            fitting = [other for other in beside if len(other.values) == len(matrix.values) and other is not matrix]
+            for x in fitting if size else [None]:
+                data = self.net.prepare(None if x is None else x.values, matrix.values)
+                names = matrix.label if x is None else f"{x.label}, {matrix.label}"
+                label = f"{names} from step {start + 1} on"
+                yield InputData(data.x, label, data.input_states, data.layer_states)
+
+    def _matrices_beside(self, size: int) -> list[Matrix]:
+        if self.named.inputs is None:
+            return self._candidates.with_elements(size)
+        # all inputs may be named, and with them those that are fed back
+        return oriented(self.named.inputs, size)
+
+    def _continued(self, data: InputData, start: int, lengths: set[int]) -> Iterator[InputData]:
+        """All inputs from the first possible step on."""
+        if len(data.x) - start not in lengths:
+            return
+        before = data.x[start - self.net.structure.input_delay : start]
+        label = f"{data.label} from step {start + 1} on"
         for layer_states, layer_label in self._layer_states():
-            yield InputData(data.x[delay:], ", ".join(filter(None, (label, layer_label))), before, layer_states)
+            yield InputData(data.x[start:], ", ".join(filter(None, (label, layer_label))), before, layer_states)
 
 
 def _named_state(matrix: Matrix, delay: int, size: int, what: str) -> FloatArray:

@@ -278,8 +278,9 @@ def _time_figures(material: Material, x: FloatArray, i: int) -> Iterator[Html]:
     net, outputs = material.net, material.output_names
     part, targets = x[:_STEPS], None if material.t is None else material.t[:_STEPS]
     less = f", the first {_STEPS:,} steps" if len(x) > _STEPS else ""
+    from_zeros = "" if material.states else ", starting from zero states"
     yield panel(
-        f"{outputs[i]} over the series{less}, starting from zero states.",
+        f"{outputs[i]} over the series{less}{from_zeros}.",
         lambda ax: series(
             net,
             part,
@@ -287,13 +288,15 @@ def _time_figures(material: Material, x: FloatArray, i: int) -> Iterator[Html]:
             of=i + 1,
             outputs=outputs,
             ax=ax,
+            first_step=material.first_step,
+            **material.states,
         ),
     )
     try:
-        lag_derivatives(net, part)
+        lag_derivatives(net, part, **material.states)
     except ShapeError:
         return
     yield panel(
         f"Impulse response of {outputs[i]}: the effect of a pulse of an input on later outputs.",
-        lambda ax: lags(net, part, of=i + 1, inputs=material.input_names, outputs=outputs, ax=ax),
+        lambda ax: lags(net, part, of=i + 1, inputs=material.input_names, outputs=outputs, ax=ax, **material.states),
     )

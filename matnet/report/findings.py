@@ -53,7 +53,8 @@ class Findings:
     @cached_property
     def check(self) -> Check:
         """Analytic against numerical derivatives at a few samples."""
-        return check(self.net, self._few())
+        x = self._few()
+        return check(self.net, x, **(self.material.states if x is not None else {}))
 
     def _few(self) -> FloatArray | None:
         """Samples spread over the data, or the first steps of a series; None for points of the check's own."""
@@ -119,7 +120,9 @@ class Findings:
         found = []
         for i, name in enumerate(material.output_names):
             try:
-                of_sets, unknown = fits(self.net, material.x, material.t, i + 1, material.sets, material.output_names)
+                of_sets, unknown = fits(
+                    self.net, material.x, material.t, i + 1, material.sets, material.output_names, **material.states
+                )
             except ShapeError:
                 continue  # this output and its target are never both known
             if len(of_sets) > 1:

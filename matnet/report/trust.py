@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from matnet.network.markup import Html, element
+from matnet.network.names import derivative_name
 from matnet.proof.verify import verdict_of
 from matnet.report.findings import Findings
 from matnet.report.section import Section, folded, wide_table
@@ -55,8 +56,7 @@ def _derivatives(findings: Findings) -> tuple[Html, ...]:
     inputs = material.input_names or tuple(f"state{1 + n}" for n in range(1 + max(e.input for e in found.elements)))
     rows = [
         (
-            f"d{material.output_names[entry.output]}/d{inputs[entry.input]}"
-            + (f"(t − {entry.lag})" if material.net.dynamic else ""),
+            derivative_name(material.output_names[entry.output], inputs[entry.input], entry.lag),
             f"{entry.analytic:.9g}",
             f"{entry.numerical:.9g}",
             f"{entry.difference:.2g}",

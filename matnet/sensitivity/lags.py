@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
@@ -15,10 +13,11 @@ from matnet.sensitivity.widths import Widths
 MOST_LAGS = 20
 
 
-def lag_derivatives(net: Network, x: Any, lags: int | None = None) -> FloatArray:
+def lag_derivatives(net: Network, x: Any, lags: int | None = None, **states: Any) -> FloatArray:
     """dy(t)/dx(t − k) over a series, (T', lags + 1, S, R), for the steps t that have all `lags` steps before them.
 
-    `lags` is by default the longest that the delays reach, at most MOST_LAGS.
+    `lags` is by default the longest that the delays reach, at most MOST_LAGS. `states` are ``input_states`` and
+    ``layer_states``, as for ``Network.run``; zeros without them.
 
     Raises
     ------
@@ -33,13 +32,12 @@ def lag_derivatives(net: Network, x: Any, lags: int | None = None) -> FloatArray
     reach = min(reach, MOST_LAGS, max(len(given) - 1, 0)) if lags is None else lags
     if not 0 <= reach < len(given):
         raise ShapeError(f"{reach} lags need a series of at least {reach + 1} steps, x has {len(given)}")
-    states = np.zeros((structure.input_delay, net.input_size))
-    return net.run_jacobian(given, lags=reach, input_states=states)[reach:]
+    return net.run_jacobian(given, lags=reach, **states)[reach:]
 
 
-def lag_widths(net: Network, x: Any) -> Widths:
-    """The ranges of inputs and outputs; those of the series if the network's are not known."""
+def lag_widths(net: Network, x: Any, **states: Any) -> Widths:
+    """The ranges of inputs and outputs; those of the series, run from `states`, if the network's are not known."""
     given = series(net, x)
     widths = Widths.of(net)
-    widths.add(given, net.run(given, input_states=np.zeros((net.structure.input_delay, net.input_size))).outputs)
+    widths.add(given, net.run(given, **states).outputs)
     return widths

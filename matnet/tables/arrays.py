@@ -10,12 +10,12 @@ import polars as pl
 from matnet.errors import Advice, Parameter, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.chunks import MOST_ROWS
-from matnet.tables.columns import GROUP, INPUTS, KEEP, Choice, Columns, Header, check_names, choose, numbered
+from matnet.tables.columns import GROUP, INPUTS, KEEP, TARGETS, Choice, Columns, Header, check_names, choose, numbered
 from matnet.tables.interfaces import Piece, Rows, Source, Table
 
 
 class ArrayTable(Table):
-    """Samples in an array of numbers.
+    """Samples in an array of numbers, which is the attribute ``x``.
 
     Parameters
     ----------
@@ -41,15 +41,15 @@ class ArrayTable(Table):
     ) -> None:
         self.place = place
         self.header = Header(names or (), names is not None)
+        self.x = x
         self._source = source
         self._across = across
-        self._x = x
         self._done = 0
 
     @property
     def fraction(self) -> float | None:
         """How much has been read, 0 to 1."""
-        return self._done / len(self._x) if len(self._x) else None
+        return self._done / len(self.x) if len(self.x) else None
 
     def choose(self, columns: Columns, input_size: int) -> Choice:
         """The elements by their names, else all in order.
@@ -59,20 +59,20 @@ class ArrayTable(Table):
         TableError
             The array's other side is not R, or columns are to be kept that it has not.
         """
-        if columns.keep or columns.group is not None:
-            parameter = KEEP if columns.keep else GROUP
+        if columns.keep or columns.group is not None or columns.targets:
+            parameter = KEEP if columns.keep else TARGETS if columns.targets else GROUP
             needs = " needs a table with named columns; this is an array of numbers"
             raise TableError(parameter, needs, place=self.place)
         if self.header.written:
             return choose(self.header, columns, input_size, self.place)
-        if self._x.shape[1] != input_size:
+        if self.x.shape[1] != input_size:
             raise self._misfit(input_size)
         if columns.inputs is not None:
             check_names(columns.inputs, input_size, INPUTS, "input")
         return Choice(tuple(range(input_size)), (), columns.inputs or columns.own_inputs or numbered("x", input_size))
 
     def _misfit(self, input_size: int) -> TableError:
-        samples, elements = self._x.shape
+        samples, elements = self.x.shape
         sides = (elements, samples) if self._across else (samples, elements)
         expected = f"{input_size} by any" if self._across else f"any by {input_size}"
         lie, other = ("columns", "rows") if self._across else ("rows", "columns")
@@ -82,7 +82,7 @@ class ArrayTable(Table):
 
     def pieces(self, choice: Choice) -> Iterator[Piece]:
         """The rows in order."""
-        chosen = self._x[:, choice.inputs] if choice.inputs != tuple(range(self._x.shape[1])) else self._x
+        chosen = self.x[:, choice.inputs] if choice.inputs != tuple(range(self.x.shape[1])) else self.x
         for start in range(0, len(chosen), MOST_ROWS):
             x = chosen[start : start + MOST_ROWS]
             self._done = start + len(x)
@@ -91,6 +91,10 @@ class ArrayTable(Table):
     def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
         """No column is kept."""
         return ()
+
+    def holding(self, x: FloatArray) -> ArrayTable:
+        """A table of other numbers from the same place, a sample a row."""
+        return ArrayTable(x, self.place, self._source, None, self._across)
 
     @property
     def sources(self) -> tuple[Source, ...]:

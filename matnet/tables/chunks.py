@@ -42,7 +42,7 @@ def rechunked(parts: Iterable[Rows | None], size: int) -> Iterator[Rows]:
     for part in parts:
         if part is None:
             if waiting:
-                yield _joined(waiting)
+                yield joined(waiting)
             waiting, count = [], 0
             continue
         if not len(part):
@@ -51,17 +51,18 @@ def rechunked(parts: Iterable[Rows | None], size: int) -> Iterator[Rows]:
         count += len(part)
         if count < size:
             continue
-        whole = _joined(waiting)
+        whole = joined(waiting)
         for start in range(0, count - size + 1, size):
             yield _slice(whole, start, size)
         left = count % size
         waiting = [_slice(whole, count - left, left)] if left else []
         count = left
     if waiting:
-        yield _joined(waiting)
+        yield joined(waiting)
 
 
-def _joined(parts: list[Rows]) -> Rows:
+def joined(parts: list[Rows]) -> Rows:
+    """Rows one after the other, at least one part of them."""
     if len(parts) == 1:
         return parts[0]
     return Rows(np.concatenate([part.x for part in parts]), pl.concat([part.texts for part in parts]))

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 ALL = "all"
 FORMULA_STARTS = "=+-@\t\r"
-INPUTS, OUTPUTS, KEEP, GROUP, WRT, OF = map(Parameter, ("inputs", "outputs", "keep", "group", "wrt", "of"))
+INPUTS, OUTPUTS, KEEP, GROUP, WRT, OF, TARGETS = map(
+    Parameter, ("inputs", "outputs", "keep", "group", "wrt", "of", "targets")
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Columns:
 
     ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged,
     all of them where it is ("all",) and no column has that name. ``group`` is the column that distinguishes several
-    series in one table. ``own_inputs`` and ``own_outputs`` are the names that the network itself has.
+    series in one table. ``own_inputs`` and ``own_outputs`` are the names that the network itself has. ``targets`` are
+    columns of measured outputs; they are no inputs unless they are named as such.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -42,6 +45,7 @@ class Columns:
     group: str | None = None
     own_inputs: tuple[str, ...] | None = None
     own_outputs: tuple[str, ...] | None = None
+    targets: tuple[str, ...] = ()
 
     def named_by(self, model: Network | Ensemble) -> Columns:
         """The same with the names of a network's own elements."""
@@ -50,18 +54,22 @@ class Columns:
 
 @dataclass(frozen=True)
 class Choice:
-    """Indices of the columns that are read, the inputs' names in the result, and what a user should know of it."""
+    """Indices of the columns that are read, the inputs' names in the result, and what a user should know of it.
+
+    ``targets`` hold measured outputs; they are read as text, since they may be empty where they are not needed.
+    """
 
     inputs: tuple[int, ...]
     keep: tuple[int, ...]
     input_names: tuple[str, ...]
     note: str = ""
     group: int | None = None
+    targets: tuple[int, ...] = ()
 
     @property
     def texts(self) -> tuple[int, ...]:
-        """The columns that are read as text: the kept, then the group's."""
-        return self.keep if self.group is None else (*self.keep, self.group)
+        """The columns that are read as text: the kept, then the group's, then the targets."""
+        return (*self.keep, *(() if self.group is None else (self.group,)), *self.targets)
 
 
 def choose(header: Header, columns: Columns, input_size: int, place: str, advice: Advice | None = None) -> Choice:
@@ -90,26 +98,29 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
     kept = expanded(columns.keep, header.names)
     keep = tuple(range(len(header.names))) if every else _found(header, kept, KEEP, place, advice)
     group = None if columns.group is None else _found(header, (columns.group,), GROUP, place, advice)[0]
+    targets = _found(header, expanded(columns.targets, header.names), TARGETS, place, None)
     default = columns.own_inputs or numbered("x", input_size)
     wanted = None if columns.inputs is None else expanded(columns.inputs, header.names)
     if wanted is not None:
         check_names(wanted, input_size, INPUTS, "input")
         if header.written or set(wanted) <= set(header.names):
-            return Choice(_found(header, wanted, INPUTS, place, advice), keep, wanted, group=group)
+            return Choice(_found(header, wanted, INPUTS, place, advice), keep, wanted, group=group, targets=targets)
     elif header.written:
         for names in (default, numbered("x", input_size)):
             if set(names) <= set(header.names):
-                return Choice(_found(header, names, INPUTS, place, advice), keep, names, group=group)
-    free = tuple(index for index in range(len(header.names)) if (every or index not in keep) and index != group)
+                return Choice(_found(header, names, INPUTS, place, advice), keep, names, group=group, targets=targets)
+    taken = {*(() if every else keep), *targets, group}
+    free = tuple(index for index in range(len(header.names)) if index not in taken)
     if wanted is None and header.written:
         for names in (default, numbered("x", input_size)):
             _check_partial(header, free, names, place)
     if len(free) != input_size:
         raise _misfit(header, len(free), input_size, place, advice)
     if not header.written:
-        return Choice(free, keep, wanted or default, group=group)
+        return Choice(free, keep, wanted or default, group=group, targets=targets)
     names = tuple(header.names[index] for index in free)
-    return Choice(free, keep, names, f"{place}: the inputs are taken by position: {_shortened(names)}", group)
+    note = f"{place}: the inputs are taken by position: {_shortened(names)}"
+    return Choice(free, keep, names, note, group, targets)
 
 
 def _check_partial(header: Header, free: Sequence[int], default: Sequence[str], place: str) -> None:

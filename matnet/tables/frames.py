@@ -85,7 +85,7 @@ class FrameTable(Table):
         self._file = file
         self._note = note
         self._loose = loose
-        self._dialect = dialect
+        self.dialect = dialect
         self._done = 0
         self._frame = frame
         with self._damage_named():
@@ -172,7 +172,7 @@ class FrameTable(Table):
             values = batch[names[index]]
             if values.dtype == pl.String:
                 values = self._from_text(values, before, names[index])
-            if values.null_count() and self._dialect.missing == "error":
+            if values.null_count() and self.dialect.missing == "error":
                 row = before + int(np.flatnonzero(values.is_null().to_numpy())[0]) + 1
                 where = f"{self.place}: row {row}, column {names[index]}"
                 raise TableError(
@@ -194,7 +194,7 @@ class FrameTable(Table):
         TableError
             Some text is not a number.
         """
-        dialect = replace(self._dialect, delimiter="\t", decimal=self._dialect.decimal or ".")
+        dialect = replace(self.dialect, delimiter="\t", decimal=self.dialect.decimal or ".")
         for row, text in enumerate(texts):
             if text is not None and not dialect.is_missing(text) and not dialect.is_number(text):
                 raise TableError(

@@ -12,6 +12,7 @@ import polars as pl
 
 from matnet.functions.namespace import FloatArray
 from matnet.tables.columns import Choice, Columns, Header
+from matnet.tables.csv.dialect import Dialect
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,12 @@ class Source:
 class Table(ABC):
     """A source of rows, read once from front to back.
 
-    ``place`` is its name in messages, ``header`` its columns.
+    ``place`` is its name in messages, ``header`` its columns; ``dialect`` says what a number in its text is.
     """
 
     place: str
     header: Header
+    dialect: Dialect = Dialect()
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ class Job:
     ``names`` are the columns after the kept ones, ``width`` how many numbers are computed for a row, which decides how
     many rows make a chunk. ``compute`` takes the rows and how many came before them, and gives the columns, the kept
     ones first. It is called from several threads, unless the job is ``sequential``: then for one chunk after another.
-    ``types`` are those of the columns that are not float64.
+    ``types`` are those of the columns that are not float64. ``finish`` is called after the last rows and says
+    in how many of them NaN is no answer, but stands where there is none; what it raises undoes the result.
     """
 
     names: tuple[str, ...]
@@ -38,6 +39,7 @@ class Job:
     compute: Callable[[Rows, int], list[pl.Series]]
     sequential: bool = False
     types: Mapping[str, pl.DataType] = field(default_factory=dict)
+    finish: Callable[[], int] = lambda: 0
 
 
 def flagged(job: Job, extent: Extent) -> Job:

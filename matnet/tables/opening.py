@@ -88,7 +88,7 @@ def open_part(part: Path, first: Path, columns: Columns, reading: Reading) -> It
 def _wanted(columns: Columns) -> tuple[str, ...]:
     """The columns that are asked for by name."""
     group = () if columns.group is None else (columns.group,)
-    return (*(columns.inputs or ()), *columns.keep, *group)
+    return (*(columns.inputs or ()), *columns.keep, *columns.targets, *group)
 
 
 @contextmanager

@@ -112,6 +112,7 @@ class PartedTable(Table):
         self._sources: list[Source] = []
         with opener(self._first) as table:
             self._names = table.header.names
+            self.dialect = table.dialect
             self._notes = table.notes
             self._written = table.header.written
         said = folder_values(self._first)

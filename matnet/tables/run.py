@@ -15,11 +15,13 @@ from matnet.network import Network
 from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Style
+from matnet.tables.feedback import Start, States, start_of_series, with_array
+from matnet.tables.forecast import Forecast
 from matnet.tables.formats import format_for
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import INPUT_SD, Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
 from matnet.tables.pipeline import workers
-from matnet.tables.series import States, series_gradient, series_prediction
+from matnet.tables.series import series_gradient, series_prediction
 from matnet.tables.summary import Counts, Summary, counts
 from matnet.tables.target import Target
 
@@ -34,9 +36,11 @@ class BatchOptions:
     """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
     ``form`` is the name of the result's format. ``tidy`` writes one row a (sample, output, input). Of a dynamic network
-    ``states`` are what came before a series, and ``lags`` how many steps back derivatives go. ``input_sd``, one
-    number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the inputs
-    outside the range that is known. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
+    ``states`` are what came before a series, its first rows if they are None, and ``lags`` how many steps back
+    derivatives go; ``targets`` are the outputs (N, S) measured at the table's rows, if they are not columns of it. With
+    ``forecast`` the result is that many steps after the known outputs of a series. ``input_sd``, one number for each
+    input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the inputs outside the range
+    that is known. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
     the network at once; the result does not depend on either. ``style`` is how numbers are written as text. With
     ``flush`` rows are answered as they come.
     """
@@ -47,7 +51,9 @@ class BatchOptions:
     tidy: bool = False
     lags: int | None = None
     input_sd: tuple[float, ...] | None = None
-    states: States = field(default_factory=States)
+    states: States | None = None
+    targets: FloatArray | None = None
+    forecast: int | None = None
     flag_range: bool = False
     workers: int | None = None
     chunk_size: int | None = None
@@ -83,10 +89,14 @@ def predict(
         The states do not fit the network.
     """
     options = _named(options, model)
-    choice = table.choose(options.columns, model.input_size)
     if _in_time(model, options):
-        job = series_prediction(model, options.columns, choice, options.states)
-    elif options.input_sd is not None:
+        if options.forecast is not None:
+            return _forecast(model, table, target, options, by=False)
+        table, start = _started(model, table, options)
+        job = series_prediction(model, options.columns, table, start)
+        return _run(model, table, start.choice, job, target, options, progress, start.words)
+    choice = table.choose(options.columns, model.input_size)
+    if options.input_sd is not None:
         if not isinstance(model, Network):
             raise TableError(INPUT_SD, " is for a single network, not for an ensemble")
         job = uncertain_prediction(model, options.columns, options.input_sd)
@@ -103,12 +113,15 @@ def gradients(
     Parameters and errors are those of `predict`; ``columns.wrt`` and ``columns.of`` select the derivatives.
     """
     options = _named(options, model)
-    choice = table.choose(options.columns, model.input_size)
     if _in_time(model, options):
-        job = series_gradient(model, options.columns, choice, options.states, _lags(model, options))
-    else:
-        make = tidy_gradient if options.tidy else gradient
-        job = make(model, options.columns, choice, options.hessian)
+        if options.forecast is not None:
+            return _forecast(model, table, target, options, by=True)
+        table, start = _started(model, table, options)
+        job = series_gradient(model, options.columns, table, start, _lags(model, options))
+        return _run(model, table, start.choice, job, target, options, progress, start.words)
+    choice = table.choose(options.columns, model.input_size)
+    make = tidy_gradient if options.tidy else gradient
+    job = make(model, options.columns, choice, options.hessian)
     return _run(model, table, choice, job, target, options, progress)
 
 
@@ -126,15 +139,38 @@ def _in_time(model: Model, options: BatchOptions) -> TypeGuard[Network]:
             if given:
                 raise TableError(Parameter(name), " is for static networks; this network is dynamic")
         return True
-    given_states = options.states.inputs is not None or options.states.layers is not None
     for name, given in (
         ("group", options.columns.group is not None),
-        ("states", given_states),
+        ("states", options.states is not None),
+        ("targets", bool(options.columns.targets) or options.targets is not None),
+        ("forecast", options.forecast is not None),
         ("lags", options.lags is not None),
     ):
         if given:
             raise TableError(Parameter(name), " is for dynamic networks; this network is static")
     return False
+
+
+def _started(net: Network, table: Table, options: BatchOptions) -> tuple[Table, Start]:
+    """The series, and how they start."""
+    table, targets = with_array(net, table, options.targets)
+    return table, start_of_series(net, table, options.columns, options.states, targets)
+
+
+def _forecast(net: Network, table: Table, target: Target, options: BatchOptions, by: bool) -> Summary:
+    """Write the steps after the known outputs of each series, and on request their derivatives."""
+    started = time.monotonic()
+    for name, given in (("states", options.states is not None), ("flag_range", options.flag_range)):
+        if given:
+            raise TableError(Parameter(name), " does not go with a forecast, which starts from the known past")
+    made = Forecast(net, table, options.columns, options.targets, options.forecast or 0, options.lags, by)
+    columns = made.columns()
+    summary = Summary(made.choice.input_names, made.net.input_extent.origin, made.choice.note, made.words)
+    sink = format_for("", options.form).write(target, made.names, made.types, len(columns[0]) + 1, options.style)
+    with sink:
+        sink.write(sink.formatted(columns))
+    summary.add(counts(made.rows.x, made.net.input_extent, columns))
+    return _finished(summary, table, started)
 
 
 def _named(options: BatchOptions | None, model: Model) -> BatchOptions:
@@ -156,6 +192,7 @@ def _run(
     target: Target,
     options: BatchOptions,
     progress: Progress | None,
+    states: str = "",
 ) -> Summary:
     start = time.monotonic()
     extent = model.input_extent
@@ -163,7 +200,7 @@ def _run(
         job = flagged(job, extent)
     names = table.kept_names(choice) + job.names
     types = [*table.text_types(choice)[: len(choice.keep)], *(job.types.get(name, pl.Float64()) for name in job.names)]
-    summary = Summary(choice.input_names, extent.origin, choice.note)
+    summary = Summary(choice.input_names, extent.origin, choice.note, states)
     sink = format_for("", options.form).write(target, names, types, GROUP_CHUNKS * chunk_rows(job.width), options.style)
     if options.flush:
         with sink:
@@ -172,6 +209,7 @@ def _run(
                 sink.write(sink.formatted(columns))
                 target.flush()
                 summary.add(counts(rows.x, extent, columns[len(choice.keep) :]))
+            summary.rows_with_nan -= job.finish()
         return _finished(summary, table, start)
     with workers(options.workers) as threads, sink:
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
@@ -194,6 +232,7 @@ def _run(
             summary.add(counted)
             if progress is not None:
                 progress(summary.rows, table.fraction)
+        summary.rows_with_nan -= job.finish()
     return _finished(summary, table, start)
 
 

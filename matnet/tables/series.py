@@ -4,41 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
+from matnet.network.forecast import add_states
 from matnet.network.names import derivative_name
-from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, selected
-from matnet.tables.interfaces import Rows
+from matnet.tables.columns import OF, WRT, Columns, output_names, selected
+from matnet.tables.feedback import Opening, Start, too_short
+from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import Job, columns_of
-
-
-@dataclass(frozen=True)
-class States:
-    """What came before the series: the inputs (ID, R), raw, and all layers' outputs (LD, N); None for zeros."""
-
-    inputs: FloatArray | None = None
-    layers: FloatArray | None = None
-
+from matnet.tables.wording import shown
 
 Step: TypeAlias = Callable[["History", FloatArray], list[FloatArray]]
 
 
 @dataclass
 class History:
-    """Where a series stands: the states before its last ``past`` rows, which derivatives by lag still need."""
+    """Where a series stands: the states before its last ``past`` rows, which derivatives by lag still need.
+
+    ``measured`` says whether the states are rows of the series, with respect to which there are derivatives too.
+    """
 
     inputs: FloatArray
     layers: FloatArray
     past: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    measured: bool = False
 
 
-def series_prediction(net: Network, columns: Columns, choice: Choice, states: States) -> Job:
-    """The outputs y1, y2 .. of every time step; each group is a series of its own, from the same initial states."""
+def series_prediction(net: Network, columns: Columns, table: Table, start: Start) -> Job:
+    """The outputs y1, y2 .. of every time step, NaN where a row is a state; each group is a series of its own."""
     names = output_names(columns, net.output_size)
     of = selected(names, columns.of, OF)
 
@@ -47,70 +45,105 @@ def series_prediction(net: Network, columns: Columns, choice: Choice, states: St
         history.inputs, history.layers = run.input_states, run.layer_states
         return [run.outputs[:, of]]
 
-    compute = _over_groups(net, choice, states, step)
-    return Job(tuple(names[i] for i in of), net.output_size, compute, sequential=True)
+    series = _Groups(net, table, start, step, [(len(of),)])
+    return Job(tuple(names[i] for i in of), net.output_size, series.compute, sequential=True, finish=series.finish)
 
 
-def series_gradient(net: Network, columns: Columns, choice: Choice, states: States, lags: int) -> Job:
+def series_gradient(net: Network, columns: Columns, table: Table, start: Start, lags: int) -> Job:
     """The outputs of every time step and their total derivatives with respect to the inputs up to `lags` steps before.
 
     dy1_dx1 is by the input of the same step, dy1_dx1_lag1 by that of the step before, and so on: all of lag 0, then all
     of lag 1. It is 0 where the lag leads before the series, whose initial states are held fixed.
     """
-    names = output_names(columns, net.output_size)
+    names, inputs = output_names(columns, net.output_size), start.choice.input_names
     of = selected(names, columns.of, OF)
-    wrt = selected(choice.input_names, columns.wrt, WRT)
-    slopes = [derivative_name(names[i], choice.input_names[j], lag) for lag in range(lags + 1) for i in of for j in wrt]
+    wrt = selected(inputs, columns.wrt, WRT)
+    slopes = [derivative_name(names[i], inputs[j], lag) for lag in range(lags + 1) for i in of for j in wrt]
 
     def step(history: History, x: FloatArray) -> list[FloatArray]:
         before = len(history.past)
         series = np.concatenate([history.past.reshape(before, x.shape[1]), x])
-        y = net.run(series, history.inputs, history.layers).outputs[before:]
-        jacobian = net.run_jacobian(series, lags, input_states=history.inputs, layer_states=history.layers)[before:]
+        states: dict[str, Any] = {"input_states": history.inputs, "layer_states": history.layers}
+        y = net.run(series, **states).outputs[before:]
+        jacobian = net.run_jacobian(series, lags, **states)
+        if history.measured and before < lags:
+            add_states(jacobian, net.run_jacobian(series[:lags], wrt="input_states", **states))
         leave = max(0, len(series) - lags)
-        run = net.run(series[:leave], history.inputs, history.layers)
+        run = net.run(series[:leave], **states)
         history.inputs, history.layers, history.past = run.input_states, run.layer_states, series[leave:]
-        return [y[:, of], jacobian[:, :, of][..., wrt]]
+        return [y[:, of], jacobian[before:][:, :, of][..., wrt]]
 
     width = net.output_size * (1 + (lags + 1) * net.input_size)
-    compute = _over_groups(net, choice, states, step)
-    return Job((*(names[i] for i in of), *slopes), width, compute, sequential=True)
+    series = _Groups(net, table, start, step, [(len(of),), (lags + 1, len(of), len(wrt))])
+    names_of_columns = (*(names[i] for i in of), *slopes)
+    return Job(names_of_columns, width, series.compute, sequential=True, finish=series.finish)
 
 
-def _over_groups(net: Network, choice: Choice, states: States, step: Step) -> Callable[[Rows, int], list[pl.Series]]:
-    """`step` for each group's rows of a chunk, put back where the rows stand."""
-    histories: dict[str | None, History] = {}
+class _Groups:
+    """`step` for each group's rows of a chunk, put back where the rows stand; results are NaN where a row is a state.
 
-    def compute(rows: Rows, before: int) -> list[pl.Series]:
-        results: list[FloatArray] = []
-        for key, places in _groups(rows, choice):
-            history = histories.get(key)
-            if history is None:
-                history = histories[key] = _start(net, states)
-            parts = step(history, rows.x[places])
-            results = results or [np.empty((len(rows), *part.shape[1:])) for part in parts]
-            for result, part in zip(results, parts, strict=True):
-                result[places] = part
-        kept = rows.texts.get_columns()[: len(choice.keep)]
-        return [*kept, *(column for result in results for column in columns_of(result))]
+    ``shapes`` are those of a row's results.
+    """
 
-    return compute
+    def __init__(self, net: Network, table: Table, start: Start, step: Step, shapes: list[tuple[int, ...]]) -> None:
+        self._net, self._table, self._start, self._step, self._shapes = net, table, start, step, shapes
+        self._histories: dict[str | None, History | Opening] = {}
+        self._states = 0
+
+    def compute(self, rows: Rows, before: int) -> list[pl.Series]:
+        """The columns of a chunk."""
+        results = [np.full((len(rows), *shape), np.nan) for shape in self._shapes]
+        measured: FloatArray | None = None
+        for key, found in groups(rows, self._start):
+            history = self._histories.get(key) or self._begun()
+            places = found
+            if isinstance(history, Opening):
+                if measured is None and self._start.elements:
+                    measured = self._start.measured(rows, before, self._net.output_size, self._table.dialect)
+                states = min(self._start.rows - history.rows, len(found))
+                history.add(rows.x[found], None if measured is None else measured[found])
+                places = found[states:]
+                self._states += states
+                if history.complete:
+                    history = History(*history.states(), measured=True)
+            self._histories[key] = history
+            if isinstance(history, History):
+                for result, part in zip(results, self._step(history, rows.x[places]), strict=True):
+                    result[places] = part
+        kept = rows.texts.get_columns()[: len(self._start.choice.keep)]
+        columns = [column for result in results for column in columns_of(result)]
+        return [*kept, *columns]
+
+    def _begun(self) -> History | Opening:
+        states, structure = self._start.states, self._net.structure
+        if states.first_rows:
+            return Opening(self._net, self._start)
+        layers = structure.layer_elements
+        return History(
+            np.zeros((structure.input_delay, self._net.input_size)) if states.inputs is None else states.inputs,
+            np.zeros((structure.layer_delay, layers)) if states.layers is None else states.layers,
+        )
+
+    def finish(self) -> int:
+        """How many rows were states, after a check that no series was too short to tell them.
+
+        Raises
+        ------
+        TableError
+            One was.
+        """
+        for key, history in self._histories.items():
+            if isinstance(history, Opening) and not history.complete:
+                which = "the series" if key is None else f"the series {shown(key)}"
+                raise too_short(self._table.place, which, history.rows, self._start.rows)
+        return self._states
 
 
-def _start(net: Network, states: States) -> History:
-    structure = net.structure
-    layers = structure.layer_elements
-    return History(
-        np.zeros((structure.input_delay, net.input_size)) if states.inputs is None else states.inputs,
-        np.zeros((structure.layer_delay, layers)) if states.layers is None else states.layers,
-    )
-
-
-def _groups(rows: Rows, choice: Choice) -> list[tuple[str | None, slice | list[int]]]:
+def groups(rows: Rows, start: Start) -> list[tuple[str | None, np.ndarray[tuple[int], np.dtype[np.intp]]]]:
     """The rows of each group, in order of appearance; all rows where there are no groups."""
-    if choice.group is None:
-        return [(None, slice(None))]
+    if start.choice.group is None:
+        return [(None, np.arange(len(rows)))]
     places: dict[str | None, list[int]] = {}
-    for place, key in enumerate(rows.texts.to_series(len(choice.keep)).to_list()):
+    for place, key in enumerate(rows.texts.to_series(len(start.choice.keep)).to_list()):
         places.setdefault(key, []).append(place)
-    return list(places.items())
+    return [(key, np.array(found)) for key, found in places.items()]

@@ -49,12 +49,14 @@ class Summary:
     """What was done: rows read, how many of them lie outside the range of the inputs, in all and by input.
 
     ``origin`` says for each input where its range is known from; see `matnet.model.ranges`. ``rows_with_nan`` are rows
-    of the result. ``note`` is what a user should know of how the inputs were found.
+    of the result. ``note`` is what a user should know of how the inputs were found, ``states`` what a series starts
+    with.
     """
 
     input_names: tuple[str, ...]
     origin: tuple[Origin, ...]
     note: str = ""
+    states: str = ""
     rows: int = 0
     outside: int = 0
     outside_by_input: list[int] = field(default_factory=list)

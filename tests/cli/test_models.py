@@ -228,7 +228,8 @@ def test_a_series_without_inputs_from_matlabs_own_states(said: Said, corpus: Pat
 def test_derivatives_by_lag_in_groups(said: Said, corpus: Path) -> None:
     file = corpus / "dynamic_narx_closed.mat"
     text = "g,x1,x2,x3\na,1,2,30\nb,4,5,60\na,2,3,40\n"
-    status, lines, _ = said("gradients", file, "-", "--group", "g", "--wrt-time", "1", "--wrt", "x3", stdin=text)
+    options = ["--group", "g", "--wrt-time", "1", "--wrt", "x3", "--states", "zeros"]
+    status, lines, _ = said("gradients", file, "-", *options, stdin=text)
     assert (status, lines[0]) == (0, "y1,dy1_dx3,dy1_dx3_lag1")
     net = matnet.load(file)
     x = np.array([[1.0, 2.0, 30.0], [2.0, 3.0, 40.0]])
@@ -240,7 +241,7 @@ def test_derivatives_by_lag_in_groups(said: Said, corpus: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("ones", "--states: 'ones' is neither zero nor FILE.mat:Xi,Ai"),
+        ("ones", "--states: 'ones' is none of first-rows, zeros and FILE.mat:Xi,Ai"),
         ("a.mat:Xi,Ai,Bi", "--states: 'Xi,Ai,Bi' names 3 variables, expected Xi or Xi,Ai"),
     ],
 )

@@ -137,7 +137,8 @@ def test_a_dynamic_network_has_a_row_for_each_lag(said: Said, tmp_path: Path) ->
     layer = Layer(1, "purelin", {0: Weight([[2.0]], delays=(1,))}, {0: Weight([[0.5]], delays=(1,))})
     net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
     save(net, tmp_path / "arx.json")
-    status, out, _ = said(str(tmp_path / "arx.json"), "-", "--lags", "3", stdin="x1\n1\n2\n0\n1\n3\n")
+    options = ["--lags", "3", "--states", "zeros"]
+    status, out, _ = said(str(tmp_path / "arx.json"), "-", *options, stdin="x1\n1\n2\n0\n1\n3\n")
     assert status == 0
     assert [(row["lag"], float(row["mean"]), row["rank"]) for row in records(out)] == [
         ("1", 2.0, "1"),

@@ -16,6 +16,7 @@ import matnet
 from matnet import Ensemble, Network
 from matnet.errors import ModelError, ShapeError
 from matnet.model.structure import Input, Layer, Output, Performance, Structure, Weight
+from series_networks import open_network
 
 RNG = np.random.default_rng(0)
 
@@ -258,11 +259,41 @@ def test_a_polars_frame_comes_out_as_one() -> None:
 def test_a_frame_of_a_series() -> None:
     net, x = dynamic(), RNG.normal(size=(6, 2))
     frame = pd.DataFrame(x, columns=["x1", "x2"])
-    np.testing.assert_array_equal(net.predict_frame(frame).to_numpy(), net.run(x).outputs)
-    found = net.gradients_frame(frame)
+    np.testing.assert_array_equal(net.predict_frame(frame, states="zeros").to_numpy(), net.run(x).outputs)
+    found = net.gradients_frame(frame, states="zeros")
     assert list(found.columns) == ["y1", "dy1_dx1", "dy1_dx2", "dy1_dx1_lag1", "dy1_dx2_lag1"]
     np.testing.assert_array_equal(found.to_numpy()[:, 1:], net.run_jacobian(x).reshape(6, 4))
-    assert net.gradients_frame(frame, lags=3).shape == (6, 9)
+    assert net.gradients_frame(frame, lags=3, states="zeros").shape == (6, 9)
+
+
+def test_a_frame_of_a_series_starts_from_its_first_rows() -> None:
+    net = open_network().close_loop()
+    x, t = RNG.normal(size=(8, 2)), RNG.normal(size=(8, 2))
+    data = net.prepare(x, t)
+    frame = pl.DataFrame(np.c_[x, t], ["flow", "speed", "head", "power"])
+    y = net.predict_frame(frame).to_numpy()
+    assert np.isnan(y[:3]).all()
+    np.testing.assert_array_equal(y[3:], net.run(*data[:3]).outputs)
+    found = net.gradients_frame(frame, of="power", wrt="speed", lags=2)
+    assert found.columns == ["power", "dpower_dspeed", "dpower_dspeed_lag1", "dpower_dspeed_lag2"]
+    by_states = net.run_jacobian(
+        data.x, wrt="input_states", input_states=data.input_states, layer_states=data.layer_states
+    )
+    assert found["dpower_dspeed_lag2"][3] == by_states[0, 1, -2, 1] != 0
+    with pytest.raises(ShapeError) as caught:
+        net.predict_frame(frame.select("flow", "speed"))
+    assert str(caught.value) == (
+        "the network feeds head, power back, and the frame has no column head, power with the measured values; or "
+        "start from zeros with states='zeros'"
+    )
+    with pytest.raises(ShapeError) as caught:
+        net.predict_frame(frame[:2])
+    assert str(caught.value) == (
+        "the frame has 2 rows, but the network looks back over 3, which become its states; give more, or start from "
+        "zeros with states='zeros'"
+    )
+    with pytest.raises(ShapeError, match=r"^states is 'zero', expected 'first-rows' or 'zeros'$"):
+        net.predict_frame(frame, states="zero")
 
 
 def test_members_of_an_ensemble_share_their_names() -> None:

@@ -27,6 +27,7 @@ from matnet.proof.data import NamedData
 from matnet.proof.digits import decimal_digits
 from matnet.proof.finding import Finding
 from matnet.proof.verify import verdict_of, verify
+from series_networks import open_network
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
@@ -287,7 +288,7 @@ def test_a_series_is_found_with_its_states(tmp_path: Path) -> None:
     stored = beside(tmp_path, {"X": whole.T, "Y": y.T})
     assert summary(verify(net, stored)) == [("X from step 3 on -> Y", "proved", "")]
     stored = beside(tmp_path, {"Xs": whole[2:].T, "Y": net.run(whole[2:]).outputs.T})
-    assert summary(verify(net, stored)) == [("Xs -> Y", "proved", "")]
+    assert summary(verify(net, stored)) == [("Xs, from zeros -> Y", "proved", "")]
 
 
 def test_states_that_do_not_fit_are_refused() -> None:
@@ -597,3 +598,22 @@ def test_states_are_asked_for_only_where_there_are_delays() -> None:
         (finding,) = verify(Network(Structure((), (layer,), (Output(0, 2),))), None)
         assert (finding.verdict, finding.undecided) == ("nothing to compare", undecided)
         assert finding.reason == "no stored answers were found for 2 outputs"
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
+def test_a_series_is_found_that_starts_from_the_first_inputs_and_targets(closed: bool, tmp_path: Path) -> None:
+    opened = open_network()
+    net = opened.close_loop() if closed else opened
+    rng = np.random.default_rng(5)
+    x, t = rng.normal(size=(40, 2)), rng.normal(size=(40, 2))
+    data = net.prepare(x, t)
+    y = net.run(data.x, data.input_states, data.layer_states).outputs
+    stored = beside(tmp_path, {"X": x.T, "T": t.T, "Y": y.T})
+    for states in (None, "first-rows"):
+        (row,) = verify(net, stored, None if states is None else NamedData(states="first-rows"))
+        assert (row.what, row.verdict) == ("X, T from step 4 on -> Y", "proved")
+    told = NamedData(inputs=Matrix("X", x.T), outputs=Matrix("Y", y.T), targets=Matrix("T", t.T))
+    (row, *_) = verify(net, None, told)
+    assert (row.what, row.verdict) == ("X, T from step 4 on -> Y", "proved")
+    with pytest.raises(ShapeError, match=r"^Y has 37 samples, but the inputs have 40 samples$"):
+        verify(opened.close_loop(), None, replace(told, states="zeros"))

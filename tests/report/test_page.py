@@ -98,7 +98,7 @@ def test_the_sections_with_data_and_targets() -> None:
         in text
     )
     assert "2 of 2 derivatives agree: complex step, 3 samples." in text
-    assert "dhead/dflow" in text
+    assert "dhead_dflow" in text
     assert pump().provenance.sha256 in text
 
 

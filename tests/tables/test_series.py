@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,10 +19,11 @@ from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
+from matnet.tables.feedback import States
 from matnet.tables.run import BatchOptions, gradients, predict
-from matnet.tables.series import States
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target
+from series_networks import open_network
 
 Command = Callable[..., Summary]
 
@@ -52,7 +54,11 @@ def text(x: FloatArray, groups: list[str] | None = None) -> str:
 def run(
     command: Command, table: str, asked: BatchOptions | None = None, net: Network = NET
 ) -> tuple[list[str], FloatArray]:
+    """From zeros unless other states are asked for."""
     stdout = io.BytesIO()
+    asked = asked or BatchOptions()
+    if net.dynamic and asked.states is None:
+        asked = replace(asked, states=States())
     command(net, CsvTable(Stream(io.BytesIO(table.encode()), "t.csv"), Dialect()), Target(stdout, "out"), asked)
     header, *rows = csv.reader(io.StringIO(stdout.getvalue().decode()))
     return header, np.array([[float(cell) for cell in row] for row in rows])
@@ -188,3 +194,237 @@ def test_what_only_dynamic_networks_have(asked: BatchOptions, option: str) -> No
     with pytest.raises(TableError) as raised:
         run(gradients, text(X[:3]), asked, net)
     assert str(raised.value) == f"{option} is for dynamic networks; this network is static"
+
+
+def table_of(x: FloatArray, t: FloatArray, groups: list[str] | None = None) -> str:
+    rows = text(x, groups).splitlines()
+    return f"{rows[0]},y1\n" + "".join(f"{row},{y!r}\n" for row, (y,) in zip(rows[1:], t.tolist(), strict=True))
+
+
+def from_first_rows(
+    command: Command, table: str, asked: BatchOptions | None = None, net: Network = NET
+) -> tuple[list[str], FloatArray]:
+    return run(command, table, replace(asked or BatchOptions(), states=States(first_rows=True)), net)
+
+
+T = np.random.default_rng(14).normal(size=(700, 1))
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("targets", [(), ("y1",)], ids=["by the output's name", "named"])
+def test_the_first_rows_are_the_states(targets: tuple[str, ...]) -> None:
+    header, y = from_first_rows(predict, table_of(X, T), BatchOptions(Columns(targets=targets)))
+    assert header == ["y1"]
+    assert np.isnan(y[:3]).all()
+    data = NET.prepare(X, T)
+    np.testing.assert_array_equal(y[3:], NET.run(*data[:3]).outputs)
+
+
+def test_the_first_rows_of_each_group_in_chunks_that_hold_few_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MOST_ROWS", 8)
+    groups = [str(place % 5) for place in range(60)]
+    for command in (predict, gradients):
+        asked = BatchOptions(Columns(group="g"), lags=4 if command is gradients else None)
+        _, table = from_first_rows(command, table_of(X[:60], T[:60], groups), asked)
+        for name in "01234":
+            rows = [place for place, group in enumerate(groups) if group == name]
+            data = NET.prepare(X[rows], T[rows])
+            assert np.isnan(table[rows[:3]]).all()
+            np.testing.assert_allclose(table[rows[3:], :1], NET.run(*data[:3]).outputs, rtol=1e-13)
+
+
+def test_derivatives_by_the_inputs_of_rows_that_are_states() -> None:
+    """Against differences: a row that is a state is an input all the same."""
+    x, t = X[:9], T[:9]
+    header, table = from_first_rows(gradients, table_of(x, t), BatchOptions(lags=5))
+    h = 1e-6
+    for row in range(3, 9):
+        for lag in range(6):
+            for j in (1, 2):
+                found = table[row, header.index(f"dy1_dx{j}" + (f"_lag{lag}" if lag else ""))]
+                moved = [x.copy(), x.copy()]
+                expected = 0.0
+                if row >= lag:
+                    moved[0][row - lag, j - 1] += h
+                    moved[1][row - lag, j - 1] -= h
+                    plus, minus = (NET.run(*NET.prepare(case, t)[:3]).outputs[row - 3, 0] for case in moved)
+                    expected = (plus - minus) / (2 * h)
+                np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_targets_may_be_missing_where_they_are_not_needed() -> None:
+    lines = table_of(X[:6], T[:6]).splitlines()
+    blank = "\n".join([*lines[:4], *(line[: line.rindex(",") + 1] for line in lines[4:])]) + "\n"
+    _, y = from_first_rows(predict, blank)
+    np.testing.assert_array_equal(y[3:], NET.run(*NET.prepare(X[:6], T[:6])[:3]).outputs)
+
+
+def test_an_open_loop_takes_what_is_fed_back_from_the_targets() -> None:
+    net = open_network(feedback_first=True)
+    rng = np.random.default_rng(3)
+    x, t = rng.normal(size=(8, 2)), rng.normal(size=(8, 2))
+    rows = np.concatenate([t, x], axis=1)
+    table = "head,power,flow,speed\n" + "".join(",".join(map(repr, row)) + "\n" for row in rows.tolist())
+    _, y = from_first_rows(predict, table, net=net)
+    data = net.prepare(x, t)
+    np.testing.assert_array_equal(y[3:], net.run(*data[:3]).outputs)
+    shuffled = "u,v,p,q\n" + "".join(f"{a!r},{b!r},{d!r},{c!r}\n" for c, d, a, b in rows.tolist())
+    _, again = from_first_rows(predict, shuffled, BatchOptions(Columns(targets=("q", "p"))), net)
+    np.testing.assert_array_equal(again, y)
+    header, _ = from_first_rows(
+        gradients, shuffled, BatchOptions(Columns(targets=("q", "p"), of=("head",)), lags=0), net
+    )
+    assert header == ["head", "dhead_dq", "dhead_dp", "dhead_du", "dhead_dv"]
+
+
+def test_outputs_that_come_early() -> None:
+    net = open_network().remove_delay()
+    rng = np.random.default_rng(3)
+    x, t = rng.normal(size=(9, 2)), rng.normal(size=(9, 2))
+    table = "flow,speed,head,power\n" + "".join(f"{a!r},{b!r},{c!r},{d!r}\n" for a, b, c, d in np.c_[x, t].tolist())
+    for early in (net, net.close_loop()):
+        _, y = from_first_rows(predict, table, net=early)
+        data = early.prepare(x, t)
+        expected = early.run(*data[:3]).outputs
+        np.testing.assert_array_equal(y[-len(expected) :], expected)
+        assert np.isnan(y[: -len(expected)]).all()
+    delays = (2, 3)
+    earlier = open_network(delays=delays)
+    hidden = earlier.structure.layers[0]
+    first = replace(hidden.input_weights[0], delays=delays)
+    layers = (replace(hidden, input_weights={**hidden.input_weights, 0: first}), *earlier.structure.layers[1:])
+    twice = Network(replace(earlier.structure, layers=layers)).close_loop().remove_delay(2)
+    with pytest.raises(TableError) as raised:
+        from_first_rows(predict, table, net=twice)
+    assert str(raised.value) == (
+        "states: the outputs of this network come 2 steps early, so that its first rows do not tell its states; give "
+        "them as FILE.mat:Xi,Ai"
+    )
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
+def test_a_forecast_of_each_group(closed: bool) -> None:
+    opened = open_network()
+    net = opened.close_loop() if closed else opened
+    rng = np.random.default_rng(3)
+    x, t = rng.normal(size=(20, 2)), rng.normal(size=(20, 2))
+    groups = list("aabab" * 4)
+    lines = ["g,day,flow,speed,head,power"]
+    seen = {"a": 0, "b": 0}
+    for day, (name, u, y) in enumerate(zip(groups, x.tolist(), t.tolist(), strict=True)):
+        seen[name] += 1
+        future = seen[name] > groups.count(name) - 3
+        lines.append(f"{name},{day},{u[0]!r},{u[1]!r}," + ("," if future else f"{y[0]!r},{y[1]!r}"))
+    table = "\n".join([*lines, ""]).replace("a,", "1,").replace("b,", "2,")
+    asked = BatchOptions(Columns(group="g", keep=("day",), targets=("head", "power")), forecast=3)
+    header, predicted = forecast_of(predict, table, asked, net)
+    assert header == ["g", "step", "day", "head", "power"]
+    names, slopes = forecast_of(gradients, table, replace(asked, lags=4), net)
+    for number, name in enumerate("ab"):
+        rows = [place for place, group in enumerate(groups) if group == name]
+        known = x[rows[:-3]], t[rows[:-3]], x[rows[-3:]]
+        part = predicted[3 * number : 3 * number + 3]
+        np.testing.assert_array_equal(part[:, :3], [[number + 1, k + 1, rows[k - 3]] for k in range(3)])
+        np.testing.assert_array_equal(part[:, 3:], net.forecast(*known))
+        by = {wrt: net.forecast_jacobian(*known, wrt=wrt) for wrt in ("x_past", "y_past", "x_future")}
+        made = slopes[3 * number : 3 * number + 3]
+        assert made[1, names.index("dpower_dspeed")] == by["x_future"][1, 1, 1, 1]
+        assert made[2, names.index("dhead_dflow_lag1")] == by["x_future"][2, 0, 1, 0]
+        assert made[1, names.index("dhead_dflow_lag3")] == by["x_past"][1, 0, -2, 0] != 0
+        assert made[0, names.index("dhead_dpower_lag1")] == by["y_past"][0, 0, -1, 1] != 0
+        assert made[2, names.index("dhead_dpower_lag1")] == 0
+        assert "dhead_dpower" not in names
+
+
+def forecast_of(command: Command, table: str, asked: BatchOptions, net: Network) -> tuple[list[str], FloatArray]:
+    stdout = io.BytesIO()
+    command(net, CsvTable(Stream(io.BytesIO(table.encode()), "t.csv"), Dialect()), Target(stdout, "out"), asked)
+    header, *rows = csv.reader(io.StringIO(stdout.getvalue().decode()))
+    return header, np.array([[float(cell) for cell in row] for row in rows])
+
+
+def test_a_forecast_without_inputs_follows_the_last_row() -> None:
+    net = without_inputs()
+    table = "y1\n" + "".join(f"{y!r}\n" for (y,) in T[:6].tolist())
+    header, found = forecast_of(predict, table, BatchOptions(forecast=4), net)
+    assert header == ["step", "y1"]
+    np.testing.assert_array_equal(found[:, 1:], net.forecast(None, T[:6], steps=4))
+    header, found = forecast_of(gradients, table, BatchOptions(forecast=4), net)
+    assert header == ["step", "y1", *(f"dy1_dy1_lag{lag}" for lag in range(1, 6))]
+    by = net.forecast_jacobian(None, T[:6], wrt="y_past", steps=4)[:, 0, :, 0]
+    np.testing.assert_array_equal(found[3, 2:], [0, 0, 0, by[3, 5], by[3, 4]])
+
+
+REFUSED = {
+    "no measured outputs": (
+        NET,
+        text(X[:5]),
+        BatchOptions(),
+        "t.csv: the network feeds y1 back, and the table has no such column; name the columns of the measured outputs "
+        "with targets, or start from zeros with states='zeros'",
+    ),
+    "too short": (
+        NET,
+        table_of(X[:2], T[:2]),
+        BatchOptions(),
+        "t.csv: the series has 2 rows, but the network looks back over 3, which become its states; give more rows, or "
+        "the states with states",
+    ),
+    "a short group": (
+        NET,
+        table_of(X[:7], T[:7], list("aaaaabb")),
+        BatchOptions(Columns(group="g")),
+        "t.csv: the series 'b' has 2 rows, but the network looks back over 3, which become its states; give more "
+        "rows, or the states with states",
+    ),
+    "no numbers": (
+        NET,
+        table_of(X[:5], T[:5]).replace(repr(float(T[1, 0])), "high"),
+        BatchOptions(),
+        "targets: 'high' is not a number",
+    ),
+    "another number of targets": (
+        NET,
+        table_of(X[:5], T[:5]),
+        BatchOptions(Columns(targets=("x1", "y1"))),
+        "targets gives 2 names ('x1', 'y1'), the network has 1 output",
+    ),
+    "a target that is not there": (
+        NET,
+        table_of(X[:5], T[:5]),
+        BatchOptions(Columns(targets=("z",))),
+        "t.csv: targets: no column 'z' in the table; it has 'g', 'x1', 'x2', 'y1'",
+    ),
+    "a forecast longer than the table": (
+        NET,
+        table_of(X[:5], T[:5]),
+        BatchOptions(forecast=3),
+        "t.csv: the series has 5 rows, but a forecast of 3 steps needs 6: the network looks back over 3; see forecast",
+    ),
+    "a forecast from given states": (
+        NET,
+        table_of(X[:9], T[:9]),
+        BatchOptions(forecast=3, states=States()),
+        "states does not go with a forecast, which starts from the known past",
+    ),
+    "a forecast without rows": (
+        NET,
+        "x1,x2,y1\n",
+        BatchOptions(forecast=3),
+        "t.csv: it has no rows, so there is nothing to forecast from",
+    ),
+    "columns kept of rows that are not there": (
+        without_inputs(),
+        "t,y1\n1,2\n2,3\n",
+        BatchOptions(Columns(keep=("t",)), forecast=3),
+        "keep: the steps of the forecast come after the last row, which has no columns for them",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_series_cannot_start_from(case: str) -> None:
+    net, table, asked, message = REFUSED[case]
+    with pytest.raises(TableError) as raised:
+        forecast_of(predict, table, asked, net)
+    assert str(raised.value) == message

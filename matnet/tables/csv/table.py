@@ -51,12 +51,12 @@ class CsvTable(Table):
         first = next(text, None)
         if first is None:
             raise TableError(f"{self.place} is empty; a header or a row is expected")
-        self._dialect, self._note = detected(first, dialect, self.place)
+        self.dialect, self._note = detected(first, dialect, self.place)
         text = chain((first,), text)
-        if self._dialect.delimiter == BLANKS:
+        if self.dialect.delimiter == BLANKS:
             text = (Block(tabs_for_blanks(block.data), block.line) for block in text)
         first = next(text)
-        self.header, rest = read_header(first, self.place, self._dialect, wanted)
+        self.header, rest = read_header(first, self.place, self.dialect, wanted)
         self._blocks = without_first_records(chain(() if rest is None else (rest,), text), dialect.skip_rows)
         self._second_line = first.line + self.header.written
         self._records = first.lines
@@ -82,12 +82,12 @@ class CsvTable(Table):
 
     def _advice(self, input_size: int) -> Advice | None:
         """What to do if the columns do not fit."""
-        if self.header.names[0].startswith(COMMENT_MARKS) and not self._dialect.comment:
+        if self.header.names[0].startswith(COMMENT_MARKS) and not self.dialect.comment:
             mark = self.header.names[0][0]
             return Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))
         if self._records - self.header.written == input_size:
             return Advice("; the table seems to lie across: ", Parameter("samples", "columns"))
-        return other_delimiter(self.header.names, self._dialect)
+        return other_delimiter(self.header.names, self.dialect)
 
     def pieces(self, choice: Choice) -> Iterator[Piece]:
         """The rows in order, a block at a time: read here, parsed where the piece is called.
@@ -95,7 +95,7 @@ class CsvTable(Table):
         A piece raises TableError where a record or cell cannot be read, by line and column.
         """
         names, units = self.header.names, self._second_line if self.header.written else None
-        layout = Layout(self.place, names, choice.inputs, choice.texts, self._dialect, units)
+        layout = Layout(self.place, names, choice.inputs, choice.texts, self.dialect, units)
         blank: Block | None = None
         for block in self._blocks:
             if blank is not None and not block.blank:

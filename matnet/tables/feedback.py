@@ -1,0 +1,377 @@
+"""What a series in a table begins with, and which columns hold the measured outputs that a network feeds back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from matnet.errors import Advice, Parameter, TableError, counted
+from matnet.functions.namespace import FloatArray
+from matnet.model.loops import feedback_marked
+from matnet.network import Network
+from matnet.network.forecast import aligned, closed_elements, first_states, looks_back, opened_elements
+from matnet.tables.arrays import ArrayTable
+from matnet.tables.chunks import joined
+from matnet.tables.columns import (
+    INPUTS,
+    TARGETS,
+    Choice,
+    Columns,
+    check_names,
+    expanded,
+    numbered,
+    output_names,
+)
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.interfaces import Rows, Table
+from matnet.tables.wording import listed, shown
+
+STATES = Parameter("states")
+
+
+@dataclass(frozen=True)
+class States:
+    """What came before each series: the inputs (ID, R), raw, and all layers' outputs (LD, N); None for zeros.
+
+    With ``first_rows`` it is the first rows of the series themselves, as with MATLAB's preparets.
+    """
+
+    inputs: FloatArray | None = None
+    layers: FloatArray | None = None
+    first_rows: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """How every series of a table starts.
+
+    ``choice`` are the columns that are read: as its inputs all of the network's, as its targets those of the
+    ``elements`` of the outputs, from 0, that are fed back inside the network, unless they are in ``array`` (N, S).
+    ``rows`` is how many rows become the states, ``ahead`` how many more must be known. ``words`` say it for people.
+    """
+
+    choice: Choice
+    states: States
+    rows: int = 0
+    ahead: int = 0
+    elements: tuple[int, ...] = ()
+    array: FloatArray | None = None
+    words: str = ""
+
+    def measured(self, rows: Rows, before: int, size: int, dialect: Dialect) -> FloatArray:
+        """The measured outputs (N, S) of rows of the table that come after `before` others; NaN where unknown.
+
+        Raises
+        ------
+        TableError
+            A cell is not a number.
+        """
+        if self.array is not None:
+            return self.array[before : before + len(rows)]
+        found = np.full((len(rows), size), np.nan)
+        first = len(rows.texts.columns) - len(self.elements)
+        for place, element in enumerate(self.elements):
+            found[:, element] = as_numbers(rows.texts.to_series(first + place), dialect)
+        return found
+
+
+def as_numbers(column: pl.Series, dialect: Dialect) -> FloatArray:
+    """A column that was read as text, or as what it is, as numbers; NaN where there is none.
+
+    Raises
+    ------
+    TableError
+        A cell holds something else.
+    """
+    if column.dtype.is_numeric() or column.dtype == pl.Null:
+        return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    found = np.empty(len(column))
+    for place, cell in enumerate(column.cast(pl.String).to_list()):
+        if cell is None or dialect.is_missing(cell):
+            found[place] = np.nan
+        elif dialect.is_number(cell):
+            found[place] = float(dialect.plain(cell))
+        else:
+            raise TableError(TARGETS, f": {shown(cell)} is not a number")
+    return found
+
+
+def start_of_series(
+    net: Network,
+    table: Table,
+    columns: Columns,
+    states: States | None,
+    targets: FloatArray | None = None,
+    early: bool = False,
+) -> Start:
+    """How the series of a table start, and from which columns.
+
+    Parameters
+    ----------
+    net
+        A dynamic network.
+    table
+        The series.
+    columns
+        What was asked for by name.
+    states
+        What came before each series; None for its first rows.
+    targets
+        (N, S), the measured outputs where they are kept elsewhere.
+    early
+        Whether outputs may come any number of steps early: forecasts put the delays back.
+
+    Raises
+    ------
+    TableError
+        The columns do not fit, or the first rows do not tell the states.
+    """
+    columns = _with_targets(net, table, columns, targets)
+    choice = _choice(net, table, columns)
+    if states is not None and not states.first_rows:
+        zeros = states.inputs is None and states.layers is None
+        words = f"{table.place}: what came before is taken as zeros" if zeros else ""
+        return Start(replace(choice, targets=()), states, words=words)
+    closed = closed_elements(net.structure)
+    steps, ahead = looks_back(net.structure)
+    ahead = ahead if closed else 0
+    if closed and targets is None and not choice.targets:
+        names = output_names(columns, net.output_size)
+        raise TableError(
+            f"{table.place}: the network feeds {_listed([names[k] for k in closed])} back, and the table has no such "
+            f"{'column' if len(closed) == 1 else 'columns'}",
+            Advice("; name the columns of the measured outputs with ", TARGETS),
+            Advice(", or start from zeros with ", Parameter("states", "zeros")),
+        )
+    if ahead > 1 and not early:
+        raise TableError(
+            STATES,
+            f": the outputs of this network come {ahead} steps early, so that its first rows do not tell its states; "
+            "give them as FILE.mat:Xi,Ai",
+        )
+    words = _words(net, table.place, steps, choice.group is not None)
+    return Start(choice, States(first_rows=True), steps, ahead, closed, targets, words)
+
+
+def _words(net: Network, place: str, steps: int, grouped: bool) -> str:
+    """What stands for the states, for people."""
+    fed = {out.layer for out in feedback_marked(net.structure).outputs if out.feedback_mode == "closed"}
+    inner = sorted(
+        {
+            source + 1
+            for layer in net.structure.layers
+            for source, weight in layer.layer_weights.items()
+            if weight.delays[-1] and source not in fed
+        }
+    )
+    rows = "the first row" if steps == 1 else f"the first {steps} rows"
+    series = "each series" if grouped else "the series"
+    told = f"{place}: {rows} of {series} {'is' if steps == 1 else 'are'} its states; their outputs are NaN"
+    if not inner:
+        return told
+    which = f"layer {inner[0]}" if len(inner) == 1 else f"layers {', '.join(map(str, inner))}"
+    return f"{told}; what {which} gave before is not known and taken as 0"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return listed(names, 6).replace("'", "")
+
+
+def _with_targets(net: Network, table: Table, columns: Columns, array: FloatArray | None) -> Columns:
+    """The columns of the outputs that are fed back, by their names where no others are given."""
+    size, closed = net.output_size, closed_elements(net.structure)
+    if columns.targets:
+        targets = expanded(columns.targets, table.header.names)
+        fed = closed or tuple(opened_elements(net.structure).values())
+        if len(targets) not in {size, len(fed)} - {0}:
+            needed = counted(size, "output")
+            raise TableError(
+                TARGETS, f" gives {counted(len(targets), 'name')} ({listed(targets)}), the network has {needed}"
+            )
+        return replace(columns, targets=targets)
+    if not net.input_size and not table.header.written and len(table.header.names) == size and array is None:
+        return replace(columns, targets=table.header.names)
+    names = output_names(columns, size)
+    opened = opened_elements(net.structure)
+    complete = set(columns.own_inputs or numbered("x", net.input_size)) <= set(table.header.names)
+    given = columns.inputs is not None and len(expanded(columns.inputs, table.header.names)) == net.input_size
+    fed = closed or (() if complete or given else tuple(opened.values()))
+    own = tuple(names[element] for element in fed)
+    if array is None and own and table.header.written and set(own) <= set(table.header.names):
+        return replace(columns, targets=own)
+    return columns
+
+
+def _choice(net: Network, table: Table, columns: Columns) -> Choice:
+    """The columns of all inputs, and as targets those of the outputs that are fed back inside the network."""
+    opened, closed = opened_elements(net.structure), closed_elements(net.structure)
+    wanted = None if columns.inputs is None else expanded(columns.inputs, table.header.names)
+    named = set(columns.own_inputs or numbered("x", net.input_size)) <= set(table.header.names)
+    complete = named if wanted is None else len(wanted) == net.input_size
+    if not columns.targets or not opened or complete:
+        choice = table.choose(columns, net.input_size)
+        fed = closed if len(choice.targets) == net.output_size else range(len(choice.targets))
+        return replace(choice, targets=tuple(choice.targets[element] for element in fed) if closed else ())
+    beside = table.choose(columns_beside(net, columns, wanted), net.input_size - len(opened))
+    # the columns in the network's order, those fed back between the others
+    outputs = beside.targets
+    number = {element: k for k, element in enumerate(sorted(opened.values()))}
+    full = len(outputs) == net.output_size
+    others, names = iter(zip(beside.inputs, beside.input_names, strict=True)), table.header.names
+    picked = []
+    for element in range(net.input_size):
+        if element in opened:
+            index = outputs[opened[element] if full else number[opened[element]]]
+            picked.append((index, names[index]))
+        else:
+            picked.append(next(others))
+    inputs, input_names = zip(*picked, strict=True)
+    return replace(beside, inputs=inputs, input_names=input_names, targets=())
+
+
+def columns_beside(net: Network, columns: Columns, wanted: tuple[str, ...] | None = None) -> Columns:
+    """The columns asked for, for the inputs that are not fed back alone.
+
+    Raises
+    ------
+    TableError
+        Another number of inputs is named.
+    """
+    opened = opened_elements(net.structure)
+    if wanted is not None:
+        check_names(wanted, net.input_size - len(opened), INPUTS, "input beside those fed back")
+    own = columns.own_inputs
+    kept = None if own is None else tuple(name for k, name in enumerate(own) if k not in opened)
+    return replace(columns, own_inputs=kept)
+
+
+def with_array(net: Network, table: Table, targets: FloatArray | None) -> tuple[Table, FloatArray | None]:
+    """An array of the inputs that are not fed back completed by the outputs (N, S) that are.
+
+    The array of a network without inputs holds the outputs themselves.
+
+    Raises
+    ------
+    TableError
+        The outputs are not of as many samples.
+    """
+    opened = opened_elements(net.structure)
+    if not isinstance(table, ArrayTable):
+        if targets is not None and opened:
+            raise TableError(
+                TARGETS,
+                ": an array of outputs completes an array of inputs, but this table has columns; name the columns of "
+                "the outputs in it",
+                place=table.place,
+            )
+        return table, targets
+    if targets is None:
+        holds_outputs = not net.input_size and table.x.shape[1] == net.output_size
+        return (table.holding(table.x[:, :0]), table.x) if holds_outputs else (table, None)
+    if len(table.x) != len(targets):
+        raise TableError(f"{counted(len(targets), 'target')} for {counted(len(table.x), 'sample')}", place=table.place)
+    if not opened or table.x.shape[1] != net.input_size - len(opened):
+        return table, targets
+    x = np.empty((len(targets), net.input_size))
+    x[:, [k for k in range(net.input_size) if k not in opened]] = table.x
+    x[:, list(opened)] = targets[:, list(opened.values())]
+    return table.holding(x), targets
+
+
+class Opening:
+    """The first rows of a series, until they tell its states."""
+
+    def __init__(self, net: Network, start: Start) -> None:
+        self._net = net
+        self._start = start
+        self._x = np.zeros((0, net.input_size))
+        self._t = np.zeros((0, net.output_size))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self._x)
+
+    def add(self, x: FloatArray, t: FloatArray | None) -> None:
+        """More rows x (N, R), and the outputs measured (N, S) where they are fed back inside the network."""
+        missing = self._start.rows + self._start.ahead - len(self._x)
+        self._x = np.concatenate([self._x, x[:missing]])
+        if t is not None:
+            self._t = np.concatenate([self._t, t[:missing]])
+
+    @property
+    def complete(self) -> bool:
+        """Whether the states are known."""
+        return len(self._x) == self._start.rows + self._start.ahead
+
+    def states(self) -> tuple[FloatArray, FloatArray]:
+        """The inputs (ID, R), raw, and all layers' outputs (LD, N) before the first row that follows."""
+        return first_states(self._net.structure, self._x, self._t if self._start.elements else None)
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesData:
+    """A series in memory: ``x`` (T, R), the targets ``t`` (T, S) of its outputs, None where none are known.
+
+    ``states`` are those before it, as arguments of ``Network.run``, and ``first`` is the table's row, from 1, that it
+    begins with.
+    """
+
+    start: Start
+    x: FloatArray
+    t: FloatArray | None
+    states: dict[str, Any]
+    first: int = 1
+
+
+def read_series(
+    net: Network, table: Table, columns: Columns, states: States | None, targets: FloatArray | None
+) -> SeriesData:
+    """The only series of a table with its states and targets; the parameters are those of `start_of_series`.
+
+    Raises
+    ------
+    TableError
+        The columns do not fit, or the first rows do not tell the states.
+    """
+    table, targets = with_array(net, table, targets)
+    columns = _with_targets(net, table, columns, targets)
+    start = start_of_series(net, table, columns, states, targets)
+    indices = tuple(table.header.names.index(name) for name in columns.targets)
+    choice = replace(start.choice, targets=indices, keep=(), group=None)
+    parts = list(table.rows(choice))
+    rows = joined(parts) if parts else Rows(np.zeros((0, net.input_size)), pl.DataFrame())
+    known = targets
+    if indices and parts:
+        known = np.full((len(rows), net.output_size), np.nan)
+        fed = closed_elements(net.structure) or tuple(opened_elements(net.structure).values())
+        elements = range(net.output_size) if len(indices) == net.output_size else fed
+        for place, element in enumerate(elements):
+            known[:, element] = as_numbers(rows.texts.to_series(place), table.dialect)
+    if targets is not None and len(targets) != len(rows):
+        raise TableError(f"{counted(len(targets), 'target')} for {counted(len(rows), 'sample')}", place=table.place)
+    t = None if known is None else aligned(net.structure, known)
+    if not start.states.first_rows:
+        given = {"input_states": start.states.inputs, "layer_states": start.states.layers}
+        return SeriesData(start, rows.x, t, {name: state for name, state in given.items() if state is not None})
+    if len(rows) < start.rows + start.ahead:
+        raise too_short(table.place, "the series", len(rows), start.rows)
+    first = slice(start.rows + start.ahead)
+    inputs, layers = first_states(
+        net.structure, rows.x[first], known[first] if start.elements and known is not None else None
+    )
+    found = {"input_states": inputs, "layer_states": layers}
+    return SeriesData(start, rows.x[start.rows :], None if t is None else t[start.rows :], found, start.rows + 1)
+
+
+def too_short(place: str, which: str, rows: int, needed: int) -> TableError:
+    """The error for a series that is too short to tell its states."""
+    return TableError(
+        f"{place}: {which} has {counted(rows, 'row')}, but the network looks back over {needed}, which become its "
+        "states; give more rows, or the states with ",
+        STATES,
+    )

@@ -1,0 +1,247 @@
+"""Dynamic networks on the command line: what a series starts from, and what the commands say about it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+
+import matnet
+from matnet.cli.entry import run
+from matnet.functions.namespace import FloatArray
+from matnet.importers.arrays import read_array
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from series_networks import open_network
+
+Said = Callable[..., tuple[int, str, str]]
+
+RNG = np.random.default_rng(6)
+X, T = RNG.uniform(-1.0, 1.0, (12, 2)), RNG.uniform(-1.0, 1.0, (12, 2))
+TABLE = "flow,speed,head,power\n" + "".join(f"{a!r},{b!r},{c!r},{d!r}\n" for a, b, c, d in np.c_[X, T].tolist())
+STATES_NOTE = "matnet: note: t.csv: the first 3 rows of the series are its states; their outputs are NaN\n"
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Said:
+    """Run a command in a folder with open.json, closed.json and t.csv: status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    matnet.save(open_network(), tmp_path / "open.json")
+    matnet.save(open_network().close_loop(), tmp_path / "closed.json")
+    (tmp_path / "t.csv").write_text(TABLE)
+
+    def command(*arguments: object, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        status = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return command
+
+
+def numbers(text: str) -> FloatArray:
+    return np.array([[float(cell) for cell in line.split(",")] for line in text.splitlines()[1:]])
+
+
+def prepared(net: Network) -> FloatArray:
+    return net.run(*net.prepare(X, T)[:3]).outputs
+
+
+@pytest.mark.parametrize("name", ["open", "closed"])
+@pytest.mark.parametrize("options", [(), ("--targets", "head,power"), ("--states", "first-rows")], ids=str)
+def test_the_first_rows_are_the_states(said: Said, name: str, options: tuple[str, ...]) -> None:
+    status, out, err = said("predict", f"{name}.json", "t.csv", *options)
+    assert (status, err) == (0, STATES_NOTE)
+    y = numbers(out)
+    assert np.isnan(y[:3]).all()
+    np.testing.assert_array_equal(y[3:], prepared(matnet.load(f"{name}.json")))
+
+
+def test_zeros_must_be_said_and_are_said(said: Said) -> None:
+    status, out, err = said("predict", "closed.json", "t.csv", "--states", "zeros")
+    assert (status, err) == (0, "matnet: note: t.csv: what came before is taken as zeros\n")
+    np.testing.assert_array_equal(numbers(out), matnet.load("closed.json").run(X).outputs)
+    without = "\n".join(line.rsplit(",", 2)[0] for line in TABLE.splitlines()) + "\n"
+    for command in ("predict", "gradients", "sensitivity", "check"):
+        status, out, err = said(command, "closed.json", "-", stdin=without)
+        assert (status, out) == (2, ""), command
+        assert err == (
+            "matnet: standard input: the network feeds head, power back, and the table has no such columns; name the "
+            "columns of the measured outputs with --targets, or start from zeros with --states zeros\n"
+        )
+
+
+def test_a_forecast(said: Said) -> None:
+    net = open_network()
+    for name in ("open", "closed"):
+        status, out, err = said("predict", f"{name}.json", "t.csv", "--forecast", 4)
+        assert (status, out.splitlines()[0]) == (0, "step,head,power")
+        assert err == (
+            "matnet: note: t.csv: all rows but the last 4 of the series are the past, from which 4 steps are forecast\n"
+        )
+        np.testing.assert_array_equal(numbers(out)[:, 1:], net.forecast(X[:8], T[:8], X[8:]))
+    status, out, err = said("gradients", "closed.json", "t.csv", "--forecast", 2, "--of", "head", "--wrt", "power")
+    assert (status, out.splitlines()[0]) == (
+        0,
+        "step,head,dhead_dpower_lag1,dhead_dpower_lag2,dhead_dpower_lag3,dhead_dpower_lag4",
+    )
+
+
+def test_matlabs_own_series(said: Said, corpus: Path) -> None:
+    """What MATLAB computed from preparets, by nothing but the names of its variables."""
+    arx, nar = corpus / "dynamic_arx_closed.mat", corpus / "dynamic_nar_open_closed.mat"
+    status, out, _ = said("predict", arx, f"{arx}:X", "--targets", f"{arx}:T")
+    y = read_array(arx, "outputs").T
+    assert status == 0
+    assert np.isnan(numbers(out)[:3]).all()
+    assert np.abs(numbers(out)[3:] - y).max() <= 2e-12 * np.ptp(y)
+    status, out, _ = said("predict", nar, f"{nar}:T", "--network", "net")
+    np.testing.assert_allclose(numbers(out)[5:], read_array(nar, "Y").T, rtol=0, atol=1e-13)
+    for network in ("net", "netc"):
+        status, out, _ = said("predict", nar, f"{nar}:T", "--network", network, "--forecast", 50)
+        np.testing.assert_allclose(numbers(out)[:, 1:], read_array(nar, "y2").T, rtol=0, atol=1e-13)
+    status, out, err = said("predict", nar, "--steps", 50, "--network", "netc", "--states", f"{nar}:,Aic")
+    assert (status, err) == (0, "")
+    np.testing.assert_allclose(numbers(out), read_array(nar, "y2").T, rtol=0, atol=1e-13)
+
+
+def test_arrays_of_an_open_loop(said: Said) -> None:
+    scipy.io.savemat("d.mat", {"X": X.T, "T": T.T, "both": np.c_[X, T].T})
+    expected = prepared(open_network())
+    for options in (("d.mat:both",), ("d.mat:X", "--targets", "d.mat:T")):
+        status, out, _ = said("predict", "open.json", *options)
+        assert status == 0
+        np.testing.assert_array_equal(numbers(out)[3:], expected)
+        status, out, _ = said("predict", "open.json", *options, "--forecast", 4)
+        np.testing.assert_array_equal(numbers(out)[:, 1:], open_network().forecast(X[:8], T[:8], X[8:]))
+    assert said("predict", "open.json", "d.mat:X", "--targets", "d.mat:T(:,1)")[0] == 2
+    scipy.io.savemat("e.mat", {"T": T[:9].T})
+    status, _, err = said("predict", "closed.json", "d.mat:X", "--targets", "e.mat:T")
+    assert (status, err) == (2, "matnet: d.mat:X: 9 targets for 12 samples\n")
+    status, _, err = said("predict", "open.json", "t.csv", "--inputs", "flow,speed", "--targets", "d.mat:T")
+    assert (status, err) == (
+        2,
+        "matnet: t.csv: --targets: an array of outputs completes an array of inputs, but this table has columns; name "
+        "the columns of the outputs in it\n",
+    )
+
+
+def test_cells_of_several_signals(said: Said) -> None:
+    """x a cell of signals by time steps, as MATLAB's networks take it, and the empty Xi and Ai of a static layer."""
+    inputs, targets = np.empty((2, 12), object), np.empty((1, 12), object)
+    for k in range(12):
+        inputs[0, k], inputs[1, k], targets[0, k] = X[k, :1, None], X[k, 1:, None], T[k][:, None]
+    scipy.io.savemat("d.mat", {"X": inputs, "T": targets, "Ai": np.empty((2, 0), object)})
+    status, out, _ = said("predict", "closed.json", "d.mat:X", "--targets", "d.mat:T")
+    assert status == 0
+    np.testing.assert_array_equal(numbers(out)[3:], prepared(open_network().close_loop()))
+
+
+def test_steps_in_place_of_a_table(said: Said) -> None:
+    layer = Layer(1, "tansig", {}, {0: Weight(np.array([[0.9, -0.5]]), delays=(1, 2))}, np.array([0.3]))
+    net = Network(Structure((), (layer,), (Output(0, 1, feedback_mode="closed"),)))
+    matnet.save(net, "nar.json")
+    status, out, err = said("predict", "nar.json", "--steps", 6, "--states", "zeros")
+    assert (status, err) == (0, "matnet: note: 6 steps: what came before is taken as zeros\n")
+    np.testing.assert_array_equal(numbers(out), net.run(steps=6).outputs)
+    message = "matnet: --steps: say what came before with --states: zeros, or FILE.mat:,Ai. See matnet predict --help\n"
+    assert said("predict", "nar.json", "--steps", 6) == (2, "", message)
+    status, _, err = said("predict", "closed.json", "--steps", 6, "--states", "zeros")
+    assert (status, err) == (
+        2,
+        "matnet: --steps is for networks without inputs; this one has 2 inputs: name a table of them\n",
+    )
+    status, _, err = said("predict", "nar.json", "t.csv", "--steps", 6, "--states", "zeros")
+    assert (status, err) == (
+        2,
+        "matnet: TABLE and --steps are alternatives; give one of them. See matnet predict --help\n",
+    )
+
+
+def test_a_recurrent_layer_starts_at_rest_and_says_so(said: Said) -> None:
+    hidden = Layer(
+        2, "tansig", {0: Weight([[1.0], [0.5]])}, {0: Weight([[0.5, 0.1], [0.2, 0.3]], delays=(1,))}, np.zeros(2)
+    )
+    last = Layer(1, "purelin", {}, {0: Weight([[1.0, 2.0]])})
+    net = Network(Structure((Input(1),), (hidden, last), (Output(1, 1),)))
+    matnet.save(net, "layrec.json")
+    x = np.array([[1.0], [2.0], [3.0]])
+    status, out, err = said("predict", "layrec.json", "-", stdin="x1\n1\n2\n3\n")
+    assert (status, err) == (
+        0,
+        "matnet: note: standard input: the first row of the series is its states; their outputs are NaN; what layer 1 "
+        "gave before is not known and taken as 0\n",
+    )
+    np.testing.assert_array_equal(numbers(out)[1:], net.run(x[1:]).outputs)
+
+
+def test_a_static_network_has_no_states(said: Said) -> None:
+    pump = Path(__file__).parent.parent.parent / "fixtures" / "pump.mat"
+    for options, name in (
+        (("--states", "zeros"), "states"),
+        (("--targets", "y"), "targets"),
+        (("--forecast", "2"), "forecast"),
+    ):
+        status, _, err = said("predict", pump, "-", *options, stdin="x1,x2,y\n1,2,3\n")
+        assert (status, err) == (2, f"matnet: --{name} is for dynamic networks; this network is static\n")
+
+
+@pytest.mark.parametrize("kind", ["series", "lags", "error-autocorrelation", "parity", "residuals"])
+def test_figures_start_from_the_first_rows(said: Said, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    from matnet.plots import figures
+
+    requests: list[figures.Request] = []
+    draw = figures.draw
+
+    def seen(kind: str, request: figures.Request) -> object:
+        requests.append(request)
+        return draw(kind, request)
+
+    monkeypatch.setattr(figures, "draw", seen)
+    options = ["--lags", "4"] if kind in ("lags", "error-autocorrelation") else []
+    status, _, err = said("plot", kind, "closed.json", "t.csv", "-o", "a.svg", "--targets", "head,power", *options)
+    assert (status, err) == (0, STATES_NOTE)
+    (request,) = requests
+    data = matnet.load("closed.json").prepare(X, T)
+    np.testing.assert_array_equal(request.data(), data.x)
+    np.testing.assert_array_equal(request.targets(), data.targets)
+    np.testing.assert_array_equal(request.states["layer_states"], data.layer_states)
+    assert request.first_step == 4
+
+
+def test_a_report_and_a_figure_without_a_table(said: Said) -> None:
+    pytest.importorskip("matplotlib")
+    status, _, err = said("report", "closed.json", "t.csv", "-o", "a.html")
+    assert (status, err.splitlines()[0] + "\n") == (0, STATES_NOTE)
+    assert "starting from zero states" not in Path("a.html").read_text()
+    status, _, err = said("report", "closed.json", "t.csv", "-o", "b.html", "--states", "zeros")
+    assert "starting from zero states" in Path("b.html").read_text()
+    status, _, err = said("plot", "series", "closed.json", "-o", "a.svg", "--steps", "5")
+    assert (status, err) == (
+        2,
+        "matnet: series without a table: say what came before with --states: zeros, or FILE.mat:,Ai\n",
+    )
+
+
+def test_measures_and_checks_start_from_the_first_rows(said: Said) -> None:
+    status, out, err = said("check", "closed.json", "t.csv")
+    assert (status, err) == (0, STATES_NOTE)
+    assert "9 samples" in out
+    status, out, err = said("sensitivity", "closed.json", "t.csv", "--lags", "2", "--of", "head")
+    assert (status, err) == (0, STATES_NOTE)
+    net = matnet.load("closed.json")
+    data = net.prepare(X, T)
+    expected = net.run_jacobian(data.x, 2, input_states=data.input_states, layer_states=data.layer_states)[2:]
+    assert len(out.splitlines()) == 7
+    columns = out.splitlines()[0].split(",")
+    mean, lag = columns.index("mean"), columns.index("lag")
+    for line in out.splitlines()[1:]:
+        cells = line.split(",")
+        j = ("flow", "speed").index(cells[columns.index("input")])
+        assert float(cells[mean]) == pytest.approx(expected[:, int(cells[lag]), 0, j].mean(), rel=1e-12)
