@@ -65,6 +65,9 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     measured = targets.array(model, options)
     chosen = BatchOptions(columns, form.name, states=states, targets=measured, style=style, **given)
     check_points(model, options)
+    if options["steps"] and model.input_size:
+        inputs = counted(model.input_size, "input")
+        raise TableError(f"--steps is for networks without inputs; this one has {inputs}: name a table of them")
     if "wrt" in options:
         remark_on_steps(model)
     engine, model = _with_engine(model, options)
@@ -109,10 +112,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:
-    """Check that the samples of --at have a number for each input, and that --steps is for a network without any."""
-    if options.get("steps") and model.input_size:
-        inputs = counted(model.input_size, "input")
-        raise TableError(f"--steps is for networks without inputs; this one has {inputs}: name a table of them")
+    """Check that the samples of --at have a number for each input."""
     for point in options["at"]:
         if len(point) != model.input_size:
             needed = f"{model.input_size} input" + ("" if model.input_size == 1 else "s")

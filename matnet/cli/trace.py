@@ -130,8 +130,8 @@ def _trace_of_step(net: Network, options: dict[str, Any]) -> Trace:
         raise TableError(f"--row {row}: it has {counted(last, 'row')}", place=place)
     if row < given.first:
         raise TableError(
-            f"--row {row}: the first {counted(given.first - 1, 'row')} are the states of the series and have no outputs; "
-            "name a later one, or start from zeros with --states zeros",
+            f"--row {row}: the series has outputs from row {given.first} on, what is before are its states; name a "
+            "later row, or start from zeros with --states zeros",
             place=place,
         )
     return net.with_names(inputs=given.inputs).trace(given.x, row - given.first + 1, **given.states)

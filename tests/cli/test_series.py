@@ -245,3 +245,26 @@ def test_measures_and_checks_start_from_the_first_rows(said: Said) -> None:
         cells = line.split(",")
         j = ("flow", "speed").index(cells[columns.index("input")])
         assert float(cells[mean]) == pytest.approx(expected[:, int(cells[lag]), 0, j].mean(), rel=1e-12)
+
+
+def test_a_trace_counts_the_rows_of_the_table(said: Said) -> None:
+    net = matnet.load("closed.json")
+    status, out, err = said("trace", "closed.json", "t.csv", "--row", "5")
+    assert (status, err) == (0, STATES_NOTE)
+    assert f"{prepared(net)[1, 0]:.10g}" in out
+    status, _, err = said("trace", "closed.json", "t.csv", "--row", "3", "--quiet")
+    assert (status, err) == (
+        2,
+        "matnet: t.csv: --row 3: the series has outputs from row 4 on, what is before are its states; name a later "
+        "row, or start from zeros with --states zeros\n",
+    )
+
+
+def test_a_page_that_computes_starts_from_the_first_rows(said: Said) -> None:
+    net = matnet.load("closed.json")
+    status, _, err = said("explore", "closed.json", "t.csv", "-o", "a.html")
+    assert (status, err.splitlines()[0] + "\n") == (0, STATES_NOTE)
+    data = net.prepare(X, T)
+    text = Path("a.html").read_text()
+    assert f'"layer_states": {data.layer_states.tolist()}'.replace('"', '\\"') in text
+    assert '"first": 4' in text or '"first":4' in text
