@@ -27,7 +27,7 @@ from matnet.cli.options import (
     states_option,
     table_options,
 )
-from matnet.cli.speech import and_more, json_text
+from matnet.cli.speech import aligned, and_more, json_text
 from matnet.cli.targets import samples_and_targets
 from matnet.errors import FormatError, MatnetError, TableError, printable
 
@@ -187,11 +187,4 @@ def _table(elements: tuple[Element, ...], outputs: tuple[str, ...], inputs: tupl
                 {"kink": "at a kink"}.get(element.verdict, element.verdict),
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if k in (0, 6) else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows, left=(0, 6))

@@ -33,7 +33,11 @@ def load_network(options: dict[str, Any]) -> Network:
     model = load_model(options)
     if isinstance(model, Network):
         return model
-    raise UnsupportedError("these are several networks; name one with --network", place=options["file"])
+    raise UnsupportedError(
+        "these are several networks, and this command is for one; name one with --network. predict, gradients, "
+        "sensitivity and plot take the mean of several",
+        place=options["file"],
+    )
 
 
 def load_model(options: dict[str, Any]) -> Network | Ensemble:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,9 @@ from matnet.cli.options import (
     table_options,
 )
 from matnet.cli.results import check_place, opened_result
-from matnet.cli.speech import Progress, note
+from matnet.cli.speech import Progress, aligned, note
 from matnet.cli.targets import samples_and_targets
-from matnet.errors import TableError, UnsupportedError
+from matnet.errors import TableError, UnsupportedError, printable
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
@@ -83,6 +84,8 @@ def command(**options: Any) -> None:
 
     With --interactions one row for each output and pair of inputs: mean, rms and scaled rms of d2y/dx1dx2.
 
+    A terminal shows the most important columns, rounded; a file or a pipe gets CSV with all of them.
+
     A table may be larger than memory. Quantiles are exact up to 16 million derivatives, beyond that those of an evenly
     random part of the rows, and standard error says of how many. TABLE of a dynamic network is one series, held in
     memory, with a row for each lag.
@@ -100,7 +103,12 @@ def command(**options: Any) -> None:
     shown = selected(outputs, options["of"], OF)
     kind, summary, records = _measured(net, options, outputs)
     records = [record for record in records if outputs.index(record["output"]) in shown]
-    text = _json(summary, kind, records) if options["as_json"] else _csv(records, delimiter)
+    if options["as_json"]:
+        text = _json(summary, kind, records)
+    elif options["out"] == "-" and sys.stdout is not None and sys.stdout.isatty():
+        text = _terminal(records)
+    else:
+        text = _csv(records, delimiter)
     with opened_result(options["out"]) as target:
         target.write(text.encode())
 
@@ -209,6 +217,23 @@ def _over_series(net: Network, options: dict[str, Any]) -> tuple[Measures, Width
     given = samples_and_targets(net, options)
     derivatives = lag_derivatives(net, given.x, options["lags"], **given.states)
     return measures(derivatives), lag_widths(net, given.x, **given.states), given.inputs
+
+
+_WORDS = ("output", "input", "input1", "input2")
+_SHOWN = (*_WORDS, "lag", "rank", "mean", "sd", "rms", "min", "q50", "max", "scaled_rms")
+"""The columns that fit on a terminal."""
+
+
+def _terminal(records: Sequence[Record]) -> str:
+    """The most important columns, for a person; a file or a pipe gets all of them with all their digits."""
+    names = [name for name in records[0] if name in _SHOWN]
+    rows = [names, *([_short(record[name]) for name in names] for record in records)]
+    left = [place for place, name in enumerate(names) if name in _WORDS]
+    return "".join(f"{printable(line)}\n" for line in aligned(rows, left))
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _csv(records: Sequence[Record], delimiter: str) -> str:

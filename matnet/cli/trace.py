@@ -57,7 +57,9 @@ AGREES, DIFFERS = 0, 1
     help="Numbers of your own program, with the columns quantity and value: say which is the first that differs, and "
     "what that usually means.",
 )
-@click.option("-o", "--out", metavar="OUT.csv", help="Write the trace as a table: quantity, value, computed.")
+@click.option(
+    "-o", "--out", metavar="OUT.csv", help="Write the trace as a table: quantity, value, computed; .txt and .tsv too."
+)
 @network_option
 @loading_options
 @model_options
@@ -81,13 +83,17 @@ def command(**options: Any) -> int:
 
     Exit status 0: shown, or all numbers given agree; 1: some differ.
     """
-    check_place(options["out"] or "-", options)
+    from matnet.tables.formats import delimiter_for
+
+    out = options["out"] or "-"
+    check_place(out, options)
+    delimiter = delimiter_for(out)
     given = None if options["against"] is None else _read_given(options["against"])
     net = load_network(options)
     trace = _trace(net, options)
     if options["out"] is not None:
         with opened_result(options["out"]) as target:
-            target.write(_csv(trace).encode())
+            target.write(_csv(trace, delimiter).encode())
     if given is not None:
         return _compare(trace, given, options)
     if options["as_json"]:
@@ -137,9 +143,9 @@ def _trace_of_step(net: Network, options: dict[str, Any]) -> Trace:
     return net.with_names(inputs=given.inputs).trace(given.x, row - given.first + 1, **given.states)
 
 
-def _csv(trace: Trace) -> str:
+def _csv(trace: Trace, delimiter: str) -> str:
     held = io.StringIO(newline="")
-    writer = csv.writer(held, lineterminator="\n")
+    writer = csv.writer(held, delimiter=delimiter, lineterminator="\n")
     writer.writerow(("quantity", "value", "computed"))
     writer.writerows((name, "NaN" if value != value else repr(value), how) for name, value, how in trace.rows())
     return held.getvalue()

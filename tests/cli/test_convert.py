@@ -106,4 +106,7 @@ def test_several_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     (tmp_path / "a.mat").write_bytes(Path(PUMP).read_bytes())
     (tmp_path / "b.mat").write_bytes(Path(PUMP).read_bytes())
     assert run(["convert", str(tmp_path), str(tmp_path / "a.c")]) == 2
-    assert capsys.readouterr().err == (f"matnet: {tmp_path}: these are several networks; name one with --network\n")
+    assert capsys.readouterr().err == (
+        f"matnet: {tmp_path}: these are several networks, and this command is for one; name one with --network. "
+        "predict, gradients, sensitivity and plot take the mean of several\n"
+    )

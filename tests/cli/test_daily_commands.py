@@ -405,6 +405,36 @@ def test_scaling_kept_in_another_file(said: Said, tmp_path: Path) -> None:
     np.testing.assert_allclose(float(out.splitlines()[1].split(",")[3]), 4 / 1450, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("plot", "response", PUMP, "t.csv", "-o", "p.svg"), ("sensitivity", PUMP, "t.csv"), ("check", PUMP, "t.csv")],
+)
+def test_an_id_column_is_kept_out_where_the_hint_says_so(
+    said: Said, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "t.csv").write_text("id,flow,speed\n7,20,1500\n8,60,2800\n")
+    status, _, err = said(*arguments)
+    assert status == 2
+    assert err.endswith("name the columns of the inputs with --inputs, or columns to keep with --keep\n")
+    assert said(*arguments, "--keep", "id")[0] == 0
+    assert said(*arguments, "--inputs", "flow:speed", "--quiet")[2] == ""
+
+
+def test_several_networks_where_one_is_meant(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "nets").mkdir()
+    for name in ("a", "b"):
+        matnet.save(NET, tmp_path / "nets" / f"{name}.json")
+    for command in ("trace", "weights"):
+        more = ("--at", "60,2400") if command == "trace" else ()
+        assert said(command, "nets", *more) == (
+            2,
+            "",
+            "matnet: nets: these are several networks, and this command is for one; name one with --network. predict, "
+            "gradients, sensitivity and plot take the mean of several\n",
+        )
+
+
 def test_the_mean_of_several_networks(said: Said, tmp_path: Path) -> None:
     nets = {f"n{k}": NET.with_parameters(NET.parameters * (1 + k / 100)) for k in (1, 2)}
     (tmp_path / "nets").mkdir()

@@ -95,6 +95,23 @@ def on_terminal(*arguments: str, after: float) -> tuple[int, str]:
 
 
 @posix
+def test_sensitivity_on_a_terminal_is_a_table() -> None:
+    import pty
+
+    master, slave = pty.openpty()
+    inputs = str(Path(PUMP).with_name("pump_inputs.csv"))
+    done = subprocess.run([*MATNET, "sensitivity", PUMP, inputs], stdout=slave, stderr=subprocess.PIPE)
+    os.close(slave)
+    shown = os.read(master, 1 << 16).decode().splitlines()
+    os.close(master)
+    assert (done.returncode, done.stderr) == (0, b"")
+    names = ["output", "input", "rank", "mean", "sd", "rms", "min", "q50", "max", "scaled_rms"]
+    assert [line.split()[:3] for line in shown] == [names[:3], ["y1", "x2", "1"], ["y1", "x1", "2"]]
+    assert shown[0].split() == names
+    assert len({len(line) for line in shown}) == 1
+
+
+@posix
 @pytest.mark.parametrize("command", ["predict", "gradients", "sensitivity"])
 def test_ctrl_c_ends_the_reading_of_standard_input(command: str) -> None:
     assert on_terminal(command, PUMP, "-", after=3.0) == (130, "matnet: interrupted\n")

@@ -65,7 +65,11 @@ def test_an_id_column_and_several_networks(capsys: pytest.CaptureFixture[str]) -
         assert run(["convert", PUMP, f"nets/{name}"]) == 0
     capsys.readouterr()
     assert run(["report", "nets", "-o", "all.html"]) == 2
-    assert capsys.readouterr() == ("", "matnet: nets: these are several networks; name one with --network\n")
+    assert capsys.readouterr() == (
+        "",
+        "matnet: nets: these are several networks, and this command is for one; name one with --network. "
+        "predict, gradients, sensitivity and plot take the mean of several\n",
+    )
 
 
 def test_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ class CsvTable(Table):
         if self.header.names[0].startswith(COMMENT_MARKS) and not self.dialect.comment:
             mark = self.header.names[0][0]
             return Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))
-        if self._records - self.header.written == input_size:
+        if self._records == input_size and not self.header.written:
             return Advice("; the table seems to lie across: ", Parameter("samples", "columns"))
         return other_delimiter(self.header.names, self.dialect)
 
