@@ -21,7 +21,15 @@ if TYPE_CHECKING:
         TableError,
         UnsupportedError,
     )
-    from matnet.exporters.frameworks import to_casadi, to_jax, to_torch
+    from matnet.exporters.frameworks import (
+        objective,
+        to_casadi,
+        to_jax,
+        to_openmdao,
+        to_pyomo,
+        to_sklearn,
+        to_torch,
+    )
     from matnet.exporters.save import save
     from matnet.importers.load import load, load_all
     from matnet.network import Ensemble, Network
@@ -42,9 +50,13 @@ __all__ = [
     "from_weights",
     "load",
     "load_all",
+    "objective",
     "save",
     "to_casadi",
     "to_jax",
+    "to_openmdao",
+    "to_pyomo",
+    "to_sklearn",
     "to_torch",
 ]
 
@@ -56,9 +68,10 @@ _PLACES = {
     "load": "matnet.importers.load",
     "load_all": "matnet.importers.load",
     "save": "matnet.exporters.save",
-    "to_casadi": "matnet.exporters.frameworks",
-    "to_jax": "matnet.exporters.frameworks",
-    "to_torch": "matnet.exporters.frameworks",
+    **dict.fromkeys(
+        ("objective", "to_casadi", "to_jax", "to_openmdao", "to_pyomo", "to_sklearn", "to_torch"),
+        "matnet.exporters.frameworks",
+    ),
 }
 """Where the names come from; the errors come from matnet.errors."""
 

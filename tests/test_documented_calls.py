@@ -27,6 +27,15 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
 FROM_MATLAB = PROJECT / "docs" / "guide" / "from-matlab.md"
 
 ROOTS = {"matnet", "net", "run", "fast", "mean", "closed", "early", "data"}
+PACKAGES = {
+    "to_torch": "torch",
+    "to_jax": "jax",
+    "to_casadi": "casadi",
+    "to_openmdao": "openmdao",
+    "to_sklearn": "sklearn",
+    "plots": "matplotlib",
+}
+"""The packages without which the calls of a function are not tested."""
 FILES = re.compile(r"\w+\.(mat|json|m|c|h|f90|js|py|onnx|csv|tsv|xlsx|parquet|arrow|svg|html|md|pdf|pkl)")
 
 
@@ -117,9 +126,11 @@ def test_there_are_calls() -> None:
 
 @pytest.mark.parametrize(("page", "span"), CALLS, ids=[f"{page.name} {span}" for page, span in CALLS])
 def test_the_call_runs(page: Path, span: str, names: dict[str, Any]) -> None:
-    for package, used in (("torch", "to_torch"), ("jax", "to_jax"), ("casadi", "to_casadi"), ("matplotlib", "plots")):
+    for used, package in PACKAGES.items():
         if used in span:
             pytest.importorskip(package)
+    if "to_pyomo" in span:
+        names["block"] = pytest.importorskip("pyomo.environ").Block(concrete=True)
     if "xarray" in span:
         names["raster"] = pytest.importorskip("xarray").DataArray(names["x"], dims=("row", "band"))
     if "compile" in span and not any(map(shutil.which, ("cc", "gcc", "clang"))):

@@ -41,7 +41,22 @@ LEVELS = (
 
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
-HEAVY = ("scipy", "h5py", "polars", "click", "threadpoolctl", "torch", "jax", "onnx", "casadi", "matplotlib", "dask")
+HEAVY = (
+    "scipy",
+    "h5py",
+    "polars",
+    "click",
+    "threadpoolctl",
+    "torch",
+    "jax",
+    "onnx",
+    "casadi",
+    "openmdao",
+    "pyomo",
+    "sklearn",
+    "matplotlib",
+    "dask",
+)
 
 
 @cache

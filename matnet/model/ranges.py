@@ -85,6 +85,12 @@ def common_extent(extents: Sequence[Extent]) -> Extent:
     return Extent(np.stack([limits[..., 0].max(axis=0), limits[..., 1].min(axis=0)], axis=-1), tuple(origin))
 
 
+def middle(limits: FloatArray, unknown: float | FloatArray) -> FloatArray:
+    """The middle of limits (n, 2), without overflow; `unknown` where they are not finite."""
+    found = 0.5 * limits[:, 0] + 0.5 * limits[:, 1]
+    return np.where(np.isfinite(found), found, unknown)
+
+
 def _joined(parts: Sequence[Extent]) -> Extent:
     limits = np.concatenate([np.zeros((0, 2)), *(part.limits for part in parts)])
     limits.setflags(write=False)

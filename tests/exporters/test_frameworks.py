@@ -409,6 +409,9 @@ def test_casadi_second_derivatives(casadi: Any) -> None:
         ("array_api_compat", "to_torch", "to_torch needs the package array-api-compat, which is not installed; "),
         ("jax", "to_jax", "to_jax needs the package jax, which is not installed; "),
         ("casadi", "to_casadi", "to_casadi needs the package casadi, which is not installed; "),
+        ("openmdao", "to_openmdao", "to_openmdao needs the package openmdao, which is not installed; "),
+        ("pyomo", "to_pyomo", "to_pyomo needs the package pyomo, which is not installed; "),
+        ("sklearn", "to_sklearn", "to_sklearn needs the package scikit-learn, which is not installed; "),
     ],
 )
 def test_what_is_missing_is_named(package: str, call: str, message: str) -> None:
@@ -420,7 +423,8 @@ def test_what_is_missing_is_named(package: str, call: str, message: str) -> None
         "from matnet.model.structure import *\n"
         "layer = Layer(1, 'tansig', {0: Weight([[1.0]])})\n"
         "try:\n"
-        f"    matnet.{call}(matnet.Network(Structure((Input(1),), (layer,), (Output(0, 1),))))\n"
+        "    net = matnet.Network(Structure((Input(1),), (layer,), (Output(0, 1),)))\n"
+        f"    matnet.{call}({'net, None' if call == 'to_pyomo' else 'net'})\n"
         "except matnet.MissingExtraError as error:\n"
         "    print(error)\n"
     )

@@ -21,6 +21,9 @@ NEEDED = {
     "jax": ("jax",),
     "casadi": ("casadi", "onnx", "onnxruntime"),
     "fmu": ("fmpy",),
+    "openmdao": ("openmdao",),
+    "pyomo": ("pyomo", "casadi"),
+    "scikit-learn": ("sklearn",),
 }
 TOOLS = {"c": "cc", "matlab": "octave-cli", "fortran": "gfortran", "javascript": "node", "fmu": "cc"}
 PROGRAMS = {"c": "main.c", "fortran": "main.f90", "js": "main.mjs"}

@@ -1,17 +1,18 @@
-"""PyTorch and JAX: each imported when it is asked for, or its extra named where it is missing."""
+"""PyTorch, JAX, OpenMDAO, Pyomo and scikit-learn: each imported when it is asked for, or its extra named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from matnet.errors import MissingExtraError, UnsupportedError
-from matnet.exporters.recording import one_network
+from matnet.exporters.frameworks.requirements import need, static_network
 from matnet.network import Network
 
 if TYPE_CHECKING:
     import torch
+
+    from matnet.exporters.frameworks.openmdao_component import NetworkComponent
+    from matnet.exporters.frameworks.sklearn_estimator import NetworkClassifier, NetworkRegressor
 
 
 def to_torch(net: Network) -> torch.nn.Module:
@@ -40,8 +41,8 @@ def to_torch(net: Network) -> torch.nn.Module:
     with respect to the inputs, in reverse mode (``torch.func.jacrev`` of itself). There is no forward mode.
     ``torch.save`` takes the module. ``torch.export`` does too, and what it makes has PyTorch's own derivatives.
     """
-    _need("to_torch", "torch", "array_api_compat")
-    _static(net, "to_torch")
+    need("to_torch", "torch", "torch", "array_api_compat")
+    static_network(net, "to_torch")
     from matnet.exporters.frameworks.torch_module import NetworkModule
 
     return NetworkModule(net)
@@ -74,25 +75,122 @@ def to_jax(net: Network) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str
     mode JAX differentiates the slope's formula, which is another number only where a second derivative does not exist
     (a distance at p = w).
     """
-    _need("to_jax", "jax")
-    _static(net, "to_jax")
+    need("to_jax", "jax", "jax")
+    static_network(net, "to_jax")
     from matnet.exporters.frameworks.jax_function import network_function
 
     return network_function(net)
 
 
-def _need(function: str, extra: str, *others: str) -> None:
-    for package in (extra, *others):
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(
-                f"{function} needs the package {package.replace('_', '-')}, which is not installed; "
-                f"install it with: pip install 'matnet[{extra}]'"
-            ) from error
+def to_openmdao(net: Network, vec_size: int = 1) -> NetworkComponent:
+    """The network as an explicit component for OpenMDAO.
+
+    Parameters
+    ----------
+    net
+        A static network.
+    vec_size
+        The number of samples, N.
+
+    Returns
+    -------
+    openmdao.api.ExplicitComponent with a variable (N,) for each input and output element, under its name and with its
+    unit. Inputs begin in the middle of their ranges, or at 1 where these are unknown.
+
+    Raises
+    ------
+    MissingExtraError
+        OpenMDAO is not installed.
+    ShapeError
+        `vec_size` is not a positive integer.
+    UnsupportedError
+        The network is dynamic; OpenMDAO does not allow a name or does not know a unit; or an input and an output have
+        the same name.
+
+    Notes
+    -----
+    The partial derivatives are exact, and declared as diagonals over the samples. In a complex step (``method="cs"``) a
+    network whose functions are not all analytic is continued by its own derivative.
+    """
+    need("to_openmdao", "openmdao", "openmdao")
+    static_network(net, "to_openmdao")
+    from matnet.exporters.frameworks.openmdao_component import component
+
+    return component(net, vec_size)
 
 
-def _static(net: Network, function: str) -> None:
-    one_network(net, function)
-    if net.dynamic:
-        raise UnsupportedError(f"{function}: the network is dynamic, so that y is not a function of x alone")
+def to_pyomo(net: Network, block: Any) -> None:
+    """Writes the network into a block of a Pyomo model, with variables ``block.inputs[name]``, ``block.outputs[name]``.
+
+    Parameters
+    ----------
+    net
+        A static network.
+    block
+        A ``pyomo.environ.Block`` takes the network as expressions: ``block.equations[name]`` sets each output equal to
+        its formula; what is used in it more than once is a variable in ``block.steps`` with its own equation in
+        ``block.step_equations``. An ``ExternalGreyBoxBlock`` of ``pyomo.contrib.pynumero`` takes the network as an
+        external model with exact Jacobian and Hessian.
+
+    Raises
+    ------
+    MissingExtraError
+        Pyomo is not installed.
+    UnsupportedError
+        `block` is not a block of a concrete model or has such components already; the network is dynamic; or, as
+        expressions, it has too many terms, or an output that is NaN or Inf whatever the inputs are.
+
+    Notes
+    -----
+    The inputs have their ranges as bounds, where these are known, and begin in the middle, else at 0. All values are
+    raw, without units. Of expressions the solver takes its own derivatives: exact too, except at kinks and where a
+    distance is 0. tanh is written with exp, so that its slope is right in saturation; where exp overflows (a net input
+    below −354) an expression has no value.
+    """
+    need("to_pyomo", "pyomo", "pyomo")
+    static_network(net, "to_pyomo")
+    from matnet.exporters.frameworks.pyomo_block import write_network
+
+    write_network(net, block)
+
+
+def to_sklearn(
+    net: Network, kind: str | None = None, classes: Sequence[Any] | None = None
+) -> NetworkRegressor | NetworkClassifier:
+    """The network as an estimator of scikit-learn that is fitted from the start.
+
+    Parameters
+    ----------
+    net
+        A static network.
+    kind
+        "regressor" or "classifier". None for a classifier if `classes` is given, or the output layer has several
+        neurons of softmax or compet, as those of patternnet and fitcnet; else for a regressor.
+    classes
+        The labels of a classifier's classes, in the order of the outputs. None for the names of the outputs, or the
+        numbers 1, 2, … if they have none, as in MATLAB's vec2ind.
+
+    Returns
+    -------
+    An estimator with ``predict``, ``score`` and, for outputs of softmax or compet, ``predict_proba``. X is (N, R) at
+    raw scale, or a data frame. A regressor's y is (N,) for one output, else (N, S).
+
+    Raises
+    ------
+    MissingExtraError
+        scikit-learn is not installed.
+    ShapeError
+        There is not one label for each output.
+    UnsupportedError
+        The network is dynamic, or `kind` does not fit it.
+
+    Notes
+    -----
+    ``fit(X, y)`` checks the shape of X and changes nothing; so does the ``fit`` of a pipeline. To train, see
+    ``net.with_parameters``. ``clone`` shares the network, which never changes.
+    """
+    need("to_sklearn", "sklearn", "sklearn")
+    static_network(net, "to_sklearn")
+    from matnet.exporters.frameworks.sklearn_estimator import estimator
+
+    return estimator(net, kind, classes)

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import MissingExtraError, UnsupportedError
+from matnet.errors import UnsupportedError
+from matnet.exporters.frameworks.requirements import need, static_network
 from matnet.exporters.names import NameRule, function_name
-from matnet.exporters.recording import Function, Options, Recording, elements, one_network
+from matnet.exporters.recording import Function, Options, Recording, elements
 from matnet.network import Network
 from matnet.tape.symbols import Node
 
@@ -211,15 +212,9 @@ def to_casadi(net: Network, name: str = "net") -> Any:
     ``expand()`` writes the Function anew and forgets that: then they are CasADi's own, which differ where a function
     has a kink.
     """
-    try:
-        ca: Any = import_module("casadi")
-    except ImportError as error:
-        raise MissingExtraError(
-            "to_casadi needs the package casadi, which is not installed; install it with: pip install 'matnet[casadi]'"
-        ) from error
-    one_network(net, "to_casadi")
-    if net.dynamic:
-        raise UnsupportedError("to_casadi: the network is dynamic, so that y is not a function of x alone")
+    need("to_casadi", "casadi", "casadi")
+    static_network(net, "to_casadi")
+    ca: Any = import_module("casadi")
     with _unsimplified(ca):
         return _function(ca, net, name)
 

@@ -1,0 +1,309 @@
+"""Pyomo: expressions and grey boxes, evaluated by Pyomo, differentiated by Pyomo and CasADi, and solved by ipopt."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import NonlinearConstraint, minimize
+
+import matnet
+from exported_networks import disagreement, only_chooses, random_networks, row_networks, samples
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from random_networks import Real, network
+
+pyo = pytest.importorskip("pyomo.environ")
+from pyomo.contrib.pynumero.interfaces.external_grey_box import ExternalGreyBoxBlock  # noqa: E402
+from pyomo.core.expr.calculus.derivatives import Modes, differentiate  # noqa: E402
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+PUMP = matnet.load(FIXTURES / "pump.mat").with_names(["flow", "speed"], ["head"])
+NETWORKS = {
+    name: net for name, net in (row_networks() | random_networks(12)).items() if not (only_chooses(net) or net.dynamic)
+}
+NAN_OUTPUTS = ("output_removerows_0",)
+SATURATED = network(Layer(1, "tansig", {0: Weight([[1.0]])}))
+
+
+def model_of(net: Network, grey: bool = False) -> Any:
+    model = pyo.ConcreteModel()
+    model.net = ExternalGreyBoxBlock() if grey else pyo.Block()
+    matnet.to_pyomo(net, model.net)
+    return model
+
+
+def ordinary(net: Network) -> Real:
+    """Samples whose outputs are finite, and at which no exp overflows."""
+    x = samples(net)
+    x = x[np.isfinite(x).all(axis=1) & (np.abs(x) < 50.0).all(axis=1)]
+    finite: Real = x[np.isfinite(net(x)).all(axis=1)]
+    return finite
+
+
+def put(model: Any, x: Real) -> None:
+    """Sets the inputs, and then the steps one after the other by their equations."""
+    for variable, value in zip(model.net.inputs.values(), x.tolist(), strict=True):
+        variable.set_value(value, skip_validation=True)
+    for step, equation in zip(model.net.steps.values(), model.net.step_equations.values(), strict=True):
+        step.set_value(pyo.value(equation.expr.args[1]), skip_validation=True)
+
+
+def formulas(model: Any) -> list[Any]:
+    return [equation.expr.args[1] for equation in model.net.equations.values()]
+
+
+def test_every_row_as_expressions() -> None:
+    found = {}
+    for name in NETWORKS.keys() - NAN_OUTPUTS:
+        net = NETWORKS[name]
+        model, x = model_of(net), ordinary(net)
+        y = np.empty((len(x), net.output_size))
+        for k, row in enumerate(x):
+            put(model, row)
+            y[k] = [pyo.value(formula) for formula in formulas(model)]
+        found[name] = disagreement(y, net(x))
+    assert len(found) > 100
+    assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
+
+
+@pytest.mark.parametrize("name", ["transfer_tansig", "transfer_logsig", "radial_radbas", "transfer_softmax", "several"])
+def test_derivatives_that_pyomo_takes_itself(name: str) -> None:
+    net = NETWORKS[name]
+    model, x = model_of(net), np.random.default_rng(2).normal(size=net.input_size)
+    put(model, x)
+    inputs, steps = list(model.net.inputs.values()), list(model.net.steps.values())
+
+    def slopes(formula: Any) -> list[float]:
+        return list(differentiate(formula, wrt_list=[*inputs, *steps], mode=Modes.reverse_numeric))
+
+    by_inputs = np.zeros((0, len(inputs)))  # of the steps, each by those before it
+    for equation in model.net.step_equations.values():
+        row = np.array(slopes(equation.expr.args[1]), dtype=float)
+        direct, indirect = row[: len(inputs)], row[len(inputs) :][: len(by_inputs)]
+        by_inputs = np.vstack([by_inputs, direct + indirect @ by_inputs])
+    rows = np.array([slopes(formula) for formula in formulas(model)], dtype=float)
+    jacobian = rows[:, : len(inputs)] + rows[:, len(inputs) :] @ by_inputs
+    np.testing.assert_allclose(jacobian, net.jacobian(x), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [20.0, -20.0])
+def test_slopes_are_right_in_saturation(n: float) -> None:
+    exact = 4.0 * np.exp(-40.0)
+    model = model_of(SATURATED)
+    put(model, np.array([n]))
+    slope = differentiate(formulas(model)[0], wrt=model.net.inputs["x1"], mode=Modes.reverse_numeric)
+    assert slope == pytest.approx(exact, rel=1e-12)
+    box = model_of(SATURATED, grey=True).net.get_external_model()
+    box.set_input_values([n])
+    assert box.evaluate_jacobian_outputs().toarray().item() == pytest.approx(exact, rel=1e-14)
+
+
+def test_every_row_as_a_grey_box() -> None:
+    for name, net in NETWORKS.items():
+        box = model_of(net, grey=True).net.get_external_model()
+        x, u = np.random.default_rng(3).normal(size=net.input_size), np.arange(1.0, net.output_size + 1.0)
+        box.set_input_values(x)
+        box.set_output_constraint_multipliers(u)
+        np.testing.assert_array_equal(box.evaluate_outputs(), net(x), err_msg=name)
+        np.testing.assert_array_equal(box.evaluate_jacobian_outputs().toarray(), net.jacobian(x), err_msg=name)
+        lower = box.evaluate_hessian_outputs()
+        expected = np.tril(np.tensordot(u, net.hessian(x), axes=1))
+        np.testing.assert_array_equal(lower.toarray(), expected, err_msg=name)
+        assert box.evaluate_jacobian_outputs().nnz == net.output_size * net.input_size
+        assert lower.nnz == net.input_size * (net.input_size + 1) // 2
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_variables_begin_in_the_middle_within_their_ranges(grey: bool) -> None:
+    block = model_of(PUMP, grey).net
+    assert [(key, v.lb, v.ub, v.value) for key, v in block.inputs.items()] == [
+        ("flow", 0.0, 100.0, 50.0),
+        ("speed", 1450.0, 2900.0, 2175.0),
+    ]
+    assert [(key, v.value) for key, v in block.outputs.items()] == [("head", PUMP([50.0, 2175.0])[0])]
+    unknown = model_of(SATURATED, grey).net.inputs["x1"]
+    assert (unknown.lb, unknown.ub, unknown.value) == (None, None, 0.0)
+
+
+def working_point(grey: bool) -> Any:
+    """The most hydraulic power at the point where the pump meets its pipe, less the cost of speed."""
+    model = pyo.ConcreteModel()
+    model.net = ExternalGreyBoxBlock() if grey else pyo.Block()
+    matnet.to_pyomo(PUMP, model.net)
+    flow, speed, head = model.net.inputs["flow"], model.net.inputs["speed"], model.net.outputs["head"]
+    model.pipe = pyo.Constraint(expr=head == 10.0 + 0.002 * flow**2)
+    model.cost = pyo.Objective(expr=3e-4 * speed**2 - flow * head)
+    return model
+
+
+def by_scipy() -> Real:
+    """Flow and speed of the same point, by SciPy and differences of the network's outputs alone."""
+    pipe = NonlinearConstraint(lambda z: PUMP([z[0], 1e3 * z[1]])[0] - 10.0 - 0.002 * z[0] ** 2, 0.0, 0.0)
+    found = minimize(
+        lambda z: 300.0 * z[1] ** 2 - z[0] * PUMP([z[0], 1e3 * z[1]])[0],
+        [50.0, 2.2],
+        bounds=[(0.0, 100.0), (1.45, 2.9)],
+        constraints=[pipe],
+        method="SLSQP",
+        options={"ftol": 1e-12},
+    )
+    return np.asarray(found.x * [1.0, 1e3])
+
+
+def test_expressions_are_solved_by_ipopt(tmp_path: Path) -> None:
+    # Pyomo writes the model, CasADi reads it and hands it to its ipopt with CasADi's own derivatives
+    casadi = pytest.importorskip("casadi")
+    file = str(tmp_path / "model.nl")
+    working_point(grey=False).write(file)
+    builder = casadi.NlpBuilder()
+    builder.import_nl(file)
+    problem = {"x": casadi.vertcat(*builder.x), "f": builder.f, "g": casadi.vertcat(*builder.g)}
+    quiet = {"ipopt.print_level": 0, "ipopt.sb": "yes", "print_time": False, "ipopt.tol": 1e-10}
+    solver = casadi.nlpsol("solver", "ipopt", problem, quiet)
+    limits = {"lbx": builder.x_lb, "ubx": builder.x_ub, "lbg": builder.g_lb, "ubg": builder.g_ub}
+    answer = np.asarray(solver(x0=builder.x_init, **limits)["x"])[:, 0]
+    assert solver.stats()["return_status"] == "Solve_Succeeded"
+    flow, speed = by_scipy()
+    assert np.abs(answer - flow).min() < 1e-3
+    assert np.abs(answer - speed).min() < 1e-2
+
+
+def test_a_grey_box_is_solved() -> None:
+    """By a Newton method on the conditions of the optimum, from what the external model gives: outputs, J and H."""
+    box = working_point(grey=True).net.get_external_model()
+
+    def conditions(z: Real) -> tuple[Real, Real]:
+        """The gradient of the Lagrangian f − u·(head − y) − v·pipe in (flow, speed, head, u, v), and its Jacobian."""
+        flow, speed, head, u, v = z
+        box.set_input_values(z[:2])
+        box.set_output_constraint_multipliers([u])
+        y, slopes = box.evaluate_outputs()[0], box.evaluate_jacobian_outputs().toarray()[0]
+        lower = box.evaluate_hessian_outputs().toarray()
+        network_part = lower + np.tril(lower, -1).T
+        pipe = np.array([-0.004 * flow, 0.0, 1.0])
+        value = np.array(
+            [
+                -head + u * slopes[0] - v * pipe[0],
+                6e-4 * speed + u * slopes[1],
+                -flow - u - v,
+                y - head,
+                -(head - 10.0 - 0.002 * flow**2),
+            ]
+        )
+        matrix = np.zeros((5, 5))
+        matrix[:2, :2] = network_part
+        matrix[0, 0] += 0.004 * v
+        matrix[1, 1] += 6e-4
+        matrix[0, 2] = matrix[2, 0] = -1.0
+        matrix[:2, 3] = matrix[3, :2] = slopes
+        matrix[2, 3] = matrix[3, 2] = -1.0
+        matrix[:3, 4] = matrix[4, :3] = -pipe
+        return value, matrix
+
+    flow, speed = by_scipy()
+    z = np.array([flow + 2.0, speed - 20.0, PUMP([flow, speed])[0], -flow, 0.0])
+    for _ in range(20):
+        value, matrix = conditions(z)
+        z = z - np.linalg.solve(matrix, value)
+    assert np.abs(conditions(z)[0]).max() < 1e-9
+    np.testing.assert_allclose(z[:2], [flow, speed], rtol=1e-5)
+
+
+def test_a_model_is_copied_with_its_network() -> None:
+    for grey in (False, True):
+        model = model_of(PUMP, grey)
+        copied = model.clone()
+        copied.net.inputs["flow"].set_value(10.0)
+        assert model.net.inputs["flow"].value == 50.0
+    box = copy.deepcopy(model.net.get_external_model())
+    box.set_input_values([10.0, 2000.0])
+    assert box.evaluate_outputs()[0] == PUMP([10.0, 2000.0])[0]
+
+
+def test_an_input_and_an_output_may_have_the_same_name_and_any_text() -> None:
+    net = network(Layer(1, "purelin", {0: Weight([[2.0, 3.0]])}), inputs=2)
+    for grey in (False, True):
+        block = model_of(net.with_names(["feed T", "level"], ["level"]), grey).net
+        assert set(block.inputs) == {"feed T", "level"}
+        assert set(block.outputs) == {"level"}
+
+
+def test_shared_parts_are_written_once() -> None:
+    # nine hidden layers of ten neurons: written out, every output would have 10^9 terms
+    rng = np.random.default_rng(9)
+    layers = [Layer(10, "tansig", {0: Weight(rng.normal(size=(10, 2)))})]
+    layers += [Layer(10, "tansig", {}, {k: Weight(0.3 * rng.normal(size=(10, 10)))}) for k in range(9)]
+    net = Network(Structure((Input(2),), tuple(layers), (Output(9, 10),)))
+    model = model_of(net)
+    put(model, np.array([0.3, -0.4]))
+    found = [pyo.value(formula) for formula in formulas(model)]
+    np.testing.assert_allclose(found, net([0.3, -0.4]), rtol=1e-12, atol=1e-13)
+    assert len(model.net.steps) < 1000
+
+
+def twice() -> None:
+    model = model_of(PUMP)
+    matnet.to_pyomo(PUMP, model.net)
+
+
+def not_attached() -> None:
+    matnet.to_pyomo(PUMP, pyo.Block())
+
+
+def indexed() -> None:
+    model = pyo.ConcreteModel()
+    model.nets = pyo.Block([1, 2])
+    matnet.to_pyomo(PUMP, model.nets)
+
+
+def large() -> None:
+    size = 1001
+    net = network(Layer(1000, "tansig", {0: Weight(np.ones((1000, size)))}), inputs=size)
+    model_of(net)
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "twice": (twice, "to_pyomo: the block net has inputs already; give each network a block of its own"),
+    "not attached": (not_attached, "to_pyomo: the block is not part of a ConcreteModel yet; add it there first"),
+    "indexed": (
+        indexed,
+        "to_pyomo: block is of type IndexedBlock, expected a Block; give one of its elements",
+    ),
+    "no block": (
+        lambda: matnet.to_pyomo(PUMP, "net"),
+        "to_pyomo: block is of type str, expected a Block",
+    ),
+    "an output that is nan": (
+        lambda: model_of(NETWORKS["output_removerows_0"]),
+        "to_pyomo: the output y2 is nan whatever the inputs are",
+    ),
+    "large": (
+        large,
+        "to_pyomo: as expressions the network has 1,002,000 terms, at most 1,000,000 are written; give an "
+        "ExternalGreyBoxBlock instead",
+    ),
+    "dynamic": (
+        lambda: model_of(network(Layer(1, "purelin", {0: Weight([[1.0, 2.0]], delays=(0, 1))}))),
+        "to_pyomo: the network is dynamic, so that y is not a function of x alone",
+    ),
+}
+
+
+@pytest.mark.parametrize(("act", "message"), REFUSED.values(), ids=list(REFUSED))
+def test_what_is_refused(act: Any, message: str) -> None:
+    with pytest.raises(matnet.MatnetError) as raised:
+        act()
+    assert str(raised.value) == message
+
+
+def test_a_refused_network_leaves_the_block_as_it_was() -> None:
+    model = pyo.ConcreteModel()
+    model.net = pyo.Block()
+    with pytest.raises(matnet.UnsupportedError):
+        matnet.to_pyomo(NETWORKS["output_removerows_0"], model.net)
+    matnet.to_pyomo(PUMP, model.net)
+    assert list(model.net.outputs) == ["head"]
