@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -57,78 +59,75 @@ def check_written(export: Export, name: str) -> ExportCheck:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         write(export, path)
-        if export.recording.options.family:
-            return _check_family(export.target, export.recording, path)
         return _check(export.target, export.recording, path)
 
 
 def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
-    net = recording.net
+    family = recording.options.family
     tolerance = TOLERANCES[recording.options.precision]
-    box = input_box(net.structure)
-    x = np.concatenate([points_in(box, _POINTS), np.full((1, len(box)), np.nan)])
+    box = input_box(recording.net.structure)
+    x = np.concatenate([points_in(box, _FAMILY_POINTS if family else _POINTS), np.full((1, len(box)), np.nan)])
     missing = target.missing()
     if missing:
         return ExportCheck({}, tolerance, len(x), target.runtime, missing=missing)
-    function = recording.functions[-1]
+    jobs, judge = (_family if family else _file)(recording, path, x, box)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            got = target.run(jobs, Path(folder))
+    except FormatError as error:
+        return ExportCheck({}, tolerance, len(x), target.runtime, failure=str(error))
+    return ExportCheck(judge(got), tolerance, len(x), target.runtime)
+
+
+_Plan: TypeAlias = tuple[list[Job], Callable[[list[list[FloatArray]]], dict[str, float]]]
+"""What is run, and what the largest differences are in its results."""
+
+
+def _file(recording: Recording, path: Path, x: FloatArray, box: FloatArray) -> _Plan:
+    """One file with everything in it."""
+    net, function = recording.net, recording.functions[-1]
     arguments, expected = _stepped(net, x) if function.name == "step" else ((x,), _answered(net, function, x))
     shapes = tuple(port.shape for port in function.results)
-    job = Job(path, recording.name, function.name, arguments, shapes, recording.options.precision)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            got = target.run([job], Path(folder))[0]
-    except FormatError as error:
-        return ExportCheck({}, tolerance, len(x), target.runtime, failure=str(error))
     scales = _scales(function, expected, box)
-    differences = {
-        port.name: _largest(*three) for port, *three in zip(function.results, got, expected, scales, strict=True)
-    }
-    return ExportCheck(differences, tolerance, len(x), target.runtime)
+
+    def judge(got: list[list[FloatArray]]) -> dict[str, float]:
+        compared = zip(function.results, got[0], expected, scales, strict=True)
+        return {port.name: _largest(*three) for port, *three in compared}
+
+    return [Job(path, recording.name, function.name, arguments, shapes, recording.options.precision)], judge
 
 
-def _check_family(target: Target, recording: Recording, path: Path) -> ExportCheck:
-    """The check of a file with y alone and of its derivatives beside it: samples and directions are columns."""
-    net = recording.net
-    tolerance = TOLERANCES[recording.options.precision]
-    box = input_box(net.structure)
-    x = np.concatenate([points_in(box, _FAMILY_POINTS), np.full((1, len(box)), np.nan)])
-    missing = target.missing()
-    if missing:
-        return ExportCheck({}, tolerance, len(x), target.runtime, missing=missing)
-    width = box[:, 1] - box[:, 0]
-    rng = np.random.Generator(np.random.PCG64(2))
-    v, u = rng.normal(size=(len(box), 3)) * width[:, None], rng.normal(size=(net.output_size, 2))
+def _family(recording: Recording, path: Path, x: FloatArray, box: FloatArray) -> _Plan:
+    """A file with y alone and its derivatives beside it: samples and directions are columns."""
+    net, rng = recording.net, np.random.Generator(np.random.PCG64(2))
+    v, u = rng.normal(size=(len(box), 3)) * (box[:, 1:] - box[:, :1]), rng.normal(size=(net.output_size, 2))
     w = rng.normal(size=(net.output_size, v.shape[1] * u.shape[1]))
-    y, jacobian = net.value_and_jacobian(x)
-    moved = np.einsum("nijk,ia,kf->njfa", net.hessian(x), u, v).reshape(*x.shape, -1)
-    wanted: dict[str, tuple[str, tuple[FloatArray, ...], FloatArray]] = {
-        "": ("y", (), y[..., None]),
-        "fwd_": ("fwd_y", (v,), jacobian @ v),
-        "adj_": ("adj_x", (u,), np.swapaxes(jacobian, 1, 2) @ u),
-        "fwd_adj_": ("fwd_adj_x", (u, v, w), moved + np.swapaxes(jacobian, 1, 2) @ w),
-    }
-    jobs = [
-        Job(
-            path.with_name(f"{prefix}{path.name}"),
-            recording.name,
-            "family",
-            (row[:, None], *seeds),
-            (expected.shape[1:],),
-            recording.options.precision,
-        )
-        for prefix, (_, seeds, expected) in wanted.items()
-        for row in x
-    ]
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            got = iter(target.run(jobs, Path(folder)))
-    except FormatError as error:
-        return ExportCheck({}, tolerance, len(x), target.runtime, failure=str(error))
-    differences = {}
-    for name, _, expected in wanted.values():
-        answers = np.stack([next(got)[0] for _ in x])
-        differences[name] = _largest(answers, expected, _spread(expected[:-1]))
-    return ExportCheck(differences, tolerance, len(x), target.runtime)
+    with np.errstate(all="ignore"):
+        y, jacobian = net.value_and_jacobian(x)
+        adjoint = np.swapaxes(jacobian, 1, 2)
+        # one by one: the Hessians of all points may be many numbers
+        curved = [np.einsum("ijk,ia,kf->jfa", net.hessian(row), u, v).reshape(len(box), -1) for row in x]
+        members: dict[str, tuple[str, tuple[FloatArray, ...], FloatArray]] = {
+            "y": ("", (), y[..., None]),
+            "fwd_y": ("fwd_", (v,), jacobian @ v),
+            "adj_x": ("adj_", (u,), adjoint @ u),
+            "fwd_adj_x": ("fwd_adj_", (u, v, w), np.stack(curved) + adjoint @ w),
+        }
+    jobs = []
+    for prefix, seeds, expected in members.values():
+        place, shapes = path.with_name(f"{prefix}{path.name}"), (expected.shape[1:],)
+        for row in x:
+            arguments = (row[:, None], *seeds)
+            jobs.append(Job(place, recording.name, "family", arguments, shapes, recording.options.precision))
+
+    def judge(got: list[list[FloatArray]]) -> dict[str, float]:
+        answers = np.split(np.arange(len(got)), len(members))
+        return {
+            name: _largest(np.stack([got[number][0] for number in own]), expected, _spread(expected[:-1]))
+            for own, (name, (_, _, expected)) in zip(answers, members.items(), strict=True)
+        }
+
+    return jobs, judge
 
 
 def _answered(net: Network, function: Function, x: FloatArray) -> list[FloatArray]:

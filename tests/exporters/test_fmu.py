@@ -391,7 +391,7 @@ def test_what_an_instance_refuses(fmi: str, opened: Callable[..., Unit]) -> None
     integers = instance.getInteger if unit.fmi2 else instance.getInt32
     assert unit.refused(lambda: integers([1])) == "there are no variables of this type"
     for size in (0.0, -1.0, float("nan"), float("inf")):
-        wrong = "the step size must be a positive number"
+        wrong = "a step must have a positive size and a finite end"
         assert unit.refused(partial(instance.doStep, 0.0, size)) == wrong
     wrong = "this function is not allowed in the present mode"
     assert unit.refused(lambda: instance.exitInitializationMode()) == wrong
@@ -565,7 +565,7 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             PUMP,
             {"inputs": ["a", "b"], "outputs": ["b"]},
             "an input and an output are both called 'b', and the variables of an FMU need different names; "
-            "name them with inputs= and outputs=",
+            "give others with inputs and outputs",
         ),
     ],
 )
@@ -591,10 +591,13 @@ def test_the_command_line(fmi: str, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert out.startswith(f"{place}: written; run by FMPy at 101 points; largest difference, of the range: ")
     assert "the function is called narx_1" in err
     assert b'stepSize="0.1"' in zipfile.ZipFile(place).read("modelDescription.xml")
-    assert run(["convert", str(FIXTURES / "pump.mat"), str(place), "--step", "0.1"]) == 2
+    assert run(["convert", str(FIXTURES / "pump.mat"), str(place), "--inputs", "a,b", "--outputs", "a"]) == 2
     assert capsys.readouterr().err == (
-        f"matnet: {place}: --step: the network is static and has no steps; leave it out\n"
+        f"matnet: {place}: an input and an output are both called 'a', and the variables of an FMU need different "
+        "names; give others with --inputs and --outputs\n"
     )
+    assert run(["convert", str(FIXTURES / "pump.mat"), str(place), "--step", "0.1"]) == 2
+    assert capsys.readouterr().err == f"matnet: {place}: --step: the network is static and has no steps; leave it out\n"
 
 
 def test_a_removed_input_moves_nothing(fmi: str, opened: Callable[..., Unit]) -> None:

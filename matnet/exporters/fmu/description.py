@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from matnet.errors import UnsupportedError
+from matnet.errors import Advice, Parameter, UnsupportedError
 from matnet.exporters.recording import Recording
 from matnet.functions.namespace import FloatArray
 
@@ -39,7 +39,7 @@ class _Variable:
 def starts(ranges: FloatArray) -> list[float]:
     """What each input begins with: the middle of its range, or 0 where it is unknown."""
     return [
-        float(low / 2 + high / 2) if np.isfinite(low) and np.isfinite(high) and low <= high else 0.0
+        max(low, min(low / 2 + high / 2, high)) if np.isfinite(low) and np.isfinite(high) and low <= high else 0.0
         for low, high in ranges.tolist()
     ]
 
@@ -58,8 +58,9 @@ def model_description(recording: Recording, fmi: str, token: str, files: Sequenc
         An input and an output have the same name.
     """
     variables = _variables(recording)
-    make = _of_fmi2 if fmi == "2.0" else _of_fmi3
-    return _written(make(recording, variables, token, files))
+    if fmi == "2.0":
+        return _written(_of_fmi2(recording, variables, token, files))
+    return _written(_of_fmi3(recording, variables, token))
 
 
 def build_description(recording: Recording, files: Sequence[str]) -> bytes:
@@ -78,8 +79,8 @@ def _variables(recording: Recording) -> list[_Variable]:
     twice = [name for name in recording.inputs if name in recording.outputs]
     if twice:
         raise UnsupportedError(
-            f"an input and an output are both called {twice[0]!r}, and the variables of an FMU need different names; "
-            "name them with inputs= and outputs="
+            f"an input and an output are both called {twice[0]!r}, and the variables of an FMU need different names",
+            Advice("; give others with ", Parameter("inputs"), " and ", Parameter("outputs")),
         )
     inputs = zip(
         recording.inputs, net.input_units, recording.input_range.tolist(), starts(recording.input_range), strict=True
@@ -95,9 +96,7 @@ def _variables(recording: Recording) -> list[_Variable]:
     ]
 
 
-def _of_fmi3(
-    recording: Recording, variables: Sequence[_Variable], token: str, files: Sequence[str]
-) -> ElementTree.Element:
+def _of_fmi3(recording: Recording, variables: Sequence[_Variable], token: str) -> ElementTree.Element:
     root = _root(recording, "3.0", {"instantiationToken": token})
     common = {
         "modelIdentifier": recording.name,

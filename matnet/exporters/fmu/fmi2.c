@@ -228,35 +228,18 @@ EXPORT Status API(fmi2SetTime)(void *instance, double time)
     return report(own, in_model_exchange(own, 0));
 }
 
-EXPORT Status API(fmi2SetContinuousStates)(void *instance, const double *states, size_t count)
-{
-    (void)states;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
+#define NO_NUMBERS(name, type)                                                                                         \
+    EXPORT Status API(name)(void *instance, type numbers, size_t count)                                                \
+    {                                                                                                                  \
+        (void)numbers;                                                                                                 \
+        return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;                                \
+    }
 
-EXPORT Status API(fmi2GetDerivatives)(void *instance, double *derivatives, size_t count)
-{
-    (void)derivatives;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
-
-EXPORT Status API(fmi2GetEventIndicators)(void *instance, double *indicators, size_t count)
-{
-    (void)indicators;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
-
-EXPORT Status API(fmi2GetContinuousStates)(void *instance, double *states, size_t count)
-{
-    (void)states;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
-
-EXPORT Status API(fmi2GetNominalsOfContinuousStates)(void *instance, double *nominals, size_t count)
-{
-    (void)nominals;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
+NO_NUMBERS(fmi2SetContinuousStates, const double *)
+NO_NUMBERS(fmi2GetDerivatives, double *)
+NO_NUMBERS(fmi2GetEventIndicators, double *)
+NO_NUMBERS(fmi2GetContinuousStates, double *)
+NO_NUMBERS(fmi2GetNominalsOfContinuousStates, double *)
 
 static Status unsupported(Instance *instance)
 {

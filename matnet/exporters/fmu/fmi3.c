@@ -388,35 +388,18 @@ EXPORT Status API(fmi3SetTime)(void *instance, double time)
     return report(own, in_model_exchange(own, 0));
 }
 
-EXPORT Status API(fmi3SetContinuousStates)(void *instance, const double *states, size_t count)
-{
-    (void)states;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
+#define NO_NUMBERS(name, type)                                                                                         \
+    EXPORT Status API(name)(void *instance, type numbers, size_t count)                                                \
+    {                                                                                                                  \
+        (void)numbers;                                                                                                 \
+        return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;                                \
+    }
 
-EXPORT Status API(fmi3GetContinuousStateDerivatives)(void *instance, double *derivatives, size_t count)
-{
-    (void)derivatives;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
-
-EXPORT Status API(fmi3GetEventIndicators)(void *instance, double *indicators, size_t count)
-{
-    (void)indicators;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
-
-EXPORT Status API(fmi3GetContinuousStates)(void *instance, double *states, size_t count)
-{
-    (void)states;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
-
-EXPORT Status API(fmi3GetNominalsOfContinuousStates)(void *instance, double *nominals, size_t count)
-{
-    (void)nominals;
-    return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;
-}
+NO_NUMBERS(fmi3SetContinuousStates, const double *)
+NO_NUMBERS(fmi3GetContinuousStateDerivatives, double *)
+NO_NUMBERS(fmi3GetEventIndicators, double *)
+NO_NUMBERS(fmi3GetContinuousStates, double *)
+NO_NUMBERS(fmi3GetNominalsOfContinuousStates, double *)
 
 EXPORT Status API(fmi3GetNumberOfEventIndicators)(void *instance, size_t *count)
 {

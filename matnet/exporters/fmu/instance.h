@@ -183,7 +183,7 @@ static const char *advance(Instance *instance, double now, double size)
     const double end = now + size;
     if (instance->kind != CO_SIMULATION) return "steps are done in co-simulation only";
     if (values->phase != RUNNING) return "a step is done after the initialization and before the end only";
-    if (!(size > 0) || !isfinite(end)) return "the step size must be a positive number";
+    if (!(size > 0) || !isfinite(end)) return "a step must have a positive size and a finite end";
     if (DYNAMIC) {
         const double rounding = 1e-6 + 1e-15 * (fabs(end) + fabs(values->start)) / STEP;
         const double due = ceil((end - values->start) / STEP - rounding);
