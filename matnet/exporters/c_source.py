@@ -15,7 +15,6 @@ import numpy as np
 
 from matnet.errors import UnsupportedError
 from matnet.exporters.loops import Body, Constants, Language, dense, four_a_line
-from matnet.exporters.names import documented
 from matnet.exporters.recording import Function, Precision, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -161,9 +160,9 @@ def _head(recording: Recording) -> list[str]:
         *(f" * {line}" for line in _usage(recording)),
         " *",
         " * Inputs, x[k - 1]",
-        *(f" *     {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        *(f" *     {line}" for line in recording.input_lines),
         " * Outputs, y[k - 1]",
-        *(f" *     {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *(f" *     {line}" for line in recording.output_lines),
         *(f" * {line}" for line in remembered(recording)),
         " */",
         "#ifdef __cplusplus",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from matnet.errors import UnsupportedError
 from matnet.exporters.loops import Body, Constants, Language, four_a_line
-from matnet.exporters.names import NameRule, documented
+from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Function, Port, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -160,9 +160,9 @@ def _render(recording: Recording) -> bytes:
         "dydx(i, j) is dy_i/dx_j. The names for C begin with the module's.",
         "",
         "Inputs, x(k)",
-        *(f"    {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        *(f"    {line}" for line in recording.input_lines),
         "Outputs, y(k)",
-        *(f"    {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *(f"    {line}" for line in recording.output_lines),
         *remembered(recording),
     ]
     inner = [

@@ -14,7 +14,7 @@ import numpy as np
 
 from matnet.exporters.c_source import CLanguage
 from matnet.exporters.loops import Body, Constants, dense, four_a_line
-from matnet.exporters.names import NameRule, documented, plain
+from matnet.exporters.names import NameRule, plain
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -134,15 +134,15 @@ def _render(recording: Recording) -> bytes:
         " * dydx[i][j] is dy_i/dx_j, counted from 0.",
         " *",
         " * Inputs, x[k - 1]",
-        *(f" *     {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        *(f" *     {line}" for line in recording.input_lines),
         " * Outputs, y[k - 1]",
-        *(f" *     {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *(f" *     {line}" for line in recording.output_lines),
         *(f" * {line}" for line in remembered(recording)),
         " */",
         "",
         f"export const inputs = {_names(recording.inputs)};",
         f"export const outputs = {_names(recording.outputs)};",
-        "/** The smallest and the largest value of each element in training; null if unknown. */",
+        "/** The range of each element, [low, high]; null if unknown. */",
         f"export const inputRange = {_ranges(recording.input_range)};",
         f"export const outputRange = {_ranges(recording.output_range)};",
         "",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.exporters.names import NameRule, documented
+from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -243,9 +243,9 @@ def _usage(recording: Recording) -> list[str]:
         *([states] if "step" in names else []),
         "",
         "Inputs, x(k, :)",
-        *(f"    {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        *(f"    {line}" for line in recording.input_lines),
         "Outputs, y(k, :)",
-        *(f"    {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *(f"    {line}" for line in recording.output_lines),
         *remembered(recording),
     ]
 

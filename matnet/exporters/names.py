@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matnet.errors import Parameter, UnsupportedError
+from matnet.model.ranges import Extent, Origin
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,23 @@ def _counted(count: int, noun: str) -> str:
 
 def plain(text: str) -> str:
     """Text from a file with every character replaced that could end a comment or have a meaning in a language."""
-    return re.sub(r"[^A-Za-z0-9 ._:,/(){}=+-]", "_", text)[:200]
+    return re.sub(r"[^A-Za-z0-9 ._:,/(){}=+^-]", "_", text)[:200]
 
 
-def documented(names: Sequence[str], ranges: Sequence[Sequence[float]]) -> list[str]:
-    """One line per element: its number, its name and its training range, if known."""
+_ASCII = str.maketrans(
+    {"²": "2", "³": "3", "°": "deg", "µ": "u", "μ": "u", "Ω": "Ohm", "·": ".", "*": ".", "%": "percent"}
+)
+"""Characters of units in ASCII, without those that could end a comment."""
+
+_ORIGIN: dict[Origin, str] = {"training": "in training", "scaling": "by its scaling", "centres": "of the centres"}
+
+
+def documented(names: Sequence[str], units: Sequence[str], extent: Extent) -> list[str]:
+    """One line per element: its number and name, its unit, its range and the origin of that; as far as known."""
     lines = []
-    for number, (name, (low, high)) in enumerate(zip(names, ranges, strict=True), start=1):
-        known = f", {low:.6g} to {high:.6g} in training" if low <= high else ""
-        lines.append(f"{number}: {plain(name)}{known}")
+    rows = zip(names, units, extent.limits.tolist(), extent.origin, strict=True)
+    for number, (name, unit, (low, high), origin) in enumerate(rows, start=1):
+        measured = f" ({plain(unit.replace('**', '^').translate(_ASCII))})" if unit else ""
+        known = f", {low:.6g} to {high:.6g} {_ORIGIN[origin]}" if origin in _ORIGIN else ""
+        lines.append(f"{number}: {plain(name)}{measured}{known}")
     return lines

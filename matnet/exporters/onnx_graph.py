@@ -252,11 +252,17 @@ def _metadata(recording: Recording, scale: str) -> dict[str, str]:
         **found,
         "inputs": json.dumps(recording.inputs),
         "outputs": json.dumps(recording.outputs),
+        **_units("input_units", recording.net.input_units),
+        **_units("output_units", recording.net.output_units),
         "input_range": json.dumps(known(recording.input_range)),
         "output_range": json.dumps(known(recording.output_range)),
         "scale": scale,
         **({"states": " ".join(remembered(recording))} if remembered(recording) else {}),
     }
+
+
+def _units(name: str, units: Sequence[str]) -> dict[str, str]:
+    return {name: json.dumps(units, ensure_ascii=False)} if any(units) else {}
 
 
 def checked_opset(onnx: Any, asked: int | None) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.exporters.names import NameRule, documented
+from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -182,9 +182,9 @@ def _render(recording: Recording) -> bytes:
         *recording.origin,
         "",
         "Inputs, x[..., k - 1]",
-        *(f"    {line}" for line in documented(recording.inputs, recording.input_range.tolist())),
+        *(f"    {line}" for line in recording.input_lines),
         "Outputs, y[..., k - 1]",
-        *(f"    {line}" for line in documented(recording.outputs, recording.output_range.tolist())),
+        *(f"    {line}" for line in recording.output_lines),
         *remembered(recording),
         '"""',
         "",

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from matnet.derivatives import quantities
 from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
-from matnet.exporters.names import checked_names, plain
+from matnet.exporters.names import checked_names, documented, plain
 from matnet.exporters.stepping import present, state_size, step_jacobian_of, step_jacobians_of, step_of
 from matnet.functions.namespace import FloatArray
 from matnet.network import Ensemble, Network
@@ -144,6 +144,16 @@ class Recording:
     def outputs(self) -> tuple[str, ...]:
         """The names of the outputs' elements."""
         return self._names[1]
+
+    @property
+    def input_lines(self) -> list[str]:
+        """A line on each input element for a comment."""
+        return documented(self.inputs, self.net.input_units, self.net.input_extent)
+
+    @property
+    def output_lines(self) -> list[str]:
+        """A line on each output element for a comment."""
+        return documented(self.outputs, self.net.output_units, self.net.output_extent)
 
     @property
     def input_range(self) -> FloatArray:

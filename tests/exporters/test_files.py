@@ -220,11 +220,13 @@ def test_onnx_of_other_opsets(opset: int, tmp_path: Path) -> None:
 
 def test_onnx_tells_what_it_is(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
-    net = row_networks()["several"]
+    net = row_networks()["several"].with_names(units={"x1": "1/min", "x3": "m³"})
     write(net, tmp_path / "pump.onnx", Options(inputs=("speed", "valve", "level"), outputs=tuple("abcde")))
     model = onnx.load(tmp_path / "pump.onnx")
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(told["inputs"]) == ["speed", "valve", "level"]
+    assert json.loads(told["input_units"]) == ["1/min", "", "m³"]
+    assert "output_units" not in told
     assert json.loads(told["input_range"]) == [[None, None]] * 3
     assert [entry.name for entry in model.graph.input] == ["x"]
     assert [entry.name for entry in model.graph.output] == ["y", "dy_dx"]

@@ -108,8 +108,8 @@ def test_variables_begin_in_the_middle_and_have_units(om: Any) -> None:
     np.testing.assert_allclose(made.get_val("head", units="ft") * 0.3048, PUMP([[60.0, 2175.0], [120.0, 2175.0]])[:, 0])
     about = made.model.net.list_inputs(prom_name=False, desc=True, units=True, out_stream=None)
     assert [(name, entry["units"], entry["desc"]) for name, entry in about] == [
-        ("flow", "m**3/h", "1: flow, 0 to 100 in training"),
-        ("speed", "1/min", "2: speed, 1450 to 2900 in training"),
+        ("flow", "m**3/h", "1: flow (m^3/h), 0 to 100 in training"),
+        ("speed", "1/min", "2: speed (1/min), 1450 to 2900 in training"),
     ]
 
 

@@ -13,9 +13,9 @@ from exported_networks import row_networks
 from matnet.errors import FormatError, ModelError, UnsupportedError
 from matnet.exporters.target import targets
 from matnet.model.provenance import Provenance
-from matnet.model.structure import Layer, Weight
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from random_networks import network
+from random_networks import minmax, network
 
 NET = row_networks()["several"]
 
@@ -95,6 +95,21 @@ def test_a_precision_that_does_not_exist() -> None:
     with pytest.raises(ModelError) as raised:
         Options(precision="float16")  # type: ignore[arg-type]
     assert str(raised.value) == "precision is 'float16', expected 'float64' or 'float32'"
+
+
+@pytest.mark.parametrize("suffix", [".c", ".f90", ".js", ".m", ".py"])
+def test_units_and_ranges_stand_in_the_comments(suffix: str, tmp_path: Path) -> None:
+    layer = Layer(1, "tansig", {0: Weight([[0.1, 0.2]])})
+    scaled = Input(2, (minmax(2, np.random.default_rng(1)),), range=np.array([[0.0, 100.0], [np.nan, np.nan]]))
+    net = Network(Structure((scaled,), (layer,), (Output(0, 1),)))
+    low, high = net.input_range[1]
+    # a unit that would end a comment of C
+    net = net.with_names(["flow", "angle"], ["share"], units={"flow": "m³/h", "angle": "°*/rad**2", "share": "%"})
+    matnet.save(net, tmp_path / f"a{suffix}")
+    text = (tmp_path / f"a{suffix}").read_text()
+    assert "1: flow (m3/h), 0 to 100 in training\n" in text
+    assert f"2: angle (deg./rad^2), {low:.6g} to {high:.6g} by its scaling\n" in text
+    assert "1: share (percent)\n" in text
 
 
 def test_the_derivative_of_compet(tmp_path: Path) -> None:

@@ -54,13 +54,17 @@ class NetworkComponent(om.ExplicitComponent):  # type: ignore[misc]
         net, size = self._net, self.options["vec_size"]
         at = middle(net.input_range, 1.0)
         for name, unit, text, value in zip(
-            net.input_names, net.input_units, documented(net.input_names, net.input_range.tolist()), at, strict=True
+            net.input_names,
+            net.input_units,
+            documented(net.input_names, net.input_units, net.input_extent),
+            at,
+            strict=True,
         ):
             self.add_input(name, np.full(size, value), units=unit or None, desc=text)
         for name, unit, text, value in zip(
             net.output_names,
             net.output_units,
-            documented(net.output_names, net.output_range.tolist()),
+            documented(net.output_names, net.output_units, net.output_extent),
             net(at),
             strict=True,
         ):
