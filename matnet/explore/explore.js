@@ -5,10 +5,10 @@
  */
 function explore(data, network) {
     const FEW = 12; // inputs that are all shown, in the file's order
-    const CURVES = 6; // response curves at once
-    const POINTS = data.flat ? 401 : 61; // of a curve; steps need more than slopes
-    const GRID = data.flat ? 100 : 32; // cells of the contour along each side
-    const PIXELS = 200; // of its picture
+    const CURVES = 12; // response curves at once
+    const LAGS = 6; // inputs whose derivatives are drawn by lag
+    const PIXELS = 200; // of the contour along each side
+    const PATIENCE = 100; // milliseconds for the curves, and for the contour
 
     const root = document.getElementById("explore");
     const model = data.series ? new Course(data.series, network) : network;
@@ -24,6 +24,12 @@ function explore(data, network) {
         threshold: 0.5,
         found: null,
     };
+
+    const cost = timed(() => model.value(state.x));
+    const within = (most, least) => Math.round(Math.max(least, Math.min(most, PATIENCE / cost)));
+    // steps need more points than slopes do, a large network gets fewer
+    const POINTS = 1 + Math.floor(within(CURVES * (data.flat ? 400 : 60), CURVES * 30) / CURVES); // points of a curve
+    const GRID = Math.floor(Math.sqrt(within((data.flat ? 100 : 32) ** 2, 12 ** 2))); // cells along each side
 
     /* elements */
 
@@ -856,7 +862,7 @@ function explore(data, network) {
 
         /** The derivative of the output at t by an input at t − k, for every lag k. */
         function drawLags() {
-            const shown = visible().slice(0, CURVES),
+            const shown = visible().slice(0, LAGS),
                 i = state.of;
             const sizes = state.found.profile.map((slopes) =>
                 Math.max(0, ...shown.map((j) => Math.abs(slopes[i][j]) || 0)),
