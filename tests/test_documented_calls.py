@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ import pytest
 import make_bad_fixtures
 import matnet
 from matnet import Network
+from matnet.cli.entry import run
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from network_object import row, write
 
@@ -139,20 +137,69 @@ def test_the_call_runs(page: Path, span: str, names: dict[str, Any]) -> None:
     exec(compile(span, str(page), "exec"), names | given)  # noqa: S102
 
 
-def table_commands(page: Path) -> list[str]:
-    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    return [span for row in rows for span in re.findall(r"`(matnet [^`]+)`", row)]
+PLACEHOLDERS = {"FILE": "net.mat", "TABLE": "table.csv", "[TABLE]": "table.csv", "NAMES": "t", "OUT": "out.svg"}
+"""What the placeholders of the gallery stand for."""
+
+GALLERY = PROJECT / "docs" / "guide" / "gallery.md"
+DYNAMIC = {"series", "lags", "error-autocorrelation"}
 
 
-def test_commands_in_the_table_run(names: dict[str, Any]) -> None:
-    if importlib.util.find_spec("matplotlib") is None:
-        pytest.skip("matplotlib is not installed")
-    commands = table_commands(FROM_MATLAB)
-    assert len(commands) >= 3
-    x = names["x"]
-    columns = np.concatenate([x, names["t"]], axis=1)
-    np.savetxt("table.csv", columns, delimiter=",", header="flow,speed,t", comments="")
-    for command in commands:
-        line = [sys.executable, "-m", "matnet", *shlex.split(command)[1:]]
-        done = subprocess.run(line, capture_output=True, text=True)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+def sentence_commands() -> list[tuple[Path, str]]:
+    """The commands within sentences and tables that name files: `matnet verify net.mat`."""
+    found = []
+    for page in PAGES:
+        for span in dict.fromkeys(spans(page)):
+            words = span.split()
+            if page == GALLERY and words[:2] == ["matnet", "plot"]:
+                span = " ".join(PLACEHOLDERS.get(word, word) for word in words)
+            concrete = any(re.search(r"\w\.\w|/", word) for word in words[1:]) or "-o" in span.split()
+            if words[0] == "matnet" and concrete and not re.search(r"\b[A-Z]{3,}\b|\[|\.\.\.", span):
+                found.append((page, span))
+    return found
+
+
+COMMANDS = sentence_commands()
+
+
+@pytest.fixture
+def files(names: dict[str, Any]) -> None:
+    """The files that the pages' commands name."""
+    net = names["net"]
+    rows = np.array([[20.0, 1500.0], [60.0, 2400.0], [30.0, 2000.0], [90.0, 2800.0]])
+    for name, t in (("table", net(rows)), ("classes", (np.arange(4) % 2)[:, None])):
+        columns = np.concatenate([rows, t], axis=1)
+        np.savetxt(f"{name}.csv", columns, delimiter=",", header="x1,x2,t", comments="")
+    shutil.copytree(PROJECT / "fixtures", "fixtures")
+    shutil.copy("net.mat", "model.mat")
+    for name in ("one", "two"):
+        Path("runs").mkdir(exist_ok=True)
+        shutil.copy("net.mat", f"runs/{name}.mat")
+    shutil.copy("fixtures/genfunction/static_rows.m", "net.m")
+    assert run(["trace", "net.mat", "table.csv", "--row", "3", "-o", "mine.csv"]) == 0
+    matnet.save(dynamic_network(), "dynamic.json")
+    series = np.arange(24.0)[:, None] % 5.0
+    targets = np.concatenate([series, series], axis=1)
+    np.savetxt("series.csv", targets, delimiter=",", header="x1,t", comments="")
+
+
+def test_there_are_commands_in_sentences() -> None:
+    assert len(COMMANDS) > 40
+    assert {page for page, _ in COMMANDS} >= {GALLERY, FROM_MATLAB}
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page.name} {command}" for page, command in COMMANDS])
+def test_the_command_runs(page: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if {"plot", "report"} & set(command.split()[1:2]):
+        pytest.importorskip("matplotlib")
+    if command.endswith(".onnx"):
+        pytest.importorskip("onnx")
+    words = shlex.split(command)[1:]
+    kind = words[1] if words[0] == "plot" else ""
+    if kind in DYNAMIC:
+        others = {"net.mat": "dynamic.json", "table.csv": "series.csv"}
+        words = [others.get(word, word) for word in words]
+    if kind in ("confusion", "roc"):
+        words = ["classes.csv" if word == "table.csv" else word for word in words]
+    # two networks may differ
+    assert run(words) in ((0, 1) if words[0] == "diff" else (0,)), capsys.readouterr().err
