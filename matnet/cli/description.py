@@ -34,6 +34,7 @@ def describe(net: Network, file: str) -> dict[str, Any]:
         "parameters": sum(layer.parameters for layer in structure.layers),
         "inputs": [_input(entry) for entry in structure.inputs],
         "layers": [_layer(entry) for entry in structure.layers],
+        "parameter_order": structure.parameter_order,
         "outputs": [_output(entry) for entry in structure.outputs],
         "performance": None
         if structure.performance is None
@@ -84,6 +85,9 @@ def _layer(entry: Layer) -> dict[str, Any]:
         "net_input": entry.net_input,
         "bias": entry.bias is not None,
         "sources": sources,
+        "kind": entry.kind,
+        "settings": dict(entry.settings),
+        "shape": list(entry.shape),
     }
 
 
@@ -190,9 +194,22 @@ def _output_words(entry: Mapping[str, Any]) -> str:
 
 def _layer_lines(layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for number, layer in enumerate(layers, start=1):
+        if layer["kind"]:
+            yield f"{number} {layer['name']}: {_layer_words(layer, layers)}"
+            continue
         terms = ["bias"] if layer["bias"] else []
         terms += [_term(source) for source in layer["sources"]]
         yield f"{number} {layer['name']}: {layer['size']} {layer['transfer']}, {layer['net_input']}({', '.join(terms)})"
+
+
+def _layer_words(layer: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> str:
+    """What MATLAB calls the layer, its settings, its size and the layers that feed it."""
+    settings = ", ".join(f"{name} {value:g}" for name, value in layer["settings"].items())
+    sources = [source["from"].partition(" ") for source in layer["sources"]]
+    names = [layers[int(number) - 1]["name"] for kind, _, number in sources if kind == "layer"]
+    size = "x".join(map(str, layer["shape"])) or str(layer["size"])
+    kind = f"{layer['kind']} ({settings})" if settings else layer["kind"]
+    return f"{kind}, {size}" + (f", from {', '.join(names)}" if names else "")
 
 
 def _term(source: Mapping[str, Any]) -> str:

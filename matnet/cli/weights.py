@@ -47,7 +47,8 @@ def command(**options: Any) -> None:
     """Write the weights, biases and settings of the processing of the network in FILE.
 
     b1, IW1_1 and LW2_1 are b{1}, IW{1,1} and LW{2,1}: a row for each neuron, a column for each element that it sees.
-    input1_1_mapminmax are the settings of the first processing function of input 1, a row for each element.
+    input1_1_mapminmax are the settings of the first processing function of input 1, a row for each element. Of a
+    network of layers the names are those of the layers and their properties, after their number: 2_fc_1_Weights.
 
     Numbers are written with the fewest digits that read back exactly.
     """

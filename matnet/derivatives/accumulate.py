@@ -132,5 +132,7 @@ def gathered(parts: Sequence[MaskedDirections | None], sizes: Sequence[int], cou
     ]
     lead = (*x.shape[:-1], count)
     xp = namespace(x)
+    if not known:
+        return xp.broadcast_to(constant(x, np.zeros(0)), (*lead, 0))
     full = [xp.broadcast_to(part, (*broadcast_shape([lead, part.shape[:-1]]), part.shape[-1])) for part in known]
     return full[0] if len(full) == 1 else xp.concat(full, axis=-1)

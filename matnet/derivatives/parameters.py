@@ -42,6 +42,23 @@ def parameter_jacobian(program: Program, values: Sequence[Array], of: Sequence[i
     return parameter_products(program, values, identity_seeds(program, of, x), count, x)
 
 
+def parameters_up_to(structure: Structure, program: Program, layer: int) -> int:
+    """How many of the parameters, counted from the first, a layer (from 0) depends on.
+
+    In the order by layers those of the layers up to it, and of any that feed it but stand later; else all.
+    """
+    if structure.parameter_order == "getwb":
+        return sum(program.parameter_sizes)
+    last, waiting, seen = layer, [layer], {layer}
+    while waiting:
+        sources = set(structure.layers[waiting.pop()].layer_weights) - seen
+        seen |= sources
+        waiting += sources
+        last = max(last, *sources) if sources else last
+    sizes = zip(program.parameters, program.parameter_sizes, strict=True)
+    return sum(size for (_, number, _), size in sizes if number <= last)
+
+
 def parameter_arrays(structure: Structure) -> dict[ParameterKey, Array]:
     """Every bias (S,) and weight (S, R·taps) of a structure."""
     found: dict[ParameterKey, Array] = {}

@@ -98,13 +98,18 @@ class Hessian(metaclass=_Interned):
 
 @dataclass(frozen=True, eq=False)
 class ParameterJacobian(metaclass=_Interned):
-    """The derivative with respect to the weight vector, (..., S, P), of the outputs or of layer `of` (from 0)."""
+    """The derivative with respect to the weight vector, (..., S, P), of the outputs or of layer `of` (from 0).
+
+    ``count`` are the parameters from the first that it is taken with respect to; None for all.
+    """
 
     of: int | None = None
+    count: int | None = None
 
     def __call__(self, program: Program, x: Array) -> Array:
         """(..., S, P)."""
-        return by_parameters.parameter_jacobian(program, program.run(x), _targets(program, self.of), x)
+        found = by_parameters.parameter_jacobian(program, program.run(x), _targets(program, self.of), x)
+        return found if self.count is None else found[..., : self.count]
 
 
 class Jvp(metaclass=_Interned):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from matnet.model.structure import Input, Layer, Output, Process, Structure, Wei
 class Matrix:
     """A matrix (rows, columns) with a heading for each row and column; ``corner`` says what the rows are.
 
-    ``name`` is MATLAB's with an underscore for its braces, as in function files: ``IW1_1``, ``b1``.
+    ``name`` is MATLAB's with an underscore for its braces, as in function files: ``IW1_1``, ``b1``. That of a network
+    of layers begins with the number and the name of the layer: ``2_fc_1_Weights``.
     """
 
     name: str
@@ -54,6 +56,9 @@ def _with_names(
 
 
 def _layer(structure: Structure, number: int, layer: Layer, processed: Sequence[tuple[str, ...]]) -> Iterator[Matrix]:
+    if layer.kind:
+        yield from _named_layer(structure, number, layer, processed)
+        return
     neurons = _numbered("", layer.size)
     if layer.bias is not None:
         yield Matrix(f"b{number}", "neuron", neurons, ("b",), np.asarray(layer.bias, dtype=np.float64)[:, None])
@@ -61,6 +66,30 @@ def _layer(structure: Structure, number: int, layer: Layer, processed: Sequence[
         yield _weight(f"IW{number}_{source + 1}", weight, processed[source])
     for source, weight in layer.layer_weights.items():
         yield _weight(f"LW{number}_{source + 1}", weight, _numbered(f"a{source + 1}_", structure.layers[source].size))
+
+
+def _named_layer(
+    structure: Structure, number: int, layer: Layer, processed: Sequence[tuple[str, ...]]
+) -> Iterator[Matrix]:
+    """A layer of a network of layers: its parameters and its settings, by MATLAB's names."""
+    name = f"{number}_{re.sub(r'[^A-Za-z0-9_-]', '_', layer.name)}"
+    sources = [(weight, processed[source]) for source, weight in layer.input_weights.items()]
+    sources += [
+        (weight, _numbered(f"{structure.layers[source].name}_", structure.layers[source].size))
+        for source, weight in layer.layer_weights.items()
+    ]
+    for place, (weight, elements) in enumerate(sources, start=1):
+        if weight.value.size:
+            yield _weight(f"{name}_{weight.row.parameter}", weight, elements)
+        further = f"_{place}" if len(sources) > 1 else ""
+        for key, value in weight.settings.items():
+            yield Matrix(f"{name}_{key}{further}", "element", _numbered("", len(value)), (key,), value[:, None])
+    if layer.bias is not None:
+        bias = np.asarray(layer.bias, dtype=np.float64)
+        word = "Bias" if layer.weights_come_first else "Offset"
+        yield Matrix(f"{name}_{word}", "neuron", _numbered("", len(bias)), (word,), bias[:, None])
+    for key, number_set in layer.settings.items():
+        yield Matrix(f"{name}_{key}", "element", ("1",), (key,), np.array([[number_set]]))
 
 
 def _weight(name: str, weight: Weight, sources: tuple[str, ...]) -> Matrix:

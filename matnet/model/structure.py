@@ -179,7 +179,7 @@ class Weight:
                 f"weight function '{self.function}' is not supported: {REFUSED_WEIGHT[self.function]}"
             )
         object.__setattr__(self, "value", _frozen(self.value))
-        object.__setattr__(self, "settings", {name: _frozen(value) for name, value in self.settings.items()})
+        object.__setattr__(self, "settings", {name: _frozen(np.ravel(value)) for name, value in self.settings.items()})
         self.row  # noqa: B018 - checks the function and its settings
         if not self.delays:
             raise ModelError("delays is empty: the weight has no taps")

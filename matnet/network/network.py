@@ -135,7 +135,10 @@ class Network:
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
-        """The name of each entry of ``parameters``, as MATLAB writes it: ``b{1}(2)``, ``IW{1,1}(2,3)``."""
+        """The name of each entry of ``parameters``, as MATLAB writes it.
+
+        ``b{1}(2)``, ``IW{1,1}(2,3)``; of a network of layers ``fc_1.Weights(2,3)``, ``fc_1.Bias(2)``.
+        """
         return parameter_names(self.program, self.structure)
 
     def with_names(
@@ -424,7 +427,11 @@ class Network:
 
     @property
     def parameters(self) -> FloatArray:
-        """The weight vector (P,): for each layer b, then IW, then LW, each column-major: MATLAB's getwb order."""
+        """The weight vector (P,): for each layer b, then IW, then LW, each column-major: MATLAB's getwb order.
+
+        Of a network of layers, and of a fitrnet or fitcnet model: layer by layer Weights, then Bias, or Offset, then
+        Scale, each column-major. ``parameter_names`` has the name of each entry.
+        """
         return by_parameters.parameter_vector(self.program, by_parameters.parameter_arrays(self.structure))
 
     def with_parameters(self, theta: Array) -> Network:
@@ -456,7 +463,8 @@ class Network:
         Returns
         -------
         (..., S, P), element [..., i, k] is the derivative of y_i with respect to entry k of ``parameters``; 0 for the
-        parameters of layers after `of`.
+        parameters of layers after `of`. Of a layer of a network of layers (or of a fitrnet or fitcnet model) only the
+        parameters of the layers up to `of` are there: the first entries of ``parameters``.
 
         Raises
         ------
@@ -464,7 +472,10 @@ class Network:
             As in ``jacobian``.
         """
         selected = selection(self.structure, of)
-        return selected.of(self.evaluation.on_samples(quantities.ParameterJacobian(selected.layer), (x,)))
+        count = None
+        if selected.layer is not None and self.structure.parameter_order == "layers":
+            count = by_parameters.parameters_up_to(self.structure, self.program, selected.layer)
+        return selected.of(self.evaluation.on_samples(quantities.ParameterJacobian(selected.layer, count), (x,)))
 
     def propagate(self, x: Array, covariance: Array) -> Array:
         """The outputs' covariance from the inputs', to first order: J Σ Jᵀ.

@@ -13,7 +13,7 @@ HEAD = ("", "name", "size", "functions", "from")
 def line(structure: Structure, name: str) -> str:
     """A network in one line: its name, sizes and transfer functions."""
     sizes = [structure.input_size, *(layer.size for layer in structure.layers)]
-    functions = ", ".join(layer.transfer for layer in structure.layers)
+    functions = ", ".join(layer.kind or layer.transfer for layer in structure.layers)
     shown = f"{name}: " if name else ""
     return f"<Network {shown}{'-'.join(map(str, sizes))}, {functions}>"
 
@@ -61,7 +61,7 @@ def rows_of(structure: Structure) -> Iterator[tuple[object, ...]]:
         yield f"input {number}", entry.name, entry.size, _steps(entry.processing), source
     for number, layer in enumerate(structure.layers, start=1):
         functions = layer.transfer if layer.net_input == "netsum" else f"{layer.transfer}, {layer.net_input}"
-        yield f"layer {number}", layer.name, layer.size, functions, _sources(layer)
+        yield f"layer {number}", layer.name, layer.size, layer.kind or functions, _sources(layer)
     for number, output in enumerate(structure.outputs, start=1):
         loop = {"none": "", "open": ", open loop", "closed": ", closed loop"}[output.feedback_mode]
         yield f"output {number}", output.name, output.size, _steps(output.processing), f"layer {output.layer + 1}{loop}"
@@ -80,6 +80,6 @@ def _sources(layer: Layer) -> str:
 
 def _weights(kind: str, weights: Mapping[int, Weight]) -> Iterator[str]:
     for number, weight in weights.items():
-        function = "" if weight.function == "dotprod" else f" by {weight.function}"
+        function = "" if weight.function in ("dotprod", "unweighted") else f" by {weight.function}"
         late = "" if weight.delays == (0,) else f" delayed {', '.join(map(str, weight.delays))}"
         yield f"{kind} {number + 1}{function}{late}"

@@ -126,20 +126,26 @@ class Route:
         if isinstance(step, WeightStep):
             kind, layer, source = step.key
             p = "p" if kind == "IW" else "a"
-            title = (
-                f"layer {layer + 1}: z = {step.row.name}({kind}{{{layer + 1},{source + 1}}}, {p}), {step.row.formula}"
-            )
+            weighted = f"z = {step.row.name}({kind}{{{layer + 1},{source + 1}}}, {p})"
+            title = f"{self._layer(layer)}: {weighted}, {step.row.formula}"
             return self._stage(title, _numbered(f"z{kind}{layer + 1}_{source + 1}", size), step.target, step)
         if isinstance(step, (NetInputStep, BiasStep)):
             number = step.key[1] + 1
             formula = "b" if isinstance(step, BiasStep) else f"{step.row.name}, {_net_formula(step)}"
-            return self._stage(f"layer {number}: n = {formula}", _numbered(f"n{{{number}}}", size), step.target, step)
+            return self._stage(
+                f"{self._layer(number - 1)}: n = {formula}", _numbered(f"n{{{number}}}", size), step.target, step
+            )
         if isinstance(step, TransferStep):
             number = self.program.layers.index(step.target) + 1
-            title = f"layer {number}: a = {step.row.name}(n) = {step.row.formula}"
+            title = f"{self._layer(number - 1)}: a = {step.row.name}(n) = {step.row.formula}"
             return self._stage(title, _numbered(f"a{{{number}}}", size), step.target, step)
         self.names[step.target] = tuple(name for source in step.sources for name in self.names[source])
         return None
+
+    def _layer(self, number: int) -> str:
+        """A layer's number, counted from 1, and its name in a network of layers."""
+        layer = self.structure.layers[number]
+        return f"layer {number + 1} ({layer.name})" if layer.kind else f"layer {number + 1}"
 
     def _processing_stage(self, step: ProcessingStep, chains: dict[int, tuple[str, int, int, int]]) -> ValueStage:
         side, number, done, delay = chains[step.sources[0]]
@@ -183,15 +189,15 @@ class Route:
         for step in program.steps:
             if isinstance(step, WeightStep) and not step.row.linear:
                 source = step.sources[0]
-                title = f"layer {step.key[1] + 1}: dz/dp = {step.row.derivative}"
+                title = f"{self._layer(step.key[1])}: dz/dp = {step.row.derivative}"
                 yield self._slope(title, step.target, source)
             elif isinstance(step, NetInputStep) and not step.row.linear:
                 for source in step.sources:
-                    title = f"layer {step.key[1] + 1}: dn/dz = {step.row.derivative}"
+                    title = f"{self._layer(step.key[1])}: dn/dz = {step.row.derivative}"
                     yield self._slope(title, step.target, source, where="diagonal")
             elif isinstance(step, TransferStep):
                 number = program.layers.index(step.target) + 1
-                title = f"layer {number}: da/dn = {step.row.derivative}"
+                title = f"{self._layer(number - 1)}: da/dn = {step.row.derivative}"
                 where = "all" if step.row.coupled else "diagonal"
                 yield self._slope(title, step.target, step.sources[0], where=where)
         for number, (signal, layer) in enumerate(zip(program.outputs, program.output_layers, strict=True), start=1):

@@ -288,6 +288,10 @@ def _words(place: Place, structure: Structure) -> tuple[tuple[str, ...], str]:
     title = _title("layer", number, [other.name for other in structure.layers])
     bias = () if layer.bias is not None else ("no bias",)
     net_input = () if layer.net_input == "netsum" else (layer.net_input,)
+    if layer.kind:
+        size = "×".join(map(str, layer.shape)) or _counted(layer.size, "element")
+        settings = (f"{name} {value:g}" for name, value in layer.settings.items())
+        return (title, layer.kind, *settings, size), BLUE
     return (title, _counted(layer.size, "neuron"), layer.transfer, *net_input, *bias), BLUE
 
 
@@ -319,7 +323,7 @@ def arrows_of(structure: Structure) -> Iterator[Arrow]:
 def _into(kind: str, weights: Mapping[int, Weight], number: int, structure: Structure) -> Iterator[Arrow]:
     for source, weight in weights.items():
         back = kind == "layer" and 0 not in weight.delays
-        words = [] if weight.function == "dotprod" else [weight.function]
+        words = [weight.function] if weight.function != "dotprod" and not structure.layers[number].kind else []
         words += [] if weight.delays == (0,) else [f"delay {delays(weight.delays)}"]
         yield Arrow((kind, source), ("layer", number), "\n".join(words), back)
 

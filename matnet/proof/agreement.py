@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
-from matnet.proof.answers import InputData, Rounding, answers, answers_with, unnoticed_change
+from matnet.proof.answers import SINGLE_AGREES, InputData, Rounding, answers, answers_with, unnoticed_change
 from matnet.proof.digits import MOST_DIGITS, decimal_digits, half_units
 from matnet.proof.distances import distances
 from matnet.simulate import TransferStep
 
 Verdict: TypeAlias = Literal["proved", "weak", "contradicted", "unclear", "nothing to compare"]
-
-SINGLE_AGREES = 2e-6
-"""Of the output's range: answers that MATLAB stored, and perhaps computed, in single precision."""
 
 CHANCE = 1e-3
 """An agreement that unrelated numbers would show with a higher probability proves nothing."""
@@ -104,7 +101,7 @@ def agreement(rounding: Rounding, data: InputData, y: FloatArray, stored: FloatA
     tolerance = np.maximum(np.maximum(base * width, 8.0 * _EPS * size), 4.0 * moved)
     digits = decimal_digits(stored)
     written = (_LEAST_DIGITS if named else _LEAST_DIGITS_FOUND) <= digits <= MOST_DIGITS
-    if written and not single:
+    if written and not single and not rounding.single:
         tolerance = tolerance + _written(rounding.net, data, stored, digits)
     compared = steady[:, None] & ~missing & ~(np.isnan(y) & np.isnan(stored))
     distance = np.where(compared, apart, 0.0)
@@ -118,11 +115,13 @@ def agreement(rounding: Rounding, data: InputData, y: FloatArray, stored: FloatA
         agrees=bool((distance <= tolerance).all()),
         evidence=different_samples(whole, stored[steady]),
         tolerance=np.where(compared, tolerance, np.nan),
-        note=_note(single, digits if written else 0),
+        note=_note(rounding.single, single, digits if written else 0),
     )
 
 
-def _note(single: bool, digits: int) -> str:
+def _note(computed_single: bool, single: bool, digits: int) -> str:
+    if computed_single:
+        return "MATLAB computes this network in single precision, so only 6 digits are compared"
     if single:
         return "the answers were stored in single precision, so only 6 digits are compared"
     return f"the answers were written with {digits} digits, and these are compared" if digits else ""

@@ -16,8 +16,9 @@ from matnet.network import Network
 from matnet.network.names import parameter_place
 from matnet.simulate import BiasStep, NetInputStep, Program, Step, WeightStep, outputs
 
-STATIC_AGREES, SERIES_AGREES, ROUNDED_AGREES = 2e-14, 1e-11, 1e-13
-"""Of the output's range: for a static network, a series, a network whose settings were written with 15 digits."""
+STATIC_AGREES, SERIES_AGREES, ROUNDED_AGREES, SINGLE_AGREES = 2e-14, 1e-11, 1e-13, 2e-6
+"""Of the output's range: for a static network, a series, a network whose settings were written with 15 digits, and
+answers that MATLAB stored, or computed, in single precision."""
 
 _ROUNDING, _FIFTEEN_DIGITS = 2.0**-50, 5e-15
 _CHANGE = 0.01
@@ -94,11 +95,14 @@ class Rounding:
     def __init__(self, net: Network) -> None:
         self.net = net
         self.rounded = net.provenance.stored_as == "genFunction file"
+        self.single = net.provenance.precision == "single"
         self._copies = [_changed(net, sign, self.rounded) for sign in (1.0, -1.0)]
 
     @property
     def base(self) -> float:
-        """How much two machines may differ, of the output's range."""
+        """How much two machines may differ, of the output's range; MATLAB computes some networks in single."""
+        if self.single:
+            return SINGLE_AGREES
         if self.net.dynamic:
             return SERIES_AGREES
         return ROUNDED_AGREES if self.rounded else STATIC_AGREES

@@ -15,8 +15,8 @@ from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.stored import StoredArray
 from matnet.network import Network
-from matnet.proof.agreement import computed
-from matnet.proof.answers import InputData, answers
+from matnet.proof.agreement import computed, ranges
+from matnet.proof.answers import SINGLE_AGREES, InputData, answers
 
 MOST_PAIRS = 100_000
 """The most pairs of variables that are compared before the search is abandoned."""
@@ -216,12 +216,18 @@ def _same(matrix: Matrix, data: InputData) -> bool:
 
 
 def _close(net: Network, data: InputData, matrices: Sequence[Matrix]) -> list[Matrix]:
-    """The matrices whose first samples are the network's answers, to within a millionth."""
+    """The matrices whose first samples are the network's answers, to within a millionth.
+
+    Where MATLAB computes in single precision that is a millionth of the outputs' range.
+    """
     rows = np.arange(len(data.x))[:_PREFIX] if net.dynamic else _telling_rows(data.x)
     y = answers(net, replace(data, x=data.x[rows]))
     heads = np.stack([matrix.values[rows] for matrix in matrices])
     with np.errstate(all="ignore"):
-        near = (np.abs(heads - y) <= 1e-6 * (1e-3 + np.abs(y) + np.abs(heads))) | np.isnan(heads) | np.isnan(y)
+        allowed = 1e-6 * (1e-3 + np.abs(y) + np.abs(heads))
+        if net.provenance.precision == "single":
+            allowed = allowed + SINGLE_AGREES * np.stack([ranges(net, matrix.values) for matrix in matrices])[:, None]
+        near = (np.abs(heads - y) <= allowed) | np.isnan(heads) | np.isnan(y)
     return [matrix for matrix, fits in zip(matrices, near, strict=True) if fits.all()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,331 @@ def test_normalizations_against_pytorch(tmp_path: Path) -> None:
     assert net.provenance.oddities == (
         "layernorm: not confirmed by numbers from MATLAB: the formula has not been checked against values from MATLAB",
     )
+
+
+def branches(**more: Any) -> list[Any]:
+    """Two inputs, each through its own layer, joined; listed in an order in which none can be computed."""
+    return [
+        more.pop("joined", layer("AdditionLayer", "join", NumInputs=number(2))),
+        dense("first", W1, B1),
+        features(3, "b"),
+        dense("second", -W1, B1),
+        features(3, "a"),
+    ]
+
+
+PATHS = [("join/in2", "second"), ("first", "b"), ("join/in1", "first"), ("second", "a")]
+WIRES = [(source, destination) for destination, source in PATHS]
+"""The ports of the join stand in the table in another order than their numbers say."""
+
+JOINED: dict[str, tuple[Any, Callable[[Any, Any], Any]]] = {
+    "addition": (layer("AdditionLayer", "join", NumInputs=number(2)), lambda one, other: one + other),
+    "multiplication": (layer("MultiplicationLayer", "join", NumInputs=number(2)), lambda one, other: one * other),
+    "concatenation": (
+        layer("ConcatenationLayer", "join", NumInputs=number(2), Dim=number(1)),
+        lambda one, other: np.concatenate([one, other], axis=-1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+@pytest.mark.parametrize("make", [directed, dlnetwork])
+def test_layers_with_several_inputs(tmp_path: Path, name: str, make: Any) -> None:
+    """Ports count in the order of their numbers, inputs in the order of their layers, and layers may stand anywhere."""
+    joined, expected = JOINED[name]
+    more = {"outputs": ["join"]} if make is dlnetwork else {}
+    net = load(tmp_path, lambda store: make(store, branches(joined=joined), WIRES, **more))
+    b, a = np.random.default_rng(8).normal(size=(2, 5, 3))
+    x = np.concatenate([b, a], axis=-1)
+    np.testing.assert_allclose(net(x), expected(b @ W1.T + B1, B1 - a @ W1.T), rtol=1e-13, atol=1e-14)
+    assert [entry.name for entry in net.structure.inputs] == ["b", "a"]
+    assert net.layer_names == ("join", "first", "b", "second", "a")
+    check_derivatives(net, x)
+
+
+def test_outputs_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    wires = [("b", "first"), ("a", "second")]
+    layers = branches()[1:]
+    for names, order in ((["second", "first"], (1, 0)), (["first/out", "second/out1"], (0, 1))):
+        net = load(tmp_path, lambda store, names=names: dlnetwork(store, layers, wires, outputs=names))  # type: ignore[misc]
+        b, a = np.random.default_rng(8).normal(size=(2, 5, 3))
+        expected = [b @ W1.T + B1, B1 - a @ W1.T]
+        got = net(np.concatenate([b, a], axis=-1))
+        np.testing.assert_allclose(got, np.concatenate([expected[k] for k in order], axis=-1), rtol=1e-13)
+
+
+def test_channels_of_images_side_by_side(tmp_path: Path) -> None:
+    depth = layer("DepthConcatenationLayer", "join", NumInputs=number(2))
+    layers = [
+        image(2, 2, 1, "a"),
+        layer("ReLULayer", "relu"),
+        depth,
+        dense("fc", np.eye(8)[:, :8].reshape(2, 2, 2, 8), np.zeros(8)),
+    ]
+    wires = [("a", "relu"), ("relu", "join/in1"), ("a", "join/in2"), ("join", "fc")]
+    net = load(tmp_path, lambda store: directed(store, layers, wires))
+    assert net.structure.layers[2].shape == (2, 2, 2)
+    x = np.array([1.0, -2.0, 3.0, -4.0])
+    assert net.layer_outputs(x)[2].tolist() == [1.0, 0.0, 3.0, 0.0, 1.0, -2.0, 3.0, -4.0]
+    assert net.jacobian(x, of="join").tolist() == [*np.diag([1.0, 0.0, 1.0, 0.0]).tolist(), *np.eye(4).tolist()]
+
+
+def test_scaling_dropout_and_flatten(tmp_path: Path) -> None:
+    layers = [
+        features(3),
+        layer("rl.layer.ScalingLayer", "scale", 0, Scale=column([2.0, -1.0, 0.5]), Bias=number(0.25)),
+        layer("DropoutLayer", "dropout", Probability=number(0.5)),
+        layer("rl.layer.ScalingLayer", "same", 0),
+        layer("FlattenLayer", "flatten"),
+    ]
+    net = load(tmp_path, lambda store: dlnetwork(store, layers))
+    np.testing.assert_array_equal(net(X), X * [2.0, -1.0, 0.5] + 0.25)
+    assert len(net.parameters) == 0
+    np.testing.assert_array_equal(net.jacobian(X), np.broadcast_to(np.diag([2.0, -1.0, 0.5]), (6, 3, 3)))
+    assert net.parameter_jacobian(X).shape == (6, 3, 0)
+
+
+def test_an_entropy_layer_at_the_end_names_the_classes(tmp_path: Path) -> None:
+    store = ObjectStore()
+    codes = np.array([[1], [2]], dtype="u1")
+    classes = store.reference(
+        "categorical", store.add("categorical", {"categoryNames": ["left", "right"], "codes": codes}), plain=True
+    )
+    end = layer(
+        "rl.layer.internal.ClassificationLayerWithEntropy", "loss", 0, Classes=classes, EntropyLossWeight=number(0.9)
+    )
+    net = matnet.load(saved(tmp_path / "net.mat", store, net=directed(store, [*SIMPLE, end])))
+    assert net.output_names == ("left", "right")
+
+
+def test_responses_have_their_own_names_or_none(tmp_path: Path) -> None:
+    for names, expected in (
+        (["head", "power"], ("head", "power")),
+        (["Response"], ("y1", "y2")),
+        (["Response 1", "Response 2"], ("y1", "y2")),
+    ):
+        end = layer("RegressionOutputLayer", "out", 2, ResponseNames=names)
+        net = load(tmp_path, lambda store, end=end: series(store, [*SIMPLE, end]))  # type: ignore[misc]
+        assert net.output_names == expected
+
+
+def test_a_sequence_input_is_one_step(tmp_path: Path) -> None:
+    entry = layer("SequenceInputLayer", "input", 5, InputSize=number(3), Normalization=EMPTY, MinLength=number(1))
+    net = load(tmp_path, lambda store: series(store, [entry, dense("fc", W1, B1)]))
+    np.testing.assert_allclose(net(X), X @ W1.T + B1, rtol=1e-14)
+    assert net.provenance.oddities == ("a sample is one time step of a sequence: each step is computed by itself",)
+
+
+def test_parameter_jacobian_of_a_layer_has_the_parameters_up_to_it(tmp_path: Path) -> None:
+    net = load(tmp_path, lambda store: series(store, CLASSES))
+    whole = net.parameter_jacobian(X, of="relu_1")
+    assert whole.shape == (6, 4, 16)
+    h = 1e-6
+    for k, step in enumerate(np.eye(26)[:16] * h):
+        ahead, behind = (net.with_parameters(net.parameters + sign * step).layer_outputs(X)[2] for sign in (1, -1))
+        np.testing.assert_allclose(whole[..., k], (ahead - behind) / (2 * h), atol=1e-8)
+    assert net.parameter_jacobian(X, of="fc_2").shape == (6, 2, 26)
+    assert net.parameter_jacobian(X, of="input").shape == (6, 3, 0)
+    assert net.parameter_jacobian(X).shape == (6, 2, 26)
+
+
+UNTRAINED = "needed is the trained network, as trainnet or trainNetwork returns it, and not its layers"
+
+REFUSED: dict[str, tuple[Make, str]] = {
+    "a layer that is not built": (
+        lambda store: series(store, [features(3), layer("SelfAttentionLayer", "attention")]),
+        "net: layer 'attention' is a SelfAttentionLayer, which is not supported; needed is a network without it",
+    ),
+    "a layer of the user's own": (
+        lambda store: dlnetwork(store, [features(3), layer("my.pkg.MagicLayer", "magic", 0)]),
+        "net: layer 'magic' is of the class my.pkg.MagicLayer, which is not one of MATLAB's own: its formula is code, "
+        "which is not in the file; needed is a network without it",
+    ),
+    "an unknown version": (
+        lambda store: series(store, [features(3), layer("ReLULayer", "relu", 7)]),
+        "net: layer 'relu' is a ReLU layer of version 7, which is not known; known: 1",
+    ),
+    "an unknown field": (
+        lambda store: series(store, [features(3), layer("ReLULayer", "relu", Threshold=number(2))]),
+        "net: layer 'relu'.Threshold: this field of a ReLU layer is not known, and may change what the layer computes",
+    ),
+    "an unknown version of the network": (
+        lambda store: dlnetwork(store, SIMPLE, Version=number(3)),
+        "net: a dlnetwork of version 3 is not known; known: 4, 5, 6",
+    ),
+    "empty weights": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, Weights=learnable(EMPTY))]),
+        f"net: layer 'fc'.Weights is empty: the layer was never trained; {UNTRAINED}",
+    ),
+    "no learnable at all": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, Bias=EMPTY)]),
+        f"net: layer 'fc'.Bias is empty: the layer was never trained; {UNTRAINED}",
+    ),
+    "a dlnetwork that is not initialized": (
+        lambda store: dlnetwork(store, SIMPLE, Initialized=np.array([[False]])),
+        "net: the dlnetwork is not initialized: its layers have no weights; train it, or save it after initialize",
+    ),
+    "a quantized network": (
+        lambda store: dlnetwork(store, SIMPLE, SerializedQuantizationInfo={"version": number(1), "data": "x"}),
+        "net.SerializedQuantizationInfo is set: quantized networks are not supported; save the network from before the "
+        "quantization",
+    ),
+    "a normalization that was not seen": (
+        lambda store: series(store, [features(3, normalization={"Type": "zscore", "Mean": column([1.0, 2.0, 3.0])})]),
+        "net: layer 'input'.Normalization: the normalization 'zscore' is not supported; needed is zerocenter, "
+        "rescale-zero-one, rescale-symmetric or none",
+    ),
+    "an average that was never computed": (
+        lambda store: series(store, [features(3, normalization={"Type": "zerocenter", "AverageImage": EMPTY})]),
+        "net: layer 'input'.Normalization: AverageImage is empty: the network was never trained",
+    ),
+    "complex inputs": (
+        lambda store: series(store, [features(3, SplitComplexInputs=np.array([[True]]))]),
+        "net: layer 'input'.SplitComplexInputs is true: complex inputs are not supported",
+    ),
+    "NaN in a weight": (
+        lambda store: series(store, [features(3), dense("fc", W1 * np.nan, B1)]),
+        "net: layer 'fc'.Weights has values that are NaN or Inf; allow_nonfinite=True loads them as they are",
+    ),
+    "weights of another size": (
+        lambda store: series(store, [features(3), dense("fc", W2, B2)]),
+        "net: layer 'fc'.Weights has 8 numbers, expected 6",
+    ),
+    "weights the other way around": (
+        lambda store: series(store, [features(3), dense("fc", W1.T, B1)]),
+        "net: layer 'fc'.Weights is 3x4, expected 4x3",
+    ),
+    "a bias of another size": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, Bias=learnable(column(B2)))]),
+        "net: layer 'fc'.Bias has 2 numbers, expected 4",
+    ),
+    "a ceiling of 0": (
+        lambda store: series(store, [features(3), layer("ClippedReLULayer", "clip", Ceiling=number(0))]),
+        "net: layer 'clip': transferFcn: Ceiling of clippedrelu is 0, expected a finite number above 0",
+    ),
+    "softmax over an image": (
+        lambda store: series(store, [image(2, 2, 3), layer("SoftmaxLayer", "softmax", 3)]),
+        "net: layer 'softmax': softmax over the channels at each of 4 places of an image is not supported; needed is a "
+        "fully connected layer or a global pooling before it",
+    ),
+    "a variance that was never computed": (
+        lambda store: series(
+            store, [features(4), batch_normalization("bn", B1, np.ones(4), B1, B1, TrainedVariance=EMPTY)]
+        ),
+        "net: layer 'bn'.TrainedVariance is empty: the layer was never trained; needed is the trained network, and not "
+        "its layers",
+    ),
+    "a negative variance": (
+        lambda store: series(store, [features(4), batch_normalization("bn", B1, -np.ones(4), B1, B1)]),
+        "net: layer 'bn': batchnorm has a variance + Epsilon of -0.99999, expected one above 0",
+    ),
+    "two layers of one name": (
+        lambda store: series(store, [features(3), dense("input", W1, B1)]),
+        "net.Layers: layers 1 and 2 are both named 'input'",
+    ),
+    "a circle": (
+        lambda store: dlnetwork(store, branches(), [*WIRES[:1], ("join", "first"), *WIRES[2:]], outputs=["join"]),
+        "net: the layers 'join', 'first' feed each other in a circle",
+    ),
+    "a port that nothing feeds": (
+        lambda store: directed(store, branches(), [WIRES[0], *WIRES[1:2], *WIRES[3:]]),
+        "net.Connections: nothing feeds join/in1",
+    ),
+    "a layer that nothing feeds": (
+        lambda store: directed(store, branches(), [WIRES[0], *WIRES[2:]]),
+        "net: layer 'first' receives no input, expected the output of another layer",
+    ),
+    "a port that two layers feed": (
+        lambda store: directed(store, branches(), [*WIRES, ("a", "join/in1")]),
+        "net.Connections: two layers feed join/in1",
+    ),
+    "a connection to nowhere": (
+        lambda store: dlnetwork(store, branches(), [*WIRES, ("a", "nowhere")], outputs=["join"]),
+        "net.LayerGraph.Connections: there is no 'nowhere': it is neither a layer nor one of a layer's ports",
+    ),
+    "an output that is no layer": (
+        lambda store: dlnetwork(store, SIMPLE, outputs=["fc_3"]),
+        "net.OutputNames: there is no 'fc_3': it is neither a layer nor one of a layer's ports",
+    ),
+    "the same output twice": (
+        lambda store: directed(
+            store,
+            [features(3), layer("AdditionLayer", "twice", NumInputs=number(2))],
+            [("input", "twice/in1"), ("input", "twice/in2")],
+        ),
+        "net: layer 'twice' receives the same output at two of its inputs, which is not supported",
+    ),
+    "sizes that cannot be added": (
+        lambda store: directed(
+            store,
+            [features(3), dense("fc", W1, B1), layer("AdditionLayer", "sum", NumInputs=number(2))],
+            [("input", "sum/in1"), ("fc", "sum/in2"), ("input", "fc")],
+        ),
+        "net: layer 'sum' combines outputs of the sizes 3, 4, expected equal sizes",
+    ),
+    "another dimension": (
+        lambda store: directed(
+            store, branches(joined=layer("ConcatenationLayer", "join", NumInputs=number(2), Dim=number(2))), WIRES
+        ),
+        "net: layer 'join'.Dim is 2: concatenation along other dimensions than the channels is not supported",
+    ),
+    "more features than fit": (
+        lambda store: series(store, [features(2**30)]),
+        "net: layer 'input'.InputSize is 1073741824: 1073741824 elements; at most 16777216 are supported",
+    ),
+    "no input layer": (
+        lambda store: series(store, [dense("fc", W1, B1)]),
+        "net: layer 'fc' receives no input, expected the output of another layer",
+    ),
+    "an approximation that is not known": (
+        lambda store: series(store, [features(3), layer("GELULayer", "gelu", 0, Approximation="sigmoid")]),
+        "net: layer 'gelu'.Approximation is 'sigmoid', expected none or tanh",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_by_name(tmp_path: Path, case: str) -> None:
+    make, message = REFUSED[case]
+    store = ObjectStore()
+    file = saved(tmp_path / "net.mat", store, net=make(store))
+    with pytest.raises((matnet.ModelError, matnet.UnsupportedError)) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: {message}"
+
+
+def test_layers_without_a_network_are_templates(tmp_path: Path) -> None:
+    store = ObjectStore()
+    numbers = [store.add("nnet.cnn.layer.ReLULayer", {"any": {"Version": number(1), "Name": "relu"}}, saved=True)]
+    layers = store.reference("nnet.cnn.layer.Layer", *numbers)
+    file = saved(tmp_path / "layers.mat", store, layers=layers)
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == (
+        f"{file}: layers is a nnet.cnn.layer.Layer: layers from which a network is trained, without its weights; "
+        "needed is the trained network, as trainnet or trainNetwork returns it"
+    )
+    # beside a trained network they are passed over
+    store = ObjectStore()
+    numbers = [store.add("nnet.cnn.layer.ReLULayer", {"any": {"Version": number(1), "Name": "relu"}}, saved=True)]
+    layers = store.reference("nnet.cnn.layer.Layer", *numbers)
+    file = saved(tmp_path / "both.mat", store, layers=layers, net=series(store, SIMPLE))
+    assert list(matnet.load_all(file)) == ["net"]
+
+
+def test_archives_and_copies_are_the_same_network(tmp_path: Path) -> None:
+    joined = JOINED["concatenation"][0]
+    norm = batch_normalization("bn", B1, np.ones(4), B1, B1)
+    layers = [*branches(joined=joined), layer("LeakyReLULayer", "leaky", Scale=number(0.2)), norm]
+    wires = [("b", "first"), ("first", "leaky"), ("leaky", "bn"), ("bn", "join/in1"), *WIRES[3:], WIRES[0]]
+    net = load(tmp_path, lambda store: dlnetwork(store, layers, wires, outputs=["join", "bn"]))
+    matnet.save(net, tmp_path / "net.json")
+    again = matnet.load(tmp_path / "net.json")
+    x = np.random.default_rng(8).normal(size=(5, 6))
+    for other in (again, copy.deepcopy(net)):
+        np.testing.assert_array_equal(other(x), net(x))
+        np.testing.assert_array_equal(other.jacobian(x), net.jacobian(x))
+        assert other.parameter_names == net.parameter_names
+        assert [entry.kind for entry in other.structure.layers] == [entry.kind for entry in net.structure.layers]
+        assert other.provenance.precision == net.provenance.precision
+    assert again.structure.parameter_order == "layers"

@@ -114,7 +114,9 @@ def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool = 
         exit_entry = Output(len(found.weights) - 1, outputs, name=name, element_names=classes)
         structure = Structure((entry,), tuple(_layers(found)), (exit_entry,), parameter_order="layers")
     remarks = (*_remarks(fields, found, classifier), *unconfirmed(structure))
-    return FoundNetwork(structure, release, f"{value.class_name.rpartition('.')[2]} object", oddities=remarks)
+    kind = f"{value.class_name.rpartition('.')[2]} object"
+    precision = "single" if found.single else ""
+    return FoundNetwork(structure, release, kind, oddities=remarks, precision=precision)
 
 
 def _check_known(fields: Fields, known: frozenset[str]) -> None:
