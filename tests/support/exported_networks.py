@@ -18,6 +18,7 @@ from matnet.errors import UnsupportedError
 from matnet.exporters import save
 from matnet.exporters.recording import Options, Recording
 from matnet.exporters.target import Target
+from matnet.functions.connections import CONNECTIONS
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
@@ -31,7 +32,9 @@ from random_networks import Real, minmax, network, structures
 @cache
 def row_networks() -> dict[str, Network]:
     """A network for every row, by names that are identifiers."""
-    return dict([*_transfers(), *_weights(), *_processings(), _several(), *_odd(), *_zeros(), *_radial()])
+    return dict(
+        [*_transfers(), *_weights(), *_connections(), *_processings(), _several(), *_odd(), *_zeros(), *_radial()]
+    )
 
 
 def _transfers() -> Iterator[tuple[str, Network]]:
@@ -61,6 +64,38 @@ def _weights() -> Iterator[tuple[str, Network]]:
                 f"weight_{name}_{net_input}",
                 Network(Structure((Input(3), Input(3)), (layer,), (Output(0, size),))),
             )
+
+
+def connection_weight(name: str, value: object, **settings: object) -> Weight:
+    """A connection between layers with its settings."""
+    arrays = {key: np.asarray(entry, dtype=np.float64) for key, entry in settings.items()}
+    return Weight(np.asarray(value, dtype=np.float64), name, settings=arrays)
+
+
+def _connections() -> Iterator[tuple[str, Network]]:
+    """Every connection between two layers, with parameters around it."""
+    rng = np.random.default_rng(9)
+    none = np.zeros((0, 0))
+    statistics = {"TrainedMean": [0.3, -1.0], "TrainedVariance": [0.5, 2.0], "Epsilon": [1e-5]}
+    examples = {
+        "unweighted": (connection_weight("unweighted", none), 6, ()),
+        "gather": (connection_weight("gather", none, index=[3, 0, 1, 3], elements=[6]), 4, ()),
+        "scaling": (connection_weight("scaling", none, Scale=rng.normal(size=6), Bias=[0.5]), 6, ()),
+        "batchnorm": (connection_weight("batchnorm", rng.normal(size=(2, 1)), **statistics), 6, (3, 1, 2)),
+        "layernorm": (
+            connection_weight("layernorm", rng.normal(size=(3, 1)), channels=[3], Epsilon=[1e-3]),
+            6,
+            (1, 2, 3),
+        ),
+    }
+    assert set(examples) == set(CONNECTIONS)
+    for name, (weight, size, shape) in examples.items():
+        first = Layer(6, "tansig", {0: Weight(rng.normal(size=(6, 3)))}, bias=rng.normal(size=6))
+        bias = rng.normal(size=shape[-1]) if shape else None
+        joined = Layer(size, "logsig", {}, {0: weight}, bias, shape=shape)
+        last = Layer(2, "purelin", {}, {1: Weight(rng.normal(size=(2, size)))})
+        structure = Structure((Input(3),), (first, joined, last), (Output(2, 2),), parameter_order="layers")
+        yield f"connection_{name}", Network(structure)
 
 
 def _processings() -> Iterator[tuple[str, Network]]:

@@ -1,0 +1,270 @@
+"""Every connection against mpmath, its derivatives against each other, and on arrays of the standard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+from numpy.typing import NDArray
+
+import matnet
+from matnet.functions.connections import CONNECTIONS, connection
+from precise_rows import precise
+
+Real = NDArray[np.float64]
+Settings: TypeAlias = Mapping[str, Any]
+Formula: TypeAlias = Callable[[Settings, list[Any], list[Any]], list[Any]]
+
+EPS = 2.0**-52
+
+EXAMPLES: dict[str, tuple[str, Settings, tuple[int, int]]] = {
+    "unweighted": ("unweighted", {}, (0, 0)),
+    "gather with gaps and repeats": ("gather", {"index": [3, 0, 1, 3, 5, 0], "elements": [6]}, (0, 0)),
+    "gather of few": ("gather", {"index": [2, 1], "elements": [6]}, (0, 0)),
+    "gather of nothing": ("gather", {"index": [0, 0], "elements": [6]}, (0, 0)),
+    "scaling": ("scaling", {"Scale": [1.5, -2, 0.25, 3, 0, -1], "Bias": [0.125]}, (0, 0)),
+    "batchnorm of a vector": (
+        "batchnorm",
+        {
+            "TrainedMean": [0.5, -3, 0.1, 2, 0, 1],
+            "TrainedVariance": [0.01, 2.5, 1, 0, 9, 0.3],
+            "Epsilon": [1e-5],
+        },
+        (6, 1),
+    ),
+    "batchnorm of channels": (
+        "batchnorm",
+        {"TrainedMean": [0.5, -3], "TrainedVariance": [0.01, 2.5], "Epsilon": [1e-3]},
+        (2, 1),
+    ),
+    "layernorm of a vector": ("layernorm", {"channels": [6], "Epsilon": [1e-5]}, (6, 1)),
+    "layernorm of channels": ("layernorm", {"channels": [3], "Epsilon": [0.1]}, (3, 1)),
+}
+"""For six elements: a connection, its settings, and the shape of its weights."""
+
+P = np.array([[0.3, 1.1, -0.2, 2.0, -0.7, 0.05], [5.0, -2.5, 1.5, 100.0, 7.0, -30.0], [1e-8, 0.0, 3.0, -1.0, 2.0, 2.0]])
+
+
+def arrays(shape: tuple[int, int], rng: np.random.Generator) -> Real:
+    return rng.normal(size=shape)
+
+
+def settings_of(settings: Settings) -> dict[str, Real]:
+    return {name: np.asarray(value, dtype=float) for name, value in settings.items()}
+
+
+def spread(values: list[Any], size: int) -> list[Any]:
+    return [value for value in values for _ in range(size // len(values))]
+
+
+def gathered(s: Settings, w: list[Any], p: list[Any]) -> list[Any]:
+    return [p[k - 1] if k else mpf(0) for k in s["index"]]
+
+
+def scaled(s: Settings, w: list[Any], p: list[Any]) -> list[Any]:
+    return [mpf(a) * x + mpf(s["Bias"][0]) for a, x in zip(s["Scale"], p, strict=True)]
+
+
+def batch_normalized(s: Settings, w: list[Any], p: list[Any]) -> list[Any]:
+    eps = mpf(s["Epsilon"][0])
+    parts = (spread([mpf(v) for v in values], len(p)) for values in (s["TrainedMean"], s["TrainedVariance"], w))
+    return [b * (x - m) / mp.sqrt(v + eps) for x, m, v, b in zip(p, *parts, strict=True)]
+
+
+def layer_normalized(s: Settings, w: list[Any], p: list[Any]) -> list[Any]:
+    mean = mp.fsum(p) / len(p)
+    deviation = mp.sqrt(mp.fsum((x - mean) ** 2 for x in p) / len(p) + mpf(s["Epsilon"][0]))
+    return [b * (x - mean) / deviation for x, b in zip(p, spread(w, len(p)), strict=True)]
+
+
+PRECISE: dict[str, Formula] = {
+    "unweighted": lambda s, w, p: list(p),
+    "gather": gathered,
+    "scaling": scaled,
+    "batchnorm": batch_normalized,
+    "layernorm": layer_normalized,
+}
+"""A second copy of each formula, in 50 digits; derivatives are those of mpmath."""
+
+
+def test_the_second_copy_covers_the_table() -> None:
+    assert set(PRECISE) == set(CONNECTIONS) == {name for name, _, _ in EXAMPLES.values()}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_value_slopes_and_curvature(example: str) -> None:
+    name, settings, shape = EXAMPLES[example]
+    row, exact = connection(name, settings_of(settings)), PRECISE[name]
+    w = arrays(shape, np.random.default_rng(1))
+    z = row.value(w, P)
+    neurons = z.shape[1]
+    every = np.broadcast_to(np.eye(6), (len(P), 6, 6))
+    by_p = row.tangent(w, P, z, every)
+    for q, sample in enumerate(P):
+        p, weights = precise(sample), precise(w.ravel())
+        values = exact(settings, weights, p)
+        for i in range(neurons):
+            unit = np.broadcast_to(np.eye(neurons)[i], (len(P), neurons))
+            curve = row.curvature(w, P, z, unit, every, every)[q]
+            moved = float(max(map(abs, p))) * np.abs(by_p[q, :, i]).max()
+            assert abs(mpf(float(z[q, i])) - values[i]) <= 16 * EPS * (abs(values[i]) + moved), (q, i)
+            for j in range(6):
+                slope = mp.diff(partial(along, exact, settings, weights, p, i, j, 0), 0)
+                assert abs(mpf(float(by_p[q, j, i])) - slope) <= 1e-12 * (1 + abs(slope)), (q, i, j)
+                for k in range(6 if not row.linear else 0):
+                    bend = mp.diff(partial(along, exact, settings, weights, p, i, j, k), (0, 0), (1, 1))
+                    assert abs(mpf(float(curve[j, k])) - bend) <= 1e-11 * (1 + abs(bend)), (q, i, j, k)
+            assert row.linear is not curve.any()
+
+
+def along(
+    exact: Formula, settings: Settings, w: list[Any], p: list[Any], i: int, j: int, k: int, t: Any, s: Any = 0
+) -> Any:
+    """z_i where p_j is moved by t and p_k by s."""
+    moved = list(p)
+    moved[j] += t
+    moved[k] += s
+    return exact(settings, w, moved)[i]
+
+
+@pytest.mark.parametrize("example", [example for example, (_, _, shape) in EXAMPLES.items() if shape[0]])
+def test_slopes_with_respect_to_the_weights(example: str) -> None:
+    name, settings, shape = EXAMPLES[example]
+    row, exact = connection(name, settings_of(settings)), PRECISE[name]
+    w = arrays(shape, np.random.default_rng(1))
+    z = row.value(w, P)
+    by_w = row.weight_cotangent(w, P, z, np.broadcast_to(np.eye(6), (len(P), 6, 6)))
+    assert by_w.shape == (len(P), 6, 1, shape[0])
+    for q, c in np.ndindex(len(P), shape[0]):
+
+        def along(t: Any, c: int = c, q: int = q) -> list[Any]:
+            return exact(settings, [entry + t * (k == c) for k, entry in enumerate(precise(w.ravel()))], precise(P[q]))
+
+        for i in range(6):
+            slope = mp.diff(lambda t, along=along, i=i: along(t)[i], 0)
+            assert abs(mpf(float(by_w[q, i, 0, c])) - slope) <= 1e-12 * (1 + abs(slope))
+
+
+@pytest.mark.parametrize("dtype", [strict.float64, strict.float32])
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_six_functions_agree_and_run_on_standard_arrays(example: str, dtype: Any) -> None:
+    name, settings, shape = EXAMPLES[example]
+    row, rng = connection(name, settings_of(settings)), np.random.default_rng(11)
+    w, p = arrays(shape, rng), rng.normal(size=(5, 6)) + 0.5
+    z = row.value(w, p)
+    neurons = z.shape[1]
+    u, v, y = rng.normal(size=(5, 2, neurons)), rng.normal(size=(5, 3, 6)), rng.normal(size=(5, 4, 6))
+    dw = rng.normal(size=(3, *shape))
+    forward, backward = row.tangent(w, p, z, v), row.cotangent(w, p, z, u)
+    np.testing.assert_allclose(
+        np.einsum("qai,qbi->qab", u, forward), np.einsum("qaj,qbj->qab", backward, v), rtol=0.0, atol=1e-12
+    )
+    along, across = row.weight_tangent(w, p, z, dw), row.weight_cotangent(w, p, z, u)
+    np.testing.assert_allclose(
+        np.einsum("qai,qbi->qab", u, np.broadcast_to(along, (5, 3, neurons))),
+        np.einsum("qaji,bij->qab", across, dw),
+        rtol=0.0,
+        atol=1e-12,
+    )
+    curve = row.curvature(w, p, z, u[:, 0], v, y)
+    np.testing.assert_allclose(row.curvature(w, p, z, u[:, 0], y, v), curve.swapaxes(-1, -2), rtol=0.0, atol=1e-12)
+    W, Q, U, V, Y, DW = (strict.asarray(value, dtype=dtype) for value in (w, p, u, v, y, dw))
+    Z = row.value(W, Q)
+    found = [
+        (Z, z),
+        (row.tangent(W, Q, Z, V), forward),
+        (row.cotangent(W, Q, Z, U), backward),
+        (row.weight_tangent(W, Q, Z, DW), along),
+        (row.weight_cotangent(W, Q, Z, U), across),
+        (row.curvature(W, Q, Z, U[:, 0, :], V, Y), curve),
+    ]
+    for got, expected in found:
+        assert got.dtype == dtype
+        tolerance = 1e-12 if dtype == strict.float64 else 2e-3
+        np.testing.assert_allclose(np.asarray(got.__array__()), expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("batch", [(), (0,), (1,), (2, 3)])
+def test_every_batch_shape(example: str, batch: tuple[int, ...]) -> None:
+    name, settings, shape = EXAMPLES[example]
+    row = connection(name, settings_of(settings))
+    w, p = np.ones(shape), np.random.default_rng(5).normal(size=(*batch, 6))
+    z = row.value(w, p)
+    neurons = z.shape[-1]
+    assert row.weight_shape(neurons, 6) == shape
+    u, v = np.ones((*batch, 2, neurons)), np.ones((*batch, 5, 6))
+    assert z.shape == (*batch, neurons)
+    assert row.tangent(w, p, z, v).shape == (*batch, 5, neurons)
+    assert row.cotangent(w, p, z, u).shape == (*batch, 2, 6)
+    assert row.weight_tangent(w, p, z, np.ones((7, *shape))).shape == (*batch, 7, neurons)
+    assert row.weight_cotangent(w, p, z, u).shape == (*batch, 2, shape[1], shape[0])
+    assert row.curvature(w, p, z, u[..., 0, :], v, v).shape == (*batch, 5, 5)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_nan_and_inf_reach_only_what_sees_them(example: str) -> None:
+    name, settings, shape = EXAMPLES[example]
+    row = connection(name, settings_of(settings))
+    p = np.array([1.0, 2.0, np.nan, 3.0, 4.0, 5.0])
+    z = row.value(np.ones(shape), p)
+    if name == "layernorm":
+        assert np.isnan(z).all()
+    elif name == "gather":
+        assert np.isnan(z).tolist() == [k == 3 for k in settings["index"]]
+    else:
+        assert np.isnan(z).tolist() == [False, False, True, False, False, False]
+
+
+WRONG: dict[str, tuple[str, Settings, str]] = {
+    "unknown": ("convwf", {}, "unknown weight function 'convwf'; known: "),
+    "settings of a plain function": ("dotprod", {"a": [1]}, "dotprod has the settings a, expected none"),
+    "a setting too few": ("gather", {"index": [1]}, "gather has the settings index, expected index, elements"),
+    "a position outside": (
+        "gather",
+        {"index": [4], "elements": [3]},
+        "the setting index of gather has other numbers than",
+    ),
+    "half a position": (
+        "gather",
+        {"index": [0.5], "elements": [3]},
+        "the setting index of gather has other numbers than",
+    ),
+    "no elements": ("gather", {"index": [1], "elements": [0]}, "the setting elements of gather is 0, expected a whole"),
+    "two counts": (
+        "gather",
+        {"index": [1], "elements": [3, 3]},
+        "the setting elements of gather has 2 numbers, expected 1",
+    ),
+    "no scale": ("scaling", {"Scale": [], "Bias": [0]}, "the setting Scale of scaling is empty or not finite"),
+    "infinite": ("scaling", {"Scale": [np.inf], "Bias": [0]}, "the setting Scale of scaling is empty or not finite"),
+    "no epsilon": ("layernorm", {"channels": [2], "Epsilon": [0]}, "the setting Epsilon of layernorm is 0, expected a"),
+    "other sizes": (
+        "batchnorm",
+        {"TrainedMean": [1, 2], "TrainedVariance": [1], "Epsilon": [0.1]},
+        "batchnorm has 2 means and 1 variances",
+    ),
+    "no variance": (
+        "batchnorm",
+        {"TrainedMean": [1], "TrainedVariance": [-1], "Epsilon": [0.1]},
+        "batchnorm has a variance + Epsilon of -0.9, expected one above 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_settings_that_do_not_fit_are_refused(case: str) -> None:
+    name, settings, message = WRONG[case]
+    with pytest.raises((matnet.ModelError, matnet.UnsupportedError)) as refused:
+        connection(name, settings_of(settings))
+    assert str(refused.value).startswith(message)
+
+
+def test_sizes_that_cannot_be_joined() -> None:
+    for name, settings, _ in EXAMPLES.values():
+        assert connection(name, settings_of(settings)).weight_shape(5, 4) is None
