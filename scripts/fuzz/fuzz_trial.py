@@ -70,6 +70,7 @@ def text_of(net: Network) -> str:
         tuple(Input(entry.size, entry.processing) for entry in net.structure.inputs),
         tuple(replace(layer, name="") for layer in net.structure.layers),
         tuple(Output(entry.layer, entry.size, entry.processing) for entry in net.structure.outputs),
+        parameter_order=net.structure.parameter_order,
     )
     return dumps(Archive(bare, Provenance(), "", checks))
 
