@@ -21,7 +21,9 @@ from matnet.cli.options import (
     outputs_option,
 )
 from matnet.cli.results import check_place, opened_result
+from matnet.cli.speech import note, on_terminal
 from matnet.errors import TableError
+from matnet.files import put
 
 if TYPE_CHECKING:
     from matnet.exporters.matrices import Matrix
@@ -80,8 +82,9 @@ def _write_folder(folder: Path, found: Sequence[Matrix], options: dict[str, Any]
     except OSError as error:
         raise TableError(f"cannot be made: {error.strerror}", place=folder) from error
     for place, matrix in zip(places, found, strict=True):
-        with opened_result(str(place)) as target:
-            target.write(_csv(_rows(matrix)))
+        put(place, _csv(_rows(matrix)))
+    if on_terminal():
+        note(f"written: {folder}, {len(places)} files")
 
 
 def _write(name: str, content: bytes, options: dict[str, Any]) -> None:

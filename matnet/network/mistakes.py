@@ -18,7 +18,7 @@ from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import Map
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
-from matnet.network.stages import Route
+from matnet.network.stages import Numbers, Route
 from matnet.simulate import NetInputStep, ProcessingStep, Step, TransferStep, WeightStep
 
 ROUNDING = 1e-9
@@ -80,7 +80,7 @@ class Difference:
 class _Change:
     """A mistake: a step's replacement in the computation of derivatives, with `values` in that of values too.
 
-    ``usual`` is whether it is one of those that people make; ``reverse`` has no step: see ``Route.evaluated``.
+    ``usual`` is whether it is one of those that people make; ``reverse`` has no step: see ``Route.numbers``.
     """
 
     words: str
@@ -103,14 +103,15 @@ class _Search:
     def __init__(self, route: Route, given: Sequence[Number]) -> None:
         self._route = route
         self._numbers_given = given
-        self._stages = {number.stage for number in given}
         self._slack = ROUNDING
         program = route.program
         linear = [
             replace(step, row=TRANSFER["purelin"]) if isinstance(step, TransferStep) else step for step in program.steps
         ]
-        by_unit_slopes = route.evaluated(program, replace(program, steps=tuple(linear)), self._stages)
-        self._floors = [_CANCELLED * _largest(numbers) for numbers in by_unit_slopes]
+        by_unit_slopes = route.numbers(program, replace(program, steps=tuple(linear)))
+        self._floors = {
+            stage: _CANCELLED * _largest(by_unit_slopes[stage]) for stage in {number.stage for number in given}
+        }
 
     def run(self) -> tuple[Difference, ...]:
         """All differences that can be told apart."""
@@ -131,7 +132,7 @@ class _Search:
             done += changes
         return tuple(found)
 
-    def _numbers(self, changes: Sequence[_Change]) -> list[FloatArray]:
+    def _numbers(self, changes: Sequence[_Change]) -> Numbers:
         program = self._route.program
         values, slopes = list(program.steps), list(program.steps)
         for change in changes:
@@ -142,16 +143,16 @@ class _Search:
                 values[change.position] = change.step
         changed = [replace(program, steps=tuple(steps)) for steps in (values, slopes)]
         reverse = any(change.reverse for change in changes)
-        return self._route.evaluated(changed[0], changed[1], self._stages, reverse)
+        return self._route.numbers(changed[0], changed[1], reverse)
 
-    def _first(self, numbers: Sequence[FloatArray]) -> int:
+    def _first(self, numbers: Numbers) -> int:
         """The first number given that differs; their count where all agree."""
         for place in range(len(self._numbers_given)):
             if not self._agrees(numbers, place):
                 return place
         return len(self._numbers_given)
 
-    def _agrees(self, numbers: Sequence[FloatArray], place: int) -> bool:
+    def _agrees(self, numbers: Numbers, place: int) -> bool:
         number = self._numbers_given[place]
         stage, given = number.stage, number.given
         own = numbers[stage][number.element]
@@ -163,7 +164,7 @@ class _Search:
         return bool(abs(own - given.value) <= max(given.unit, rounding))
 
     def _reasons(
-        self, done: Sequence[_Change], first: int, numbers: Sequence[FloatArray]
+        self, done: Sequence[_Change], first: int, numbers: Numbers
     ) -> tuple[tuple[str, ...], Sequence[_Change]]:
         """What the difference usually means, and the changes with which to go on."""
         stage = self._numbers_given[first].stage
@@ -185,7 +186,7 @@ class _Search:
             return ("another sample: another row of the table, or its columns in another order",), ()
         return (), ()
 
-    def _small(self, numbers: Sequence[FloatArray], first: int, last: int) -> bool:
+    def _small(self, numbers: Numbers, first: int, last: int) -> bool:
         self._slack = SINGLE
         small = all(self._agrees(numbers, place) for place in range(first, last + 1))
         self._slack = ROUNDING
@@ -242,7 +243,7 @@ def _mistakes(route: Route, step: Step) -> Iterator[tuple[bool, str, Step]]:
         yield from ((True, words, replace(step, map=changed)) for words, changed in _processing_mistakes(route, step))
     elif isinstance(step, WeightStep):
         yield from ((True, *mistake) for mistake in _transpositions(step))
-        yield from ((False, *mistake) for mistake in _other_weight_functions(step))
+        yield from ((False, *mistake) for mistake in _other_weight_functions(route, step))
     elif isinstance(step, NetInputStep):
         yield from ((True, *mistake) for mistake in _net_input_mistakes(step))
     elif isinstance(step, TransferStep):
@@ -288,11 +289,12 @@ def _transpositions(step: WeightStep) -> Iterator[tuple[str, Step]]:
             yield words, replace(step, w=by_rows)
 
 
-def _other_weight_functions(step: WeightStep) -> Iterator[tuple[str, Step]]:
+def _other_weight_functions(route: Route, step: WeightStep) -> Iterator[tuple[str, Step]]:
     kind, layer, source = step.key
     name, w = f"{kind}{{{layer + 1},{source + 1}}}", np.asarray(step.w, dtype=np.float64)
+    sizes = route.program.sizes[step.target], route.program.sizes[step.sources[0]]
     for other, row in WEIGHT.items():
-        if other != step.row.name and row.weight_shape(*w.shape) == w.shape:
+        if other != step.row.name and row.weight_shape(*sizes) == w.shape:
             yield f"{name} was joined by {other} in place of {step.row.name}", replace(step, row=row)
 
 

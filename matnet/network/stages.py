@@ -8,7 +8,7 @@ name: ``a{1}(3)(t-1)``.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -236,35 +236,14 @@ class Route:
         """The number of weights and biases, to which the work of a computation is in proportion."""
         return sum(self.program.parameter_sizes)
 
-    def evaluated(
-        self,
-        values: Program,
-        slopes: Program,
-        wanted: Container[int] | None = None,
-        reverse_values: bool = False,
-    ) -> list[FloatArray]:
-        """The numbers of all stages, values first, by these programs, which have the signals of the network's own.
+    def numbers(self, values: Program, slopes: Program, reverse_values: bool = False) -> Numbers:
+        """The numbers of the stages by these programs, which have the signals of the network's own.
 
-        Those of stages that are not `wanted` are empty. With `reverse_values`, dy/dx is the reverse processing applied
-        to the derivative as if it were a value.
+        With `reverse_values`, dy/dx is the reverse processing applied to the derivative as if it were a value.
         """
-        found: list[FloatArray] = []
-        with np.errstate(all="ignore"):
-            reached = values.run(self.argument)
-            stages: list[ValueStage | SlopeStage] = [*self.values, *self.slopes]
-            for number, stage in enumerate(stages):
-                if wanted is not None and number not in wanted:
-                    found.append(np.zeros(0))
-                elif isinstance(stage, ValueStage):
-                    found.append(np.asarray(reached[stage.signal], dtype=np.float64))
-                elif reverse_values and stage is self.slopes[-1]:
-                    found.append(self._reversed(slopes, reached)[stage.rows, stage.columns])
-                else:
-                    derivative = jacobian(slopes, reached, stage.of, stage.wrt, self.argument)
-                    found.append(np.asarray(derivative)[stage.rows, stage.columns])
-        return found
+        return Numbers(self, values, slopes, reverse_values)
 
-    def _reversed(self, slopes: Program, reached: Sequence[Array]) -> FloatArray:
+    def reversed(self, slopes: Program, reached: Sequence[Array]) -> FloatArray:
         """Each output's reverse processing as if the derivatives of its layer were values, (S, R)."""
         parts = []
         for output, layer in zip(self.structure.outputs, slopes.output_layers, strict=True):
@@ -273,6 +252,40 @@ class Route:
                 columns = process.reverse.value(columns)
             parts.append(columns.T)
         return np.concatenate(parts)
+
+
+class Numbers:
+    """The numbers of a route's stages, values first, each computed when it is asked for."""
+
+    def __init__(self, route: Route, values: Program, slopes: Program, reverse_values: bool) -> None:
+        self._route = route
+        self._slopes = slopes
+        self._reverse_values = reverse_values
+        self._found: dict[int, FloatArray] = {}
+        with np.errstate(all="ignore"):
+            self._reached = values.run(route.argument)
+
+    def __len__(self) -> int:
+        return len(self._route.values) + len(self._route.slopes)
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> FloatArray:
+        if number not in self._found:
+            with np.errstate(all="ignore"):
+                self._found[number] = np.asarray(self._stage(number), dtype=np.float64)
+        return self._found[number]
+
+    def _stage(self, number: int) -> Array:
+        route, count = self._route, len(self._route.values)
+        if number < count:
+            return self._reached[route.values[number].signal]
+        stage = route.slopes[number - count]
+        if self._reverse_values and number == len(self) - 1:
+            return route.reversed(self._slopes, self._reached)[stage.rows, stage.columns]
+        derivative = jacobian(self._slopes, self._reached, stage.of, stage.wrt, route.argument)
+        return np.asarray(derivative)[stage.rows, stage.columns]
 
 
 def _numbered(name: str, size: int, suffix: str = "") -> tuple[str, ...]:

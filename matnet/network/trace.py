@@ -42,7 +42,7 @@ class Trace:
 
     def __init__(self, route: Route) -> None:
         self.route = route
-        values = route.evaluated(route.program, route.program)
+        values = list(route.numbers(route.program, route.program))
         writing = _Writing(route)
         stages = [
             Stage(stage.title, stage.names, found, writing.computed(stage))

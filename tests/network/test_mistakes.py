@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import matnet
 from matnet.errors import ShapeError, TableError
@@ -15,6 +17,7 @@ from matnet.model.structure import Input, Layer, Output, Process, Structure, Wei
 from matnet.network import Network
 from matnet.network.mistakes import Difference, Given
 from matnet.proof.given import read_given
+from random_networks import regular, structures
 
 RNG = np.random.default_rng(5)
 KEEP = [1, 3, 4]
@@ -201,3 +204,23 @@ def test_every_network_agrees_with_its_own_trace() -> None:
         net = matnet.load(file)
         trace = net.trace(np.full((3, net.input_size), 0.3)) if net.dynamic else net.trace(np.full(net.input_size, 0.3))
         assert trace.against(dict(trace)) == ()
+
+
+@given(structures(), st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_any_wrong_numbers_end_in_differences(structure: Structure, seed: int) -> None:
+    """Some numbers of the trace, and one that is wrong: it, or one before it, is named, whatever the network."""
+    net, rng = Network(structure), np.random.default_rng(seed)
+    for x in regular(net, 1):
+        trace = net.trace(x)
+        finite = [name for name, value in trace if np.isfinite(value)]
+        chosen = [finite[k] for k in np.unique(rng.integers(0, len(finite), 12))]
+        numbers = {name: trace[name] for name in chosen}
+        assert trace.against(numbers) == ()
+        wrong = chosen[int(rng.integers(len(chosen)))]
+        stage = trace.stages[trace.places[wrong][0]].values
+        numbers[wrong] += 1.0 + np.abs(stage[np.isfinite(stage)]).max()
+        found = trace.against(numbers)
+        assert found
+        assert found[0].quantity == wrong
+        assert found[0].expected == trace[wrong]
