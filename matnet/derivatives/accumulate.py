@@ -10,7 +10,7 @@ directions that do not reach it are set to 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ Reach = NDArray[np.bool_]
 """(K,): for each direction, whether any path carries it to a signal."""
 
 
-@dataclass(frozen=True, eq=False)
-class MaskedDirections:
+class MaskedDirections(NamedTuple):
     """The directions of a signal, (..., K, size), and which of them reach it; the others are 0, or NaN from 0 · NaN."""
 
     directions: Array

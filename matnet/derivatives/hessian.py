@@ -22,9 +22,9 @@ Only the pairs on and above the diagonal are summed, then copied, so H is symmet
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +88,7 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     return xp.reshape(full, (*x.shape[:-1], count, size, size))
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
+class _Pairs(NamedTuple):
     """The elements on and above the diagonal of a square matrix, and the position of every element among them."""
 
     first: NDArray[np.intp]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from matnet.importers.mat.paths import walk
 from matnet.importers.mat.values import MatFile, Struct, Value
@@ -18,8 +18,7 @@ _MOST_SCALINGS = 100
 """If more structs than this look like scaling, they are data and not listed."""
 
 
-@dataclass(frozen=True, eq=False)
-class Contents:
+class Contents(NamedTuple):
     """Networks, training records and scaling of a file by their paths.
 
     ``scaling`` says what each looks like. ``others`` are the first network of another class and the first array of

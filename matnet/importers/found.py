@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from matnet.functions.processing import PROCESSING
 from matnet.model.structure import Structure
 
 
-@dataclass(frozen=True)
-class FoundNetwork:
+class FoundNetwork(NamedTuple):
     """A network as read, with what its object says of itself; ``precision`` is "single" if MATLAB computes in it."""
 
     structure: Structure

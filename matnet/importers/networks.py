@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from matnet.importers.found import FoundNetwork
-from matnet.importers.mat.values import MatFile, Value
+from matnet.importers.mat.values import MatFile, Opaque, Value
 from matnet.importers.network_object import is_network_object
 from matnet.importers.network_object import read_network as read_network_object
-from matnet.importers.successors import is_fitted, is_layered, read_fitted, read_layered
 
 
 def is_network(value: Value) -> bool:
     """Whether the value is one network of a class that is supported."""
-    return is_network_object(value) or is_fitted(value) or is_layered(value)
+    return is_network_object(value) or _is_successor(value)
+
+
+def _is_successor(value: Value) -> bool:
+    if not isinstance(value, Opaque):
+        return False
+    # most files hold a `network` and need no other reader
+    from matnet.importers.successors import is_fitted, is_layered
+
+    return is_fitted(value) or is_layered(value)
 
 
 def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) -> FoundNetwork:
@@ -26,8 +34,10 @@ def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) 
     UnsupportedError
         It uses something that is not supported.
     """
-    if is_fitted(value):
-        return read_fitted(file, value, path, allow_nonfinite)
+    if is_network_object(value):
+        return read_network_object(value, path, file.budget, allow_nonfinite)
+    from matnet.importers.successors import is_layered, read_fitted, read_layered
+
     if is_layered(value):
         return read_layered(file, value, path, allow_nonfinite)
-    return read_network_object(value, path, file.budget, allow_nonfinite)
+    return read_fitted(file, value, path, allow_nonfinite)

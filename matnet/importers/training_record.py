@@ -43,8 +43,7 @@ _STATES = ("gradient", "mu", "val_fail", "resets", "lr", "gamk", "ssX", "alpha",
 """Fields with a number per epoch that training functions add: gradients, steps, validation failures, learning rates."""
 
 
-@dataclass(frozen=True, eq=False)
-class BestPerformance:
+class BestPerformance(NamedTuple):
     """The performance of one set at the best epoch, and the set's samples.
 
     ``field`` is its name in the record (best_perf, best_vperf or best_tperf), ``mask`` (S, Q) is 1 where an element

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from matnet.errors import Advice, FormatError, MatnetError, NoNetworkError, Parameter, UnsupportedError
 from matnet.files import sha256
-from matnet.functions.performance import PERFORMANCE
 from matnet.importers.contents import contents
 from matnet.importers.found import FoundNetwork
 from matnet.importers.mat.matfile import open_mat
@@ -18,7 +17,6 @@ from matnet.importers.mat.paths import container, describe, find, listing
 from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME
 from matnet.importers.networks import is_network, read_network
-from matnet.importers.stored import arrays_in
 from matnet.importers.training_record import training_of, training_record
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
@@ -115,9 +113,14 @@ class Workspace:
         network = Network(found.structure, provenance, place)
         record = self._record_beside(place)
         performance = found.structure.performance
-        if record is None or performance is None or len(PERFORMANCE.get(performance.function, ())) < 2:
+        if record is None or performance is None:
+            return network
+        from matnet.functions.performance import PERFORMANCE
+
+        if len(PERFORMANCE.get(performance.function, ())) < 2:
             return network
         from matnet.importers.crossentropy import with_proved_form
+        from matnet.importers.stored import arrays_in
 
         return with_proved_form(network, training_record(record, place), arrays_in(self._file))
 

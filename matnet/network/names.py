@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,8 +122,7 @@ def _parts(entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, slice]]:
         start += entry.size
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """The selection of a derivative: of a layer (from 0) or None, of and with respect to elements, None for all."""
 
     layer: int | None

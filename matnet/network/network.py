@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,7 @@ from matnet.network.arguments import (
     series_arguments,
     whole,
 )
-from matnet.network.assessment import Assessment
 from matnet.network.evaluation import Evaluation
-from matnet.network.forecast import Forecaster, SeriesData, add_states, frame_series, prepared
 from matnet.network.frames import frame_input, frame_like
 from matnet.network.names import (
     Names,
@@ -45,8 +43,12 @@ from matnet.network.names import (
     with_names,
 )
 from matnet.network.scaling import Scaling, with_scaling
-from matnet.network.trace import Trace, trace
 from matnet.simulate import Program
+
+if TYPE_CHECKING:  # not every program that opens a network needs them
+    from matnet.network.assessment import Assessment
+    from matnet.network.forecast import Forecaster, SeriesData
+    from matnet.network.trace import Trace
 
 
 class Network:
@@ -423,6 +425,8 @@ class Network:
         >>> round(trace["n{1}(1)"], 6)
         0.385584
         """
+        from matnet.network.trace import trace
+
         return trace(self.structure, self.series, x, step, input_states, layer_states)
 
     @property
@@ -547,6 +551,8 @@ class Network:
         return self._assessment(x, t, name, error_weights, regularization, form, states).value()
 
     def _assessment(self, *arguments: Any) -> Assessment:
+        from matnet.network.assessment import Assessment
+
         return Assessment(self.structure, self.evaluation, self.series, *arguments)
 
     def performance_gradient(
@@ -799,6 +805,8 @@ class Network:
         >>> data.targets.shape, net.run(*data[:3]).outputs.shape
         ((8, 1), (8, 1))
         """
+        from matnet.network.forecast import prepared
+
         return prepared(self.structure, x, t)
 
     def forecast(
@@ -909,6 +917,8 @@ class Network:
         [20.61]
         """
         if self.dynamic:
+            from matnet.network.forecast import frame_series
+
             series = frame_series(self.structure, frame, states)
             y = _below(series.rows, self.run(series.x, **series.states).outputs)
         else:
@@ -949,6 +959,8 @@ class Network:
         outputs = self.output_names if of is None else chosen(of, self.output_names, "y", "of", "an output")
         inputs = self.input_names if wrt is None else chosen(wrt, self.input_names, "x", "wrt", "an input")
         if self.dynamic:
+            from matnet.network.forecast import add_states, frame_series
+
             series = frame_series(self.structure, frame, states)
             y = _below(series.rows, self.run(series.x, **series.states).outputs)
             found = self.run_jacobian(series.x, lags=lags, **series.states)
@@ -994,6 +1006,8 @@ class Network:
     @cached_property
     def forecaster(self) -> Forecaster:
         """The network with its loops closed, and opened: what ``forecast`` runs."""
+        from matnet.network.forecast import Forecaster
+
         return Forecaster(self.structure)
 
 

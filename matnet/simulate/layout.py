@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -145,8 +144,7 @@ class _Builder:
         return signal
 
 
-@dataclass(frozen=True, eq=False)
-class _SquaredForm:
+class _SquaredForm(NamedTuple):
     """A layer as a function of q = n²: the transfer row of q, and the factors of the distances.
 
     A distance has a kink where p = w; its square does not. If n is a product with distances as factors and a(n) =

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.tables.wording import LISTED, listed, shown
@@ -19,8 +19,7 @@ INPUTS, OUTPUTS, KEEP, GROUP, WRT, OF, TARGETS = map(
 )
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """Names of the columns, and whether they are written in the table."""
 
     names: tuple[str, ...]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import polars as pl
 
@@ -30,8 +30,7 @@ Piece: TypeAlias = Callable[[], Rows]
 """Rows that have been read and are parsed when they are asked for, in any thread."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Something that was read: its hash if that was taken while reading, else the file to take it from."""
 
     place: str

@@ -22,6 +22,9 @@ Model: TypeAlias = Network | Ensemble
 INPUT_SD = Parameter("input_sd")
 RANGE_FLAG = "inputs_outside_range"
 
+_FEW = 10_000
+"""How many numbers a small table has."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -171,4 +174,7 @@ def _with_std(model: Model, x: FloatArray, y: FloatArray) -> FloatArray:
 def columns_of(array: FloatArray) -> list[pl.Series]:
     """The columns of an array whose first axis is the rows."""
     flat = array.reshape(len(array), -1)
+    if flat.size <= _FEW and flat.dtype == np.float64:
+        # polars imports numpy.ma to make a Series of an array, which takes longer than a small table
+        return [pl.Series(column, dtype=pl.Float64) for column in flat.T.tolist()]
     return [pl.Series(column) for column in np.ascontiguousarray(flat.T)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import polars as pl
 
@@ -242,16 +242,14 @@ def _finished(summary: Summary, table: Table, start: float) -> Summary:
     return summary
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Rows that go through the network at once, and how many came before them."""
 
     rows: Rows
     before: int
 
 
-@dataclass(frozen=True)
-class Computed:
+class Computed(NamedTuple):
     """The inputs of a chunk and the columns of its result."""
 
     x: FloatArray

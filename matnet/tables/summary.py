@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,8 +18,7 @@ from matnet.tables.interfaces import Source
 from matnet.tables.jobs import Model
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Of a chunk: its rows, those with an input outside the known range, by input, and rows of the result with NaN."""
 
     rows: int

@@ -9,7 +9,7 @@ walks through the cells one by one and either reads them or names the line and c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -28,8 +28,7 @@ TAKEN_FOR_COMPRESSED = (BOM, b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"
 """How a block can begin that polars would unpack, or whose first character it would drop."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Which columns of a table are read: the inputs as numbers and others as text, by index from 0.
 
     ``second_line`` is the line after a header, which may hold units.
