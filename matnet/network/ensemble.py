@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.derivatives.quantities import VALUE, VALUE_AND_JACOBIAN, Hessian, Jacobian, Quantity
 from matnet.errors import ModelError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.ranges import Extent, common_extent
 from matnet.network.arguments import array_of, in_range, real_array
+from matnet.network.evaluation import Evaluation
 from matnet.network.frames import Elements
 from matnet.network.names import Names, Selection, element_numbers, listed
 from matnet.network.network import Network
+from matnet.tape.simplify import simplified
+from matnet.tape.stacked import Stack, stacked
+from matnet.tape.symbols import record
+
+_MOST_BLOCKS = 8
+"""Blocks of samples above which the members are computed one by one."""
 
 _ADVICE = "load networks with matnet.load or matnet.load_all first"
 
@@ -49,6 +58,14 @@ def _named(elements: Sequence[Elements], what: str) -> Elements:
     return named[0][1] if named else elements[0]
 
 
+def _stack(networks: Sequence[Network], quantity: Quantity) -> Stack | None:
+    """The networks' tapes as one; None if they have different forms, or are not computed by NumPy."""
+    if any(type(member.evaluation) is not Evaluation or member.dynamic for member in networks):
+        return None
+    sizes = [networks[0].input_size]
+    return stacked([simplified(record(member.evaluation.program, quantity, sizes)) for member in networks])
+
+
 class Ensemble:
     """The mean of networks with the same inputs and outputs.
 
@@ -75,6 +92,7 @@ class Ensemble:
                     raise ModelError(f"member {number} has {got} {what}, the first has {expected}")
         self.input_elements = _named([member.evaluation.inputs for member in self.networks], "inputs")
         self.output_elements = _named([member.evaluation.outputs for member in self.networks], "outputs")
+        self._stacks: dict[Quantity, Stack | None] = {}
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_") or not (hasattr(Network, name) or name in ("structure", "provenance", "name")):
@@ -128,16 +146,40 @@ class Ensemble:
         """Whether all inputs of a sample are within ``input_range``; see ``Network.in_range``."""
         return in_range(self.input_extent, real_array(x, self.input_elements, "x"), self.input_elements.names)
 
-    def _mean(self, of: Callable[[Network], Array]) -> Array:
-        total = of(self.networks[0])
+    def _stacked(self, quantity: Quantity, x: Array) -> list[FloatArray] | None:
+        """The results of all members at once, (members, ..., …) each; None if they are better computed one by one.
+
+        That is so for many samples, other arrays than NumPy's, and members of different forms.
+        """
+        if len(self.networks) == 1 or type(x) is not np.ndarray or x.dtype != np.float64:
+            return None
+        if quantity not in self._stacks:
+            self._stacks[quantity] = _stack(self.networks, quantity)
+        stack, lead = self._stacks[quantity], x.shape[:-1]
+        rows = prod(lead)
+        if stack is None or rows > _MOST_BLOCKS * stack.block_rows:
+            return None
+        results = stack(x.reshape(rows, x.shape[-1]))
+        return [result.reshape(stack.members, *lead, *result.shape[2:]) for result in results]
+
+    def _mean(self, quantity: Quantity, x: Array) -> list[Array]:
+        """The mean of each result."""
+        count = len(self.networks)
+        stacked = self._stacked(quantity, x)
+        if stacked is not None:
+            return [np.add.reduce(result, axis=0) / count for result in stacked]
+        totals = self._of(self.networks[0], quantity, x)
         for member in self.networks[1:]:
-            total = total + of(member)
-        return total / len(self.networks)
+            totals = [total + own for total, own in zip(totals, self._of(member, quantity, x), strict=True)]
+        return [total / count for total in totals]
+
+    def _of(self, member: Network, quantity: Quantity, x: Array) -> list[Array]:
+        results = member.evaluation.on_samples(quantity, (x,))
+        return results if isinstance(results, list) else [results]
 
     def __call__(self, x: Array) -> Array:
         """The members' mean output: x (..., R) -> (..., S), raw scale."""
-        given = array_of(x, self.input_elements, "x")
-        return self._mean(lambda member: member(given))
+        return self._mean(VALUE, array_of(x, self.input_elements, "x"))[0]
 
     def jacobian(self, x: Array, of: Names | None = None, wrt: Names | None = None) -> Array:
         """The derivative of the mean output: x (..., R) -> (..., S, R), element [..., i, j] is dy_i/dx_j.
@@ -145,22 +187,17 @@ class Ensemble:
         `of` and `wrt` select outputs and inputs by name.
         """
         given = array_of(x, self.input_elements, "x")
-        return self._selection(of, wrt).of(self._mean(lambda member: member.jacobian(given)))
+        return self._selection(of, wrt).of(self._mean(Jacobian(), given)[0])
 
     def value_and_jacobian(self, x: Array) -> tuple[Array, Array]:
         """The mean output (..., S) and its derivative (..., S, R)."""
-        given = array_of(x, self.input_elements, "x")
-        pairs = [member.value_and_jacobian(given) for member in self.networks]
-        count = len(pairs)
-        values, slopes = pairs[0]
-        for value, slope in pairs[1:]:
-            values, slopes = values + value, slopes + slope
-        return values / count, slopes / count
+        value, slope = self._mean(VALUE_AND_JACOBIAN, array_of(x, self.input_elements, "x"))
+        return value, slope
 
     def hessian(self, x: Array, of: Names | None = None, wrt: Names | None = None) -> Array:
         """The second derivative of the mean output: x (..., R) -> (..., S, R, R)."""
         given = array_of(x, self.input_elements, "x")
-        return self._selection(of, wrt).of(self._mean(lambda member: member.hessian(given)), axes=2)
+        return self._selection(of, wrt).of(self._mean(Hessian(), given)[0], axes=2)
 
     def _selection(self, of: Names | None, wrt: Names | None) -> Selection:
         rows = None if of is None else element_numbers(of, self.output_names, "y", "of", "an output")
@@ -170,7 +207,8 @@ class Ensemble:
     def std(self, x: Array) -> FloatArray:
         """The members' standard deviation, with n − 1 as in MATLAB's std: x (..., R) -> (..., S); 0 for one member."""
         given = array_of(x, self.input_elements, "x")
-        values = np.stack([np.asarray(member(given)) for member in self.networks])
+        stacked = self._stacked(VALUE, given)
+        values = np.stack([np.asarray(member(given)) for member in self.networks]) if stacked is None else stacked[0]
         if len(values) == 1:
             return np.zeros_like(values[0])
         return np.asarray(values.std(axis=0, ddof=1))
