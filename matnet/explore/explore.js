@@ -908,7 +908,7 @@ function explore(data, network) {
         const tools = make("p", { class: "tools" }, make("label", { class: "choice" }, "Step t ", time, words.time));
         if (data.inputs.length) tools.append(make("label", { class: "choice" }, "Lag ", lag, words.lag));
         const { count, first } = data.series;
-        const start = first > 1 ? `the rows before: step 1 is row ${first} of the table` : data.series.start;
+        const before = first > 1 ? `the rows before: step 1 is row ${first} of the table` : data.series.start;
         const given =
             count > steps
                 ? `The first ${steps.toLocaleString("en")} of ${count.toLocaleString("en")} steps. `
@@ -920,7 +920,7 @@ function explore(data, network) {
             ? "Dashed line: the step t − lag, at which the sliders move the inputs. "
             : "";
         const about =
-            `${given}Solid: the output, starting from ${start}${moves}${data.series.t ? "; dots: targets" : ""}. ` +
+            `${given}Solid: the output, starting from ${before}${moves}${data.series.t ? "; dots: targets" : ""}. ` +
             `${dashed}Drag to move t.`;
         const parts = [tools, svg, make("figcaption", {}, about)];
         if (data.inputs.length)

@@ -179,7 +179,7 @@ class _Output:
         shared: dict[str, Any] = {"of": self._i + 1, **self._names}
         for place, j in enumerate(shown.inputs[: 1 if self._brief else _ALONG]):
             yield self._along(j, place == 0)
-        if len(shown.inputs) > 1:
+        if len(shown.inputs) > 1 and not self._brief:
             first, second = (j + 1 for j in shown.inputs[:2])
             x = self._x[:: -(-len(self._x) // _CONTOUR_ROWS)]
             yield panel(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 import matnet
 from browser import ARROW_RIGHT, MISSING, Browser, browser
+from matnet.cli.entry import run
 from matnet.explore import Address, Subject, page
 from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
@@ -138,6 +141,39 @@ def test_the_pump_in_shares_of_its_ranges_and_by_its_rows(shown: Any, width: int
     agree(point(read(window)), np.median(x, axis=0))
     background = window.script("return getComputedStyle(document.getElementById('explore')).backgroundColor")
     assert background == ("rgb(21, 24, 28)" if width == 400 else "rgb(255, 255, 255)")
+
+
+@pytest.mark.parametrize("file", ["pump.mat", "genfunction/narx_closed.m"])
+def test_what_is_copied_gives_the_same_numbers(
+    shown: Any, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(FIXTURES / file, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    net, name = matnet.load(FIXTURES / file), Path(file).name
+    window = shown(page(Subject(net, address=Address(name))), 1400)
+    window.script(CHANGE, ".tools select", "real")
+    window.script(SLIDE, 0, 31.25)
+    found = read(window)
+    kinds, copied = ["Command line", "Python"][-len(found["code"]) :], []
+    for number in range(len(found["code"])):
+        window.click(f"[aria-label='copy as {kinds[number]}']")
+        copied.append(window.clipboard())
+    assert [text.rstrip() for text in copied] == [text.rstrip() for text in found["code"]]
+    names: dict[str, Any] = {}
+    exec(copied[-1], names)  # noqa: S102
+    if net.dynamic:
+        step, lag = (
+            int(window.script(f"return document.querySelector('#explore .{kind}').value")) for kind in ("time", "lag")
+        )
+        agree(found["y"], names["y"][step - 1])
+        agree(found["slopes"], names["dydx"][step - 1, lag, 0])
+        return
+    agree(found["y"], names["y"])
+    agree(found["slopes"], names["dydx"][0])
+    assert run(shlex.split(copied[0])[1:]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header == "y1,dy1_dx1,dy1_dx2"
+    agree([*found["y"], *found["slopes"]], [float(cell) for cell in row.split(",")])
 
 
 def test_keys_and_fields_and_what_lies_outside(shown: Any) -> None:

@@ -7,6 +7,8 @@ import hashlib
 import html
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,16 @@ def test_names_cannot_leave_the_script() -> None:
     assert "<!--" not in text.replace("<!DOCTYPE", "")
     data = text.split("\nexplore(")[1].rsplit(", { value", 1)[0]
     assert tuple(entry["name"] for entry in json.loads(data)["inputs"]) == names
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+@pytest.mark.parametrize("file", ["pump.mat", "genfunction/narx_closed.m"])
+def test_the_script_can_be_read(file: str, tmp_path: Path) -> None:
+    text = page(Subject(matnet.load(FIXTURES / file)))
+    script = tmp_path / "page.mjs"
+    script.write_text(text.split('<script type="module">')[1].split("</script>")[0], encoding="utf-8")
+    done = subprocess.run(["node", "--check", str(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_thousand_weights_stay_small() -> None:

@@ -24,6 +24,7 @@ ARROW_RIGHT, TAB = "\ue014", "\ue004"
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 _SECONDS = 60
+_READ_CLIPBOARD = "navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))"
 
 
 class Browser:
@@ -67,10 +68,21 @@ class Browser:
             time.sleep(0.1)
         return found
 
+    def click(self, selector: str) -> None:
+        """A click on an element, as with a mouse."""
+        found = self._ask("POST", "element", {"using": "css selector", "value": selector})[_ELEMENT]
+        self._ask("POST", f"element/{found}/click")
+
     def press(self, selector: str, keys: str) -> None:
         """Keys pressed while an element has the focus."""
         found = self._ask("POST", "element", {"using": "css selector", "value": selector})[_ELEMENT]
         self._ask("POST", f"element/{found}/value", {"text": keys})
+
+    def clipboard(self) -> str:
+        """The text on the clipboard."""
+        self._command("Browser.grantPermissions", {"permissions": ["clipboardReadWrite"]})
+        found: str = self._ask("POST", "execute/async", {"script": _READ_CLIPBOARD, "args": []})
+        return found
 
     def touch(self, x: float, y: float) -> None:
         """A finger put on a place of the window and taken away."""
