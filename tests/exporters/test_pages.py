@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import matnet
 from matnet.exporters.target import targets
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -81,3 +82,13 @@ def test_there_is_a_page_for_every_target() -> None:
     for link, suffix in rows:
         page = (PROJECT / "docs" / link).read_text(encoding="utf-8")
         assert re.search(rf"matnet convert \S+ \S+{re.escape(suffix)}\b", page), link
+
+
+def test_there_is_a_page_for_every_framework() -> None:
+    """docs/export.md has a row for every function that makes an object of another library, and a page that calls it."""
+    overview = (PROJECT / "docs" / "export.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[.*?\]\((.*?)\) \| `matnet\.(\w+)\(", overview, flags=re.MULTILINE))
+    functions = {name for name in matnet.__all__ if name.startswith("to_")} | {"objective"}
+    assert set(rows.values()) == functions
+    for link, function in rows.items():
+        assert f"matnet.{function}(net" in (PROJECT / "docs" / link).read_text(encoding="utf-8"), link

@@ -144,8 +144,7 @@ def to_pyomo(net: Network, block: Any) -> None:
     -----
     The inputs have their ranges as bounds, where these are known, and begin in the middle, else at 0. All values are
     raw, without units. Of expressions the solver takes its own derivatives: exact too, except at kinks and where a
-    distance is 0. tanh is written with exp, so that its slope is right in saturation; where exp overflows (a net input
-    below −354) an expression has no value.
+    distance is 0. An expression has no value where exp overflows (logsig of a net input below −709).
     """
     need("to_pyomo", "pyomo", "pyomo")
     static_network(net, "to_pyomo")

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import UnsupportedError
-from matnet.exporters.frameworks.requirements import need, static_network
+from matnet.exporters.frameworks.requirements import need, recorded, static_network
 from matnet.exporters.names import NameRule, function_name
-from matnet.exporters.recording import Function, Options, Recording, elements
+from matnet.exporters.recording import Function, elements
 from matnet.network import Network
 from matnet.tape.symbols import Node
 
@@ -231,7 +231,7 @@ def _unsimplified(ca: Any) -> Iterator[None]:
 
 
 def _function(ca: Any, net: Network, name: str) -> Any:
-    value, both = Recording(net, function_name(NameRule(), name, name)[0], Options()).functions
+    value, both = recorded(net, function_name(NameRule(), name, name)[0], "to_casadi")
     x = ca.MX.sym("x", net.input_size)
     y = _Graph(ca, value, [x]).results[0]
     jacobian = _Graph(ca, both, [x]).results[1]

@@ -20,7 +20,8 @@ from pyomo.core.base.block import BlockData
 from scipy.sparse import coo_matrix
 
 from matnet.errors import UnsupportedError
-from matnet.exporters.recording import Function, Options, Recording
+from matnet.exporters.frameworks.requirements import recorded
+from matnet.exporters.recording import Function
 from matnet.functions.namespace import FloatArray
 from matnet.model.ranges import middle
 from matnet.network import Network
@@ -76,8 +77,7 @@ _OPERATIONS: dict[str, Callable[..., Element]] = {
     "abs": abs,
     "sign": lambda a: pyo.Expr_if(IF=a > 0.0, THEN=1.0, ELSE=pyo.Expr_if(IF=a < 0.0, THEN=-1.0, ELSE=0.0)),
     "exp": pyo.exp,
-    # unlike tanh, known to every solver, and its slope keeps its digits in saturation
-    "tanh": lambda a: 2.0 / (1.0 + pyo.exp(-2.0 * a)) - 1.0,
+    "tanh": pyo.tanh,
     "sqrt": pyo.sqrt,
     "less": _compared(lambda a, b: a < b),
     "less_equal": _compared(lambda a, b: a <= b),
@@ -360,7 +360,7 @@ def write_network(net: Network, block: Any) -> None:
         raise UnsupportedError(
             f"to_pyomo: the block {block.name} has {taken[0]} already; give each network a block of its own"
         )
-    function = Recording(net, "net", Options()).functions[0]
+    function = recorded(net, "net", "to_pyomo")[0]
     terms = sum(_terms(function, node) for node in function.tape.nodes)
     if terms > MOST_TERMS:
         raise UnsupportedError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from matnet.errors import MissingExtraError, UnsupportedError
-from matnet.exporters.recording import one_network
+from matnet.errors import Advice, MissingExtraError, UnsupportedError
+from matnet.exporters.recording import Function, Options, Recording, one_network
 from matnet.network import Network
 
 _DISTRIBUTIONS = {"array_api_compat": "array-api-compat", "sklearn": "scikit-learn"}
@@ -41,3 +41,18 @@ def static_network(net: Network, call: str) -> None:
     one_network(net, call)
     if net.dynamic:
         raise UnsupportedError(f"{call}: the network is dynamic, so that y is not a function of x alone")
+
+
+def recorded(net: Network, name: str, call: str) -> tuple[Function, ...]:
+    """The network's value, and its value and Jacobian, as tapes.
+
+    Raises
+    ------
+    UnsupportedError
+        Every path passes through compet, so that the derivative is 0 wherever it exists.
+    """
+    try:
+        return Recording(net, name, Options()).functions
+    except UnsupportedError as error:
+        # the advice is for files, which can leave the Jacobian out
+        raise UnsupportedError(f"{call}: ", *(part for part in error.args if not isinstance(part, Advice))) from None
