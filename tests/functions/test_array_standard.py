@@ -97,7 +97,7 @@ def test_weight(name: str, square: bool, dtype: Any, tolerance: float) -> None:
     row: Any = WEIGHT[name].square if square else WEIGHT[name]
     if row is None:
         return
-    w = given(dtype, 1, 1) if name == "scalprod" else given(dtype, 3, 3)
+    w = given(dtype, *(WEIGHT[name].weight_shape(3, 3) or ()))
     p = given(dtype, 5, 3, seed=4) + 1.5
     u, v, y = given(dtype, 5, 2, 3, seed=5), given(dtype, 5, 2, 3, seed=6), given(dtype, 5, 2, 3, seed=7)
     dw = given(dtype, 2, *w.shape, seed=8)

@@ -141,7 +141,8 @@ def test_coupled_value_and_derivatives(name: str, layer: list[float]) -> None:
         slope = row.tangent(n, a, identity).T
         curve = np.stack([row.curvature(n, a, u, identity, identity) for u in identity])
     # exp magnifies a rounding of its argument by the argument
-    spread = max(N) - min(N) if name != "radbasn" else max(e * e for e in N) - min(e * e for e in N)
+    magnified = N if row.even is None else [entry * entry for entry in N]
+    spread = max(magnified) - min(magnified)
     unit = 8 * EPS * (1 + spread)
     values, slopes, curves = exact.a(N), exact.da(N), exact.d2a(N)
     terms = _curvature_terms(name, N)
@@ -155,9 +156,9 @@ def test_coupled_value_and_derivatives(name: str, layer: list[float]) -> None:
 
 def _curvature_terms(name: str, n: list[Any]) -> Any:
     """Σ |terms| of the third cumulant of a, which the second derivative of softmax is, and of the chain behind it."""
-    if name == "compet":
+    if TRANSFER[name].stepwise:
         return lambda i, j, k: mpf(0)
-    radial = name == "radbasn"
+    radial = TRANSFER[name].even is not None
     q = [-entry * entry for entry in n] if radial else n
     softmax = PRECISE_TRANSFER["softmax"]
     assert isinstance(softmax, PreciseCoupled)
@@ -206,10 +207,6 @@ def test_value_and_derivatives_at_kinks_and_at_zero(name: str, zero: float) -> N
         assert (a[0], da[0], d2a[0]) == (float(exact.a(at)), float(exact.da(at)), float(exact.d2a(at))), (name, n)
 
 
-def test_compet_gives_the_first_of_equals() -> None:
-    assert TRANSFER["compet"].value(np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])).tolist() == [[0, 1, 0], [1, 0, 0]]
-
-
 INF = math.inf
 
 
@@ -246,19 +243,20 @@ def test_nan_anywhere_makes_the_whole_layer_nan(name: str) -> None:
         assert np.isnan(curve).all()
 
 
-def test_coupled_rows_at_infinity() -> None:
-    with np.errstate(all="ignore"):
-        softmax, radbasn, compet = (TRANSFER[name] for name in ("softmax", "radbasn", "compet"))
-        assert np.isnan(softmax.value(np.array([0.0, INF]))).all()
-        assert softmax.value(np.array([0.0, -INF])).tolist() == [1.0, 0.0]
-        n = np.array([0.5, -INF, INF])
-        a = radbasn.value(n)
-        assert a.tolist() == [1.0, 0.0, 0.0]
-        assert not radbasn.tangent(n, a, np.eye(3)).any()
-        assert not radbasn.cotangent(n, a, np.eye(3)).any()
-        assert not radbasn.curvature(n, a, np.ones(3), np.eye(3), np.eye(3)).any()
-        assert compet.value(np.array([-INF, -INF])).tolist() == [1.0, 0.0]
-        assert compet.value(np.array([0.0, INF, INF])).tolist() == [0.0, 1.0, 0.0]
+@pytest.mark.parametrize("name", COUPLED)
+def test_coupled_rows_at_infinity_and_of_equals(name: str) -> None:
+    row, exact = TRANSFER[name], PRECISE_TRANSFER[name]
+    assert isinstance(exact, PreciseCoupled)
+    assert exact.pinned, f"add to PRECISE_TRANSFER what a layer of {name} gives at infinite n"
+    for layer, expected in exact.pinned.items():
+        n, identity = np.array(layer), np.eye(len(layer))
+        with np.errstate(all="ignore"):
+            a = row.value(n)
+            slope, back = row.tangent(n, a, identity), row.cotangent(n, a, identity)
+            curve = row.curvature(n, a, np.ones(len(layer)), identity, identity)
+        np.testing.assert_array_equal(a, expected)
+        for found in (slope, back, curve):
+            assert np.isnan(found).all() if np.isnan(a).any() else not found.any()
 
 
 @pytest.mark.parametrize("name", COUPLED)

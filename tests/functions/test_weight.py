@@ -25,7 +25,9 @@ ANALYTIC = sorted(name for name, row in WEIGHT.items() if row.analytic)
 
 
 def test_the_second_copy_covers_the_table() -> None:
-    assert set(PRECISE_WEIGHT) | {"scalprod"} == set(WEIGHT)
+    assert set(PRECISE_WEIGHT) == {name for name, row in WEIGHT.items() if row.weight_shape(4, 3) == (4, 3)}, (
+        "add each function that has a row of w for each neuron to PRECISE_WEIGHT"
+    )
     assert set(REFUSED_WEIGHT) == {"convwf", "linkdist"}
 
 
@@ -71,7 +73,7 @@ def test_value_slopes_and_curvature(name: str) -> None:
         with np.errstate(all="ignore"):
             curve = row.curvature(W, P, z, np.broadcast_to(np.eye(4)[i], (4, 4)), every, every)[q]
         unit = tolerance(name, w, p)
-        size = mp.fsum(abs(a * b) for a, b in zip(w, p, strict=True)) if "prod" in name else exact.z(w, p)
+        size = mp.fsum(abs(a * b) for a, b in zip(w, p, strict=True)) if row.analytic else exact.z(w, p)
         scale = abs(divisor(name, p))
         assert abs(mpf(float(z[q, i])) - exact.z(w, p)) <= unit * abs(size) / scale
         slope = exact.dz_dp(w, p)
@@ -85,11 +87,11 @@ def test_value_slopes_and_curvature(name: str) -> None:
             assert not by_w[q, i, j, np.arange(4) != i].any()
             for k in range(3):
                 bend = exact.d2z_dp2(w, p)[j][k]
-                terms = abs(1 / exact.z(w, p)) if "dist" in name and bend else 2 * steepness / scale
+                terms = abs(1 / exact.z(w, p)) if row.square is not None and bend else 2 * steepness / scale
                 assert abs(mpf(float(curve[j, k])) - bend) <= 2 * unit * terms, (q, i, j, k)
 
 
-@pytest.mark.parametrize("name", ["dist", "negdist", "mandist", "boxdist"])
+@pytest.mark.parametrize("name", sorted(set(WEIGHT) - set(ANALYTIC)))
 def test_derivatives_at_distance_zero_are_zero(name: str) -> None:
     row = WEIGHT[name]
     w, p = np.array([[0.25, 0.5]]), np.array([0.25, 0.5])
@@ -112,7 +114,7 @@ def test_boxdist_takes_the_side_of_the_first_largest_difference() -> None:
     assert row.tangent(w, p, row.value(w, p), np.eye(3))[:, 0].tolist() == [0.0, -1.0, 0.0]
 
 
-@pytest.mark.parametrize("name", ["dist", "negdist"])
+@pytest.mark.parametrize("name", sorted(name for name, row in WEIGHT.items() if row.square is not None))
 def test_the_square_is_smooth_where_the_distance_is_not(name: str) -> None:
     """Σ(w−p)²: 0, 0 and 2I at p = w."""
     row = WEIGHT[name].square
@@ -129,9 +131,9 @@ def test_the_square_is_smooth_where_the_distance_is_not(name: str) -> None:
 
 
 def arrays(name: str, batch: tuple[int, ...], rng: np.random.Generator) -> tuple[Real, Real, int]:
-    """w, p and the number of neurons; scalprod has one weight for all."""
-    if name == "scalprod":
-        return rng.normal(size=(1, 1)), rng.normal(size=(*batch, 3)), 3
+    """w, p and the number of neurons, as many as elements where a function acts on each element."""
+    if name not in PRECISE_WEIGHT:
+        return rng.normal(size=WEIGHT[name].weight_shape(3, 3)), rng.normal(size=(*batch, 3)), 3
     return rng.normal(size=(4, 3)), rng.normal(size=(*batch, 3)) + 2.0, 4
 
 
@@ -209,14 +211,10 @@ def test_nan_in_p_reaches_every_neuron_that_sees_it(name: str) -> None:
     w, _, neurons = arrays(name, (), np.random.default_rng(5))
     p = np.array([1.0, np.nan, 2.0])
     z = WEIGHT[name].value(w, p)
-    assert np.isnan(z).tolist() == ([False, True, False] if name == "scalprod" else [True] * neurons)
+    assert np.isnan(z).tolist() == ([True] * neurons if name in PRECISE_WEIGHT else [False, True, False])
 
 
-@pytest.mark.parametrize("name", sorted(set(WEIGHT) - {"scalprod"}))
-def test_weight_shapes(name: str) -> None:
-    assert WEIGHT[name].weight_shape(4, 3) == (4, 3)
-
-
-def test_scalprod_joins_equal_sizes_only() -> None:
-    assert WEIGHT["scalprod"].weight_shape(3, 3) == (1, 1)
-    assert WEIGHT["scalprod"].weight_shape(4, 3) is None
+@pytest.mark.parametrize("name", sorted(set(WEIGHT) - set(PRECISE_WEIGHT)))
+def test_a_function_of_each_element_joins_equal_sizes_only(name: str) -> None:
+    assert WEIGHT[name].weight_shape(3, 3) is not None
+    assert WEIGHT[name].weight_shape(4, 3) is None

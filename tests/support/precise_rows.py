@@ -22,6 +22,9 @@ Matrix: TypeAlias = list[list[Number]]
 mp.dps = 50
 
 
+INF, NAN = float("inf"), float("nan")
+
+
 @dataclass(frozen=True)
 class PreciseElementwise:
     """a(n), da/dn and d²a/dn², and the points where da/dn jumps.
@@ -38,11 +41,16 @@ class PreciseElementwise:
 
 @dataclass(frozen=True)
 class PreciseCoupled:
-    """a, da_i/dn_j and d²a_i/dn_j dn_k of a whole layer."""
+    """a, da_i/dn_j and d²a_i/dn_j dn_k of a whole layer.
+
+    ``pinned`` has values of a where no formula gives them: at infinite n, and which of equal n is taken. The
+    derivatives are 0 there, NaN where a is.
+    """
 
     a: Callable[[Vector], Vector]
     da: Callable[[Vector], Matrix]
     d2a: Callable[[Vector], list[Matrix]]
+    pinned: Mapping[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -171,15 +179,27 @@ PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
     "radbas": PreciseElementwise(
         lambda n: mp.exp(-n * n), lambda n: -2 * n * mp.exp(-n * n), lambda n: (4 * n * n - 2) * mp.exp(-n * n)
     ),
-    "radbasn": PreciseCoupled(_radbasn, _radbasn_slope, _radbasn_curve),
+    "radbasn": PreciseCoupled(_radbasn, _radbasn_slope, _radbasn_curve, {(0.5, -INF, INF): (1.0, 0.0, 0.0)}),
     "tribas": PreciseElementwise(
         lambda n: max(mpf(0), 1 - abs(n)),
         lambda n: -mp.sign(n) if abs(n) <= 1 else mpf(0),
         _zero,
         kinks=(-1.0, 0.0, 1.0),
     ),
-    "softmax": PreciseCoupled(_softmax, _softmax_slope, _softmax_curve),
-    "compet": PreciseCoupled(_compet, _zero_matrix, lambda n: [_zero_matrix(n) for _ in n]),
+    "softmax": PreciseCoupled(
+        _softmax, _softmax_slope, _softmax_curve, {(0.0, INF): (NAN, NAN), (0.0, -INF): (1.0, 0.0)}
+    ),
+    "compet": PreciseCoupled(
+        _compet,
+        _zero_matrix,
+        lambda n: [_zero_matrix(n) for _ in n],
+        {
+            (1.0, 3.0, 3.0): (0.0, 1.0, 0.0),
+            (2.0, 2.0, 2.0): (1.0, 0.0, 0.0),
+            (-INF, -INF): (1.0, 0.0),
+            (0.0, INF, INF): (0.0, 1.0, 0.0),
+        },
+    ),
     "elliotsig": PreciseElementwise(
         lambda n: n / (1 + abs(n)), lambda n: 1 / (1 + abs(n)) ** 2, lambda n: -2 * mp.sign(n) / (1 + abs(n)) ** 3
     ),

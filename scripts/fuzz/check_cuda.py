@@ -1,6 +1,6 @@
 """Networks on a GPU: what PyTorch, JAX and CuPy compute there against NumPy. Needs a CUDA device; no test runs it.
 
-    PYTHONPATH=tests/support python scripts/check_cuda.py
+    PYTHONPATH=tests/support python scripts/fuzz/check_cuda.py
 
 Every row of the function tables in a small network, and the fixtures: outputs, Jacobian, Hessian, products, derivatives
 with respect to the parameters, and PyTorch's and JAX's own gradients through the network. One line per library; exit
@@ -21,7 +21,7 @@ import matnet
 from exported_networks import row_networks
 from matnet.network import Network
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 TOLERANCE = 1e-11
 
 
