@@ -28,6 +28,7 @@ LEVELS = (
     ("simulate",),
     ("derivatives",),
     ("tape",),
+    ("formulas",),
     ("network",),
     ("importers", "exporters"),
     ("compiled", "proof", "sensitivity", "tables"),
@@ -56,6 +57,8 @@ HEAVY = (
     "sklearn",
     "matplotlib",
     "dask",
+    "sympy",
+    "xlsxwriter",
 )
 
 

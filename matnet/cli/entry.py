@@ -25,6 +25,7 @@ COMMANDS = (
     "predict",
     "gradients",
     "convert",
+    "formula",
     "verify",
     "check",
     "diff",

@@ -65,6 +65,10 @@ class Target:
         Returns a line for the user about the file, or ''.
     about
         What the file contains, in a few words for the documentation.
+    finite
+        Whether its numbers are never NaN or infinite, so that it is compared for finite ones only.
+    static
+        Whether it takes no dynamic networks.
     """
 
     suffix: str
@@ -80,6 +84,8 @@ class Target:
     header: Callable[[Recording], bytes] | None = None
     family: Callable[[Recording], dict[str, bytes]] | None = None
     remark: Callable[[Recording], str] = lambda recording: ""
+    finite: bool = False
+    static: bool = False
 
     @property
     def takes(self) -> frozenset[str]:

@@ -30,6 +30,7 @@ from matnet.network.arguments import (
     whole,
 )
 from matnet.network.evaluation import Evaluation
+from matnet.network.formula import formula_of
 from matnet.network.frames import frame_input, frame_like
 from matnet.network.names import (
     Names,
@@ -997,6 +998,69 @@ class Network:
             The settings do not fit, or do not belong to a known scaling function.
         """
         return Network(with_scaling(self.structure, inputs, outputs), self.provenance, self.name)
+
+    def formula(
+        self,
+        of: int | Names | None = None,
+        wrt: Names | None = None,
+        format: str = "text",
+        layout: str = "steps",
+        digits: int | None = None,
+    ) -> Any:
+        """The network, or its derivative, as a formula.
+
+        Constants are folded: the formula takes raw inputs and gives raw outputs. It is computed at 1,000 points of the
+        range of the inputs and compared with the network before it is returned. It is for finite numbers.
+
+        Parameters
+        ----------
+        of
+            A layer's number, from 1, or name; or the names of outputs. None for all outputs.
+        wrt
+            The names of inputs: the formula is then that of the derivatives with respect to these. None for the values.
+        format
+            "text", "latex", "python" (a function for NumPy), "matlab" (a function), "c" (a function), "excel" (two rows
+            of cells separated by tabs, to be pasted at A1) or "sympy".
+        layout
+            "steps": the layers' outputs, and what occurs more than once, are named steps. "nested": one line for each
+            result. Expressions of SymPy are nested in any case.
+        digits
+            Significant digits of the numbers, 1 to 17; None for all that are needed, or 15 for "excel", which reads no
+            more. With fewer, the text states the largest error at these points.
+
+        Returns
+        -------
+        A str; for "sympy" a dict of SymPy expressions by the names of the results.
+
+        Raises
+        ------
+        ShapeError
+            There is no such layer, output, input, format or layout, or `digits` is out of range.
+        UnsupportedError
+            The network is too large for a formula, the format cannot express it, the formula does not compute what the
+            network does, or a derivative of a network with feedback is wanted.
+        MissingExtraError
+            SymPy is not installed.
+
+        Notes
+        -----
+        The formula of a dynamic network is that of one time step: ``x1_lag1`` is x1 one step before, ``a2_1_lag1`` the
+        output of neuron 1 of layer 2 one step before, which is then a result too.
+
+        Examples
+        --------
+        >>> from matnet.model.structure import Input, Layer, Output, Structure, Weight
+        >>> layer = Layer(1, "tansig", {0: Weight([[2.0]])}, bias=[0.5])
+        >>> net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+        >>> print(net.formula())
+        y1 = tanh(2*x1 + 0.5)
+        >>> print(net.formula(wrt="x1", format="latex"))
+        \\begin{aligned}
+        a_{1,1} &= \\tanh\\left(2 \\, x_{1} + 0.5\\right) \\\\
+        \\frac{\\partial y_{1}}{\\partial x_{1}} &= 2 \\, \\left(1 - a_{1,1}^{2}\\right)
+        \\end{aligned}
+        """
+        return formula_of(self.structure, self.program, of, wrt, format, layout, digits).content
 
     @cached_property
     def series(self) -> Series:

@@ -52,9 +52,10 @@ class ExportCheck:
 def check_written(export: Export, name: str) -> ExportCheck:
     """Write the export to a file called `name` in a temporary folder, run it and compare.
 
-    Points in the range of the inputs (fewer for a family of files), one of them NaN throughout; a dynamic network gets
-    states from a run of its own. The range of y_i is that of its values there, or their size where that is larger; the
-    derivative dy_i/dx_j counts by how much y_i changes over the range of x_j, that in a family by its own range.
+    Points in the range of the inputs (fewer for a family of files), one of them NaN throughout unless the format has
+    finite numbers only; a dynamic network gets states from a run of its own. The range of y_i is that of its values
+    there, or their size where that is larger; the derivative dy_i/dx_j counts by how much y_i changes over the range of
+    x_j, that in a family by its own range.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
@@ -66,7 +67,9 @@ def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
     family = recording.options.family
     tolerance = TOLERANCES[recording.options.precision]
     box = input_box(recording.net.structure)
-    x = np.concatenate([points_in(box, _FAMILY_POINTS if family else _POINTS), np.full((1, len(box)), np.nan)])
+    x = points_in(box, _FAMILY_POINTS if family else _POINTS)
+    if not target.finite:
+        x = np.concatenate([x, np.full((1, len(box)), np.nan)])
     missing = target.missing()
     if missing:
         return ExportCheck({}, tolerance, len(x), target.runtime, missing=missing)

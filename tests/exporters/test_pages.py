@@ -22,6 +22,7 @@ NEEDED = {
     "jax": ("jax",),
     "casadi": ("casadi", "onnx", "onnxruntime"),
     "fmu": ("fmpy",),
+    "excel": ("xlsxwriter", "fastexcel"),
     "openmdao": ("openmdao",),
     "pyomo": ("pyomo", "casadi"),
     "scikit-learn": ("sklearn",),

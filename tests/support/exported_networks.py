@@ -272,9 +272,9 @@ def disagreement(got: Real, expected: Real) -> float:
 
 
 def each(found: Sequence[Target]) -> list[ParameterSet]:
-    """Targets as parameters of a test; FMUs are slow, since each of them is compiled by itself."""
+    """Targets as parameters of a test; FMUs, each compiled by itself, and workbooks, for LibreOffice, are slow."""
     return [
-        pytest.param(target, id=target.name, marks=[pytest.mark.slow] if target.suffix == ".fmu" else [])
+        pytest.param(target, id=target.name, marks=[pytest.mark.slow] if target.suffix in (".fmu", ".xlsx") else [])
         for target in found
     ]
 

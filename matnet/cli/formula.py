@@ -1,0 +1,124 @@
+"""The command `formula`: the equation of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matnet.cli.models import load_network
+from matnet.cli.options import (
+    file_argument,
+    inputs_option,
+    loading_options,
+    model_options,
+    names,
+    network_option,
+    no_clobber_option,
+    outputs_option,
+)
+from matnet.cli.results import check_place, opened_result
+from matnet.cli.speech import complain, note
+
+if TYPE_CHECKING:
+    from matnet.formulas.formula import Formula
+    from matnet.network import Network
+    from matnet.proof.formulas import FormulaRun
+
+FORMATS = ("text", "latex", "python", "matlab", "c", "excel", "sympy")
+FAILED = 1
+
+
+@click.command("formula", short_help="The equation of a network, or of its derivative.")
+@file_argument
+@network_option
+@loading_options
+@model_options
+@inputs_option
+@outputs_option
+@click.option("--of", metavar="NAMES", help="Only these outputs; or one layer, by its number or name.")
+@click.option(
+    "--wrt", metavar="NAMES", help="The derivatives with respect to these inputs, instead of the outputs; all for all."
+)
+@click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="What is written.")
+@click.option("--nested", is_flag=True, help="One expression for each result, on one line (default: named steps).")
+@click.option(
+    "--digits",
+    type=click.IntRange(1, 17),
+    metavar="N",
+    help="Significant digits of the numbers (default: all that are needed; Excel reads 15). With fewer, the largest "
+    "error over the range of the inputs is measured and stated.",
+)
+@click.option("-o", "--out", default="-", metavar="OUT", help="Where the formula goes; - is standard output (default).")
+@no_clobber_option
+def command(**options: Any) -> int:
+    """Write the network in FILE as a formula: raw inputs to raw outputs, with all scaling in it.
+
+    text: equations. latex: for a document. python: a function for numbers and NumPy arrays. matlab, c: a function.
+    excel: two rows of cells to paste at A1 of an empty sheet. sympy: statements for SymPy. --inputs and --outputs give
+    names. Inputs that do not occur are named.
+
+    The formula of a dynamic network is that of one time step.
+
+    The formula is compared with the network at 1,000 points of the range of the inputs. Except for LaTeX, the text is
+    also run in its language, if that is installed.
+
+    Exit status 0: written; 1: what was run does not agree, and nothing is written.
+    """
+    from matnet.network.formula import formula_of
+    from matnet.proof.formulas import run_text
+
+    check_place(options["out"], options)
+    net = load_network(options)
+    if options["inputs"] or options["outputs"]:
+        net = net.with_names(options["inputs"], options["outputs"])
+    layout = "nested" if options["nested"] else "steps"
+    of, wrt = _of(options["of"]), _wrt(options["wrt"], net)
+    found = formula_of(net.structure, net.program, of, wrt, options["format"], layout, options["digits"])
+    text = found.text
+    run = None if options["format"] == "latex" else run_text(found, text)
+    if run is not None and not run.agrees and not run.missing:
+        complain(f"not written: {_difference(run)}")
+        return FAILED
+    with opened_result(options["out"]) as target:
+        target.write(f"{text}\n".encode())
+    _remark(found, run)
+    return 0
+
+
+def _of(given: str | None) -> int | str | tuple[str, ...] | None:
+    """A layer's number, one name, or several."""
+    if given is None:
+        return None
+    found = names(given)
+    if len(found) > 1:
+        return found
+    return int(found[0]) if found[0].isdecimal() else found[0]
+
+
+def _wrt(given: str | None, net: Network) -> tuple[str, ...] | None:
+    found = None if given is None else names(given)
+    return net.input_names if found == ("all",) and "all" not in net.input_names else found
+
+
+def _remark(found: Formula, run: FormulaRun | None) -> None:
+    """Notes: how the formula was compared, and what the text cannot say itself."""
+    if found.format == "excel":
+        for line in found.notes:
+            note(line)
+    if run is None:
+        note(f"compared with the network: largest difference {_share(max(d.share for d in found.differences))}")
+    elif run.missing:
+        note(f"not run, as {run.missing} is not installed")
+    else:
+        note(_difference(run))
+
+
+def _difference(run: FormulaRun) -> str:
+    if run.failure:
+        return run.failure
+    return f"run by {run.runtime} at {run.points} points; largest difference from the network {_share(run.share)}"
+
+
+def _share(share: float) -> str:
+    return f"{share:.2g} of the range of a result"

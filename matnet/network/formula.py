@@ -1,0 +1,30 @@
+"""What a formula is of, from the arguments of ``Network.formula``."""
+
+from __future__ import annotations
+
+from matnet.formulas.formula import Formula, formula
+from matnet.formulas.recording import Wanted
+from matnet.model.structure import Structure
+from matnet.network.names import Names, selection
+from matnet.simulate import Program
+
+
+def formula_of(
+    structure: Structure,
+    program: Program,
+    of: int | Names | None = None,
+    wrt: Names | None = None,
+    format: str = "text",
+    layout: str = "steps",
+    digits: int | None = None,
+) -> Formula:
+    """The formula of a network; see ``Network.formula``.
+
+    Raises
+    ------
+    ShapeError, UnsupportedError
+        As for ``Network.formula``.
+    """
+    selected = selection(structure, of, wrt)
+    wanted = Wanted(selected.layer, selected.rows, selected.columns, value=wrt is None, derivative=wrt is not None)
+    return formula(structure, program, wanted, format, layout, digits)

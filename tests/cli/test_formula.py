@@ -1,0 +1,103 @@
+"""The command `formula`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import matnet
+from matnet.cli.entry import run
+from matnet.cli.formula import FORMATS
+from matnet.formulas.formula import FORMATS as KNOWN
+from matnet.proof import formulas
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+PUMP = str(FIXTURES / "pump.mat")
+NAMED = [PUMP, "--inputs", "flow,speed", "--outputs", "head"]
+
+
+def test_it_prints_the_formula_and_says_how_it_was_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["formula", *NAMED, "--digits", "5"]) == 0
+    out, err = capsys.readouterr()
+    net = matnet.load(PUMP).with_names(inputs=["flow", "speed"], outputs=["head"])
+    assert out == f"{net.formula(digits=5)}\n"
+    assert err.startswith("matnet: note: run by Python at 100 points; largest difference from the network ")
+    assert err.endswith(" of the range of a result\n")
+
+
+def test_the_formats_are_those_of_the_library() -> None:
+    assert FORMATS == KNOWN
+
+
+def test_latex_is_compared_but_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["formula", *NAMED, "--format", "latex", "--nested"]) == 0
+    out, err = capsys.readouterr()
+    assert r"\mathrm{head} &= 8.798924102783204 \, \tanh\left(" in out
+    assert err.startswith("matnet: note: compared with the network: largest difference ")
+
+
+def test_a_derivative_by_all_inputs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["formula", *NAMED, "--wrt", "all", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert "\ndhead_dflow = " in out
+    assert "\ndhead_dspeed = " in out
+    assert err == ""
+
+
+def test_a_layer_by_its_number_and_outputs_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["formula", PUMP, "--of", "2", "--quiet"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("    ")
+    assert run(["formula", *NAMED, "--of", "head", "--quiet", "--nested"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("head = ")
+
+
+def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "pump.py"
+    assert run(["formula", PUMP, "--format", "python", "-o", str(place), "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    assert place.read_text() == f"{matnet.load(PUMP).formula(format='python')}\n"
+    assert run(["formula", PUMP, "-o", str(place), "--no-clobber"]) == 2
+    assert capsys.readouterr().err == (f"matnet: {place}: the file exists; leave out --no-clobber to replace it\n")
+
+
+def test_what_excel_cannot_say_in_its_cells_is_a_note(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["formula", PUMP, "--format", "excel"]) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("matnet: note: numbers with 15 digits; largest error at 1,000 points")
+    assert second in (
+        "matnet: note: not run, as LibreOffice is not installed",
+        "matnet: note: not run, as xlsxwriter is not installed",
+    )
+
+
+def test_what_does_not_agree_is_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("cc is not installed")
+    monkeypatch.setattr(formulas, "_C", formulas._C.replace("fread(x", "fread(y"))
+    place = tmp_path / "pump.c"
+    assert run(["formula", PUMP, "--format", "c", "-o", str(place)]) == 1
+    assert capsys.readouterr().err.startswith(
+        "matnet: not written: run by the C compiler at 100 points; largest difference from the network "
+    )
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--of", "3"], "of=3: the layers are numbered from 1 to 2"),
+        (["--wrt", "load"], "wrt='load' is not the name of an input; the names are x1, x2"),
+        (["--digits", "0"], "Invalid value for '--digits': 0 is not in the range 1<=x<=17. See matnet formula --help"),
+        (["--inputs", "flow"], "inputs: expected a name for each of 2, got 1: flow"),
+    ],
+)
+def test_bad_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["formula", PUMP, *arguments]) == 2
+    assert capsys.readouterr() == ("", f"matnet: {message}\n")
