@@ -327,6 +327,7 @@ def test_y_of_a_dynamic_network_follows_until_the_first_step_and_then_holds(
 ) -> None:
     net = dynamic()
     unit, points = opened(net, fmi), np.random.default_rng(10).normal(size=(3, 3))
+    zeros = np.zeros((2, 3))
     instance = unit.create()
     if unit.fmi2:
         instance.setupExperiment(startTime=0.0)
@@ -334,13 +335,13 @@ def test_y_of_a_dynamic_network_follows_until_the_first_step_and_then_holds(
     for k in range(2):
         for x in points:
             unit.set(instance, x)
-            np.testing.assert_allclose(unit.get(instance), net.run(x[None]).outputs[0], rtol=1e-13)
+            np.testing.assert_allclose(unit.get(instance), net.run(x[None], zeros).outputs[0], rtol=1e-13)
         if k == 0:
             instance.exitInitializationMode()
     instance.doStep(0.0, 1.0)
     for x in points:
         unit.set(instance, x)
-        np.testing.assert_allclose(unit.get(instance), net.run(points[-1:]).outputs[0], rtol=1e-13)
+        np.testing.assert_allclose(unit.get(instance), net.run(points[-1:], zeros).outputs[0], rtol=1e-13)
     instance.doStep(1.0, 1.0)
     np.testing.assert_allclose(unit.get(instance), net.run(points[[-1, -1]]).outputs[1], rtol=1e-13)
 
