@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ModelError, UnsupportedError, counted
+from matnet.errors import MatnetError, ModelError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.transfer import TRANSFER
@@ -103,9 +103,18 @@ def from_weights(
         layers.append(Layer(size, transfers[number], *sources, bias, joins[number], name=f"Layer {number + 1}"))
     structure = Structure((Input(inputs),), tuple(layers), (Output(len(layers) - 1, size),))
     net = Network(structure, name=name)
-    if input_scaling is not None or output_scaling is not None:
-        net = net.with_scaling(inputs=input_scaling, outputs=output_scaling)
-    return net.with_names(inputs=input_names, outputs=output_names)
+    changes: tuple[tuple[str, Callable[[Network], Network]], ...] = (
+        ("input_scaling", lambda net: net.with_scaling(inputs=input_scaling)),
+        ("output_scaling", lambda net: net.with_scaling(outputs=output_scaling)),
+        ("input_names", lambda net: net.with_names(inputs=input_names)),
+        ("output_names", lambda net: net.with_names(outputs=output_names)),
+    )
+    for parameter, change in changes:
+        try:
+            net = change(net)
+        except MatnetError as error:
+            raise error.at(parameter) from error.__cause__
+    return net
 
 
 def _layers(values: Any, parameter: str) -> Sequence[Any]:

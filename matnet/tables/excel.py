@@ -6,6 +6,7 @@ Read with fastexcel and written with xlsxwriter, the libraries that polars uses.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from matnet.tables.wording import listed, shown
 
 MOST_ROWS, MOST_COLUMNS = (1 << 20) - 1, 1 << 14
 """Rows of a sheet, without its header, and its columns."""
+MOST_LETTERS = 31
+"""Letters of the name of a sheet."""
 
 
 def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: Sequence[str] = ()) -> FrameTable:
@@ -118,6 +121,7 @@ def workbook(sheets: Sequence[tuple[str, Sequence[Sequence[str | float]]]], plac
     """
     held = io.BytesIO()
     book = _workbook(held, place)
+    taken: set[str] = set()
     for name, rows in sheets:
         if len(rows) - 1 > MOST_ROWS or max(map(len, rows)) > MOST_COLUMNS:
             raise TableError(
@@ -125,12 +129,21 @@ def workbook(sheets: Sequence[tuple[str, Sequence[Sequence[str | float]]]], plac
                 "columns at most; write CSV",
                 place=place,
             )
-        sheet = book.add_worksheet(name)
+        sheet = book.add_worksheet(_sheet_name(name, taken))
         for row, cells in enumerate(rows):
             for column, value in enumerate(cells):
                 _write_cell(sheet, row, column, value)
     book.close()
     return held.getvalue()
+
+
+def _sheet_name(name: str, taken: set[str]) -> str:
+    """The name of a sheet, cut to what a workbook allows and not taken by another."""
+    numbered = (f"{name[: MOST_LETTERS - 1 - len(str(k))]}~{k}" for k in itertools.count(2))
+    candidates = itertools.chain([name[:MOST_LETTERS]], numbered)
+    found = next(candidate for candidate in candidates if candidate.casefold() not in taken)
+    taken.add(found.casefold())
+    return found
 
 
 class ExcelSink(Sink):

@@ -286,6 +286,16 @@ def test_a_struct_as_a_table(said: Said, tmp_path: Path) -> None:
     )
 
 
+def test_results_in_excel_have_every_digit(said: Said, tmp_path: Path) -> None:
+    pytest.importorskip("xlsxwriter")
+    pytest.importorskip("fastexcel")
+    x = np.random.default_rng(0).uniform([1.0, 1450.0], [100.0, 2900.0], (200, 2))
+    np.savetxt(tmp_path / "x.csv", x, delimiter=",", header="x1,x2", comments="", fmt="%.17g")
+    assert said("gradients", PUMP, "x.csv", "-o", "y.xlsx")[0] == 0
+    y, jacobian = NET.value_and_jacobian(x)
+    np.testing.assert_array_equal(pl.read_excel(tmp_path / "y.xlsx").to_numpy(), np.hstack([y, jacobian[:, 0]]))
+
+
 def matlab_table(path: Path, rows: float = 2.0, **variables: object) -> None:
     """A MAT-file with the table T, its variables of any class."""
     store = ObjectStore()

@@ -12,6 +12,7 @@ import pytest
 import matnet
 from matnet.cli.entry import run
 from matnet.functions.namespace import FloatArray
+from matnet.tables.excel import workbook
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")
@@ -62,6 +63,20 @@ def test_every_number_is_exact_in_every_format(tmp_path: Path, capsys: pytest.Ca
     sheet = book.load_sheet("IW1_1").to_polars()
     assert sheet.columns == ["neuron", "x1", "x2"]
     np.testing.assert_array_equal(sheet[["x1", "x2"]].to_numpy(), expected)
+
+
+def test_long_names_of_sheets_are_cut(tmp_path: Path) -> None:
+    fastexcel = pytest.importorskip("fastexcel")
+    pytest.importorskip("xlsxwriter")
+    assert run(["weights", str(FIXTURES / "genfunction" / "removed_rows.m"), "-o", str(tmp_path / "w.xlsx")]) == 0
+    names = fastexcel.read_excel(tmp_path / "w.xlsx").sheet_names
+    assert names[:4] == [
+        "input1_1_removeconstantrows_row",
+        "input1_1_removeconstantrows_kee",
+        "input1_1_removeconstantrows_rem",
+        "input1_1_removeconstantrows_con",
+    ]
+    assert workbook([("a" * 40, [["x"]]), ("A" * 33, [["x"]]), ("a" * 31, [["x"]])], "w.xlsx")
 
 
 def test_the_columns_of_delays_and_removed_rows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,3 +97,16 @@ def test_it_is_saved_and_loaded_again(tmp_path: Path) -> None:
 def test_what_is_wrong(arguments: tuple[Any, ...], kind: type[MatnetError], message: str) -> None:
     with pytest.raises(kind, match=f"^{re.escape(message)}$"):
         matnet.from_weights(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"input_names": ["a"]}, "input_names: inputs: expected a name for each of 2, got 1: a"),
+        ({"output_scaling": {"xmin": [0.0], "xmax": [1.0], "ymin": 0.0, "ymax": 1.0}}, "output_scaling: the scaling is "
+         "for 1 rows, but there are 2"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_names_and_scaling(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        matnet.from_weights([W1, W2], [B1, B2], "tansig", **options)
