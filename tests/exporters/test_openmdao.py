@@ -58,6 +58,20 @@ def test_every_row(om: Any) -> None:
     assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
 
 
+@pytest.mark.slow
+def test_the_corpus(om: Any, corpus: Path) -> None:
+    found = {}
+    for name, net in corpus_networks(corpus).items():
+        if net.input_size > 60:
+            continue
+        low, high = np.where(np.isfinite(net.input_range), net.input_range, [-1.0, 1.0]).T
+        x = np.random.default_rng(7).uniform(low, high, (2, net.input_size))
+        y, jacobian = answers(problem(om, net, 2), net, x)
+        found[name] = max(disagreement(y, net(x)), disagreement(jacobian, net.jacobian(x)))
+    assert len(found) > 30
+    assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
+
+
 @pytest.mark.parametrize(
     "name", ["transfer_tansig", "radial_radbas", "transfer_softmax", "several", "separate_outputs"]
 )
