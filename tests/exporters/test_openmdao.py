@@ -173,6 +173,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "1/min) with net.with_names(units={'x2': ...}), or '' to leave it out",
     ),
     "no samples": (lambda: matnet.to_openmdao(TWO, 0), "vec_size is 0, expected 1 or more"),
+    "less than no samples": (lambda: matnet.to_openmdao(TWO, -3), "vec_size is -3, expected 1 or more"),
     "no number of samples": (lambda: matnet.to_openmdao(TWO, 2.5), "vec_size=2.5 is not an integer"),  # type: ignore[arg-type]
     "dynamic": (
         lambda: matnet.to_openmdao(DYNAMIC),

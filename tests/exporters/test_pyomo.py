@@ -269,8 +269,8 @@ def test_shared_parts_are_written_once() -> None:
     assert len(model.net.steps) < 1000
 
 
-def twice() -> None:
-    model = model_of(PUMP)
+def twice(grey: bool = False) -> None:
+    model = model_of(PUMP, grey)
     matnet.to_pyomo(PUMP, model.net)
 
 
@@ -292,6 +292,10 @@ def large() -> None:
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "twice": (twice, "to_pyomo: the block net has inputs already; give each network a block of its own"),
+    "a grey box twice": (
+        lambda: twice(grey=True),
+        "to_pyomo: the block net has inputs already; give each network a block of its own",
+    ),
     "not attached": (not_attached, "to_pyomo: the block is not part of a ConcreteModel yet; add it there first"),
     "indexed": (
         indexed,

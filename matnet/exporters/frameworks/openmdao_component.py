@@ -15,7 +15,7 @@ from matnet.exporters.names import documented
 from matnet.functions.namespace import Array
 from matnet.model.ranges import middle
 from matnet.network import Network
-from matnet.network.arguments import analytic_throughout, natural
+from matnet.network.arguments import analytic_throughout, whole
 from matnet.network.names import listed
 
 _FORBIDDEN = re.compile(r"[.*?!\[\]]")
@@ -123,9 +123,9 @@ def component(net: Network, vec_size: int) -> NetworkComponent:
                     f"to_openmdao: '{unit}', the unit of {name}, is not one that OpenMDAO knows; write it as OpenMDAO "
                     f"does (m**3/h, degC, 1/min) with net.with_names(units={{'{name}': ...}}), or '' to leave it out"
                 )
-    size = natural(vec_size, "vec_size")
-    if size == 0:
-        raise ShapeError("vec_size is 0, expected 1 or more")
+    size = whole(vec_size, "vec_size")
+    if size < 1:
+        raise ShapeError(f"vec_size is {size}, expected 1 or more")
     return NetworkComponent(net, size)
 
 

@@ -352,14 +352,14 @@ def write_network(net: Network, block: Any) -> None:
         raise UnsupportedError(f"to_pyomo: block is of type {type(block).__name__}, expected a Block{advice}")
     if not block.is_constructed():
         raise UnsupportedError("to_pyomo: the block is not part of a ConcreteModel yet; add it there first")
-    if isinstance(block, ExternalGreyBoxBlock):
-        block.set_external_model(NetworkModel(net))
-        return
     taken = [name for name in _COMPONENTS if block.component(name) is not None]
     if taken:
         raise UnsupportedError(
             f"to_pyomo: the block {block.name} has {taken[0]} already; give each network a block of its own"
         )
+    if isinstance(block, ExternalGreyBoxBlock):
+        block.set_external_model(NetworkModel(net))
+        return
     function = recorded(net, "net", "to_pyomo")[0]
     terms = sum(_terms(function, node) for node in function.tape.nodes)
     if terms > MOST_TERMS:
