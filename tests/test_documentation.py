@@ -15,8 +15,8 @@ from matnet import errors
 
 PROJECT = Path(__file__).parent.parent
 DOCS = PROJECT / "docs"
-DRAWN = {DOCS / "guide" / f"{name}.svg" for name in make_gallery.NAMES}
-"""The pictures that are drawn while the site is built."""
+DRAWN = {DOCS / "guide" / f"{name}.svg" for name in make_gallery.NAMES} | {DOCS / "pump-live.html"}
+"""The pictures that are drawn while the site is built, and the page that computes."""
 
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.MatnetError)]
 

@@ -98,6 +98,13 @@ def test_the_reference_describes_the_public_names(site: Path) -> None:
         assert f"matnet.plots.{name}" in reference, name
 
 
+def test_the_page_that_computes_is_on_the_site(site: Path) -> None:
+    assert 'href="pump-live.html"' in (site / "explore.html").read_text(encoding="utf-8")
+    text = (site / "pump-live.html").read_text(encoding="utf-8")
+    assert "matnet gradients fixtures/pump.mat --at=" in text
+    assert '"unit":"m\\u00b3/h"' in text
+
+
 def test_the_gallery_shows_every_kind_of_plot(site: Path) -> None:
     page = (site / "guide" / "gallery.html").read_text(encoding="utf-8")
     for kind in KINDS:

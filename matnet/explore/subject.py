@@ -323,5 +323,5 @@ def _short(value: float, width: float) -> float:
 
 def _quoted(text: str) -> str:
     """A name for a shell."""
-    plain = all(char.isalnum() or char in "._-" for char in text) and not text.startswith("-")
+    plain = all(char.isalnum() or char in "._-/" for char in text) and not text.startswith("-")
     return text if plain else json.dumps(text, ensure_ascii=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import matnet
+from matnet.explore import Address, Subject, page
 from matnet.importers.arrays import read_array
 from matnet.importers.training_record import read_training_record
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
@@ -49,6 +50,13 @@ def pump() -> Request:
         inputs=("flow [m³/h]", "speed [rpm]"),
         outputs=("head [m]",),
     )
+
+
+def live() -> str:
+    """The pump's page that computes."""
+    shown = pump()
+    net = shown.net.with_names(["flow", "speed"], ["head"], {"flow": "m³/h", "speed": "rpm", "head": "m"})
+    return page(Subject(net, shown.x, shown.t, table="pump.mat:x", address=Address("fixtures/pump.mat")))
 
 
 def closed_loop() -> Request:

@@ -81,6 +81,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, page.path.replace(".md", ".svg"), content=page.picture))
     for name, svg in make_gallery.pictures():
         files.append(File.generated(config, f"guide/{name}.svg", content=svg))
+    files.append(File.generated(config, "pump-live.html", content=make_gallery.live()))
     files.append(File.generated(config, "reference.md", content=docstring_pages.reference()))
     for name in ("iframe-worker.js", "extra.css"):
         content = Path(__file__).with_name(name).read_text(encoding="utf-8")
