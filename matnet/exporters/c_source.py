@@ -22,7 +22,13 @@ from matnet.functions.namespace import FloatArray
 
 _WORK_LIMIT = 1 << 22  # bytes of buffers; a thread's stack often holds no more than twice as much
 
-PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step", "step_and_jacobian": "step_jac"}
+PUBLIC = {
+    "value": "eval",
+    "value_and_jacobian": "eval_jac",
+    "step": "step",
+    "step_and_jacobian": "step_jac",
+    "step_and_jacobians": "step_jac",
+}
 """What the functions of a file are called, behind its name."""
 
 
@@ -146,6 +152,8 @@ def _usage(recording: Recording) -> list[str]:
     lines = [f"One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides."]
     if any(function.name == "value_and_jacobian" for function in recording.functions):
         lines.append(f"dydx has {sizes['S']} rows of {sizes['R']}: dydx[i * {sizes['R']} + j] is dy_i/dx_j.")
+    if any(function.name == "step_and_jacobians" for function in recording.printed):
+        lines.append("Derivatives are written row by row: dy_dstates[i * states + j] is dy_i/dstates_j, and so on.")
     return [*lines, "Several threads may call it; results must not overlap arguments."]
 
 
@@ -168,7 +176,7 @@ def _head(recording: Recording) -> list[str]:
         "#ifdef __cplusplus",
         'extern "C" {',
         "#endif",
-        *(f"{signature(recording, function, real)};" for function in recording.functions),
+        *(f"{signature(recording, function, real)};" for function in recording.printed),
         "#ifdef __cplusplus",
         "}",
         "#endif",
@@ -185,7 +193,7 @@ def definitions(recording: Recording, functions: Sequence[Function]) -> list[str
 
 
 def _render(recording: Recording) -> bytes:
-    lines = [*_head(recording), *definitions(recording, recording.functions)]
+    lines = [*_head(recording), *definitions(recording, recording.printed)]
     return ("\n".join(lines).rstrip("\n") + "\n").encode()
 
 

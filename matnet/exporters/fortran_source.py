@@ -48,7 +48,7 @@ _TABLE = {
 
 _KINDS = {"float": "real(dp)", "bool": "logical", "int": "integer"}
 
-_PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step"}
+_PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step", "step_and_jacobians": "step_jac"}
 
 
 class _Fortran(Language):
@@ -150,14 +150,14 @@ def _subroutine(recording: Recording, function: Function, constants: Constants) 
 
 def _render(recording: Recording) -> bytes:
     constants = Constants(_Fortran())
-    bodies = [line for function in recording.functions for line in _subroutine(recording, function, constants)]
+    bodies = [line for function in recording.printed for line in _subroutine(recording, function, constants)]
     sizes = recording.sizes
     usage = [
         f"{recording.name}: written by matnet; Fortran 2008 without dependencies.",
         *recording.origin,
         "",
         f"One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides.",
-        "dydx(i, j) is dy_i/dx_j. The names for C begin with the module's.",
+        "dydx(i, j) is dy_i/dx_j, and so on. The names for C begin with the module's.",
         "",
         "Inputs, x(k)",
         *(f"    {line}" for line in recording.input_lines),
@@ -169,7 +169,7 @@ def _render(recording: Recording) -> bytes:
         "use, intrinsic :: iso_c_binding, only: c_double, c_int64_t",
         "implicit none",
         "private",
-        f"public :: {', '.join(_PUBLIC[function.name] for function in recording.functions)}",
+        f"public :: {', '.join(_PUBLIC[function.name] for function in recording.printed)}",
         "",
         "integer, parameter :: dp = c_double",
         "real(dp), parameter :: nan = transfer(9221120237041090560_c_int64_t, 1.0_dp)",

@@ -120,10 +120,7 @@ def _ranges(limits: FloatArray) -> str:
 
 def _render(recording: Recording) -> bytes:
     constants = Constants(_JavaScript())
-    printed = [*recording.functions]
-    if recording.net.dynamic and recording.options.jacobian and recording.net.program.leaves:
-        printed.append(recording.step_and_jacobians)
-    bodies = [line for function in printed for line in _function(recording, function, constants)]
+    bodies = [line for function in recording.printed for line in _function(recording, function, constants)]
     sizes = recording.sizes
     lines = [
         "/*",

@@ -116,7 +116,8 @@ break case catch classdef continue else elseif end for function global if otherw
 switch try while
 do until unwind_protect unwind_protect_cleanup end_try_catch end_unwind_protect endfor endfunction endif endparfor
 endswitch endwhile
-x y dydx n states next_states value value_and_jacobian step abs sign exp tanh sqrt sum max min reshape permute size prod
+x y dydx n states next_states dy_dx dy_dstates dnext_states_dx dnext_states_dstates
+value value_and_jacobian step step_and_jacobians abs sign exp tanh sqrt sum max min reshape permute size prod
 any isnan ones true false ndims bsxfun isequal islogical double error
 """
 """Keywords of MATLAB and Octave, and names that the written code uses itself."""
@@ -200,29 +201,42 @@ def _indexed(node: Node, operand: str, source: Node, size: str) -> str:
     return f"reshape({sliced}, {size})"
 
 
+_STEP = "[y, next_states, dy_dx, dy_dstates, dnext_states_dx, dnext_states_dstates]"
+
 _BODIES = {
     "value": ("y", "y = value(x);"),
     "value_and_jacobian": ("[y, dydx]", "[y, dydx] = value_and_jacobian(x);"),
     "step": ("[y, next_states]", "[y, next_states] = step(x, states);"),
+    "step_and_jacobians": (_STEP, f"{_STEP} = step_and_jacobians(x, states);"),
 }
 """The outputs and the call of each computation."""
 
 
 def _render(recording: Recording) -> bytes:
-    bodies = [_Body(function) for function in recording.functions]
-    last = recording.functions[-1]
+    bodies = [_Body(function) for function in recording.printed]
+    last = recording.printed[-1]
     arguments = ", ".join(port.name for port in last.arguments)
-    calls = [_BODIES[function.name][1] for function in recording.functions]
+    calls = [_BODIES[function.name][1] for function in recording.printed]
     head = [
         f"function {_BODIES[last.name][0]} = {recording.name}({arguments})",
         f"% {recording.name}: written by matnet; for MATLAB R2016b or newer and GNU Octave.",
         *(f"% {line}".rstrip() for line in _usage(recording)),
         *_checked_arguments(recording),
-        *(["if nargout < 2", f"    {calls[0]}", "else", f"    {calls[1]}", "end"] if len(calls) > 1 else calls),
+        *(
+            [
+                f"if nargout <= {len(recording.functions[0].results)}",
+                f"    {calls[0]}",
+                "else",
+                f"    {calls[1]}",
+                "end",
+            ]
+            if len(calls) > 1
+            else calls
+        ),
         "end",
         "",
     ]
-    for function, body in zip(recording.functions, bodies, strict=True):
+    for function, body in zip(recording.printed, bodies, strict=True):
         head += _subfunction(function, body)
     needed = sorted(set().union(*(body.helpers for body in bodies)))
     helpers = [_HELPERS[helper].lstrip("\n") for helper in needed]
@@ -230,7 +244,7 @@ def _render(recording: Recording) -> bytes:
 
 
 def _usage(recording: Recording) -> list[str]:
-    sizes, names = recording.sizes, [function.name for function in recording.functions]
+    sizes, names = recording.sizes, [function.name for function in recording.printed]
     jacobian = f"dydx  {sizes['S']} x {sizes['R']} x N, dydx(i, j, q) = dy_i/dx_j of sample q"
     states = f"states, next_states  {sizes['states']} x N"
     return [
@@ -241,12 +255,21 @@ def _usage(recording: Recording) -> list[str]:
         f"y     {sizes['S']} x N, raw scale",
         *([jacobian] if "value_and_jacobian" in names else []),
         *([states] if "step" in names else []),
+        *(_step_slopes(recording) if "step_and_jacobians" in names else []),
         "",
         "Inputs, x(k, :)",
         *(f"    {line}" for line in recording.input_lines),
         "Outputs, y(k, :)",
         *(f"    {line}" for line in recording.output_lines),
         *remembered(recording),
+    ]
+
+
+def _step_slopes(recording: Recording) -> list[str]:
+    return [
+        f"{port.name}  {port.shape[0]} x {port.shape[1]} x N"
+        for port in recording.printed[-1].results
+        if port.shape[1:]
     ]
 
 
@@ -264,8 +287,9 @@ def _checked_arguments(recording: Recording) -> list[str]:
 
 def _subfunction(function: Function, body: _Body) -> list[str]:
     results = {port.name: name for port, name in zip(function.results, body.results, strict=True)}
-    if "dydx" in results:
-        results["dydx"] = f"permute({results['dydx']}, [2, 1, 3])"
+    for port in function.results:
+        if len(port.shape) == 2:
+            results[port.name] = f"permute({results[port.name]}, [2, 1, 3])"
     arguments = ", ".join(port.name for port in function.arguments)
     return [
         f"function {_BODIES[function.name][0]} = {function.name}({arguments})",

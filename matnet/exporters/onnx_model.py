@@ -14,11 +14,9 @@ from matnet.errors import FormatError
 from matnet.exporters.names import NameRule
 from matnet.exporters.onnx_family import PREFIXES, member
 from matnet.exporters.onnx_graph import Graph, Ports, checked_opset, import_onnx, model
-from matnet.exporters.recording import Recording
+from matnet.exporters.recording import Port, Recording
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
-
-_RESULTS = {"y": "y", "dydx": "dy_dx", "next_states": "next_states"}
 
 _SCALE = "raw on both sides; dy_dx[n, i, j] is the derivative of output i with respect to input j at sample n"
 
@@ -28,14 +26,18 @@ def _render(recording: Recording) -> bytes:
         return member(recording, "")
     onnx = import_onnx()
     opset = checked_opset(onnx, recording.options.opset)
-    function = recording.functions[-1]
+    function = recording.printed[-1]
     names = [port.name for port in function.arguments]
     graph = Graph(onnx, function.tape, names, recording.options.precision, opset)
     for port, value in zip(function.results, graph.results, strict=True):
-        graph.name(value, _RESULTS[port.name])
+        graph.name(value, _name(port))
     arguments: Ports = [(port.name, ["N", *port.shape]) for port in function.arguments]
-    results: Ports = [(_RESULTS[port.name], ["N", *port.shape]) for port in function.results]
+    results: Ports = [(_name(port), ["N", *port.shape]) for port in function.results]
     return model(recording, graph, arguments, results, _SCALE)
+
+
+def _name(port: Port) -> str:
+    return "dy_dx" if port.name == "dydx" else port.name
 
 
 def _family(recording: Recording) -> dict[str, bytes]:

@@ -49,7 +49,12 @@ _TABLE = {
 }
 """The operations of a tape in NumPy."""
 
-_FUNCTIONS = {"value": "predict", "value_and_jacobian": "value_and_jacobian", "step": "step"}
+_FUNCTIONS = {
+    "value": "predict",
+    "value_and_jacobian": "value_and_jacobian",
+    "step": "step",
+    "step_and_jacobians": "step_and_jacobian",
+}
 
 
 class _Constants:
@@ -152,6 +157,15 @@ def step(x, states):
     y, next_states = _run(_step, (x, {R}), (states, {states}))
     return y, next_states
 ''',
+    "step_and_jacobians": '''
+
+def step_and_jacobian(x, states):
+    """As step, and the derivatives: dy/dx (..., {S}, {R}), dy/dstates (..., {S}, {states}), and of the next states
+
+    d(next states)/dx (..., {states}, {R}) and d(next states)/dstates (..., {states}, {states}).
+    """
+    return tuple(_run(_step_and_jacobians, (x, {R}), (states, {states})))
+''',
 }
 
 _RUN = """
@@ -174,8 +188,8 @@ def _run(function, *arguments):
 
 def _render(recording: Recording) -> bytes:
     constants = _Constants()
-    private = [line for function in recording.functions for line in _function(function, constants)]
-    public = "".join(_PUBLIC[function.name].format(**recording.sizes) for function in recording.functions)
+    private = [line for function in recording.printed for line in _function(function, constants)]
+    public = "".join(_PUBLIC[function.name].format(**recording.sizes) for function in recording.printed)
     head = [
         f'"""{recording.name}: written by matnet; needs only NumPy.',
         "",

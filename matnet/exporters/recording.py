@@ -103,6 +103,13 @@ class Recording:
         return _functions(self.net, self.options)
 
     @cached_property
+    def printed(self) -> tuple[Function, ...]:
+        """The computations that a program gets: with a step the one that gives its derivatives too."""
+        if self.net.dynamic and self.options.jacobian and self.net.program.leaves:
+            return (*self.functions, self.step_and_jacobians)
+        return self.functions
+
+    @cached_property
     def step_and_jacobian(self) -> Function:
         """One step of a dynamic network with dy/dx, the states held.
 

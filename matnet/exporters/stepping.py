@@ -132,7 +132,7 @@ class _Layout:
         # the oldest input is forgotten, x becomes the newest; the same for the layers, whose newest are given
         moves[inputs, np.where(inputs < (reach - 1) * width, 2 * width + inputs, inputs - (reach - 1) * width)] = 1.0
         moves[reach * width + np.arange(kept), (1 + reach) * width + self.width["layer"] + np.arange(kept)] = 1.0
-        if not self.depth["layer"]:
-            return constant(layers, moves)
         xp = namespace(layers)
+        if not self.depth["layer"]:
+            return xp.broadcast_to(constant(layers, moves), (*layers.shape[:-2], *moves.shape))
         return xp.matrix_transpose(side_by_side([constant(layers, moves.T), xp.matrix_transpose(layers)]))

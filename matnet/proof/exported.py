@@ -13,7 +13,7 @@ import numpy as np
 from matnet.errors import FormatError
 from matnet.exporters.recording import Function, Recording
 from matnet.exporters.save import Export, write
-from matnet.exporters.stepping import flat_states
+from matnet.exporters.stepping import flat_states, step_jacobians_of
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
@@ -88,8 +88,11 @@ _Plan: TypeAlias = tuple[list[Job], Callable[[list[list[FloatArray]]], dict[str,
 
 def _file(recording: Recording, path: Path, x: FloatArray, box: FloatArray) -> _Plan:
     """One file with everything in it."""
-    net, function = recording.net, recording.functions[-1]
-    arguments, expected = _stepped(net, x) if function.name == "step" else ((x,), _answered(net, function, x))
+    net, function = recording.net, recording.printed[-1]
+    arguments, expected = _stepped(net, x) if net.dynamic else ((x,), _answered(net, function, x))
+    if function.name == "step_and_jacobians":
+        with np.errstate(all="ignore"):
+            expected += [np.asarray(part) for part in step_jacobians_of(net)(net.program, *arguments)[2:]]
     shapes = tuple(port.shape for port in function.results)
     scales = _scales(function, expected, box)
 
@@ -159,6 +162,10 @@ def _scales(function: Function, expected: list[FloatArray], box: FloatArray) -> 
             change = np.max(np.abs(values[:-1]) * width, axis=(0, 2), initial=0.0)
             scales = [np.maximum(scales[0], np.where(np.isfinite(change), change, 0.0))]
             scales.append(scales[0][:, None] / width)
+        elif len(port.shape) == 2:
+            finite = np.where(np.isfinite(values[:-1]), values[:-1], 0.0)
+            largest = np.max(np.abs(finite), axis=(0, 2), initial=0.0)
+            scales.append(np.where(largest == 0.0, 1.0, largest)[:, None])
         else:
             scales.append(_spread(values[:-1]))
     return scales
