@@ -51,6 +51,17 @@ class Run:
     layer_states: FloatArray
     layer_outputs: FloatArray
 
+    @property
+    def states(self) -> FloatArray:
+        """(..., n): both states as one vector, as exported steps take it: the inputs, then the layers, oldest first."""
+        return flat_states(self.input_states, self.layer_states)
+
+
+def flat_states(input_states: FloatArray, layer_states: FloatArray) -> FloatArray:
+    """States (..., n) from those of ``Network.run``, (..., ID, R) and (..., LD, N)."""
+    parts = [states.reshape(*states.shape[:-2], -1) for states in (input_states, layer_states)]
+    return np.concatenate(parts, axis=-1)
+
 
 class Series:
     """A network's layout in time: which columns of a step's argument are which part of the history."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from matnet.derivatives.time import flat_states
 from matnet.errors import counted
 from matnet.exporters.recording import only_chooses
-from matnet.exporters.stepping import flat_states
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network

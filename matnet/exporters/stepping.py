@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 
 from matnet.derivatives.jacobian import jacobian
-from matnet.functions.namespace import Array, FloatArray, constant, indices, namespace
+from matnet.functions.namespace import Array, constant, indices, namespace
 from matnet.network import Network
 from matnet.simulate import Leaf, Program, batched, outputs, side_by_side
 
@@ -21,12 +21,6 @@ def state_size(net: Network) -> int:
     """The number of states."""
     structure = net.structure
     return structure.input_delay * structure.input_size + structure.layer_delay * structure.layer_elements
-
-
-def flat_states(input_states: FloatArray, layer_states: FloatArray) -> FloatArray:
-    """States (..., n) from those of ``Network.run``, (..., ID, R) and (..., LD, N)."""
-    parts = [states.reshape(*states.shape[:-2], -1) for states in (input_states, layer_states)]
-    return np.concatenate(parts, axis=-1)
 
 
 def step_of(net: Network) -> Callable[[Program, Array, Array], tuple[Array, Array]]:

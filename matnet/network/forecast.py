@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from matnet.derivatives.time import Series
+from matnet.derivatives.time import Series, flat_states
 from matnet.errors import ModelError, ShapeError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.loops import closed_loop, delays_added, feedback_marked, open_loops, opened_loop, seen_later
@@ -31,6 +31,11 @@ class SeriesData(NamedTuple):
     input_states: FloatArray
     layer_states: FloatArray
     targets: FloatArray
+
+    @property
+    def states(self) -> FloatArray:
+        """(..., n): both states as one vector, as exported steps take it: the inputs, then the layers, oldest first."""
+        return flat_states(self.input_states, self.layer_states)
 
 
 def series_array(x: Any, elements: Elements, parameter: str) -> FloatArray:

@@ -10,10 +10,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from matnet.derivatives.time import flat_states
 from matnet.errors import FormatError
 from matnet.exporters.recording import Function, Recording
 from matnet.exporters.save import Export, write
-from matnet.exporters.stepping import flat_states, step_jacobians_of
+from matnet.exporters.stepping import step_jacobians_of
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in

@@ -12,12 +12,14 @@ import pytest
 
 import matnet
 from exported_networks import disagreement, each, write
+from matnet.derivatives.time import flat_states
 from matnet.exporters.recording import Options
-from matnet.exporters.stepping import flat_states, state_size
+from matnet.exporters.stepping import state_size
 from matnet.exporters.target import Job, Target, targets
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from random_networks import Real, minmax
+from random_networks import Real
+from series_networks import constant, only_feedback, recurrent
 
 TARGETS = [target for target in targets().values() if not target.static]
 
@@ -30,34 +32,6 @@ def target(request: pytest.FixtureRequest) -> Target:
     if found.missing():
         pytest.skip(f"{found.missing()} is not installed")
     return found
-
-
-def recurrent() -> Network:
-    """Two inputs, delays with gaps, feedback of a later layer, processing on both sides."""
-    rng = np.random.default_rng(0)
-    first = Layer(
-        3,
-        "tansig",
-        {0: Weight(rng.normal(size=(3, 4)), delays=(0, 2)), 1: Weight(rng.normal(size=(3, 1)), delays=(3,))},
-        {1: Weight(0.5 * rng.normal(size=(3, 4)), delays=(1, 2))},
-        rng.normal(size=3),
-    )
-    second = Layer(2, "softmax", layer_weights={0: Weight(rng.normal(size=(2, 3)))}, bias=rng.normal(size=2))
-    inputs = Input(2, (minmax(2, rng),)), Input(1)
-    return Network(Structure(inputs, (first, second), (Output(1, 2, (minmax(2, rng),)),)))
-
-
-def only_feedback() -> Network:
-    """No input at all."""
-    layer = Layer(2, "elliotsig", layer_weights={0: Weight([[0.5, -1.0], [1.5, 0.25]], delays=(1,))}, bias=[0.5, -0.5])
-    return Network(Structure((), (layer,), (Output(0, 2),)))
-
-
-def constant() -> Network:
-    """No input and no delay: the same outputs at every step."""
-    first = Layer(2, "tansig", bias=[0.5, -0.25])
-    last = Layer(2, "purelin", layer_weights={0: Weight([[1.0, 2.0], [3.0, 4.0]])}, bias=[0.125, 1.0])
-    return Network(Structure((), (first, last), (Output(1, 2),)))
 
 
 def from_corpus(corpus: Path) -> Iterator[tuple[str, Network]]:
@@ -164,11 +138,3 @@ def test_steps_follow_each_other_as_in_a_run(tmp_path: Path) -> None:
         y, states = python.run([job], tmp_path)[0]
         outputs.append(y[0])
     assert disagreement(np.asarray(outputs), net.run(x).outputs) < 1e-14
-
-
-def test_a_function_of_x_alone_is_refused() -> None:
-    for call in (matnet.to_torch, matnet.to_jax, matnet.to_casadi):
-        pytest.importorskip(call.__name__.removeprefix("to_"))
-        with pytest.raises(matnet.UnsupportedError) as raised:
-            call(recurrent())
-        assert str(raised.value) == f"{call.__name__}: the network is dynamic, so that y is not a function of x alone"

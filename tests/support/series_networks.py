@@ -45,3 +45,31 @@ def open_network(
         ("m", "kW"),
     )  # fmt: skip
     return Network(Structure(tuple(entries[k] for k in order), (hidden, last), (output,)), name="pump")
+
+
+def recurrent() -> Network:
+    """Two inputs, delays with gaps, feedback of a later layer, processing on both sides."""
+    rng = np.random.default_rng(0)
+    first = Layer(
+        3,
+        "tansig",
+        {0: Weight(rng.normal(size=(3, 4)), delays=(0, 2)), 1: Weight(rng.normal(size=(3, 1)), delays=(3,))},
+        {1: Weight(0.5 * rng.normal(size=(3, 4)), delays=(1, 2))},
+        rng.normal(size=3),
+    )
+    second = Layer(2, "softmax", layer_weights={0: Weight(rng.normal(size=(2, 3)))}, bias=rng.normal(size=2))
+    inputs = Input(2, (minmax(2, rng),)), Input(1)
+    return Network(Structure(inputs, (first, second), (Output(1, 2, (minmax(2, rng),)),)))
+
+
+def only_feedback() -> Network:
+    """No input at all."""
+    layer = Layer(2, "elliotsig", layer_weights={0: Weight([[0.5, -1.0], [1.5, 0.25]], delays=(1,))}, bias=[0.5, -0.5])
+    return Network(Structure((), (layer,), (Output(0, 2),)))
+
+
+def constant() -> Network:
+    """No input and no delay: the same outputs at every step."""
+    first = Layer(2, "tansig", bias=[0.5, -0.25])
+    last = Layer(2, "purelin", layer_weights={0: Weight([[1.0, 2.0], [3.0, 4.0]])}, bias=[0.125, 1.0])
+    return Network(Structure((), (first, last), (Output(1, 2),)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from matnet.exporters.frameworks.requirements import need, static_network
+from matnet.exporters.recording import one_network
 from matnet.network import Network
 
 if TYPE_CHECKING:
@@ -16,24 +17,28 @@ if TYPE_CHECKING:
 
 
 def to_torch(net: Network) -> torch.nn.Module:
-    """The network as a PyTorch module.
+    """The network as a PyTorch module; a dynamic one as a module for one step.
 
     Parameters
     ----------
     net
-        A static network.
+        The network.
 
     Returns
     -------
     torch.nn.Module, x (..., R) -> y (..., S) at raw scale, in float64. Its parameters are the weights and biases:
     ``b1`` for b{1}, ``IW1_1`` for IW{1,1}, ``LW2_1`` for LW{2,1}; processing settings are constants.
 
+    For a dynamic network x (..., R), states (..., n) -> y (..., S), next states (..., n); and for a series
+    ``module.scan(x, states)``, x (..., T, R) -> y (..., T, S) and the states after it, differentiable through time. The
+    states are ``net.prepare(x, t).states`` or ``net.run(x).states``; ``module.state_size`` is n.
+
     Raises
     ------
     MissingExtraError
         PyTorch or array-api-compat is not installed.
     UnsupportedError
-        The network is dynamic.
+        This is not a single network.
 
     Notes
     -----
@@ -42,31 +47,36 @@ def to_torch(net: Network) -> torch.nn.Module:
     ``torch.save`` takes the module. ``torch.export`` does too, and what it makes has PyTorch's own derivatives.
     """
     need("to_torch", "torch", "torch", "array_api_compat")
-    static_network(net, "to_torch")
-    from matnet.exporters.frameworks.torch_module import NetworkModule
+    one_network(net, "to_torch")
+    from matnet.exporters.frameworks.torch_module import NetworkModule, StepModule
 
-    return NetworkModule(net)
+    return StepModule(net) if net.dynamic else NetworkModule(net)
 
 
-def to_jax(net: Network) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str, Any]]:
-    """The network as a pure function for JAX, and its parameters.
+def to_jax(net: Network) -> tuple[Any, dict[str, Any]]:
+    """The network as a pure function for JAX, and its parameters; a dynamic one as a function for one step.
 
     Parameters
     ----------
     net
-        A static network.
+        The network.
 
     Returns
     -------
     ``function(parameters, x)``, x (..., R) -> y (..., S) at raw scale, and the parameters, a dictionary of JAX arrays:
     ``b1`` for b{1}, ``IW1_1`` for IW{1,1}, ``LW2_1`` for LW{2,1}. ``jax.jit``, ``grad``, ``vmap`` and the like take it.
 
+    For a dynamic network ``step(parameters, x, states)``, x (..., R), states (..., n) -> y (..., S), next states
+    (..., n), and ``step.scan(parameters, x, states)`` for a series: x (..., T, R) -> y (..., T, S) and the states after
+    it, by ``jax.lax.scan``. The states are ``net.prepare(x, t).states`` or ``net.run(x).states``; ``step.state_size``
+    is n.
+
     Raises
     ------
     MissingExtraError
         JAX is not installed.
     UnsupportedError
-        The network is dynamic.
+        This is not a single network.
 
     Notes
     -----
@@ -76,10 +86,10 @@ def to_jax(net: Network) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str
     (a distance at p = w).
     """
     need("to_jax", "jax", "jax")
-    static_network(net, "to_jax")
-    from matnet.exporters.frameworks.jax_function import network_function
+    one_network(net, "to_jax")
+    from matnet.exporters.frameworks.jax_function import network_function, step_function
 
-    return network_function(net)
+    return step_function(net) if net.dynamic else network_function(net)
 
 
 def to_openmdao(net: Network, vec_size: int = 1) -> NetworkComponent:

@@ -1,4 +1,4 @@
-"""CasADi: a Function from x (R × 1) to y (S × 1) and dydx (S × R), for optimal control.
+"""CasADi: a Function from x (R × 1) to y (S × 1) and dydx (S × R), or of a step and its states, for optimal control.
 
 One sample of the tape is written as matrices: a vector is a row, a number 1 × 1. CasADi's own differentiation of y uses
 the printed Jacobian, so that its first derivatives are matnet's at kinks and in saturation too; second derivatives are
@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import UnsupportedError
-from matnet.exporters.frameworks.requirements import need, recorded, static_network
+from matnet.errors import ShapeError, UnsupportedError
+from matnet.exporters.frameworks.requirements import need, recorded
 from matnet.exporters.names import NameRule, function_name
-from matnet.exporters.recording import Function, elements
+from matnet.exporters.recording import Function, Options, Recording, elements, one_network
+from matnet.exporters.stepping import state_size
 from matnet.network import Network
+from matnet.network.arguments import whole
 from matnet.tape.symbols import Node
 
 _TABLE: dict[str, Callable[..., Any]] = {
@@ -185,38 +187,52 @@ _FORMS: dict[str, Callable[[_Graph, Node, list[Any], list[tuple[int, ...]]], Any
 """The operations of a tape that are not elementwise, in CasADi's matrices."""
 
 
-def to_casadi(net: Network, name: str = "net") -> Any:
-    """The network as a CasADi Function.
+def to_casadi(net: Network, name: str = "net", steps: int | None = None) -> Any:
+    """The network as a CasADi Function; a dynamic one as a Function for one step, or for a series of steps.
 
     Parameters
     ----------
     net
-        A static network.
+        The network.
     name
         The Function's name.
+    steps
+        The length T of the series, for a dynamic network; None for a single step.
 
     Returns
     -------
     casadi.Function ``x -> y, dydx``: x (R × 1), y (S × 1) and dydx (S × R), raw scale; dydx[i, j] is dy_i/dx_j.
+
+    For a dynamic network ``x, states -> y, next_states``: x (R × 1), states (n × 1), y (S × 1), next_states (n × 1).
+    With ``steps`` x is (R × T), y (S × T), and next_states are those after the series. The states are
+    ``net.prepare(x, t).states`` or ``net.run(x).states``.
 
     Raises
     ------
     MissingExtraError
         CasADi is not installed.
     UnsupportedError
-        The name is not legal, or the network is dynamic.
+        The name is not legal, or this is not a single network.
+    ShapeError
+        ``steps`` is not a whole number of at least 1, or given for a static network.
 
     Notes
     -----
-    CasADi's derivatives of y are those of dydx; a second derivative is NaN where a distance at p = w has none.
+    CasADi's first derivatives are matnet's; a second derivative is NaN where a distance at p = w has none.
     ``expand()`` writes the Function anew and forgets that: then they are CasADi's own, which differ where a function
     has a kink.
     """
     need("to_casadi", "casadi", "casadi")
-    static_network(net, "to_casadi")
     ca: Any = import_module("casadi")
+    one_network(net, "to_casadi")
+    if steps is not None and not net.dynamic:
+        raise ShapeError("steps is for dynamic networks, and this one is static")
+    if steps is not None and whole(steps, "steps") < 1:
+        raise ShapeError(f"steps is {steps}, expected at least 1")
     with _unsimplified(ca):
-        return _function(ca, net, name)
+        if not net.dynamic:
+            return _function(ca, net, name)
+        return _step(ca, net, name) if steps is None else _series(ca, net, name, steps)
 
 
 @contextmanager
@@ -241,3 +257,30 @@ def _function(ca: Any, net: Network, name: str) -> Any:
     options = {"custom_jacobian": derivative, "jac_penalty": 0, "never_inline": True}
     own = ca.Function("value", [x], [y.T], ["x"], ["y"], options)
     return ca.Function(name, [x], [own(x), jacobian], ["x"], ["y", "dydx"])
+
+
+def _step(ca: Any, net: Network, name: str) -> Any:
+    """One step, with matnet's Jacobians for those of both results."""
+    recording = Recording(net, function_name(NameRule(), name, name)[0], Options())
+    x, states = ca.MX.sym("x", net.input_size), ca.MX.sym("states", state_size(net))
+    results = [row.T for row in _Graph(ca, recording.functions[0], [x, states]).results]
+    options: dict[str, Any] = {"never_inline": True}
+    if net.program.leaves:
+        slopes = _Graph(ca, recording.step_and_jacobians, [x, states]).results[2:]
+        given = [ca.MX.sym("out_y", net.output_size), ca.MX.sym("out_next_states", state_size(net))]
+        wrt = [f"jac_{of}_{by}" for of in ("y", "next_states") for by in ("x", "states")]
+        inputs = ["x", "states", "out_y", "out_next_states"]
+        derivative = ca.Function(f"jac_{name}", [x, states, *given], slopes, inputs, wrt)
+        options |= {"custom_jacobian": derivative, "jac_penalty": 0}
+    return ca.Function(name, [x, states], results, ["x", "states"], ["y", "next_states"], options)
+
+
+def _series(ca: Any, net: Network, name: str, steps: int) -> Any:
+    """A step repeated over the columns of x."""
+    step = _step(ca, net, name)
+    x, states = ca.MX.sym("x", net.input_size, steps), ca.MX.sym("states", state_size(net))
+    outputs, state = [], states
+    for time in range(steps):
+        y, state = step(x[:, time], state)
+        outputs.append(y)
+    return ca.Function(name, [x, states], [ca.horzcat(*outputs), state], ["x", "states"], ["y", "next_states"])
