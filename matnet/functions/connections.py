@@ -2,7 +2,7 @@
 
 They are rows like those in weight.py, with the same functions and shapes, and are made from their settings: arrays by
 name, those of MATLAB's layer. A row without weights has w of shape (0, 0). Layers of images have their elements in
-MATLAB's column-major order, so the elements of a channel follow each other: R elements are C channels of R/C places.
+MATLAB's column-major order.
 """
 
 from __future__ import annotations
@@ -15,279 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import ModelError, UnsupportedError
-from matnet.functions.namespace import Array, FloatArray, constant, indices, namespace
-from matnet.functions.weight import WEIGHT, WeightFunction, no_curvature
+from matnet.functions.connection_rows import (
+    BatchNormalization,
+    Gather,
+    LayerNormalization,
+    Scaling,
+    Unweighted,
+    takers_of,
+)
+from matnet.functions.images import (
+    AveragePooling,
+    Convolution,
+    MaxPooling,
+    Sizes,
+    output_sizes,
+    window_table,
+)
+from matnet.functions.namespace import FloatArray
+from matnet.functions.weight import WEIGHT, WeightFunction
 
 Settings: TypeAlias = Mapping[str, FloatArray]
 
 _Text: TypeAlias = tuple[str, str, str]
 """Name, formula and derivative of a row."""
 
-
-@dataclass(frozen=True)
-class FixedConnection(WeightFunction):
-    """A connection without weights."""
-
-    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
-        """0, (..., K, S): there are no weights."""
-        return namespace(z).broadcast_to(constant(z, np.zeros(1)), (*z.shape[:-1], dw.shape[-3], z.shape[-1]))
-
-    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """Nothing, (..., K, 0, 0)."""
-        return namespace(u).broadcast_to(constant(u, np.zeros((0, 0))), (*u.shape[:-1], 0, 0))
-
-
-@dataclass(frozen=True)
-class Unweighted(FixedConnection):
-    """z = p: what a layer receives as it is."""
-
-    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
-        """(0, 0), and only between equal sizes."""
-        return (0, 0) if neurons == elements else None
-
-    def value(self, w: Array, p: Array) -> Array:
-        """p."""
-        return p
-
-    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
-        """v."""
-        return v
-
-    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """u."""
-        return u
-
-    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
-        """0, (..., J, K)."""
-        return no_curvature(w, p, z, u, v, y)
-
-
-@dataclass(frozen=True, eq=False)
-class Gather(FixedConnection):
-    """z_i = p at index_i, and 0 where the index is 0: parts of a layer, or layers side by side.
-
-    ``positions`` (S,) count from 0, −1 stands for 0. ``takers`` (R, m) are for each element of p the elements of z
-    that take it, −1 where there are fewer than m.
-    """
-
-    positions: NDArray[np.intp]
-    elements: int
-    takers: NDArray[np.intp]
-
-    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
-        """(0, 0), and only between the sizes that the index is for."""
-        return (0, 0) if (neurons, elements) == (len(self.positions), self.elements) else None
-
-    def value(self, w: Array, p: Array) -> Array:
-        """p(index)."""
-        return taken(p, self.positions)
-
-    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
-        """v(index)."""
-        return taken(v, self.positions)
-
-    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """The sum of u over the elements that take each element of p."""
-        return gathered_back(u, self.takers)
-
-    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
-        """0, (..., J, K)."""
-        return no_curvature(w, p, z, u, v, y)
-
-
-def taken(p: Array, positions: NDArray[np.intp]) -> Array:
-    """p at the positions of its last axis, 0 at −1."""
-    xp = namespace(p)
-    if (positions >= 0).all():
-        return xp.take(p, indices(p, positions), axis=-1)
-    zero = xp.broadcast_to(constant(p, np.zeros(1)), (*p.shape[:-1], 1))
-    inside = np.where(positions < 0, p.shape[-1], positions)
-    return xp.take(xp.concat([p, zero], axis=-1), indices(p, inside), axis=-1)
-
-
-def takers_of(positions: NDArray[np.intp], elements: int) -> NDArray[np.intp]:
-    """For each of `elements`, the numbers of the positions at which it stands, (elements, m), filled up with −1."""
-    inside = np.flatnonzero(positions >= 0)
-    order = inside[np.argsort(positions[inside], kind="stable")]
-    counts = np.bincount(positions[order], minlength=elements)
-    most = int(counts.max(initial=0))
-    found: NDArray[np.intp] = np.full((elements, most), -1, dtype=np.intp)
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    found[positions[order], rank] = order
-    return found
-
-
-def gathered_back(u: Array, takers: NDArray[np.intp]) -> Array:
-    """Σ over each row of `takers` of u at these positions of its last axis: (..., S) -> (..., R)."""
-    xp = namespace(u)
-    elements, most = takers.shape
-    if not most:
-        return xp.broadcast_to(constant(u, np.zeros(elements)), (*u.shape[:-1], elements))
-    if most == 1:
-        return taken(u, takers[:, 0])
-    return xp.sum(xp.reshape(taken(u, takers.reshape(-1)), (*u.shape[:-1], elements, most)), axis=-1)
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling(FixedConnection):
-    """z = Scale p + Bias with constants: one number, or one for each element."""
-
-    scale: FloatArray
-    shift: FloatArray
-
-    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
-        """(0, 0), and only between equal sizes that the constants fit."""
-        fits = all(len(part) in (1, elements) for part in (self.scale, self.shift))
-        return (0, 0) if neurons == elements and fits else None
-
-    def value(self, w: Array, p: Array) -> Array:
-        """Scale p + Bias."""
-        return constant(p, self.scale) * p + constant(p, self.shift)
-
-    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
-        """Scale v."""
-        return constant(v, self.scale) * v
-
-    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """Scale u."""
-        return constant(u, self.scale) * u
-
-    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
-        """0, (..., J, K)."""
-        return no_curvature(w, p, z, u, v, y)
-
-
-@dataclass(frozen=True, eq=False)
-class ChannelwiseScale(WeightFunction):
-    """z = w_c q for the elements of channel c: w (C, 1) are its scales, q is what a subclass makes of p."""
-
-    channels: int
-
-    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
-        """(C, 1), and only between equal sizes that are whole channels."""
-        return (self.channels, 1) if neurons == elements and not elements % self.channels else None
-
-    def parameter_shape(self, rows: int, columns: int) -> tuple[int, ...]:
-        """(C,)."""
-        return (rows,)
-
-    def _spread(self, w: Array, elements: int) -> Array:
-        """The scale of each element, (R,), from w (..., C, 1)."""
-        return spread_channels(w[..., 0], elements)
-
-    def _normalized(self, p: Array) -> Array:
-        """q, (..., R)."""
-        raise NotImplementedError
-
-    def value(self, w: Array, p: Array) -> Array:
-        """w_c q."""
-        return self._spread(w, p.shape[-1]) * self._normalized(p)
-
-    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
-        """dw_c q, (..., K, S)."""
-        return self._spread(dw, p.shape[-1]) * self._normalized(p)[..., None, :]
-
-    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """Σ u q over each channel, (..., K, 1, C)."""
-        return summed_channels(u * self._normalized(p)[..., None, :], self.channels)[..., None, :]
-
-
-def spread_channels(values: Array, elements: int) -> Array:
-    """One number for each channel, (..., C), as one for each element, (..., R)."""
-    channels = values.shape[-1]
-    if channels == elements:
-        return values
-    places = np.repeat(np.arange(channels), elements // channels)
-    return namespace(values).take(values, indices(values, places), axis=-1)
-
-
-def summed_channels(x: Array, channels: int) -> Array:
-    """The sum over the elements of each channel: (..., R) -> (..., C)."""
-    elements = x.shape[-1]
-    if elements == channels:
-        return x
-    xp = namespace(x)
-    return xp.sum(xp.reshape(x, (*x.shape[:-1], channels, elements // channels)), axis=-1)
-
-
-@dataclass(frozen=True, eq=False)
-class BatchNormalization(ChannelwiseScale):
-    """z = w_c (p − mean_c) / sqrt(variance_c + epsilon) with the statistics of the training, which are constants."""
-
-    mean: FloatArray
-    deviation: FloatArray
-
-    def _normalized(self, p: Array) -> Array:
-        centred = p - constant(p, spread_channels(self.mean, p.shape[-1]))
-        return centred / self._deviations(p)
-
-    def _deviations(self, p: Array) -> Array:
-        return constant(p, spread_channels(self.deviation, p.shape[-1]))
-
-    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
-        """w_c v / sqrt(variance_c + epsilon)."""
-        return v * (self._spread(w, p.shape[-1]) / self._deviations(p))
-
-    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """w_c u / sqrt(variance_c + epsilon)."""
-        return self.tangent(w, p, z, u)
-
-    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
-        """0, (..., J, K)."""
-        return no_curvature(w, p, z, u, v, y)
-
-
-@dataclass(frozen=True, eq=False)
-class LayerNormalization(ChannelwiseScale):
-    """z = w_c q, q = (p − mean p) / s, s = sqrt(variance p + epsilon): statistics of the sample itself."""
-
-    epsilon: float
-
-    def _mean(self, x: Array) -> Array:
-        return namespace(x).sum(x, axis=-1, keepdims=True) / float(x.shape[-1])
-
-    def _deviation(self, p: Array) -> tuple[Array, Array]:
-        """p − mean p, and s (..., 1)."""
-        centred = p - self._mean(p)
-        return centred, namespace(p).sqrt(self._mean(centred * centred) + self.epsilon)
-
-    def _normalized(self, p: Array) -> Array:
-        centred, deviation = self._deviation(p)
-        return centred / deviation
-
-    def _slope(self, p: Array, v: Array) -> Array:
-        """q'·v = (v − mean v − q mean(q v)) / s, (..., K, R); q' is symmetric."""
-        centred, deviation = self._deviation(p)
-        q = (centred / deviation)[..., None, :]
-        level = v - self._mean(v)
-        return (level - q * self._mean(q * level)) / deviation[..., None]
-
-    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
-        """w_c q'·v."""
-        return self._spread(w, p.shape[-1]) * self._slope(p, v)
-
-    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
-        """(w_c u)ᵀq'."""
-        return self._slope(p, self._spread(w, p.shape[-1]) * u)
-
-    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
-        """Σ_i (w u)_i q''_ijk v_j y_k, (..., J, K).
-
-        With v and y without their means, m(v) = mean(q v) and a(v) = Σ w u v it is
-        −(a(v) m(y) + m(v) a(y) + Σ w u q (mean(v y) − 3 m(v) m(y))) / s².
-        """
-        xp = namespace(p)
-        centred, deviation = self._deviation(p)
-        q, count = centred / deviation, float(p.shape[-1])
-        weighted = self._spread(w, p.shape[-1]) * u
-        level_v, level_y = v - self._mean(v), y - self._mean(y)
-        v_mean, y_mean = self._mean(q[..., None, :] * level_v), self._mean(q[..., None, :] * level_y)
-        v_sum, y_sum = (xp.sum(weighted[..., None, :] * part, axis=-1, keepdims=True) for part in (level_v, level_y))
-        both = xp.matmul(level_v, xp.matrix_transpose(level_y)) / count
-        crossed = v_sum * xp.matrix_transpose(y_mean) + v_mean * xp.matrix_transpose(y_sum)
-        share = xp.sum(weighted * q, axis=-1)[..., None, None]
-        bent = crossed + share * (both - 3.0 * (v_mean * xp.matrix_transpose(y_mean)))
-        return -bent / (deviation * deviation)[..., None]
+MOST_PLACES = 2**25
+"""The most places of all windows of a convolution or pooling together: their table has 8 bytes for each."""
 
 
 def _one_by_one(settings: Settings, name: str, function: str) -> FloatArray:
@@ -348,6 +101,94 @@ def _layer_normalization(text: _Text, settings: Settings) -> WeightFunction:
     )
 
 
+def _sizes(settings: Settings, name: str, function: str, count: int, least: int = 1) -> Sizes:
+    """A setting of whole numbers."""
+    value = _one_by_one(settings, name, function)
+    fits = len(value) == count and ((value == np.floor(value)) & (value >= least) & (value < 2**31)).all()
+    if not fits:
+        raise ModelError(
+            f"the setting {name} of {function} is {value.tolist()[:6]}, expected {count} whole numbers of at least "
+            f"{least}"
+        )
+    return tuple(int(number) for number in value.tolist())
+
+
+def _windows(settings: Settings, function: str, channels: int) -> tuple[Sizes, Sizes, Sizes, Sizes, Sizes]:
+    """Image, window, stride, dilation and padding; their windows fit into the image, and into memory."""
+    image = _sizes(settings, "image", function, 3)
+    window, stride = (_sizes(settings, name, function, 2) for name in ("window", "stride"))
+    dilation = _sizes(settings, "dilation", function, 2) if "dilation" in settings else (1, 1)
+    padding = _sizes(settings, "padding", function, 4, least=0)
+    places = output_sizes(image, window, stride, dilation, padding)
+    if min(places) < 1:
+        raise ModelError(
+            f"{function}: a window of {window[0]}x{window[1]} does not fit into an image of {image[0]}x{image[1]}"
+        )
+    count = places[0] * places[1] * window[0] * window[1] * channels
+    if count > MOST_PLACES:
+        raise UnsupportedError(
+            f"{function}: its windows have {count} places together, which take {count >> 17} MB; at most {MOST_PLACES} "
+            "are supported"
+        )
+    return image, window, stride, dilation, padding
+
+
+def _convolution(text: _Text, settings: Settings) -> WeightFunction:
+    filters, groups = (_count(settings, name, "convolution") for name in ("filters", "groups"))
+    channels = _sizes(settings, "image", "convolution", 3)[2]
+    if channels % groups or filters % groups:
+        raise ModelError(f"convolution: {channels} channels and {filters} filters do not make {groups} groups")
+    each = channels // groups
+    image, window, stride, dilation, padding = _windows(settings, "convolution", channels)
+    tables = tuple(
+        window_table(image, window, stride, dilation, padding, range(group * each, (group + 1) * each))
+        for group in range(groups)
+    )
+    elements = image[0] * image[1] * image[2]
+    takers = tuple(takers_of(table.reshape(-1), elements) for table in tables)
+    return Convolution(*text, image, window, filters, tables, takers, analytic=True, linear=True)
+
+
+def _max_pooling(text: _Text, settings: Settings) -> WeightFunction:
+    elements, table = _pooled(settings, "maxpool")
+    if (table < 0).all(axis=1).any():
+        raise ModelError("maxpool: a window lies in the padding alone")
+    return MaxPooling(
+        *text,
+        elements,
+        table,
+        takers_of(table.reshape(-1), elements),
+        unconfirmed=CONNECTIONS["maxpool"].unconfirmed,
+    )
+
+
+def _average_pooling(text: _Text, settings: Settings) -> WeightFunction:
+    elements, table = _pooled(settings, "avgpool")
+    counts = np.full(len(table), float(table.shape[1]))
+    if not _count(settings, "padding_counts", "avgpool", least=0):
+        counts = (table >= 0).sum(axis=1).astype(np.float64)
+        if not counts.all():
+            raise ModelError("avgpool: a window lies in the padding alone")
+    return AveragePooling(
+        *text,
+        elements,
+        table,
+        takers_of(table.reshape(-1), elements),
+        counts,
+        analytic=True,
+        linear=True,
+        unconfirmed=CONNECTIONS["avgpool"].unconfirmed,
+    )
+
+
+def _pooled(settings: Settings, function: str) -> tuple[int, NDArray[np.intp]]:
+    """How many elements the image has, and the windows channel by channel."""
+    channels = _sizes(settings, "image", function, 3)[2]
+    image, window, stride, dilation, padding = _windows(settings, function, channels)
+    tables = [window_table(image, window, stride, dilation, padding, [channel]) for channel in range(channels)]
+    return image[0] * image[1] * image[2], np.concatenate(tables)
+
+
 @dataclass(frozen=True)
 class Connection:
     """An entry of the table: the formulas, the names of the settings, and what makes the row from them."""
@@ -383,6 +224,29 @@ _ROWS = (
         "w_c ((i == j) - 1/R - q_i q_j / R) / s",
         ("channels", "Epsilon"),
         _layer_normalization,
+        "the formula has not been checked against values from MATLAB",
+    ),
+    Connection(
+        "convolution",
+        "sum over the window of w p, for each filter",
+        "w at the place of p_j in the window of z_i, 0 outside",
+        ("image", "window", "stride", "dilation", "padding", "filters", "groups"),
+        _convolution,
+    ),
+    Connection(
+        "maxpool",
+        "max of p over the window",
+        "1 at the first largest p_j of the window of z_i, else 0",
+        ("image", "window", "stride", "padding"),
+        _max_pooling,
+        "of equal elements the first counts, column by column",
+    ),
+    Connection(
+        "avgpool",
+        "sum of p over the window / its number of places",
+        "1 / the number of places, 0 outside the window",
+        ("image", "window", "stride", "padding", "padding_counts"),
+        _average_pooling,
         "the formula has not been checked against values from MATLAB",
     ),
 )

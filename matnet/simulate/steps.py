@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from matnet.functions.connections import spread_channels, summed_channels
+from matnet.functions.connection_rows import spread_channels, summed_channels
 from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.functions.net_input import NetInputFunction
 from matnet.functions.processing import Map

@@ -22,6 +22,9 @@ Formula: TypeAlias = Callable[[Settings, list[Any], list[Any]], list[Any]]
 
 EPS = 2.0**-52
 
+IMAGE: Settings = {"image": [3, 2, 1], "window": [2, 2]}
+GROUPS: Settings = {"image": [3, 1, 2], "window": [2, 1], "stride": [1, 1], "padding": [0, 1, 0, 0]}
+
 EXAMPLES: dict[str, tuple[str, Settings, tuple[int, int]]] = {
     "unweighted": ("unweighted", {}, (0, 0)),
     "gather with gaps and repeats": ("gather", {"index": [3, 0, 1, 3, 5, 0], "elements": [6]}, (0, 0)),
@@ -43,6 +46,23 @@ EXAMPLES: dict[str, tuple[str, Settings, tuple[int, int]]] = {
         (2, 1),
     ),
     "layernorm of a vector": ("layernorm", {"channels": [6], "Epsilon": [1e-5]}, (6, 1)),
+    "convolution of one channel": (
+        "convolution",
+        {**IMAGE, "dilation": [1, 1], "padding": [1, 0, 0, 1], "stride": [2, 1], "filters": [2], "groups": [1]},
+        (4, 2),
+    ),
+    "convolution of groups": (
+        "convolution",
+        {**GROUPS, "dilation": [2, 1], "filters": [4], "groups": [2]},
+        (2, 4),
+    ),
+    "maxpool": ("maxpool", {**IMAGE, "padding": [0, 1, 1, 0], "stride": [1, 1]}, (0, 0)),
+    "avgpool": ("avgpool", {**IMAGE, "padding": [0, 1, 1, 0], "stride": [1, 2], "padding_counts": [1]}, (0, 0)),
+    "avgpool of real elements": (
+        "avgpool",
+        {**IMAGE, "padding": [0, 1, 1, 0], "stride": [1, 2], "padding_counts": [0]},
+        (0, 0),
+    ),
     "layernorm of channels": ("layernorm", {"channels": [3], "Epsilon": [0.1]}, (3, 1)),
 }
 """For six elements: a connection, its settings, and the shape of its weights."""
@@ -82,7 +102,59 @@ def layer_normalized(s: Settings, w: list[Any], p: list[Any]) -> list[Any]:
     return [b * (x - mean) / deviation for x, b in zip(p, spread(w, len(p)), strict=True)]
 
 
+def windows(s: Settings) -> list[list[tuple[int, int, int]]]:
+    """For each place of the output, down first, the rows and columns of its window, and their place in it."""
+    (height, width, _), (tall, wide), (down, across) = s["image"], s["window"], s["stride"]
+    (top, bottom, left, right), (tall_step, wide_step) = s["padding"], s.get("dilation", [1, 1])
+    found = []
+    for column in range(0, width + left + right - (wide - 1) * wide_step, across):
+        for row in range(0, height + top + bottom - (tall - 1) * tall_step, down):
+            inside = []
+            for j in range(wide):
+                for i in range(tall):
+                    y, x = row - top + i * tall_step, column - left + j * wide_step
+                    if 0 <= y < height and 0 <= x < width:
+                        inside.append((y + height * x, i + tall * j, 0))
+            found.append(inside)
+    return found
+
+
+def convolved(s: Settings, w: list[Any], p: list[Any]) -> list[Any]:
+    """w are (h, w, C/g, F) with filters as columns: in the test's order, row by row of the stored matrix."""
+    height, width, channels = s["image"]
+    (filters,), (groups,) = s["filters"], s["groups"]
+    each, size = channels // groups, s["window"][0] * s["window"][1]
+    found = []
+    for f in range(filters):
+        first = f // (filters // groups) * each
+        for inside in windows(s):
+            terms = [
+                w[(place + size * c) * filters + f] * p[element + height * width * (first + c)]
+                for c in range(each)
+                for element, place, _ in inside
+            ]
+            found.append(mp.fsum(terms))
+    return found
+
+
+def pooled(s: Settings, p: list[Any], make: Callable[[list[Any]], Any]) -> list[Any]:
+    height, width, channels = s["image"]
+    return [
+        make([p[element + height * width * c] for element, _, _ in inside])
+        for c in range(channels)
+        for inside in windows(s)
+    ]
+
+
+def averaged(s: Settings, w: list[Any], p: list[Any]) -> list[Any]:
+    size = s["window"][0] * s["window"][1]
+    return pooled(s, p, lambda inside: mp.fsum(inside) / (size if s["padding_counts"][0] else len(inside)))
+
+
 PRECISE: dict[str, Formula] = {
+    "convolution": convolved,
+    "maxpool": lambda s, w, p: pooled(s, p, max),
+    "avgpool": averaged,
     "unweighted": lambda s, w, p: list(p),
     "gather": gathered,
     "scaling": scaled,
@@ -119,7 +191,8 @@ def test_value_slopes_and_curvature(example: str) -> None:
                 for k in range(6 if not row.linear else 0):
                     bend = mp.diff(partial(along, exact, settings, weights, p, i, j, k), (0, 0), (1, 1))
                     assert abs(mpf(float(curve[j, k])) - bend) <= 1e-11 * (1 + abs(bend)), (q, i, j, k)
-            assert row.linear is not curve.any()
+            assert row.linear or name == "maxpool" or curve.any()
+            assert not (row.linear and curve.any())
 
 
 def along(
@@ -138,16 +211,17 @@ def test_slopes_with_respect_to_the_weights(example: str) -> None:
     row, exact = connection(name, settings_of(settings)), PRECISE[name]
     w = arrays(shape, np.random.default_rng(1))
     z = row.value(w, P)
-    by_w = row.weight_cotangent(w, P, z, np.broadcast_to(np.eye(6), (len(P), 6, 6)))
-    assert by_w.shape == (len(P), 6, 1, shape[0])
-    for q, c in np.ndindex(len(P), shape[0]):
+    neurons = z.shape[1]
+    by_w = row.weight_cotangent(w, P, z, np.broadcast_to(np.eye(neurons), (len(P), neurons, neurons)))
+    assert by_w.shape == (len(P), neurons, shape[1], shape[0])
+    for q, c in np.ndindex(len(P), shape[0] * shape[1]):
 
         def along(t: Any, c: int = c, q: int = q) -> list[Any]:
             return exact(settings, [entry + t * (k == c) for k, entry in enumerate(precise(w.ravel()))], precise(P[q]))
 
-        for i in range(6):
+        for i in range(neurons):
             slope = mp.diff(lambda t, along=along, i=i: along(t)[i], 0)
-            assert abs(mpf(float(by_w[q, i, 0, c])) - slope) <= 1e-12 * (1 + abs(slope))
+            assert abs(mpf(float(by_w[q, i, c % shape[1], c // shape[1]])) - slope) <= 1e-12 * (1 + abs(slope))
 
 
 @pytest.mark.parametrize("dtype", [strict.float64, strict.float32])
@@ -215,6 +289,12 @@ def test_nan_and_inf_reach_only_what_sees_them(example: str) -> None:
     z = row.value(np.ones(shape), p)
     if name == "layernorm":
         assert np.isnan(z).all()
+    elif name in ("convolution", "maxpool", "avgpool"):
+        expected = PRECISE[name](settings, [mpf(1)] * (shape[0] * shape[1]), [mpf(0), mpf(0), mp.nan, *[mpf(0)] * 3])
+        seen = [mp.isnan(entry) for entry in expected]
+        if name == "maxpool":
+            seen = [any(element == 2 for element, _, _ in inside) for inside in windows(settings)]
+        assert np.isnan(z).tolist() == seen
     elif name == "gather":
         assert np.isnan(z).tolist() == [k == 3 for k in settings["index"]]
     else:
@@ -249,6 +329,26 @@ WRONG: dict[str, tuple[str, Settings, str]] = {
         {"TrainedMean": [1, 2], "TrainedVariance": [1], "Epsilon": [0.1]},
         "batchnorm has 2 means and 1 variances",
     ),
+    "a window that does not fit": (
+        "maxpool",
+        {**IMAGE, "window": [4, 1], "stride": [1, 1], "padding": [0, 0, 0, 0]},
+        "maxpool: a window of 4x1 does not fit into an image of 3x2",
+    ),
+    "a window in the padding": (
+        "maxpool",
+        {**IMAGE, "stride": [1, 1], "padding": [2, 0, 0, 0]},
+        "maxpool: a window lies in the padding alone",
+    ),
+    "more places than fit": (
+        "maxpool",
+        {"image": [4000, 4000, 3], "window": [9, 9], "stride": [1, 1], "padding": [0, 0, 0, 0]},
+        "maxpool: its windows have 3872463552 places together, which take 29544 MB; at most 33554432",
+    ),
+    "groups that do not fit": (
+        "convolution",
+        {**GROUPS, "dilation": [1, 1], "filters": [3], "groups": [2]},
+        "convolution: 2 channels and 3 filters do not make 2 groups",
+    ),
     "no variance": (
         "batchnorm",
         {"TrainedMean": [1], "TrainedVariance": [-1], "Epsilon": [0.1]},
@@ -263,6 +363,15 @@ def test_settings_that_do_not_fit_are_refused(case: str) -> None:
     with pytest.raises((matnet.ModelError, matnet.UnsupportedError)) as refused:
         connection(name, settings_of(settings))
     assert str(refused.value).startswith(message)
+
+
+def test_the_first_of_equal_elements_counts_column_by_column() -> None:
+    row = connection("maxpool", settings_of({**IMAGE, "padding": [0, 0, 0, 0], "stride": [1, 1]}))
+    p, w = np.array([1.0, 2.0, 0.0, 2.0, 0.0, 2.0]), np.zeros((0, 0))
+    z = row.value(w, p)
+    assert z.tolist() == [2.0, 2.0]
+    assert row.cotangent(w, p, z, np.eye(2)).tolist() == [[0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]]
+    assert row.tangent(w, p, z, np.eye(6)).T.tolist() == [[0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]]
 
 
 def test_sizes_that_cannot_be_joined() -> None:

@@ -151,9 +151,6 @@ def test_networks_of_other_toolboxes_are_named(save: Save, name: str) -> None:
 
 
 REFUSED_REAL = {
-    "refuse_series_network.mat": (
-        "cnn_net: layer 'conv' is a Convolution2DLayer, which is not supported; needed is a network without it"
-    ),
     "refuse_unconfigured.mat": (
         "net.inputs{1}: size is 0: the network was never configured (train or configure it before saving)"
     ),
@@ -169,7 +166,9 @@ def test_real_files_without_a_network_that_can_be_loaded(corpus: Path, name: str
 
 
 def test_all_refused_real_files_are_listed_here(corpus: Path) -> None:
-    assert {path.name for path in corpus.glob("refuse_*")} == set(REFUSED_REAL)
+    # named before there were networks of layers; it opens now
+    opens = {"refuse_series_network.mat"}
+    assert {path.name for path in corpus.glob("refuse_*")} - opens == set(REFUSED_REAL)
 
 
 NO_MAT_FILE = {

@@ -77,7 +77,7 @@ def _connections() -> Iterator[tuple[str, Network]]:
     rng = np.random.default_rng(9)
     none = np.zeros((0, 0))
     statistics = {"TrainedMean": [0.3, -1.0], "TrainedVariance": [0.5, 2.0], "Epsilon": [1e-5]}
-    examples = {
+    examples: dict[str, tuple[Weight, int, tuple[int, ...]]] = {
         "unweighted": (connection_weight("unweighted", none), 6, ()),
         "gather": (connection_weight("gather", none, index=[3, 0, 1, 3], elements=[6]), 4, ()),
         "scaling": (connection_weight("scaling", none, Scale=rng.normal(size=6), Bias=[0.5]), 6, ()),
@@ -87,6 +87,13 @@ def _connections() -> Iterator[tuple[str, Network]]:
             6,
             (1, 2, 3),
         ),
+    }
+    image = {"image": [3, 2, 1], "window": [2, 2], "stride": [1, 1], "padding": [0, 1, 1, 0]}
+    convolution = {**image, "dilation": [1, 1], "filters": [2], "groups": [1]}
+    examples |= {
+        "convolution": (connection_weight("convolution", rng.normal(size=(4, 2)), **convolution), 12, (3, 2, 2)),
+        "maxpool": (connection_weight("maxpool", none, **image), 6, ()),
+        "avgpool": (connection_weight("avgpool", none, **image, padding_counts=[1]), 6, ()),
     }
     assert set(examples) == set(CONNECTIONS)
     for name, (weight, size, shape) in examples.items():

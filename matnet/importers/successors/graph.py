@@ -11,7 +11,8 @@ from matnet.importers.mat.classes import Table, decoded, texts
 from matnet.importers.mat.fields import Fields, at_place, fields_of
 from matnet.importers.mat.paths import describe
 from matnet.importers.mat.values import Opaque, Struct, Value
-from matnet.importers.successors.layers import LAYERS, StoredLayer, layer_kind
+from matnet.importers.successors.building import StoredLayer
+from matnet.importers.successors.layers import LAYERS, layer_kind
 
 _MOST_LAYERS = 10_000
 """More of them are a damaged file."""
@@ -93,7 +94,8 @@ def _layer(holder: str, place: str, number: int, element: Struct, written: tuple
         raise ModelError(f"{here}.Name is {name!r}, expected a line of text")
     fields = fields_of(record, f"{place}: layer '{name}'")
     names = written if packed is None else fields.names
-    return StoredLayer(name, number, element.class_name, fields, packed is not None, names)
+    kind = LAYERS[element.class_name].kind if element.class_name in LAYERS else ""
+    return StoredLayer(name, number, element.class_name, fields, packed is not None, names, kind)
 
 
 def _check_known(layer: StoredLayer) -> None:

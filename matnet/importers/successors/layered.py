@@ -28,8 +28,9 @@ from matnet.files import Budget
 from matnet.importers.found import FoundNetwork, unconfirmed
 from matnet.importers.mat.fields import Fields, at_place, fields_of, part_of
 from matnet.importers.mat.values import Cell, Char, MatFile, Numeric, Opaque, Value
+from matnet.importers.successors.building import Arrangement
 from matnet.importers.successors.graph import Graph, read_graph
-from matnet.importers.successors.layers import LAYERS, Arrangement, output_names
+from matnet.importers.successors.layers import LAYERS, output_names
 from matnet.model.structure import Output, Structure
 
 _VERSIONS = {"SeriesNetwork": (1,), "DAGNetwork": (1, 2), "dlnetwork": (4, 5, 6)}

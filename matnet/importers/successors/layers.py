@@ -8,106 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
 
 import numpy as np
 
-from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
-from matnet.files import Budget
+from matnet.errors import ModelError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.classes import texts
 from matnet.importers.mat.fields import Fields, at_place, part_of
-from matnet.importers.mat.paths import describe
 from matnet.importers.mat.values import Numeric, describe_shape
-from matnet.model.structure import MAX_ELEMENTS, Input, Layer, Process, Weight
-
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class StoredLayer:
-    """A layer as the file has it.
-
-    ``packed`` is whether its class packs its fields into a struct with a version, ``written`` are the fields that the
-    file has, without those that have their class's default.
-    """
-
-    name: str
-    number: int
-    class_name: str
-    fields: Fields
-    packed: bool
-    written: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a layer receives: the output of another, or of an input, with its shape (H, W, C); () for a vector."""
-
-    kind: Literal["input", "layer"]
-    number: int
-    size: int
-    shape: Shape = ()
-
-    @property
-    def channels(self) -> int:
-        """How many channels it has; a vector has one for each element."""
-        return self.shape[-1] if self.shape else self.size
-
-    @property
-    def places(self) -> int:
-        """How many elements each channel has."""
-        return self.size // self.channels
-
-
-@dataclass(eq=False)
-class Arrangement:
-    """The network under construction: its layers and what they give by MATLAB's number, its inputs by their order.
-
-    ``ranks`` are the places of the inputs among all inputs by the numbers of their layers.
-    """
-
-    ranks: Mapping[int, int]
-    budget: Budget
-    allow_nonfinite: bool
-    inputs: dict[int, Input] = field(default_factory=dict)
-    layers: dict[int, Layer] = field(default_factory=dict)
-    sources: dict[int, Source] = field(default_factory=dict)
-    single: bool = False
-
-    def place(self, number: int, layer: Layer) -> None:
-        """Puts the Layer of a MATLAB layer at its number."""
-        self.layers[number] = layer
-        self.sources[number] = Source("layer", number, layer.size, layer.shape)
-
-    def learnable(self, layer: StoredLayer, name: str) -> tuple[FloatArray, Shape]:
-        """The numbers of a learnable parameter, column by column, and the sizes it is stored with."""
-        part = part_of(layer.fields, name) if layer.fields.get(name) is not None else None
-        value = None if part is None else part.get("Value")
-        place = f"{layer.fields.place}.{name}"
-        if value is None:
-            raise ModelError(
-                f"{place} is empty: the layer was never trained; needed is the trained network, as trainnet or "
-                "trainNetwork returns it, and not its layers"
-            )
-        if not isinstance(value, Numeric) or value.class_name not in ("single", "double"):
-            raise ModelError(f"{place}.Value is a {describe(value)}, expected numbers, single or double")
-        self.single |= value.class_name == "single"
-        with at_place(f"{place}.Value: "):
-            numbers = value.floats().reshape(-1, order="F")
-        if not self.allow_nonfinite and not np.isfinite(numbers).all():
-            raise ModelError(
-                f"{place} has values that are NaN or Inf",
-                Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
-            )
-        self.budget.take(numbers.nbytes)
-        return numbers, value.shape
-
-    def vector(self, layer: StoredLayer, name: str, size: int) -> FloatArray:
-        """A learnable parameter with one number for each of `size` elements or channels."""
-        numbers, _ = self.learnable(layer, name)
-        return _of_size(layer, name, numbers, size)
+from matnet.importers.successors import image_layers
+from matnet.importers.successors.building import (
+    UNWEIGHTED,
+    Arrangement,
+    Shape,
+    Source,
+    StoredLayer,
+    arranged,
+    of_size,
+    sizes,
+)
+from matnet.model.structure import Input, Layer, Process, Weight
 
 
 @dataclass(frozen=True)
@@ -132,63 +53,9 @@ _COMMON = (
 )
 """Fields of layers of any class, none of which has an effect on a prediction."""
 
-UNWEIGHTED = Weight(np.zeros((0, 0)), "unweighted")
-
-
-def sizes(layer: StoredLayer, name: str) -> Shape:
-    """A field with sizes, each a whole number above 0."""
-    numbers = layer.fields.floats(name).ravel(order="F").tolist()
-    if not numbers or len(numbers) > 5 or any(not number.is_integer() or number < 1 for number in numbers):
-        raise ModelError(f"{layer.fields.place}.{name} is {numbers[:6]}, expected sizes")
-    found = tuple(map(int, numbers))
-    if math.prod(found) > MAX_ELEMENTS:
-        raise UnsupportedError(
-            f"{layer.fields.place}.{name} is {describe_shape(found)}: {math.prod(found)} elements; at most "
-            f"{MAX_ELEMENTS} are supported"
-        )
-    return found
-
-
-def arranged(
-    layer: StoredLayer,
-    kind: str,
-    connections: Sequence[tuple[Source, Weight]],
-    transfer: str = "purelin",
-    size: int | None = None,
-    shape: Shape = (),
-    **more: Any,
-) -> Layer:
-    """A Layer with its connections; the size is that of the first source where it is not given."""
-    weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
-    for source, weight in connections:
-        if source.number in weights[source.kind]:
-            raise UnsupportedError(
-                f"{layer.fields.place} receives the same output at two of its inputs, which is not supported"
-            )
-        weights[source.kind][source.number] = weight
-    first = connections[0][0]
-    shape = first.shape if size is None else shape
-    with at_place(f"{layer.fields.place}: "):
-        return Layer(
-            first.size if size is None else size,
-            transfer,
-            weights["input"],
-            weights["layer"],
-            name=layer.name,
-            shape=shape,
-            kind=kind,
-            **more,
-        )
-
-
-def _of_size(layer: StoredLayer, name: str, numbers: FloatArray, size: int) -> FloatArray:
-    if len(numbers) != size:
-        raise ModelError(f"{layer.fields.place}.{name} has {len(numbers)} numbers, expected {size}")
-    return numbers
-
 
 def _input(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-    kind = LAYERS[layer.class_name].kind
+    kind = layer.kind
     shape = sizes(layer, "InputSize")
     expected = 3 if kind == "image input" else 1
     if len(shape) != expected:
@@ -240,7 +107,7 @@ def _fully_connected(layer: StoredLayer, sources: Sequence[Source], network: Arr
     size = sizes(layer, "OutputSize")[-1]
     (source,) = sources
     numbers, stored = network.learnable(layer, "Weights")
-    _of_size(layer, "Weights", numbers, size * source.size)
+    of_size(layer, "Weights", numbers, size * source.size)
     full = (*source.shape, size)
     while len(full) > 2 and full[-1] == 1:
         full = full[:-1]
@@ -262,7 +129,7 @@ def _activation(transfer: str, **settings: tuple[str, float | None]) -> Callable
 
     def make(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
         numbers = {key: _setting(layer, name, default) for key, (name, default) in settings.items()}
-        kind = LAYERS[layer.class_name].kind
+        kind = layer.kind
         return arranged(layer, kind, [(sources[0], UNWEIGHTED)], transfer, settings=numbers)
 
     return make
@@ -303,7 +170,7 @@ def _batch_normalization(layer: StoredLayer, sources: Sequence[Source], network:
                 f"{layer.fields.place}.{name} is empty: the layer was never trained; needed is the trained network, "
                 "and not its layers"
             )
-        settings[name] = _of_size(layer, name, layer.fields.floats(name).reshape(-1, order="F"), source.channels)
+        settings[name] = of_size(layer, name, layer.fields.floats(name).reshape(-1, order="F"), source.channels)
     scale, offset = (network.vector(layer, name, source.channels) for name in ("Scale", "Offset"))
     with at_place(f"{layer.fields.place}: "):
         weight = Weight(scale[:, None], "batchnorm", settings=settings)
@@ -332,7 +199,7 @@ def _combination(net_input: str) -> Callable[..., Layer]:
         if any((source.size, source.shape) != (sources[0].size, sources[0].shape) for source in sources):
             got = ", ".join(describe_shape(source.shape or (source.size,)) for source in sources)
             raise UnsupportedError(f"{layer.fields.place} combines outputs of the sizes {got}, expected equal sizes")
-        kind = LAYERS[layer.class_name].kind
+        kind = layer.kind
         return arranged(layer, kind, [(source, UNWEIGHTED) for source in sources], net_input=net_input)
 
     return make
@@ -341,7 +208,7 @@ def _combination(net_input: str) -> Callable[..., Layer]:
 def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
     """The channels of its sources side by side, which in column-major order are their elements side by side."""
     vectors = all(source.places == 1 for source in sources)
-    if LAYERS[layer.class_name].kind == "concatenation":
+    if layer.kind == "concatenation":
         dimension = layer.fields.count("Dim")
         expected = (1, 3) if vectors else (3,)
         if dimension not in expected:
@@ -362,7 +229,7 @@ def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arran
         start += source.size
     first = sources[0].shape
     shape = (*first[:-1], sum(source.channels for source in sources)) if first else ()
-    return arranged(layer, LAYERS[layer.class_name].kind, connections, size=total, shape=shape)
+    return arranged(layer, layer.kind, connections, size=total, shape=shape)
 
 
 def _scaling(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
@@ -384,7 +251,7 @@ def _flatten(layer: StoredLayer, sources: Sequence[Source], network: Arrangement
 
 
 def _identity(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-    return arranged(layer, LAYERS[layer.class_name].kind, [(sources[0], UNWEIGHTED)])
+    return arranged(layer, layer.kind, [(sources[0], UNWEIGHTED)])
 
 
 def _class(
@@ -447,6 +314,22 @@ LAYERS: Mapping[str, LayerClass] = {
             "ConcatenationLayer": _class("concatenation", _concatenation, (1,), ("NumInputs", "Dim"), _SEVERAL),
             "DepthConcatenationLayer": _class("depth concatenation", _concatenation, (), ("NumInputs",), _SEVERAL),
             "FlattenLayer": _class("flatten", _flatten, (1,)),
+            "Convolution2DLayer": _class(
+                "convolution", image_layers.convolution, (2, 3, 4, 5, 6, 8), image_layers.CONVOLUTION
+            ),
+            "GroupedConvolution2DLayer": _class(
+                "grouped convolution", image_layers.convolution, (), image_layers.CONVOLUTION
+            ),
+            "MaxPooling2DLayer": _class(
+                "max pooling", image_layers.pooling("maxpool"), (1, 2, 3), image_layers.POOLING
+            ),
+            "AveragePooling2DLayer": _class(
+                "average pooling", image_layers.pooling("avgpool"), (), image_layers.POOLING
+            ),
+            "GlobalMaxPooling2DLayer": _class("global max pooling", image_layers.global_pooling("maxpool")),
+            "GlobalAveragePooling2DLayer": _class(
+                "global average pooling", image_layers.global_pooling("avgpool"), (1,)
+            ),
             "DropoutLayer": _class("dropout", _identity, (1,), ("Probability",)),
             "RegressionOutputLayer": _class("regression output", _identity, (2,), _OUTPUT_OF_REGRESSION),
             "ClassificationOutputLayer": _class("classification output", _identity, (1, 2, 3, 4), _OUTPUT),
@@ -468,7 +351,7 @@ def output_names(layer: StoredLayer, size: int) -> tuple[str, ...]:
     """The names of the elements of an output: those of the classes, or of the responses where they have their own."""
     for name in (*_CLASS_NAMES, "ResponseNames"):
         value = layer.fields.get(name)
-        if value is None or LAYERS[layer.class_name].kind not in ("classification output", "regression output"):
+        if value is None or layer.kind not in ("classification output", "regression output"):
             continue
         with at_place(f"{layer.fields.place}.{name}: "):
             found = tuple(text or "" for text in texts(value))

@@ -1,0 +1,219 @@
+"""Connections between images: convolution and pooling, each a gather with a constant table of positions.
+
+An image (H, W, C) is H·W·C elements in MATLAB's column-major order: height fastest, channels slowest. A window has a
+fixed number of places; the table has for each window and place the element of the image, −1 for the padding around it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matnet.functions.connection_rows import FixedConnection, gathered_back, taken
+from matnet.functions.namespace import Array, constant, namespace
+from matnet.functions.transfer_rows import first_largest
+from matnet.functions.weight import WeightFunction, no_curvature
+
+Sizes = tuple[int, ...]
+
+
+def output_sizes(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes, padding: Sizes) -> tuple[int, int]:
+    """The height and width of what windows of that size give; padding is (top, bottom, left, right)."""
+    rows, columns = (
+        (image[k] + padding[2 * k] + padding[2 * k + 1] - (window[k] - 1) * dilation[k] - 1) // stride[k] + 1
+        for k in (0, 1)
+    )
+    return rows, columns
+
+
+def same_padding(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
+    """The padding with which the output has ceil(size / stride) places; the larger half is behind."""
+    found: list[int] = []
+    for k in (0, 1):
+        places = -(-image[k] // stride[k])
+        total = max((places - 1) * stride[k] + (window[k] - 1) * dilation[k] + 1 - image[k], 0)
+        found += [total // 2, total - total // 2]
+    return tuple(found)
+
+
+def window_table(
+    image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes, padding: Sizes, channels: Sequence[int]
+) -> NDArray[np.intp]:
+    """(windows, places): the elements of each window, its channels one after the other; column-major throughout."""
+    rows, columns = output_sizes(image, window, stride, dilation, padding)
+    down = np.arange(rows)[:, None] * stride[0] - padding[0] + np.arange(window[0]) * dilation[0]
+    across = np.arange(columns)[:, None] * stride[1] - padding[2] + np.arange(window[1]) * dilation[1]
+    inside_down, inside_across = (down >= 0) & (down < image[0]), (across >= 0) & (across < image[1])
+    # axes: channel, across and down within the window, across and down among the windows
+    positions = (
+        np.asarray(channels)[:, None, None, None, None] * (image[0] * image[1])
+        + across.T[None, :, None, :, None] * image[0]
+        + down.T[None, None, :, None, :]
+    )
+    inside = inside_across.T[None, :, None, :, None] & inside_down.T[None, None, :, None, :]
+    table = np.where(np.broadcast_to(inside, positions.shape), positions, -1)
+    return np.ascontiguousarray(table.reshape(-1, rows * columns).T.astype(np.intp))
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(WeightFunction):
+    """z = Σ w p over each window, for each filter: w (h·w·C/g, F) are the filters column by column.
+
+    ``tables`` and ``takers`` are one for each of g groups of channels.
+    """
+
+    image: Sizes
+    window: Sizes
+    filters: int
+    tables: tuple[NDArray[np.intp], ...]
+    takers: tuple[NDArray[np.intp], ...]
+
+    @property
+    def windows(self) -> int:
+        """How many windows there are: the height times the width of the output."""
+        return len(self.tables[0])
+
+    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
+        """(h·w·C/g, F), and only for the image and the output that the tables are for."""
+        fits = elements == math.prod(self.image) and neurons == self.windows * self.filters
+        return (self.tables[0].shape[1], self.filters) if fits else None
+
+    def parameter_shape(self, rows: int, columns: int) -> tuple[int, ...]:
+        """(h, w, C/g, F), or (h, w, C/g, F/g, g)."""
+        groups = len(self.tables)
+        channels = rows // math.prod(self.window)
+        return (*self.window, channels, columns) if groups == 1 else (*self.window, channels, columns // groups, groups)
+
+    def _patches(self, p: Array, group: int) -> Array:
+        """The elements of each window, (..., windows, places)."""
+        table = self.tables[group]
+        return namespace(p).reshape(taken(p, table.reshape(-1)), (*p.shape[:-1], *table.shape))
+
+    def _columns(self, group: int) -> slice:
+        each = self.filters // len(self.tables)
+        return slice(group * each, (group + 1) * each)
+
+    def _filtered(self, w: Array, p: Array) -> Array:
+        """Σ w p: w (..., places, F), p (..., R) -> (..., windows·F)."""
+        xp = namespace(p)
+        parts = [xp.matmul(self._patches(p, group), w[..., self._columns(group)]) for group in range(len(self.tables))]
+        whole = parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
+        return xp.reshape(xp.matrix_transpose(whole), (*whole.shape[:-2], self.windows * self.filters))
+
+    def _by_filter(self, u: Array) -> Array:
+        """(..., S) as (..., F, windows)."""
+        return namespace(u).reshape(u, (*u.shape[:-1], self.filters, self.windows))
+
+    def value(self, w: Array, p: Array) -> Array:
+        """Σ w p over each window."""
+        return self._filtered(w, p)
+
+    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
+        """Σ w v over each window."""
+        return self._filtered(w, v)
+
+    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """Σ w u over the windows that see each element."""
+        xp, by_filter = namespace(u), self._by_filter(u)
+        total = None
+        for group, takers in enumerate(self.takers):
+            columns = self._columns(group)
+            own = xp.matrix_transpose(by_filter[..., columns, :])
+            back = xp.matmul(own, xp.matrix_transpose(w[..., columns]))
+            part = gathered_back(xp.reshape(back, (*u.shape[:-1], back.shape[-2] * back.shape[-1])), takers)
+            total = part if total is None else total + part
+        return total
+
+    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+        """0, (..., J, K)."""
+        return no_curvature(w, p, z, u, v, y)
+
+    def weight_tangent(self, w: Array, p: Array, z: Array, dw: Array) -> Array:
+        """Σ dw p over each window, (..., K, S)."""
+        return self._filtered(dw, p[..., None, :])
+
+    def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """Σ u p over the windows, (..., K, F, places)."""
+        xp, by_filter = namespace(u), self._by_filter(u)
+        parts = [
+            xp.matmul(by_filter[..., self._columns(group), :], self._patches(p[..., None, :], group))
+            for group in range(len(self.tables))
+        ]
+        # the filters are the last axis but one, and concat is for the last
+        turned = [xp.matrix_transpose(part) for part in parts]
+        return parts[0] if len(parts) == 1 else xp.matrix_transpose(xp.concat(turned, axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Pooling(FixedConnection):
+    """A connection that makes one number of the elements of each window, channel by channel."""
+
+    elements: int
+    table: NDArray[np.intp]
+    takers: NDArray[np.intp]
+
+    def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
+        """(0, 0), and only for the sizes that the table is for."""
+        return (0, 0) if (neurons, elements) == (len(self.table), self.elements) else None
+
+    def _patches(self, p: Array, fill: float) -> Array:
+        """The elements of each window, (..., S, places), with `fill` for the padding."""
+        xp, flat = namespace(p), self.table.reshape(-1)
+        found = xp.reshape(taken(p, flat), (*p.shape[:-1], *self.table.shape))
+        if fill == 0.0 or (flat >= 0).all():
+            return found
+        return xp.where(constant(p, (self.table < 0).astype(np.float64)) == 1.0, fill, found)
+
+    def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
+        """0, (..., J, K)."""
+        return no_curvature(w, p, z, u, v, y)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPooling(Pooling):
+    """z = the largest element of each window; of equal ones the first counts, and padding never does."""
+
+    def value(self, w: Array, p: Array) -> Array:
+        """The largest, NaN where an element of the window is."""
+        return namespace(p).max(self._patches(p, -np.inf), axis=-1)
+
+    def _first(self, p: Array) -> Array:
+        """1.0 at the first largest place of each window, (..., 1, S, places)."""
+        return first_largest(self._patches(p, -np.inf))[..., None, :, :]
+
+    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
+        """v at the largest."""
+        xp = namespace(v)
+        return xp.sum(xp.where(self._first(p) == 1.0, self._patches(v, 0.0), 0.0), axis=-1)
+
+    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """u for the largest of each window."""
+        xp = namespace(u)
+        spread = xp.where(self._first(p) == 1.0, u[..., None], 0.0)
+        return gathered_back(xp.reshape(spread, (*u.shape[:-1], self.table.size)), self.takers)
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePooling(Pooling):
+    """z = the sum over each window divided by a number of places, (S,)."""
+
+    counts: NDArray[np.float64]
+
+    def value(self, w: Array, p: Array) -> Array:
+        """Σ p / count."""
+        return namespace(p).sum(self._patches(p, 0.0), axis=-1) / constant(p, self.counts)
+
+    def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
+        """Σ v / count."""
+        return self.value(w, v)
+
+    def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
+        """Σ u / count over the windows that see each element."""
+        xp = namespace(u)
+        shares = (u / constant(u, self.counts))[..., None]
+        spread = xp.broadcast_to(shares, (*u.shape, self.table.shape[1]))
+        return gathered_back(xp.reshape(spread, (*u.shape[:-1], self.table.size)), self.takers)

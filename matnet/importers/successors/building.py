@@ -1,0 +1,162 @@
+"""What MATLAB's layers are made of: the stored layer, its sources, and the network under construction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
+from matnet.files import Budget
+from matnet.functions.namespace import FloatArray
+from matnet.importers.mat.fields import Fields, at_place, part_of
+from matnet.importers.mat.paths import describe
+from matnet.importers.mat.values import Numeric, describe_shape
+from matnet.model.structure import MAX_ELEMENTS, Input, Layer, Weight
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLayer:
+    """A layer as the file has it.
+
+    ``packed`` is whether its class packs its fields into a struct with a version, ``written`` are the fields that the
+    file has, without those that have their class's default, ``kind`` is what people call its class.
+    """
+
+    name: str
+    number: int
+    class_name: str
+    fields: Fields
+    packed: bool
+    written: tuple[str, ...]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a layer receives: the output of another, or of an input, with its shape (H, W, C); () for a vector."""
+
+    kind: Literal["input", "layer"]
+    number: int
+    size: int
+    shape: Shape = ()
+
+    @property
+    def channels(self) -> int:
+        """How many channels it has; a vector has one for each element."""
+        return self.shape[-1] if self.shape else self.size
+
+    @property
+    def places(self) -> int:
+        """How many elements each channel has."""
+        return self.size // self.channels
+
+
+@dataclass(eq=False)
+class Arrangement:
+    """The network under construction: its layers and what they give by MATLAB's number, its inputs by their order.
+
+    ``ranks`` are the places of the inputs among all inputs by the numbers of their layers.
+    """
+
+    ranks: Mapping[int, int]
+    budget: Budget
+    allow_nonfinite: bool
+    inputs: dict[int, Input] = field(default_factory=dict)
+    layers: dict[int, Layer] = field(default_factory=dict)
+    sources: dict[int, Source] = field(default_factory=dict)
+    single: bool = False
+
+    def place(self, number: int, layer: Layer) -> None:
+        """Puts the Layer of a MATLAB layer at its number."""
+        self.layers[number] = layer
+        self.sources[number] = Source("layer", number, layer.size, layer.shape)
+
+    def learnable(self, layer: StoredLayer, name: str) -> tuple[FloatArray, Shape]:
+        """The numbers of a learnable parameter, column by column, and the sizes it is stored with."""
+        part = part_of(layer.fields, name) if layer.fields.get(name) is not None else None
+        value = None if part is None else part.get("Value")
+        place = f"{layer.fields.place}.{name}"
+        if value is None:
+            raise ModelError(
+                f"{place} is empty: the layer was never trained; needed is the trained network, as trainnet or "
+                "trainNetwork returns it, and not its layers"
+            )
+        if not isinstance(value, Numeric) or value.class_name not in ("single", "double"):
+            raise ModelError(f"{place}.Value is a {describe(value)}, expected numbers, single or double")
+        self.single |= value.class_name == "single"
+        with at_place(f"{place}.Value: "):
+            numbers = value.floats().reshape(-1, order="F")
+        if not self.allow_nonfinite and not np.isfinite(numbers).all():
+            raise ModelError(
+                f"{place} has values that are NaN or Inf",
+                Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
+            )
+        self.budget.take(numbers.nbytes)
+        return numbers, value.shape
+
+    def vector(self, layer: StoredLayer, name: str, size: int) -> FloatArray:
+        """A learnable parameter with one number for each of `size` elements or channels."""
+        numbers, _ = self.learnable(layer, name)
+        return of_size(layer, name, numbers, size)
+
+
+UNWEIGHTED = Weight(np.zeros((0, 0)), "unweighted")
+
+
+def sizes(layer: StoredLayer, name: str) -> Shape:
+    """A field with sizes, each a whole number above 0."""
+    numbers = layer.fields.floats(name).ravel(order="F").tolist()
+    if not numbers or len(numbers) > 5 or any(not number.is_integer() or number < 1 for number in numbers):
+        raise ModelError(f"{layer.fields.place}.{name} is {numbers[:6]}, expected sizes")
+    found = tuple(map(int, numbers))
+    if math.prod(found) > MAX_ELEMENTS:
+        raise UnsupportedError(
+            f"{layer.fields.place}.{name} is {describe_shape(found)}: {math.prod(found)} elements; at most "
+            f"{MAX_ELEMENTS} are supported"
+        )
+    return found
+
+
+def arranged(
+    layer: StoredLayer,
+    kind: str,
+    connections: Sequence[tuple[Source, Weight]],
+    transfer: str = "purelin",
+    size: int | None = None,
+    shape: Shape = (),
+    **more: Any,
+) -> Layer:
+    """A Layer with its connections; the size is that of the first source where it is not given."""
+    weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
+    for source, weight in connections:
+        if source.number in weights[source.kind]:
+            raise UnsupportedError(
+                f"{layer.fields.place} receives the same output at two of its inputs, which is not supported"
+            )
+        weights[source.kind][source.number] = weight
+    first = connections[0][0]
+    shape = first.shape if size is None else shape
+    with at_place(f"{layer.fields.place}: "):
+        return Layer(
+            first.size if size is None else size,
+            transfer,
+            weights["input"],
+            weights["layer"],
+            name=layer.name,
+            shape=shape,
+            kind=kind,
+            **more,
+        )
+
+
+def of_size(layer: StoredLayer, name: str, numbers: FloatArray, size: int) -> FloatArray:
+    """The numbers, as many as they must be."""
+    if len(numbers) != size:
+        raise ModelError(f"{layer.fields.place}.{name} has {len(numbers)} numbers, expected {size}")
+    return numbers

@@ -1,0 +1,282 @@
+"""Layers of images against PyTorch, which is given the same numbers: random sizes, strides, dilations and groups."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+import matnet
+from layered_networks import dense, image, layer, learnable, number, saved, series
+from object_files import ObjectStore
+
+SEEDS = range(12)
+
+
+def pair(one: int, other: int) -> Any:
+    return np.array([[float(one), float(other)]])
+
+
+def load(tmp_path: Path, layers: list[Any]) -> matnet.Network:
+    store = ObjectStore()
+    return matnet.load(saved(tmp_path / "net.mat", store, net=series(store, layers)))
+
+
+def elements(pictures: Any) -> Any:
+    """Images (N, H, W, C) as rows in MATLAB's order."""
+    return np.stack([picture.ravel(order="F") for picture in pictures])
+
+
+def channels_first(pictures: Any) -> Any:
+    import torch
+
+    return torch.as_tensor(np.ascontiguousarray(np.moveaxis(pictures, -1, 1)))
+
+
+def rows(found: Any) -> Any:
+    """PyTorch's (N, C, H, W) in MATLAB's order."""
+    return elements(np.moveaxis(found.numpy(), 1, -1))
+
+
+def same(size: int, window: int, stride: int, dilation: int) -> tuple[int, int]:
+    total = max((-(-size // stride) - 1) * stride + (window - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+class Case:
+    """Random settings of a layer, and what MATLAB's fields of them are."""
+
+    def __init__(self, seed: int, dilated: bool) -> None:
+        rng = np.random.default_rng(seed)
+        self.size = rng.integers(4, 9, 2).tolist()
+        self.window, self.stride = rng.integers(1, 4, 2).tolist(), rng.integers(1, 4, 2).tolist()
+        self.dilation = rng.integers(1, 3, 2).tolist() if dilated else [1, 1]
+        self.same = bool(seed % 2)
+        limits = [min(2, size - 1) for size in self.window for _ in (0, 1)]
+        padding = [int(rng.integers(0, limit + 1)) for limit in limits]
+        if self.same:
+            padding = [
+                part for k in (0, 1) for part in same(self.size[k], self.window[k], self.stride[k], self.dilation[k])
+            ]
+        self.padding = padding
+        self.fields: dict[str, Any] = {
+            "Stride": pair(*self.stride),
+            "PaddingMode": "same" if self.same else "manual",
+            # what is stored for 'same' is that of the training's images, and is not used
+            "PaddingSize": np.array([[9.0, 9.0, 9.0, 9.0]] if self.same else [list(map(float, padding))]),
+        }
+        self.rng = rng
+
+    def padded(self, x: Any, value: float) -> Any:
+        import torch
+
+        top, bottom, left, right = self.padding
+        return torch.nn.functional.pad(x, (left, right, top, bottom), value=value)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_convolution(tmp_path: Path, seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    case = Case(seed, dilated=True)
+    groups = 1 + seed % 3
+    each, filters = int(case.rng.integers(1, 3)), int(case.rng.integers(1, 3))
+    weights = case.rng.normal(size=(*case.window, each, filters * groups))
+    bias = case.rng.normal(size=filters * groups)
+    stored = weights if groups == 1 else weights.reshape((*case.window, each, filters, groups), order="F")
+    name = "Convolution2DLayer" if groups == 1 else "GroupedConvolution2DLayer"
+    own = layer(
+        name,
+        "conv",
+        8,
+        FilterSize=pair(*case.window),
+        DilationFactor=pair(*case.dilation),
+        Weights=learnable(stored),
+        Bias=learnable(bias.reshape(1, 1, -1)),
+        **case.fields,
+    )
+    net = load(tmp_path, [image(case.size[0], case.size[1], each * groups), own, layer("TanhLayer", "tanh", 0)])
+    pictures = case.rng.normal(size=(3, *case.size, each * groups))
+    x = elements(pictures)
+    filters_first = torch.as_tensor(np.ascontiguousarray(np.moveaxis(np.moveaxis(weights, 3, 0), 3, 1)))
+    padded = case.padded(channels_first(pictures), 0.0)
+    expected = torch.nn.functional.conv2d(
+        padded, filters_first, torch.as_tensor(bias), case.stride, dilation=case.dilation, groups=groups
+    )
+    np.testing.assert_allclose(net(x), rows(torch.tanh(expected)), rtol=1e-11, atol=1e-12)
+    assert net.structure.layers[1].shape == (*expected.shape[2:], filters * groups)
+    check(net, x[:1])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pooling(tmp_path: Path, seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    case = Case(seed, dilated=False)
+    pictures = case.rng.normal(size=(3, *case.size, 2))
+    x, first = elements(pictures), channels_first(pictures)
+    window = pair(*case.window)
+    own = layer("MaxPooling2DLayer", "pool", 3, PoolSize=window, HasUnpoolingOutputs=np.array([[False]]), **case.fields)
+    net = load(tmp_path, [image(case.size[0], case.size[1], 2), own])
+    expected = torch.nn.functional.max_pool2d(case.padded(first, -np.inf), case.window, case.stride)
+    np.testing.assert_array_equal(net(x), rows(expected))
+    check(net, x[:1])
+    totals = torch.nn.functional.avg_pool2d(case.padded(first, 0.0), case.window, case.stride)
+    shares = torch.nn.functional.avg_pool2d(case.padded(torch.ones_like(first), 0.0), case.window, case.stride)
+    for value, found in ((number(0), totals), ("mean", totals / shares)):
+        own = layer("AveragePooling2DLayer", "pool", 1, PoolSize=window, PaddingValue=value, **case.fields)
+        net = load(tmp_path, [image(case.size[0], case.size[1], 2), own])
+        np.testing.assert_allclose(net(x), rows(found), rtol=1e-12, atol=1e-14)
+        check(net, x[:1])
+
+
+def test_global_pooling_and_normalization_of_channels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    pictures = rng.normal(size=(4, 3, 5, 2))
+    mean, variance, offset, scale = rng.normal(size=2), rng.random(2) + 0.5, rng.normal(size=2), rng.normal(size=2)
+    norm = layer(
+        "BatchNormalizationLayer",
+        "bn",
+        3,
+        Epsilon=number(1e-5),
+        TrainedMean=mean.reshape(1, 1, 2),
+        TrainedVariance=variance.reshape(1, 1, 2),
+        Offset=learnable(offset.reshape(1, 1, 2)),
+        Scale=learnable(scale.reshape(1, 1, 2)),
+    )
+    normalized = scale * (pictures - mean) / np.sqrt(variance + 1e-5) + offset
+    for name, expected in (
+        ("GlobalMaxPooling2DLayer", normalized.max(axis=(1, 2))),
+        ("GlobalAveragePooling2DLayer", normalized.mean(axis=(1, 2))),
+    ):
+        net = load(tmp_path, [image(3, 5, 2), norm, layer(name, "pool")])
+        np.testing.assert_allclose(net(elements(pictures)), expected, rtol=1e-12)
+        assert net.parameter_names == ("bn.Offset(1)", "bn.Offset(2)", "bn.Scale(1)", "bn.Scale(2)")
+        check(net, elements(pictures)[:1])
+
+
+def check(net: matnet.Network, x: Any) -> None:
+    """All derivatives against central differences."""
+    h = 1e-5
+    jacobian, by_parameter, theta = net.jacobian(x), net.parameter_jacobian(x), net.parameters
+    for j, step in enumerate(np.eye(net.input_size) * h):
+        np.testing.assert_allclose(jacobian[..., j], (net(x + step) - net(x - step)) / (2 * h), atol=1e-8)
+    for k, step in enumerate(np.eye(len(theta)) * h):
+        moved = net.with_parameters(theta + step)(x) - net.with_parameters(theta - step)(x)
+        np.testing.assert_allclose(by_parameter[..., k], moved / (2 * h), atol=1e-8)
+    v = np.random.default_rng(3).normal(size=x.shape)
+    np.testing.assert_allclose(net.jvp(x, v), np.einsum("qij,qj->qi", jacobian, v), atol=1e-12)
+
+
+def test_older_versions_pad_both_sides_alike(tmp_path: Path) -> None:
+    weights = np.random.default_rng(1).normal(size=(3, 2))
+    own = layer(
+        "Convolution2DLayer",
+        "conv",
+        2,
+        FilterSize=pair(3, 2),
+        Stride=pair(1, 1),
+        Padding=pair(1, 2),
+        Weights={"Value": weights},
+        Bias={"Value": np.zeros((1, 1))},
+    )
+    net = load(tmp_path, [image(4, 5, 1), own])
+    assert net.structure.layers[1].shape == (4, 8, 1)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "over time": (
+        {"ConvolveOverTime": np.array([[True]])},
+        "layer 'conv'.ConvolveOverTime is true, which is not supported",
+    ),
+    "another padding": ({"PaddingValue": "symmetric-include-edge"}, "layer 'conv'.PaddingValue is not 0, which is not"),
+    "another mode": ({"PaddingMode": "causal"}, "layer 'conv'.PaddingMode is 'causal', expected manual or same"),
+    "other channels": (
+        {"Weights": learnable(np.ones((2, 2, 3, 4)))},
+        "layer 'conv'.Weights is 2x2x3x4, but the filters are 2x2 and the image has 1 channels",
+    ),
+    "a window that is too large": (
+        {"FilterSize": pair(6, 2), "Weights": learnable(np.ones((6, 2, 1, 4)))},
+        "layer 'conv': convolution: a window of 6x2 does not fit into an image of 5x5",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_by_name(tmp_path: Path, case: str) -> None:
+    changes, message = REFUSED[case]
+    fields: dict[str, Any] = {
+        "FilterSize": pair(2, 2),
+        "Stride": pair(1, 1),
+        "PaddingMode": "manual",
+        "PaddingSize": np.zeros((1, 4)),
+        "Weights": learnable(np.ones((2, 2, 1, 4))),
+        "Bias": learnable(np.zeros((1, 1, 4))),
+        **changes,
+    }
+    with pytest.raises((matnet.ModelError, matnet.UnsupportedError)) as refused:
+        load(tmp_path, [image(5, 5, 1), layer("Convolution2DLayer", "conv", 8, **fields)])
+    assert message in str(refused.value)
+
+
+def test_an_image_layer_needs_an_image(tmp_path: Path) -> None:
+    pool = layer("GlobalAveragePooling2DLayer", "pool")
+    flat = [image(2, 2, 1), layer("FlattenLayer", "flat"), pool]
+    with pytest.raises(matnet.UnsupportedError, match="layer 'pool' receives 4 features, expected an image"):
+        load(tmp_path, flat)
+
+
+def test_the_probabilities_that_matlab_stored(successors: Path) -> None:
+    """The case of series_conv_2018.mat: an image beside another network, and what MATLAB made of it."""
+    cases = json.loads((successors / "cases.json").read_text())
+    case = next(entry for entry in cases if entry["file"] == "series_conv_2018.mat")
+    beside = scipy.io.loadmat(successors / case["x"]["file"], variable_names=[case["x"]["path"], case["y"]["path"]])
+    net = matnet.load(successors / case["file"])
+    y = net(beside[case["x"]["path"]].astype(float).ravel(order="F"))
+    stored = beside[case["y"]["path"]].ravel()
+    assert np.abs(y - stored).max() < 2e-6 * (stored.max() - stored.min())
+
+
+def test_derivatives_of_a_real_network_of_images(successors: Path) -> None:
+    net = matnet.load(successors / "series_conv_seed.mat")
+    x = np.random.default_rng(0).uniform(0.0, 255.0, size=(1, 484))
+    jacobian, h = net.jacobian(x), 1e-4
+    for j in range(0, 484, 37):
+        step = h * (np.arange(484) == j)
+        np.testing.assert_allclose(jacobian[..., j], (net(x + step) - net(x - step)) / (2 * h), atol=1e-9)
+
+
+def test_a_dense_layer_behind_images(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    weights, pictures = rng.normal(size=(2, 2, 3, 4)), rng.normal(size=(2, 4, 4, 3))
+    pool = layer(
+        "MaxPooling2DLayer",
+        "pool",
+        2,
+        PoolSize=pair(2, 2),
+        Stride=pair(2, 2),
+        PaddingMode="manual",
+        PaddingSize=np.zeros((1, 4)),
+    )
+    net = load(tmp_path, [image(4, 4, 3), pool, dense("fc", weights, np.zeros(4))])
+    pooled = pictures.reshape(2, 2, 2, 2, 2, 3).max(axis=(2, 4))
+    np.testing.assert_allclose(net(elements(pictures)), np.einsum("qhwc,hwcs->qs", pooled, weights), rtol=1e-12)
+
+
+def test_a_real_network_with_max_pooling(corpus: Path) -> None:
+    """Named `refuse` before there were networks of layers; its answers are not stored."""
+    net = matnet.load(corpus / "refuse_series_network.mat")
+    assert net.output_names == ("Ictal", "Interictal", "Preictal")
+    assert [layer.shape for layer in net.structure.layers][:4] == [
+        (29, 29, 1),
+        (25, 25, 20),
+        (25, 25, 20),
+        (12, 12, 20),
+    ]
+    x, h = np.random.default_rng(0).normal(size=(1, 841)), 1e-6
+    jacobian = net.jacobian(x)
+    for j in range(0, 841, 97):
+        step = h * (np.arange(841) == j)
+        np.testing.assert_allclose(jacobian[..., j], (net(x + step) - net(x - step)) / (2 * h), atol=1e-7)
