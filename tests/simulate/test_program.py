@@ -14,7 +14,10 @@ rng = np.random.default_rng(4)
 def recurrent() -> Structure:
     """Layer 1 sees the input now and two steps ago, and layer 2 of the step before."""
     first = Layer(
-        3, "tansig", {0: Weight(rng.normal(size=(3, 4)), delays=(0, 2))}, {1: Weight(rng.normal(size=(3, 1)), delays=(1,))}
+        3,
+        "tansig",
+        {0: Weight(rng.normal(size=(3, 4)), delays=(0, 2))},
+        {1: Weight(rng.normal(size=(3, 1)), delays=(1,))},
     )
     second = Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 3)))}, np.array([0.5]))
     return Structure((Input(2),), (first, second), (Output(1, 1),))

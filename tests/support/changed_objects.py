@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import warnings
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ def change(value: dict[str, Any], chance: random.Random) -> None:
     elif kind == 1:
         other, other_key = chance.choice(list(places(value)))
         if not any(entry is holder for entry, _ in [(old, 0), *places(other[other_key])]):
-            holder[key] = other[other_key]
+            holder[key] = copy.deepcopy(other[other_key])
     elif kind == 2 and isinstance(old, np.ndarray) and old.dtype.kind == "f" and old.size:
         changed = old.copy()
         changed.flat[chance.randrange(old.size)] = chance.choice((0.0, -1.0, np.nan, np.inf, 1e300, 2.5))

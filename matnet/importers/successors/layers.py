@@ -17,7 +17,6 @@ from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.classes import texts
 from matnet.importers.mat.fields import Fields, at_place, part_of
 from matnet.importers.mat.values import Numeric, describe_shape
-from matnet.importers.successors import image_layers
 from matnet.importers.successors.building import (
     UNWEIGHTED,
     Arrangement,
@@ -28,6 +27,7 @@ from matnet.importers.successors.building import (
     of_size,
     sizes,
 )
+from matnet.importers.successors.image_layers import CONVOLUTION, POOLING, convolution, global_pooling, pooling
 from matnet.model.structure import Input, Layer, Process, Weight
 
 
@@ -314,22 +314,12 @@ LAYERS: Mapping[str, LayerClass] = {
             "ConcatenationLayer": _class("concatenation", _concatenation, (1,), ("NumInputs", "Dim"), _SEVERAL),
             "DepthConcatenationLayer": _class("depth concatenation", _concatenation, (), ("NumInputs",), _SEVERAL),
             "FlattenLayer": _class("flatten", _flatten, (1,)),
-            "Convolution2DLayer": _class(
-                "convolution", image_layers.convolution, (2, 3, 4, 5, 6, 8), image_layers.CONVOLUTION
-            ),
-            "GroupedConvolution2DLayer": _class(
-                "grouped convolution", image_layers.convolution, (), image_layers.CONVOLUTION
-            ),
-            "MaxPooling2DLayer": _class(
-                "max pooling", image_layers.pooling("maxpool"), (1, 2, 3), image_layers.POOLING
-            ),
-            "AveragePooling2DLayer": _class(
-                "average pooling", image_layers.pooling("avgpool"), (), image_layers.POOLING
-            ),
-            "GlobalMaxPooling2DLayer": _class("global max pooling", image_layers.global_pooling("maxpool")),
-            "GlobalAveragePooling2DLayer": _class(
-                "global average pooling", image_layers.global_pooling("avgpool"), (1,)
-            ),
+            "Convolution2DLayer": _class("convolution", convolution, (2, 3, 4, 5, 6, 8), CONVOLUTION),
+            "GroupedConvolution2DLayer": _class("grouped convolution", convolution, (), CONVOLUTION),
+            "MaxPooling2DLayer": _class("max pooling", pooling("maxpool"), (1, 2, 3), POOLING),
+            "AveragePooling2DLayer": _class("average pooling", pooling("avgpool"), (), POOLING),
+            "GlobalMaxPooling2DLayer": _class("global max pooling", global_pooling("maxpool")),
+            "GlobalAveragePooling2DLayer": _class("global average pooling", global_pooling("avgpool"), (1,)),
             "DropoutLayer": _class("dropout", _identity, (1,), ("Probability",)),
             "RegressionOutputLayer": _class("regression output", _identity, (2,), _OUTPUT_OF_REGRESSION),
             "ClassificationOutputLayer": _class("classification output", _identity, (1, 2, 3, 4), _OUTPUT),
