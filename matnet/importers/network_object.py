@@ -162,7 +162,7 @@ def _range(part: Fields) -> FloatArray | None:
 def _check_processed_size(part: Fields, computed: int) -> None:
     stored = part.count("processedSize", computed)
     if stored != computed:
-        raise ModelError(f"{part.place}.processedSize is {stored}, but its processing makes {computed}")
+        raise ModelError(f"{stored}, but its processing makes {computed}", place=f"{part.place}.processedSize")
 
 
 def _feedback_output(part: Fields, network: Fields) -> int | None:
@@ -181,7 +181,7 @@ def _output_layers(fields: Fields) -> list[int]:
     connected = np.flatnonzero(fields.connections("outputConnect", 1, fields.count("numLayers"))).tolist()
     announced = fields.count("numOutputs", len(connected))
     if announced != len(connected):
-        raise ModelError(f"{fields.place}.numOutputs is {announced}, but outputConnect has {len(connected)}")
+        raise ModelError(f"{announced}, but outputConnect has {len(connected)}", place=f"{fields.place}.numOutputs")
     return connected
 
 
@@ -196,12 +196,15 @@ def _processing(part: Fields, network: Fields, notes: _Notes) -> tuple[Process, 
     settings = _entries(part, "processSettings", Struct, "a cell of settings")
     if len(settings) != len(names):
         raise ModelError(
-            f"{part.place}.processSettings has {len(settings)} entries for {len(names)} processing functions; "
-            "a network is saved with them once it is configured"
+            f"{len(settings)} entries for {len(names)} processing functions; "
+            "a network is saved with them once it is configured",
+            place=f"{part.place}.processSettings",
         )
     parameters = len(_entries(part, "processParams", Struct, "a cell of parameters"))
     if part.has("processParams") and parameters != len(names):
-        raise ModelError(f"{part.place}.processParams has {parameters} entries for {len(names)} processing functions")
+        raise ModelError(
+            f"{parameters} entries for {len(names)} processing functions", place=f"{part.place}.processParams"
+        )
     if not names:
         _remark_on_ranges(part, notes)
     return tuple(
@@ -215,7 +218,7 @@ def _check_older(part: Fields, network: Fields) -> None:
     rest = [name for name in ("processParams", "processSettings", "processedRange", "processedSize") if part.has(name)]
     if version or rest:
         reason = f"a network of version {version} has one" if version else f"there is a {rest[0]}"
-        raise ModelError(f"{part.place} has no field processFcns, but {reason}: the file is damaged")
+        raise ModelError(f"no field processFcns, but {reason}: the file is damaged", place=part.place)
 
 
 def _check_feedback(part: Fields, network: Fields, *names: str) -> None:
@@ -224,7 +227,7 @@ def _check_feedback(part: Fields, network: Fields, *names: str) -> None:
     for name in names if version in _FEEDBACK_VERSIONS else ():
         if not part.has(name):
             raise ModelError(
-                f"{part.place} has no field {name}, but a network of version {version} has one: the file is damaged"
+                f"no field {name}, but a network of version {version} has one: the file is damaged", place=part.place
             )
 
 
@@ -251,10 +254,12 @@ def _remark_on_ranges(part: Fields, notes: _Notes) -> None:
 
 def _process(name: Value, settings: Value, place: str, k: int) -> Process:
     if not isinstance(name, Char):
-        raise UnsupportedError(f"{place}.processFcns{{{k}}} is a {describe(name)}, expected a name")
+        raise UnsupportedError(f"a {describe(name)}, expected a name", place=f"{place}.processFcns{{{k}}}")
     if name.text not in _PROCESSING:
         known = ", ".join(sorted(_PROCESSING))
-        raise UnsupportedError(f"{place}.processFcns{{{k}}}: unknown processing function '{name.text}'; known: {known}")
+        raise UnsupportedError(
+            f"unknown processing function '{name.text}'; known: {known}", place=f"{place}.processFcns{{{k}}}"
+        )
     here = f"{place}.processSettings{{{k}}}"
     with at_place(f"{here}: "):
         settings = _plain(settings) or EMPTY
@@ -263,7 +268,9 @@ def _process(name: Value, settings: Value, place: str, k: int) -> Process:
     elif isinstance(settings, Struct) and math.prod(settings.shape) == 1:
         raw = {field_name: _setting(values[0], here) for field_name, values in settings.fields.items()}
     else:
-        raise UnsupportedError(f"{here} is a {describe(settings)}, expected a struct with the settings of {name.text}")
+        raise UnsupportedError(
+            f"a {describe(settings)}, expected a struct with the settings of {name.text}", place=here
+        )
     with at_place(f"{here}: "):
         return Process.from_matlab(name.text, raw)
 
@@ -288,7 +295,7 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
     feedback_input = part.count("feedbackInput") - 1 if mode == "open" else None
     if feedback_input is not None and not 0 <= feedback_input < network.count("numInputs"):
         raise ModelError(
-            f"{part.place}.feedbackInput is {feedback_input + 1}, there are {network.count('numInputs')} inputs"
+            f"{feedback_input + 1}, there are {network.count('numInputs')} inputs", place=f"{part.place}.feedbackInput"
         )
     with at_place(f"{part.place}: "):
         entry = Output(
@@ -326,7 +333,9 @@ def _layer(
     transfer, net_input = part.text("transferFcn"), part.text("netInputFcn")
     if size and transfer not in _TRANSFER:
         known = ", ".join(sorted(_TRANSFER))
-        raise UnsupportedError(f"{part.place}.transferFcn: unknown transfer function '{transfer}'; known: {known}")
+        raise UnsupportedError(
+            f"unknown transfer function '{transfer}'; known: {known}", place=f"{part.place}.transferFcn"
+        )
     try:
         return Layer(size, transfer, input_weights, layer_weights, bias, net_input, name)
     except MatnetError as error:
@@ -347,7 +356,7 @@ def _refuse_parameter(part: Fields, name: str) -> None:
         return
     if isinstance(value, Struct | Cell | Opaque | Numeric | Sparse | Char):
         raise UnsupportedError(
-            f"{part.place}.{name} is not empty ({describe(value)}); functions with parameters are not supported"
+            f"not empty ({describe(value)}); functions with parameters are not supported", place=f"{part.place}.{name}"
         )
 
 
@@ -363,19 +372,19 @@ def _bias(value: Value | None, connected: bool, place: str, notes: _Notes) -> Fl
         return None
     bias = _weight_values(value, place, notes)
     if bias.shape[1:] != (1,):
-        raise ModelError(f"{place} is {describe_shape(bias.shape)}, expected one column")
+        raise ModelError(f"{describe_shape(bias.shape)}, expected one column", place=place)
     return bias[:, 0]
 
 
 def _refuse_unconnected(value: Value | None, place: str, connect: str) -> None:
     if value is not None:
-        raise ModelError(f"{place} has values, but {connect} says that there is no such connection")
+        raise ModelError(f"values, but {connect} says that there is no such connection", place=place)
 
 
 def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray:
     values = numbers_of(value, place)
     if values.ndim != 2:
-        raise ModelError(f"{place} has {values.ndim} dimensions, expected a matrix")
+        raise ModelError(f"{values.ndim} dimensions, expected a matrix", place=place)
     notes.budget.take(values.nbytes)
     if isinstance(value, Sparse):
         notes.sparse.append(place)
@@ -383,8 +392,9 @@ def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray
         notes.narrowed.append(place)
     if not notes.allow_nonfinite and not np.isfinite(values).all():
         raise ModelError(
-            f"{place} has values that are NaN or Inf",
+            "values that are NaN or Inf",
             Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
+            place=place,
         )
     return values
 
@@ -418,13 +428,13 @@ def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Wei
     function, delays = part.text("weightFcn"), part.floats("delays")
     if not (delays == np.floor(delays)).all() or not (np.abs(delays) < 2**31).all():
         raise ModelError(
-            f"{part.place}.delays: delays must be non-negative integers in increasing order, "
-            f"got {delays.ravel().tolist()}"
+            f"delays must be non-negative integers in increasing order, got {delays.ravel().tolist()}",
+            place=f"{part.place}.delays",
         )
     values = _weight_values(value, place, notes)
     if function not in WEIGHT and function not in REFUSED_WEIGHT:
         known = ", ".join(sorted(WEIGHT))
-        raise UnsupportedError(f"{part.place}: unknown weight function '{function}'; known: {known}")
+        raise UnsupportedError(f"unknown weight function '{function}'; known: {known}", place=part.place)
     with at_place(f"{part.place}: "):
         return Weight(values, function, tuple(int(delay) for delay in delays.ravel(order="F")))
 
@@ -508,7 +518,7 @@ def _check_size(part: Fields, shape: tuple[int, ...]) -> None:
     stored = tuple(part.floats("size").ravel().tolist())
     if stored != shape:
         said, found = ("x".join(f"{number:g}" for number in sizes) for sizes in (stored, shape))
-        raise ModelError(f"{part.place}.size is {said}, but the values are {found}: the file is damaged")
+        raise ModelError(f"{said}, but the values are {found}: the file is damaged", place=f"{part.place}.size")
 
 
 def _check_delays(fields: Fields, structure: Structure) -> None:
@@ -521,7 +531,7 @@ def _check_delays(fields: Fields, structure: Structure) -> None:
     ):
         stored = fields.count(name, longest)
         if stored != longest:
-            raise ModelError(f"{fields.place}.{name} is {stored}, but {what} is {longest}: the file is damaged")
+            raise ModelError(f"{stored}, but {what} is {longest}: the file is damaged", place=f"{fields.place}.{name}")
 
 
 def _oddities(notes: _Notes, structure: Structure) -> Iterator[str]:

@@ -391,18 +391,23 @@ class Structure:
                 )
             if got != expected:
                 raise ModelError(
-                    f"{place} is {' by '.join(map(str, got))}, expected {expected[0]} by {expected[1]} "
-                    f"({layer.size} neurons, {source_size} elements, {len(weight.delays)} delays)"
+                    f"{' by '.join(map(str, got))}, expected {expected[0]} by {expected[1]} "
+                    f"({layer.size} neurons, {source_size} elements, {len(weight.delays)} delays)",
+                    place=place,
                 )
 
     def _weights_of(self, number: int, layer: Layer) -> Iterator[tuple[str, int, Weight]]:
         for source, weight in layer.input_weights.items():
             if not 0 <= source < len(self.inputs):
-                raise ModelError(f"layers{{{number + 1}}} takes input {source + 1}, expected 1 to {len(self.inputs)}")
+                raise ModelError(
+                    f"takes input {source + 1}, expected 1 to {len(self.inputs)}", place=f"layers{{{number + 1}}}"
+                )
             yield f"IW{{{number + 1},{source + 1}}}", self.inputs[source].processed_size, weight
         for source, weight in layer.layer_weights.items():
             if not 0 <= source < len(self.layers):
-                raise ModelError(f"layers{{{number + 1}}} takes layer {source + 1}, expected 1 to {len(self.layers)}")
+                raise ModelError(
+                    f"takes layer {source + 1}, expected 1 to {len(self.layers)}", place=f"layers{{{number + 1}}}"
+                )
             yield f"LW{{{number + 1},{source + 1}}}", self.layers[source].size, weight
 
     def _check_outputs(self) -> None:

@@ -82,7 +82,7 @@ NO_MATRIX = {
     "changing": "changing: the signals change their number of elements from one time step to another",
     "none": "none is a cell 0x0, expected a matrix or a cell of columns",
     "s": "s is a struct 1x1, expected a matrix of numbers",
-    "r.a": "r is a struct 1x2: say which element, as in r(1).a",
+    "r.a": "r: a struct 1x2: say which element, as in r(1).a",
 }
 
 

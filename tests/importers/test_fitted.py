@@ -195,7 +195,7 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "no transform": (
         lambda store: regression(store, {"PrivResponseTransform": None}),
-        "net.PrivResponseTransform is missing, expected a function handle",
+        "net.PrivResponseTransform: missing, expected a function handle",
     ),
     "standardized responses": (
         lambda store: regression(store, {"ModelParams": parameters(store, StandardizeResponses=np.array([[True]]))}),
@@ -317,7 +317,7 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "no weights": (
         lambda store: regression(store, {"NeuralNetworkImpl": None}),
-        "net.NeuralNetworkImpl is missing, expected an object of class classreg.learning.impl.NeuralNetworkImpl",
+        "net.NeuralNetworkImpl: missing, expected an object of class classreg.learning.impl.NeuralNetworkImpl",
     ),
     "classes of text": (
         lambda store: classification(store, labels(store, 1, "ab")),

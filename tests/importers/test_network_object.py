@@ -222,31 +222,31 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a transfer function that is no text": (
         lambda net: part(net, "layers").update(transferFcn=3.0),
-        "net.layers{1}.transferFcn is a double 1x1, expected one line of text",
+        "net.layers{1}.transferFcn: a double 1x1, expected one line of text",
     ),
     "a transfer function with parameters": (
         lambda net: part(net, "layers").update(transferParam={"alpha": 2.0}),
-        "net.layers{1}.transferParam is not empty (struct 1x1); functions with parameters are not supported",
+        "net.layers{1}.transferParam: not empty (struct 1x1); functions with parameters are not supported",
     ),
     "a weight of the wrong width": (
         lambda net: field(net, "IW").__setitem__((0, 0), np.zeros((3, 3))),
-        "net: IW{1,1} is 3 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
+        "net: IW{1,1}: 3 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
     ),
     "a weight missing": (
         lambda net: field(net, "LW").__setitem__((1, 0), np.zeros((0, 0))),
-        "net.LW{2,1} is missing or empty, expected numbers",
+        "net.LW{2,1}: missing or empty, expected numbers",
     ),
     "a weight that nothing connects": (
         lambda net: field(net, "LW").__setitem__((0, 1), np.ones((3, 1))),
-        "net.LW{1,2} has values, but layerConnect says that there is no such connection",
+        "net.LW{1,2}: values, but layerConnect says that there is no such connection",
     ),
     "a bias missing": (
         lambda net: field(net, "b").__setitem__((0, 0), np.zeros((0, 0))),
-        "net.b{1} is missing or empty, expected numbers",
+        "net.b{1}: missing or empty, expected numbers",
     ),
     "a bias that nothing connects": (
         lambda net: put(net, "biasConnect", np.array([[True], [False]])),
-        "net.b{2} has values, but biasConnect says that there is no such connection",
+        "net.b{2}: values, but biasConnect says that there is no such connection",
     ),
     "a bias of the wrong length": (
         lambda net: field(net, "b").__setitem__((0, 0), np.ones((2, 1))),
@@ -254,11 +254,11 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a bias that lies": (
         lambda net: field(net, "b").__setitem__((0, 0), np.ones((1, 3))),
-        "net.b{1} is 1x3, expected one column",
+        "net.b{1}: 1x3, expected one column",
     ),
     "a weight that is NaN": (
         lambda net: field(net, "IW")[0, 0].__setitem__((0, 0), np.nan),
-        "net.IW{1,1} has values that are NaN or Inf; allow_nonfinite=True loads them as they are",
+        "net.IW{1,1}: values that are NaN or Inf; allow_nonfinite=True loads them as they are",
     ),
     "a complex weight": (
         lambda net: field(net, "IW").__setitem__((0, 0), np.full((3, 2), 1j)),
@@ -266,23 +266,23 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a weight that is text": (
         lambda net: field(net, "IW").__setitem__((0, 0), "abc"),
-        "net.IW{1,1} is a char 1x3, expected numbers",
+        "net.IW{1,1}: a char 1x3, expected numbers",
     ),
     "a weight of three dimensions": (
         lambda net: field(net, "IW").__setitem__((0, 0), np.ones((3, 2, 2))),
-        "net.IW{1,1} has 3 dimensions, expected a matrix",
+        "net.IW{1,1}: 3 dimensions, expected a matrix",
     ),
     "a cell of weights of another size": (
         lambda net: put(net, "LW", field(net, "LW")[:1]),
-        "net.LW is a cell 1x2, expected a 2x2 cell",
+        "net.LW: a cell 1x2, expected a 2x2 cell",
     ),
     "a connection that is neither 0 nor 1": (
         lambda net: put(net, "layerConnect", np.array([[0.0, 0.0], [2.0, 0.0]])),
-        "net.layerConnect has other numbers than 0 and 1",
+        "net.layerConnect: other numbers than 0 and 1",
     ),
     "connections of another size": (
         lambda net: put(net, "inputConnect", np.array([[True]])),
-        "net.inputConnect is 1x1, expected 2x1 by the numbers of inputs and layers",
+        "net.inputConnect: 1x1, expected 2x1 by the numbers of inputs and layers",
     ),
     "a loop without delay": (
         lambda net: (
@@ -309,15 +309,15 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "no delay at all": (
         lambda net: part(net, "inputWeights").update(delays=np.zeros((1, 0))),
-        "net.inputWeights{1,1}.delays is missing or empty, expected numbers",
+        "net.inputWeights{1,1}.delays: missing or empty, expected numbers",
     ),
     "a weight for other delays": (
         lambda net: part(net, "inputWeights").update(delays=np.array([[0.0, 1.0]])),
-        "net: IW{1,1} is 3 by 2, expected 3 by 4 (3 neurons, 2 elements, 2 delays)",
+        "net: IW{1,1}: 3 by 2, expected 3 by 4 (3 neurons, 2 elements, 2 delays)",
     ),
     "settings missing": (
         lambda net: part(net, "inputs").update(processSettings=np.zeros((0, 0))),
-        "net.inputs{1}.processSettings has 0 entries for 1 processing functions; a network is saved with them once it "
+        "net.inputs{1}.processSettings: 0 entries for 1 processing functions; a network is saved with them once it "
         "is configured",
     ),
     "settings empty": (
@@ -327,7 +327,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "settings that are text": (
         lambda net: part(net, "inputs")["processSettings"].__setitem__((0, 0), "none"),
-        "net.inputs{1}.processSettings{1} is a char 1x4, expected a struct with the settings of mapminmax",
+        "net.inputs{1}.processSettings{1}: a char 1x4, expected a struct with the settings of mapminmax",
     ),
     "a setting missing": (
         lambda net: settings(net).pop("xmax"),
@@ -349,7 +349,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a processed size that its settings do not give": (
         lambda net: part(net, "inputs").update(processedSize=5.0),
-        "net.inputs{1}.processedSize is 5, but its processing makes 2",
+        "net.inputs{1}.processedSize: 5, but its processing makes 2",
     ),
     "a range of the wrong size": (
         lambda net: part(net, "inputs").update(range=np.zeros((3, 2))),
@@ -373,15 +373,15 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a size that is no number": (
         lambda net: part(net, "layers", 0).update(size="three"),
-        "net.layers{1}.size is a char 1x5, expected a whole number, not negative",
+        "net.layers{1}.size: a char 1x5, expected a whole number, not negative",
     ),
     "another number of outputs than connected": (
         lambda net: put(net, "numOutputs", 2.0),
-        "net.numOutputs is 2, but outputConnect has 1",
+        "net.numOutputs: 2, but outputConnect has 1",
     ),
     "an output that is not there": (
         lambda net: field(net, "outputs").__setitem__((0, 1), np.zeros((0, 0))),
-        "net.outputs{2} is empty, expected a struct",
+        "net.outputs{2}: empty, expected a struct",
     ),
     "no outputs": (
         lambda net: (put(net, "outputConnect", np.array([[False, False]])), put(net, "numOutputs", 0.0)),
@@ -389,7 +389,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "another number of layers": (
         lambda net: put(net, "numLayers", 3.0),
-        "net.outputConnect is 1x2, expected 1x3 by the numbers of inputs and layers",
+        "net.outputConnect: 1x2, expected 1x3 by the numbers of inputs and layers",
     ),
     "a number of layers that no network has": (
         lambda net: put(net, "numLayers", 2.0e9),
@@ -401,7 +401,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "an open loop whose input does not exist": (
         lambda net: (open_loop(net), part(net, "outputs", 0, 1).update(feedbackInput=3.0)),
-        "net.outputs{2}.feedbackInput is 3, there are 2 inputs",
+        "net.outputs{2}.feedbackInput: 3, there are 2 inputs",
     ),
     "an open loop from a layer that is no output": (
         lambda net: (open_loop(net), part(net, "inputs", 1).update(feedbackOutput=1.0)),
@@ -438,47 +438,47 @@ def test_an_input_whose_rows_were_all_constant_has_no_weights(small: MatlabObjec
 SAID_TWICE: dict[str, tuple[Callable[[Any], object], str]] = {
     "the longest delay of the inputs": (
         lambda net: put(net, "numInputDelays", 2.0),
-        "net.numInputDelays is 2, but the longest delay of the input weights is 0: the file is damaged",
+        "net.numInputDelays: 2, but the longest delay of the input weights is 0: the file is damaged",
     ),
     "the longest delay of the layers": (
         lambda net: put(net, "numLayerDelays", 1.0),
-        "net.numLayerDelays is 1, but the longest delay of the layer weights is 0: the file is damaged",
+        "net.numLayerDelays: 1, but the longest delay of the layer weights is 0: the file is damaged",
     ),
     "the longest delay of the feedback": (
         lambda net: put(net, "numFeedbackDelays", 1.0),
-        "net.numFeedbackDelays is 1, but the longest feedbackDelay of the outputs is 0: the file is damaged",
+        "net.numFeedbackDelays: 1, but the longest feedbackDelay of the outputs is 0: the file is damaged",
     ),
     "the size of an input weight": (
         lambda net: part(net, "inputWeights").update(size=np.array([[3.0, 4.0]])),
-        "net.inputWeights{1,1}.size is 3x4, but the values are 3x2: the file is damaged",
+        "net.inputWeights{1,1}.size: 3x4, but the values are 3x2: the file is damaged",
     ),
     "the size of a layer weight": (
         lambda net: part(net, "layerWeights", 1).update(size=np.array([[1.0, 2.0]])),
-        "net.layerWeights{2,1}.size is 1x2, but the values are 1x3: the file is damaged",
+        "net.layerWeights{2,1}.size: 1x2, but the values are 1x3: the file is damaged",
     ),
     "the size of a bias": (
         lambda net: part(net, "biases", 1).update(size=2.0),
-        "net.biases{2}.size is 2, but the values are 1: the file is damaged",
+        "net.biases{2}.size: 2, but the values are 1: the file is damaged",
     ),
     "the processing functions of an input": (
         lambda net: part(net, "inputs").pop("processFcns"),
-        "net.inputs{1} has no field processFcns, but a network of version 8 has one: the file is damaged",
+        "net.inputs{1}: no field processFcns, but a network of version 8 has one: the file is damaged",
     ),
     "the processing functions of an output of an old network": (
         lambda net: (put(net, "version", ""), part(net, "outputs", 0, 1).pop("processFcns")),
-        "net.outputs{2} has no field processFcns, but there is a processParams: the file is damaged",
+        "net.outputs{2}: no field processFcns, but there is a processParams: the file is damaged",
     ),
     "the feedback of an output": (
         lambda net: part(net, "outputs", 0, 1).pop("feedbackMode"),
-        "net.outputs{2} has no field feedbackMode, but a network of version 8 has one: the file is damaged",
+        "net.outputs{2}: no field feedbackMode, but a network of version 8 has one: the file is damaged",
     ),
     "the feedback of an input": (
         lambda net: part(net, "inputs").pop("feedbackOutput"),
-        "net.inputs{1} has no field feedbackOutput, but a network of version 8 has one: the file is damaged",
+        "net.inputs{1}: no field feedbackOutput, but a network of version 8 has one: the file is damaged",
     ),
     "the parameters of the processing": (
         lambda net: part(net, "inputs").update(processParams=np.zeros((0, 0))),
-        "net.inputs{1}.processParams has 0 entries for 1 processing functions",
+        "net.inputs{1}.processParams: 0 entries for 1 processing functions",
     ),
 }
 
@@ -558,7 +558,7 @@ def test_an_object_of_r2011a_with_parameters_of_a_function_is_refused(small: Mat
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.load(file)
     assert str(refused.value) == (
-        f"{file}: net.layers{{1}}.transferParam is not empty (struct 1x1); functions with parameters are not supported"
+        f"{file}: net.layers{{1}}.transferParam: not empty (struct 1x1); functions with parameters are not supported"
     )
 
 
@@ -590,7 +590,7 @@ def test_a_weight_without_its_function_or_delays_is_refused(small: MatlabObject,
     file = save(net=small)
     with pytest.raises(matnet.ModelError) as refused:
         matnet.load(file)
-    assert str(refused.value).startswith(f"{file}: net.layerWeights{{2,1}}.{name} is missing")
+    assert str(refused.value).startswith(f"{file}: net.layerWeights{{2,1}}.{name}: missing")
 
 
 @pytest.mark.parametrize(
@@ -600,14 +600,14 @@ def test_a_missing_field_is_refused(small: MatlabObject, save: Save, name: str) 
     file = save(net=without(small, name))
     with pytest.raises(matnet.ModelError) as refused:
         matnet.load(file)
-    assert str(refused.value).startswith(f"{file}: net.{name} is missing")
+    assert str(refused.value).startswith(f"{file}: net.{name}: missing")
 
 
 def test_an_object_of_the_class_with_other_fields_is_refused(save: Save) -> None:
     file = save(net=MatlabObject(np.array([[(1.0,)]], dtype=[("numLayers", object)]), "network"))
     with pytest.raises(matnet.ModelError) as refused:
         matnet.load(file)
-    assert str(refused.value) == f"{file}: net.numInputs is missing, expected a whole number, not negative"
+    assert str(refused.value) == f"{file}: net.numInputs: missing, expected a whole number, not negative"
 
 
 @pytest.mark.parametrize("low", [-1.0, 0.0])
@@ -637,10 +637,10 @@ def test_a_processing_function_may_stand_without_its_cell(small: MatlabObject, s
 @pytest.mark.parametrize(
     ("field_name", "value", "message"),
     [
-        ("processFcns", 3.0, "processFcns is a double 1x1, expected a cell of names"),
-        ("processFcns", {"a": 1.0}, "processFcns is a struct 1x1, expected a cell of names"),
-        ("processSettings", "none", "processSettings is a char 1x4, expected a cell of settings"),
-        ("processParams", 3.0, "processParams is a double 1x1, expected a cell of parameters"),
+        ("processFcns", 3.0, "processFcns: a double 1x1, expected a cell of names"),
+        ("processFcns", {"a": 1.0}, "processFcns: a struct 1x1, expected a cell of names"),
+        ("processSettings", "none", "processSettings: a char 1x4, expected a cell of settings"),
+        ("processParams", 3.0, "processParams: a double 1x1, expected a cell of parameters"),
     ],
 )
 def test_processing_fields_of_another_kind_are_refused(
@@ -667,5 +667,5 @@ def test_parameters_are_refused_unless_there_are_none(small: MatlabObject, save:
         with pytest.raises(matnet.UnsupportedError) as refused:
             matnet.load(file)
         assert str(refused.value) == (
-            f"{file}: net.layers{{1}}.{place} is not empty ({words}); functions with parameters are not supported"
+            f"{file}: net.layers{{1}}.{place}: not empty ({words}); functions with parameters are not supported"
         )

@@ -340,7 +340,7 @@ EDITS: list[Edit] = [
         ModelError,
         ".layers[0].input_weights[0]: delays must be non-negative integers in increasing order, got [1, 0]",
     ),
-    Edit(".layers[0].input_weights[0].source", 9, ModelError, "layers{1} takes input 9, expected 1 to 2"),
+    Edit(".layers[0].input_weights[0].source", 9, ModelError, "layers{1}: takes input 9, expected 1 to 2"),
     Edit(
         ".layers[0].input_weights[0].source",
         0,

@@ -30,7 +30,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "weights_turned.mat": (
         matnet.ModelError,
-        "net: IW{1,1} is 2 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
+        "net: IW{1,1}: 2 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
     ),
     "processing_functions_called_empty.mat": (
         matnet.FormatError,
@@ -38,12 +38,12 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "processing_functions_lost.mat": (
         matnet.ModelError,
-        "net.inputs{1}.processSettings has 2 entries for 0 processing functions; "
+        "net.inputs{1}.processSettings: 2 entries for 0 processing functions; "
         "a network is saved with them once it is configured",
     ),
     "processing_lost.mat": (
         matnet.ModelError,
-        "net.inputs{1}.processParams has 2 entries for 0 processing functions",
+        "net.inputs{1}.processParams: 2 entries for 0 processing functions",
     ),
     "delay_of_a_billion.mat": (
         matnet.UnsupportedError,

@@ -44,7 +44,7 @@ class Assembly:
         try:
             return Structure(tuple(inputs), tuple(layers), tuple(outputs))
         except MatnetError as error:
-            weight = re.match(r"[IL]W\{(\d+),", str(error))
+            weight = re.match(r"[IL]W\{(\d+),", error.place)
             raise error.at(str(plan.layers[int(weight[1])].place) if weight is not None else ": ") from None
 
     def check_finite(self) -> None:

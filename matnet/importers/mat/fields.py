@@ -105,10 +105,10 @@ class Fields:
         if matrix.shape != (rows, columns):
             got = describe_shape(matrix.shape)
             raise ModelError(
-                f"{self.place}.{name} is {got}, expected {rows}x{columns} by the numbers of inputs and layers"
+                f"{got}, expected {rows}x{columns} by the numbers of inputs and layers", place=f"{self.place}.{name}"
             )
         if not ((matrix == 0) | (matrix == 1)).all():
-            raise ModelError(f"{self.place}.{name} has other numbers than 0 and 1")
+            raise ModelError("other numbers than 0 and 1", place=f"{self.place}.{name}")
         return matrix
 
     def slots(self, name: str, rows: int, columns: int) -> Slots:
@@ -126,15 +126,15 @@ class Fields:
     def wrong(self, name: str, expected: str) -> ModelError:
         """The error of a field that is missing or of another kind."""
         value = self._value.get(name)
-        got = "is missing" if value is None else f"is a {describe(value)}"
-        return ModelError(f"{self.place}.{name} {got}, expected {expected}")
+        got = "missing" if value is None else f"a {describe(value)}"
+        return ModelError(f"{got}, expected {expected}", place=f"{self.place}.{name}")
 
 
 def numbers_of(value: Value | None, place: str) -> FloatArray:
     """The numbers of a full or sparse matrix, float64."""
     if not isinstance(value, Numeric | Sparse):
         raise ModelError(
-            f"{place} {'is missing or empty' if value is None else f'is a {describe(value)}'}, expected numbers"
+            f"{'missing or empty' if value is None else f'a {describe(value)}'}, expected numbers", place=place
         )
     with at_place(f"{place}: "):
         return value.floats()
@@ -144,7 +144,7 @@ def fields_of(value: Value | None, place: str) -> Fields:
     """A subobject: an input, a layer, a weight."""
     if isinstance(value, Struct) and math.prod(value.shape) == 1:
         return Fields(value, place)
-    raise ModelError(f"{place} {'is empty' if value is None else f'is a {describe(value)}'}, expected a struct")
+    raise ModelError(f"{'empty' if value is None else f'a {describe(value)}'}, expected a struct", place=place)
 
 
 def part_of(fields: Fields, name: str, packed: str = "") -> Fields:

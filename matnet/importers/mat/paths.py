@@ -71,7 +71,7 @@ def _step(value: Value, step: re.Match[str], place: str) -> Value:
         return _field(value, field, place)
     if brace is not None:
         if not isinstance(value, Cell):
-            raise FormatError(f"{place} is a {describe(value)}, not a cell: {step.group()} leads nowhere")
+            raise FormatError(f"a {describe(value)}, not a cell: {step.group()} leads nowhere", place=place)
         return value.items[_position(brace, value.shape, place)]
     if isinstance(value, Cell):
         return Cell((1, 1), (value.items[_position(parenthesis, value.shape, place)],))
@@ -79,7 +79,7 @@ def _step(value: Value, step: re.Match[str], place: str) -> Value:
         return value.element(_position(parenthesis, value.shape, place))
     if isinstance(value, Opaque):
         return value.objects()[_position(parenthesis, value.shape, place)]
-    raise FormatError(f"{place} is a {describe(value)}: {step.group()} does not lead to a usable value")
+    raise FormatError(f"a {describe(value)}: {step.group()} does not lead to a usable value", place=place)
 
 
 def _field(value: Value, field: str, place: str) -> Value:
@@ -88,11 +88,11 @@ def _field(value: Value, field: str, place: str) -> Value:
         if len(objects) == 1:
             value = objects[0]
     if not isinstance(value, Struct):
-        raise FormatError(f"{place} is a {describe(value)}: it has no field {field}")
+        raise FormatError(f"a {describe(value)}: it has no field {field}", place=place)
     if field not in value.fields:
-        raise FormatError(f"{place} has no field {field}; it has {', '.join(value.fields) or 'none'}")
+        raise FormatError(f"no field {field}; it has {', '.join(value.fields) or 'none'}", place=place)
     if len(value.fields[field]) != 1:
-        raise FormatError(f"{place} is a {describe(value)}: say which element, as in {place}(1).{field}")
+        raise FormatError(f"a {describe(value)}: say which element, as in {place}(1).{field}", place=place)
     return value.fields[field][0]
 
 
@@ -103,7 +103,7 @@ def _position(text: str, shape: Shape, place: str) -> int:
     if len(subscripts) != len(limits) or not all(
         1 <= number <= limit for number, limit in zip(subscripts, limits, strict=True)
     ):
-        raise FormatError(f"{place} is {describe_shape(shape)}: it has no element {text}")
+        raise FormatError(f"{describe_shape(shape)}: it has no element {text}", place=place)
     position, step = 0, 1
     for number, limit in zip(subscripts, limits, strict=True):
         position += (number - 1) * step
