@@ -18,7 +18,7 @@ from collections.abc import Callable
 from matnet.derivatives import quantities
 from matnet.errors import Parameter, UnsupportedError
 from matnet.exporters.onnx_graph import Graph, Ports, checked_opset, import_onnx, model
-from matnet.exporters.recording import Recording
+from matnet.exporters.recording import Recording, only_chooses
 from matnet.functions.namespace import Array
 from matnet.simulate import Program
 from matnet.tape.symbols import record
@@ -38,7 +38,7 @@ def member(recording: Recording, prefix: str) -> bytes:
     Raises
     ------
     UnsupportedError
-        The network is dynamic or has no inputs, or dy/dx is to be left out.
+        The network is dynamic, all its paths pass through compet, or dy/dx is to be left out.
     """
     _check(recording)
     onnx = import_onnx()
@@ -72,10 +72,13 @@ def _check(recording: Recording) -> None:
     family = Parameter("family")
     if recording.net.dynamic:
         raise UnsupportedError(family, ": the network is dynamic, and a family is that of a function of x alone")
-    if not recording.net.input_size:
-        raise UnsupportedError(family, ": the network has no inputs, and so no derivatives")
     if not recording.options.jacobian:
         raise UnsupportedError(family, ": a family consists of derivatives, and dy/dx is to be left out")
+    if only_chooses(recording.net):
+        raise UnsupportedError(
+            family,
+            ": every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists",
+        )
 
 
 def _jacobian_and_hessian(program: Program, x: Array) -> tuple[Array, Array]:

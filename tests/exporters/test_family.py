@@ -212,6 +212,13 @@ def dynamic() -> Network:
             {"jacobian": False},
             "family: a family consists of derivatives, and dy/dx is to be left out",
         ),
+        (
+            network(Layer(3, "compet", {0: Weight(np.eye(3))}), inputs=3),
+            "a.onnx",
+            {},
+            "family: every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever "
+            "it exists",
+        ),
         (PUMP, "a.c", {}, "C does not have the option 'family'; supported by .onnx"),
     ],
 )
