@@ -308,9 +308,17 @@ class Opening:
         """Whether the states are known."""
         return len(self._x) == self._start.rows + self._start.ahead
 
-    def states(self) -> tuple[FloatArray, FloatArray]:
-        """The inputs (ID, R), raw, and all layers' outputs (LD, N) before the first row that follows."""
-        return first_states(self._net.structure, self._x, self._t if self._start.elements else None)
+    def states(self, table: Table) -> tuple[FloatArray, FloatArray]:
+        """The inputs (ID, R), raw, and all layers' outputs (LD, N) before the first row that follows.
+
+        Raises
+        ------
+        TableError
+            An output that they need is missing in the table.
+        """
+        found = first_states(self._net.structure, self._x, self._t if self._start.elements else None)
+        check_known(self._start, found[1], table)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,6 +374,21 @@ def read_series(
     )
     found = {"input_states": inputs, "layer_states": layers}
     return SeriesData(start, rows.x[start.rows :], None if t is None else t[start.rows :], found, start.rows + 1)
+
+
+def check_known(start: Start, layers: FloatArray, table: Table) -> None:
+    """Check that no measured output was missing from which the layer states were made, unless that is allowed.
+
+    Raises
+    ------
+    TableError
+        One was.
+    """
+    if start.elements and start.array is None and table.dialect.missing == "error" and np.isnan(layers).any():
+        raise TableError(
+            f"{table.place}: the first rows of the series are its states, and a measured output is missing there",
+            Advice("; go on all the same with ", Parameter("missing", "nan")),
+        )
 
 
 def too_short(place: str, which: str, rows: int, needed: int) -> TableError:

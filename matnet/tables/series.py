@@ -105,7 +105,7 @@ class _Groups:
                 places = found[states:]
                 self._states += states
                 if history.complete:
-                    history = History(*history.states(), measured=True)
+                    history = History(*history.states(self._table), measured=True)
             self._histories[key] = history
             if isinstance(history, History):
                 for result, part in zip(results, self._step(history, rows.x[places]), strict=True):

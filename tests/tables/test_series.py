@@ -383,6 +383,13 @@ REFUSED = {
         BatchOptions(),
         "targets: 'high' is not a number",
     ),
+    "a measured output that is missing": (
+        NET,
+        "x1,x2,y1\n1,2,3\n1,2,3\n1,2,\n1,2,3\n",
+        BatchOptions(),
+        "t.csv: the first rows of the series are its states, and a measured output is missing there; go on all the "
+        "same with missing='nan'",
+    ),
     "another number of targets": (
         NET,
         table_of(X[:5], T[:5]),
