@@ -77,7 +77,8 @@ def _check(recording: Recording) -> None:
     if only_chooses(recording.net):
         raise UnsupportedError(
             family,
-            ": every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever it exists",
+            ": every path from the inputs to the outputs passes through compet, whose derivative is 0 wherever "
+            "it exists",
         )
 
 
