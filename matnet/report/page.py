@@ -51,17 +51,18 @@ def page(material: Material, progress: Progress | None = None, moving: bool = Tr
     """
     title = material.title
     sections: list[Section] = []
-    moves = _live(material) if moving else None
+    moves = _live(material) if moving else ""
     for section in _sections(material, moves):
         sections.append(section)
         if progress is not None:
             progress(section.title)
+    policy, style = (moves.policy, _STYLE + moves.style) if isinstance(moves, Live) else (_POLICY, _STYLE)
     head = joined(
         [
             Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY if moves is None else moves.policy}">'),
+            Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
             element("title", f"{title}: report"),
-            element("style", Html(_STYLE if moves is None else _STYLE + moves.style)),
+            element("style", Html(style)),
         ]
     )
     links = element("nav", *(element("a", section.title, href=f"#{section.key}") for section in sections))
@@ -71,26 +72,30 @@ def page(material: Material, progress: Progress | None = None, moving: bool = Tr
         element("header", element("h1", title), links),
         element("main", *(section.html for section in sections)),
         element("footer", f"Made by matnet {version('matnet')}. Everything on this page was computed from {sources}."),
-        *(() if moves is None else (element("script", moves.script, type="module"),)),
+        *((element("script", moves.script, type="module"),) if isinstance(moves, Live) else ()),
     )
     return f"<!DOCTYPE html>\n{element('html', element('head', head), body, lang='en')}\n"
 
 
-def _live(material: Material) -> Live | None:
-    """The part that computes; None if the network has no inputs, is large, or cannot be written in JavaScript."""
-    if sum(map(int, material.net.program.parameter_sizes)) > MOST_PARAMETERS or not material.net.input_size:
-        return None
+def _live(material: Material) -> Live | str:
+    """The part that computes, or why there is none."""
+    parameters = sum(map(int, material.net.program.parameter_sizes))
+    if parameters > MOST_PARAMETERS:
+        return (
+            f"A network of {parameters:,} weights and biases is too large for this page: matnet explore writes its own."
+        )
     try:
         return live(material)
-    except UnsupportedError:
-        return None
+    except UnsupportedError as error:
+        return f"There are no sliders here: {error}."
 
 
-def _sections(material: Material, moves: Live | None) -> Iterator[Section]:
+def _sections(material: Material, moves: Live | str) -> Iterator[Section]:
     findings = Findings(material)
     yield card(findings)
-    if moves is not None:
-        yield Section("explore-section", "Move the inputs", (moves.place,))
+    if moves and material.net.input_size:
+        place = moves.place if isinstance(moves, Live) else element("p", moves)
+        yield Section("explore-section", "Move the inputs", (place,))
     yield from origin(material)
     yield from trust(findings)
     yield from behaviour(findings)

@@ -139,6 +139,16 @@ def test_without_sliders_there_is_no_script() -> None:
     assert "script-src" not in text
 
 
+def test_of_a_large_network_the_page_says_where_it_computes() -> None:
+    first = Layer(4000, "tansig", {0: Weight(np.linspace(-1.0, 1.0, 4000)[:, None])}, bias=np.zeros(4000))
+    last = Layer(1, "purelin", layer_weights={0: Weight(np.full((1, 4000), 1e-3))}, bias=[0.0])
+    found = read(page(Material(Network(Structure((Input(1),), (first, last), (Output(1, 1),))))))
+    assert found.headings[1] == "Move the inputs"
+    sentence = "A network of 12,001 weights and biases is too large for this page: matnet explore writes its own."
+    assert sentence in found.texts
+    assert "script" not in found.tags
+
+
 def test_names_from_files_are_escaped() -> None:
     bad = '<script>alert("x")</script>\u202e\n'
     layer = Layer(1, "tansig", {0: Weight([[0.5]])}, bias=[0.1], name=bad)
