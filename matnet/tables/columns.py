@@ -28,7 +28,7 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True)
 class Columns:
-    """What the user asked for by name; None and empty leave it to the rules.
+    """What the user requested by name; None and empty leave the choice to the rules.
 
     ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged,
     all of them where it is ("all",) and no column has that name. ``group`` is the column that distinguishes several
@@ -53,7 +53,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Choice:
-    """Indices of the columns that are read, the inputs' names in the result, and what a user should know of it.
+    """Indices of the columns that are read, the inputs' names in the result, and notes for the user.
 
     ``targets`` hold measured outputs; they are read as text, since they may be empty where they are not needed.
     """
@@ -79,7 +79,7 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
     header
         The table's columns.
     columns
-        What was asked for.
+        What was requested.
     input_size
         R, how many columns feed the network.
     place

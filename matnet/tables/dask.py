@@ -38,7 +38,7 @@ Command = Callable[..., Summary]
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the work goes: to the scheduler at ``scheduler``, else to ``processes`` on this machine, one a core."""
+    """Where the work goes: to the scheduler at ``scheduler``, else to ``processes`` on this machine, one per core."""
 
     scheduler: str | None = None
     processes: int | None = None

@@ -40,7 +40,7 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
     sheet
         The name of the sheet.
     wanted
-        Names of columns that will be asked for: if the first row has them all it is a header.
+        Names of columns that will be requested: if the first row has them all it is a header.
 
     Raises
     ------

@@ -117,7 +117,7 @@ def start_of_series(
     table
         The series.
     columns
-        What was asked for by name.
+        What was requested by name.
     states
         What came before each series; None for its first rows.
     targets

@@ -46,7 +46,7 @@ def read_frame(path: Path, dialect: Dialect, form: FrameFormat) -> FrameTable:
 
 
 class FrameTable(Table):
-    """A frame of polars, read in batches of rows, in order; only the columns that are asked for.
+    """A frame of polars, read in batches of rows, in order; only the requested columns.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class FrameTable(Table):
     loose
         Whether text that is a number counts as one.
     note
-        What a user should know of how the frame was made.
+        Notes for the user on how the frame was made.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class FrameTable(Table):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of how the table was read."""
+        """Notes for the user on how the table was read."""
         if self.header.written:
             return (self._note,) if self._note else ()
         return (
@@ -302,7 +302,7 @@ class FrameSink(Sink):
             self._pool.shutdown()
 
     def abandon(self) -> None:
-        """Let the writer end as it is; what it has written is nobody's."""
+        """Stop the writer; what it has written is discarded."""
         self._abandoned = True
         while not self._writer.done():
             try:

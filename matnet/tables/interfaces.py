@@ -27,11 +27,11 @@ class Rows:
 
 
 Piece: TypeAlias = Callable[[], Rows]
-"""Rows that have been read and are parsed when they are asked for, in any thread."""
+"""Rows that have been read and are parsed on request, in any thread."""
 
 
 class Source(NamedTuple):
-    """Something that was read: its hash if that was taken while reading, else the file to take it from."""
+    """A source that was read: its hash if that was computed while reading, else the file to compute it from."""
 
     place: str
     sha256: str | None = None
@@ -50,7 +50,7 @@ class Table(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of how the table was read."""
+        """Notes for the user on how the table was read."""
         return ()
 
     @property
@@ -99,7 +99,7 @@ class Sink(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what is still to be written, be it only that there are no rows."""
+        """Write what is left to write, also if there are no rows."""
 
     def abandon(self) -> None:
         """Stop without having finished."""

@@ -34,7 +34,7 @@ class Job:
     many rows make a chunk. ``compute`` takes the rows and how many came before them, and gives the columns, the kept
     ones first. It is called from several threads, unless the job is ``sequential``: then for one chunk after another.
     ``types`` are those of the columns that are not float64. ``finish`` is called after the last rows and says
-    in how many of them NaN is no answer, but stands where there is none; what it raises undoes the result.
+    in how many of them NaN marks a missing answer; an exception in it discards the result.
     """
 
     names: tuple[str, ...]

@@ -86,7 +86,7 @@ def open_part(part: Path, first: Path, columns: Columns, reading: Reading) -> It
 
 
 def _wanted(columns: Columns) -> tuple[str, ...]:
-    """The columns that are asked for by name."""
+    """The columns that are requested by name."""
     group = () if columns.group is None else (columns.group,)
     return (*(columns.inputs or ()), *columns.keep, *columns.targets, *group)
 

@@ -82,7 +82,7 @@ class PartedTable(Table):
     opener
         Opens one of the parts.
     wanted
-        Names of columns that will be asked for: those that the folders say are columns of the table then.
+        Names of columns that will be requested: those among the folders' names then become columns of the table.
     first
         The file whose columns all parts must have (default: the first part).
 
@@ -121,7 +121,7 @@ class PartedTable(Table):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of how the first part was read."""
+        """Notes for the user on how the first part was read."""
         return self._notes
 
     @property

@@ -16,7 +16,7 @@ from matnet.errors import Parameter, TableError
 from matnet.tape.evaluate import cores
 
 WORKERS_A_CORE, MOST_WORKERS = 2, 8
-"""Threads unless more are asked for: a quarter of the time each waits for polars or for its turn in Python. Each holds
+"""Threads unless more are requested: a quarter of the time each waits for polars or for its turn in Python. Each holds
 a block of the table and a chunk of the result in memory."""
 
 Item = TypeVar("Item")
@@ -33,7 +33,7 @@ class Workers:
     def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """`work` of every item, in the order of the items; what it raises is raised where its result would be.
 
-        Items are asked for in the calling thread, one more than there are threads before the first result is.
+        Items are taken in the calling thread, one more than there are threads before the first result.
         """
         under_way: deque[Future[Result]] = deque()
         try:
@@ -50,7 +50,7 @@ class Workers:
 
 @contextmanager
 def workers(count: int | None = None) -> Iterator[Workers]:
-    """So many threads, without a number two a core, eight at most.
+    """The number of threads (default: two per core, at most eight).
 
     Raises
     ------

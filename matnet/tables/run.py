@@ -131,7 +131,7 @@ def _in_time(model: Model, options: BatchOptions) -> TypeGuard[Network]:
     Raises
     ------
     TableError
-        Something is asked for that only dynamic networks have, or only static ones.
+        An option applies only to dynamic networks, or only to static ones.
     """
     if isinstance(model, Network) and model.dynamic:
         static = (("hessian", options.hessian), ("tidy", options.tidy), ("input_sd", options.input_sd is not None))

@@ -48,7 +48,7 @@ class Summary:
     """What was done: rows read, how many of them lie outside the range of the inputs, in all and by input.
 
     ``origin`` says for each input where its range is known from; see `matnet.model.ranges`. ``rows_with_nan`` are rows
-    of the result. ``note`` is what a user should know of how the inputs were found, ``states`` what a series starts
+    of the result. ``note`` tells the user how the inputs were found, ``states`` what a series starts
     with.
     """
 

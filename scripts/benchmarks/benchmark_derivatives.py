@@ -119,11 +119,11 @@ def with_torch(sizes: Sequence[int], theta: Real, x: Real, v: Real, u: Real) -> 
 
 
 SETTLING = 0.04
-"""Seconds: for some ten milliseconds behind a call the threads of OpenBLAS and OpenMP spin, at the next one's cost."""
+"""Seconds: after a call the threads of OpenBLAS and OpenMP spin for some ten milliseconds, which slows the next one."""
 
 
 def settle() -> None:
-    """Wait for the threads of the call before, awake: a core that sleeps would be slow at first."""
+    """Wait for the threads of the previous call without sleeping: a core that slept would be slow at first."""
     end = time.perf_counter() + SETTLING
     while time.perf_counter() < end:
         pass

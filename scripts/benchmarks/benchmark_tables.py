@@ -4,8 +4,8 @@
 
 Every measurement is a process of its own, in turn, and the median is shown: seconds, seconds of CPU of all its threads,
 and the largest anonymous memory (sampled, Linux only). The ratios are to polars on the same input, read the same way;
-both times hold the start of Python, which is told apart at the end. Modules are compiled, as pip compiles them, and a
-target does not exist before. On a machine with other work the CPU's seconds say more.
+both times hold the start of Python, which is reported separately at the end. Modules are compiled, as pip compiles
+them, and a target does not exist before. On a machine with other work the CPU's seconds say more.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def watch(pid: int, peak: list[int]) -> None:
                     peak[0] = max(peak[0], int(line.split()[1]))
             time.sleep(0.05)
     except OSError:
-        return  # it has ended, or this is no Linux
+        return  # it has ended, or this is not Linux
 
 
 def median(costs: list[Cost]) -> Cost:

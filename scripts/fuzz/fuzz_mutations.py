@@ -78,7 +78,7 @@ def linking(data: bytes, random: Random) -> bytes:
     if not hidden:
         return mat5(data, random)
     kind, content = variables[hidden[-1]]
-    # the metadata are the first bytes behind the wrapper's name; the cells with the properties follow
+    # the metadata are the first bytes after the wrapper's name; the cells with the properties follow
     start = content.index(b"FileWrapper__") + 16
     found = bytearray(content)
     span = min(len(found) - start, random.choice((256, 1024, 4096)))

@@ -85,7 +85,7 @@ def judged_table(file: Path) -> str:
     Raises
     ------
     FindingError
-        Something that must not be.
+        A result that must never occur.
     """
     data = file.read_bytes()
     try:

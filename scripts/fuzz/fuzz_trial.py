@@ -81,7 +81,7 @@ def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: T
     Raises
     ------
     FindingError
-        Something that must not be.
+        A result that must never occur.
     """
     file.write_bytes(data)
     _forget_the_peak()

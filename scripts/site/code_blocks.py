@@ -29,7 +29,7 @@ LINES, COLUMNS, ROWS = 24, 130, 3
 
 
 def with_results(markdown: str) -> str:
-    """The page with what its commands print behind them, and sessions marked as such."""
+    """The page with the output after each command, and sessions marked as such."""
     with _folder() as folder:
         shown = SHELL.sub(lambda block: block[0] + _results(block[1], folder), markdown)
     return re.sub(r"^```text$", "``` { .text .no-copy }", SESSION.sub("```pycon\n", shown), flags=re.MULTILINE)

@@ -155,7 +155,7 @@ def _picture(along: Matrix, curves: list[tuple[str, Matrix]], name: str, kinks: 
     tidy(ax)
     for (label, values), colour, dashes in zip(curves, (BLUE, VERMILION, GREEN), ("-", "--", ":"), strict=False):
         shown = np.where(np.abs(values) > 6.0, np.nan, values)
-        # a jump is no line
+        # no line across a jump
         shown[1:] = np.where(np.abs(np.diff(values)) > 0.4, np.nan, shown[1:])
         ax.plot(along, shown, color=colour, linestyle=dashes, linewidth=1.6, label=label)
     for kink in kinks:

@@ -1,4 +1,4 @@
-"""PyTorch, JAX, OpenMDAO, Pyomo and scikit-learn: each imported when it is asked for, or its extra named."""
+"""PyTorch, JAX, OpenMDAO, Pyomo and scikit-learn: imported on first use, or the extra named."""
 
 from __future__ import annotations
 

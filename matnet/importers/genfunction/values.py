@@ -194,7 +194,7 @@ class Variables:
             return held
         name = re.match(rf"({NAME})(?:\(|$)", text, re.ASCII)
         if name is not None and name[1] not in (*self.known, *self.plan.constants, *BUILTIN):
-            raise UnsupportedError(f"'{name[1]}' is no variable and no known function of this file; {ADVICE}")
+            raise UnsupportedError(f"'{name[1]}' is neither a variable nor a known function of this file; {ADVICE}")
         raise UnsupportedError(ADVICE)
 
     def _weighted(self, weight: str, function: str, text: str) -> Total:

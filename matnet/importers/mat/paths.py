@@ -17,7 +17,7 @@ from matnet.importers.mat.values import (
     Step,
     Struct,
     Value,
-    Visited,
+    Traversal,
     children,
     describe_shape,
 )
@@ -137,19 +137,19 @@ def walk(file: MatFile, closed: Callable[[Value], bool], leaves: bool = False) -
     referred to, so that objects that refer to each other end. Values nested deeper than twice ``MAX_DEPTH``, through
     objects that hold others, and those whose path takes more than ``MAX_PATH`` characters are passed over.
     """
-    visited = Visited()
+    traversal = Traversal()
     for variable in file.variables.values():
         if variable.holds_values:
-            yield from _within(Place(None, (variable.name,)), variable.value, closed, leaves, visited)
+            yield from _within(Place(None, (variable.name,)), variable.value, closed, leaves, traversal)
 
 
 def _within(
-    top: Place, value: Value, closed: Callable[[Value], bool], leaves: bool, visited: Visited
+    top: Place, value: Value, closed: Callable[[Value], bool], leaves: bool, traversal: Traversal
 ) -> Iterator[tuple[Place, Value]]:
-    if isinstance(value, Opaque) and _all_met(value, visited):
+    if isinstance(value, Opaque) and _all_met(value, traversal):
         return
     yield top, value
-    open_values = [(top, _steps(value, closed, leaves, visited))]
+    open_values = [(top, _steps(value, closed, leaves, traversal))]
     while open_values:
         above, steps = open_values[-1]
         entry = next(steps, None)
@@ -162,25 +162,25 @@ def _within(
             continue
         if not isinstance(child, Cell | Struct | Opaque):
             yield place, child
-        elif not (isinstance(child, Opaque) and _all_met(child, visited)):
+        elif not (isinstance(child, Opaque) and _all_met(child, traversal)):
             yield place, child
             if len(open_values) <= 2 * MAX_DEPTH:
-                open_values.append((place, _steps(child, closed, leaves, visited)))
+                open_values.append((place, _steps(child, closed, leaves, traversal)))
 
 
-def _all_met(value: Opaque, visited: Visited) -> bool:
-    return bool(value.numbers) and visited.objects.issuperset(value.numbers)
+def _all_met(value: Opaque, traversal: Traversal) -> bool:
+    return bool(value.numbers) and traversal.objects.issuperset(value.numbers)
 
 
 def _steps(
-    value: Value, closed: Callable[[Value], bool], leaves: bool, visited: Visited
+    value: Value, closed: Callable[[Value], bool], leaves: bool, traversal: Traversal
 ) -> Iterator[tuple[Step, Value]]:
     """What is within a value that is not closed, without objects that were met elsewhere."""
     if closed(value):
         if isinstance(value, Opaque):
-            visited.objects.update(value.numbers)
+            traversal.objects.update(value.numbers)
         return iter(())
-    return children(value, leaves, visited)
+    return children(value, leaves, traversal)
 
 
 def container(path: str) -> str:

@@ -264,8 +264,8 @@ class MatFile:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Visited:
-    """What a walk has met: objects by number, and the values of their properties, which several objects may share."""
+class Traversal:
+    """The objects, by number, and values of properties that a traversal has reached; several objects may share one."""
 
     objects: set[int] = field(default_factory=set)
     properties: set[int] = field(default_factory=set)
@@ -279,11 +279,11 @@ class Visited:
         return not known
 
 
-def children(value: Value, leaves: bool = True, visited: Visited | None = None) -> Iterator[tuple[Step, Value]]:
+def children(value: Value, leaves: bool = True, traversal: Traversal | None = None) -> Iterator[tuple[Step, Value]]:
     """What is directly within a value, each with what MATLAB writes to reach it: ``{3}``, ``.net``, ``(2)``.
 
     An object that cannot be read has nothing within. `leaves` says whether numbers, texts and the like count: there
-    may be millions of them. What was `visited` among objects and their properties is left out, and what is entered is
+    may be millions of them. What was `traversal` among objects and their properties is left out, and what is entered is
     added.
     """
     if isinstance(value, Cell):
@@ -293,7 +293,7 @@ def children(value: Value, leaves: bool = True, visited: Visited | None = None) 
     elif isinstance(value, Struct):
         yield from _elements(value, leaves)
     elif isinstance(value, Opaque):
-        yield from _properties(value, leaves, visited or Visited())
+        yield from _properties(value, leaves, traversal or Traversal())
 
 
 def _elements(value: Struct, leaves: bool) -> Iterator[tuple[Step, Value]]:
@@ -306,19 +306,19 @@ def _elements(value: Struct, leaves: bool) -> Iterator[tuple[Step, Value]]:
             yield ("(", subscript(value.shape, number), ")"), value.element(number)
 
 
-def _properties(value: Opaque, leaves: bool, visited: Visited) -> Iterator[tuple[Step, Value]]:
+def _properties(value: Opaque, leaves: bool, traversal: Traversal) -> Iterator[tuple[Step, Value]]:
     if value.home is None or value.system != "MCOS":
         return
     single = len(value.numbers) == 1
     for position, number in enumerate(value.numbers):
-        if number in visited.objects:
+        if number in traversal.objects:
             continue
-        visited.objects.add(number)
+        traversal.objects.add(number)
         try:
             entry = value.element(position)
         except (FormatError, UnsupportedError):
             continue
-        fresh = {name: values for name, values in entry.fields.items() if visited.first_visit(values[0])}
+        fresh = {name: values for name, values in entry.fields.items() if traversal.first_visit(values[0])}
         if single:
             yield from children(Struct((1, 1), fresh, entry.class_name), leaves)
         elif len(fresh) == len(entry.fields):

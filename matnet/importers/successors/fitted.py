@@ -149,7 +149,7 @@ def _check_predictors(summary: Fields) -> None:
 
 
 def _check_transform(fields: Fields, name: str) -> str:
-    """The release of MATLAB, which the handle of a transform that changes nothing tells."""
+    """The release of MATLAB, as the handle of a transform that changes nothing shows it."""
     value = fields.get(name)
     if not isinstance(value, Function):
         raise fields.wrong(name, "a function handle")

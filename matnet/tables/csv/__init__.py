@@ -1,1 +1,1 @@
-"""Tables as text: CSV and its kin, read and written."""
+"""Tables as text: CSV and similar formats, read and written."""

@@ -26,7 +26,7 @@ MAY_BE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 
 
 def detected(block: Block, dialect: Dialect, place: str) -> tuple[Dialect, str]:
-    """The dialect of a table from its first block with nothing left open, and what a user should know of it.
+    """The complete dialect of a table, from its first block, and notes for the user.
 
     Raises
     ------

@@ -95,7 +95,7 @@ class Stream:
 
     @property
     def sha256(self) -> str | None:
-        """The hash of what was read so far, as it is stored; None unless it was asked for."""
+        """The hash of what was read so far, as it is stored; None unless it was requested."""
         digest = self._counted.digest
         return None if digest is None else digest.hexdigest()
 

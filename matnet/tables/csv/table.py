@@ -30,7 +30,7 @@ class CsvTable(Table):
     dialect
         How the text is written.
     wanted
-        Names of columns that will be asked for: if line 1 has them all it is a header.
+        Names of columns that will be requested: if line 1 has them all it is a header.
     block_bytes
         How much is read at a time; the rows do not depend on it.
 
@@ -68,7 +68,7 @@ class CsvTable(Table):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of how the table was read."""
+        """Notes for the user on how the table was read."""
         noted = (self._note,) if self._note else ()
         if self.header.written:
             return noted
@@ -113,5 +113,5 @@ class CsvTable(Table):
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """What was read, with its hash where that was asked for."""
+        """What was read, with its hash if that was requested."""
         return (Source(self.place, self._stream.sha256),)
