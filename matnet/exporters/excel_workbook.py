@@ -34,7 +34,7 @@ from matnet.formulas.expressions import Expression, needed
 from matnet.formulas.layout import Step, Steps, steps_of
 from matnet.formulas.numbers import computed, points, rounding
 from matnet.formulas.recording import Recorded, Wanted, recorded
-from matnet.formulas.syntax import ATOM, EXCEL, PRODUCT, SUM, Printer, Text
+from matnet.formulas.syntax import ATOM, EXCEL, PRODUCT, SUM, Printer, Text, check_excel_number
 from matnet.functions.namespace import FloatArray
 
 NETWORK, WEIGHTS = "network", "weights"
@@ -44,7 +44,6 @@ FIRST_ROW = 7
 """The row of the first sample."""
 
 _UNITS, _LOWEST, _HIGHEST, _HEADS = 3, 4, 5, 6
-_SMALLEST, _LARGEST = 2.2250738585072014e-308, 9.99e307
 _MOST_ARGUMENTS = 255
 _STRUCTURAL = 4
 """Whole numbers up to this are written in a formula itself."""
@@ -96,7 +95,7 @@ class _SheetPrinter(Printer):
     def constant(self, value: float | bool) -> Text:
         if isinstance(value, bool) or value != value or _structural(value):
             return super().constant(value)
-        _check_number(value)
+        check_excel_number(value)
         return Text(self._weights.constant(self.step, float(value)), ATOM)
 
     def sum(self, part: Expression) -> Text:
@@ -105,7 +104,7 @@ class _SheetPrinter(Printer):
         terms = sorted(part.terms, key=lambda term: self._columns.get(term[1].number, MOST_COLUMNS))
         factors = [factor for factor, _ in terms]
         for number in (*factors, part.value):
-            _check_number(number)
+            check_excel_number(number)
         heads = [self._heads.get(operand.number, "") for _, operand in terms]
         row = self._weights.row(self.step, float(part.value), heads, factors)
         pieces = [f"{WEIGHTS}!$B${row}"] if part.value else []
@@ -156,13 +155,6 @@ def _grouped(name: str, arguments: Sequence[str]) -> str:
 
 def _structural(value: float | bool) -> bool:
     return value == int(value) and abs(value) <= _STRUCTURAL if np.isfinite(value) else False
-
-
-def _check_number(value: float) -> None:
-    if value and not _SMALLEST <= abs(value) <= _LARGEST:
-        raise UnsupportedError(
-            f"the constant {value!r} is beyond the numbers that Excel has, {_SMALLEST:.3g} to 1e+308"
-        )
 
 
 def _render(recording: Recording) -> bytes:

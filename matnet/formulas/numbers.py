@@ -82,7 +82,8 @@ def _difference(name: str, expected: FloatArray, got: FloatArray) -> Difference:
         apart = np.where(same, 0.0, np.abs(got - expected))
     size = float(np.max(np.where(np.isnan(apart), np.inf, apart), initial=0.0))
     finite = expected[np.isfinite(expected)]
-    width = float(np.ptp(finite)) if finite.size else 0.0
+    with np.errstate(over="ignore"):
+        width = float(np.ptp(finite)) if finite.size else 0.0
     largest = float(np.max(np.abs(finite), initial=0.0))
     # the width of a constant is its rounding
     scale = (width if width > 1e-9 * largest else largest) or 1.0

@@ -16,6 +16,9 @@ Number: TypeAlias = Callable[[float], str]
 CHOICE, SUM, PRODUCT, POWER, ATOM = range(5)
 """How strongly the outermost operation of a text binds."""
 
+_SMALLEST, _LARGEST = 2.2250738585072014e-308, 9.99e307
+"""The numbers of Excel that are not 0."""
+
 MOST_CHARACTERS = 4_000_000
 """Of a formula: what is longer is not meant to be read, and hardly any language takes it."""
 
@@ -183,6 +186,8 @@ class Printer:
             return Text(
                 nan if value != value else infinity if value > 0 else f"-{infinity}", ATOM if value > 0 else SUM
             )
+        if self.syntax is EXCEL:
+            check_excel_number(float(value))
         text = self.syntax.number(abs(self.rounded(value)))
         return Text(f"-{text}", SUM) if value < 0.0 else Text(text, ATOM)
 
@@ -236,6 +241,18 @@ class Printer:
         top = above.text if above.binding >= PRODUCT else self._in_parentheses(above.text)
         bottom = below.text if below.binding >= POWER else self._in_parentheses(below.text)
         return Text(f"{top}{self.syntax.over}{bottom}", PRODUCT)
+
+
+def check_excel_number(value: float) -> None:
+    """Checks that Excel has a number.
+
+    Raises
+    ------
+    UnsupportedError
+        It is too small or too large.
+    """
+    if value and not _SMALLEST <= abs(value) <= _LARGEST:
+        raise UnsupportedError(f"the constant {value!r} is beyond the numbers of Excel, 2.2e-308 to 1e+308")
 
 
 def _comma(syntax: Syntax) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from matnet.errors import Parameter, ShapeError
 from matnet.formulas.formula import Formula, formula
 from matnet.formulas.recording import Wanted
 from matnet.model.structure import Structure
@@ -26,5 +27,8 @@ def formula_of(
         As for ``Network.formula``.
     """
     selected = selection(structure, of, wrt)
+    for parameter, chosen in (("of", selected.rows), ("wrt", selected.columns)):
+        if chosen is not None and not chosen:
+            raise ShapeError(Parameter(parameter), " names nothing, expected at least one name")
     wanted = Wanted(selected.layer, selected.rows, selected.columns, value=wrt is None, derivative=wrt is not None)
     return formula(structure, program, wanted, format, layout, digits)

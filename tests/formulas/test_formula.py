@@ -313,6 +313,29 @@ def test_a_deep_network_is_too_long_on_one_line() -> None:
     assert len(net.formula()) < 40_000
 
 
+@pytest.mark.parametrize("parameter", ["of", "wrt"])
+def test_a_formula_of_nothing(parameter: str) -> None:
+    chosen: Any = {parameter: []}
+    with pytest.raises(ShapeError) as caught:
+        small().formula(**chosen)
+    assert str(caught.value) == f"{parameter} names nothing, expected at least one name"
+
+
+@pytest.mark.parametrize("weight", [1e-310, 1e308])
+def test_numbers_that_excel_has_not(weight: float) -> None:
+    net = network(Layer(1, "tansig", {0: Weight([[weight]])}))
+    with pytest.raises(UnsupportedError) as caught:
+        net.formula(format="excel")
+    assert str(caught.value) == f"the constant {weight!r} is beyond the numbers of Excel, 2.2e-308 to 1e+308"
+    assert net.formula(format="c")
+
+
+def test_a_network_without_inputs() -> None:
+    net = Network(Structure((), (Layer(1, "purelin", bias=[0.5]),), (Output(0, 1),)))
+    assert net.formula() == "y1 = 0.5"
+    assert called(net.formula(format="python"), np.zeros((1, 0))) == 0.5
+
+
 def test_an_error_of_the_names_is_ours() -> None:
     with pytest.raises(MatnetError, match="is not the name of an input"):
         small().formula(wrt="load")
