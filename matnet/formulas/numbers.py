@@ -21,7 +21,7 @@ POINTS = 1000
 TOLERANCE = 1e-12
 """Of the range of a result: how far a formula with all digits may be from the network."""
 
-_ROUNDING = 2e-15
+ROUNDING = 2e-15
 """Of the size of a result that hardly varies: the rounding that may be in it."""
 
 
@@ -71,12 +71,14 @@ class Difference:
     rounding: bool
 
 
-def differences(expected: FloatArray, got: FloatArray, names: Sequence[str]) -> list[Difference]:
-    """The difference of each result, (N, results) each."""
-    return [_difference(name, expected[:, k], got[:, k]) for k, name in enumerate(names)]
+def differences(
+    expected: FloatArray, got: FloatArray, names: Sequence[str], rounding: float = ROUNDING
+) -> list[Difference]:
+    """The difference of each result, (N, results) each; `rounding` is that of a number, as a share of it."""
+    return [_difference(name, expected[:, k], got[:, k], rounding) for k, name in enumerate(names)]
 
 
-def _difference(name: str, expected: FloatArray, got: FloatArray) -> Difference:
+def _difference(name: str, expected: FloatArray, got: FloatArray, rounding: float) -> Difference:
     same = (got == expected) | (np.isnan(got) & np.isnan(expected))
     with np.errstate(all="ignore"):
         apart = np.where(same, 0.0, np.abs(got - expected))
@@ -87,7 +89,7 @@ def _difference(name: str, expected: FloatArray, got: FloatArray) -> Difference:
     largest = float(np.max(np.abs(finite), initial=0.0))
     # the width of a constant is its rounding
     scale = (width if width > 1e-9 * largest else largest) or 1.0
-    return Difference(name, size, size / scale, size <= max(TOLERANCE * scale, _ROUNDING * largest))
+    return Difference(name, size, size / scale, size <= max(TOLERANCE * scale, rounding * largest))
 
 
 def points(recorded: Recorded, count: int = POINTS) -> FloatArray:

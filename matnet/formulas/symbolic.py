@@ -35,7 +35,8 @@ def sympy_expressions(recorded: Recorded, rounded: Callable[[float], float]) -> 
         "logical_and": sympy.And,
         "logical_or": sympy.Or,
         "logical_not": sympy.Not,
-        "where": lambda condition, a, b: sympy.Piecewise((a, condition), (b, True)),
+        # SymPy's own simplification of the conditions may not end
+        "where": lambda condition, a, b: sympy.Piecewise((a, condition), (b, True), evaluate=False),
         **{name: getattr(sympy, name) for name in ("sign", "exp", "tanh", "sqrt")},
     }
 

@@ -385,7 +385,8 @@ SYMPY = Syntax(
         "abs": "Abs({0})",
         "max": "Max({all})",
         "min": "Min({all})",
-        "where": "Piecewise(({1}, {0}), ({2}, True))",
+        # SymPy's own simplification of the conditions may not end
+        "where": "Piecewise(({1}, {0}), ({2}, True), evaluate=False)",
         "equal": "Eq({0}, {1})",
         "logical_not": "Not({0})",
     },

@@ -20,11 +20,13 @@ from matnet.exporters.running import IN, OUT, execute, read_results, write_argum
 from matnet.exporters.target import Job
 from matnet.formulas.documents import FUNCTION
 from matnet.formulas.formula import FIRST_ROW, Formula
-from matnet.formulas.numbers import differences, points
+from matnet.formulas.numbers import ROUNDING, differences, points
 from matnet.formulas.syntax import Format
 from matnet.functions.namespace import FloatArray
 
 _POINTS = 100
+_FIFTEEN_DIGITS = 1e-14
+"""The rounding of a number that LibreOffice writes."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def run_text(formula: Formula, text: str) -> FormulaRun:
     expected = formula.computed(x)
     from_network = differences(formula.recorded.reference(x), got, formula.names)
     share = max((entry.share for entry in from_network), default=0.0)
-    same = all(entry.rounding for entry in differences(expected, got, formula.names))
+    rounding = _FIFTEEN_DIGITS if formula.format == "excel" else ROUNDING
+    same = all(entry.rounding for entry in differences(expected, got, formula.names, rounding))
     return FormulaRun(runtime, share=share, same=same)
 
 

@@ -179,6 +179,16 @@ def test_sympy_differentiates_to_the_same() -> None:
             assert float(sympy.diff(head, symbol).subs(at)) == pytest.approx(float(slope), rel=1e-12)
 
 
+def test_conditions_in_sympy() -> None:
+    """SymPy's own simplification of these conditions does not end."""
+    sympy = pytest.importorskip("sympy")
+    net = row_networks()["transfer_compet"]
+    values = [0.1, 0.2, 0.3]
+    at = {sympy.Symbol(name, real=True): value for name, value in zip(net.input_names, values, strict=True)}
+    found = [float(expression.subs(at)) for expression in net.formula(format="sympy").values()]
+    assert found == pytest.approx(net(values).tolist(), rel=1e-14)
+
+
 def test_sympy_in_high_precision() -> None:
     """The numbers of a formula are those of the network to the bit, so that more digits can be asked of it."""
     sympy = pytest.importorskip("sympy")

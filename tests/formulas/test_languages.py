@@ -100,6 +100,8 @@ def test_a_wrong_digit_is_noticed(format: str) -> None:
 @pytest.mark.slow
 def test_every_row(format: str) -> None:
     for name, net in rows().items():
+        if format == "excel" and not name.startswith("transfer_"):
+            continue  # LibreOffice takes seconds to start; the workbooks of all rows are computed in one go
         found = both(net, format)
         run = run_text(found, found.text)
         assert (name, run.failure, run.missing) == (name, "", "")
@@ -109,13 +111,18 @@ def test_every_row(format: str) -> None:
 @pytest.mark.slow
 def test_the_corpus(format: str, corpus: Path) -> None:
     """Networks of every kind that MATLAB saved, in steps."""
+    largest = 100 if format in ("sympy", "excel") else 400
+    names = []
     for name, net in corpus_networks(corpus).items():
-        if sum(weight.value.size for layer in net.structure.layers for weight in layer.input_weights.values()) > 400:
+        if len(net.parameters) > largest:
             continue
         found = both(net, format)
         run = run_text(found, found.text)
         assert (name, run.failure, run.missing) == (name, "", "")
-        assert run.share <= 1e-12, name
+        assert found.exact, name
+        assert run.agrees, name
+        names.append(name)
+    assert len(names) >= 8
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -148,6 +155,7 @@ def equations(text: str) -> list[tuple[str, str]]:
     return [(left.strip(), " ".join(right.split())) for left, right in sides]
 
 
+@pytest.mark.slow
 def test_latex_of_every_row_is_typeset() -> None:
     """Matplotlib's typesetter takes every equation, but for cases, which it does not know."""
     pytest.importorskip("matplotlib")
