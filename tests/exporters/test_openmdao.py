@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import brentq
 
 import matnet
-from exported_networks import disagreement, random_networks, row_networks
+from exported_networks import corpus_networks, disagreement, random_networks, row_networks
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from random_networks import Real, network
