@@ -16,8 +16,8 @@ from matnet.importers.mat.values import (
     Shape,
     Step,
     Struct,
-    Value,
     Traversal,
+    Value,
     children,
     describe_shape,
 )
