@@ -315,16 +315,15 @@ def states_given(options: dict[str, Any]) -> States | None:
 def _state(file: str, name: str) -> FloatArray | None:
     """The states in a variable, oldest first; None for an empty cell, which MATLAB writes if there are none."""
     from matnet.files import DEFAULT_LIMIT
-    from matnet.importers.arrays import as_matrix
+    from matnet.importers.arrays import as_states
     from matnet.importers.mat.matfile import open_mat
     from matnet.importers.mat.paths import find
-    from matnet.importers.mat.values import Cell
 
     try:
         given = file_reading()
         opened_file = open_mat(Path(file), given.get("limit", DEFAULT_LIMIT), given.get("isolation", True))
-        value = find(opened_file, name)
-        return None if isinstance(value, Cell) and not value.items else as_matrix(value, name).T
+        found = as_states(find(opened_file, name), name)
+        return found.T if found.size else None
     except MatnetError as error:
         raise error.at(file) from error.__cause__
 

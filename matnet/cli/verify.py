@@ -149,7 +149,8 @@ def _verified(
     nets = {path: completed(net, {"file": file, **options}) for path, net in _networks(file, network).items()}
     stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
     matrices = {
-        name: None if place is None else _matrix(stored, place, options) for name, place in places.matrices.items()
+        name: None if place is None else _matrix(stored, place, options, states=name.endswith("_states"))
+        for name, place in places.matrices.items()
     }
     record = None if places.record is None else _record(stored, places.record)
     named = NamedData(record=record, steps=places.steps, states=places.states, **matrices)
@@ -213,18 +214,22 @@ def _is_mat(file: str) -> bool:
     return os.path.splitext(file)[1].lower() not in (".m", ".json")
 
 
-def _matrix(stored: StoredValues | None, place: str, options: Mapping[str, Any]) -> Matrix:
+def _matrix(stored: StoredValues | None, place: str, options: Mapping[str, Any], states: bool) -> Matrix:
     from matnet.importers.arrays import read_array
+    from matnet.importers.stored import StoredValues
     from matnet.proof.candidates import Matrix
     from matnet.tables.formats import TABLE_SUFFIXES, mat_address
 
     address = mat_address(place)
     if address is not None:
-        return Matrix(place, read_array(*address, **file_reading()))
+        file, path = address
+        if states:
+            return Matrix(place, StoredValues(file, **file_reading()).states(path))
+        return Matrix(place, read_array(file, path, **file_reading()))
     name, columns = _named_columns(place)
     if stored is None or columns is not None or name.lower().endswith(TABLE_SUFFIXES) or sheet_address(name):
         return Matrix(place, _table_numbers(name, columns, options))
-    return Matrix(place, stored.array(place))
+    return Matrix(place, stored.states(place) if states else stored.array(place))
 
 
 def _named_columns(place: str) -> tuple[str, tuple[str, ...] | None]:

@@ -76,6 +76,17 @@ def as_matrix(value: Value, path: Place | str) -> FloatArray:
         raise error.at(path) from error.__cause__
 
 
+def as_states(value: Value, path: Place | str) -> FloatArray:
+    """States as a matrix with a column for each step; 0 by 0 for an empty cell, which MATLAB writes if there are none.
+
+    Raises
+    ------
+    UnsupportedError
+        It is something else.
+    """
+    return np.zeros((0, 0)) if isinstance(value, Cell) and not value.items else as_matrix(value, path)
+
+
 def _joined(cell: Cell, path: Place | str) -> FloatArray:
     if len(cell.shape) != 2 or not cell.items:
         raise UnsupportedError(f"{path} is a {describe(cell)}, expected a matrix or a cell of columns")

@@ -12,7 +12,7 @@ from pathlib import Path
 from matnet.errors import MatnetError
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
-from matnet.importers.arrays import as_matrix
+from matnet.importers.arrays import as_matrix, as_states
 from matnet.importers.contents import Contents, contents
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import Place, find, walk
@@ -98,6 +98,11 @@ class StoredValues:
         """The matrix at a path, as ``read_array`` returns it."""
         with self._file_in_errors():
             return as_matrix(find(self._mat, path), path)
+
+    def states(self, path: str) -> FloatArray:
+        """The states at a path, as ``as_states`` returns them."""
+        with self._file_in_errors():
+            return as_states(find(self._mat, path), path)
 
     def record(self, path: str) -> TrainingRecord:
         """The training record at a path.

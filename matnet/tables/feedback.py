@@ -133,8 +133,15 @@ def start_of_series(
     columns = _with_targets(net, table, columns, targets)
     choice = _choice(net, table, columns)
     if states is not None and not states.first_rows:
-        zeros = states.inputs is None and states.layers is None
-        words = f"{table.place}: what came before is taken as zeros" if zeros else ""
+        structure = net.structure
+        taken = {
+            "input": states.inputs is None and structure.input_delay * structure.input_size > 0,
+            "layer": states.layers is None and structure.layer_delay > 0,
+        }
+        if states.inputs is None and states.layers is None:
+            words = f"{table.place}: what came before is taken as zeros"
+        else:
+            words = next((f"{table.place}: the {kind} states are taken as zeros" for kind in taken if taken[kind]), "")
         return Start(replace(choice, targets=()), states, words=words)
     closed = closed_elements(net.structure)
     steps, ahead = looks_back(net.structure)

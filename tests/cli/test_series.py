@@ -268,3 +268,25 @@ def test_a_page_that_computes_starts_from_the_first_rows(said: Said) -> None:
     text = Path("a.html").read_text()
     assert f'"layer_states": {data.layer_states.tolist()}'.replace('"', '\\"') in text
     assert '"first": 4' in text or '"first":4' in text
+
+
+def test_matlabs_empty_cells_are_no_states(said: Said, corpus: Path) -> None:
+    file = corpus / "dynamic_nar_open_closed.mat"
+    named = ("--network", "net", "--inputs", "Xs", "--outputs", "Y", "--input-states", "Xi")
+    for layer_states in ("Ai", f"{file}:Ai"):
+        status, out, err = said("verify", file, *named, "--layer-states", layer_states)
+        assert (status, err) == (0, "")
+        assert out.splitlines()[-1] == "proved"
+    options = ("--network", "netc", "--steps", 50, "--states")
+    _, out, _ = said("predict", file, *options, f"{file}:Xic,Aic")
+    assert out == said("predict", file, *options, f"{file}:,Aic")[1]
+    status, _, err = said("verify", file, *named[:2], "--outputs", "Y", "--input-states", "Ai")
+    assert (status, err) == (2, "matnet: Ai is 0 by 0, but the input states are 1 by 5\n")
+
+
+def test_layer_states_that_are_not_given_are_said_to_be_zeros(said: Said) -> None:
+    net = matnet.load("closed.json")
+    scipy.io.savemat("s.mat", {"Xi": X[:2].T})
+    status, out, err = said("predict", "closed.json", "t.csv", "--states", "s.mat:Xi")
+    assert (status, err) == (0, "matnet: note: t.csv: the layer states are taken as zeros\n")
+    np.testing.assert_array_equal(numbers(out), net.run(X, input_states=X[:2]).outputs)
