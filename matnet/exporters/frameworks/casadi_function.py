@@ -55,6 +55,12 @@ def _matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     return padded[-2], padded[-1]
 
 
+def _folded(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The matrix of an array with any number of axes: all but the last one are its rows."""
+    padded = (1, 1, *shape)
+    return prod(padded[:-1]), padded[-1]
+
+
 class _Graph:
     """A tape written in CasADi's symbols."""
 
@@ -79,6 +85,9 @@ class _Graph:
             shape = _matrix_shape(elements(node.shape))
             return _TABLE[node.operation](self.ca, *(self._spread(operand, shape) for operand in operands))
         sources = [elements(self.nodes[operand].shape) for operand in node.operands]
+        if node.operation not in ("reshape", "sum"):
+            for source in sources:
+                _matrix_shape(source)  # refuses what only these two operations take
         return _FORMS[node.operation](self, node, operands, sources)
 
     def product(self, node: Node, left: Any, right: Any) -> Any:
@@ -124,7 +133,7 @@ def _matmul(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[
 
 
 def _sum(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(node, graph.ca.sum2(operands[0]))
+    return _reshaped(graph, graph.ca.sum2(operands[0]), _folded(elements(node.shape)))
 
 
 def _max(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
@@ -154,8 +163,12 @@ def _transpose(graph: _Graph, node: Node, operands: list[Any], sources: list[tup
 
 
 def _reshape(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    rows, columns = _matrix_shape(elements(node.shape))
-    return graph.ca.reshape(operands[0].T, columns, rows).T
+    return _reshaped(graph, operands[0], _folded(elements(node.shape)))
+
+
+def _reshaped(graph: _Graph, value: Any, shape: tuple[int, int]) -> Any:
+    """The elements of a matrix, row by row, in another shape."""
+    return value if value.shape == shape else graph.ca.reshape(value.T, shape[1], shape[0]).T
 
 
 def _broadcast(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
@@ -167,8 +180,7 @@ def _index(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[i
     keys = [part for part in node.attributes[0][1:] if part is not None]
     ranges = [slice(*part) if isinstance(part, tuple) else slice(part, part + 1) for part in keys]
     cut = operands[0].__getitem__(tuple([slice(None)] * (2 - len(ranges)) + ranges))
-    rows, columns = _matrix_shape(elements(node.shape))
-    return cut if cut.shape == (rows, columns) else graph.ca.reshape(cut.T, columns, rows).T
+    return _reshaped(graph, cut, _matrix_shape(elements(node.shape)))
 
 
 _FORMS: dict[str, Callable[[_Graph, Node, list[Any], list[tuple[int, ...]]], Any]] = {
