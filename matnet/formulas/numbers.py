@@ -72,18 +72,28 @@ class Difference:
 
 
 def differences(
-    expected: FloatArray, got: FloatArray, names: Sequence[str], rounding: float = ROUNDING
+    expected: FloatArray,
+    got: FloatArray,
+    names: Sequence[str],
+    typical: FloatArray | None = None,
+    rounding: float = ROUNDING,
 ) -> list[Difference]:
-    """The difference of each result, (N, results) each; `rounding` is that of a number, as a share of it."""
-    return [_difference(name, expected[:, k], got[:, k], rounding) for k, name in enumerate(names)]
+    """The difference of each result, (N, results) each.
+
+    `typical` are values (M, results) whose range is that of the results, by default `expected`; `rounding` is that of a
+    number, as a share of it.
+    """
+    known = expected if typical is None else typical
+    columns = zip(names, expected.T, got.T, known.T, strict=True)
+    return [_difference(*column, rounding) for column in columns]
 
 
-def _difference(name: str, expected: FloatArray, got: FloatArray, rounding: float) -> Difference:
+def _difference(name: str, expected: FloatArray, got: FloatArray, typical: FloatArray, rounding: float) -> Difference:
     same = (got == expected) | (np.isnan(got) & np.isnan(expected))
     with np.errstate(all="ignore"):
         apart = np.where(same, 0.0, np.abs(got - expected))
     size = float(np.max(np.where(np.isnan(apart), np.inf, apart), initial=0.0))
-    finite = expected[np.isfinite(expected)]
+    finite = typical[np.isfinite(typical)]
     with np.errstate(over="ignore"):
         width = float(np.ptp(finite)) if finite.size else 0.0
     largest = float(np.max(np.abs(finite), initial=0.0))

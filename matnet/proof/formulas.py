@@ -64,10 +64,12 @@ def run_text(formula: Formula, text: str) -> FormulaRun:
     except FormatError as error:
         return FormulaRun(runtime, failure=str(error))
     expected = formula.computed(x)
-    from_network = differences(formula.recorded.reference(x), got, formula.names)
+    # the range of the results is that over as many points as the formula was compared at
+    typical = formula.recorded.reference(points(formula.recorded))
+    from_network = differences(formula.recorded.reference(x), got, formula.names, typical)
     share = max((entry.share for entry in from_network), default=0.0)
     rounding = _FIFTEEN_DIGITS if formula.format == "excel" else ROUNDING
-    same = all(entry.rounding for entry in differences(expected, got, formula.names, rounding))
+    same = all(entry.rounding for entry in differences(expected, got, formula.names, typical, rounding))
     return FormulaRun(runtime, share=share, same=same)
 
 
