@@ -26,6 +26,13 @@ _EXPANSION, _FREE_EXPANSION = 10, 1 << 25
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
+class ExactFloat(float):
+    """A number that a library which formats it with 15 or 16 digits writes with all of them."""
+
+    def __format__(self, spec: str) -> str:
+        return float.__repr__(self)
+
+
 def file_name(path: object, parameter: str = "path") -> str:
     """The name of a file that a user gave, as text.
 

@@ -23,6 +23,7 @@ from matnet.exporters.libreoffice import FIRST_SHEET, MAIN, computed_rows, libre
 from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Recording
 from matnet.exporters.target import Job, Target
+from matnet.files import ExactFloat
 from matnet.formulas.documents import (
     MOST_COLUMNS,
     Names,
@@ -282,7 +283,7 @@ def _write_network(book: Any, sheet: _Sheet, recording: Recording) -> None:
     row = FIRST_ROW - 1
     page.write_formula(row, 0, f"=ROW()-{FIRST_ROW - 1}", quiet, 1)
     for column, value in enumerate(sheet.sample.tolist(), start=1):
-        page.write_number(row, column, value, given)
+        page.write_number(row, column, ExactFloat(value), given)
     for column, (formula, value) in enumerate(
         zip(sheet.formulas, sheet.values.tolist(), strict=True), 1 + sheet.inputs
     ):
@@ -315,7 +316,7 @@ def _write_weights(book: Any, weights: _Weights) -> None:
             if isinstance(entry, str):
                 page.write_string(row, column, entry, bold)
             else:
-                page.write_number(row, column, entry)
+                page.write_number(row, column, ExactFloat(entry))
     page.set_column(0, 0, 16)
 
 

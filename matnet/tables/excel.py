@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from matnet.errors import MissingExtraError, TableError
+from matnet.files import ExactFloat
 from matnet.tables.columns import check_clash, numbered
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.header import check_names, has_header
@@ -78,13 +79,6 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
     return FrameTable(frame.lazy(), place, dialect, str(path), written, loose=True)
 
 
-class _Exact(float):
-    """A number that xlsxwriter writes with all its digits, and not with the 16 that it has for others."""
-
-    def __format__(self, spec: str) -> str:
-        return float.__repr__(self)
-
-
 def _workbook(held: io.BytesIO, place: str, **settings: Any) -> Any:
     """A workbook that is written to `held`; text is written as text, never as a formula."""
     try:
@@ -102,7 +96,7 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
     if isinstance(value, float) and value - value != 0:
         sheet.write_string(row, column, "NaN" if value != value else "Inf" if value > 0 else "-Inf")
     elif isinstance(value, float):
-        sheet.write_number(row, column, _Exact(value))
+        sheet.write_number(row, column, ExactFloat(value))
     elif isinstance(value, bool | int):
         sheet.write(row, column, value)
     else:

@@ -30,6 +30,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "sensitivity": (TABLE,),
     "plot": (),
     "report": ("-o", "OUT.html"),
+    "explore": ("-o", "OUT.html"),
+    "formula": (),
 }
 
 
