@@ -30,7 +30,6 @@ from matnet.network.arguments import (
     whole,
 )
 from matnet.network.evaluation import Evaluation
-from matnet.network.formula import formula_of
 from matnet.network.frames import frame_input, frame_like
 from matnet.network.names import (
     Names,
@@ -1060,6 +1059,8 @@ class Network:
         \\frac{\\partial y_{1}}{\\partial x_{1}} &= 2 \\, \\left(1 - a_{1,1}^{2}\\right)
         \\end{aligned}
         """
+        from matnet.network.formula import formula_of
+
         return formula_of(self.structure, self.program, of, wrt, format, layout, digits).content
 
     @cached_property

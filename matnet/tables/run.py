@@ -16,7 +16,6 @@ from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Style
 from matnet.tables.feedback import Start, States, start_of_series, with_array
-from matnet.tables.forecast import Forecast
 from matnet.tables.formats import format_for
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import INPUT_SD, Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
@@ -163,6 +162,8 @@ def _forecast(net: Network, table: Table, target: Target, options: BatchOptions,
     for name, given in (("states", options.states is not None), ("flag_range", options.flag_range)):
         if given:
             raise TableError(Parameter(name), " does not go with a forecast, which starts from the known past")
+    from matnet.tables.forecast import Forecast
+
     made = Forecast(net, table, options.columns, options.targets, options.forecast or 0, options.lags, by)
     columns = made.columns()
     summary = Summary(made.choice.input_names, made.net.input_extent.origin, made.choice.note, made.words)
