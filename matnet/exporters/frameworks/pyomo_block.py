@@ -149,9 +149,15 @@ class _Writer:
 
     def _largest(self, row: list[Element], numbers: list[float]) -> Element:
         """The largest element, by max(a, b) = (a + b + |a - b|) / 2, which solvers know better than a condition."""
-        best = row[0]
-        for k, element in enumerate(row[1:], start=1):
-            best = self._step(0.5 * (best + element + abs(best - element)), max(numbers[: k + 1]))
+        # the padding of a pooling layer is −Inf, which is never the largest
+        kept = [k for k, element in enumerate(row) if not (isinstance(element, _NUMBERS) and element == -math.inf)]
+        if not kept:
+            return -math.inf
+        _check_finite(row[k] for k in kept)
+        best = row[kept[0]]
+        for place, k in enumerate(kept[1:], start=2):
+            so_far = max(numbers[earlier] for earlier in kept[:place])
+            best = self._step(0.5 * (best + row[k] + abs(best - row[k])), so_far)
         return best
 
     def _position(self, row: list[Element], numbers: list[float]) -> Element:
