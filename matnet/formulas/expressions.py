@@ -240,6 +240,8 @@ class Builder:
             return a if condition.value else b
         if b.operation == "where" and _opposite(condition, b.operands[0]):
             b = b.operands[1]
+        if b.operation == "max" and condition.operation == "less_equal" and condition.operands == b.operands[::-1]:
+            b = b.operands[1]  # where n is not at least the bound, the largest of both is the bound
         limited = self._limited(condition, a, b)
         return limited or (a if a is b else self._made("where", (condition, a, b)))
 

@@ -66,6 +66,22 @@ def test_a_derivative() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("transfer", "expected"),
+    [
+        ("hardlim", "y1 = if(0 <= 2*x1 + 0.5, 1, 0)"),
+        ("hardlims", "y1 = if(0 <= 2*x1 + 0.5, 1, -1)"),
+        ("poslin", "y1 = max(2*x1 + 0.5, 0)"),
+        ("satlins", "y1 = max(min(2*x1 + 0.5, 1), -1)"),
+        ("logsig", "y1 = 1/(exp(-(2*x1 + 0.5)) + 1)"),
+        ("radbas", "y1 = exp(-(2*x1 + 0.5)^2)"),
+    ],
+)
+def test_functions_as_they_are_known(transfer: str, expected: str) -> None:
+    net = network(Layer(1, transfer, {0: Weight([[2.0]])}, bias=[0.5]))
+    assert net.formula(layout="nested") == expected
+
+
 def test_a_derivative_that_is_nothing() -> None:
     assert small().formula(wrt="x2") == "# not used: x1, x2, x3\ndy1_dx2 = 0"
 
