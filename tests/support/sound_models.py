@@ -178,11 +178,40 @@ def initialized() -> dict[str, Any]:
     return {"@": "dlnetwork", "any": fields}
 
 
+def images() -> dict[str, Any]:
+    """Convolution and pooling over an image of two elements."""
+    pair, none = np.array([[2.0, 1.0]]), np.zeros((1, 4))
+    plain: dict[str, Any] = {"Stride": np.ones((1, 2)), "PaddingSize": none}
+    filters: dict[str, Any] = {
+        "FilterSize": pair,
+        "DilationFactor": np.ones((1, 2)),
+        "PaddingMode": "same",
+        "Weights": learnable(PICTURE.reshape(2, 1, 1, 3)),
+        "Bias": learnable(B2.reshape(1, 1, 3)),
+        **plain,
+    }
+    pool: dict[str, Any] = {"PoolSize": pair, "PaddingMode": "manual", **plain}
+    own: dict[str, Any] = {"TrainedMean": B2.reshape(1, 1, 3), "TrainedVariance": np.ones((1, 1, 3))}
+    norm: dict[str, Any] = {"Offset": learnable(B2.reshape(1, 1, 3)), "Scale": learnable(B2.reshape(1, 1, 3)), "Epsilon": number(1e-5)}
+    layers = [
+        image(2, 1, 1),
+        layer("Convolution2DLayer", "conv", 8, **filters),
+        layer("BatchNormalizationLayer", "bn", 3, **own, **norm),
+        layer("ReLULayer", "relu"),
+        layer("MaxPooling2DLayer", "pool", 3, **pool),
+        layer("AveragePooling2DLayer", "mean", **{**pool, "PoolSize": np.ones((1, 2))}),
+        layer("GlobalAveragePooling2DLayer", "all"),
+        dense("fc", W2[:, :3], B2),
+    ]
+    return {"@": "SeriesNetwork", "any": {"Version": number(1), "Layers": _layers(layers)}}
+
+
 SOUND: Mapping[str, Callable[[], dict[str, Any]]] = {
     "fitrnet": lambda: fitted(False),
     "fitcnet": lambda: fitted(True),
     "SeriesNetwork": series,
     "DAGNetwork": directed,
     "dlnetwork": initialized,
+    "images": images,
 }
 """By the function or class that makes them; each takes two inputs."""
