@@ -10,10 +10,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
+from matnet.derivatives import channels, products
 from matnet.derivatives import hessian as second
 from matnet.derivatives import jacobian as first
 from matnet.derivatives import parameters as by_parameters
-from matnet.derivatives import products
 from matnet.functions.namespace import Array
 from matnet.simulate import Program, batched, outputs
 
@@ -110,6 +110,24 @@ class ParameterJacobian(metaclass=_Interned):
         """(..., S, P)."""
         found = by_parameters.parameter_jacobian(program, program.run(x), _targets(program, self.of), x)
         return found if self.count is None else found[..., : self.count]
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelTangents(metaclass=_Interned):
+    """The derivatives of layer `of` (from 0) along the directions of channels.py, (..., n, S) for each block.
+
+    ``most`` are the parameters, counted from the first, that are looked at.
+    """
+
+    of: int
+    most: int
+
+    def __call__(self, program: Program, x: Array) -> list[Array]:
+        """A list with one array per block."""
+        of = _targets(program, self.of)
+        derivatives = channels.channel_derivatives(program, of, self.most)
+        assert derivatives is not None, "there are fewer directions forward than backward"
+        return channels.channel_tangents(program, program.run(x), derivatives, of, x)
 
 
 class Jvp(metaclass=_Interned):

@@ -34,6 +34,10 @@ class FixedConnection(WeightFunction):
 class Unweighted(FixedConnection):
     """z = p: what a layer receives as it is."""
 
+    def keeps_channels(self, channels: int) -> bool:
+        """Each element depends on one."""
+        return True
+
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(0, 0), and only between equal sizes."""
         return (0, 0) if neurons == elements else None
@@ -133,6 +137,10 @@ class Scaling(FixedConnection):
     scale: FloatArray
     shift: FloatArray
 
+    def keeps_channels(self, channels: int) -> bool:
+        """Each element depends on one."""
+        return True
+
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(0, 0), and only between equal sizes that the constants fit."""
         fits = all(len(part) in (1, elements) for part in (self.scale, self.shift))
@@ -160,6 +168,10 @@ class ChannelwiseScale(WeightFunction):
     """z = w_c q for the elements of channel c: w (C, 1) are its scales, q is what a subclass makes of p."""
 
     channels: int
+
+    def channel_entries(self, rows: int, columns: int) -> NDArray[np.intp]:
+        """The scale of each channel."""
+        return np.arange(rows)[:, None]
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(C, 1), and only between equal sizes that are whole channels."""
@@ -214,6 +226,10 @@ class BatchNormalization(ChannelwiseScale):
 
     mean: FloatArray
     deviation: FloatArray
+
+    def keeps_channels(self, channels: int) -> bool:
+        """Each element depends on one."""
+        return True
 
     def _normalized(self, p: Array) -> Array:
         centred = p - constant(p, spread_channels(self.mean, p.shape[-1]))

@@ -150,12 +150,13 @@ def _convolution(text: _Text, settings: Settings) -> WeightFunction:
 
 
 def _max_pooling(text: _Text, settings: Settings) -> WeightFunction:
-    elements, table = _pooled(settings, "maxpool")
+    elements, channels, table = _pooled(settings, "maxpool")
     if (table < 0).all(axis=1).any():
         raise ModelError("maxpool: a window lies in the padding alone")
     return MaxPooling(
         *text,
         elements,
+        channels,
         table,
         takers_of(table.reshape(-1), elements),
         unconfirmed=CONNECTIONS["maxpool"].unconfirmed,
@@ -163,7 +164,7 @@ def _max_pooling(text: _Text, settings: Settings) -> WeightFunction:
 
 
 def _average_pooling(text: _Text, settings: Settings) -> WeightFunction:
-    elements, table = _pooled(settings, "avgpool")
+    elements, channels, table = _pooled(settings, "avgpool")
     counts = np.full(len(table), float(table.shape[1]))
     if not _count(settings, "padding_counts", "avgpool", least=0):
         counts = (table >= 0).sum(axis=1).astype(np.float64)
@@ -172,6 +173,7 @@ def _average_pooling(text: _Text, settings: Settings) -> WeightFunction:
     return AveragePooling(
         *text,
         elements,
+        channels,
         table,
         takers_of(table.reshape(-1), elements),
         counts,
@@ -181,12 +183,12 @@ def _average_pooling(text: _Text, settings: Settings) -> WeightFunction:
     )
 
 
-def _pooled(settings: Settings, function: str) -> tuple[int, NDArray[np.intp]]:
-    """How many elements the image has, and the windows channel by channel."""
+def _pooled(settings: Settings, function: str) -> tuple[int, int, NDArray[np.intp]]:
+    """How many elements and channels the image has, and the windows channel by channel."""
     channels = _sizes(settings, "image", function, 3)[2]
     image, window, stride, dilation, padding = _windows(settings, function, channels)
     tables = [window_table(image, window, stride, dilation, padding, [channel]) for channel in range(channels)]
-    return image[0] * image[1] * image[2], np.concatenate(tables)
+    return image[0] * image[1] * image[2], channels, np.concatenate(tables)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,10 @@ class Convolution(WeightFunction):
         channels = rows // math.prod(self.window)
         return (*self.window, channels, columns) if groups == 1 else (*self.window, channels, columns // groups, groups)
 
+    def channel_entries(self, rows: int, columns: int) -> NDArray[np.intp]:
+        """The filter of each channel."""
+        return np.arange(rows * columns).reshape(columns, rows)
+
     def _patches(self, p: Array, group: int) -> Array:
         """The elements of each window, (..., windows, places)."""
         table = self.tables[group]
@@ -153,12 +157,17 @@ class Pooling(FixedConnection):
     """A connection that makes one number of the elements of each window, channel by channel."""
 
     elements: int
+    channels: int
     table: NDArray[np.intp]
     takers: NDArray[np.intp]
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(0, 0), and only for the sizes that the table is for."""
         return (0, 0) if (neurons, elements) == (len(self.table), self.elements) else None
+
+    def keeps_channels(self, channels: int) -> bool:
+        """Windows lie in one channel of the image each."""
+        return channels == self.channels
 
     def _patches(self, p: Array, fill: float) -> Array:
         """The elements of each window, (..., S, places), with `fill` for the padding."""
@@ -193,8 +202,9 @@ class MaxPooling(Pooling):
     def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
         """u for the largest of each window."""
         xp = namespace(u)
+        # u may lack the batch of p
         spread = xp.where(self._first(p) == 1.0, u[..., None], 0.0)
-        return gathered_back(xp.reshape(spread, (*u.shape[:-1], self.table.size)), self.takers)
+        return gathered_back(xp.reshape(spread, (*spread.shape[:-2], self.table.size)), self.takers)
 
 
 @dataclass(frozen=True, eq=False)

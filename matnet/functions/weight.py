@@ -19,6 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.functions.transfer_rows import first_largest
 
@@ -69,6 +72,17 @@ class WeightFunction:
         """The sizes of w, (rows, columns), in MATLAB: the same entries in column-major order."""
         return rows, columns
 
+    def channel_entries(self, rows: int, columns: int) -> NDArray[np.intp] | None:
+        """(C, n): the entries of w (rows, columns), counted column by column, that channel c of z depends on alone.
+
+        None where an element of z may depend on all of them.
+        """
+        return None
+
+    def keeps_channels(self, channels: int) -> bool:
+        """Whether, of so many channels, each channel of z depends on the same channel of p alone."""
+        return False
+
     def value(self, w: Array, p: Array) -> Array:
         """z, (..., S)."""
         raise NotImplementedError
@@ -109,6 +123,10 @@ class NeuronwiseWeight(WeightFunction):
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(S, R)."""
         return neurons, elements
+
+    def channel_entries(self, rows: int, columns: int) -> NDArray[np.intp]:
+        """Row i of w for neuron i."""
+        return np.arange(rows * columns).reshape(columns, rows).T
 
     def value(self, w: Array, p: Array) -> Array:
         """z, (..., S)."""

@@ -270,11 +270,12 @@ def _write_input(entry: Input) -> Json:
         "processing": _write_processing(entry.processing),
         "feedback_output": _one_based(entry.feedback_output),
         **_write_labels(entry),
+        **({"shape": list(entry.shape)} if entry.shape else {}),
     }
 
 
 def _read_input(node: Node, most: int) -> Input:
-    found = node.keys(_INPUT, _LABELS)
+    found = node.keys(_INPUT, (*_LABELS, "shape"))
     processing, limits = _read_processing(found["processing"]), _read_range(found["range"])
     with _at(node):
         return Input(
@@ -284,6 +285,7 @@ def _read_input(node: Node, most: int) -> Input:
             found["name"].text(),
             _zero_based(found["feedback_output"]),
             **_read_labels(found),
+            shape=tuple(entry.count(1) for entry in found["shape"].items()) if "shape" in found else (),
         )
 
 

@@ -146,8 +146,8 @@ def opened_loop(structure: Structure) -> Structure:
         for taker in takers:
             layers[taker] = _opened_layer(taker + 1, layers[taker], output, len(inputs))
         outputs[number] = replace(output, feedback_mode="open", feedback_input=len(inputs))
-        names = {"element_names": output.element_names, "units": output.units}
-        inputs.append(Input(output.size, output.processing, output.range, output.name, number, **names))
+        names = output.element_names, output.units
+        inputs.append(Input(output.size, output.processing, output.range, output.name, number, *names))
     return replace(marked, inputs=tuple(inputs), layers=tuple(layers), outputs=tuple(outputs))
 
 

@@ -135,7 +135,7 @@ class Input:
 
     ``feedback_output`` is the number (from 0, in the order of the outputs) of the output that an open loop feeds back
     through this input, or None. ``element_names`` and ``units`` are the user's names and units, one for each element,
-    or empty.
+    or empty. ``shape`` is that of an image, (H, W, C), whose elements are in column-major order, or empty.
     """
 
     size: int
@@ -145,10 +145,13 @@ class Input:
     feedback_output: int | None = None
     element_names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ModelError("size is 0: the network was never configured (train or configure it before saving)")
+        if self.shape and math.prod(self.shape) != self.size:
+            raise ModelError(f"the shape is {'x'.join(map(str, self.shape))}, but the size is {self.size}")
         object.__setattr__(self, "range", _frozen_range(self.range, self.size))
         _checked_labels(self, "element_names", empty_allowed=False)
         _checked_labels(self, "units", empty_allowed=True)

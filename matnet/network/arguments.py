@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matnet.derivatives.time import Run
 from matnet.errors import Parameter, ShapeError, UnsupportedError
-from matnet.functions.namespace import Array, FloatArray, of_another_library
+from matnet.functions.namespace import Array, FloatArray, namespace, of_another_library
 from matnet.model.ranges import Extent
 from matnet.model.structure import Structure
 from matnet.network.frames import (
@@ -33,7 +33,8 @@ from matnet.simulate import Program, TransferStep, WeightStep
 
 def input_elements(structure: Structure) -> Elements:
     """The elements on the last axis of x, v and the input states."""
-    return Elements(structure.input_size, "x", structure.inputs)
+    shape = structure.inputs[0].shape if len(structure.inputs) == 1 else ()
+    return Elements(structure.input_size, "x", structure.inputs, shape)
 
 
 def output_elements(structure: Structure) -> Elements:
@@ -70,8 +71,36 @@ def array_of(x: Any, elements: Elements, parameter: str, expected: str = "") -> 
         x = _stacked([array_of(part, elements, parameter) for part in x], parameter)
     elif not of_another_library(x):
         x = numbers(x, parameter)
+    if elements.shape and not (x.ndim and x.shape[-1] == elements.size):
+        return _flat_images(x, elements.shape, parameter)
     check_last_axis(x, elements.size, parameter, expected)
     return x
+
+
+def _flat_images(x: Array, shape: tuple[int, ...], parameter: str) -> Array:
+    """Images (..., H, W, C) as (..., R) in MATLAB's column-major order: height fastest, channels slowest.
+
+    Raises
+    ------
+    ShapeError
+        They have another shape.
+    """
+    height, width, channels = shape
+    found, advice = tuple(x.shape), ""
+    if found[-3:] == shape:
+        xp, lead = namespace(x), found[:-3]
+        turned = xp.permute_dims(x, (*range(len(lead)), x.ndim - 1, x.ndim - 2, x.ndim - 3))
+        return xp.reshape(turned, (*lead, height * width * channels))
+    if found[-3:] == (channels, height, width):
+        advice = f"; the channels come first, write numpy.moveaxis({parameter}, -3, -1)"
+    elif channels == 1 and found[-2:] == (height, width):
+        advice = f"; the axis of the channel is missing, write {parameter}[..., None]"
+    elif found[-4:-1] == shape:
+        advice = "; the samples come last, as in MATLAB: put them first"
+    raise ShapeError(
+        f"{parameter} has shape {found}, expected images (..., {height}, {width}, {channels}) or (..., "
+        f"{height * width * channels}){advice}"
+    )
 
 
 def real_array(x: Any, elements: Elements, parameter: str, expected: str = "") -> FloatArray:

@@ -23,12 +23,13 @@ class Elements:
     """The elements on the last axis of an argument: their number, and their names in a data frame.
 
     ``letter`` is x for inputs and y for outputs, which are x1, x2, … if they have no names of their own; it is empty if
-    there are no names at all, as for the neurons of all layers.
+    there are no names at all, as for the neurons of all layers. ``shape`` is that of an image, whose elements they are.
     """
 
     size: int
     letter: str = ""
     entries: tuple[Input, ...] | tuple[Output, ...] = ()
+    shape: tuple[int, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:

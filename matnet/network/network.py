@@ -37,11 +37,13 @@ from matnet.network.names import (
     derivative_name,
     differentiated,
     element_numbers,
+    listed,
     parameter_names,
     selection,
     units_of,
     with_names,
 )
+from matnet.network.parameter_jacobian import parameter_jacobian
 from matnet.network.scaling import Scaling, with_scaling
 from matnet.simulate import Program
 
@@ -134,6 +136,27 @@ class Network:
     def layer_names(self) -> tuple[str, ...]:
         """The names of the layers, in order."""
         return tuple(layer.name for layer in self.structure.layers)
+
+    def layer_shape(self, layer: int | str) -> tuple[int, ...]:
+        """The shape of a layer's output: (height, width, channels) of an image, else (S,).
+
+        Its elements are in MATLAB's column-major order: height fastest, channels slowest.
+
+        Parameters
+        ----------
+        layer
+            The layer's number, from 1, or name.
+
+        Raises
+        ------
+        ShapeError
+            There is no such layer.
+        """
+        found = selection(self.structure, layer).layer
+        if found is None:
+            raise ShapeError(f"layer={layer!r} is not a layer; the layers are {listed(self.layer_names)}")
+        entry = self.structure.layers[found]
+        return entry.shape or (entry.size,)
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -454,8 +477,11 @@ class Network:
         vector = real(numbers(theta, "theta"), "theta")
         return Network(by_parameters.with_parameters(self.structure, self.program, vector), self.provenance, self.name)
 
-    def parameter_jacobian(self, x: Array, of: int | Names | None = None) -> Array:
-        """The derivative of the outputs with respect to all weights and biases, in one backward pass.
+    def parameter_jacobian(self, x: Array, of: int | Names | None = None, sparse: bool = False) -> Any:
+        """The derivative of the outputs with respect to all weights and biases, in one pass.
+
+        Backward from the outputs, or forward from the parameters, whichever needs fewer directions. Where a layer of a
+        network of images has channels that depend on one filter each, the parameters of all filters vary together.
 
         Parameters
         ----------
@@ -463,9 +489,12 @@ class Network:
             (..., R), raw scale.
         of
             As in ``jacobian``.
+        sparse
+            Whether the result is a sparse matrix, which leaves out numbers that are 0.
 
         Returns
         -------
+        With ``sparse=True`` a ``scipy.sparse.csr_array`` of (N·S, P): row q·S + i is output i of sample q of N. Else
         (..., S, P), element [..., i, k] is the derivative of y_i with respect to entry k of ``parameters``; 0 for the
         parameters of layers after `of`. Of a layer of a network of layers (or of a fitrnet or fitcnet model) only the
         parameters of the layers up to `of` are there: the first entries of ``parameters``.
@@ -476,10 +505,7 @@ class Network:
             As in ``jacobian``.
         """
         selected = selection(self.structure, of)
-        count = None
-        if selected.layer is not None and self.structure.parameter_order == "layers":
-            count = by_parameters.parameters_up_to(self.structure, self.program, selected.layer)
-        return selected.of(self.evaluation.on_samples(quantities.ParameterJacobian(selected.layer, count), (x,)))
+        return parameter_jacobian(self.evaluation, self.structure, selected, x, sparse)
 
     def propagate(self, x: Array, covariance: Array) -> Array:
         """The outputs' covariance from the inputs', to first order: J Σ Jᵀ.

@@ -60,6 +60,10 @@ class Step:
         """uᵀ times the derivative with respect to the step's parameters, (..., K, number), in column-major order."""
         return {}
 
+    def parameter_tangents(self, p: Sequence[Array], a: Array, d: FloatArray) -> Array:
+        """The target's tangents (..., K, size) along K changes of the step's weight or bias, (K, *its shape)."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, eq=False)
 class ProcessingStep(Step):
@@ -145,6 +149,10 @@ class WeightStep(Step):
         by_element = self.row.weight_cotangent(constant(p[0], self.w), p[0], a, u)
         count = by_element.shape[-2] * by_element.shape[-1]
         return {self.key: namespace(u).reshape(by_element, (*by_element.shape[:-2], count))}
+
+    def parameter_tangents(self, p: Sequence[Array], a: Array, d: FloatArray) -> Array:
+        """dz/dw·d."""
+        return self.row.weight_tangent(constant(p[0], self.w), p[0], a, constant(p[0], d))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +244,11 @@ class NetInputStep(Step):
             return {self.key: summed_channels(by_bias, self.bias.shape[0])}
         return {self.key: self._scaled(2.0 * self._scaled(constant(p[0], self.bias)) * by_bias)}
 
+    def parameter_tangents(self, p: Sequence[Array], a: Array, d: FloatArray) -> Array:
+        """dn/db·d."""
+        along = spread_channels(constant(p[0], d), p[0].shape[-1])
+        return self.row.tangent(self._terms(p), [along, *(None for _ in p)])
+
 
 @dataclass(frozen=True, eq=False)
 class BiasStep(Step):
@@ -259,6 +272,10 @@ class BiasStep(Step):
     def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
         """u."""
         return {self.key: u}
+
+    def parameter_tangents(self, p: Sequence[Array], a: Array, d: FloatArray) -> Array:
+        """d."""
+        return constant(p[0], d)
 
 
 @dataclass(frozen=True, eq=False)

@@ -245,6 +245,15 @@ def test_the_six_functions_agree_and_run_on_standard_arrays(example: str, dtype:
         rtol=0.0,
         atol=1e-12,
     )
+    # directions may lack the batch, as those of the identity do
+    np.testing.assert_array_equal(
+        np.broadcast_to(row.cotangent(w, p, z, u[0]), backward.shape),
+        row.cotangent(w, p, z, np.broadcast_to(u[0], u.shape)),
+    )
+    np.testing.assert_array_equal(
+        np.broadcast_to(row.tangent(w, p, z, v[0]), forward.shape),
+        row.tangent(w, p, z, np.broadcast_to(v[0], v.shape)),
+    )
     curve = row.curvature(w, p, z, u[:, 0], v, y)
     np.testing.assert_allclose(row.curvature(w, p, z, u[:, 0], y, v), curve.swapaxes(-1, -2), rtol=0.0, atol=1e-12)
     W, Q, U, V, Y, DW = (strict.asarray(value, dtype=dtype) for value in (w, p, u, v, y, dw))

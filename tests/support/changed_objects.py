@@ -50,7 +50,10 @@ KINDS = ("string", "categorical", "table", "A.B", "nnet.cnn.layer.ReLULayer", "n
 
 def change(value: dict[str, Any], chance: random.Random) -> None:
     """One property taken out, exchanged, renamed, or changed in one number."""
-    holder, key = chance.choice(list(places(value)))
+    found = list(places(value))
+    if not found:
+        return
+    holder, key = chance.choice(found)
     kind, old = chance.randrange(8), holder[key]
     if kind == 0 and isinstance(holder, dict):
         del holder[key]
@@ -67,7 +70,7 @@ def change(value: dict[str, Any], chance: random.Random) -> None:
     elif kind == 4 and isinstance(holder, dict):
         holder[chance.choice(("Foo", "Cost", "BinEdges", "Lambda", "Name", "Version", "Value"))] = old
     elif key != "@" or kind < 6:
-        holder[key] = chance.choice(CHOICES) if key != "@" else chance.choice(KINDS)
+        holder[key] = copy.deepcopy(chance.choice(CHOICES)) if key != "@" else chance.choice(KINDS)
 
 
 def stored(store: ObjectStore, value: Any) -> Any:

@@ -192,7 +192,11 @@ def images() -> dict[str, Any]:
     }
     pool: dict[str, Any] = {"PoolSize": pair, "PaddingMode": "manual", **plain}
     own: dict[str, Any] = {"TrainedMean": B2.reshape(1, 1, 3), "TrainedVariance": np.ones((1, 1, 3))}
-    norm: dict[str, Any] = {"Offset": learnable(B2.reshape(1, 1, 3)), "Scale": learnable(B2.reshape(1, 1, 3)), "Epsilon": number(1e-5)}
+    norm: dict[str, Any] = {
+        "Offset": learnable(B2.reshape(1, 1, 3)),
+        "Scale": learnable(B2.reshape(1, 1, 3)),
+        "Epsilon": number(1e-5),
+    }
     layers = [
         image(2, 1, 1),
         layer("Convolution2DLayer", "conv", 8, **filters),

@@ -68,7 +68,9 @@ def _input(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) 
     network.budget.take(8 * size)
     with at_place(f"{layer.fields.place}.Normalization: "):
         processing = tuple(_normalization(layer, shape))
-        network.inputs[network.ranks[layer.number]] = Input(size, processing, name=layer.name)
+        network.inputs[network.ranks[layer.number]] = Input(
+            size, processing, name=layer.name, shape=shape if expected == 3 else ()
+        )
     source = Source("input", network.ranks[layer.number], size, shape if expected == 3 else ())
     return arranged(layer, kind, [(source, UNWEIGHTED)])
 

@@ -1,0 +1,62 @@
+"""The derivative with respect to the weights and biases: backward or forward, as a full or a sparse array."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from matnet.derivatives import quantities
+from matnet.derivatives.channels import ChannelDerivatives
+from matnet.derivatives.parameters import parameters_up_to
+from matnet.errors import ShapeError
+from matnet.functions.namespace import Array, of_another_library
+from matnet.model.structure import Structure
+from matnet.network.evaluation import Evaluation
+from matnet.network.names import Selection
+
+
+def parameter_jacobian(
+    evaluation: Evaluation, structure: Structure, selected: Selection, x: Array, sparse: bool
+) -> Any:
+    """See ``Network.parameter_jacobian``.
+
+    Raises
+    ------
+    ShapeError
+        As there, or a sparse result is asked for an array of another library than NumPy.
+    """
+    if sparse and of_another_library(x):
+        raise ShapeError("sparse=True is for NumPy arrays; convert x, or leave it out")
+    program, layer, count = evaluation.program, selected.layer, None
+    channels: ChannelDerivatives | None = None
+    if layer is not None and structure.parameter_order == "layers":
+        count = parameters_up_to(structure, program, layer)
+        if not of_another_library(x):
+            channels = evaluation.channels(layer, count)
+    if channels is None or layer is None or count is None or not channels.blocks:
+        found = selected.of(evaluation.on_samples(quantities.ParameterJacobian(layer, count), (x,)))
+        return _sparse(found) if sparse else found
+    results = evaluation.on_samples(quantities.ChannelTangents(layer, count), (x,))
+    parts = [results] if isinstance(results, np.ndarray) else list(results)
+    lead = parts[0].shape[:-2]
+    rows = math.prod(lead)
+    parts = [part.reshape(rows, *part.shape[-2:]) for part in parts]
+    if not sparse:
+        return channels.dense(parts, count).reshape(*lead, channels.size, count)
+    import scipy.sparse
+
+    numbers = channels.numbers(parts).reshape(-1)
+    # the type that SciPy takes without a copy
+    whole = np.int32 if numbers.size < 2**31 else np.int64
+    columns = np.broadcast_to(channels.columns.astype(whole), (rows, *channels.columns.shape)).reshape(-1)
+    starts = np.arange(rows * channels.size + 1, dtype=whole) * whole(channels.count)
+    return scipy.sparse.csr_array((numbers, columns, starts), shape=(rows * channels.size, count))
+
+
+def _sparse(found: Array) -> Any:
+    """A full array (..., S, P) as a sparse one, (N·S, P), which keeps what is NaN."""
+    import scipy.sparse
+
+    return scipy.sparse.csr_array(np.asarray(found).reshape(math.prod(found.shape[:-1]), found.shape[-1]))
