@@ -178,8 +178,8 @@ def files(names: dict[str, Any]) -> None:
     assert run(["trace", "net.mat", "table.csv", "--row", "3", "-o", "mine.csv"]) == 0
     matnet.save(dynamic_network(), "dynamic.json")
     series = np.arange(24.0)[:, None] % 5.0
-    targets = np.concatenate([series, series], axis=1)
-    np.savetxt("series.csv", targets, delimiter=",", header="x1,t", comments="")
+    measured = np.concatenate([series, series, series], axis=1)
+    np.savetxt("series.csv", measured, delimiter=",", header="x1,y1,t", comments="")
 
 
 def test_there_are_commands_in_sentences() -> None:
