@@ -36,7 +36,7 @@ def same_padding(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes) ->
     for k in (0, 1):
         places = -(-image[k] // stride[k])
         total = max((places - 1) * stride[k] + (window[k] - 1) * dilation[k] + 1 - image[k], 0)
-        found += [total // 2, total - total // 2]
+        found.extend((total // 2, total - total // 2))
     return tuple(found)
 
 

@@ -64,7 +64,43 @@ def test_mapminmax_subtracts_before_it_multiplies() -> None:
 def test_mapstd_by_hand() -> None:
     assert apply("mapstd", 0, [3.0, 17.0, 4.0]) == [1.0, 17.0, -2.0]  # the second row has no spread: left alone
     assert apply("mapstd", 1, [3.0, 2.5, 3.25]) == [1.25, -0.75, 1.25]
+    assert apply("mapstd", 2, [3.0, 17.0, 5.5]) == [0.35 * 2.0 + 0.25, 17.0, 7.000000000000001 * 0.5 + 0.25]
     assert reverse("mapstd", 0, [1.0, 17.0, -2.0]) == [3.0, 17.0, 4.0]
+
+
+def test_a_stored_gain_is_taken_to_its_last_digit() -> None:
+    """It may differ by rounding from that of the limits, and is what MATLAB computes with."""
+    upper = np.nextafter(0.1, 1.0)
+    minmax = {"xmin": [3.0], "xmax": [23.0], "ymin": -1, "ymax": 1, "gain": [upper], "xoffset": [3.0]}
+    spread = {"xmean": [3.0], "xstd": [10.0], "ymean": 0, "ystd": 1, "gain": [upper], "xoffset": [3.0]}
+    for name, raw in (("mapminmax", minmax), ("mapstd", spread)):
+        settings = PROCESSING[name].settings(raw)
+        assert settings["gain"].tolist() == [upper]
+        assert settings["xoffset"].tolist() == [3.0]
+
+
+@pytest.mark.parametrize(("low", "high"), [(2.0, 2.0), (-np.inf, 1.0), (0.0, np.inf), (NAN, 1.0)])
+def test_a_row_without_a_range_is_left_alone_with_and_without_stored_numbers(low: float, high: float) -> None:
+    limits = {"xmin": [low, 0.0], "xmax": [high, 4.0], "ymin": -1, "ymax": 1}
+    stored = {**limits, "gain": [1.0, 0.5], "xoffset": [-1.0, 0.0]}
+    for raw in (limits, stored):
+        forward, backward, *_ = maps("mapminmax", raw)
+        assert forward.value(np.array([7.25, 3.0])).tolist() == [7.25, 0.5]
+        assert backward.value(np.array([7.25, 0.5])).tolist() == [7.25, 3.0]
+
+
+def test_a_row_with_a_range_that_matlab_left_alone_stays_so() -> None:
+    """A constant to within rounding has limits that differ, and the stored gain 1 and offset ymin of a constant."""
+    raw = {"xmin": [2.0], "xmax": [2.0 + 1e-15], "ymin": -1, "ymax": 1, "gain": [1.0], "xoffset": [-1.0]}
+    forward, backward, *_ = maps("mapminmax", raw)
+    assert forward.value(np.array([7.25])).tolist() == [7.25]
+    assert backward.value(np.array([7.25])).tolist() == [7.25]
+
+
+@pytest.mark.parametrize(("mean", "spread"), [(2.0, 0.0), (NAN, 1.0), (2.0, NAN), (2.0, np.inf)])
+def test_a_row_without_a_spread_is_left_alone(mean: float, spread: float) -> None:
+    forward, *_ = maps("mapstd", {"xmean": [mean, 1.0], "xstd": [spread, 2.0], "ymean": 0.25, "ystd": 1.0})
+    assert forward.value(np.array([7.25, 4.0])).tolist() == [7.25, 1.75]
 
 
 def test_removed_rows_by_hand() -> None:
@@ -192,6 +228,44 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
         {"xmin": [0.0], "xmax": [5e-324], "ymin": -1, "ymax": 1},
         "a gain or offset of mapminmax is zero or not finite",
     ),
+    (
+        "mapminmax",
+        {**MINMAX, "xoffset": [0.0, 0.0, 2.0]},
+        "row 2: the stored gain 0.0625 and xoffset 0 contradict xmin, xmax, ymin and ymax, which give 0.0625 and -3",
+    ),
+    (
+        "mapminmax",
+        {**MINMAX, "gain": [0.05, 1.0, 0.25]},
+        "row 2: the stored gain 1 and xoffset -3 contradict xmin, xmax, ymin and ymax, which give 0.0625 and -3",
+    ),
+    *(
+        ("mapminmax", {**SETTINGS["mapminmax"][2], name: value}, "a gain or offset of mapminmax is zero or not finite")
+        for name, value in (
+            ("gain", [np.inf, 1.0, 1.0]),
+            ("gain", [1.0, NAN, 1.0]),
+            ("gain", [1.0, 1.0, 0.0]),
+            ("xoffset", [1.0, np.inf, 1.0]),
+            ("ymin", NAN),
+        )
+    ),
+    *(
+        ("mapstd", {**SETTINGS["mapstd"][1], name: value}, "a gain or offset of mapstd is zero or not finite")
+        for name, value in (
+            ("gain", [np.inf, 1.0, 1.0]),
+            ("gain", [1.0, NAN, 1.0]),
+            ("gain", [1.0, 1.0, 0.0]),
+            ("xoffset", [1.0, np.inf, 1.0]),
+            ("ymean", NAN),
+        )
+    ),
+    (
+        "mapstd",
+        {**SETTINGS["mapstd"][2], "xoffset": [1.0, 0.25, 5.5]},
+        "the stored xoffset contradicts xmean",
+    ),
+    ("mapstd", {**SETTINGS["mapstd"][2], "xoffset": [1.0, -2.0, 5.0]}, "the stored xoffset contradicts xmean"),
+    ("mapstd", {**SETTINGS["mapstd"][0], "xrows": 4}, "the setting xrows is 4, but the other settings are for 3 rows"),
+    ("mapstd", {**SETTINGS["mapstd"][0], "yrows": 2}, "the setting yrows is 2, but the other settings are for 3 rows"),
     (
         "mapstd",
         {"xmean": [0.0], "xstd": [2.0], "ymean": 0, "ystd": 0},

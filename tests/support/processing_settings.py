@@ -31,6 +31,17 @@ SETTINGS: dict[str, list[Mapping[str, Any]]] = {
     "mapstd": [
         {"xmean": [1.0, -2.0, 5.0], "xstd": [2.0, 0.0, 0.5], "ymean": 0, "ystd": 1, "xrows": 3, "yrows": 3},
         {"xoffset": [1.0, 2.0, 3.0], "gain": [0.5, -2.0, 4.0], "ymean": 0.25},
+        {
+            "xmean": [1.0, -2.0, 5.0],
+            "xstd": [2.0, 0.0, 0.1],
+            "ymean": 0.25,
+            "ystd": 0.7,
+            "gain": [0.35, 1.0, 7.000000000000001],
+            "xoffset": [1.0, 0.25, 5.0],
+            "no_change": 0,
+            "xrows": 3,
+            "yrows": 3,
+        },
     ],
     "removeconstantrows": [
         {"max_range": 0, "keep": [1, 3], "remove": [2], "value": [7.5], "xrows": 3, "yrows": 2, "constants": [7.5]},
