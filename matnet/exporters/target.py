@@ -15,7 +15,7 @@ from pathlib import Path
 import matnet.exporters
 from matnet.errors import UnsupportedError
 from matnet.exporters.names import NameRule
-from matnet.exporters.recording import Precision, Recording
+from matnet.exporters.recording import Function, Precision, Recording
 from matnet.functions.namespace import FloatArray
 
 
@@ -63,6 +63,8 @@ class Target:
         Returns the bytes of the derivatives' files by the beginnings of their names, if the format has such.
     remark
         Returns a line for the user about the file, or ''.
+    checked
+        Returns the computations that are run to check a file; together they give all that it computes.
     about
         What the file contains, in a few words for the documentation.
     finite
@@ -84,6 +86,7 @@ class Target:
     header: Callable[[Recording], bytes] | None = None
     family: Callable[[Recording], dict[str, bytes]] | None = None
     remark: Callable[[Recording], str] = lambda recording: ""
+    checked: Callable[[Recording], tuple[Function, ...]] = lambda recording: recording.printed[-1:]
     finite: bool = False
     static: bool = False
 

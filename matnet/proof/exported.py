@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -74,7 +74,10 @@ def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
     missing = target.missing()
     if missing:
         return ExportCheck({}, tolerance, len(x), target.runtime, missing=missing)
-    jobs, judge = (_family if family else _file)(recording, path, x, box)
+    if family:
+        jobs, judge = _family(recording, path, x, box)
+    else:
+        jobs, judge = _file(recording, target.checked(recording), path, x, box)
     try:
         with tempfile.TemporaryDirectory() as folder:
             got = target.run(jobs, Path(folder))
@@ -87,21 +90,25 @@ _Plan: TypeAlias = tuple[list[Job], Callable[[list[list[FloatArray]]], dict[str,
 """What is run, and what the largest differences are in its results."""
 
 
-def _file(recording: Recording, path: Path, x: FloatArray, box: FloatArray) -> _Plan:
+def _file(recording: Recording, functions: Sequence[Function], path: Path, x: FloatArray, box: FloatArray) -> _Plan:
     """One file with everything in it."""
-    net, function = recording.net, recording.printed[-1]
-    arguments, expected = _stepped(net, x) if net.dynamic else ((x,), _answered(net, function, x))
-    if function.name == "step_and_jacobians":
-        with np.errstate(all="ignore"):
-            expected += [np.asarray(part) for part in step_jacobians_of(net)(net.program, *arguments)[2:]]
-    shapes = tuple(port.shape for port in function.results)
-    scales = _scales(function, expected, box)
+    net = recording.net
+    arguments, known = _stepped(net, x) if net.dynamic else ((x,), [])
+    wanted = [_answered(net, function, arguments, known) for function in functions]
+    jobs = []
+    for function in functions:
+        shapes = tuple(port.shape for port in function.results)
+        jobs.append(Job(path, recording.name, function.name, arguments, shapes, recording.options.precision))
 
     def judge(got: list[list[FloatArray]]) -> dict[str, float]:
-        compared = zip(function.results, got[0], expected, scales, strict=True)
-        return {port.name: _largest(*three) for port, *three in compared}
+        largest: dict[str, float] = {}
+        for function, answers, expected in zip(functions, got, wanted, strict=True):
+            scales = _scales(function, expected, box)
+            for port, *three in zip(function.results, answers, expected, scales, strict=True):
+                largest[port.name] = max(_largest(*three), largest.get(port.name, 0.0))
+        return largest
 
-    return [Job(path, recording.name, function.name, arguments, shapes, recording.options.precision)], judge
+    return jobs, judge
 
 
 def _family(recording: Recording, path: Path, x: FloatArray, box: FloatArray) -> _Plan:
@@ -137,8 +144,19 @@ def _family(recording: Recording, path: Path, x: FloatArray, box: FloatArray) ->
     return jobs, judge
 
 
-def _answered(net: Network, function: Function, x: FloatArray) -> list[FloatArray]:
-    return list(net.value_and_jacobian(x)) if function.name == "value_and_jacobian" else [net(x)]
+def _answered(
+    net: Network, function: Function, arguments: tuple[FloatArray, ...], known: list[FloatArray]
+) -> list[FloatArray]:
+    """What a function should give; `known` are the results of a dynamic network's step."""
+    if function.name == "value":
+        return [net(*arguments)]
+    if function.name == "value_and_jacobian":
+        return list(net.value_and_jacobian(*arguments))
+    if function.name == "step":
+        return known
+    with np.errstate(all="ignore"):
+        slopes = [np.asarray(part) for part in step_jacobians_of(net)(net.program, *arguments)[2:]]
+    return [known[0], slopes[0]] if function.name == "step_and_jacobian" else [*known, *slopes]
 
 
 def _stepped(net: Network, x: FloatArray) -> tuple[tuple[FloatArray, ...], list[FloatArray]]:

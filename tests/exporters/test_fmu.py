@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from exported_networks import disagreement, row_networks, write
 from matnet.cli.entry import run
 from matnet.errors import FormatError, UnsupportedError
 from matnet.exporters.recording import Options
+from matnet.exporters.save import rendered
 from matnet.exporters.target import Job, targets
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
+from matnet.proof.exported import check_written
 from random_networks import network
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -474,6 +477,23 @@ def test_variables_say_what_the_network_knows(fmi: str, opened: Callable[..., Un
     assert {(entry.min, entry.max) for entry in unknown} == {(None, None)}
 
 
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_wrong_step_is_not_accepted(wrong: int) -> None:
+    """The check of an export covers the step and its derivatives."""
+    export = rendered(dynamic(), Path("dynamic.fmu"), Options())
+    assert check_written(export, "dynamic.fmu").agrees
+
+    def run(jobs: Sequence[Job], folder: Path) -> list[list[Any]]:
+        found = export.target.run(jobs, folder)
+        found[wrong][1] = found[wrong][1] * 1.01
+        return found
+
+    spoilt = check_written(replace(export, target=replace(export.target, run=run)), "dynamic.fmu")
+    assert [name for name, size in spoilt.differences.items() if size > spoilt.tolerance] == [
+        ("next_states", "dydx")[wrong]
+    ]
+
+
 @pytest.mark.usefixtures("only_sources")
 def test_only_dynamic_networks_have_a_step_size(fmi: str, opened: Callable[..., Unit]) -> None:
     assert opened(PUMP, fmi).description.defaultExperiment is None
@@ -624,7 +644,12 @@ def test_the_command_line(fmi: str, tmp_path: Path, capsys: pytest.CaptureFixtur
     place = tmp_path / "narx-1.fmu"
     assert run(["convert", str(NARX), str(place), "--fmi", fmi, "--step", "0.1"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(f"{place}: written; run by FMPy at 101 points; largest difference, of the range: ")
+    size = r"\d[\d.e-]* in"
+    assert re.fullmatch(
+        rf"{re.escape(str(place))}: written; run by FMPy at 101 points; largest difference, of the range: "
+        rf"{size} y, {size} the next states, {size} dy/dx\n",
+        out,
+    )
     assert "the function is called narx_1" in err
     assert b'stepSize="0.1"' in zipfile.ZipFile(place).read("modelDescription.xml")
     assert run(["convert", str(FIXTURES / "pump.mat"), str(place), "--inputs", "a,b", "--outputs", "a"]) == 2

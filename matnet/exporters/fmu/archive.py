@@ -15,9 +15,9 @@ from pathlib import Path
 from matnet.errors import Parameter, UnsupportedError
 from matnet.exporters.fmu.description import build_description, model_description
 from matnet.exporters.fmu.driver import DRIVER
-from matnet.exporters.fmu.sources import compiler, library, source_files
+from matnet.exporters.fmu.sources import compiler, functions_of, library, source_files
 from matnet.exporters.names import NameRule
-from matnet.exporters.recording import Recording
+from matnet.exporters.recording import Function, Recording
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
@@ -89,6 +89,12 @@ def _remark(recording: Recording) -> str:
     return f"the FMU contains source code only, as {reason}" if reason else ""
 
 
+def _checked(recording: Recording) -> tuple[Function, ...]:
+    """A step gives the next states, and the derivatives are those with the states held."""
+    functions = functions_of(recording)
+    return functions if recording.net.dynamic else functions[-1:]
+
+
 def _missing() -> str:
     if compiler().reason:
         return "a C compiler"
@@ -123,4 +129,5 @@ TARGET = Target(
     options=frozenset({"name", "inputs", "outputs", "jacobian", "fmi", "step"}),
     names=NameRule(),
     remark=_remark,
+    checked=_checked,
 )

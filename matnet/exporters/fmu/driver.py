@@ -80,8 +80,9 @@ def evaluated(unit, x, slopes):
     return [*results, np.array(dydx).reshape(count, *sizes)] if slopes else results
 
 
-def stepped(unit, x, states):
-    # y and the next states of every row, by an instance whose states are set and read as it serializes them
+def stepped(unit, x, states, slopes):
+    # y and the next states of every row, or y and dy/dx if asked for,
+    # by an instance whose states are set and read as it serializes them
     fmu = unit.begin(exchange=False)
     R, N = x.shape[1], states.shape[1]
     wide, deep = max(R, 1), max(N, 1)
@@ -89,7 +90,7 @@ def stepped(unit, x, states):
     stored = fmu.serializeFMUState(state)
     head = len(stored) - 8 * (4 + 2 * wide + 2 * deep)
     first = 4 + wide
-    y, following = [], []
+    y, following, dydx = [], [], []
     for row, before in zip(x, states):
         numbers = list(struct.unpack(f"{(len(stored) - head) // 8}d", stored[head:]))
         numbers[first : first + N] = before
@@ -102,12 +103,16 @@ def stepped(unit, x, states):
         after = fmu.getFMUState()
         numbers = struct.unpack(f"{(len(stored) - head) // 8}d", fmu.serializeFMUState(after)[head:])
         following.append(numbers[first : first + N])
+        if slopes:
+            dydx.append(unit.slopes(fmu))
         fmu.freeFMUState(after)
         fmu.freeFMUState(restored)
     fmu.freeFMUState(state)
     fmu.terminate()
     fmu.freeInstance()
-    return [np.array(y).reshape(len(x), len(unit.outputs)), np.array(following).reshape(states.shape)]
+    count, S = len(x), len(unit.outputs)
+    other = np.array(dydx).reshape(count, S, R) if slopes else np.array(following).reshape(count, N)
+    return [np.array(y).reshape(count, S), other]
 
 
 def main(listing, arguments, answers):
@@ -121,8 +126,8 @@ def main(listing, arguments, answers):
             unit = units[job["path"]]
             shapes = [(job["rows"], size) for size in job["sizes"]]
             arrays = [np.fromfile(source, count=rows * size).reshape(rows, size) for rows, size in shapes]
-            if job["function"] == "step":
-                results = stepped(unit, *arrays)
+            if job["function"].startswith("step"):
+                results = stepped(unit, *arrays, slopes=job["function"] == "step_and_jacobian")
             else:
                 results = evaluated(unit, arrays[0], slopes=job["function"] == "value_and_jacobian")
             for result in results:

@@ -101,7 +101,7 @@ def library(sources: dict[str, str], found: Compiler) -> bytes:
 
 def source_files(recording: Recording, fmi: str, token: str) -> dict[str, str]:
     """The text of every C file by its name."""
-    functions = _functions(recording)
+    functions = functions_of(recording)
     api = f"fmi{fmi[0]}.c"
     shared = {name: files(__package__).joinpath(name).read_text(encoding="utf-8") for name in (api, "instance.h")}
     body = [f"/* {recording.name}: written by matnet; the network itself. */", ""]
@@ -109,7 +109,7 @@ def source_files(recording: Recording, fmi: str, token: str) -> dict[str, str]:
     return {**shared, "network.c": network, "network.h": _header(recording, functions, token)}
 
 
-def _functions(recording: Recording) -> tuple[Function, ...]:
+def functions_of(recording: Recording) -> tuple[Function, ...]:
     """What is computed: y, then y and dy/dx if derivatives are asked for."""
     if recording.net.dynamic and recording.options.jacobian:
         return (*recording.functions, recording.step_and_jacobian)
