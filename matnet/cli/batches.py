@@ -293,12 +293,12 @@ def targets_given(options: dict[str, Any]) -> Targets:
 
 def states_given(options: dict[str, Any]) -> States | None:
     """The initial states of a series that --states names: `first-rows`, `zeros` or FILE.mat:Xi,Ai."""
-    from matnet.tables.feedback import States
-    from matnet.tables.formats import mat_address
-
     option = options["states"]
     if option is None:
         return None
+    from matnet.tables.feedback import States
+    from matnet.tables.formats import mat_address
+
     if option in ("zeros", "first-rows"):
         return States(first_rows=option == "first-rows")
     address = mat_address(option)

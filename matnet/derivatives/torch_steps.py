@@ -14,7 +14,6 @@ rows: p (..., R), a (..., S), u and v with an axis of directions before the last
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,7 +24,6 @@ from matnet.functions.namespace import Array
 from matnet.simulate import Directions, Step
 
 
-@dataclass(frozen=True, eq=False)
 class TorchStep(CustomRuleStep):
     """A step whose value, tangent and cotangent PyTorch differentiates with the row's own derivatives."""
 

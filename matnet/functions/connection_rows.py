@@ -13,11 +13,11 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.functions.channels import spread_channels, summed_channels
 from matnet.functions.namespace import Array, FloatArray, constant, indices, namespace
 from matnet.functions.weight import WeightFunction, no_curvature
 
 
-@dataclass(frozen=True)
 class FixedConnection(WeightFunction):
     """A connection without weights."""
 
@@ -30,7 +30,6 @@ class FixedConnection(WeightFunction):
         return namespace(u).broadcast_to(constant(u, np.zeros((0, 0))), (*u.shape[:-1], 0, 0))
 
 
-@dataclass(frozen=True)
 class Unweighted(FixedConnection):
     """z = p: what a layer receives as it is."""
 
@@ -200,24 +199,6 @@ class ChannelwiseScale(WeightFunction):
     def weight_cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
         """Σ u q over each channel, (..., K, 1, C)."""
         return summed_channels(u * self._normalized(p)[..., None, :], self.channels)[..., None, :]
-
-
-def spread_channels(values: Array, elements: int) -> Array:
-    """One number for each channel, (..., C), as one for each element, (..., R)."""
-    channels = values.shape[-1]
-    if channels == elements:
-        return values
-    places = np.repeat(np.arange(channels), elements // channels)
-    return namespace(values).take(values, indices(values, places), axis=-1)
-
-
-def summed_channels(x: Array, channels: int) -> Array:
-    """The sum over the elements of each channel: (..., R) -> (..., C)."""
-    elements = x.shape[-1]
-    if elements == channels:
-        return x
-    xp = namespace(x)
-    return xp.sum(xp.reshape(x, (*x.shape[:-1], channels, elements // channels)), axis=-1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ def output_sizes(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes, pa
 
 
 def same_padding(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
-    """The padding with which the output has ceil(size / stride) places; the larger half is behind."""
+    """The padding with which the output has ceil(size / stride) places; the larger half comes after the image."""
     found: list[int] = []
     for k in (0, 1):
         places = -(-image[k] // stride[k])
@@ -182,7 +182,6 @@ class Pooling(FixedConnection):
         return no_curvature(w, p, z, u, v, y)
 
 
-@dataclass(frozen=True, eq=False)
 class MaxPooling(Pooling):
     """z = the largest element of each window; of equal ones the first counts, and padding never does."""
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from matnet.functions.namespace import Array, FloatArray, constant, indices, namespace
 
 
-@dataclass(frozen=True, eq=False)
 class Identity:
     """x, left as it is."""
 

@@ -44,7 +44,6 @@ class NetInputFunction:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
 class Netsum(NetInputFunction):
     """n = b + Σ z."""
 
@@ -70,7 +69,6 @@ class Netsum(NetInputFunction):
         return None
 
 
-@dataclass(frozen=True)
 class Netprod(NetInputFunction):
     """n = b Π z: the bias is a factor. The slope in a factor is the product of the others, never n divided by it."""
 

@@ -159,7 +159,6 @@ class ElementwiseTransfer(TransferFunction):
         return u * self.d2a_dn2(n, a)[..., None, :]
 
 
-@dataclass(frozen=True)
 class Softmax(TransferFunction):
     """a = exp(n − max n) / Σ exp(n − max n) over the layer; its derivative is diag(a) − a aᵀ."""
 
@@ -244,7 +243,6 @@ class MinusTransfer(TransferFunction):
         return self.of.curvature(-n, a, u, v, w)
 
 
-@dataclass(frozen=True)
 class Compet(TransferFunction):
     """a = 1 at the largest n of the layer, the first of equals, else 0; its derivative is 0 wherever it exists."""
 

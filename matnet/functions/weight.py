@@ -155,7 +155,6 @@ class NeuronwiseWeight(WeightFunction):
         return u[..., None, :] * slope[..., None, :, :]
 
 
-@dataclass(frozen=True)
 class Scalprod(WeightFunction):
     """z = w p with a single weight, w (1, 1)."""
 

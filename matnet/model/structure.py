@@ -16,13 +16,12 @@ from typing import Any, Literal
 import numpy as np
 
 from matnet.errors import MatnetError, ModelError, UnsupportedError
-from matnet.functions.connections import connection
 from matnet.functions.namespace import Array, FloatArray, of_another_library
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING, Map, Settings
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import TransferFunction
-from matnet.functions.weight import REFUSED_WEIGHT, WeightFunction
+from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT, WeightFunction
 
 MAX_ELEMENTS = 2**24
 """The most elements of all inputs, layers and outputs together: a size alone can claim memory."""
@@ -197,6 +196,11 @@ class Weight:
     @cached_property
     def row(self) -> WeightFunction:
         """The function with its settings."""
+        if self.function in WEIGHT and not self.settings:
+            return WEIGHT[self.function]
+        # only networks of the later classes have these rows, and defining their classes takes time at every start
+        from matnet.functions.connections import connection
+
         return connection(self.function, self.settings)
 
 

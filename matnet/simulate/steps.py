@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from matnet.functions.connection_rows import spread_channels, summed_channels
+from matnet.functions.channels import spread_channels, summed_channels
 from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.functions.net_input import NetInputFunction
 from matnet.functions.processing import Map
@@ -155,7 +155,6 @@ class WeightStep(Step):
         return self.row.weight_tangent(constant(p[0], self.w), p[0], a, constant(p[0], d))
 
 
-@dataclass(frozen=True, eq=False)
 class SquareStep(Step):
     """The square of a weighted input."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import polars as pl
 
@@ -15,14 +15,15 @@ from matnet.network import Network
 from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Style
-from matnet.tables.feedback import Start, States, start_of_series, with_array
 from matnet.tables.formats import format_for
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import INPUT_SD, Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
 from matnet.tables.pipeline import workers
-from matnet.tables.series import series_gradient, series_prediction
 from matnet.tables.summary import Counts, Summary, counts
 from matnet.tables.target import Target
+
+if TYPE_CHECKING:
+    from matnet.tables.feedback import States
 
 GROUP_CHUNKS = 4
 """Chunks of the default size in a row group of Parquet or Arrow."""
@@ -34,14 +35,14 @@ Progress = Callable[[int, float | None], None]
 class BatchOptions:
     """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
-    ``form`` is the name of the result's format. ``tidy`` writes one row a (sample, output, input). Of a dynamic network
-    ``states`` are what came before a series, its first rows if they are None, and ``lags`` how many steps back
-    derivatives go; ``targets`` are the outputs (N, S) measured at the table's rows, if they are not columns of it. With
-    ``forecast`` the result is that many steps after the known outputs of a series. ``input_sd``, one number for each
-    input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the inputs outside the range
-    that is known. ``workers`` is the number of threads and ``chunk_size`` how many rows go through
-    the network at once; the result does not depend on either. ``style`` is how numbers are written as text. With
-    ``flush`` rows are answered as they come.
+    ``form`` is the name of the result's format. ``tidy`` writes one row per sample, output and input. Of a dynamic
+    network ``states`` are what came before a series, its first rows if they are None, and ``lags`` how many steps
+    back derivatives go; ``targets`` are the outputs (N, S) measured at the table's rows, if they are not columns of
+    it. With ``forecast`` the result is that many steps after the known outputs of a series. ``input_sd``, one
+    number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the
+    inputs outside the range that is known. ``workers`` is the number of threads and ``chunk_size`` how many rows go
+    through the network at once; the result does not depend on either. ``style`` is how numbers are written as text.
+    With ``flush`` rows are answered as they come.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -89,11 +90,7 @@ def predict(
     """
     options = _named(options, model)
     if _in_time(model, options):
-        if options.forecast is not None:
-            return _forecast(model, table, target, options, by=False)
-        table, start = _started(model, table, options)
-        job = series_prediction(model, options.columns, table, start)
-        return _run(model, table, start.choice, job, target, options, progress, start.words)
+        return _over_series(model, table, target, options, progress, by=False)
     choice = table.choose(options.columns, model.input_size)
     if options.input_sd is not None:
         if not isinstance(model, Network):
@@ -113,11 +110,7 @@ def gradients(
     """
     options = _named(options, model)
     if _in_time(model, options):
-        if options.forecast is not None:
-            return _forecast(model, table, target, options, by=True)
-        table, start = _started(model, table, options)
-        job = series_gradient(model, options.columns, table, start, _lags(model, options))
-        return _run(model, table, start.choice, job, target, options, progress, start.words)
+        return _over_series(model, table, target, options, progress, by=True)
     choice = table.choose(options.columns, model.input_size)
     make = tidy_gradient if options.tidy else gradient
     job = make(model, options.columns, choice, options.hessian)
@@ -150,10 +143,23 @@ def _in_time(model: Model, options: BatchOptions) -> TypeGuard[Network]:
     return False
 
 
-def _started(net: Network, table: Table, options: BatchOptions) -> tuple[Table, Start]:
-    """The series, and how they start."""
+def _over_series(
+    net: Network, table: Table, target: Target, options: BatchOptions, progress: Progress | None, by: bool
+) -> Summary:
+    """Write every time step of the series, or the steps after them, and on request the derivatives."""
+    if options.forecast is not None:
+        return _forecast(net, table, target, options, by)
+    # imported here: a static network does without them, and importing them takes time at every start
+    from matnet.tables.feedback import start_of_series, with_array
+    from matnet.tables.series import series_gradient, series_prediction
+
     table, targets = with_array(net, table, options.targets)
-    return table, start_of_series(net, table, options.columns, options.states, targets)
+    start = start_of_series(net, table, options.columns, options.states, targets)
+    if by:
+        job = series_gradient(net, options.columns, table, start, _lags(net, options))
+    else:
+        job = series_prediction(net, options.columns, table, start)
+    return _run(net, table, start.choice, job, target, options, progress, start.words)
 
 
 def _forecast(net: Network, table: Table, target: Target, options: BatchOptions, by: bool) -> Summary:
