@@ -9,7 +9,7 @@ from typing import Any
 
 from matnet.functions.namespace import FloatArray
 from matnet.model.provenance import Training
-from matnet.model.structure import Input, Layer, Output, Process, Weight
+from matnet.model.structure import Input, Layer, Output, Process, Received, Weight
 from matnet.network import Network
 
 LISTED = 12
@@ -33,7 +33,7 @@ def describe(net: Network, file: str) -> dict[str, Any]:
         "layer_delay": structure.layer_delay,
         "parameters": sum(layer.parameters for layer in structure.layers),
         "inputs": [_input(entry) for entry in structure.inputs],
-        "layers": [_layer(entry) for entry in structure.layers],
+        "layers": [_layer(entry, structure.received(number)) for number, entry in enumerate(structure.listed)],
         "parameter_order": structure.parameter_order,
         "outputs": [_output(entry) for entry in structure.outputs],
         "performance": None
@@ -75,15 +75,15 @@ def _input(entry: Input) -> dict[str, Any]:
     }
 
 
-def _layer(entry: Layer) -> dict[str, Any]:
-    sources = [_source("input", number, weight) for number, weight in entry.input_weights.items()]
-    sources += [_source("layer", number, weight) for number, weight in entry.layer_weights.items()]
+def _layer(entry: Layer, received: Received) -> dict[str, Any]:
+    sources = [_source("input", number, weight) for number, weight in received.input_weights.items()]
+    sources += [_source("layer", number, weight) for number, weight in received.layer_weights.items()]
     return {
         "name": entry.name,
         "size": entry.size,
         "transfer": entry.transfer,
         "net_input": entry.net_input,
-        "bias": entry.bias is not None,
+        "bias": received.bias,
         "sources": sources,
         "kind": entry.kind,
         "settings": dict(entry.settings),

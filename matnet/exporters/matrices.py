@@ -72,7 +72,8 @@ def _named_layer(
     structure: Structure, number: int, layer: Layer, processed: Sequence[tuple[str, ...]]
 ) -> Iterator[Matrix]:
     """A layer of a network of layers: its parameters and its settings, by MATLAB's names."""
-    name = f"{number}_{re.sub(r'[^A-Za-z0-9_-]', '_', layer.name)}"
+    whole = structure.whole(number - 1)
+    name = f"{whole + 1}_{re.sub(r'[^A-Za-z0-9_-]', '_', structure.layers[whole].name)}"
     sources = [(weight, processed[source]) for source, weight in layer.input_weights.items()]
     sources += [
         (weight, _numbered(f"{structure.layers[source].name}_", structure.layers[source].size))
@@ -80,8 +81,10 @@ def _named_layer(
     ]
     for place, (weight, elements) in enumerate(sources, start=1):
         if weight.value.size:
-            yield _weight(f"{name}_{weight.row.parameter}", weight, elements)
+            yield _weight(f"{name}_{layer.parameter_word(weight)}", weight, elements)
         further = f"_{place}" if len(sources) > 1 else ""
+        if whole + 1 != number or structure.parts(whole):
+            continue
         for key, value in weight.settings.items():
             yield Matrix(f"{name}_{key}{further}", "element", _numbered("", len(value)), (key,), value[:, None])
     if layer.bias is not None:

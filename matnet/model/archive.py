@@ -27,7 +27,7 @@ VERSION = 1
 _KEYS = ("format", "version", "digest", "name", "inputs", "layers", "outputs", "performance", "provenance", "checks")
 _INPUT = ("name", "size", "range", "processing", "feedback_output")
 _LAYER = ("name", "size", "transfer", "net_input", "bias", "input_weights", "layer_weights")
-_FURTHER = ("settings", "shape", "kind")
+_FURTHER = ("settings", "shape", "kind", "part_of")
 """What a layer of the classes that followed `network` may have beside that."""
 _WEIGHT = ("source", "function", "delays", "value")
 _OUTPUT = (
@@ -301,6 +301,7 @@ def _write_layer(entry: Layer) -> Json:
         **({"settings": {key: plain_number(value) for key, value in entry.settings.items()}} if entry.settings else {}),
         **({"shape": list(entry.shape)} if entry.shape else {}),
         **({"kind": entry.kind} if entry.kind else {}),
+        **({} if entry.part_of is None else {"part_of": entry.part_of + 1}),
     }
 
 
@@ -346,6 +347,8 @@ def _read_further(found: Mapping[str, Node]) -> dict[str, Any]:
         further["shape"] = tuple(entry.count(1) for entry in found["shape"].items())
     if "kind" in found:
         further["kind"] = found["kind"].text()
+    if "part_of" in found:
+        further["part_of"] = found["part_of"].count(1) - 1
     return further
 
 

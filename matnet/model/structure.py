@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -211,7 +211,9 @@ class Layer:
     ``input_weights`` and ``layer_weights`` map the number of the source (from 0) to its weight. ``settings`` are those
     of a transfer function that has some. ``shape`` are the sizes of an image, (H, W, C) and so on, whose elements are
     in column-major order, the channels last; empty for a vector. A layer with a shape may have a bias (C,), one number
-    for each channel. ``kind`` is what MATLAB calls the layer, empty for a layer of the class `network`.
+    for each channel. ``kind`` is what MATLAB calls the layer, empty for a layer of the class `network`. ``part_of`` is
+    the number (from 0) of the layer of MATLAB's that this one is a part of, such as the gates of an LSTM layer; None
+    for a layer that MATLAB has.
     """
 
     size: int
@@ -224,6 +226,7 @@ class Layer:
     settings: Mapping[str, float] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     kind: str = ""
+    part_of: int | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -267,6 +270,12 @@ class Layer:
     def weights_come_first(self) -> bool:
         """Whether MATLAB lists the layer's weights before its bias, as all but the scales of a normalization."""
         return not any(weight.row.parameter == "Scale" for weight in self.weights)
+
+    def parameter_word(self, weight: Weight) -> str:
+        """What MATLAB calls one of the layer's weights: Weights or Scale; InputWeights in a part of a layer."""
+        if self.part_of is None or weight.row.parameter != "Weights":
+            return weight.row.parameter
+        return "RecurrentWeights" if weight.delays[0] else "InputWeights"
 
     @cached_property
     def row(self) -> TransferFunction:
@@ -347,12 +356,22 @@ class Performance:
     form: str = ""
 
 
+class Received(NamedTuple):
+    """What a layer receives: its weights by the numbers of their sources, and whether it has a bias."""
+
+    input_weights: Mapping[int, Weight]
+    layer_weights: Mapping[int, Weight]
+    bias: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Structure:
     """A whole network; its consistency is checked on creation.
 
     ``parameter_order`` is "getwb" for MATLAB's weight vector of the class `network`, "layers" for that of the classes
-    that followed it: layer by layer Weights, then Bias, or Offset, then Scale.
+    that followed it: layer by layer Weights (of a recurrent layer InputWeights, then RecurrentWeights), then Bias, or
+    Offset, then Scale. The layers that are parts of others come after all those that MATLAB has, which so keep their
+    numbers.
 
     Raises
     ------
@@ -380,12 +399,26 @@ class Structure:
             raise UnsupportedError(
                 f"inputs, layers and outputs have {elements} elements; at most {MAX_ELEMENTS} are supported"
             )
+        self._check_parts()
         for number, layer in enumerate(self.layers):
             self._check_weights(number, layer)
         self._check_outputs()
         for entries, letter in ((self.inputs, "x"), (self.outputs, "y")):
             _check_names(entries, letter)
         self.order  # noqa: B018 - checks that there is one
+
+    def _check_parts(self) -> None:
+        listed = len(self.listed)
+        for number, layer in enumerate(self.layers):
+            if layer.part_of is None and number >= listed:
+                raise ModelError("a layer of its own comes after parts of layers", place=f"layers{{{number + 1}}}")
+            if layer.part_of is not None and not 0 <= layer.part_of < listed:
+                raise ModelError(
+                    f"is a part of layer {layer.part_of + 1}, expected 1 to {listed}", place=f"layers{{{number + 1}}}"
+                )
+        for number, output in enumerate(self.outputs):
+            if listed <= output.layer < len(self.layers):
+                raise ModelError(f"output {number + 1} is taken from layer {output.layer + 1}, a part of another")
 
     def _check_weights(self, number: int, layer: Layer) -> None:
         for place, source_size, weight in self._weights_of(number, layer):
@@ -452,6 +485,33 @@ class Structure:
             loop = ", ".join(str(number + 1) for number, count in enumerate(missing) if count)
             raise ModelError(f"layers {loop} form a loop without delay")
         return tuple(done)
+
+    @cached_property
+    def listed(self) -> tuple[Layer, ...]:
+        """The layers that MATLAB has, without those that are parts of others."""
+        return tuple(layer for layer in self.layers if layer.part_of is None)
+
+    def whole(self, number: int) -> int:
+        """The number (from 0) of the layer of MATLAB's that a layer is, or is a part of."""
+        owner = self.layers[number].part_of
+        return number if owner is None else owner
+
+    def parts(self, number: int) -> tuple[Layer, ...]:
+        """The layers that are parts of a layer of MATLAB's."""
+        return tuple(layer for layer in self.layers[len(self.listed) :] if layer.part_of == number)
+
+    def received(self, number: int) -> Received:
+        """What a layer of MATLAB's receives: its weights and those of its parts, without those between them."""
+        parts = self.parts(number)
+        every = (self.layers[number], *parts)
+        from_inputs = {source: weight for part in every for source, weight in part.input_weights.items()}
+        from_layers = {
+            source: weight
+            for part in every
+            for source, weight in part.layer_weights.items()
+            if not parts or self.whole(source) != number
+        }
+        return Received(from_inputs, from_layers, any(part.bias is not None for part in every))
 
     @property
     def input_size(self) -> int:

@@ -95,7 +95,13 @@ def aligned(structure: Structure, t: FloatArray) -> FloatArray:
 
 
 def looks_back(structure: Structure) -> tuple[int, int]:
-    """How many steps become the states of a series, and by how many its outputs come early."""
+    """How many steps become the states of a series, and by how many its outputs come early.
+
+    The delays of recurrent layers are inside them: such networks start from their own initial states, and no step of
+    the series tells these.
+    """
+    if structure.parameter_order == "layers":
+        return 0, 0
     ahead = max((output.feedback_delay for output in structure.outputs), default=0)
     return max(structure.input_delay, structure.layer_delay), ahead
 

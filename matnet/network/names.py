@@ -52,7 +52,8 @@ def parameter_place(structure: Structure, key: ParameterKey) -> str:
     layer = structure.layers[number]
     if structure.parameter_order == "layers":
         bias = "Bias" if layer.weights_come_first else "Offset"
-        return f"{layer.name}.{bias if kind == 'b' else _weight(structure, key).row.parameter}"
+        word = bias if kind == "b" else layer.parameter_word(_weight(structure, key))
+        return f"{structure.layers[structure.whole(number)].name}.{word}"
     return f"b{{{number + 1}}}" if kind == "b" else f"{kind}{{{number + 1},{source + 1}}}"
 
 
@@ -166,8 +167,8 @@ def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int
     if of is None:
         return None, None
     if isinstance(of, (int, np.integer)) and not isinstance(of, bool):
-        if not 1 <= of <= len(structure.layers):
-            raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(structure.layers)}")
+        if not 1 <= of <= len(structure.listed):
+            raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(structure.listed)}")
         return int(of) - 1, None
     outputs = element_names(structure.outputs, "y")
     if isinstance(of, (bool, float)):
@@ -179,9 +180,8 @@ def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int
         if of in outputs:
             return None, (outputs.index(of),)
         if of not in _numbered("y", len(outputs)):
-            raise ShapeError(
-                f"of='{of}' is neither a layer ({listed(layers)}) nor an output ({listed(outputs)}) of the network"
-            )
+            own = listed([layer.name for layer in structure.listed])
+            raise ShapeError(f"of='{of}' is neither a layer ({own}) nor an output ({listed(outputs)}) of the network")
         return None, (int(of[1:]) - 1,)
     if of in outputs:
         raise ShapeError(
@@ -189,7 +189,7 @@ def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int
         )
     if layers.count(of) > 1:
         raise ShapeError(
-            f"{layers.count(of)} layers are named '{of}'; give the layer's number, from 1 to {len(layers)}"
+            f"{layers.count(of)} layers are named '{of}'; give the layer's number, from 1 to {len(structure.listed)}"
         )
     return layers.index(of), None
 

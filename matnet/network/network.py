@@ -135,7 +135,7 @@ class Network:
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The names of the layers, in order."""
-        return tuple(layer.name for layer in self.structure.layers)
+        return tuple(layer.name for layer in self.structure.listed)
 
     def layer_shape(self, layer: int | str) -> tuple[int, ...]:
         """The shape of a layer's output: (height, width, channels) of an image, else (S,).

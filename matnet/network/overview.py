@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from matnet.model.structure import Layer, Process, Structure, Weight
+from matnet.model.structure import Process, Received, Structure, Weight
 from matnet.network.markup import Html, element, joined, table
 
 HEAD = ("", "name", "size", "functions", "from")
@@ -12,8 +12,8 @@ HEAD = ("", "name", "size", "functions", "from")
 
 def line(structure: Structure, name: str) -> str:
     """A network in one line: its name, sizes and transfer functions."""
-    sizes = [structure.input_size, *(layer.size for layer in structure.layers)]
-    functions = ", ".join(layer.kind or layer.transfer for layer in structure.layers)
+    sizes = [structure.input_size, *(layer.size for layer in structure.listed)]
+    functions = ", ".join(layer.kind or layer.transfer for layer in structure.listed)
     shown = f"{name}: " if name else ""
     return f"<Network {shown}{'-'.join(map(str, sizes))}, {functions}>"
 
@@ -29,7 +29,7 @@ def summary(structure: Structure) -> str:
     count = sum(layer.parameters for layer in structure.layers)
     words = [
         f"{structure.input_size} {_plural('input', structure.input_size)}",
-        f"{len(structure.layers)} {_plural('layer', len(structure.layers))}",
+        f"{len(structure.listed)} {_plural('layer', len(structure.listed))}",
         f"{structure.output_size} {_plural('output', structure.output_size)}",
         f"{count:,} weights and biases",
     ]
@@ -59,9 +59,10 @@ def rows_of(structure: Structure) -> Iterator[tuple[object, ...]]:
         back = entry.feedback_output
         source = "" if back is None else f"feedback of output {back + 1}"
         yield f"input {number}", entry.name, entry.size, _steps(entry.processing), source
-    for number, layer in enumerate(structure.layers, start=1):
+    for number, layer in enumerate(structure.listed, start=1):
         functions = layer.transfer if layer.net_input == "netsum" else f"{layer.transfer}, {layer.net_input}"
-        yield f"layer {number}", layer.name, layer.size, layer.kind or functions, _sources(layer)
+        sources = _sources(structure.received(number - 1))
+        yield f"layer {number}", layer.name, layer.size, layer.kind or functions, sources
     for number, output in enumerate(structure.outputs, start=1):
         loop = {"none": "", "open": ", open loop", "closed": ", closed loop"}[output.feedback_mode]
         yield f"output {number}", output.name, output.size, _steps(output.processing), f"layer {output.layer + 1}{loop}"
@@ -71,10 +72,10 @@ def _steps(steps: Sequence[Process]) -> str:
     return ", ".join(step.function for step in steps) or "no processing"
 
 
-def _sources(layer: Layer) -> str:
-    parts = ["bias"] if layer.bias is not None else []
-    parts += _weights("input", layer.input_weights)
-    parts += _weights("layer", layer.layer_weights)
+def _sources(received: Received) -> str:
+    parts = ["bias"] if received.bias else []
+    parts += _weights("input", received.input_weights)
+    parts += _weights("layer", received.layer_weights)
     return ", ".join(parts)
 
 

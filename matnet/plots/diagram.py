@@ -264,10 +264,10 @@ def _columns(structure: Structure) -> list[list[Place]]:
     last = max(depth.values()) + 1
     columns: list[list[Place]] = [[] for _ in range(last + 1)]
     columns[0] += [("input", number) for number in range(len(structure.inputs))]
-    for number in range(len(structure.layers)):
+    for number in range(len(structure.listed)):
         columns[depth[number]].append(("layer", number))
     columns[last] += [("output", number) for number in range(len(structure.outputs))]
-    return columns
+    return [column for column in columns if column]
 
 
 def _words(place: Place, structure: Structure) -> tuple[tuple[str, ...], str]:
@@ -285,7 +285,7 @@ def _words(place: Place, structure: Structure) -> tuple[tuple[str, ...], str]:
         title = _title("output", number, [other.name for other in structure.outputs])
         return (title, _counted(output.size, "element"), *loop, *_processing(output.processing)), VERMILION
     layer = structure.layers[number]
-    title = _title("layer", number, [other.name for other in structure.layers])
+    title = _title("layer", number, [other.name for other in structure.listed])
     bias = () if layer.bias is not None else ("no bias",)
     net_input = () if layer.net_input == "netsum" else (layer.net_input,)
     if layer.kind:
@@ -313,9 +313,10 @@ def _processing(steps: Sequence[Process]) -> tuple[str, ...]:
 
 def arrows_of(structure: Structure) -> Iterator[Arrow]:
     """All weights, and from layers to their outputs."""
-    for number, layer in enumerate(structure.layers):
-        yield from _into("input", layer.input_weights, number, structure)
-        yield from _into("layer", layer.layer_weights, number, structure)
+    for number in range(len(structure.listed)):
+        received = structure.received(number)
+        yield from _into("input", received.input_weights, number, structure)
+        yield from _into("layer", received.layer_weights, number, structure)
     for number, output in enumerate(structure.outputs):
         yield Arrow(("layer", output.layer), ("output", number), "", False)
 

@@ -202,14 +202,17 @@ def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, in
     return now + sorted(past - set(now)) or [("input", 0, 0)]
 
 
-def _weight_vector_order(structure: Structure, key: ParameterKey) -> tuple[int, int, int]:
+def _weight_vector_order(structure: Structure, key: ParameterKey) -> tuple[int, ...]:
     """The position of a parameter; see ``Structure.parameter_order``."""
     kind, number, source = key
     place = ("b", "IW", "LW").index(kind)
     layer = structure.layers[number]
-    if structure.parameter_order == "layers" and layer.weights_come_first:
+    if structure.parameter_order == "getwb":
+        return number, place, source
+    if layer.weights_come_first:
         place = (place - 1) % 3
-    return number, place, source
+    late = int(kind == "LW" and layer.layer_weights[source].delays[0] > 0)
+    return structure.whole(number), place, late, number, source
 
 
 def lay_out(structure: Structure, squared: bool = True) -> Program:

@@ -165,7 +165,9 @@ def start_of_series(
 
 
 def _words(net: Network, place: str, steps: int, grouped: bool) -> str:
-    """What stands for the states, for people."""
+    """What stands for the states, for people; nothing where no rows do."""
+    if not steps:
+        return ""
     fed = {out.layer for out in feedback_marked(net.structure).outputs if out.feedback_mode == "closed"}
     inner = sorted(
         {

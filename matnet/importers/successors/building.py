@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
 from matnet.files import Budget
@@ -61,21 +62,29 @@ class Source:
 class Arrangement:
     """The network under construction: its layers and what they give by MATLAB's number, its inputs by their order.
 
-    ``ranks`` are the places of the inputs among all inputs by the numbers of their layers.
+    ``ranks`` are the places of the inputs among all inputs by the numbers of their layers. ``count`` is how many layers
+    MATLAB has; ``parts`` are the layers that these are made of where one is not enough.
     """
 
     ranks: Mapping[int, int]
+    count: int
     budget: Budget
     allow_nonfinite: bool
     inputs: dict[int, Input] = field(default_factory=dict)
     layers: dict[int, Layer] = field(default_factory=dict)
     sources: dict[int, Source] = field(default_factory=dict)
+    parts: list[Layer] = field(default_factory=list)
     single: bool = False
 
     def place(self, number: int, layer: Layer) -> None:
         """Puts the Layer of a MATLAB layer at its number."""
         self.layers[number] = layer
         self.sources[number] = Source("layer", number, layer.size, layer.shape)
+
+    def add(self, part: Layer) -> Source:
+        """Adds a part of a MATLAB layer; what it gives."""
+        self.parts.append(part)
+        return Source("layer", self.count + len(self.parts) - 1, part.size)
 
     def learnable(self, layer: StoredLayer, name: str) -> tuple[FloatArray, Shape]:
         """The numbers of a learnable parameter, column by column, and the sizes it is stored with."""
@@ -107,6 +116,13 @@ class Arrangement:
 
 
 UNWEIGHTED = Weight(np.zeros((0, 0)), "unweighted")
+
+
+def gathered(positions: NDArray[np.intp], elements: int, before: int = 0, behind: int = 0) -> Weight:
+    """The connection that takes the elements at `positions` (from 0) of as many, with zeros before and behind them."""
+    index = np.pad(positions + 1.0, (before, behind))
+    settings = {"index": index, "elements": np.array([float(elements)])}
+    return Weight(np.zeros((0, 0)), "gather", settings=settings)
 
 
 def sizes(layer: StoredLayer, name: str) -> Shape:

@@ -6,7 +6,8 @@ has for each of MATLAB's layer classes the fields and versions that are known, a
 model from them and from the sources that it receives. All the rest of matnet works on the Structure.
 
 - Every MATLAB layer, input and output layers included, becomes exactly one Layer, at its number in MATLAB's order, so
-  that ``net.layer_names``, ``layer_outputs`` and ``of=`` are MATLAB's.
+  that ``net.layer_names``, ``layer_outputs`` and ``of=`` are MATLAB's. A recurrent layer has further Layers that are
+  parts of it, after all others (see ``recurrent_layers.py``).
 - A layer without weights is joined to its source by the connection `unweighted`; what has settings but no weights, or
   one number for each channel, is a row of ``functions/connections.py``; activations are rows of
   ``functions/transfer.py``.
@@ -31,6 +32,7 @@ from matnet.importers.mat.values import Cell, Char, MatFile, Numeric, Opaque, Va
 from matnet.importers.successors.building import Arrangement
 from matnet.importers.successors.graph import Graph, read_graph
 from matnet.importers.successors.layers import LAYERS, output_names
+from matnet.importers.successors.recurrent_layers import RECURRENT_KINDS, check_sequences, ends_sequence
 from matnet.model.structure import Output, Structure
 
 _VERSIONS = {"SeriesNetwork": (1,), "DAGNetwork": (1, 2), "dlnetwork": (4, 5, 6)}
@@ -65,7 +67,7 @@ def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool =
     holder = part_of(stored, "LayerGraph", "any") if value.class_name == "dlnetwork" else stored
     graph = read_graph(holder, path, value.class_name == "SeriesNetwork")
     structure, single = _structure(graph, _output_layers(stored, graph, value.class_name), file.budget, allow_nonfinite)
-    remarks = (*_remarks(single, structure, value.class_name), *unconfirmed(structure))
+    remarks = (*_remarks(single, structure, value.class_name), *_remarks_on_sequences(graph), *unconfirmed(structure))
     kind = f"{value.class_name} object"
     return FoundNetwork(structure, "", kind, oddities=remarks, precision="single" if single else "")
 
@@ -113,7 +115,9 @@ def _output_layers(stored: Fields, graph: Graph, class_name: str) -> tuple[int, 
 def _structure(graph: Graph, ends: tuple[int, ...], budget: Budget, allow_nonfinite: bool) -> tuple[Structure, bool]:
     """The network, and whether MATLAB computes it in single precision."""
     entries = [layer.number for layer in graph.layers if LAYERS[layer.class_name].ports == (0, 0)]
-    arrangement = Arrangement({number: rank for rank, number in enumerate(entries)}, budget, allow_nonfinite)
+    check_sequences(graph.layers, graph.sources, graph.order)
+    ranks = {number: rank for rank, number in enumerate(entries)}
+    arrangement = Arrangement(ranks, len(graph.layers), budget, allow_nonfinite)
     for number in graph.order:
         layer = graph.layers[number]
         sources = [arrangement.sources[source] for source in graph.sources[number]]
@@ -123,7 +127,7 @@ def _structure(graph: Graph, ends: tuple[int, ...], budget: Budget, allow_nonfin
         layer, source = graph.layers[number], arrangement.sources[number]
         outputs.append(Output(number, source.size, name=layer.name, element_names=output_names(layer, source.size)))
     inputs = tuple(arrangement.inputs[rank] for rank in range(len(entries)))
-    layers = tuple(arrangement.layers[number] for number in range(len(graph.layers)))
+    layers = (*(arrangement.layers[number] for number in range(len(graph.layers))), *arrangement.parts)
     with at_place(f"{graph.place}: "):
         structure = Structure(inputs, layers, tuple(outputs), parameter_order="layers")
     return structure, arrangement.single
@@ -133,8 +137,20 @@ def _remarks(single: bool, structure: Structure, class_name: str) -> Iterator[st
     """Where MATLAB's answers differ from those given here, and why."""
     if single:
         yield "MATLAB computes this network in single precision, with about 7 digits, and here it is computed with 16"
-    if any(layer.kind == "sequence input" for layer in structure.layers) and not structure.dynamic:
-        yield "a sample is one time step of a sequence: each step is computed by itself"
     ends = [structure.layers[entry.layer].transfer for entry in structure.outputs]
     if class_name == "dlnetwork" and "softmax" in ends:
         yield "a dlnetwork holds no class names: the outputs are in the order of the classes that it was trained with"
+
+
+def _remarks_on_sequences(graph: Graph) -> Iterator[str]:
+    """What a sample is where the input is a sequence."""
+    if not any(layer.kind in RECURRENT_KINDS for layer in graph.layers):
+        if any(layer.kind == "sequence input" for layer in graph.layers):
+            yield "a sample is one time step of a sequence: each step is computed by itself"
+        return
+    for layer in graph.layers:
+        if ends_sequence(layer):
+            yield (
+                f"layer '{layer.name}' gives the last step of a sequence: the output at a step is MATLAB's for the "
+                "sequence up to this step, and the last one its for the whole sequence"
+            )

@@ -24,10 +24,12 @@ from matnet.importers.successors.building import (
     Source,
     StoredLayer,
     arranged,
+    gathered,
     of_size,
     sizes,
 )
 from matnet.importers.successors.image_layers import CONVOLUTION, POOLING, convolution, global_pooling, pooling
+from matnet.importers.successors.recurrent_layers import GRU, LSTM, bidirectional, gru, lstm
 from matnet.model.structure import Input, Layer, Process, Weight
 
 
@@ -224,10 +226,8 @@ def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arran
     total = sum(source.size for source in sources)
     connections, start = [], 0
     for source in sources:
-        index = np.zeros(total)
-        index[start : start + source.size] = np.arange(1.0, source.size + 1.0)
-        settings = {"index": index, "elements": np.array([float(source.size)])}
-        connections.append((source, Weight(np.zeros((0, 0)), "gather", settings=settings)))
+        behind = total - start - source.size
+        connections.append((source, gathered(np.arange(source.size), source.size, start, behind)))
         start += source.size
     first = sources[0].shape
     shape = (*first[:-1], sum(source.channels for source in sources)) if first else ()
@@ -322,6 +322,9 @@ LAYERS: Mapping[str, LayerClass] = {
             "AveragePooling2DLayer": _class("average pooling", pooling("avgpool"), (), POOLING),
             "GlobalMaxPooling2DLayer": _class("global max pooling", global_pooling("maxpool")),
             "GlobalAveragePooling2DLayer": _class("global average pooling", global_pooling("avgpool"), (1,)),
+            "LSTMLayer": _class("LSTM", lstm, (4, 5), LSTM),
+            "BiLSTMLayer": _class("bidirectional LSTM", bidirectional, (3, 4), LSTM),
+            "GRULayer": _class("GRU", gru, (2,), GRU),
             "DropoutLayer": _class("dropout", _identity, (1,), ("Probability",)),
             "RegressionOutputLayer": _class("regression output", _identity, (2,), _OUTPUT_OF_REGRESSION),
             "ClassificationOutputLayer": _class("classification output", _identity, (1, 2, 3, 4), _OUTPUT),
