@@ -118,7 +118,7 @@ def plain_gru(stored: Any, x: Any, state: Any = np.tanh, gate: Any = sigmoid) ->
 
 ACTIVATIONS = [("tanh", "sigmoid"), ("softsign", "sigmoid"), ("tanh", "hard-sigmoid"), ("softsign", "hard-sigmoid")]
 FUNCTIONS = {"tanh": np.tanh, "softsign": softsign, "sigmoid": sigmoid, "hard-sigmoid": hard_sigmoid}
-KINDS = {
+KINDS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "lstm": ("LSTM", plain_lstm, {}),
     "gru": ("GRU", plain_gru, {"ResetGateMode": "after-multiplication"}),
     "gru-bias": ("GRU", plain_gru, {"ResetGateMode": "recurrent-bias-after-multiplication"}),
@@ -221,7 +221,7 @@ def test_values_and_gradients_are_those_of_pytorch(tmp_path: Path, kind: str, un
             np.testing.assert_allclose(by_lag[time, lag], whole[time, :, time - lag], atol=1e-12 * size, rtol=0)
     t = np.random.default_rng(seed).normal(size=(T, S))
     cost = torch.nn.functional.mse_loss(outputs(torch.tensor(x)), torch.tensor(t))
-    cost.backward()  # type: ignore[no-untyped-call]
+    cost.backward()
     gradients = [twin.weight_ih_l0, twin.weight_hh_l0, twin.bias_ih_l0]
     gradients += [twin.bias_hh_l0] if kind == "gru-bias" else []
     expected = np.concatenate([p.grad.numpy().T.ravel() for p in (*gradients, last.weight, last.bias)])
@@ -366,8 +366,9 @@ def test_what_is_refused_by_the_name_of_its_layer(tmp_path: Path, layers: list[A
     ("name", "value"), [("InputWeights", np.ones((4 * H, R + 1))), ("RecurrentWeights", np.ones((H, 4 * H)))]
 )
 def test_matrices_of_other_sizes_contradict_the_layer(tmp_path: Path, name: str, value: Any) -> None:
+    other: dict[str, Any] = {name: learnable(value)}
     with pytest.raises(matnet.ModelError, match=rf"layer 'rnn'\.{name} is \d+x\d+, expected 16x"):
-        load(tmp_path, [sequences(), recurrent("LSTM", "rnn", 1, **{name: learnable(value)})])
+        load(tmp_path, [sequences(), recurrent("LSTM", "rnn", 1, **other)])
     with pytest.raises(matnet.ModelError, match=r"layer 'rnn'\.Bias has 15 numbers, expected 16"):
         load(tmp_path, [sequences(), recurrent("LSTM", "rnn", 1, Bias=learnable(column(np.ones(15))))])
 
