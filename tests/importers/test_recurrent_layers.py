@@ -71,7 +71,7 @@ def load(tmp_path: Path, layers: list[Any], make: Callable[..., Any] = series, *
     return matnet.load(saved(tmp_path / "net.mat", store, net=make(store, layers, **more)))
 
 
-def numbers_of(stored: Any) -> tuple[Any, Any, Any]:
+def numbers_of(stored: Any) -> Any:
     return tuple(np.asarray(stored[2][name]["Value"]) for name in ("InputWeights", "RecurrentWeights", "Bias"))
 
 
