@@ -69,7 +69,7 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.option("--float32", is_flag=True, help="Compute in single precision (C and ONNX only).")
 @click.option("--opset", type=int, metavar="NUMBER", help="Version of ONNX's operators (default 17).")
 @click.option("--header", is_flag=True, help="Also write the header OUT.h (C only).")
-@click.option("--family", is_flag=True, help="Also write fwd_OUT, adj_OUT and fwd_adj_OUT, for CasADi (ONNX only).")
+@click.option("--family", is_flag=True, help="Also write fwd_, adj_, fwd_adj_ and fwd_fwd_OUT, for CasADi (ONNX only).")
 @click.option("--fmi", type=click.Choice(["3.0", "2.0"]), help="Version of FMI (FMU only; default 3.0).")
 @click.option(
     "--step", type=float, metavar="TIME", help="Time between two steps of a dynamic network (FMU only; default 1)."

@@ -1,14 +1,17 @@
-"""Four ONNX models for CasADi's ``GraphBuilder``: the network, and beside it its derivatives.
+"""Five ONNX models for CasADi's ``GraphBuilder``: the network, and beside it its derivatives.
 
-They are ``net.onnx``, ``fwd_net.onnx``, ``adj_net.onnx`` and ``fwd_adj_net.onnx``. Samples, seeds and results are
-columns; there are as many directions as the seeds have columns:
+They are ``net.onnx``, ``fwd_net.onnx``, ``adj_net.onnx``, ``fwd_adj_net.onnx`` and ``fwd_fwd_net.onnx``. Samples, seeds
+and results are columns; there are as many directions as the seeds have columns:
 
 - net: x [R, 1] -> y [S, 1]
 - fwd_net: x, fwd_x [R, nfwd] -> fwd_y [S, nfwd]
 - adj_net: x, adj_y [S, nadj] -> adj_x [R, nadj]
 - fwd_adj_net: x, adj_y, fwd_x, fwd_adj_y [S, nfwd·nadj] -> fwd_adj_x [R, nfwd·nadj]
+- fwd_fwd_net: x, fwd_x, fwd2_x [R, nfwd2], fwd2_fwd_x [R, nfwd2·nfwd] -> fwd2_fwd_y [S, nfwd2·nfwd]
 
-Column f·nadj + a belongs to the forward direction f and the adjoint direction a.
+Column f·nadj + a belongs to the forward direction f and the adjoint direction a, column g·nfwd + f to the second
+forward direction g and the first one f. CasADi takes the Hessian of a network of several inputs from ``fwd_adj_net``,
+that of one input from ``fwd_fwd_net``.
 """
 
 from __future__ import annotations
@@ -23,13 +26,13 @@ from matnet.functions.namespace import Array
 from matnet.simulate import Program
 from matnet.tape.symbols import record
 
-PREFIXES = ("fwd_", "adj_", "fwd_adj_")
+PREFIXES = ("fwd_", "adj_", "fwd_adj_", "fwd_fwd_")
 """The beginnings of the names of the derivatives' files."""
 
 _SCALE = "raw on both sides; samples, seeds and results are columns"
 
-_DIRECTIONS = "nfwd_nadj"
-"""The number of columns of one forward and one adjoint direction each."""
+_DIRECTIONS, _FORWARD_DIRECTIONS = "nfwd_nadj", "nfwd2_nfwd"
+"""The numbers of columns of one forward and one adjoint direction each, and of two forward directions each."""
 
 
 def member(recording: Recording, prefix: str) -> bytes:
@@ -52,6 +55,12 @@ def member(recording: Recording, prefix: str) -> bytes:
         "fwd_": [("x", [R, 1]), ("fwd_x", [R, "nfwd"])],
         "adj_": [("x", [R, 1]), ("adj_y", [S, "nadj"])],
         "fwd_adj_": [("x", [R, 1]), ("adj_y", [S, "nadj"]), ("fwd_x", [R, "nfwd"]), ("fwd_adj_y", [S, _DIRECTIONS])],
+        "fwd_fwd_": [
+            ("x", [R, 1]),
+            ("fwd_x", [R, "nfwd"]),
+            ("fwd2_x", [R, "nfwd2"]),
+            ("fwd2_fwd_x", [R, _FORWARD_DIRECTIONS]),
+        ],
     }
     if prefix == "":
         graph.name(_transposed(graph, graph.results[0]), "y")
@@ -62,6 +71,9 @@ def member(recording: Recording, prefix: str) -> bytes:
     elif prefix == "adj_":
         graph.name(graph.add("MatMul", _transposed(graph, _matrix(graph, graph.results[0])), "adj_y"), "adj_x")
         results = [("adj_x", [R, "nadj"])]
+    elif prefix == "fwd_fwd_":
+        graph.name(_forward_over_forward(graph, S), "fwd2_fwd_y")
+        results = [("fwd2_fwd_y", [S, _FORWARD_DIRECTIONS])]
     else:
         graph.name(_forward_over_adjoint(graph, R, S), "fwd_adj_x")
         results = [("fwd_adj_x", [R, _DIRECTIONS])]
@@ -91,6 +103,7 @@ _QUANTITIES: dict[str, Callable[..., object]] = {
     "fwd_": quantities.Jacobian(),
     "adj_": quantities.Jacobian(),
     "fwd_adj_": _jacobian_and_hessian,
+    "fwd_fwd_": _jacobian_and_hessian,
 }
 
 
@@ -112,3 +125,13 @@ def _forward_over_adjoint(graph: Graph, R: int, S: int) -> str:
     # [nadj, R, nfwd] as columns
     curved = graph.add("Reshape", graph.add("Transpose", each, perm=[1, 2, 0]), graph.whole(R, -1))
     return graph.add("Add", curved, graph.add("MatMul", _transposed(graph, jacobian), "fwd_adj_y"))
+
+
+def _forward_over_forward(graph: Graph, S: int) -> str:
+    """The derivative of J v along x and v: vᵀ H_i v2 + J fwd2_v for each v2 and v."""
+    jacobian, hessian = (_matrix(graph, result) for result in graph.results)
+    along = graph.add("Transpose", graph.add("MatMul", hessian, "fwd_x"), perm=[0, 2, 1])
+    # [S, nfwd, nfwd2] as columns
+    both = graph.add("Transpose", graph.add("MatMul", along, "fwd2_x"), perm=[0, 2, 1])
+    curved = graph.add("Reshape", both, graph.whole(S, -1))
+    return graph.add("Add", curved, graph.add("MatMul", jacobian, "fwd2_fwd_x"))

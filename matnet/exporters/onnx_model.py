@@ -1,4 +1,4 @@
-"""ONNX: a graph from `x` [N, R] to `y` [N, S] and `dy_dx` [N, S, R], in float64; or a family of four for CasADi."""
+"""ONNX: a graph from `x` [N, R] to `y` [N, S] and `dy_dx` [N, S, R], in float64; or a family of five for CasADi."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def save(
         The time between two steps of a dynamic network (FMU only); by default 1.
     family
         Whether the file has y alone and the derivatives are files beside it, as CasADi reads them (ONNX only):
-        fwd_NAME, adj_NAME and fwd_adj_NAME. x is then one sample, a column.
+        fwd_NAME, adj_NAME, fwd_adj_NAME and fwd_fwd_NAME. x is then one sample, a column.
 
     Raises
     ------

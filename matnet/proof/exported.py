@@ -116,16 +116,22 @@ def _family(recording: Recording, path: Path, x: FloatArray, box: FloatArray) ->
     net, rng = recording.net, np.random.Generator(np.random.PCG64(2))
     v, u = rng.normal(size=(len(box), 3)) * (box[:, 1:] - box[:, :1]), rng.normal(size=(net.output_size, 2))
     w = rng.normal(size=(net.output_size, v.shape[1] * u.shape[1]))
+    second, seeds2 = v[:, :2], np.repeat(v, 2, axis=1)
     with np.errstate(all="ignore"):
         y, jacobian = net.value_and_jacobian(x)
         adjoint = np.swapaxes(jacobian, 1, 2)
         # one by one: the Hessians of all points may be many numbers
-        curved = [np.einsum("ijk,ia,kf->jfa", net.hessian(row), u, v).reshape(len(box), -1) for row in x]
+        curved, bent = [], []
+        for row in x:
+            hessian = net.hessian(row)
+            curved.append(np.einsum("ijk,ia,kf->jfa", hessian, u, v).reshape(len(box), w.shape[1]))
+            bent.append(np.einsum("ijk,jf,kg->igf", hessian, v, second).reshape(net.output_size, seeds2.shape[1]))
         members: dict[str, tuple[str, tuple[FloatArray, ...], FloatArray]] = {
             "y": ("", (), y[..., None]),
             "fwd_y": ("fwd_", (v,), jacobian @ v),
             "adj_x": ("adj_", (u,), adjoint @ u),
             "fwd_adj_x": ("fwd_adj_", (u, v, w), np.stack(curved) + adjoint @ w),
+            "fwd2_fwd_y": ("fwd_fwd_", (v, second, seeds2), np.stack(bent) + jacobian @ seeds2),
         }
     jobs = []
     for prefix, seeds, expected in members.values():
