@@ -67,6 +67,7 @@ def test_a_summary_for_programs(said: Said, tmp_path: Path) -> None:
     assert record.pop("seconds") >= 0
     assert record.pop("matnet")
     assert record == {
+        "engine": "threads",
         "rows": 4,
         "rows_outside_range": 2,
         "outside_range": {"x1": 2, "x2": 1},

@@ -227,6 +227,9 @@ def test_inspect_as_json(said: Said) -> None:
     pump = told["networks"][0]
     assert pump["layers"][0] == {
         "name": "Hidden",
+        "kind": "",
+        "settings": {},
+        "shape": [],
         "size": 10,
         "transfer": "tansig",
         "net_input": "netsum",
