@@ -100,10 +100,9 @@ def looks_back(structure: Structure) -> tuple[int, int]:
     The delays of recurrent layers are inside them: such networks start from their own initial states, and no step of
     the series tells these.
     """
-    if structure.parameter_order == "layers":
-        return 0, 0
     ahead = max((output.feedback_delay for output in structure.outputs), default=0)
-    return max(structure.input_delay, structure.layer_delay), ahead
+    inside = structure.parameter_order == "layers"
+    return max(structure.input_delay, 0 if inside else structure.layer_delay), ahead
 
 
 def first_states(structure: Structure, x: FloatArray, t: FloatArray | None) -> tuple[FloatArray, FloatArray]:

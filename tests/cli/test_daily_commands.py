@@ -355,6 +355,27 @@ def test_a_real_matlab_table_gives_the_scores_that_matlab_stored(said: Said, suc
     np.testing.assert_allclose(cells(out), stored, rtol=1e-10, atol=1e-200)
 
 
+def test_the_commands_on_a_real_recurrent_network(said: Said, successors: Path) -> None:
+    file = str(successors / "series_lstm_2022.mat")
+    net = matnet.load(file)
+    x = read_array(file, "dataTrainStandardized").reshape(-1, 1)
+    Path("x.csv").write_text("x1\n" + "\n".join(map(repr, x[:, 0].tolist())))
+    status, out, err = said("predict", file, "x.csv")
+    assert (status, err) == (0, "")
+    np.testing.assert_array_equal(cells(out), net.run(x).outputs)
+    status, out, err = said("gradients", file, "x.csv", "--quiet")
+    assert (status, err) == (0, "")
+    np.testing.assert_array_equal(cells(out)[:, 1:], net.run_jacobian(x)[:, 0, 0])
+    status, out, _ = said("verify", file)
+    assert status == 0
+    assert "dataTrainStandardized, from zeros -> Ytrainres'" in out
+    status, out, _ = said("check", file)
+    assert status == 0
+    assert "2 of 2 derivatives agree" in out
+    status, out, _ = said("inspect", file)
+    assert "2 lstm: LSTM, 60, from sequenceinput" in out
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_compressed_results(said: Said, tmp_path: Path, suffix: str) -> None:
     plain = said("predict", PUMP, "-", stdin=TEXT)[1]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -297,9 +299,36 @@ def test_a_series_starts_with_its_first_row(tmp_path: Path) -> None:
     x = X[0]
     data = net.prepare(x, np.zeros((T, S)))
     np.testing.assert_array_equal(net.run(*data[:3]).outputs, net.run(x).outputs)
+    later = net.add_delay(1).prepare(x, np.zeros((T, S)))
+    np.testing.assert_array_equal(later.input_states, x[:1])
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame({f"x{k + 1}": x[:, k] for k in range(R)})
     np.testing.assert_array_equal(net.predict_frame(frame).to_numpy(), net.run(x).outputs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_exported_step_runs_over_a_series(tmp_path: Path, kind: str) -> None:
+    """Python code of one step, with the states of the step before; its derivatives hold these states."""
+    net = load(tmp_path, [sequences(), one_layer(kind)[0], dense("fc", W, B)])
+    matnet.save(net, tmp_path / "step.py")
+    scope = runpy.run_path(str(tmp_path / "step.py"))
+    x, expected = X[0], net.run(X[0])
+    by_lag = net.run_jacobian(x, lags=0)[:, 0]
+    states = np.zeros(net.run(x).states.shape)
+    for time in range(T):
+        y, states, slope = scope["step_and_jacobian"](x[time], states)[:3]
+        np.testing.assert_allclose(y, expected.outputs[time], rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(slope, by_lag[time], rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(states, expected.states, rtol=1e-12, atol=1e-13)
+
+
+def test_what_is_not_a_number_stays_in_its_future(tmp_path: Path) -> None:
+    net = load(tmp_path, [sequences(), one_layer("lstm")[0], dense("fc", W, B)])
+    x = X[0].copy()
+    x[3, 1] = np.nan
+    assert np.isnan(net.run(x).outputs).any(axis=1).tolist() == [False] * 3 + [True] * (T - 3)
+    assert np.isfinite(net.run(1e300 * X[0]).outputs).all()
+    assert net.run(X[:, :0]).outputs.shape == (2, 0, S)
 
 
 def test_one_sample_is_not_a_series(tmp_path: Path) -> None:
@@ -420,3 +449,15 @@ def test_real_networks_of_the_last_step(successors: Path, file: str, sizes: tupl
 def test_a_real_bidirectional_network_is_refused(successors: Path) -> None:
     with pytest.raises(matnet.UnsupportedError, match="layer 'biLSTM' is a bidirectional LSTM layer"):
         matnet.load(successors / "series_bilstm_rescale.mat")
+
+
+def test_parts_come_last_and_belong_to_a_layer_that_matlab_has(tmp_path: Path) -> None:
+    structure = load(tmp_path, [sequences(), one_layer("lstm")[0], dense("fc", W, B)]).structure
+    layers, outputs = structure.layers, structure.outputs
+    for changed, message in (
+        ({"layers": (*layers[:-1], replace(layers[-1], part_of=3))}, "is a part of layer 4, expected 1 to 3"),
+        ({"layers": (*layers[:-1], replace(layers[-1], part_of=None))}, "a layer of its own comes after parts"),
+        ({"outputs": (replace(outputs[0], layer=5, size=layers[5].size),)}, "is taken from layer 6, a part of another"),
+    ):
+        with pytest.raises(matnet.ModelError, match=message):
+            replace(structure, **changed)
