@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuzz_frames import frames
 from fuzz_mutations import MUTATORS, has_objects
 
 PROJECT = Path(__file__).parents[2]
@@ -73,6 +74,8 @@ def seeds(kind: str) -> list[Seed]:
     from matnet.exporters.archive import archive_text
 
     suffix = MUTATORS[kind][0]
+    if kind in ("parquet", "arrow"):
+        return [Seed(name, data, {}) for name, data in frames("parquet" if kind == "parquet" else "arrow")]
     corpus = Path(os.environ.get("MATNET_CORPUS", PROJECT.parent / "shared" / "corpus"))
     folders = [PROJECT / "fixtures", PROJECT / "fixtures" / "genfunction", corpus]
     files = [file for folder in folders for file in sorted(folder.glob("*.mat" if suffix == ".json" else f"*{suffix}"))]
@@ -80,7 +83,7 @@ def seeds(kind: str) -> list[Seed]:
     for file in files:
         data = file.read_bytes()
         level_73 = data[512:516] == b"\x89HDF"
-        if (len(data) > LARGEST_SEED and not level_73) or level_73 != (kind == "hdf5"):
+        if (len(data) > LARGEST_SEED and not level_73) or level_73 != (kind in ("hdf5", "objects")):
             continue
         try:
             known = known_networks(file)
@@ -88,7 +91,7 @@ def seeds(kind: str) -> list[Seed]:
             known = {}
         if kind == "linking" and not has_objects(data):
             continue
-        if kind == "archive":
+        if kind in ("archive", "digest"):
             networks = load_all(file).items() if known else ()
             for place, net in networks:
                 found.append(Seed(f"{file.name}:{place}", archive_text(net).encode(), {place: known[place]}))

@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, TypeAlias
 
+from fuzz_hdf5 import objects
 from fuzz_tables import cells
+from matnet import MatnetError
+from matnet.model.archive import digest_of, loads
 
 Mutator: TypeAlias = Callable[[bytes, Random], bytes]
 
@@ -69,6 +72,22 @@ def mat5(data: bytes, random: Random) -> bytes:
             continue
         parts.append(_wrapped(kind, changed))
     return b"".join(parts)[:MOST]
+
+
+def one_bit(data: bytes, random: Random) -> bytes:
+    """A version 5 to 7 MAT-file with one bit of a variable flipped, below the compression."""
+    variables = list(_variables(data))
+    if not variables:
+        return bytewise(data, random)
+    at = random.randrange(sum(len(content) for _, content in variables))
+    parts = [data[:_HEADER]]
+    for kind, content in variables:
+        changed = bytearray(content)
+        if 0 <= at < len(content):
+            changed[at] ^= 1 << random.randrange(8)
+        at -= len(content)
+        parts.append(_wrapped(kind, bytes(changed)))
+    return b"".join(parts)
 
 
 def linking(data: bytes, random: Random) -> bytes:
@@ -269,6 +288,16 @@ def archive(data: bytes, random: Random) -> bytes:
     return _dumped(value, data)
 
 
+def digest(data: bytes, random: Random) -> bytes:
+    """An archive with an entry changed, and the digest that belongs to it where it can still be read."""
+    changed = archive(data, random)
+    try:
+        found = loads(changed.decode("ascii"))
+    except (MatnetError, UnicodeDecodeError):
+        return changed
+    return changed.replace(found.digest.encode(), digest_of(found).encode(), 1) if found.digest else changed
+
+
 def _dumped(value: Any, data: bytes) -> bytes:
     try:
         return json.dumps(value).encode()[:MOST]
@@ -289,11 +318,16 @@ def _entries(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
 MUTATORS: Mapping[str, tuple[str, Mutator]] = {
     "bytes": (".mat", bytewise),
     "mat5": (".mat", mat5),
+    "bit": (".mat", one_bit),
     "linking": (".mat", linking),
     "hdf5": (".mat", hdf5),
+    "objects": (".mat", objects),
     "function": (".m", statements),
     "archive": (".json", archive),
+    "digest": (".json", digest),
     "table": (".csv", cells),
+    "parquet": (".parquet", bytewise),
+    "arrow": (".arrow", bytewise),
 }
 """By kind: the suffix of the files, and what changes them."""
 

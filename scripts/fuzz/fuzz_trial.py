@@ -1,19 +1,24 @@
 """One trial of the fuzzers: a changed file is loaded, and what comes of it is judged.
 
 It is refused with a MatnetError that begins with the file, or it gives the networks of the unchanged file, or others
-for which there is a reason in the file: an independent reader finds the same other values in it. A table gives the
-numbers that Python's csv module reads, or is refused. Anything else, a
-warning, a second of work or memory out of proportion included, is a finding.
+for which there is a reason in the file: an independent reader finds the same other values in it. One flipped bit may
+change nothing but the numbers of a network. A table gives the numbers that Python's csv module reads, or is refused.
+Anything else, a warning, a second of work or memory out of proportion included, is a finding.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import resource
+import subprocess
+import sys
 import time
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ import numpy as np
 import scipy.io
 
 from fuzz_findings import FindingError
+from fuzz_frames import judged_frame_in_a_process
 from fuzz_mutations import MOST
 from fuzz_tables import judged_table
 from matnet import MatnetError, Network, ShapeError, load_all
@@ -32,7 +38,7 @@ from matnet.importers.mat.values import Cell, Char, Numeric, Sparse, Struct, Val
 from matnet.model.archive import Archive, dumps
 from matnet.model.checks import Checks
 from matnet.model.provenance import Provenance
-from matnet.model.structure import Input, Output, Structure
+from matnet.model.structure import Input, Structure
 
 MOST_SECONDS = 1.0
 MEMORY_FACTOR, MEMORY_MORE = 10, 100 << 20
@@ -63,16 +69,40 @@ def known_networks(file: Path) -> dict[str, str]:
 
 
 def text_of(net: Network) -> str:
-    """All that the network computes outputs with, as text: names, ranges, loops and performance are left out."""
+    """All that the network computes outputs with, its loops included, as text; without names, ranges, performance."""
     nothing = np.zeros((0, net.input_size)), np.zeros((0, net.output_size))
     checks = Checks(*nothing, np.zeros((0, net.output_size, net.input_size)))
     bare = Structure(
-        tuple(Input(entry.size, entry.processing) for entry in net.structure.inputs),
+        tuple(
+            Input(entry.size, entry.processing, feedback_output=entry.feedback_output) for entry in net.structure.inputs
+        ),
         tuple(replace(layer, name="") for layer in net.structure.layers),
-        tuple(Output(entry.layer, entry.size, entry.processing) for entry in net.structure.outputs),
+        tuple(replace(entry, range=None, name="", element_names=(), units=()) for entry in net.structure.outputs),
         parameter_order=net.structure.parameter_order,
     )
     return dumps(Archive(bare, Provenance(), "", checks))
+
+
+def without_numbers(text: str) -> Any:
+    """The text of a network with the sizes of its weights, biases and processing settings in place of the numbers."""
+    return _without_numbers(json.loads(text))
+
+
+def _without_numbers(entry: Any) -> Any:
+    if isinstance(entry, list):
+        return [_without_numbers(part) for part in entry]
+    if not isinstance(entry, dict):
+        return entry
+    found: dict[str, Any] = {}
+    for key, value in entry.items():
+        if key in ("value", "bias"):
+            found[key] = None if value is None else np.shape(value)
+        elif key == "settings":
+            # whether a step changes anything is one of its numbers
+            found[key] = {name: np.shape(numbers) for name, numbers in value.items() if name != "no_change"}
+        elif key not in ("digest", "checks"):
+            found[key] = _without_numbers(value)
+    return found
 
 
 def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: Tally) -> str:
@@ -84,10 +114,15 @@ def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: T
         A result that must never occur.
     """
     file.write_bytes(data)
+    child = _memory_of_children()
     _forget_the_peak()
     before, start = _kilobytes("VmRSS"), time.process_time()
     verdict = _judged(kind, file, known)
     seconds, memory = time.process_time() - start, 1024 * max(_kilobytes("VmHWM") - before, 0)
+    if _memory_of_children() > child:
+        # until it starts its program a child counts what this process has
+        usual = max(_memory_of_a_sound_child(), 1024 * _kilobytes("VmHWM"))
+        memory = max(memory, _memory_of_children() - usual)
     tally.count(verdict, seconds, memory if memory < 1 << 40 else 0)
     if seconds > MOST_SECONDS:
         raise FindingError(f"took {seconds:.2f} s of the processor")
@@ -101,6 +136,8 @@ def _judged(kind: str, file: Path, known: Mapping[str, str]) -> str:
         warnings.simplefilter("error")
         if kind == "table":
             return judged_table(file)
+        if kind in ("parquet", "arrow"):
+            return judged_frame_in_a_process(file)
         try:
             networks = load_all(file)
         except MatnetError as error:
@@ -109,9 +146,12 @@ def _judged(kind: str, file: Path, known: Mapping[str, str]) -> str:
             return "refused"
         except BaseException as error:
             raise FindingError(f"{type(error).__name__}: {error}") from error
-        changed = {place: net for place, net in networks.items() if text_of(net) not in known.values()}
+        texts = {place: text_of(net) for place, net in networks.items()}
+        changed = {place: net for place, net in networks.items() if texts[place] not in known.values()}
         for place, net in changed.items():
             _run(place, net)
+            if kind == "bit" and without_numbers(texts[place]) not in map(without_numbers, known.values()):
+                raise FindingError(f"{place}: one bit changed more than the numbers of a network")
     if not changed:
         return "the same networks" if len(networks) == len(known) else "fewer or more of the same networks"
     return "other networks: " + "; ".join(sorted({_reason(kind, file, place, known) for place in changed}))
@@ -139,6 +179,8 @@ def _run(place: str, net: Network) -> None:
 def _reason(kind: str, file: Path, place: str, known: Mapping[str, str]) -> str:
     if kind == "archive":
         raise FindingError(f"{place}: an archive that was changed gives another network")
+    if kind == "digest":
+        return "the archive says so, and its check points agree"
     if kind == "function":
         return "the function file says so"
     if not re.match(r"[A-Za-z]", place):
@@ -205,6 +247,26 @@ def _kilobytes(name: str) -> int:
     """What the kernel says of this process: VmRSS, its memory now, or VmHWM, the most that it had."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(f"{name}:"))
+
+
+def _memory_of_children() -> int:
+    """The most bytes that one of the processes had that have ended."""
+    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+@cache
+def _memory_of_a_sound_child() -> int:
+    """Bytes of a process that loads the HDF5 library and reads no file.
+
+    Measured in a process of its own, whose children are no others.
+    """
+    child = "import h5py, matnet.importers.mat.isolated, matnet.importers.mat.hdf5"
+    parent = (
+        "import resource, subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    answer = subprocess.run([sys.executable, "-c", parent, child], check=True, capture_output=True, text=True)
+    return 1024 * int(answer.stdout)
 
 
 def _inflated(data: bytes) -> int:

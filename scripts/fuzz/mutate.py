@@ -103,10 +103,10 @@ def main() -> int:
         __import__(name)
     gc.freeze()
     counted = {"killed": 0, "endless": 0, "survived": 0, "not reached": 0}
-    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="matnet-mutants-") as folder:
         place = _copy(Path(folder))
         reached = _reached(place, arguments.tests, files)
+        start = time.monotonic()
         for mutant in chosen:
             if time.monotonic() - start > arguments.seconds:
                 break

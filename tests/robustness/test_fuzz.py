@@ -11,19 +11,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fuzz
+from fuzz_findings import FindingError
 from fuzz_mutations import MUTATORS
 from fuzz_trial import Tally, trial
+from matnet import MatnetError
+from matnet.model.archive import digest_of, loads
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES: Mapping[str, int] = {
     "bytes": 300,
     "mat5": 500,
+    "bit": 300,
     "linking": 200,
     "hdf5": 60,
+    "objects": 30,
     "function": 400,
     "archive": 400,
+    "digest": 300,
     "table": 400,
+    "parquet": 300,
+    "arrow": 300,
+}
+SOUND_TABLES: Mapping[str, str] = {
+    "table": "the numbers that the csv module reads",
+    "parquet": "numbers, in a format without a checksum",
+    "arrow": "numbers, in a format without a checksum",
 }
 
 
@@ -60,5 +73,27 @@ def test_an_unchanged_file_is_no_finding(folder: Path) -> None:
     for kind in EXAMPLES:
         for seed in fuzz.seeds(kind):
             verdict = trial(kind, folder / f"same{MUTATORS[kind][0]}", seed.data, seed.known, Tally())
-            sound = "the numbers that the csv module reads" if kind == "table" else "the same networks"
-            assert verdict == (sound if seed.known or kind == "table" else "refused"), seed.name
+            sound = SOUND_TABLES.get(kind, "the same networks" if seed.known else "refused")
+            assert verdict == sound, seed.name
+
+
+def test_an_archive_with_another_digest_is_judged_by_its_content() -> None:
+    """Most changed archives get the digest that belongs to them, so that more than the digest is tried."""
+    seed, told = fuzz.seeds("digest")[0], 0
+    for number in range(40):
+        changed = MUTATORS["digest"][1](seed.data, random.Random(number))
+        try:
+            found = loads(changed.decode("ascii"))
+        except (MatnetError, UnicodeDecodeError):
+            continue
+        told += changed != seed.data and found.digest == digest_of(found)
+    assert told > 5
+
+
+def test_one_bit_that_changed_more_than_numbers_would_be_found(folder: Path) -> None:
+    seed = next(seed for seed in fuzz.seeds("bit") if seed.name == "pump.mat")
+    other = {"net": seed.known["net"].replace('"tansig"', '"logsig"')}
+    with pytest.raises(FindingError, match=r"^net: one bit changed more than the numbers of a network$"):
+        trial("bit", folder / "same.mat", seed.data, other, Tally())
+    moved = {"net": seed.known["net"].replace("1450.0", "1451.0")}
+    assert trial("bit", folder / "same.mat", seed.data, moved, Tally()).startswith("other networks")

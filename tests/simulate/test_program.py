@@ -49,3 +49,24 @@ def test_a_program_computes_what_the_formula_says() -> None:
     n = first.input_weights[0].value @ [0.3, -0.2, 1.5, 0.25] + first.layer_weights[1].value @ [-0.75]
     y = second.layer_weights[0].value @ np.tanh(n) + 0.5
     np.testing.assert_allclose(reached[program.outputs[0]], y, rtol=1e-14)
+
+
+def test_what_a_signal_reaches_is_what_changes_with_it() -> None:
+    first = Layer(2, "tansig", {0: Weight(rng.normal(size=(2, 1)))}, bias=rng.normal(size=2))
+    second = Layer(1, "logsig", {1: Weight(rng.normal(size=(1, 2)))}, bias=rng.normal(size=1))
+    joined = Layer(1, "tansig", {}, {0: Weight(rng.normal(size=(1, 2))), 1: Weight([[0.5]])}, bias=[0.1])
+    program = lay_out(Structure((Input(1), Input(2)), (first, second, joined), (Output(0, 2), Output(2, 1))))
+    x = np.array([0.3, -0.2, 0.7])
+    start = 0
+    before = program.run(x)
+    for leaf in program.leaves:
+        moved = x.copy()
+        moved[start : start + leaf.size] += 0.5
+        start += leaf.size
+        after = program.run(moved)
+        changed = {
+            number
+            for number, (old, new) in enumerate(zip(before, after, strict=True))
+            if old is not None and not np.array_equal(old, new)
+        }
+        assert program.reached(leaf.signal) == changed

@@ -144,6 +144,23 @@ def test_numbers_of_any_type_are_inputs(kind: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path / "out.parquet")["y1"].to_numpy(), y[:, 0])
 
 
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [(pl.UInt64, 2**53 + 1), (pl.UInt64, 2**64 - 1), (pl.Int64, 2**53 + 1), (pl.Int64, -(2**53) - 1)],
+)
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_an_integer_that_float64_does_not_have_is_refused(kind: Any, number: int, suffix: str, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x1": [1.0, 2.0, 3.0], "x2": pl.Series([1, number, 3], dtype=kind)})
+    file = tmp_path / f"in{suffix}"
+    table = write(frame, file) if suffix == ".parquet" else file
+    if suffix == ".arrow":
+        frame.write_ipc(file)
+    assert refusal(table, tmp_path / "o.csv") == (
+        f"{table}: row 2, column x2: {number} lies beyond 2^53, where float64 does not have every integer; store it as "
+        "float64 if that is meant"
+    )
+
+
 def test_what_is_no_number_in_parquet(tmp_path: Path) -> None:
     table = write(pl.DataFrame({"x1": ["1"], "x2": [1.0]}), tmp_path / "text.parquet")
     assert refusal(table, tmp_path / "o.csv") == f"{table}: column 'x1' holds String, expected numbers; cast it"
