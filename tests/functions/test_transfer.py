@@ -333,3 +333,21 @@ def test_every_batch_shape(name: str, batch: tuple[int, ...]) -> None:
     v, w = np.ones((*batch, 2, 3)), np.ones((*batch, 5, 3))
     shapes = [array.shape for array in every_function(TRANSFER[name], n, u, v, w)]
     assert shapes == [(*batch, 3), (*batch, 2, 3), (*batch, 1, 3), (*batch, 2, 5)]
+
+
+@pytest.mark.parametrize("name", [name for name, row in TRANSFER.items() if row.log_cotangent is not None])
+def test_derivatives_of_the_logarithms_are_those_of_the_value_divided_by_it(name: str) -> None:
+    """Where nothing underflows: u (ln a)' is (u / a) a', and u (ln(1 − a))' is −(u / (1 − a)) a'."""
+    row = TRANSFER[name]
+    rng = np.random.default_rng(5)
+    n, u = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
+    a = np.asarray(row.value(n))
+    assert row.log_cotangent is not None
+    assert row.log_complement_cotangent is not None
+    pairs = (
+        (row.log_cotangent(n, a, u), u / a),
+        (row.log_complement_cotangent(n, a, u), -u / (1.0 - a)),
+    )
+    for found, by_value in pairs:
+        expected = row.cotangent(n, a, by_value[:, None, :])[:, 0, :]
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
