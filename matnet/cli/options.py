@@ -45,6 +45,11 @@ def _points(
     return tuple(map(_listed_numbers, value))
 
 
+def _paths(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> str | None:
+    """Paths of networks, separated by commas."""
+    return ",".join(value) if value else None
+
+
 def _listed_numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(number) for number in text.split(","))
@@ -186,13 +191,19 @@ at_option = click.option(
     help="One sample in place of TABLE, its inputs separated by commas, e.g. 60,2400. May be given several times.",
 )
 network_option = click.option(
-    "--network", metavar="PATH", help="Which network, if FILE holds several, in MATLAB's syntax, e.g. nets{3}."
+    "--network",
+    metavar="PATH",
+    multiple=True,
+    callback=_paths,
+    help="Which network, if FILE holds several, in MATLAB's syntax, e.g. nets{3}.",
 )
 networks_option = click.option(
     "--network",
     metavar="PATH",
+    multiple=True,
+    callback=_paths,
     help="Which network, if FILE holds several, in MATLAB's syntax, e.g. nets{3}; nets{:}, or several paths separated "
-    "by commas, averages all of them.",
+    "by commas or given one by one, averages all of them.",
 )
 out_option = click.option(
     "-o",

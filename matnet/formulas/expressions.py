@@ -115,6 +115,8 @@ class Builder:
 
     def extreme(self, operation: str, parts: Sequence[Expression]) -> Expression:
         """The largest or smallest of expressions, or the position of the first largest from 0."""
+        if operation == "max":  # the padding of a pooling layer is -Inf, which is never the largest
+            parts = [part for part in parts if not _lowest(part)] or parts[:1]
         if len(parts) == 1:
             return self.number(0.0) if operation == "argmax" else parts[0]
         return self._made(operation, parts)
@@ -193,6 +195,17 @@ class Builder:
     def _square(self, part: Expression) -> Expression:
         return self.elementwise("multiply", part, part)
 
+    def _less(self, a: Expression, b: Expression) -> Expression:
+        return self._compared("less", a, b)
+
+    def _less_equal(self, a: Expression, b: Expression) -> Expression:
+        return self._compared("less_equal", a, b)
+
+    def _compared(self, operation: str, a: Expression, b: Expression) -> Expression:
+        if _lowest(a) or _lowest(b):
+            return self.number(_lowest(a))
+        return self._made(operation, (a, b))
+
     def _equal(self, a: Expression, b: Expression) -> Expression:
         if a is b:
             return self.number(True)
@@ -254,6 +267,11 @@ class Builder:
             clipped = b.operation == "min" and b.operands[0] is first and a.value <= b.operands[1].value
             return self.extreme("max", (b, a)) if b is first or clipped else None
         return self.extreme("min", (b, a)) if first is a and b is second else None
+
+
+def _lowest(part: Expression) -> bool:
+    """Whether it is the constant -Inf."""
+    return bool(part.operation == "number" and part.value == -np.inf)
 
 
 def _identity(value: float | bool) -> object:

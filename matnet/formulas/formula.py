@@ -20,6 +20,7 @@ from matnet.formulas.recording import Recorded, Wanted, recorded
 from matnet.formulas.symbolic import sympy_expressions
 from matnet.formulas.syntax import Format
 from matnet.functions.namespace import FloatArray
+from matnet.model.points import input_box
 from matnet.model.ranges import DESCRIPTION, input_extent
 from matnet.model.structure import Structure, element_names
 from matnet.simulate import Program
@@ -44,13 +45,16 @@ class Formula:
     recorded
         The results as expressions.
     ranges
-        A line about the range of each input.
+        A line about the range of each input that has one.
+    assumed
+        Lines about what is taken for the range of the others.
     format, layout, digits
         As in ``Network.formula``.
     """
 
     recorded: Recorded
     ranges: tuple[str, ...]
+    assumed: tuple[str, ...]
     format: Format
     layout: Layout
     digits: int | None
@@ -110,7 +114,7 @@ class Formula:
         if self.unused:
             notes.append(f"not used: {_listed(self.unused)}")
         if self.written_digits is not None:
-            notes.append(self._rounding_note())
+            notes += [*self.assumed, self._rounding_note()]
         return notes
 
     def _rounding_note(self) -> str:
@@ -212,10 +216,10 @@ def formula(
     chosen_layout = _known(layout, LAYOUTS, "layout")
     if digits is not None and not (type(digits) is int and 1 <= digits <= 17):
         raise ShapeError(Parameter("digits"), f" is {digits!r}, expected a whole number from 1 to 17")
-    ranges = _ranges(structure)
+    ranges, assumed = _ranges(structure), _assumed(structure)
     for short_slopes in (True, False):
         found = recorded(structure, program, wanted, short_slopes)
-        made = Formula(found, ranges, chosen_format, chosen_layout, digits)
+        made = Formula(found, ranges, assumed, chosen_format, chosen_layout, digits)
         if made.exact:
             return made
     worst = made.worst
@@ -232,7 +236,7 @@ def _known(given: Any, known: Sequence[Any], parameter: str) -> Any:
 
 
 def _ranges(structure: Structure) -> tuple[str, ...]:
-    """A line about each input: its unit and its range."""
+    """A line about each input whose range is known: its unit and its range."""
     extent = input_extent(structure)
     units = [unit for entry in structure.inputs for unit in entry.units or ("",) * entry.size]
     lines = []
@@ -242,6 +246,17 @@ def _ranges(structure: Structure) -> tuple[str, ...]:
             continue
         lines.append(f"{name}: {low:.6g} to {high:.6g}{f' {unit}' if unit else ''}, {DESCRIPTION[origin]}")
     return tuple(lines)
+
+
+def _assumed(structure: Structure) -> tuple[str, ...]:
+    """A line about the inputs whose range is not known, for each pair of limits that are taken instead."""
+    assumed: dict[str, list[str]] = {}
+    extent, names = input_extent(structure), element_names(structure.inputs, "x")
+    for name, known, (low, high) in zip(names, extent.known, input_box(structure), strict=True):
+        if not known:
+            assumed.setdefault(f"{low:.6g} to {high:.6g}", []).append(name)
+    lines = [f"{_listed(found)}: range not known, {limits} is taken for it" for limits, found in assumed.items()]
+    return tuple(lines[:_MOST_RANGES])
 
 
 def _safe(text: str) -> str:

@@ -21,8 +21,8 @@ POINTS = 1000
 TOLERANCE = 1e-12
 """Of the range of a result: how far a formula with all digits may be from the network."""
 
-ROUNDING = 2e-15
-"""Of the size of a result that hardly varies: the rounding that may be in it."""
+ROUNDING = 4.0 * 2.0**-52
+"""Of the size of a result that hardly varies: the rounding that may be in it, four units of its last digit."""
 
 
 def rounding(digits: int | None) -> Callable[[float], float]:
@@ -99,7 +99,8 @@ def _difference(name: str, expected: FloatArray, got: FloatArray, typical: Float
     largest = float(np.max(np.abs(finite), initial=0.0))
     # the width of a constant is its rounding
     scale = (width if width > 1e-9 * largest else largest) or 1.0
-    return Difference(name, size, size / scale, size <= max(TOLERANCE * scale, rounding * largest))
+    allowed = max(TOLERANCE * (width if largest else scale), rounding * largest)
+    return Difference(name, size, size / scale, size <= allowed)
 
 
 def points(recorded: Recorded, count: int = POINTS) -> FloatArray:

@@ -105,6 +105,7 @@ class _Search:
         self._numbers_given = given
         self._slack = ROUNDING
         program = route.program
+        self._own = route.numbers(program, program)
         linear = [
             replace(step, row=TRANSFER["purelin"]) if isinstance(step, TransferStep) else step for step in program.steps
         ]
@@ -153,6 +154,11 @@ class _Search:
         return len(self._numbers_given)
 
     def _agrees(self, numbers: Numbers, place: int) -> bool:
+        """Whether a number given is that of `numbers`; a derivative may be the network's own, whatever y is."""
+        derivative = self._numbers_given[place].stage >= len(self._route.values)
+        return self._is_same(numbers, place) or (derivative and self._is_same(self._own, place))
+
+    def _is_same(self, numbers: Numbers, place: int) -> bool:
         number = self._numbers_given[place]
         stage, given = number.stage, number.given
         own = numbers[stage][number.element]

@@ -18,6 +18,7 @@ from matnet.errors import FormatError, MissingExtraError
 from matnet.exporters.libreoffice import computed_rows, libreoffice
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job
+from matnet.files import ExactFloat
 from matnet.formulas.documents import FUNCTION
 from matnet.formulas.formula import FIRST_ROW, Formula
 from matnet.formulas.numbers import ROUNDING, differences, points
@@ -25,8 +26,8 @@ from matnet.formulas.syntax import Format
 from matnet.functions.namespace import FloatArray
 
 _POINTS = 100
-_FIFTEEN_DIGITS = 1e-14
-"""The rounding of a number that LibreOffice writes."""
+_FIFTEEN_DIGITS = 5e-15
+"""The rounding of a number that LibreOffice writes, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def run_text(formula: Formula, text: str) -> FormulaRun:
     typical = formula.recorded.reference(points(formula.recorded))
     from_network = differences(formula.recorded.reference(x), got, formula.names, typical)
     share = max((entry.share for entry in from_network), default=0.0)
-    rounding = _FIFTEEN_DIGITS if formula.format == "excel" else ROUNDING
+    rounding = ROUNDING + _FIFTEEN_DIGITS if formula.format == "excel" else ROUNDING
     same = all(entry.rounding for entry in differences(expected, got, formula.names, typical, rounding))
     return FormulaRun(runtime, share=share, same=same)
 
@@ -218,7 +219,7 @@ def _in_libreoffice(formula: Formula, text: str, x: FloatArray, folder: Path) ->
     own_row = re.compile(rf"(?<![A-Za-z0-9.])([A-Z]{{1,3}}){FIRST_ROW}\b")
     for place, values in enumerate(x.tolist()):
         for column, value in enumerate(values):
-            sheet.write_number(place, column, value)
+            sheet.write_number(place, column, ExactFloat(value))
         for column, cell in enumerate(cells[size:], start=size):
             sheet.write_formula(place, column, own_row.sub(rf"\g<1>{place + 1}", cell))
     book.close()

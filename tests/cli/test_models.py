@@ -78,6 +78,10 @@ def test_an_ensemble_of_the_networks_of_a_cell(said: Said, corpus: Path, tmp_pat
     mean = Ensemble(members)
     expected = np.stack([mean(x), mean.std(x)], axis=-1).reshape(2, -1)
     np.testing.assert_array_equal(numbers(lines), expected)
+    first, second = list(networks)[:2]
+    status, lines, _ = said("predict", file, table, "--network", second, "--network", first)
+    assert (status, lines) == said("predict", file, table, "--network", f"{second},{first}")[:2]
+    assert lines[0] == "y1,y1_std,y2,y2_std"
 
 
 def test_a_pattern_that_nothing_matches(said: Said) -> None:

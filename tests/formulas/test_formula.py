@@ -14,7 +14,7 @@ import matnet
 from exported_networks import corpus_networks, random_networks, row_networks
 from matnet.errors import MatnetError, ShapeError, UnsupportedError
 from matnet.formulas.formula import FORMATS, Formula
-from matnet.formulas.numbers import points
+from matnet.formulas.numbers import differences, points
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.network.formula import formula_of
@@ -49,6 +49,13 @@ def test_steps() -> None:
     assert small("a", "b", "c").formula() == (
         "# not used: b\na1_1 = tanh(1.5*a - 0.25*c + 0.5)\na1_2 = tanh(0.125*a + 2*c - 1)\ny1 = 3*a1_1 - a1_2 + 0.75"
     )
+
+
+def test_a_result_that_hardly_varies_may_have_its_rounding_and_no_more() -> None:
+    expected = 1e6 + np.linspace(0.0, 1e-6, 5)[:, None]
+    for apart, rounding in ((2e-10, True), (2e-9, False)):
+        (found,) = differences(expected, expected + apart, ["y1"])
+        assert found.rounding is rounding
 
 
 def test_one_line() -> None:
@@ -139,6 +146,12 @@ def test_the_error_of_fewer_digits_is_measured(digits: int) -> None:
     numbers = re.findall(r"\d\.\d+", text.partition("def ")[2])
     assert numbers
     assert all(len(number.replace(".", "").lstrip("0")) <= digits for number in numbers)
+
+
+def test_where_the_range_is_not_known_what_is_taken_for_it_is_said() -> None:
+    unknown = "x1, x2, x3: range not known, -1 to 1 is taken for it"
+    assert formula(small(), digits=3).notes[:2] == ["not used: x2", unknown]
+    assert formula(small()).notes == ["not used: x2"]
 
 
 def test_with_all_digits_no_error_is_stated() -> None:

@@ -59,6 +59,14 @@ def rows() -> dict[str, Network]:
     }
 
 
+def test_the_padding_of_a_pooling_layer_is_never_the_largest(format: str) -> None:
+    found = both(row_networks()["connection_maxpool"], format)
+    assert "inf" not in found.text.casefold()
+    run = run_text(found, found.text)
+    assert (run.failure, run.missing) == ("", "")
+    assert run.agrees
+
+
 @pytest.mark.parametrize("layout", ["steps", "nested"])
 def test_the_pump(format: str, layout: str) -> None:
     found = both(matnet.load(FIXTURES / "pump.mat"), format, layout)

@@ -116,6 +116,12 @@ def test_two_mistakes_are_both_named(pair: tuple[str, str]) -> None:
     assert {reason for difference in found for reason in difference.reasons} == {MISTAKES[own] for own in pair}
 
 
+def test_a_derivative_that_is_right_is_no_difference_after_a_wrong_output() -> None:
+    results = port() | {"y1": NET.trace(X)["a2(1)"]}
+    (found,) = named(results)
+    assert (found.quantity, found.reasons) == ("y1", ("the reverse scaling was left out (mapminmax of output 1)",))
+
+
 def test_numbers_may_be_rounded() -> None:
     rounded = {name: Given(round(value, 3), 1e-3) for name, value in port().items()}
     assert NET.trace(X).against(rounded) == ()
