@@ -38,7 +38,9 @@ FAILED = 1
 @outputs_option
 @click.option("--of", metavar="NAMES", help="Only these outputs; or one layer, by its number or name.")
 @click.option(
-    "--wrt", metavar="NAMES", help="The derivatives with respect to these inputs, instead of the outputs; all for all."
+    "--wrt",
+    metavar="NAMES",
+    help="The derivatives with respect to these inputs, instead of the outputs; first:last, all.",
 )
 @click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="What is written.")
 @click.option("--nested", is_flag=True, help="One expression for each result, on one line (default: named steps).")
@@ -97,7 +99,11 @@ def _of(given: str | None) -> int | str | tuple[str, ...] | None:
 
 
 def _wrt(given: str | None, net: Network) -> tuple[str, ...] | None:
-    found = None if given is None else names(given)
+    if given is None:
+        return None
+    from matnet.tables.columns import expanded
+
+    found = expanded(names(given), net.input_names)
     return net.input_names if found == ("all",) and "all" not in net.input_names else found
 
 
