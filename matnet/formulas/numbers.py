@@ -21,8 +21,8 @@ POINTS = 1000
 TOLERANCE = 1e-12
 """Of the range of a result: how far a formula with all digits may be from the network."""
 
-ROUNDING = 4.0 * 2.0**-52
-"""Of the size of a result that hardly varies: the rounding that may be in it, four units of its last digit."""
+ROUNDING = 2e-15
+"""Of the size of a result that hardly varies: the rounding that may be in it, nine units of its last digit."""
 
 
 def rounding(digits: int | None) -> Callable[[float], float]:

@@ -53,7 +53,7 @@ def test_steps() -> None:
 
 def test_a_result_that_hardly_varies_may_have_its_rounding_and_no_more() -> None:
     expected = 1e6 + np.linspace(0.0, 1e-6, 5)[:, None]
-    for apart, rounding in ((2e-10, True), (2e-9, False)):
+    for apart, rounding in ((1e-9, True), (4e-9, False)):
         (found,) = differences(expected, expected + apart, ["y1"])
         assert found.rounding is rounding
 
