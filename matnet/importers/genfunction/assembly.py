@@ -10,7 +10,7 @@ import numpy as np
 from matnet.errors import Advice, FormatError, MatnetError, ModelError, Parameter, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.signals import Plan, PlannedLayer, PlannedOutput, Step
-from matnet.importers.genfunction.syntax import errors_at
+from matnet.importers.genfunction.tokens import errors_at
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 
 MAX_ROWS = 100_000

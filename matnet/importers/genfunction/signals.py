@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from matnet.functions.namespace import FloatArray
-from matnet.importers.genfunction.syntax import Place
+from matnet.importers.genfunction.tokens import Place
 
 
 class Constant(NamedTuple):

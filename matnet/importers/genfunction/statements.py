@@ -15,7 +15,8 @@ from itertools import pairwise
 from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
 from matnet.importers.genfunction.signals import Plan, PlannedOutput, Position, Ring, Signal, Taps, Total, Value
-from matnet.importers.genfunction.syntax import NAME, Function, Place, Statement, errors_at
+from matnet.importers.genfunction.syntax import NAME, Function, Statement
+from matnet.importers.genfunction.tokens import Place, errors_at
 from matnet.importers.genfunction.values import ADVICE, Variables, constant_of
 
 _ARGUMENT = re.compile(r"(x|xi|ai)([1-9]\d{0,3})", re.ASCII)

@@ -1,4 +1,7 @@
-"""The text of a MATLAB file as tokens, and numeric literals as arrays.
+"""The text of a MATLAB file as lines of normalised text, and numeric literals as arrays.
+
+``a1 = tansig_apply(repmat(b1,1,Q) + IW1_1*xp1); % Layer 1`` is ``a1=tansig_apply(repmat(b1,1,Q)+IW1_1*xp1)``: comments
+and spaces that mean nothing are left out. A space stays between two words and between the elements of a matrix.
 
 The text is only ever read: nothing in it is evaluated. Every pattern is linear in the length of the text (possessive
 quantifiers), because a file may come from anywhere, and white space is ASCII's, because the bytes are.
@@ -7,13 +10,22 @@ quantifiers), because a file may come from anywhere, and white space is ASCII's,
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 
-from matnet.errors import FormatError
+from matnet.errors import FormatError, MatnetError
 from matnet.functions.namespace import FloatArray
 
+MAX_NESTING = 30
+"""How deep brackets and blocks may nest; generated files stay under 8."""
+
+MAX_LENGTH = 400
+"""How many tokens a statement may have; generated ones stay under 100."""
+
+TOO_DEEP = "brackets or blocks nest deeper than in any generated file"
 MAX_TOKENS = 50_000
 """How many tokens a file may have; a matrix of numbers is one, and generated files stay under 5,000."""
 
@@ -22,7 +34,7 @@ _TOKEN = re.compile(
     rf"""
       (?P<space>[ \t]++)
     | (?P<newline>\n(?:[ \t]*+\n)*+)
-    | (?P<continuation>\.\.\.[^\n]*+\n?)
+    | (?P<continuation>\.\.\.[^\n]*+(?:\n[ \t]*+%?+)?)
     | (?P<comment>%[^\n]*+)
     | (?P<matrix>\[(?>{_COMMENT}|[ \t\n,;+\-]++|\.(?!\.\.)|[0-9][0-9eE]*+(?!\.\.\.)|(?:NaN|nan|Inf|inf)\b)*+\])
     | (?P<num>(?:\d++(?:\.(?![*/^'\\.])\d*+)?|\.\d++)(?:[eE][+-]?\d++)?(?![0-9A-Za-z_]|\.\.\.))
@@ -36,11 +48,12 @@ _STRING = {"'": re.compile(r"'(?:[^'\n]|'')*+'"), '"': re.compile(r'"(?:[^"\n\\]
 _BLOCK = re.compile(r"^[ \t]*+%([{}])[ \t]*+$", re.MULTILINE)
 _LIKE_A_BLOCK = re.compile(r"[%#][{}][ \t]*+$", re.MULTILINE)
 _COMMENT_LINES = re.compile(r"%[^\n]*+(?:\n[ \t]*+(?:%(?![{}])[^\n]*+)?(?=\n))*+")
-_CONTINUED = re.compile(r"\.\.\.(?:[^\n]*+\n[ \t]*+%|[^\n]*?[%#][{}][ \t]*+$)", re.MULTILINE)
 _UNSURE = re.compile(rf"{_LIKE_A_BLOCK.pattern}|\.\.\.[^\n]*+\n[ \t]*+%", re.MULTILINE)
 _UNSURE_REASON = "a block comment, or a comment after a line that is continued, inside a statement; delete it"
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|NaN|nan|Inf|inf)")
 _LITERAL = re.compile(rf"(?:[ \t;,]++|(?:{_NUMBER.pattern})(?![^ \t;,]))*+")
+_OPENING = {")": "(", "]": "[", "}": "{"}
+_PAIRS = frozenset(["==", "~=", "<=", ">=", "&&", "||", ".*", "./", ".^", ".'"])
 _ANY_COMMENT = re.compile(_COMMENT)
 _WORD = re.compile(r"[^ \t;,]++")
 _ROW = re.compile(r"[^;]++")
@@ -53,15 +66,54 @@ _KEYWORD_LIST = (
 KEYWORDS = frozenset(_KEYWORD_LIST.split())
 
 
+class Place(NamedTuple):
+    """Where a statement stands: as text ``:LINE: STATEMENT: ``, on one line and not too long."""
+
+    source: str
+    line: int
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        text = " ".join(self.source[self.start : min(self.end, self.start + 400)].split())
+        return f":{self.line}: {text if len(text) <= 60 else text[:57] + '...'}: "
+
+
+@contextmanager
+def errors_at(place: Place) -> Iterator[None]:
+    """Errors that have no place yet get that of the statement that they come from."""
+    try:
+        yield
+    except MatnetError as error:
+        raise error if str(error).startswith(":") else error.at(str(place)) from None
+
+
+class Line(NamedTuple):
+    """A statement, or the head or the end of a block; ``fresh`` tells that nothing stands before it in its line."""
+
+    text: str
+    names: frozenset[str]
+    place: Place
+    fresh: bool
+
+    @property
+    def word(self) -> str:
+        """The word that it begins with."""
+        return re.split(r"\W", self.text, maxsplit=1, flags=re.ASCII)[0]
+
+
 class Token(NamedTuple):
     """A token: ``kind`` is name, num, str, matrix, op, newline or eof; ``space`` is white space before."""
 
     kind: str
     text: str
-    line: int
-    start: int
-    end: int
-    space: bool
+    line: int = 0
+    start: int = 0
+    space: bool = False
+
+
+_NOTHING = Token("op", "(")
+"""What stands before the first token of a line."""
 
 
 def decoded(raw: bytes) -> str:
@@ -88,94 +140,124 @@ def decoded(raw: bytes) -> str:
 
 
 class Scanner:
-    """The tokens of a text, a line at a time; ``brackets`` are the open ones, which give a space and a quote meaning.
+    """The lines of a text; ``brackets`` are the open ones, which give a space and a quote meaning.
 
-    ``line`` is the number of the line at ``position``.
+    ``line`` is the number of the line at ``position``, ``count`` how many tokens there were.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
         self.line = 1
-        self.space = False
-        self.tokens: list[Token] = []
+        self.count = 0
         self.brackets: list[str] = []
 
-    def scan_line(self) -> None:
-        """Adds tokens up to the end of the next statement that ends with its line, at least one.
+    def lines(self) -> Iterator[Line]:
+        """The lines that are not empty.
 
         Raises
         ------
         FormatError
-            A character that MATLAB does not know, a string or a block comment that is not closed; the message begins
-            with ``:LINE:``.
+            A character that MATLAB does not know; a string, a bracket or a block comment that is not closed; the
+            message begins with ``:LINE:``.
         """
+        separator = "\n"
+        while separator:
+            line, separator = self._line(separator == "\n")
+            if line.text:
+                yield line
+
+    def _line(self, fresh: bool) -> tuple[Line, str]:
+        """The next line, which may be empty, and what ends it: nothing at the end of the text."""
+        parts, names, end = list[str](), set[str](), self.position
+        before, token = _NOTHING, self._token(_NOTHING)
+        first, last = token, self.count + MAX_LENGTH
+        while token.kind != "eof" and (self.brackets or token.text not in (";", ",", "\n")):
+            if token.kind == "newline" and self.brackets[-1] == "(":
+                break
+            text, operator = {".'": "'", "\n": ";"}.get(token.text, token.text), token.kind == "op"
+            if before.kind == "op" and before.text in ("'", ".'") and text in ("(", "{", "."):
+                raise self._refused(first, "an index after a transposition")
+            element = token.space and self.brackets and self.brackets[-1] != "("
+            if (
+                (before.kind != "op" and not operator)
+                or before.text + token.text in _PAIRS
+                or (element and before.text not in ("(", "[", "{", ",", ";") and token.text not in ("]", "}", ",", ";"))
+            ):
+                parts.append(" ")
+            if operator and text in ("(", "[", "{"):
+                self.brackets.append(text)
+                if len(self.brackets) > MAX_NESTING:
+                    raise self._refused(first, TOO_DEEP)
+            elif text in _OPENING and (not self.brackets or self.brackets.pop() != _OPENING[text]):
+                raise self._refused(first, f"'{text}' without its opening bracket")
+            if token.kind == "name":
+                names.add(text)
+            parts.append(text.removesuffix(".") if token.kind == "num" else text)
+            if self.count > last:
+                raise self._refused(first, "the statement is larger than any that genFunction writes")
+            before, end, token = token, self.position, self._token(token)
+        if self.brackets:
+            raise self._refused(first, f"'{self.brackets[-1]}' is not closed")
+        place = Place(self.text, first.line, first.start, end)
+        return Line("".join(parts), frozenset(names), place, fresh), token.text
+
+    def _token(self, before: Token) -> Token:
+        """The next token, after the one before it in its line."""
+        space = False
         while self.position < len(self.text):
             match = _TOKEN.match(self.text, self.position)
             if match is None:
                 found = self.text[self.position]
                 number = f"'{found}' begins a number that runs into what follows it; put a space after the number"
                 raise self._error(number if found.isdigit() else f"the character {found!r} is not MATLAB's")
-            kind = str(match.lastgroup)
+            kind, found, end = str(match.lastgroup), match.group(), match.end()
             if kind == "comment":
-                self._skip_comment(match.end())
-            elif kind in ("space", "continuation"):
-                self.space, self.position = True, match.end()
-                self.line += match.group().count("\n")
-                if kind == "continuation" and _CONTINUED.match(self.text, match.start()) is not None:
-                    raise self._error(_UNSURE_REASON)
-            elif kind == "quote":
-                self._scan_quote(match.group())
-            else:
-                self._add(kind, match.end())
-                if kind == "newline" and not self.brackets:
-                    return
-        self.tokens.append(Token("eof", "", self.line, self.position, self.position, True))
+                self._skip_comment(end)
+                continue
+            if kind == "continuation" and _UNSURE.search(found) is not None:
+                raise self._error(_UNSURE_REASON)
+            if kind == "quote":
+                kind, end = self._quote(found, before, space)
+            token = Token(kind, self.text[self.position : end], self.line, self.position, space)
+            self.position, self.line = end, self.line + found.count("\n")
+            if kind in ("space", "continuation"):
+                space = True
+                continue
+            self.count += kind != "newline" or before is not _NOTHING
+            if self.count > MAX_TOKENS:
+                raise self._error("the file has more statements than any generated one")
+            return token._replace(text="\n") if kind == "newline" else token
+        return Token("eof", "", self.line, self.position, True)
 
-    def end_of(self, position: int) -> int:
+    def _end_of(self, position: int) -> int:
         """Where the line ends that holds a position."""
         end = self.text.find("\n", position)
         return len(self.text) if end < 0 else end
 
+    def _refused(self, first: Token, reason: str) -> FormatError:
+        """The error of the statement that begins with a token, shown to the end of that line at least."""
+        end = max(self.position, self._end_of(first.start))
+        return FormatError(f"{Place(self.text, first.line, first.start, end)}{reason}")
+
     def _error(self, reason: str) -> FormatError:
         start = self.text.rfind("\n", 0, self.position) + 1
-        line = self.text[start : min(self.end_of(start), start + 200)].strip(" \t")
+        line = self.text[start : min(self._end_of(start), start + 200)].strip(" \t")
         return FormatError(f":{self.line}: {line[:60]}: {reason}")
 
-    def _add(self, kind: str, end: int) -> None:
-        found = self.text[self.position : end]
-        lines = found.count("\n") if kind in ("newline", "matrix") else 0
-        again = kind == "newline" and not self.brackets and self.tokens and self.tokens[-1].kind == kind
-        if not again:
-            if len(self.tokens) >= MAX_TOKENS:
-                raise self._error("the file has more statements than any generated one")
-            text = "\n" if kind == "newline" else found
-            self.tokens.append(Token(kind, text, self.line, self.position, end, self.space))
-        self.space, self.position, self.line = False, end, self.line + lines
-        if found in ("(", "[", "{"):
-            self.brackets.append(found)
-        elif found in (")", "]", "}") and self.brackets:
-            self.brackets.pop()
-
-    def _scan_quote(self, quote: str) -> None:
-        if quote == "'" and self._after_value():
-            self._add("op", self.position + 1)
-            return
+    def _quote(self, quote: str, before: Token, space: bool) -> tuple[str, int]:
+        """The kind of token that a quote begins, and its end: a transposition or a string."""
+        value = (
+            before.kind in ("num", "matrix")
+            or (before.kind == "name" and before.text not in KEYWORDS)
+            or (before.kind == "op" and before.text in (")", "]", "}", "'", ".'"))
+        )
+        if quote == "'" and value and not (space and self.brackets and self.brackets[-1] != "("):
+            return "op", self.position + 1
         match = _STRING[quote].match(self.text, self.position)
         if match is None:
             raise self._error("a string is not closed")
-        self._add("str", match.end())
-
-    def _after_value(self) -> bool:
-        """Whether a quote here transposes what stands before it."""
-        if not self.tokens or (self.space and self.brackets and self.brackets[-1] != "("):
-            return False
-        kind, text = self.tokens[-1][:2]
-        return (
-            kind in ("num", "matrix")
-            or (kind == "name" and text not in KEYWORDS)
-            or (kind == "op" and text in (")", "]", "}", "'", ".'"))
-        )
+        return "str", match.end()
 
     def _skip_comment(self, end: int) -> None:
         start = self.text.rfind("\n", 0, self.position) + 1

@@ -21,8 +21,8 @@ from matnet.importers.genfunction.signals import (
     Total,
     Value,
 )
-from matnet.importers.genfunction.syntax import NAME, Place, split
-from matnet.importers.genfunction.tokens import literal_array
+from matnet.importers.genfunction.syntax import NAME, split
+from matnet.importers.genfunction.tokens import Place, literal_array
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 MAX_PROCESSING = 20
