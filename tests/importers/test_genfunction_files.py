@@ -153,7 +153,7 @@ def test_other_matlab_files() -> None:
     ("text", "message"),
     [
         (b"function\0", "net.m: byte 8 is NUL, so this is no text file; a MATLAB function file was expected"),
-        (b"IW1_1 = 1;\n% {", "net.m:1: IW1_1 = 1;: the file has a statement outside of any function"),
+        (b"IW1_1 = 1;\n% {", "net.m:1: IW1_1 = 1: the file has a statement outside of any function"),
         (b"%{\nIW1_1 = 1;\n", "net.m:1: %{: the block comment is not closed"),
         (b"% IW1_1 = 1;\n", "net.m: the file holds no function, so it was not written by genFunction"),
         (b"function y1 = f(x1)\nIW1_1 = #;\nend\n", "net.m:2: IW1_1 = #;: the character '#' is not MATLAB's"),
@@ -169,9 +169,9 @@ def test_other_matlab_files() -> None:
         ),
         (
             b"function y1 = f(x1)\nIW1_1 = 1;\ny1 = IW1_1*x1;\nend ... on\nfunction g\nend\n",
-            "net.m:1: function y1 = f(x1) IW1_1 = 1; y1 = IW1_1*x1; end: expected the end of the line, got 'function'",
+            "net.m:1: function y1 = f(x1): the block is not closed by end, got 'end function g'",
         ),
-        (b"IW1_1 = 1; function", "net.m:1: IW1_1 = 1; function: the file has a statement outside of any function"),
+        (b"IW1_1 = 1; function", "net.m:1: IW1_1 = 1: the file has a statement outside of any function"),
     ],
 )
 def test_broken_text(text: bytes, message: str) -> None:

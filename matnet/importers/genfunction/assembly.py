@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -89,30 +88,18 @@ class Assembly:
 
     def _process(self, step: Step, rows: int | None, number: int | None) -> Process:
         """A processing function with its settings: of input `number`, which `rows` reach, or of an output."""
-        with errors_at(step.place):
-            removal = step.function == "removeconstantrows"
-            settings = self._removal(step, rows, number) if removal else self._columns(step)
-            return Process.from_matlab(step.function, settings)
-
-    def _columns(self, step: Step) -> Mapping[str, object]:
-        """Settings with one number for each row; a single number serves all rows."""
-        found = {role: self._value(constant) for role, constant in step.settings}
-        for role, constant in step.settings:
-            if found[role].shape[1] != 1:
-                raise ModelError(f"{constant} is {_by(found[role])}, expected one column")
-        rows = max(len(value) for value in found.values())
-        return {role: np.repeat(value, rows) if len(value) == 1 else value for role, value in found.items()}
-
-    def _removal(self, step: Step, rows: int | None, number: int | None) -> Mapping[str, object]:
         names = dict(step.settings)
-        found: dict[str, object] = {role: self._value(constant) for role, constant in step.settings}
-        if number is not None:
-            found["xrows"] = float(self._raw_rows(names["keep"], rows, number))
-            return found
-        total = self._value(names["keep"]).size + self._value(names["remove"]).size
-        if self._value(names["xrows"]).tolist() != [[total]]:
-            raise ModelError(f"{names['xrows']} is not {total}, the number of rows kept and removed")
-        return found
+        settings = {role: self._value(constant) for role, constant in names.items()}
+        with errors_at(step.place):
+            if step.function != "removeconstantrows":
+                for role, constant in names.items():
+                    if settings[role].shape[1] != 1:
+                        raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
+            elif number is not None:
+                settings["xrows"] = np.array([float(self._raw_rows(names["keep"], rows, number))])
+            elif settings["xrows"].tolist() != [[total := settings["keep"].size + settings["remove"].size]]:
+                raise ModelError(f"{names['xrows']} is not {total}, the number of rows kept and removed")
+            return Process.from_matlab(step.function, settings)
 
     def _raw_rows(self, keep: str, rows: int | None, number: int) -> int:
         """How many rows an input has of which `keep` stay.
@@ -145,10 +132,8 @@ class Assembly:
 
     def _stated_size(self, number: int) -> int | None:
         """The rows of an input as the first comment gives them."""
-        for match in _STATED_SIZE.finditer(self.text):
-            if int(match[3]) == number:
-                return int(match[1] or match[2])
-        return None
+        stated = _STATED_SIZE.finditer(self.text)
+        return next((int(match[1] or match[2]) for match in stated if int(match[3]) == number), None)
 
     def _output(self, output: PlannedOutput, layers: list[Layer]) -> Output:
         signal = output.signal
@@ -156,7 +141,3 @@ class Assembly:
         with errors_at(output.place):
             size = processes[0].raw_size if processes else layers[signal.number - 1].size
             return Output(signal.number - 1, size, processes)
-
-
-def _by(value: FloatArray) -> str:
-    return f"{value.shape[0]} by {value.shape[1]}"

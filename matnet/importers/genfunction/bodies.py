@@ -34,14 +34,12 @@ _ON_GPU = re.compile(
 
 
 class Formula(NamedTuple):
-    """A text of a row; ``kind`` is transfer, weight, apply or reverse, ``names`` are those of the text in its order."""
+    """A text of a row; ``kind`` is transfer, weight, apply or reverse, ``names`` are its names by their numbers."""
 
     kind: str
     function: str
-    arguments: tuple[str, ...]
-    settings: frozenset[str]
     names: tuple[str, ...]
-    result: str
+    settings: frozenset[str]
 
 
 class RecognisedFunction(NamedTuple):
@@ -65,9 +63,12 @@ class Modules(NamedTuple):
     unused: frozenset[str]
 
 
-def _renamed(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text with its names numbered in the order of their first use, and the names; ``bsxfun`` as an operator."""
-    numbers: dict[str, int] = {}
+def _numbered(text: str, first: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The text with its names numbered, and the names; ``bsxfun`` as an operator.
+
+    The arguments and the result come `first`, the others in the order of their first use.
+    """
+    numbers = {name: k for k, name in enumerate(first)}
 
     def number(found: re.Match[str]) -> str:
         name = found["name"]
@@ -80,22 +81,21 @@ def _renamed(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 @cache
-def _formulas() -> Mapping[str, tuple[Formula, ...]]:
-    """The rows' texts, numbered."""
-    texts: list[tuple[str, str, tuple[str, ...], str, str]] = []
-    texts += [("transfer", row.name, ("n",), "a", text) for row in TRANSFER.values() for text in row.matlab]
-    texts += [("weight", row.name, ("w", "p"), "z", text) for row in WEIGHT.values() for text in row.matlab]
-    texts += [("apply", row.name, ("x",), "y", text) for row in PROCESSING.values() for text in row.matlab_apply]
-    texts += [("reverse", row.name, ("y",), "x", text) for row in PROCESSING.values() for text in row.matlab_reverse]
-    found: dict[str, tuple[Formula, ...]] = {}
-    for kind, name, arguments, result, text in texts:
-        function = next(Parser(f"function {result} = f({','.join(arguments)})\n{text}\nend\n").functions())
-        numbered, names = _renamed(function.text)
-        assigned = re.findall(rf"^{NAME}", function.text, re.MULTILINE | re.ASCII)
-        processing = kind in ("apply", "reverse")
-        settings = frozenset(names) - {*arguments, *assigned} if processing else frozenset[str]()
-        formula = Formula(kind, name, arguments, settings, names, result)
-        found[numbered] = (*found.get(numbered, ()), formula)
+def _formulas() -> Mapping[tuple[int, str], tuple[Formula, ...]]:
+    """The rows' texts, numbered, by the number of their arguments and themselves."""
+    texts: list[tuple[str, str, tuple[str, ...], str]] = []
+    texts += [("transfer", row.name, ("n", "a"), text) for row in TRANSFER.values() for text in row.matlab]
+    texts += [("weight", row.name, ("w", "p", "z"), text) for row in WEIGHT.values() for text in row.matlab]
+    texts += [("apply", row.name, ("x", "y"), text) for row in PROCESSING.values() for text in row.matlab_apply]
+    texts += [("reverse", row.name, ("y", "x"), text) for row in PROCESSING.values() for text in row.matlab_reverse]
+    found: dict[tuple[int, str], tuple[Formula, ...]] = {}
+    for kind, name, first, text in texts:
+        function = next(Parser(f"function f\n{text}\nend\n").functions())
+        numbered, names = _numbered(function.text, first)
+        assigned = {*first, *re.findall(rf"^{NAME}", function.text, re.MULTILINE | re.ASCII)}
+        settings = frozenset(names) - assigned if kind in ("apply", "reverse") else frozenset[str]()
+        key = len(first) - 1, numbered
+        found[key] = (*found.get(key, ()), Formula(kind, name, names, settings))
     return found
 
 
@@ -115,39 +115,31 @@ def _on_cpu(function: Function, functions: Mapping[str, Function]) -> str:
 
 def _recognise(function: Function, functions: Mapping[str, Function]) -> RecognisedFunction:
     """The row whose text the body is."""
-    text, names = _renamed(_on_cpu(function, functions))
-    for formula in _formulas().get(text, ()):
-        settings = _settings(formula, function, names)
-        if settings is not None:
-            return RecognisedFunction(formula.kind, formula.function, settings, len(function.parameters))
+    text, parameters, results = _on_cpu(function, functions), function.parameters, function.results
+    named = [name for name in (*parameters, *results) if name != "~"]
+    usual = len(results) == 1 and len(named) == len({*named} - BUILTIN)
+    for count in range(1, 1 + min(2, len(parameters))) if usual else ():
+        numbered, names = _numbered(text, (*parameters[:count], *results))
+        for formula in _formulas().get((count, numbered), ()):
+            settings = _settings(formula, names[count + 1 :], parameters, count)
+            if settings is not None:
+                return RecognisedFunction(formula.kind, formula.function, settings, len(parameters))
     known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
     first = function.body[0].place if function.body else function.place
     raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
 
 
-def _settings(formula: Formula, function: Function, names: tuple[str, ...]) -> dict[str, tuple[int, str]] | None:
-    """Where the function takes the settings from; None where its names do not mean what the formula's do."""
+def _settings(
+    formula: Formula, names: tuple[str, ...], parameters: tuple[str, ...], count: int
+) -> dict[str, tuple[int, str]] | None:
+    """Where settings come from; None where a name beside arguments and result does not mean what the formula's does."""
     settings: dict[str, tuple[int, str]] = {}
-    parameters, count = function.parameters, len(formula.arguments)
-    if len(function.results) != 1 or {*parameters, *function.results} & BUILTIN or len(parameters) < count:
-        return None
-    meant = dict(zip(formula.names, names, strict=False))
-    for role, name in meant.items():
+    for role, name in zip(formula.names[count + 1 :], names, strict=True):
         base, _, part = name.partition(".")
-        if role in formula.settings:
-            if base not in parameters[count:]:
-                return None
+        if role in formula.settings and base in parameters[count:] and (not part or base not in names):
             settings[role] = (parameters.index(base), part)
-        elif (
-            part
-            or (role in formula.arguments and name != parameters[formula.arguments.index(role)])
-            or (role not in formula.arguments and name in parameters)
-        ):
+        elif role in formula.settings or part or name in parameters:
             return None
-    structs = {name.partition(".")[0] for name in names if "." in name}
-    named = [name for name in parameters if name != "~"]
-    if meant.get(formula.result) != function.results[0] or structs & {*names} or len({*named}) < len(named):
-        return None
     return settings
 
 

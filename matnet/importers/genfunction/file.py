@@ -90,7 +90,11 @@ def load_genfunction(
 def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[str, ...]]:
     first = _FIRST_COMMENT.match(text)
     if first is not None and "written by matnet" in first[1]:
-        _refuse_own(first[1], text[: first.start(1)].count("\n") + 1)
+        line = text.count("\n", 0, first.start(1)) + 1
+        raise UnsupportedError(
+            f":{line}: {first[1].strip()[:60]}: matnet wrote this file for MATLAB to run; load the .json archive of "
+            "the network instead"
+        )
     if _ANY_CONSTANT.search(text) is None:
         raise NoGeneratedFunctionError(
             "sets no weights IW1_1, LW2_1, …, so it is no function file that genFunction wrote"
@@ -114,10 +118,3 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
     structure = assembly.structure()
     header = _HEADER.search(text)
     return structure, main.name, header[1].rstrip()[:200] if header is not None else "", tuple(assembly.oddities)
-
-
-def _refuse_own(comment: str, line: int) -> None:
-    raise UnsupportedError(
-        f":{line}: {comment.strip()[:60]}: matnet wrote this file for MATLAB to run; load the .json archive of the "
-        "network instead"
-    )

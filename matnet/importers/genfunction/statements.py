@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
@@ -61,9 +60,9 @@ class MainFunction:
 
     ``cells`` tells that the arguments are cell arrays, ``letters`` how each of them is written here, ``finals`` are the
     results that hold final states. ``filling`` is the variable of a loop over the initial states inside it, ``passes``
-    how often it runs, ``slots`` how many elements a cell array was given. ``looped`` tells that the time loop has
-    begun, ``after`` that it is over. ``turned`` has the places where inputs and outputs were transposed, ``counted``
-    those where samples were counted along dimension 1 or 2 of an input before that.
+    how often it runs. ``looped`` tells that the time loop has begun, ``after`` that it is over. ``turned`` has the
+    inputs and outputs that were transposed, ``counted`` the statements that count samples along dimension 1 or 2 of an
+    input, and whether it was transposed before.
     """
 
     def __init__(self, function: Function) -> None:
@@ -78,10 +77,9 @@ class MainFunction:
         self.finals: set[str] = set()
         self.filling: str | None = None
         self.passes = 0
-        self.slots: dict[str, int] = {}
         self.looped = self.after = False
-        self.turned: dict[str, Place] = {}
-        self.counted: list[tuple[str, int, Place]] = []
+        self.turned: set[str] = set()
+        self.counted: list[tuple[str, int, bool, Place]] = []
         with errors_at(function.place):
             self._read_signature()
 
@@ -142,8 +140,7 @@ class MainFunction:
     def _spelled(self, text: str) -> str:
         if not self.cells:
             return _COLUMN.sub(r"\1{\2}", text)
-        text = _CELL.sub(self._element, text)
-        return text.replace(f"{{{self.filling}}}", "") if self.filling is not None else text
+        return _CELL.sub(self._element, text)
 
     def _element(self, match: re.Match[str]) -> str:
         letter, step = self.letters.get(match[1], ""), match[3]
@@ -193,10 +190,8 @@ class MainFunction:
         constant = constant_of(value, self.variables.place)
         if constant is None or re.fullmatch(rf"{NAME}(?:\.{NAME})?", name, re.ASCII) is None:
             raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
-        if name in self.plan.constants:
-            raise UnsupportedError(f"'{name}' was set before, in line {self.plan.constants[name].place.line}")
-        if self.looped or self.plan.layers:
-            raise UnsupportedError("a constant is set after the calculation has begun")
+        if name in self.plan.constants or self.looped or self.plan.layers:
+            raise UnsupportedError(f"'{name}' is set a second time, or after the calculation has begun")
         self.plan.constants[name] = constant
 
     def _is_final(self, text: str) -> bool:
@@ -215,17 +210,16 @@ class MainFunction:
         """``x1 = x1';`` and its like for cells, states and outputs."""
         name = element.partition("{")[0]
         signal = self.known.get(element)
-        if element != self._present(name):
-            raise UnsupportedError(ADVICE)
         if base in self.function.results:
-            if self._output_number(name) not in self.plan.outputs or name in self.turned:
-                raise UnsupportedError(f"{base} is transposed twice, or before it is calculated")
+            allowed = self._output_number(name) in self.plan.outputs and name not in self.turned
             self.known[element] = "result"
-        elif not isinstance(signal, Signal) or base not in self.function.parameters:
-            raise UnsupportedError(f"something is transposed that is neither an input nor an output; {ADVICE}")
-        elif signal.kind == "input" and (name in self.turned or signal.number in self.variables.taken):
-            raise UnsupportedError(f"input {signal.number} is transposed twice, or after its first use")
-        self.turned[name] = self.variables.place
+        else:
+            allowed = isinstance(signal, Signal) and base in self.function.parameters
+            if isinstance(signal, Signal) and signal.kind == "input":
+                allowed = allowed and name not in self.turned and signal.number not in self.variables.taken
+        if not allowed or element != self._present(name):
+            raise UnsupportedError(ADVICE)
+        self.turned.add(name)
 
     def _output_number(self, name: str) -> int:
         match = _RESULT.fullmatch(name.removeprefix(self.mark))
@@ -247,15 +241,13 @@ class MainFunction:
         if not number or element != self._present(name) or name in self.turned or self.after:
             raise UnsupportedError(_CHANGED_OUTPUT.format(base) if self.plan.outputs else ADVICE)
         try:
-            signal = self.variables.layer(self.variables.value(value))
+            signal = self.variables.signal(value, "layer", "output")
         except UnsupportedError as error:
             raise error if before is None else UnsupportedError(_CHANGED_OUTPUT.format(base)) from None
-        if not isinstance(signal, Signal) or signal.kind not in ("layer", "output"):
-            raise UnsupportedError(f"the output is set to something that is no layer's output; {ADVICE}")
-        if before is not None:
-            steps = before.signal.steps
-            if before.signal.number != signal.number or steps != signal.steps[: len(steps)] or steps == signal.steps:
-                raise UnsupportedError(f"{base} is set a second time (first in line {before.place.line})")
+        steps = before.signal.steps if before is not None else ()
+        again = before is not None and (before.signal.number != signal.number or steps == signal.steps)
+        if again or steps != signal.steps[: len(steps)]:
+            raise UnsupportedError(_CHANGED_OUTPUT.format(base))
         self.known[element] = signal
         self.plan.outputs[number] = PlannedOutput(signal, self.variables.place)
 
@@ -268,8 +260,7 @@ class MainFunction:
         """What a variable stands for that is set to an expression."""
         allocated, joined = re.fullmatch(r"cell\(1,(\d{1,9})\)", value, re.ASCII), _RING.fullmatch(value)
         if allocated is not None:
-            self.slots[base] = int(allocated[1])
-            return "cell array"
+            return Ring(None, int(allocated[1]))
         if value == "iscell(X)" and self.cells:
             return "cell flag"
         known = self._count(value) or self.variables.position(value)
@@ -292,10 +283,7 @@ class MainFunction:
         name = match[1].replace("X{1}", "#x1") if match is not None else ""
         if match is None or name.startswith("#") != self.cells or (not self.cells and name not in self.known):
             return None
-        if name in self.turned and match[2] == "1":
-            raise UnsupportedError("samples are columns here, but dimension 1 is counted; undo that edit")
-        if name not in self.turned:
-            self.counted.append((name, int(match[2]), self.variables.place))
+        self.counted.append((name, int(match[2]), name in self.turned, self.variables.place))
         return "samples"
 
     # rings of time steps
@@ -310,38 +298,27 @@ class MainFunction:
             raise UnsupportedError(ADVICE)
         if ring.slots not in (None, position.slots):
             raise FormatError(f"the ring has {ring.slots} slots, but the position counts modulo {position.slots}")
-        signal = self.variables.layer(self.variables.value(value))
-        if not isinstance(signal, Signal) or signal.kind not in ("input", "layer"):
-            raise UnsupportedError(f"a ring of time steps holds something that is neither input nor layer; {ADVICE}")
         ring.slots = position.slots
-        ring.written = self.known[element] = signal
+        ring.written = self.known[element] = self.variables.signal(value, "input", "layer")
 
     def _fill(self, base: str, target: str, value: str) -> None:
         """One initial state into its slot, or on its way there."""
-        signal, held = self.variables.value(value), self.known.get(base)
-        if not isinstance(signal, Signal) or not signal.kind.endswith("states"):
-            raise UnsupportedError(f"an initial state is set to something else; {ADVICE}")
-        if target == f"{base}{{{self.filling}}}" and base in self.slots:
-            if self.slots[base] != self.passes + 1:
-                raise FormatError(
-                    f"{self.passes} initial states are put into {self.slots[base]} slots, expected {self.passes + 1}"
-                )
+        signal, held = self.variables.signal(value, "input states", "layer states"), self.known.get(base)
+        if isinstance(held, Ring) and held.slots == self.passes + 1 and target == f"{base}{{{self.filling}}}":
+            held.states = signal
         elif target != base or isinstance(held, str | Ring):
             raise UnsupportedError(ADVICE)
-        self.known[base] = signal
+        self.known[target] = signal
 
     # blocks
 
     def _if(self, statement: Statement) -> None:
-        text, place = statement.text, statement.body[0].place if statement.body else statement.place
-        if self.variables.loop is None and self.filling is None:
-            wrapping = "\nY=cell2mat(Y)\nend" if self.after else "\nX={X}\nend"
-            flags = ["iscell(X)", *(name for name, held in self.known.items() if held == "cell flag")]
-            fixed = self.cells and text in [f"if~{flag}{wrapping}" for flag in flags]
-            with errors_at(place):
-                if fixed or _ERROR.fullmatch(text) or self._counts_samples(text) or self._is_default(text):
-                    return
-        raise UnsupportedError(f"{place}{ADVICE}")
+        text, inside = statement.text, self.variables.loop is not None or self.filling is not None
+        wrapping = "\nY=cell2mat(Y)\nend" if self.after else "\nX={X}\nend"
+        flags = ["iscell(X)", *(name for name, held in self.known.items() if held == "cell flag")]
+        fixed = _ERROR.fullmatch(text) or (self.cells and text in [f"if~{flag}{wrapping}" for flag in flags])
+        if inside or not (fixed or self._counts_samples(text) or self._is_default(text)):
+            raise UnsupportedError(f"{statement.body[0].place if statement.body else ''}{ADVICE}")
 
     def _counts_samples(self, text: str) -> bool:
         """``if ~isempty(X) Q = size(X{1},2); elseif ~isempty(Xi) Q = size(Xi{1},2); else Q = 0; end``."""
@@ -379,25 +356,21 @@ class MainFunction:
         if match is None or variables.loop is not None or self.filling is not None:
             raise UnsupportedError(ADVICE)
         name, last = match.groups()
-        if self.after and (self._is_free(name) or self.known.get(name) == "final state"):
+        if self.after:
+            free = self._is_free(name) or self.known.get(name) == "final state"
             self.known[name] = "final state"
-            for inner in statement.body:
-                if inner.body or not self._is_final(inner.text):
-                    raise UnsupportedError(f"{inner.place}{ADVICE}")
-        elif self.after:
-            raise UnsupportedError(ADVICE)
+            if not free or not all(not inner.body and self._is_final(inner.text) for inner in statement.body):
+                raise UnsupportedError(ADVICE)
         elif self.cells and last.isdigit() and self._is_free(name):
             self.filling, self.passes = name, int(last)
             self._read(statement.body)
             self.filling = None
-            for array in self.slots:
-                states = self.known[array]
-                if isinstance(states, Signal):
-                    self.known[array] = Ring(states, self.slots[array])
+            for element in [element for element in self.known if element.endswith(f"{{{name}}}")]:
+                del self.known[element]
         elif self.known.get(last) == ("series" if self.cells else "samples") and self._is_free(name):
             self._read_time_loop(name, statement.body)
         else:
-            raise UnsupportedError(f"the loop does not run over the time steps; {ADVICE}")
+            raise UnsupportedError(ADVICE)
 
     def _read_time_loop(self, variable: str, body: Sequence[Statement]) -> None:
         """Only states, counts of cells and the present step of an input have a meaning in it."""
@@ -444,39 +417,24 @@ class MainFunction:
         for letter, total, what in (("x", plan.inputs, "inputs"), ("y", len(plan.outputs), "outputs")):
             if sum(re.fullmatch(rf"#?{letter}\d+", name) is not None for name in self.turned) not in (0, total):
                 raise UnsupportedError(f"the samples of some {what} are rows, those of others columns")
-        if inputs:
-            self._check_counts()
+        for name, dimension, before, place in self.counted if inputs else ():
+            if (dimension == 1) != (name in self.turned and not before):
+                raise UnsupportedError(
+                    f"{place}samples are counted along dimension {dimension}, but {'no' if dimension == 1 else 'a'} "
+                    "statement after this one transposes them, as x1 = x1' does; undo that edit"
+                )
 
     def _check_rings(self, rings: Sequence[Ring]) -> None:
         for ring in rings:
-            if ring.states is None or ring.written is None or ring.states != _initial(ring.written):
+            written = ring.written
+            if written is None or ring.states != replace(written, kind=f"{written.kind} states"):
                 raise UnsupportedError(
                     "the initial states and the series go through different steps, or into other rings"
                 )
         for kind in ("input states", "layer states"):
             slots = {ring.slots for ring in rings if ring.states is not None and ring.states.kind == kind}
-            for one, other in pairwise(sorted(map(str, slots))):
-                raise UnsupportedError(f"rings of {one} and {other} slots share their initial states")
-
-    def _check_counts(self) -> None:
-        """A transposition that was added or lost leaves the samples counted along the wrong dimension."""
-        for name, dimension, place in self.counted:
-            turned = self.turned.get(name)
-            if turned is None and dimension == 1:
-                raise UnsupportedError(
-                    f"{place}samples are counted along dimension 1, but no statement makes columns of them, as "
-                    "x1 = x1' does; undo that edit"
-                )
-            if turned is not None and dimension == 2:
-                raise UnsupportedError(
-                    f"{turned}samples were counted along dimension 2 in line {place.line}, so they are columns before "
-                    "this; delete this line"
-                )
-
-
-def _initial(signal: Signal) -> Signal:
-    """The initial states of what a ring holds."""
-    return replace(signal, kind=f"{signal.kind} states")
+            if len(slots) > 1:
+                raise UnsupportedError(f"rings of {' and '.join(sorted(map(str, slots)))} slots share their {kind}")
 
 
 def _assigned(text: str) -> tuple[str | None, str, str]:

@@ -47,7 +47,6 @@ _TOKEN = re.compile(
 _STRING = {"'": re.compile(r"'(?:[^'\n]|'')*+'"), '"': re.compile(r'"(?:[^"\n\\]|"")*+"')}
 _BLOCK = re.compile(r"^[ \t]*+%([{}])[ \t]*+$", re.MULTILINE)
 _LIKE_A_BLOCK = re.compile(r"[%#][{}][ \t]*+$", re.MULTILINE)
-_COMMENT_LINES = re.compile(r"%[^\n]*+(?:\n[ \t]*+(?:%(?![{}])[^\n]*+)?(?=\n))*+")
 _UNSURE = re.compile(rf"{_LIKE_A_BLOCK.pattern}|\.\.\.[^\n]*+\n[ \t]*+%", re.MULTILINE)
 _UNSURE_REASON = "a block comment, or a comment after a line that is continued, inside a statement; delete it"
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|NaN|nan|Inf|inf)")
@@ -127,16 +126,11 @@ def decoded(raw: bytes) -> str:
     nul = raw.find(b"\0")
     if nul >= 0:
         raise FormatError(f"byte {nul} is NUL, so this is no text file; a MATLAB function file was expected")
-    text = raw.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    if "\r" not in text:
-        return text
-    if "\n" not in text:
-        return text.replace("\r", "\n")
-    text = text.replace("\r\n", "\n")
-    if "\r" in text:
-        line = text[: text.index("\r")].count("\n") + 1
+    text = raw.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n")
+    if "\r" in text and "\n" in text:
+        line = text.count("\n", 0, text.index("\r")) + 1
         raise FormatError(f":{line}: a carriage return inside the line; end all lines in the same way")
-    return text
+    return text.replace("\r", "\n")
 
 
 class Scanner:
@@ -263,9 +257,6 @@ class Scanner:
         start = self.text.rfind("\n", 0, self.position) + 1
         block = _BLOCK.match(self.text, start)
         if block is None and _LIKE_A_BLOCK.fullmatch(self.text, self.position, end) is None:
-            lines = None if self.brackets else _COMMENT_LINES.match(self.text, self.position)
-            end = end if lines is None else lines.end()
-            self.line += self.text.count("\n", self.position, end)
             self.position = end
             return
         if block is None or self.brackets or block[1] == "}":

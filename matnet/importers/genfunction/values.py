@@ -26,7 +26,7 @@ from matnet.importers.genfunction.tokens import Place, literal_array
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 MAX_PROCESSING = 20
-"""How many processing functions may follow each other; real networks have up to four."""
+"""Fewer processing functions than this may follow each other; real networks have up to four."""
 
 _WEIGHT = re.compile(r"([IL])W(\d{1,6})_(\d{1,6})", re.ASCII)
 _BIAS = re.compile(rf"b(\d{{1,6}})|repmat\(b(\d{{1,6}}),1,({NAME})\)", re.ASCII)
@@ -142,12 +142,16 @@ class Variables:
             return Signal("layer", value.number)
         return self._enter(value, "purelin")
 
-    def _processed(self, function: RecognisedFunction, arguments: list[str]) -> Signal:
-        signal = self.layer(self.value(arguments[0]))
-        apply = function.kind == "apply"
-        side, kinds = ("input", ("input", "input states")) if apply else ("output", ("layer", "output"))
+    def signal(self, text: str, *kinds: str) -> Signal:
+        """The signal of one of some kinds that an expression stands for."""
+        signal = self.layer(self.value(text))
         if not isinstance(signal, Signal) or signal.kind not in kinds or len(signal.steps) >= MAX_PROCESSING:
-            raise UnsupportedError(f"{function.function} is called with something that is no {side}")
+            raise UnsupportedError(f"expected a value of the kind {' or '.join(kinds)}; {ADVICE}")
+        return signal
+
+    def _processed(self, function: RecognisedFunction, arguments: list[str]) -> Signal:
+        apply = function.kind == "apply"
+        signal = self.signal(arguments[0], *(("input", "input states") if apply else ("layer", "output")))
         step = Step(function.function, self._settings(function, arguments), self.place)
         return replace(signal, kind=signal.kind if apply else "output", steps=(*signal.steps, step))
 
@@ -158,11 +162,9 @@ class Variables:
         self.plan.used.update(arguments[1:])
         settings: list[tuple[str, str]] = []
         for role, (position, part) in sorted(function.settings.items()):
-            if position >= len(arguments):
-                raise FormatError(f"the argument with the setting {role} is missing")
-            constant = arguments[position] + (f".{part}" if part else "")
+            constant = ".".join([*arguments[position : position + 1], *([part] if part else [])])
             if constant not in self.plan.constants:
-                raise FormatError(f"the setting {constant} is missing")
+                raise FormatError(f"the setting {constant or role} is missing")
             settings.append((role, constant))
         return tuple(settings)
 
