@@ -203,7 +203,7 @@ def main(*statements: str) -> str:
         ),
         (
             main("y1;" * 25_001),
-            f"net.m:3: {'y1;' * 20}: the file has more statements than any generated one",
+            f"net.m:3: {'y1;' * 19}...: the file has more statements than any generated one",
         ),
     ],
 )

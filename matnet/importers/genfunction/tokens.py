@@ -171,7 +171,7 @@ class Scanner:
                 break
             text, operator = {".'": "'", "\n": ";"}.get(token.text, token.text), token.kind == "op"
             if before.kind == "op" and before.text in ("'", ".'") and text in ("(", "{", "."):
-                raise self._refused(first, "an index after a transposition")
+                raise self._error("an index after a transposition", first)
             element = token.space and self.brackets and self.brackets[-1] != "("
             if (
                 (before.kind != "op" and not operator)
@@ -182,17 +182,17 @@ class Scanner:
             if operator and text in ("(", "[", "{"):
                 self.brackets.append(text)
                 if len(self.brackets) > MAX_NESTING:
-                    raise self._refused(first, TOO_DEEP)
+                    raise self._error(TOO_DEEP, first)
             elif text in _OPENING and (not self.brackets or self.brackets.pop() != _OPENING[text]):
-                raise self._refused(first, f"'{text}' without its opening bracket")
+                raise self._error(f"'{text}' without its opening bracket", first)
             if token.kind == "name":
                 names.add(text)
             parts.append(text.removesuffix(".") if token.kind == "num" else text)
             if self.count > last:
-                raise self._refused(first, "the statement is larger than any that genFunction writes")
+                raise self._error("the statement is larger than any that genFunction writes", first)
             before, end, token = token, self.position, self._token(token)
         if self.brackets:
-            raise self._refused(first, f"'{self.brackets[-1]}' is not closed")
+            raise self._error(f"'{self.brackets[-1]}' is not closed", first)
         place = Place(self.text, first.line, first.start, end)
         return Line("".join(parts), frozenset(names), place, fresh), token.text
 
@@ -224,20 +224,14 @@ class Scanner:
             return token._replace(text="\n") if kind == "newline" else token
         return Token("eof", "", self.line, self.position, True)
 
-    def _end_of(self, position: int) -> int:
-        """Where the line ends that holds a position."""
-        end = self.text.find("\n", position)
-        return len(self.text) if end < 0 else end
-
-    def _refused(self, first: Token, reason: str) -> FormatError:
-        """The error of the statement that begins with a token, shown to the end of that line at least."""
-        end = max(self.position, self._end_of(first.start))
-        return FormatError(f"{Place(self.text, first.line, first.start, end)}{reason}")
-
-    def _error(self, reason: str) -> FormatError:
-        start = self.text.rfind("\n", 0, self.position) + 1
-        line = self.text[start : min(self._end_of(start), start + 200)].strip(" \t")
-        return FormatError(f":{self.line}: {line[:60]}: {reason}")
+    def _error(self, reason: str, first: Token | None = None) -> FormatError:
+        """The error of the present line, or of the statement with a first token, shown to the end of that line."""
+        line, start = self.line, self.text.rfind("\n", 0, self.position) + 1
+        if first is not None:
+            line, start = first.line, first.start
+        end = self.text.find("\n", start)
+        place = Place(self.text, line, start, max(self.position, len(self.text) if end < 0 else end))
+        return FormatError(f"{place}{reason}")
 
     def _quote(self, quote: str, before: Token, space: bool) -> tuple[str, int]:
         """The kind of token that a quote begins, and its end: a transposition or a string."""
