@@ -16,6 +16,7 @@ NAME = r"[A-Za-z]\w*"
 """A variable or a function."""
 
 _HEAD = re.compile(rf"function ?(?:(?:\[([\w, ]*)\]|({NAME}))=)?({NAME})(?:\(([\w,~]*)\))?", re.ASCII)
+_LAST = re.compile(r"[ \t]*+;?[ \t]*+(?:[%\n]|\.\.\.|\Z)")
 
 
 class Statement(NamedTuple):
@@ -90,8 +91,8 @@ class Parser:
         self.names = set()
         body = self._block()
         names, closed = frozenset(self.names), self._word == "end"
-        if closed:
-            self._end()
+        if closed and _LAST.match(line.place.source, self._end().place.end) is None:
+            raise FormatError("expected the end of the line after the function's end")
         results = (head[1] or head[2] or "").replace(",", " ").split()
         parameters = head[4].split(",") if head[4] else []
         if not all(re.fullmatch(f"{NAME}|~", name, re.ASCII) for name in (*results, *parameters)):
@@ -126,10 +127,10 @@ class Parser:
         self._end()
         return Statement("\n".join([*texts, "end"]), line.place, tuple(inner))
 
-    def _end(self) -> None:
+    def _end(self) -> Line:
         if self.line is None or self.line.text != "end":
             raise FormatError(f"the block is not closed by end, got '{self.line.text[:20] if self.line else ''}'")
-        self._taken(self.line)
+        return self._taken(self.line)
 
 
 def split(text: str, separator: str) -> list[str]:
