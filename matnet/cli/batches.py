@@ -68,6 +68,8 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     if options["steps"] and model.input_size:
         inputs = counted(model.input_size, "input")
         raise TableError(f"--steps is for networks without inputs; this one has {inputs}: name a table of them")
+    if options["steps"] and options["states"] in (None, "first-rows"):
+        raise click.UsageError("--steps: say what came before with --states: zeros, or FILE.mat:,Ai")
     if "wrt" in options:
         remark_on_steps(model)
     engine, model = _with_engine(model, options)
@@ -91,8 +93,6 @@ def _check_together(options: dict[str, Any]) -> None:
     if sum(given.values()) > 1:
         both = " and ".join(name for name, there in given.items() if there)
         raise click.UsageError(f"{both} are alternatives; give one of them")
-    if options["steps"] and options["states"] in (None, "first-rows"):
-        raise click.UsageError("--steps: say what came before with --states: zeros, or FILE.mat:,Ai")
     if options["steps"] and options["forecast"]:
         raise click.UsageError("--steps takes no past to forecast from; name a table of the measured outputs")
     if options["flush"] and options["forecast"]:
@@ -369,6 +369,8 @@ def _report(summary: Summary, engine: str, options: dict[str, Any]) -> None:
         note(summary.note)
     if summary.states:
         note(summary.states)
+    for message in summary.doubts:
+        warn(f"{place}: {message}")
     if summary.outside:
         pairs = zip(summary.input_names, summary.outside_by_input, strict=True)
         counts = [f"{name}: {count:,}" for name, count in pairs if count]

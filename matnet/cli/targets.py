@@ -10,7 +10,7 @@ import click
 
 from matnet.cli.batches import chosen_columns, opened, samples, states_given, targets_given
 from matnet.cli.options import file_reading
-from matnet.cli.speech import note
+from matnet.cli.speech import note, warn
 from matnet.errors import FormatError, TableError
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def _series(net: Network, table: Table, columns: Columns, states: States | None,
     for message in (found.start.choice.note, found.start.words):
         if message:
             note(message)
+    for message in found.start.doubts:
+        warn(f"{table.place}: {message}")
     return Samples(found.x, found.t, found.start.choice.input_names, found.states, found.first)
 
 

@@ -70,7 +70,7 @@ def prepared(structure: Structure, x: Any, t: Any) -> SeriesData:
         )
     shifted = aligned(structure, targets)
     layer_states = np.zeros((*lead, structure.layer_delay, structure.layer_elements))
-    for output, own, neurons in _outputs(structure):
+    for output, own, neurons in output_layers(structure):
         if output.feedback_mode == "closed":
             before = shifted[..., start - structure.layer_delay : start, own]
             layer_states[..., neurons] = _at_layer_scale(output, before)
@@ -88,7 +88,7 @@ def aligned(structure: Structure, t: FloatArray) -> FloatArray:
     Outputs from which n delays were removed come n steps early.
     """
     shifted = np.full(t.shape, np.nan)
-    for output, own, _ in _outputs(structure):
+    for output, own, _ in output_layers(structure):
         kept = max(t.shape[-2] - output.feedback_delay, 0)
         shifted[..., :kept, own] = t[..., output.feedback_delay :, own]
     return shifted
@@ -178,7 +178,7 @@ def closed_elements(structure: Structure) -> tuple[int, ...]:
     """The elements of the outputs that are fed back inside the network, counted from 0."""
     return tuple(
         element
-        for output, own, _ in _outputs(feedback_marked(structure))
+        for output, own, _ in output_layers(feedback_marked(structure))
         if output.feedback_mode == "closed"
         for element in range(own.start, own.stop)
     )
@@ -186,7 +186,7 @@ def closed_elements(structure: Structure) -> tuple[int, ...]:
 
 def opened_elements(structure: Structure) -> dict[int, int]:
     """The elements of the inputs through which outputs are fed back, with those of the outputs, counted from 0."""
-    own = [columns for _, columns, _ in _outputs(structure)]
+    own = [columns for _, columns, _ in output_layers(structure)]
     found, start = {}, 0
     for entry in structure.inputs:
         if entry.feedback_output is not None:
@@ -218,7 +218,7 @@ def _elements_beside(structure: Structure) -> Elements:
 
 def _side_by_side(structure: Structure, x: FloatArray, t: FloatArray) -> FloatArray:
     """All inputs in the network's order: those of x, and the outputs t where they are fed back."""
-    own = [columns for _, columns, _ in _outputs(structure)]
+    own = [columns for _, columns, _ in output_layers(structure)]
     parts, start = [x[..., :0]], 0
     for entry in structure.inputs:
         if entry.feedback_output is None:
@@ -229,7 +229,7 @@ def _side_by_side(structure: Structure, x: FloatArray, t: FloatArray) -> FloatAr
     return np.concatenate(parts, axis=-1)
 
 
-def _outputs(structure: Structure) -> Iterator[tuple[Output, slice, slice]]:
+def output_layers(structure: Structure) -> Iterator[tuple[Output, slice, slice]]:
     """Each output with its columns among the outputs, and those of its layer among all neurons."""
     edges = np.cumsum([0, *(layer.size for layer in structure.layers)])
     start = 0
@@ -360,7 +360,7 @@ class Forecaster:
         return known.x[:, length - structure.input_delay :], layer_states
 
     def _fed_back(self) -> Iterator[tuple[Output, slice, slice]]:
-        return (found for found in _outputs(self.closed.structure) if found[0].feedback_mode == "closed")
+        return (found for found in output_layers(self.closed.structure) if found[0].feedback_mode == "closed")
 
     def forecast(self, known: _Known) -> FloatArray:
         """The outputs over the future, (..., K, S)."""

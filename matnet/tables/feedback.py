@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from matnet.tables.columns import (
 )
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.interfaces import Rows, Table
+from matnet.tables.scales import layer_doubt, raw_doubt
 from matnet.tables.wording import listed, shown
 
 STATES = Parameter("states")
@@ -51,7 +52,9 @@ class Start:
 
     ``choice`` are the columns that are read: as its inputs all of the network's, as its targets those of the
     ``elements`` of the outputs, from 0, that are fed back inside the network, unless they are in ``array`` (N, S).
-    ``rows`` is how many rows become the states, ``ahead`` how many more must be known. ``words`` say it for people.
+    ``names`` are those of all outputs.
+    ``rows`` is how many rows become the states, ``ahead`` how many more must be known. ``words`` say it for people,
+    and ``doubts`` what is noticed about the states when they are read.
     """
 
     choice: Choice
@@ -61,6 +64,20 @@ class Start:
     elements: tuple[int, ...] = ()
     array: FloatArray | None = None
     words: str = ""
+    names: tuple[str, ...] = ()
+    doubts: list[str] = field(default_factory=list)
+
+    def doubt(self, message: str) -> None:
+        """Add a message that has not been said of another series, if it says anything."""
+        if message and message not in self.doubts:
+            self.doubts.append(message)
+
+    def doubt_measured(self, net: Network, t: FloatArray) -> None:
+        """Notice the scale of the measured outputs (N, S) that become states."""
+        if self.elements:
+            fed = list(self.elements)
+            names = [self.names[k] for k in fed]
+            self.doubt(raw_doubt("the measured outputs", t[:, fed], net.output_range[fed], names))
 
     def measured(self, rows: Rows, before: int, size: int, dialect: Dialect) -> FloatArray:
         """The measured outputs (N, S) of rows of the table that come after `before` others; NaN where unknown.
@@ -142,7 +159,12 @@ def start_of_series(
             words = f"{table.place}: what came before is taken as zeros"
         else:
             words = next((f"{table.place}: the {kind} states are taken as zeros" for kind in taken if taken[kind]), "")
-        return Start(replace(choice, targets=()), states, words=words)
+        start = Start(replace(choice, targets=()), states, words=words)
+        if states.inputs is not None and states.inputs.shape == (structure.input_delay, net.input_size):
+            start.doubt(raw_doubt("the input states", states.inputs, net.input_range, choice.input_names))
+        if states.layers is not None and states.layers.shape == (structure.layer_delay, structure.layer_elements):
+            start.doubt(layer_doubt(net, states.layers, output_names(columns, net.output_size)))
+        return start
     closed = closed_elements(net.structure)
     steps, ahead = looks_back(net.structure)
     ahead = ahead if closed else 0
@@ -161,7 +183,8 @@ def start_of_series(
             "give them as FILE.mat:Xi,Ai",
         )
     words = _words(net, table.place, steps, choice.group is not None)
-    return Start(choice, States(first_rows=True), steps, ahead, closed, targets, words)
+    names = output_names(columns, net.output_size)
+    return Start(choice, States(first_rows=True), steps, ahead, closed, targets, words, names)
 
 
 def _words(net: Network, place: str, steps: int, grouped: bool) -> str:
@@ -327,6 +350,7 @@ class Opening:
         """
         found = first_states(self._net.structure, self._x, self._t if self._start.elements else None)
         check_known(self._start, found[1], table)
+        self._start.doubt_measured(self._net, self._t)
         return found
 
 
@@ -378,6 +402,8 @@ def read_series(
     if len(rows) < start.rows + start.ahead:
         raise too_short(table.place, "the series", len(rows), start.rows)
     first = slice(start.rows + start.ahead)
+    if known is not None:
+        start.doubt_measured(net, known[first])
     inputs, layers = first_states(
         net.structure, rows.x[first], known[first] if start.elements and known is not None else None
     )

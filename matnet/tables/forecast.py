@@ -90,6 +90,11 @@ class Forecast:
         if not len(self.rows):
             raise TableError("it has no rows, so there is nothing to forecast from", place=table.place)
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What was noticed about the known past, once there are columns."""
+        return tuple(self._start.doubts)
+
     def columns(self) -> list[pl.Series]:
         """The result."""
         parts = list(self._parts())
@@ -106,6 +111,7 @@ class Forecast:
             x = self.rows.x if self.net.input_size else None
             known = None if x is None else x[past], t[past], None if x is None else x[future]
             y = self.net.forecast(*known, steps=self._steps)
+            self._start.doubt_measured(self.net, t[past])
             texts = [column.gather(future) for column in self.rows.texts.get_columns()]
             group = [] if self.choice.group is None else [self.rows.texts.to_series(kept)[places[:1]]]
             part = [column.new_from_index(0, self._steps) for column in group]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
@@ -23,7 +23,7 @@ from matnet.tables.summary import Counts, Summary, counts
 from matnet.tables.target import Target
 
 if TYPE_CHECKING:
-    from matnet.tables.feedback import States
+    from matnet.tables.feedback import Start, States
 
 GROUP_CHUNKS = 4
 """Chunks of the default size in a row group of Parquet or Arrow."""
@@ -159,7 +159,7 @@ def _over_series(
         job = series_gradient(net, options.columns, table, start, _lags(net, options))
     else:
         job = series_prediction(net, options.columns, table, start)
-    return _run(net, table, start.choice, job, target, options, progress, start.words)
+    return _run(net, table, start.choice, job, target, options, progress, start)
 
 
 def _forecast(net: Network, table: Table, target: Target, options: BatchOptions, by: bool) -> Summary:
@@ -177,7 +177,7 @@ def _forecast(net: Network, table: Table, target: Target, options: BatchOptions,
     with sink:
         sink.write(sink.formatted(columns))
     summary.add(counts(made.rows.x, made.net.input_extent, columns))
-    return _finished(summary, table, started)
+    return _finished(summary, table, started, made.doubts)
 
 
 def _named(options: BatchOptions | None, model: Model) -> BatchOptions:
@@ -199,15 +199,15 @@ def _run(
     target: Target,
     options: BatchOptions,
     progress: Progress | None,
-    states: str = "",
+    start: Start | None = None,
 ) -> Summary:
-    start = time.monotonic()
+    started = time.monotonic()
     extent = model.input_extent
     if options.flag_range:
         job = flagged(job, extent)
     names = table.kept_names(choice) + job.names
     types = [*table.text_types(choice)[: len(choice.keep)], *(job.types.get(name, pl.Float64()) for name in job.names)]
-    summary = Summary(choice.input_names, extent.origin, choice.note, states)
+    summary = Summary(choice.input_names, extent.origin, choice.note, "" if start is None else start.words)
     sink = format_for("", options.form).write(target, names, types, GROUP_CHUNKS * chunk_rows(job.width), options.style)
     if options.flush:
         with sink:
@@ -217,7 +217,7 @@ def _run(
                 target.flush()
                 summary.add(counts(rows.x, extent, columns[len(choice.keep) :]))
             summary.rows_with_nan -= job.finish()
-        return _finished(summary, table, start)
+        return _finished(summary, table, started, [] if start is None else start.doubts)
     with workers(options.workers) as threads, sink:
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
         # a series goes through the network step by step, and how it is cut may move the last digit
@@ -240,12 +240,13 @@ def _run(
             if progress is not None:
                 progress(summary.rows, table.fraction)
         summary.rows_with_nan -= job.finish()
-    return _finished(summary, table, start)
+    return _finished(summary, table, started, [] if start is None else start.doubts)
 
 
-def _finished(summary: Summary, table: Table, start: float) -> Summary:
+def _finished(summary: Summary, table: Table, started: float, doubts: Sequence[str] = ()) -> Summary:
     summary.sources = table.sources
-    summary.seconds = time.monotonic() - start
+    summary.doubts = tuple(doubts)
+    summary.seconds = time.monotonic() - started
     return summary
 
 

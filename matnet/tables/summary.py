@@ -48,14 +48,15 @@ class Summary:
     """What was done: rows read, how many of them lie outside the range of the inputs, in all and by input.
 
     ``origin`` says for each input where its range is known from; see `matnet.model.ranges`. ``rows_with_nan`` are rows
-    of the result. ``note`` tells the user how the inputs were found, ``states`` what a series starts
-    with.
+    of the result. ``note`` tells the user how the inputs were found, ``states`` what a series starts with, and
+    ``doubts`` what may be wrong with that.
     """
 
     input_names: tuple[str, ...]
     origin: tuple[Origin, ...]
     note: str = ""
     states: str = ""
+    doubts: tuple[str, ...] = ()
     rows: int = 0
     outside: int = 0
     outside_by_input: list[int] = field(default_factory=list)

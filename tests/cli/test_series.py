@@ -110,6 +110,43 @@ def test_matlabs_own_series(said: Said, corpus: Path) -> None:
     np.testing.assert_allclose(numbers(out), read_array(nar, "y2").T, rtol=0, atol=1e-13)
 
 
+WARNED = "the measured outputs lie within -1 and 1, outside the range (y1: 67 to 310); they are meant in original units"
+
+
+@pytest.mark.parametrize("options", [(), ("--forecast", "3")], ids=str)
+def test_measured_outputs_that_were_scaled_are_noticed(said: Said, corpus: Path, options: tuple[str, ...]) -> None:
+    """The processed range of y1 of this network is -1 to 1, its range 67 to 310."""
+    net = corpus / "dynamic_narx_closed.mat"
+    x = np.tile([669.0, 63.0, 66.0], (9, 1))
+    for y, noticed in ((np.linspace(-0.3, 0.2, 9), True), (np.linspace(150.0, 190.0, 9), False), (np.zeros(9), False)):
+        np.savetxt("s.csv", np.c_[x, y], delimiter=",", header="x1,x2,x3,y1", comments="")
+        status, _, err = said("predict", net, "s.csv", *options)
+        assert (status, WARNED in err, "warning" in err) == (0, noticed, noticed), err
+
+
+def test_states_of_a_file_at_the_other_scale_are_noticed(said: Said, corpus: Path) -> None:
+    net = matnet.load(corpus / "dynamic_narx_closed.mat")
+    x = np.tile([669.0, 63.0, 66.0], (9, 1))
+    x_scaled = np.tile([-0.5, -0.9, 0.8], (2, 1))
+    np.savetxt("s.csv", x, delimiter=",", header="x1,x2,x3", comments="")
+    layers = net.prepare(x, np.full((9, 1), 153.0)).layer_states
+    raw = np.where(np.arange(11) == 10, 153.0, layers)
+    scipy.io.savemat("s.mat", {"Xi": x[:2].T, "scaled": x_scaled.T, "Ai": layers.T, "raw": raw.T})
+    said_of = {}
+    for states in ("Xi,Ai", "scaled,Ai", "Xi,raw"):
+        status, _, said_of[states] = said(
+            "predict", corpus / "dynamic_narx_closed.mat", "s.csv", "--states", f"s.mat:{states}"
+        )
+        assert status == 0
+    assert "warning" not in said_of["Xi,Ai"]
+    # x1 and x2 begin at 0, which scaled values reach too; x3 begins at 12
+    assert "the input states lie within -1 and 1, outside the range (x3: 12 to 73)" in said_of["scaled,Ai"]
+    assert (
+        "the layer states lie in the range of the outputs (y1: 67 to 310); they are meant at the scale of"
+        in (said_of["Xi,raw"])
+    )
+
+
 def test_arrays_of_an_open_loop(said: Said) -> None:
     scipy.io.savemat("d.mat", {"X": X.T, "T": T.T, "both": np.c_[X, T].T})
     expected = prepared(open_network())
