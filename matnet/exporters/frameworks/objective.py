@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import Parameter, ShapeError, UnsupportedError
+from matnet.errors import ShapeError, UnsupportedError
 from matnet.exporters.frameworks.requirements import static_network
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.ranges import middle
@@ -141,7 +141,7 @@ class Objective:
         limits = self._net.output_extent.limits[rows].copy()
         if low is not None or high is not None:
             limits[:] = _limits((-np.inf if low is None else low, np.inf if high is None else high), "(low, high)")
-        _check_known(limits, [self._net.output_names[i] for i in rows], Parameter("low"), " or ", Parameter("high"))
+        _check_known(limits, [self._net.output_names[i] for i in rows], "low or high")
 
         def second(x: Array, v: FloatArray) -> FloatArray:
             return np.asarray(np.tensordot(v, self._hessian(x, rows), axes=1))
@@ -176,7 +176,7 @@ class Objective:
         return np.asarray(self._net.hessian(self.inputs(x))[np.ix_(rows, self._free, self._free)])
 
     def _known_limits(self) -> FloatArray:
-        _check_known(self._limits, self.variables, Parameter("bounds"), " by name")
+        _check_known(self._limits, self.variables, "bounds by name")
         return self._limits
 
 
@@ -248,15 +248,11 @@ def objective(
     rows = _outputs(net, of)
     if len(rows) > 1 and of is None and target is None and weights is None:
         raise UnsupportedError(
-            f"the network has {len(rows)} outputs ({listed(net.output_names)}): choose what is to be minimized with ",
-            Parameter("of"),
-            ", or give ",
-            Parameter("weights"),
-            " or a ",
-            Parameter("target"),
+            f"the network has {len(rows)} outputs ({listed(net.output_names)}): choose what is to be minimized with "
+            "of, or give weights or a target"
         )
     if maximize and target is not None:
-        raise UnsupportedError("a distance from a target is minimized: leave out ", Parameter("maximize", True))
+        raise UnsupportedError("a distance from a target is minimized: leave out maximize=True")
     factors = np.ones(len(rows)) if weights is None else _one_each(weights, rows, "weights")
     desired = None if target is None else _one_each(target, rows, "target")
     values = {j: _number(value, f"fixed['{name}']") for name, j, value in _by_name(net, fixed, "fixed")}
@@ -313,9 +309,9 @@ def _limits(pair: Any, parameter: str) -> FloatArray:
     return limits
 
 
-def _check_known(limits: FloatArray, names: Sequence[str], *advice: Parameter | str) -> None:
+def _check_known(limits: FloatArray, names: Sequence[str], advice: str) -> None:
     """Refuses limits that are unknown, or empty because the members of an ensemble have no common range."""
     known: NDArray[np.bool_] = limits[:, 0] <= limits[:, 1]
     if not known.all():
         missing = listed([name for name, flag in zip(names, known, strict=True) if not flag])
-        raise UnsupportedError(f"the range of {missing} is unknown; give its limits with ", *advice)
+        raise UnsupportedError(f"the range of {missing} is unknown; give its limits with {advice}")

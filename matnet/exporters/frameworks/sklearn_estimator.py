@@ -167,7 +167,7 @@ def estimator(net: Network, kind: str | None, classes: Sequence[Any] | None) -> 
     if kind not in (None, "regressor", "classifier"):
         raise UnsupportedError(Parameter("kind"), f"={kind!r}, expected 'regressor' or 'classifier'")
     if kind == "regressor" and classes is not None:
-        raise UnsupportedError("a regressor has no ", Parameter("classes"))
+        raise UnsupportedError("a regressor has no classes")
     if kind == "regressor" or (kind is None and classes is None and not _gives_probabilities(net)):
         return NetworkRegressor(net)
     if net.output_size < 2:
