@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,14 @@ def series_names() -> dict[str, Any]:
     return {"net": net, "x": x, "xi": xi, "ai": ai, "run": run}
 
 
+def layered_names() -> dict[str, Any]:
+    """A network whose layers have the names of those of a network of images."""
+    net = matnet.load(PROJECT / "fixtures" / "pump.mat")
+    names = ("conv_1", "relu_1")
+    layers = tuple(replace(layer, name=name) for layer, name in zip(net.structure.layers, names, strict=True))
+    return {"net": Network(replace(net.structure, layers=layers))}
+
+
 def test_there_are_calls() -> None:
     assert len(CALLS) > 30
     assert sum(page == FROM_MATLAB for page, _ in CALLS) > 15
@@ -133,6 +142,8 @@ def test_the_call_runs(page: Path, span: str, names: dict[str, Any]) -> None:
         names["raster"] = pytest.importorskip("xarray").DataArray(names["x"], dims=("row", "band"))
     if "compile" in span and not any(map(shutil.which, ("cc", "gcc", "clang"))):
         pytest.skip("there is no C compiler")
+    if re.search(r"conv_1|relu_1", span):
+        names |= layered_names()
     given = loop_names(span) if of_a_loop(span) else series_names() if of_a_series(span) else {}
     exec(compile(span, str(page), "exec"), names | given)  # noqa: S102
 
