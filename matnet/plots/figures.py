@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from matnet.errors import ShapeError, TableError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.training_record import TrainingRecord
@@ -20,6 +22,7 @@ from matnet.sensitivity.samples import Model
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 SUFFIXES = (".png", ".svg", ".pdf")
 PANELS, ALONG = 6, 3
@@ -434,3 +437,12 @@ def image(made: Figure, suffix: str, dpi: int = RESOLUTION) -> bytes:
     with matplotlib().rc_context({"svg.hashsalt": "matnet"}):
         made.savefig(held, format=suffix[1:].lower(), dpi=dpi, metadata=metadata, facecolor="white")
     return held.getvalue()
+
+
+def pixels(made: Figure, dpi: int) -> NDArray[np.uint8]:
+    """(height, width, 3): the pixels of a figure, drawn once and not packed."""
+    canvas = matplotlib("backends.backend_agg").FigureCanvasAgg(made)
+    made.set_dpi(dpi)
+    made.set_facecolor("white")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]

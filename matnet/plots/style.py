@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +100,24 @@ def tidy(ax: Axes) -> None:
 
 def numbers() -> Any:
     """The format of numbers at an axis: plain or with a common power of ten, never with an offset."""
-    formatter = matplotlib("ticker").ScalarFormatter(useOffset=False, useMathText=True)
+    formatter = _number_format()(useOffset=False)
     formatter.set_powerlimits((-3, 6))
     return formatter
+
+
+@cache
+def _number_format() -> Any:
+    """A class of formats that typeset the common power of ten alone, since typesetting every tick takes long."""
+
+    class Numbers(matplotlib("ticker").ScalarFormatter):  # type: ignore[misc]
+        def get_offset(self) -> str:
+            self.set_useMathText(True)
+            try:
+                return str(super().get_offset())
+            finally:
+                self.set_useMathText(False)
+
+    return Numbers
 
 
 def _cell(ax: Axes) -> tuple[float, float]:

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from matnet.network.markup import Html, element
-from matnet.plots.figures import image
+from matnet.plots.figures import pixels
 from matnet.plots.style import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 WIDTH = 4.7
 """Inches: on a telephone, text of 8 points keeps about this size."""
@@ -64,12 +67,12 @@ def _pixels(made: Figure) -> str:
 
 
 def _address(made: Figure) -> str:
-    return f"data:image/png;base64,{base64.b64encode(_few_colours(image(made, '.png', RESOLUTION))).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(_few_colours(pixels(made, RESOLUTION))).decode()}"
 
 
-def _few_colours(png: bytes) -> bytes:
-    """The same picture with a palette, by Pillow, which matplotlib needs as well."""
-    picture: Any = import_module("PIL.Image").open(io.BytesIO(png))
+def _few_colours(shown: NDArray[np.uint8]) -> bytes:
+    """The pixels as a PNG file with a palette, by Pillow, which matplotlib needs as well."""
+    picture: Any = import_module("PIL.Image").fromarray(np.ascontiguousarray(shown))
     held = io.BytesIO()
-    picture.convert("RGB").quantize(COLOURS, dither=0).save(held, format="PNG", optimize=True)
+    picture.quantize(COLOURS, dither=0).save(held, format="PNG", optimize=True)
     return held.getvalue()
