@@ -21,7 +21,7 @@ NET = matnet.load(PUMP)
 
 def matrix(path: Path) -> tuple[list[str], list[str], FloatArray]:
     """Headings of columns and rows, and the numbers."""
-    header, *rows = list(csv.reader(path.open(encoding="utf-8")))
+    header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     return header, [row[0] for row in rows], np.array([[float(cell) for cell in row[1:]] for row in rows])
 
 
@@ -54,7 +54,7 @@ def test_every_number_is_exact_in_every_format(tmp_path: Path, capsys: pytest.Ca
     own = [float(row["value"]) for row in rows if row["matrix"] == "IW1_1"]
     np.testing.assert_array_equal(np.reshape(own, (10, 2)), expected)
     assert run(["weights", str(tmp_path / "net.json"), "-o", str(tmp_path / "w.csv")]) == 0
-    assert list(csv.DictReader((tmp_path / "w.csv").open())) == rows
+    assert list(csv.DictReader((tmp_path / "w.csv").read_text(encoding="utf-8").splitlines())) == rows
     fastexcel = pytest.importorskip("fastexcel")
     pytest.importorskip("xlsxwriter")
     assert run(["weights", str(tmp_path / "net.json"), "-o", str(tmp_path / "w.xlsx")]) == 0
