@@ -246,7 +246,7 @@ def _named_columns(place: str) -> tuple[str, tuple[str, ...] | None]:
 
 
 def _table_numbers(name: str, columns: tuple[str, ...] | None, options: Mapping[str, Any]) -> FloatArray:
-    """Columns of a table, all or those named, a sample a row; a missing cell is NaN, a number that is not known."""
+    """Columns of a table, all or those named, one sample per row; a missing cell is NaN."""
     import numpy as np
 
     from matnet.tables.columns import Choice, Columns, expanded

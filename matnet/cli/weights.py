@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--out",
     default="-",
     metavar="OUT",
-    help="A folder: one CSV file a matrix, the folder is made if it is not there. OUT.xlsx: one sheet a matrix. "
+    help="A folder: one CSV file per matrix; it is created if needed. OUT.xlsx: one sheet per matrix. "
     "OUT.csv, or - for standard output (default): one table with the columns matrix, row, column, value.",
 )
 @network_option

@@ -1,4 +1,4 @@
-"""The page that computes: a network with its derivatives in the browser, moved by sliders."""
+"""The interactive page: a network and its derivatives in the browser, with a slider for each input."""
 
 from matnet.explore.page import Live, live, page
 from matnet.explore.subject import Address, Subject

@@ -19,7 +19,7 @@ from matnet.network.overview import sentence
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 _SCRIPTS = ("pictures.js", "course.js", "explore.js")
-"""The page's own scripts, which stand one after another behind the network's module."""
+"""The page's own scripts, in order, after the network's module."""
 
 _STYLE = """
 :root { color: #1a1a1a; background: #ffffff; font: 16px/1.5 system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
@@ -32,7 +32,7 @@ footer { margin-top: 2rem; font-size: .85rem; opacity: .75; }
 
 @dataclass(frozen=True)
 class Live:
-    """The parts of the page that computes: its style sheet, its script, and the element that the script fills."""
+    """The parts of the interactive page: its style sheet, its script, and the element that the script fills."""
 
     style: Html
     script: Html
@@ -64,7 +64,7 @@ def live(subject: Subject) -> Live:
 
 
 def page(subject: Subject) -> str:
-    """The whole page as HTML text, which needs nothing from elsewhere.
+    """The whole page as self-contained HTML text.
 
     Parameters
     ----------
@@ -103,5 +103,5 @@ def _part(name: str) -> str:
 
 
 def _safe(text: str) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """JSON that cannot end the script element that contains it."""
     return text.replace("<", "\\u003c")

@@ -28,7 +28,7 @@ MOST_CELLS = 6_000
 """Numbers of the table that the page holds; of a longer table every k-th row is taken, of a series the first steps."""
 
 _BEYOND = 0.2
-"""How far a slider extends beyond both ends of the range, as a share of its width."""
+"""How far a slider extends beyond each end of the range, as a fraction of its width."""
 
 _POINTS = 500
 _STEPS, _LAGS = 40, 50
@@ -270,7 +270,7 @@ class Subject:
         )
 
     def _guessed(self) -> str:
-        """The inputs whose sliders have ends that nobody knows."""
+        """The inputs whose range is unknown, so that the ends of their sliders are guessed."""
         known = self.net.input_extent.known
         if self._table is not None:
             known = known | np.isfinite(self._ends).all(axis=1)

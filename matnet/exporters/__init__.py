@@ -1,1 +1,1 @@
-"""From a network to a file or a framework, one module a target."""
+"""From a network to a file or a framework, one module per target."""

@@ -29,7 +29,7 @@ PUBLIC = {
     "step_and_jacobian": "step_jac",
     "step_and_jacobians": "step_jac",
 }
-"""What the functions of a file are called, behind its name."""
+"""Suffixes of the functions in a file, after its name."""
 
 
 _TABLE = {

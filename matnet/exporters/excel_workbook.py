@@ -1,7 +1,7 @@
-"""Excel: a workbook that computes y and dy/dx by formulas, one sample a row.
+"""Excel: a workbook that computes y and dy/dx by formulas, one sample per row.
 
 The sheet "network" has a row of formulas: inputs, outputs, derivatives, and in grouped columns on the right the steps
-between them. Their weights are on the sheet "weights", one row a step, so that numbers keep the digits that a formula
+between them. Their weights are on the sheet "weights", one row per step, so that numbers keep the digits that a formula
 of Excel would drop.
 """
 
@@ -393,7 +393,7 @@ TARGET = Target(
     "LibreOffice",
     lambda: "" if libreoffice() else "LibreOffice",
     _run,
-    about="a workbook that computes y and dy/dx by formulas, one sample a row",
+    about="a workbook that computes y and dy/dx by formulas, one sample per row",
     names=NameRule(free=True),
     finite=True,
     static=True,

@@ -148,7 +148,7 @@ def _breaks(line: str, first: int) -> list[tuple[int, int]]:
 
 
 def text_document(formula: Written, header: Sequence[str], nested: bool) -> str:
-    """Equations, one a line."""
+    """Equations, one per line."""
     lines = [f"# {line}" for line in header]
     for step, text in formula.lines:
         line = f"{step.name} = {text}"

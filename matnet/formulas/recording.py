@@ -139,7 +139,7 @@ def _delayed(leaf: Leaf) -> str:
 
 
 class _Plan:
-    """The computation of what is wanted, with the layers' outputs and net inputs behind it."""
+    """The computation of what is wanted, with the layers' outputs and net inputs that it needs."""
 
     def __init__(self, structure: Structure, program: Program, wanted: Wanted, arguments: Sequence[Argument]) -> None:
         self.structure, self.program, self.wanted, self.arguments = structure, program, wanted, arguments

@@ -36,7 +36,7 @@ class Syntax:
     power
         The template of a square or a cube; "" to write products.
     times, over
-        The signs between two expressions; ``by`` is the sign behind a constant factor.
+        The signs between two expressions; ``by`` is the sign after a constant factor.
     fraction
         The template of a quotient, if it is not written with a sign.
     pairwise
@@ -227,7 +227,7 @@ class Printer:
         texts = []
         for number, count in counted.items():
             own = factors[number]
-            # a quotient behind a factor would divide by more than its own denominator
+            # a quotient after a factor would divide by more than its own denominator
             binding = POWER if own.operation == "quotient" and not self.syntax.fraction else PRODUCT
             if count > 1 and self.syntax.power:
                 texts.append(self.syntax.power.format(self.enclosed(own, ATOM), count))

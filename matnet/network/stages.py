@@ -1,8 +1,8 @@
-"""The stages of a network's computation in the order in which a person would go through it, with names for all values.
+"""The stages of a network's computation in the order of a calculation by hand, with names for all values.
 
 The names are those of MATLAB's variables: ``p{1}(2)`` is element 2 of input 1 after its processing, ``zIW1_1(3)`` the
 weighted input of neuron 3 by IW{1,1}, ``n{1}(3)`` and ``a{1}(3)`` its net input and output. Inputs and outputs have the
-network's own names; a derivative is named after both, ``da{1}(3)_dn{1}(3)``. An earlier time step stands behind a
+network's own names; a derivative is named after both, ``da{1}(3)_dn{1}(3)``. An earlier time step comes after a
 name: ``a{1}(3)(t-1)``.
 """
 

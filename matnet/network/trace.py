@@ -1,4 +1,4 @@
-"""Every intermediate number of one sample, in the order in which a person would compute them."""
+"""Every intermediate value of one sample, in the order of a calculation by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from matnet.network.stages import Route, ValueStage
 from matnet.simulate import BiasStep, NetInputStep, ProcessingStep, Step, TransferStep, WeightStep
 
 _SHOWN_TERMS = 6
-"""A sum of at most so many products is written out."""
+"""Sums of at most this many products are written out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class Trace:
             yield name, value
 
     def against(self, given: Mapping[str, float | Given]) -> tuple[Difference, ...]:
-        """Where somebody's own numbers leave the network's, and which usual mistake gives them.
+        """Where your own numbers differ from the network's, and which common mistake explains it.
 
         Parameters
         ----------

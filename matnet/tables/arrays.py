@@ -20,7 +20,7 @@ class ArrayTable(Table):
     Parameters
     ----------
     x
-        (N, R), a sample a row, whatever way they lie in the file.
+        (N, R), one sample per row, however the file stores them.
     place
         The name in messages.
     source
@@ -93,7 +93,7 @@ class ArrayTable(Table):
         return ()
 
     def holding(self, x: FloatArray) -> ArrayTable:
-        """A table of other numbers from the same place, a sample a row."""
+        """A table of other numbers from the same place, one sample per row."""
         return ArrayTable(x, self.place, self._source, None, self._across)
 
     @property

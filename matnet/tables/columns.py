@@ -33,7 +33,7 @@ class Columns:
     ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged,
     all of them where it is ("all",) and no column has that name. ``group`` is the column that distinguishes several
     series in one table. ``own_inputs`` and ``own_outputs`` are the names that the network itself has. ``targets`` are
-    columns of measured outputs; they are no inputs unless they are named as such.
+    columns of measured outputs; they are not inputs unless they are named as such.
     """
 
     inputs: tuple[str, ...] | None = None

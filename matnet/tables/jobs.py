@@ -123,7 +123,7 @@ def gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> J
 
 
 def tidy_gradient(model: Model, columns: Columns, choice: Choice, hessian: bool) -> Job:
-    """One row a (sample, output, input): sample from 1, output, input, y, dy_dx, and on request d2y_dx_dx1 ..
+    """One row per sample, output and input: sample from 1, output, input, y, dy_dx, and on request d2y_dx_dx1 ..
 
     Of an ensemble y is followed by y_std.
     """

@@ -108,7 +108,7 @@ def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: Binary
 
 
 def _upright(table: Table, reading: Reading) -> Table:
-    """The table, or where its samples lie in columns all of it in memory, with a sample a row.
+    """The table; if its samples are in columns, all of it in memory with one sample per row.
 
     A first column that does not hold numbers alone names the elements.
     """

@@ -26,7 +26,7 @@ Operand = int | NDArray[Any]
 
 @dataclass(frozen=True)
 class _Step:
-    """A node of a tape that is no constant, with its constants beside it."""
+    """A node of a tape that is not a constant, with its constants."""
 
     operation: str
     operands: tuple[Operand, ...]

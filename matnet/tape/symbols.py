@@ -1,6 +1,6 @@
 """Symbols: arrays that record the operations on them on a tape.
 
-A symbol's leading axis is the batch, whose length is unknown: it is None in ``shape``. Symbols without it are
+A symbol's leading axis is the batch, whose length is unknown: it is None in ``shape``. Symbols without a batch axis are
 constants, and an operation on constants alone is computed at once. The same operation on the same operands is recorded
 once.
 """

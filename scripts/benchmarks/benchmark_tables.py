@@ -171,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Tables through matnet beside polars alone.")
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="Where the tables lie meanwhile; without it a temporary folder.")
+    parser.add_argument("--folder", type=Path, help="Folder for the tables (default: a temporary folder).")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         tables(Path(folder), given.megabytes, given.repeats)

@@ -196,7 +196,7 @@ def _element_changed(found: bytearray, tag: int, start: int, end: int, random: R
 
 
 def hdf5(data: bytes, random: Random) -> bytes:
-    """A file of level 7.3 with words exchanged for others of it, classes renamed, or bytes changed."""
+    """A version 7.3 file with words swapped, classes renamed, or bytes changed."""
     kind = random.randrange(6)
     found = bytearray(data)
     if kind <= 1:

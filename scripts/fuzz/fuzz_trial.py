@@ -189,7 +189,7 @@ def _reason(kind: str, file: Path, place: str, known: Mapping[str, str]) -> str:
     if not isinstance(value, Struct):
         return "an object of a newer class, which no other reader reads"
     if file.read_bytes()[512:516] == b"\x89HDF":
-        return "level 7.3, which no other reader reads"
+        return "version 7.3, which no other reader reads"
     if "." in place or "{" in place or "(" in place:
         return "within another value"
     theirs = _by_scipy(file, place)

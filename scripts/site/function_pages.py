@@ -69,7 +69,7 @@ def _each() -> Iterator[Page]:
         yield Page("Transfer functions", name, _transfer_text(row), _transfer_picture(row))
     for name, weight in sorted(WEIGHT.items()):
         facts = [("z_i", weight.formula), ("dz_i/dp_j", weight.derivative)]
-        about = "`p` is what the weight sees, `w` the weights, one row a neuron."
+        about = "`p` is what the weight sees, `w` the weights, one row per neuron."
         held = (
             "Plotted: one neuron with the weights 1 and −0.5, over p₁ with p₂ = 0.5."
             if weight.weight_shape(1, 2) is not None

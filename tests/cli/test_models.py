@@ -45,7 +45,7 @@ def numbers(lines: list[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64
 
 
 def beside(tmp_path: Path, **variables: object) -> Path:
-    """The pump's file with further variables behind its own: a MAT-file is a header and a list of variables."""
+    """The pump's file with further variables after its own: a MAT-file is a header and a list of variables."""
     stream = io.BytesIO()
     scipy.io.savemat(stream, variables)
     path = tmp_path / "beside.mat"

@@ -183,7 +183,7 @@ def test_regularization() -> None:
 
 @pytest.mark.parametrize("transfer", ["softmax", "logsig"])
 def test_crossentropy_of_a_saturated_output_keeps_its_gradient(transfer: str) -> None:
-    """At outputs that have gone to 0 and 1 the derivative by the net input is still a − t, never 0·∞."""
+    """At outputs that have gone to 0 and 1 the derivative with respect to the net input is still a − t, never 0·∞."""
     count = 4 if transfer == "softmax" else 1
     net = softmax_network(count, transfer, gain=30000.0)
     x = np.random.default_rng(3).normal(size=(6, 3))

@@ -149,7 +149,7 @@ def test_a_layer_of_radbasn_is_smooth_at_a_centre() -> None:
 
 
 def test_a_sum_of_distances_keeps_its_kink() -> None:
-    """With a bias added, not multiplied, a is no function of the square: 0 is pinned where p = w."""
+    """With a bias added, not multiplied, a is not a function of the square: 0 is pinned where p = w."""
     net = radial("dist", "radbas", "netsum", [1.5, 0.4])
     J = net.jacobian([0.5, -0.25])
     assert J[0].tolist() == [0.0, 0.0]

@@ -43,7 +43,7 @@ def recurrent(seed: int = 0) -> Network:
 
 
 def radial_taps() -> Network:
-    """Taps into dist and netprod: a weight whose value is no sum over its delays."""
+    """Taps into dist and netprod: a weight whose value is not a sum over its delays."""
     rng = np.random.default_rng(5)
     hidden = Layer(
         3, "radbas", {0: Weight(rng.normal(size=(3, 4)), "dist", (0, 3))}, {}, rng.uniform(0.3, 1, 3), "netprod"

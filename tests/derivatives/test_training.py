@@ -19,7 +19,7 @@ Real = NDArray[np.float64]
 
 @pytest.fixture
 def pump() -> tuple[matnet.Network, Real, Real]:
-    """The network with the samples and targets it was trained on, one a row."""
+    """The network with the samples and targets it was trained on, one per row."""
     file = PROJECT / "fixtures" / "pump.mat"
     data = loadmat(file, variable_names=["x", "t"])
     return matnet.load(str(file)), data["x"].T.astype(float), data["t"].T.astype(float)

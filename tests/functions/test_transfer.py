@@ -155,7 +155,7 @@ def test_coupled_value_and_derivatives(name: str, layer: list[float]) -> None:
 
 
 def _curvature_terms(name: str, n: list[Any]) -> Any:
-    """Σ |terms| of the third cumulant of a, which the second derivative of softmax is, and of the chain behind it."""
+    """Σ |terms| of the third cumulant of a, the second derivative of softmax, and of the chain that leads to it."""
     if TRANSFER[name].stepwise:
         return lambda i, j, k: mpf(0)
     radial = TRANSFER[name].even is not None

@@ -496,7 +496,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
         lambda store: dlnetwork(store, branches(), [*WIRES, ("a", "nowhere")], outputs=["join"]),
         "net.LayerGraph.Connections: there is no 'nowhere': it is neither a layer nor one of a layer's ports",
     ),
-    "an output that is no layer": (
+    "an output that is not a layer": (
         lambda store: dlnetwork(store, SIMPLE, outputs=["fc_3"]),
         "net.OutputNames: there is no 'fc_3': it is neither a layer nor one of a layer's ports",
     ),

@@ -220,7 +220,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         "net.inputs{1}.processFcns{1}: unknown processing function 'myscale'; known: fixunknowns, lvqoutputs, "
         "mapminmax, mapstd, processpca, removeconstantrows, removerows",
     ),
-    "a transfer function that is no text": (
+    "a transfer function that is not text": (
         lambda net: part(net, "layers").update(transferFcn=3.0),
         "net.layers{1}.transferFcn: a double 1x1, expected one line of text",
     ),
@@ -371,7 +371,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda net: part(net, "layers", 0).update(size=4.0),
         "net.layers{1}: the bias has shape (3,), expected (4,)",
     ),
-    "a size that is no number": (
+    "a size that is not a number": (
         lambda net: part(net, "layers", 0).update(size="three"),
         "net.layers{1}.size: a char 1x5, expected a whole number, not negative",
     ),
@@ -403,7 +403,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda net: (open_loop(net), part(net, "outputs", 0, 1).update(feedbackInput=3.0)),
         "net.outputs{2}.feedbackInput: 3, there are 2 inputs",
     ),
-    "an open loop from a layer that is no output": (
+    "an open loop from a layer that is not an output": (
         lambda net: (open_loop(net), part(net, "inputs", 1).update(feedbackOutput=1.0)),
         "net.inputs{2}: feedbackOutput is 1, but layer 1 is not an output",
     ),

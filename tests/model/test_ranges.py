@@ -56,7 +56,7 @@ INPUTS: dict[str, tuple[Input, list[list[float]], tuple[str, ...]]] = {
         [[1.0, 11.0]],
         ("scaling",),
     ),
-    "behind a removed constant": (
+    "after a removed constant": (
         Input(
             3,
             (
@@ -67,7 +67,7 @@ INPUTS: dict[str, tuple[Input, list[list[float]], tuple[str, ...]]] = {
         [[0.0, 1.0], [7.0, 7.0], [2.0, 4.0]],
         ("scaling", "scaling", "scaling"),
     ),
-    "behind unknowns": (
+    "after unknowns": (
         Input(
             2,
             (
@@ -83,7 +83,7 @@ INPUTS: dict[str, tuple[Input, list[list[float]], tuple[str, ...]]] = {
         [[0.0, 1.0], [2.0, 4.0]],
         ("scaling", "scaling"),
     ),
-    "behind principal components": (
+    "after principal components": (
         Input(2, (Process.from_matlab("processpca", {"transform": np.eye(2)}), minmax([0.0, 2.0], [1.0, 4.0]))),
         [[NAN, NAN], [NAN, NAN]],
         ("unknown", "unknown"),

@@ -290,7 +290,7 @@ def test_a_nan_sample_leaves_the_others_alone() -> None:
 
 
 def test_an_unknown_input_is_replaced_by_its_mean_and_has_no_derivative() -> None:
-    """fixunknowns: value and flag go in, so the answer is finite; the derivative by the unknown is 0."""
+    """fixunknowns: value and flag go in, so the answer is finite; the derivative with respect to the unknown is 0."""
     unknowns = process("fixunknowns", known=[2], unknown=[1], shift=[0, 1], xmeans=[0.5, 0.0], xrows=2, yrows=3)
     layer = Layer(1, "tansig", {0: Weight([[1.0, -0.25, 0.5]])})
     net = Network(Structure((Input(2, (unknowns,)),), (layer,), (Output(0, 1),)))

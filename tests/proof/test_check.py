@@ -142,7 +142,7 @@ def test_a_derivative_that_is_infinite_on_one_side_only_differs(monkeypatch: pyt
 
 
 def test_values_that_overflow_in_the_longer_steps_leave_the_shorter_ones() -> None:
-    """poslin is no analytic function; 1e308 * (1.79 + 0.02) is Inf, 1e308 * (1.79 + 0.002) is not."""
+    """poslin is not analytic; 1e308 * (1.79 + 0.02) is Inf, 1e308 * (1.79 + 0.002) is not."""
     layer = Layer(1, "poslin", {0: Weight([[1e308]])})
     net = Network(Structure((Input(1, range=np.array([[0.0, 2.0]])),), (layer,), (Output(0, 1),)))
     (element,) = check(net, np.array([[1.79]])).elements

@@ -100,7 +100,7 @@ def test_targets_that_a_network_learnt_nearly_perfectly_are_no_contradiction(tmp
 def test_targets_that_a_smooth_function_gives_are_no_contradiction(tmp_path: Path) -> None:
     net = network(1, 1)
     x = np.linspace(-1.0, 1.0, 300)[:, None]
-    # such differences lie nearly in the span of the derivatives by the weights
+    # such differences lie nearly in the span of the derivatives with respect to the weights
     for difference in (x**2, np.exp(x), np.sin(5.0 * x)):
         for size in (1e-3, 1e-5, 1e-7, 1e-9, 1e-10):
             (row,) = verify(net, beside(tmp_path, {"x": x.T, "t": (net(x) + size * difference).T}))

@@ -52,7 +52,7 @@ def image(height: int, width: int, channels: int, name: str = "input", normaliza
 
 
 def dense(name: str, weights: Any, bias: Any, **more: Any) -> StoredLayer:
-    """A fully connected layer with weights S×R, or H×W×C×S behind an image."""
+    """A fully connected layer with weights S×R, or H×W×C×S after an image."""
     bias = column(bias)
     fields = {
         "InputSize": EMPTY,

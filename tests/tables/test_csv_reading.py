@@ -170,7 +170,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         "t.csv: line 2: 3 cells, expected 2 as in line 1; a delimiter inside a cell needs quotes around the cell",
     ),
     "blank line within": ("x1,x2\n1,2\n\n3,4\n", "t.csv: line 3 is blank; delete the line"),
-    "blank line behind the header": ("x1,x2\r\n\r\n3,4\r\n", "t.csv: line 2 is blank; delete the line"),
+    "blank line after the header": ("x1,x2\r\n\r\n3,4\r\n", "t.csv: line 2 is blank; delete the line"),
     "a carriage return and nothing else": (
         "\r",
         "t.csv: line 1 is blank; the table begins with its header or its first row",
@@ -237,7 +237,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         'x1,x2,t\n1,2,5" pipe\n',
         "t.csv: line 2: a quote inside a cell; put the whole cell in quotes and double the quotes within",
     ),
-    "text behind a quote": (
+    "text after a quote": (
         'x1,x2,t\n1,2,a\n1,2,"a"b\n',
         "t.csv: line 3: a quote inside a cell; put the whole cell in quotes and double the quotes within",
     ),

@@ -180,7 +180,7 @@ _VARIABLE_STEP = {"canHandleVariableCommunicationStepSize": "true"}
 
 
 def _add_common(root: ElementTree.Element, recording: Recording, variables: Sequence[_Variable]) -> None:
-    """The elements that both versions have, behind the interfaces."""
+    """The elements that both versions have, after the interfaces."""
     units = dict.fromkeys(variable.unit for variable in variables if variable.unit)
     if units:
         definitions = ElementTree.SubElement(root, "UnitDefinitions")

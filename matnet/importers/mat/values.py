@@ -95,7 +95,7 @@ class Sparse:
         Raises
         ------
         FormatError
-            Dense it would not fit into the limit.
+            The dense matrix would exceed the limit.
         UnsupportedError
             The numbers are complex.
         """
