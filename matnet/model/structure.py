@@ -96,7 +96,8 @@ def _processed_size(size: int, processing: Sequence[Process]) -> int:
     for step, process in enumerate(processing, start=1):
         if process.raw_size != size:
             raise ModelError(
-                f"processSettings{{{step}}}: {process.function} is for {process.raw_size} rows, but receives {size}"
+                f"{process.function} is for {process.raw_size} rows, but receives {size}",
+                place=f"processSettings{{{step}}}",
             )
         size = process.processed_size
     return size
@@ -111,7 +112,9 @@ def _checked_labels(entry: Input | Output, field_name: str, empty_allowed: bool)
     for label in labels:
         fits = isinstance(label, str) and label == label.strip() and label.isprintable() and (label or empty_allowed)
         if not fits:
-            raise ModelError(f"{what}: {label!r} is not one line of printable text without leading or trailing spaces")
+            raise ModelError(
+                f"{label!r} is not one line of printable text without leading or trailing spaces", place=what
+            )
 
 
 def _without_row(entry: Weight | Layer) -> dict[str, Any]:
@@ -457,8 +460,9 @@ class Structure:
             size = self.layers[output.layer].size
             if output.processed_size != size:
                 raise ModelError(
-                    f"outputs{{{output.layer + 1}}}: its processing gives {output.processed_size} rows for "
-                    f"{output.size}, but its layer has {size} neurons"
+                    f"its processing gives {output.processed_size} rows for "
+                    f"{output.size}, but its layer has {size} neurons",
+                    place=f"outputs{{{output.layer + 1}}}",
                 )
         taken = [output.layer for output in self.outputs]
         if len(taken) != len(set(taken)) or (taken != sorted(taken) and self.parameter_order == "getwb"):

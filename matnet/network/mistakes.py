@@ -1,4 +1,4 @@
-"""Where somebody's own computation first differs from the network's, and which usual mistake gives its numbers.
+"""Where your own computation first differs from the network's, and which common mistake explains it.
 
 A mistake is a change of one step of the network: its scaling left out, its bias forgotten. Each is tried; the one whose
 numbers are those given is the answer, the computation goes on from there, and so later mistakes are found as well.

@@ -149,6 +149,16 @@ def test_what_contradicts_itself_is_refused(case: str) -> None:
     assert str(caught.value) == message
 
 
+def test_an_error_keeps_its_place_apart_from_its_text() -> None:
+    with pytest.raises(ModelError) as caught:
+        structure(outputs=(Output(0, 3),))
+    assert caught.value.place == "outputs{1}"
+    assert caught.value.text == "its processing gives 3 rows for 3, but its layer has 2 neurons"
+    with pytest.raises(ModelError) as caught:
+        Input(4, (removing(),))
+    assert caught.value.place == "processSettings{1}"
+
+
 def test_what_is_just_allowed() -> None:
     assert Weight([[1.0, 2.0]], delays=(0, MAX_DELAY)).delays == (0, MAX_DELAY)
     assert structure(outputs=(Output(0, 3, (removing(),)),)).output_size == 3

@@ -123,29 +123,31 @@ def _check_known(fields: Fields, known: frozenset[str]) -> None:
     for name in fields.names:
         if name not in known and fields.get(name) is not None:
             raise UnsupportedError(
-                f"{fields.place}.{name}: the property is not known here, and may change what the model predicts"
+                "the property is not known here, and may change what the model predicts", place=f"{fields.place}.{name}"
             )
 
 
 def _check_predictors(summary: Fields) -> None:
     """All predictors are numbers."""
     if summary.get("CategoricalPredictors") is not None:
-        raise UnsupportedError(f"{summary.place}.CategoricalPredictors: categorical predictors are not supported")
+        raise UnsupportedError(
+            "categorical predictors are not supported", place=f"{summary.place}.CategoricalPredictors"
+        )
     levels = summary.get("VariableRange")
     if isinstance(levels, Cell):
         for number, entry in enumerate(levels.items, 1):
             if 0 not in entry.shape:
                 raise UnsupportedError(
-                    f"{summary.place}.VariableRange{{{number}}}: predictor {number} has levels, and categorical "
-                    "predictors are not supported"
+                    f"predictor {number} has levels, and categorical predictors are not supported",
+                    place=f"{summary.place}.VariableRange{{{number}}}",
                 )
     ordinal = summary.get("OrdinalPredictors")
     if isinstance(ordinal, Numeric) and ordinal.array.any():
-        raise UnsupportedError(f"{summary.place}.OrdinalPredictors: ordinal predictors are not supported")
+        raise UnsupportedError("ordinal predictors are not supported", place=f"{summary.place}.OrdinalPredictors")
     for name in ("BinnedX", "BinEdges"):
         value = summary.get(name)
         if value is not None and 0 not in value.shape:
-            raise UnsupportedError(f"{summary.place}.{name}: binned predictors are not supported")
+            raise UnsupportedError("binned predictors are not supported", place=f"{summary.place}.{name}")
 
 
 def _check_transform(fields: Fields, name: str) -> str:
@@ -189,7 +191,7 @@ def _weights(fields: Fields, classifier: bool, budget: Budget, allow_nonfinite: 
     _check_loss(part, classifier)
     for what, number in (("LayerBiases", len(biases)), ("NumLayers", part.count("NumLayers"))):
         if number != len(weights):
-            raise ModelError(f"{part.place}.{what}: {number} layers, but LayerWeights has {len(weights)}")
+            raise ModelError(f"{number} layers, but LayerWeights has {len(weights)}", place=f"{part.place}.{what}")
     found = _Weights(
         _values(part, "LayerWeights", weights, allow_nonfinite),
         tuple(bias.ravel() for bias in _values(part, "LayerBiases", biases, allow_nonfinite)),
@@ -244,8 +246,8 @@ def _transfer(fields: Fields, part: Fields, classifier: bool, count: int) -> tup
     for activation in (fields.text("OutputLayerActivation", expected), *_last(fields, hidden)):
         if _OUTPUT.get(activation) != output:
             raise UnsupportedError(
-                f"{fields.place}: an output layer with the activation '{activation}' is not supported, expected "
-                f"'{expected}'"
+                f"an output layer with the activation '{activation}' is not supported, expected '{expected}'",
+                place=fields.place,
             )
     return (*hidden, output)
 
@@ -266,7 +268,7 @@ def _activations(fields: Fields, count: int) -> tuple[str, ...]:
     for name in names:
         if name not in _TRANSFER:
             known = ", ".join(sorted(_TRANSFER))
-            raise UnsupportedError(f"{fields.place}.Activations: unknown activation '{name}'; known: {known}")
+            raise UnsupportedError(f"unknown activation '{name}'; known: {known}", place=f"{fields.place}.Activations")
     return tuple(_TRANSFER[name] for name in names if name is not None)
 
 
@@ -355,7 +357,9 @@ def predictor_names(summary: Fields, predictors: int) -> tuple[str, ...]:
             names = tuple(name or "" for name in texts(value))
         found = len(names)
     if found != predictors:
-        raise ModelError(f"{summary.place}.PredictorNames: {found} predictors, but the weights have {predictors}")
+        raise ModelError(
+            f"{found} predictors, but the weights have {predictors}", place=f"{summary.place}.PredictorNames"
+        )
     return names
 
 

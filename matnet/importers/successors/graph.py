@@ -76,7 +76,8 @@ def _layers(holder: Fields, place: str) -> tuple[StoredLayer, ...]:
         layer = _layer(holder.place, place, number, element, tuple(written.fields))
         if layer.name in names:
             raise ModelError(
-                f"{holder.place}.Layers: layers {names[layer.name] + 1} and {number + 1} are both named '{layer.name}'"
+                f"layers {names[layer.name] + 1} and {number + 1} are both named '{layer.name}'",
+                place=f"{holder.place}.Layers",
             )
         names[layer.name] = number
         found.append(layer)
@@ -121,8 +122,8 @@ def _check_known(layer: StoredLayer) -> None:
     for name in layer.written:
         if name not in known.fields and fields.get(name) is not None:
             raise UnsupportedError(
-                f"{fields.place}.{name}: this field of a {layer_kind(layer.class_name)} is not known, and may change "
-                "what the layer computes"
+                f"this field of a {layer_kind(layer.class_name)} is not known, and may change what the layer computes",
+                place=f"{fields.place}.{name}",
             )
 
 
@@ -156,14 +157,14 @@ def _sources(
         feeding, out = _port(numbers, source, place, "out")
         fed, port = _port(numbers, destination, place, "in")
         if out:
-            raise UnsupportedError(f"{place}: {source} is a further output of its layer, which is not supported")
+            raise UnsupportedError(f"{source} is a further output of its layer, which is not supported", place=place)
         if port in found[fed]:
-            raise ModelError(f"{place}: two layers feed {destination}")
+            raise ModelError(f"two layers feed {destination}", place=place)
         found[fed][port] = feeding
     for layer, ports in zip(layers, found, strict=True):
         if sorted(ports) != list(range(len(ports))):
             missing = next(port for port in range(len(ports) + 1) if port not in ports)
-            raise ModelError(f"{place}: nothing feeds {layer.name}/in{missing + 1}")
+            raise ModelError(f"nothing feeds {layer.name}/in{missing + 1}", place=place)
     return tuple(tuple(ports[port] for port in range(len(ports))) for ports in found)
 
 
@@ -180,7 +181,7 @@ def _port(numbers: Mapping[str, int], text: str, place: str, kind: str) -> tuple
     name, _, port = text.rpartition("/")
     if name in numbers and re.fullmatch(rf"{kind}([1-9][0-9]{{0,2}})?", port, re.ASCII):
         return numbers[name], int(port.removeprefix(kind) or 1) - 1
-    raise ModelError(f"{place}: there is no {text!r}: it is neither a layer nor one of a layer's ports")
+    raise ModelError(f"there is no {text!r}: it is neither a layer nor one of a layer's ports", place=place)
 
 
 def _order(layers: tuple[StoredLayer, ...], sources: tuple[tuple[int, ...], ...], place: str) -> tuple[int, ...]:
@@ -201,5 +202,5 @@ def _order(layers: tuple[StoredLayer, ...], sources: tuple[tuple[int, ...], ...]
                 ready.append(fed)
     if len(done) < len(layers):
         loop = ", ".join(f"'{layers[number].name}'" for number, count in enumerate(missing) if count)
-        raise ModelError(f"{place}: the layers {loop} feed each other in a circle")
+        raise ModelError(f"the layers {loop} feed each other in a circle", place=place)
     return tuple(done)

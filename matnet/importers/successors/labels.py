@@ -41,8 +41,9 @@ def labels(value: Value | None, place: str) -> tuple[str | None, ...]:
         return tuple(_text(number) for number in found.floats().ravel(order="F").tolist())
     what = "nothing" if stored is None else describe(stored)
     raise UnsupportedError(
-        f"{place}: class labels of type {kind} ({what}) are not supported; supported are categorical, logical and "
-        "numeric ones, and string arrays"
+        f"class labels of type {kind} ({what}) are not supported; supported are categorical, logical and "
+        "numeric ones, and string arrays",
+        place=place,
     )
 
 

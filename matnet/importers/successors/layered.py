@@ -62,7 +62,7 @@ def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool =
     version = stored.count("Version")
     if version not in _VERSIONS[value.class_name]:
         known = ", ".join(map(str, _VERSIONS[value.class_name]))
-        raise UnsupportedError(f"{path}: a {value.class_name} of version {version} is not known; known: {known}")
+        raise UnsupportedError(f"a {value.class_name} of version {version} is not known; known: {known}", place=path)
     _check_state(stored, value.class_name)
     holder = part_of(stored, "LayerGraph", "any") if value.class_name == "dlnetwork" else stored
     graph = read_graph(holder, path, value.class_name == "SeriesNetwork")
@@ -78,8 +78,8 @@ def _check_state(stored: Fields, class_name: str) -> None:
         flag = stored.get("Initialized")
         if not isinstance(flag, Numeric) or not flag.array.all():
             raise UnsupportedError(
-                f"{stored.place}: the dlnetwork is not initialized: its layers have no weights; train it, or save it "
-                "after initialize"
+                "the dlnetwork is not initialized: its layers have no weights; train it, or save it after initialize",
+                place=stored.place,
             )
     info = stored.get("SerializedQuantizationInfo")
     if info is not None and not _empty_map(stored):

@@ -159,8 +159,9 @@ def _gelu(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -
 def _softmax(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
     if sources[0].places != 1:
         raise UnsupportedError(
-            f"{layer.fields.place}: softmax over the channels at each of {sources[0].places} places of an image is not "
-            "supported; needed is a fully connected layer or a global pooling before it"
+            f"softmax over the channels at each of {sources[0].places} places of an image is not "
+            "supported; needed is a fully connected layer or a global pooling before it",
+            place=layer.fields.place,
         )
     return arranged(layer, "softmax", [(sources[0], UNWEIGHTED)], "softmax")
 

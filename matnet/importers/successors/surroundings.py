@@ -37,8 +37,9 @@ def check_surroundings(file: MatFile, path: str) -> None:
         elif value.class_name.startswith(_TRANSFORMATIONS) and value.class_name != _SELECTION:
             name = value.class_name.removeprefix(_TRANSFORMATIONS)
             raise UnsupportedError(
-                f"{place}: the learner app transforms the predictors before the model sees them ({name}), which is not "
-                "supported"
+                f"the learner app transforms the predictors before the model sees them ({name}), which is not "
+                "supported",
+                place=place,
             )
 
 
