@@ -100,7 +100,7 @@ def checked_names(
                 f"{_counted(len(names), f'{what} name')} given, but the network has {_counted(size, f'{what} element')}"
             )
         for number, name in enumerate(names, start=1):
-            if not name.strip() or not name.isprintable():
+            if not isinstance(name, str) or not name.strip() or not name.isprintable():
                 raise UnsupportedError(f"{what} name {number} is {name!r}, expected printable text")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -73,6 +73,9 @@ def save(
     """
     one_network(net, "save")
     place = Path(file_name(path))
+    for parameter, names in (("inputs", inputs), ("outputs", outputs)):
+        if isinstance(names, str):
+            raise UnsupportedError(f"{parameter} is the text {names!r}, expected a list of names", place=place)
     options = Options(
         name=name,
         inputs=None if inputs is None else tuple(inputs),

@@ -56,6 +56,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"outputs": ["a", "b", "a", "b", "c"]},
         "{path}: two outputs are called a, b; each needs a name of its own",
     ),
+    ("a.py", {"inputs": "ab"}, "{path}: inputs is the text 'ab', expected a list of names"),
+    ("a.py", {"inputs": ["a", 1, "b"]}, "{path}: input name 2 is 1, expected printable text"),
     ("a.py", {"float32": True}, "{path}: Python does not have the option 'float32'; supported by .c, .onnx"),
     ("a.m", {"float32": True}, "{path}: MATLAB does not have the option 'float32'; supported by .c, .onnx"),
     ("a.c", {"opset": 17}, "{path}: C does not have the option 'opset'; supported by .onnx"),
