@@ -99,7 +99,8 @@ def checked_names(
             raise UnsupportedError(
                 f"{_counted(len(names), f'{what} name')} given, but the network has {_counted(size, f'{what} element')}"
             )
-        for number, name in enumerate(names, start=1):
+        any_objects: Sequence[object] = names  # from a program that nothing has checked
+        for number, name in enumerate(any_objects, start=1):
             if not isinstance(name, str) or not name.strip() or not name.isprintable():
                 raise UnsupportedError(f"{what} name {number} is {name!r}, expected printable text")
         twice = sorted({name for name in names if names.count(name) > 1})
