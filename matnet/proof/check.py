@@ -231,7 +231,8 @@ def _pieces(program: Program, x: FloatArray) -> FloatArray:
 
 def _weight_pieces(step: WeightStep, p: FloatArray, z: FloatArray) -> FloatArray:
     if not step.row.analytic:
-        slopes = step.row.tangent(step.w, p, z, np.eye(p.shape[-1])[None])
+        # the slopes along three directions tell pieces apart as well as those along all axes, which may be thousands
+        slopes = step.row.tangent(step.w, p, z, np.random.default_rng(0).normal(size=(1, 3, p.shape[-1])))
         return np.asarray(slopes, dtype=np.float64).reshape(len(p), -1)
     if step.row.square is not None:
         # a distance of 0 is a kink by itself: NaN is unequal to every piece, including itself

@@ -121,10 +121,11 @@ def test_ctrl_c_ends_the_reading_of_standard_input(command: str) -> None:
 def test_ctrl_c_ends_a_dask_run_in_one_line(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     (tmp_path / "parts").mkdir()
-    for number in range(12):
+    for number in range(24):
         (tmp_path / "parts" / f"{number}.csv").write_text("x1,x2\n" + "20,1500\n" * 400_000)
     out = tmp_path / "out"
-    arguments = ("gradients", PUMP, str(tmp_path / "parts"), "--engine", "dask", "--workers", "1", "-o", str(out))
+    result = ("--hessian", "-o", str(out))
+    arguments = ("gradients", PUMP, str(tmp_path / "parts"), "--engine", "dask", "--workers", "1", *result)
     assert on_terminal(*arguments, after=4.0) == (130, "matnet: interrupted\n")
     assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
 

@@ -582,6 +582,8 @@ def test_without_a_compiler_there_is_source_code(fmi: str, tmp_path: Path, capsy
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")  # FMPy's own folder
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("only_sources")
 def test_another_tool_compiles_the_source_code(fmi: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("cmake") is None:

@@ -169,8 +169,9 @@ def test_every_network_of_the_corpus(corpus_file: Path) -> None:
     except matnet.MatnetError:
         return  # files without a network that can be loaded: what is said of them is tested with the importers
     for path, net in networks.items():
-        if net.input_size * net.output_size > 2600:
-            continue
+        widest = max(layer.size for layer in net.structure.layers)
+        if net.input_size * net.output_size > 2600 or net.input_size * widest > 1_000_000:
+            continue  # it would take minutes
         found = check(net)
         assert found.agrees, (path, found.elements[0])
         assert sum(element.verdict == "agrees" for element in found.elements) >= 0.9 * len(found.elements), path
