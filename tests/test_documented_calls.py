@@ -27,6 +27,7 @@ FROM_MATLAB = PROJECT / "docs" / "guide" / "from-matlab.md"
 
 ROOTS = {"matnet", "net", "run", "fast", "mean", "closed", "early", "data"}
 PACKAGES = {
+    'format="sympy"': "sympy",
     "to_torch": "torch",
     "to_jax": "jax",
     "to_casadi": "casadi",
@@ -205,6 +206,8 @@ def test_the_command_runs(page: Path, command: str, capsys: pytest.CaptureFixtur
         pytest.importorskip("matplotlib")
     if command.endswith(".onnx"):
         pytest.importorskip("onnx")
+    if command.endswith(".xlsx"):
+        pytest.importorskip("xlsxwriter")
     words = shlex.split(command)[1:]
     kind = words[1] if words[0] == "plot" else ""
     if kind in DYNAMIC:
