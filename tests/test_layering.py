@@ -213,3 +213,16 @@ def test_all_is_what_the_package_defines(path: Path) -> None:
         return
     assert sorted(package.__all__) == sorted(set(package.__all__))
     assert set(package.__all__) - {"__version__"} == public - (rooms - set(package.__all__))
+
+
+def test_what_a_dataclass_does_after_its_fields_is_done() -> None:
+    """A subclass without the decorator inherits a constructor that does not know its __post_init__."""
+    forgotten = [
+        f"{path.relative_to(PROJECT)}: {node.name}"
+        for path in MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(entry, ast.FunctionDef) and entry.name == "__post_init__" for entry in node.body)
+        and not any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
+    ]
+    assert forgotten == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import sys
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import chosen_columns, opened
+from matnet.cli.csv_text import csv_text
 from matnet.cli.models import load_model, remark_on_steps
 from matnet.cli.options import (
     fed_back_option,
@@ -108,7 +107,7 @@ def command(**options: Any) -> None:
     elif options["out"] == "-" and sys.stdout is not None and sys.stdout.isatty():
         text = _terminal(records)
     else:
-        text = _csv(records, delimiter)
+        text = csv_text([list(records[0]), *(list(record.values()) for record in records)], delimiter)
     with opened_result(options["out"]) as target:
         target.write(text.encode())
 
@@ -234,25 +233,6 @@ def _terminal(records: Sequence[Record]) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _csv(records: Sequence[Record], delimiter: str) -> str:
-    from matnet.tables.columns import safe_name
-
-    held = io.StringIO(newline="")
-    writer = csv.writer(held, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(records[0])
-    for record in records:
-        writer.writerow([_cell(value, safe_name) for value in record.values()])
-    return held.getvalue()
-
-
-def _cell(value: Any, safe_name: Any) -> str:
-    if isinstance(value, str):
-        return str(safe_name(value))
-    if isinstance(value, float):
-        return "NaN" if math.isnan(value) else repr(value)
-    return str(value)
 
 
 def _json(summary: Record, kind: str, records: Sequence[Record]) -> str:

@@ -74,6 +74,7 @@ def samples_and_targets(net: Network | Ensemble, options: dict[str, Any]) -> Sam
     """
     from matnet.network import Network
     from matnet.tables.columns import Columns
+    from matnet.tables.feedback import check_targets
 
     targets, states = targets_given(options), states_given(options)
     array = targets.array(net, options)
@@ -86,8 +87,8 @@ def samples_and_targets(net: Network | Ensemble, options: dict[str, Any]) -> Sam
         raise TableError("--states is for dynamic networks; this network is static")
     if not targets.names:
         x, inputs = samples(net, options)
-        if array is not None and len(array) != len(x):
-            raise TableError(f"{len(array)} targets for {len(x)} samples", place=options["targets"])
+        if array is not None:
+            check_targets(len(array), len(x), options["targets"])
         return Samples(x, array, inputs)
     if len(targets.names) != net.output_size:
         raise TableError(f"--targets names {len(targets.names)} columns, the network has {net.output_size} outputs")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from matnet.cli.batches import check_points, samples, states_given
+from matnet.cli.csv_text import csv_text
 from matnet.cli.models import load_network
 from matnet.cli.options import (
     at_option,
@@ -93,7 +92,7 @@ def command(**options: Any) -> int:
     trace = _trace(net, options)
     if options["out"] is not None:
         with opened_result(options["out"]) as target:
-            target.write(_csv(trace, delimiter).encode())
+            target.write(csv_text([("quantity", "value", "computed"), *trace.rows()], delimiter).encode())
     if given is not None:
         return _compare(trace, given, options)
     if options["as_json"]:
@@ -141,14 +140,6 @@ def _trace_of_step(net: Network, options: dict[str, Any]) -> Trace:
             place=place,
         )
     return net.with_names(inputs=given.inputs).trace(given.x, row - given.first + 1, **given.states)
-
-
-def _csv(trace: Trace, delimiter: str) -> str:
-    held = io.StringIO(newline="")
-    writer = csv.writer(held, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(("quantity", "value", "computed"))
-    writer.writerows((name, "NaN" if value != value else repr(value), how) for name, value, how in trace.rows())
-    return held.getvalue()
 
 
 def _read_given(file: str) -> dict[str, Given]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from matnet.cli.csv_text import csv_text
 from matnet.cli.models import load_network
 from matnet.cli.options import (
     file_argument,
@@ -66,7 +65,7 @@ def command(**options: Any) -> None:
 
         _write(out, workbook([(matrix.name, _rows(matrix)) for matrix in found], out), options)
     elif out == "-" or suffix == ".csv":
-        _write(out, _csv(_long(found)), options)
+        _write(out, csv_text(_long(found)).encode(), options)
     elif suffix and not Path(out).is_dir():
         raise TableError(f"{out}: the format is not known; name a folder, or a file that ends in .csv or .xlsx")
     else:
@@ -82,7 +81,7 @@ def _write_folder(folder: Path, found: Sequence[Matrix], options: dict[str, Any]
     except OSError as error:
         raise TableError(f"cannot be made: {error.strerror}", place=folder) from error
     for place, matrix in zip(places, found, strict=True):
-        put(place, _csv(_rows(matrix)))
+        put(place, csv_text(_rows(matrix)).encode())
     if on_terminal():
         note(f"written: {folder}, {len(places)} files")
 
@@ -106,16 +105,3 @@ def _long(found: Iterable[Matrix]) -> Iterable[Sequence[str | float]]:
     for matrix in found:
         for row, values in zip(matrix.rows, matrix.values.tolist(), strict=True):
             yield from ((matrix.name, row, column, value) for column, value in zip(matrix.columns, values, strict=True))
-
-
-def _csv(rows: Iterable[Sequence[str | float]]) -> bytes:
-    from matnet.tables.columns import safe_name
-
-    held = io.StringIO(newline="")
-    writer = csv.writer(held, lineterminator="\n")
-    writer.writerows([safe_name(cell) if isinstance(cell, str) else _digits(cell) for cell in row] for row in rows)
-    return held.getvalue().encode()
-
-
-def _digits(value: float) -> str:
-    return "NaN" if value != value else repr(value).replace("inf", "Inf")

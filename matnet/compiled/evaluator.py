@@ -19,8 +19,7 @@ from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
 from matnet.network.evaluation import ArrayFunction, Evaluation
 from matnet.tape.evaluate import on_all_cores
-from matnet.tape.simplify import simplified
-from matnet.tape.symbols import Tape, record
+from matnet.tape.symbols import Tape
 
 if TYPE_CHECKING:
     import ctypes
@@ -193,8 +192,8 @@ class CompiledEvaluation(Evaluation):
         with self._lock:
             if quantity in self._compiled:
                 return
-            tape = simplified(record(self.program, quantity, sizes))
-            reference = super().function(quantity, sizes)
+            reference = self.by_numpy(quantity, sizes)
+            tape = reference.tape
             samples = check_samples(self._structure, sizes)
             found = compiled_functions(
                 {"kernel": tape}, lambda functions: compare(functions["kernel"], reference, samples)
@@ -280,8 +279,8 @@ class AdaptiveEvaluation(CompiledEvaluation):
         """The quantity as a function of NumPy arrays."""
         function = self._adaptive.get(quantity)
         if function is None:
-            by_numpy = Evaluation.function(self, quantity, sizes)
-            seconds = seconds_per_row(simplified(record(self.program, quantity, sizes)))
+            by_numpy = self.by_numpy(quantity, sizes)
+            seconds = seconds_per_row(by_numpy.tape)
             compiled = partial(CompiledEvaluation.function, self, quantity, sizes)
             function = self._adaptive.setdefault(quantity, _Adaptive(by_numpy, seconds, compiled))
         return function

@@ -20,7 +20,7 @@ from matnet.exporters.c_source import C
 from matnet.exporters.loops import VIEWS, View, dense, indices, kept, strides
 from matnet.exporters.recording import elements
 from matnet.functions.namespace import FloatArray
-from matnet.tape.symbols import ELEMENTWISE, Node, Tape, compute
+from matnet.tape.symbols import COMMUTATIVE, ELEMENTWISE, Node, Tape, compute
 
 TABLE = {
     "add": "{0} + {1}",
@@ -360,8 +360,8 @@ class Kernel:
                 root = below.operands[0]
                 if self._one_and_exp(self.tape.nodes[root]) and names[1].startswith("t"):
                     return f"{names[0]} * ((1.0 / t{root}) * (1.0 / t{root}))"
-        # the order on the tape depends on the numbers, and networks of one shape shall have the same code
-        return TABLE[node.operation].format(*(sorted(names) if node.operation in ("add", "multiply") else names))
+        # networks of one shape shall have the same code
+        return TABLE[node.operation].format(*(sorted(names) if node.operation in COMMUTATIVE else names))
 
     def _one_and_exp(self, node: Node) -> bool:
         """Whether a node is 1 + exp(.): at least 1, so the square of its reciprocal loses no precision."""
@@ -463,20 +463,16 @@ class Kernel:
         corner = self._line(out, [*index, *["0"] * (len(out.shape) - len(lead))])
         o = (0 if row else out.strides[-2], 1)
         numbers = [self._owners[operand] is None for operand in node.operands]
+        kept, lines, steps, sizes = node.operands[0], left, left.strides[-2:], (M, K, N)
         if numbers[0]:
             # (A B)ᵀ = Bᵀ Aᵀ: the lines are always on the left
-            start, row_length = self._constant_corner(node.operands[0], True, index)
-            lines, o, sizes = right, o[::-1], (N, K, M)
-            a = (self._corner(node.operands[1], lines, index), lines.strides[-1], lines.strides[-2])
-        elif numbers[1]:
-            start, row_length = self._constant_corner(node.operands[1], False, index)
-            sizes = (M, K, N)
-            a = (self._corner(node.operands[0], left, index), left.strides[-2], left.strides[-1])
-        else:
-            a = (self._corner(node.operands[0], left, index), left.strides[-2], left.strides[-1])
-            b = (self._corner(node.operands[1], right, index), right.strides[-2], right.strides[-1])
-            return C.over(lead, [_call("product_of_lines", corner, *o, *a, *b, M, K, N)])
-        return C.over(lead, [_call("product", corner, *o, *a, start, row_length, *sizes)])
+            kept, lines, steps, o, sizes = node.operands[1], right, right.strides[:-3:-1], o[::-1], (N, K, M)
+        a: tuple[str | int, ...] = (self._corner(kept, lines, index), *steps)
+        if any(numbers):
+            b = self._constant_corner(node.operands[int(numbers[1])], numbers[0], index)
+            return C.over(lead, [_call("product", corner, *o, *a, *b, *sizes)])
+        corner_of_right = self._corner(node.operands[1], right, index)
+        return C.over(lead, [_call("product_of_lines", corner, *o, *a, corner_of_right, *right.strides[-2:], *sizes)])
 
     def _constant_corner(self, number: int, turned: bool, index: Sequence[str]) -> tuple[str, int]:
         """The first number of a constant operand's matrix at a leading index, and the length of the matrix's rows."""

@@ -8,8 +8,7 @@ from math import prod
 from matnet.derivatives.quantities import Quantity
 from matnet.exporters.recording import elements
 from matnet.network import Ensemble, Network
-from matnet.tape.simplify import simplified
-from matnet.tape.symbols import ELEMENTWISE, Tape, record
+from matnet.tape.symbols import ELEMENTWISE, Tape
 
 _PER_ELEMENT, _PER_TERM = 0.6e-9, 0.06e-9
 """Seconds of one core for an element of an elementwise operation, and for a term of a matrix product."""
@@ -32,7 +31,7 @@ def seconds_per_row(tape: Tape) -> float:
 
 def numpy_seconds(net: Network, quantity: Quantity, sizes: Sequence[int]) -> float:
     """As `seconds_per_row`, of a quantity of a static network."""
-    return seconds_per_row(simplified(record(net.evaluation.program, quantity, sizes)))
+    return seconds_per_row(net.evaluation.by_numpy(quantity, sizes).tape)
 
 
 def pays(model: Network | Ensemble, quantity: Quantity, rows: int) -> bool:

@@ -56,7 +56,7 @@ def parameters_up_to(structure: Structure, program: Program, layer: int) -> int:
         waiting += sources
         last = max(last, *sources) if sources else last
     sizes = zip(program.parameters, program.parameter_sizes, strict=True)
-    return sum(size for (_, number, _), size in sizes if number <= last)
+    return sum(size for (_, number, _), size in sizes if structure.whole(number) <= last)
 
 
 def parameter_arrays(structure: Structure) -> dict[ParameterKey, Array]:

@@ -63,7 +63,7 @@ class Course {
         return found.y;
     }
 
-    /** y at `time`, and its derivatives by the inputs of every lag, by one pass back in time. */
+    /** y at `time`, and its derivatives with respect to the inputs at every lag, in one pass back in time. */
     slopes() {
         const { y, dydx, dydstates } = this.network.stepAndJacobian(this.x[this.time], this.before(this.time));
         const profile = [dydx];

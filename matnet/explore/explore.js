@@ -6,7 +6,7 @@
 function explore(data, network) {
     const FEW = 12; // inputs that are all shown, in the file's order
     const CURVES = 12; // response curves at once
-    const LAGS = 6; // inputs whose derivatives are drawn by lag
+    const LAGS = 6; // inputs whose derivatives are drawn for each lag
     const PIXELS = 200; // of the contour along each side
     const PATIENCE = 100; // milliseconds for the curves, and for the contour
 
@@ -860,7 +860,7 @@ function explore(data, network) {
             );
         }
 
-        /** The derivative of the output at t by an input at t − k, for every lag k. */
+        /** The derivative of the output at t with respect to an input at t − k, for every lag k. */
         function drawLags() {
             const shown = visible().slice(0, LAGS),
                 i = state.of;
@@ -901,7 +901,7 @@ function explore(data, network) {
             key.replaceChildren(
                 ...shown.map((j, place) => make("span", { class: `key lag${place}` }, data.inputs[j].name)),
             );
-            lags.setAttribute("aria-label", `the derivative of ${data.outputs[i].name} by lag`);
+            lags.setAttribute("aria-label", `the derivative of ${data.outputs[i].name} at each lag`);
         }
 
         const key = make("p", { class: "keys" });

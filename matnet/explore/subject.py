@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.derivatives.time import flat_states
 from matnet.errors import counted
@@ -136,9 +137,12 @@ class Subject:
         box, known = input_box(self.net.structure), self.net.input_extent.known
         if self._table is None:
             return box
-        ends = self._ends
-        take = ~known & np.isfinite(ends).all(axis=1) & (ends[:, 0] < ends[:, 1])
-        return np.asarray(np.where(take[:, None], ends, box))
+        return np.asarray(np.where((~known & self._varied)[:, None], self._ends, box))
+
+    @property
+    def _varied(self) -> NDArray[np.bool_]:
+        """(R,): whether the table gives an input a range."""
+        return np.asarray(self._ends[:, 0] < self._ends[:, 1])
 
     @cached_property
     def _ends(self) -> FloatArray:
@@ -273,7 +277,7 @@ class Subject:
         """The inputs whose range is unknown, so that the ends of their sliders are guessed."""
         known = self.net.input_extent.known
         if self._table is not None:
-            known = known | np.isfinite(self._ends).all(axis=1)
+            known = known | self._varied
         count = int(np.count_nonzero(~known))
         if not count:
             return ""

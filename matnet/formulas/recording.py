@@ -25,7 +25,7 @@ MOST_TERMS = 3_000_000
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a formula is of: rows of the outputs or of layer `layer` (from 0), or their derivatives by inputs.
+    """What a formula is of: rows of the outputs or of layer `layer` (from 0), or derivatives with respect to inputs.
 
     ``rows`` and ``columns`` are positions, None for all; ``derivative`` is whether dy/dx is wanted and ``value``
     whether y is.

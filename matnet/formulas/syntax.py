@@ -237,7 +237,7 @@ class Printer:
 
     def _quotient(self, above: Text, below: Text) -> Text:
         if self.syntax.fraction:
-            return Text(self.syntax.fraction.format(above.text, below.text), ATOM)
+            return Text(self.syntax.fraction.format(above.text, below.text), POWER)
         top = above.text if above.binding >= PRODUCT else self._in_parentheses(above.text)
         bottom = below.text if below.binding >= POWER else self._in_parentheses(below.text)
         return Text(f"{top}{self.syntax.over}{bottom}", PRODUCT)

@@ -153,6 +153,7 @@ def _max_pooling(text: _Text, settings: Settings) -> WeightFunction:
     elements, channels, table = _pooled(settings, "maxpool")
     if (table < 0).all(axis=1).any():
         raise ModelError("maxpool: a window lies in the padding alone")
+    table = _real_first(table)
     return MaxPooling(
         *text,
         elements,
@@ -181,6 +182,11 @@ def _average_pooling(text: _Text, settings: Settings) -> WeightFunction:
         linear=True,
         unconfirmed=CONNECTIONS["avgpool"].unconfirmed,
     )
+
+
+def _real_first(table: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The windows with their padding last, so that a largest element of -Inf comes before it."""
+    return np.take_along_axis(table, np.argsort(table < 0, axis=1, kind="stable"), axis=1)
 
 
 def _pooled(settings: Settings, function: str) -> tuple[int, int, NDArray[np.intp]]:

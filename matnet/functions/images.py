@@ -183,7 +183,10 @@ class Pooling(FixedConnection):
 
 
 class MaxPooling(Pooling):
-    """z = the largest element of each window; of equal ones the first counts, and padding never does."""
+    """z = the largest element of each window; of equal ones the first counts, and padding never does.
+
+    The slope is NaN where z is.
+    """
 
     def value(self, w: Array, p: Array) -> Array:
         """The largest, NaN where an element of the window is."""
@@ -196,13 +199,15 @@ class MaxPooling(Pooling):
     def tangent(self, w: Array, p: Array, z: Array, v: Array) -> Array:
         """v at the largest."""
         xp = namespace(v)
-        return xp.sum(xp.where(self._first(p) == 1.0, self._patches(v, 0.0), 0.0), axis=-1)
+        chosen = xp.sum(xp.where(self._first(p) == 1.0, self._patches(v, 0.0), 0.0), axis=-1)
+        return xp.where((z == z)[..., None, :], chosen, np.nan)
 
     def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
         """u for the largest of each window."""
         xp = namespace(u)
         # u may lack the batch of p
         spread = xp.where(self._first(p) == 1.0, u[..., None], 0.0)
+        spread = xp.where((z == z)[..., None, :, None], spread, np.nan)
         return gathered_back(xp.reshape(spread, (*spread.shape[:-2], self.table.size)), self.takers)
 
 

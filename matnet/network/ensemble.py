@@ -18,9 +18,7 @@ from matnet.network.evaluation import Evaluation
 from matnet.network.frames import Elements
 from matnet.network.names import Names, Selection, element_numbers, listed
 from matnet.network.network import Network
-from matnet.tape.simplify import simplified
 from matnet.tape.stacked import Stack, stacked
-from matnet.tape.symbols import record
 
 _MOST_BLOCKS = 8
 """Blocks of samples above which the members are computed one by one."""
@@ -63,7 +61,7 @@ def _stack(networks: Sequence[Network], quantity: Quantity) -> Stack | None:
     if any(type(member.evaluation) is not Evaluation or member.dynamic for member in networks):
         return None
     sizes = [networks[0].input_size]
-    return stacked([simplified(record(member.evaluation.program, quantity, sizes)) for member in networks])
+    return stacked([member.evaluation.by_numpy(quantity, sizes).tape for member in networks])
 
 
 class Ensemble:

@@ -108,6 +108,10 @@ class Evaluation:
 
     def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
         """The quantity as a function of NumPy arrays whose last axes have these sizes."""
+        return self.by_numpy(quantity, sizes)
+
+    def by_numpy(self, quantity: Quantity, sizes: Sequence[int]) -> Evaluator:
+        """The quantity's tape, recorded once, and its evaluator."""
         evaluator = self._evaluators.get(quantity)
         if evaluator is None:
             recorded = record(self.program, quantity, sizes)

@@ -118,12 +118,15 @@ def first_states(structure: Structure, x: FloatArray, t: FloatArray | None) -> t
     return np.ascontiguousarray(x[start - structure.input_delay : start]), layers
 
 
-def add_states(jacobian: FloatArray, by_states: FloatArray) -> None:
-    """Derivatives by lag (T, lags + 1, S, R) that lead before the series: those by the input states, (T', S, ID, R)."""
-    reach = by_states.shape[2]
-    for time in range(len(by_states)):
+def add_states(jacobian: FloatArray, wrt_states: FloatArray) -> None:
+    """Fill in derivatives (T, lags + 1, S, R) at lags that lead before the series.
+
+    They are those with respect to the input states, (T', S, ID, R).
+    """
+    reach = wrt_states.shape[2]
+    for time in range(len(wrt_states)):
         for lag in range(time + 1, min(time + reach, jacobian.shape[1] - 1) + 1):
-            jacobian[time, lag] = by_states[time, :, reach + time - lag]
+            jacobian[time, lag] = wrt_states[time, :, reach + time - lag]
 
 
 class FrameSeries(NamedTuple):
@@ -182,6 +185,11 @@ def closed_elements(structure: Structure) -> tuple[int, ...]:
         if output.feedback_mode == "closed"
         for element in range(own.start, own.stop)
     )
+
+
+def fed_elements(structure: Structure) -> tuple[int, ...]:
+    """The elements of the outputs that are fed back, inside the network or through its inputs, in their own order."""
+    return closed_elements(structure) or tuple(sorted(set(opened_elements(structure).values())))
 
 
 def opened_elements(structure: Structure) -> dict[int, int]:

@@ -206,7 +206,7 @@ class Route:
                 yield self._slope(title, signal, layer, where="nonzero")
         for leaf in self._present_leaves():
             for layer in program.output_layers:
-                title = "dny/dnx: through all layers, by the weights and the slopes da/dn"
+                title = "dny/dnx: chain rule through all layers: weights times slopes da/dn"
                 yield self._slope(title, layer, program.processed[leaf.index])
         if self.present:
             yield self._whole()

@@ -155,7 +155,7 @@ class WeightStep(Step):
         return self.row.weight_tangent(constant(p[0], self.w), p[0], a, constant(p[0], d))
 
 
-@dataclass(frozen=True, eq=False)  # or its __post_init__ is not called
+@dataclass(frozen=True, eq=False)
 class SquareStep(Step):
     """The square of a weighted input."""
 

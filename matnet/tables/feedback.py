@@ -13,7 +13,7 @@ from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.loops import feedback_marked
 from matnet.network import Network
-from matnet.network.forecast import aligned, closed_elements, first_states, looks_back, opened_elements
+from matnet.network.forecast import aligned, closed_elements, fed_elements, first_states, looks_back, opened_elements
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.chunks import joined
 from matnet.tables.columns import (
@@ -65,6 +65,7 @@ class Start:
     array: FloatArray | None = None
     words: str = ""
     names: tuple[str, ...] = ()
+    place: str = ""
     doubts: list[str] = field(default_factory=list)
 
     def doubt(self, message: str) -> None:
@@ -79,6 +80,11 @@ class Start:
             names = [self.names[k] for k in fed]
             self.doubt(raw_doubt("the measured outputs", t[:, fed], net.output_range[fed], names))
 
+    def check_length(self, rows: int) -> None:
+        """Check that an array of measured outputs is for this number of rows."""
+        if self.array is not None:
+            check_targets(len(self.array), rows, self.place)
+
     def measured(self, rows: Rows, before: int, size: int, dialect: Dialect) -> FloatArray:
         """The measured outputs (N, S) of rows of the table that come after `before` others; NaN where unknown.
 
@@ -88,12 +94,26 @@ class Start:
             A cell is not a number.
         """
         if self.array is not None:
+            if len(self.array) < before + len(rows):
+                self.check_length(before + len(rows))
             return self.array[before : before + len(rows)]
         found = np.full((len(rows), size), np.nan)
         first = len(rows.texts.columns) - len(self.elements)
         for place, element in enumerate(self.elements):
             found[:, element] = as_numbers(rows.texts.to_series(first + place), dialect)
         return found
+
+
+def check_targets(targets: int, samples: int, place: str) -> None:
+    """Check that there are as many targets as samples.
+
+    Raises
+    ------
+    TableError
+        There are not.
+    """
+    if targets != samples:
+        raise TableError(f"{counted(targets, 'target')} for {counted(samples, 'sample')}", place=place)
 
 
 def as_numbers(column: pl.Series, dialect: Dialect) -> FloatArray:
@@ -184,7 +204,7 @@ def start_of_series(
         )
     words = _words(net, table.place, steps, choice.group is not None)
     names = output_names(columns, net.output_size)
-    return Start(choice, States(first_rows=True), steps, ahead, closed, targets, words, names)
+    return Start(choice, States(first_rows=True), steps, ahead, closed, targets, words, names, table.place)
 
 
 def _words(net: Network, place: str, steps: int, grouped: bool) -> str:
@@ -215,10 +235,9 @@ def _listed(names: Sequence[str]) -> str:
 
 def _with_targets(net: Network, table: Table, columns: Columns, array: FloatArray | None) -> Columns:
     """The columns of the outputs that are fed back, by their names where no others are given."""
-    size, closed = net.output_size, closed_elements(net.structure)
+    size, fed = net.output_size, fed_elements(net.structure)
     if columns.targets:
         targets = expanded(columns.targets, table.header.names)
-        fed = closed or tuple(opened_elements(net.structure).values())
         if len(targets) not in {size, len(fed)} - {0}:
             needed = counted(size, "output")
             raise TableError(
@@ -228,10 +247,8 @@ def _with_targets(net: Network, table: Table, columns: Columns, array: FloatArra
     if not net.input_size and not table.header.written and len(table.header.names) == size and array is None:
         return replace(columns, targets=table.header.names)
     names = output_names(columns, size)
-    opened = opened_elements(net.structure)
-    complete = set(columns.own_inputs or numbered("x", net.input_size)) <= set(table.header.names)
-    given = columns.inputs is not None and len(expanded(columns.inputs, table.header.names)) == net.input_size
-    fed = closed or (() if complete or given else tuple(opened.values()))
+    if not closed_elements(net.structure) and _complete(net, table, columns):
+        fed = ()
     own = tuple(names[element] for element in fed)
     if array is None and own and table.header.written and set(own) <= set(table.header.names):
         return replace(columns, targets=own)
@@ -242,16 +259,14 @@ def _choice(net: Network, table: Table, columns: Columns) -> Choice:
     """The columns of all inputs, and as targets those of the outputs that are fed back inside the network."""
     opened, closed = opened_elements(net.structure), closed_elements(net.structure)
     wanted = None if columns.inputs is None else expanded(columns.inputs, table.header.names)
-    named = set(columns.own_inputs or numbered("x", net.input_size)) <= set(table.header.names)
-    complete = named if wanted is None else len(wanted) == net.input_size
-    if not columns.targets or not opened or complete:
+    if not columns.targets or not opened or _complete(net, table, columns):
         choice = table.choose(columns, net.input_size)
         fed = closed if len(choice.targets) == net.output_size else range(len(choice.targets))
         return replace(choice, targets=tuple(choice.targets[element] for element in fed) if closed else ())
     beside = table.choose(columns_beside(net, columns, wanted), net.input_size - len(opened))
     # the columns in the network's order, those fed back between the others
     outputs = beside.targets
-    number = {element: k for k, element in enumerate(sorted(opened.values()))}
+    number = {element: k for k, element in enumerate(fed_elements(net.structure))}
     full = len(outputs) == net.output_size
     others, names = iter(zip(beside.inputs, beside.input_names, strict=True)), table.header.names
     picked = []
@@ -263,6 +278,13 @@ def _choice(net: Network, table: Table, columns: Columns) -> Choice:
             picked.append(next(others))
     inputs, input_names = zip(*picked, strict=True)
     return replace(beside, inputs=inputs, input_names=input_names, targets=())
+
+
+def _complete(net: Network, table: Table, columns: Columns) -> bool:
+    """Whether the table has a column for each input, those that are fed back included."""
+    if columns.inputs is not None:
+        return len(expanded(columns.inputs, table.header.names)) == net.input_size
+    return set(columns.own_inputs or numbered("x", net.input_size)) <= set(table.header.names)
 
 
 def columns_beside(net: Network, columns: Columns, wanted: tuple[str, ...] | None = None) -> Columns:
@@ -304,8 +326,7 @@ def with_array(net: Network, table: Table, targets: FloatArray | None) -> tuple[
     if targets is None:
         holds_outputs = not net.input_size and table.x.shape[1] == net.output_size
         return (table.holding(table.x[:, :0]), table.x) if holds_outputs else (table, None)
-    if len(table.x) != len(targets):
-        raise TableError(f"{counted(len(targets), 'target')} for {counted(len(table.x), 'sample')}", place=table.place)
+    check_targets(len(targets), len(table.x), table.place)
     if not opened or table.x.shape[1] != net.input_size - len(opened):
         return table, targets
     x = np.empty((len(targets), net.input_size))
@@ -389,18 +410,17 @@ def read_series(
     known = targets
     if indices and parts:
         known = np.full((len(rows), net.output_size), np.nan)
-        fed = closed_elements(net.structure) or tuple(opened_elements(net.structure).values())
-        elements = range(net.output_size) if len(indices) == net.output_size else fed
+        elements = range(net.output_size) if len(indices) == net.output_size else fed_elements(net.structure)
         for place, element in enumerate(elements):
             known[:, element] = as_numbers(rows.texts.to_series(place), table.dialect)
-    if targets is not None and len(targets) != len(rows):
-        raise TableError(f"{counted(len(targets), 'target')} for {counted(len(rows), 'sample')}", place=table.place)
+    if targets is not None:
+        check_targets(len(targets), len(rows), table.place)
     t = None if known is None else aligned(net.structure, known)
     if not start.states.first_rows:
         given = {"input_states": start.states.inputs, "layer_states": start.states.layers}
         return SeriesData(start, rows.x, t, {name: state for name, state in given.items() if state is not None})
     if len(rows) < start.rows + start.ahead:
-        raise too_short(table.place, "the series", len(rows), start.rows)
+        raise too_short(table.place, "the series", len(rows), start.rows + start.ahead)
     first = slice(start.rows + start.ahead)
     if known is not None:
         start.doubt_measured(net, known[first])

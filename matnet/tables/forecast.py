@@ -30,7 +30,7 @@ class Forecast:
 
     Of these rows only the inputs are used. For a network that has no inputs except those fed back, the steps come after
     the last row. The result has a row for each step: the group, the step from 1, the kept columns of that row, the
-    outputs, and with `by` their derivatives by lag (dy1_dx1, dy1_dx1_lag1 .. dy1_dy1_lag1 ..), with respect to inputs
+    outputs, and with `derivatives` those at each lag (dy1_dx1, dy1_dx1_lag1 .. dy1_dy1_lag1 ..), with respect to inputs
     and to the outputs measured in the past.
 
     Raises
@@ -47,7 +47,7 @@ class Forecast:
         targets: FloatArray | None,
         steps: int,
         lags: int | None,
-        by: bool,
+        derivatives: bool,
     ) -> None:
         if not closed_elements(net.structure) and not opened_elements(net.structure):
             raise ModelError("the network feeds no output back, so there is nothing to forecast with")
@@ -57,7 +57,7 @@ class Forecast:
         self._start = start_of_series(self.net, table, columns, None, targets, early=True)
         self.choice = self._start.choice
         self.rows = joined(list(table.rows(self.choice)) or [Rows(np.zeros((0, self.net.input_size)), pl.DataFrame())])
-        self._steps, self._by = steps, by
+        self._steps, self._derivatives = steps, derivatives
         start, ahead = looks_back(self.net.structure)
         self._reach = start + ahead
         self._table = table
@@ -78,7 +78,7 @@ class Forecast:
         ]
         group = [] if self.choice.group is None else [table.header.names[self.choice.group]]
         self.names = [*group, STEP, *table.kept_names(self.choice), *(outputs[i] for i in self._of)]
-        self.names += slopes if by else []
+        self.names += slopes if derivatives else []
         kinds = table.text_types(self.choice)
         texts, keys = kinds[: len(self.choice.keep)], kinds[len(self.choice.keep) :][: len(group)]
         self.types: list[pl.DataType] = [*keys, pl.Int64(), *texts]
@@ -103,6 +103,7 @@ class Forecast:
     def _parts(self) -> Iterator[list[pl.Series]]:
         """The columns of each series."""
         t = self._start.measured(self.rows, 0, self.net.output_size, self._table.dialect)
+        self._start.check_length(len(self.rows))
         kept = len(self.choice.keep)
         for key, places in groups(self.rows, self._start):
             past = places[: len(places) - self._steps] if self.net.input_size else places
@@ -116,7 +117,7 @@ class Forecast:
             group = [] if self.choice.group is None else [self.rows.texts.to_series(kept)[places[:1]]]
             part = [column.new_from_index(0, self._steps) for column in group]
             part += [pl.Series(np.arange(1, self._steps + 1)), *texts[:kept], *columns_of(y[:, self._of])]
-            yield [*part, *(self._slopes(known) if self._by else [])]
+            yield [*part, *(self._slopes(known) if self._derivatives else [])]
 
     def _check(self, key: str | None, past: int, rows: int) -> None:
         if past < self._reach or (self.net.input_size and rows < self._steps):
@@ -129,7 +130,7 @@ class Forecast:
             )
 
     def _slopes(self, known: tuple[FloatArray | None, FloatArray, FloatArray | None]) -> list[pl.Series]:
-        """The derivatives at every step by lag."""
+        """The derivatives of every step at each lag."""
         net, T, K = self.net, len(known[1]), self._steps
         by = {wrt: net.forecast_jacobian(*known, wrt=wrt, steps=K) for wrt in ("x_past", "y_past", "x_future")}
         sources = len(self._sources)

@@ -90,7 +90,7 @@ def predict(
     """
     options = _named(options, model)
     if _in_time(model, options):
-        return _over_series(model, table, target, options, progress, by=False)
+        return _over_series(model, table, target, options, progress, derivatives=False)
     choice = table.choose(options.columns, model.input_size)
     if options.input_sd is not None:
         if not isinstance(model, Network):
@@ -110,7 +110,7 @@ def gradients(
     """
     options = _named(options, model)
     if _in_time(model, options):
-        return _over_series(model, table, target, options, progress, by=True)
+        return _over_series(model, table, target, options, progress, derivatives=True)
     choice = table.choose(options.columns, model.input_size)
     make = tidy_gradient if options.tidy else gradient
     job = make(model, options.columns, choice, options.hessian)
@@ -144,25 +144,25 @@ def _in_time(model: Model, options: BatchOptions) -> TypeGuard[Network]:
 
 
 def _over_series(
-    net: Network, table: Table, target: Target, options: BatchOptions, progress: Progress | None, by: bool
+    net: Network, table: Table, target: Target, options: BatchOptions, progress: Progress | None, derivatives: bool
 ) -> Summary:
     """Write every time step of the series, or the steps after them, and on request the derivatives."""
     if options.forecast is not None:
-        return _forecast(net, table, target, options, by)
+        return _forecast(net, table, target, options, derivatives)
     # imported here: a static network does without them, and importing them takes time at every start
     from matnet.tables.feedback import start_of_series, with_array
     from matnet.tables.series import series_gradient, series_prediction
 
     table, targets = with_array(net, table, options.targets)
     start = start_of_series(net, table, options.columns, options.states, targets)
-    if by:
+    if derivatives:
         job = series_gradient(net, options.columns, table, start, _lags(net, options))
     else:
         job = series_prediction(net, options.columns, table, start)
     return _run(net, table, start.choice, job, target, options, progress, start)
 
 
-def _forecast(net: Network, table: Table, target: Target, options: BatchOptions, by: bool) -> Summary:
+def _forecast(net: Network, table: Table, target: Target, options: BatchOptions, derivatives: bool) -> Summary:
     """Write the steps after the known outputs of each series, and on request their derivatives."""
     started = time.monotonic()
     for name, given in (("states", options.states is not None), ("flag_range", options.flag_range)):
@@ -170,7 +170,7 @@ def _forecast(net: Network, table: Table, target: Target, options: BatchOptions,
             raise TableError(Parameter(name), " does not go with a forecast, which starts from the known past")
     from matnet.tables.forecast import Forecast
 
-    made = Forecast(net, table, options.columns, options.targets, options.forecast or 0, options.lags, by)
+    made = Forecast(net, table, options.columns, options.targets, options.forecast or 0, options.lags, derivatives)
     columns = made.columns()
     summary = Summary(made.choice.input_names, made.net.input_extent.origin, made.choice.note, made.words)
     sink = format_for("", options.form).write(target, made.names, made.types, len(columns[0]) + 1, options.style)

@@ -24,7 +24,7 @@ Step: TypeAlias = Callable[["History", FloatArray], list[FloatArray]]
 
 @dataclass
 class History:
-    """Where a series stands: the states before its last ``past`` rows, which derivatives by lag still need.
+    """Where a series stands: the states before its last ``past`` rows, which derivatives at earlier lags still need.
 
     ``measured`` says whether the states are rows of the series, with respect to which there are derivatives too.
     """
@@ -52,8 +52,9 @@ def series_prediction(net: Network, columns: Columns, table: Table, start: Start
 def series_gradient(net: Network, columns: Columns, table: Table, start: Start, lags: int) -> Job:
     """The outputs of every time step and their total derivatives with respect to the inputs up to `lags` steps before.
 
-    dy1_dx1 is by the input of the same step, dy1_dx1_lag1 by that of the step before, and so on: all of lag 0, then all
-    of lag 1. It is 0 where the lag leads before the series, whose initial states are held fixed.
+    dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before, and so on: all of
+    lag 0, then all of lag 1. It is 0 where the lag leads before the rows of the table; states that are given are held
+    fixed.
     """
     names, inputs = output_names(columns, net.output_size), start.choice.input_names
     of = selected(names, columns.of, OF)
@@ -88,11 +89,12 @@ class _Groups:
     def __init__(self, net: Network, table: Table, start: Start, step: Step, shapes: list[tuple[int, ...]]) -> None:
         self._net, self._table, self._start, self._step, self._shapes = net, table, start, step, shapes
         self._histories: dict[str | None, History | Opening] = {}
-        self._states = 0
+        self._states = self._rows = 0
 
     def compute(self, rows: Rows, before: int) -> list[pl.Series]:
         """The columns of a chunk."""
         results = [np.full((len(rows), *shape), np.nan) for shape in self._shapes]
+        self._rows = before + len(rows)
         measured: FloatArray | None = None
         for key, found in groups(rows, self._start):
             history = self._histories.get(key) or self._begun()
@@ -130,12 +132,13 @@ class _Groups:
         Raises
         ------
         TableError
-            One was.
+            One was, or the measured outputs are those of more rows.
         """
+        self._start.check_length(self._rows)
         for key, history in self._histories.items():
             if isinstance(history, Opening) and not history.complete:
                 which = "the series" if key is None else f"the series {shown(key)}"
-                raise too_short(self._table.place, which, history.rows, self._start.rows)
+                raise too_short(self._table.place, which, history.rows, self._start.rows + self._start.ahead)
         return self._states
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.functions.namespace import FloatArray
-from matnet.tape.symbols import ELEMENTWISE, Shape, Tape, compute
+from matnet.tape.symbols import COMMUTATIVE, ELEMENTWISE, Shape, Tape, compute
 
 _BLOCK = 1 << 16
 """Numbers in the intermediate results of a block of rows, so that they stay in cache."""
@@ -126,7 +126,7 @@ def _steps(tape: Tape) -> tuple[list[_Step], tuple[int | None, ...]]:
         for operand in node.operands:
             value = tape.nodes[operand].value
             operands.append(numbers[operand] if value is None else value)
-        if node.operation in ("add", "multiply"):
+        if node.operation in COMMUTATIVE:
             operands.sort(key=lambda operand: operand if isinstance(operand, int) else len(tape.nodes))
         numbers[number] = len(steps)
         steps.append(_Step(node.operation, tuple(operands), node.attributes, node.shape))

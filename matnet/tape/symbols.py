@@ -39,6 +39,9 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
 }
 """The elementwise operations with their NumPy functions."""
 
+COMMUTATIVE = ("add", "multiply")
+"""Those whose operands may stand in either order; on a tape it depends on the numbers."""
+
 _LOGICAL = {"less", "less_equal", "equal", "logical_and", "logical_or", "logical_not"}
 
 

@@ -168,6 +168,47 @@ def test_arrays_of_an_open_loop(said: Said) -> None:
     )
 
 
+def crossed() -> Network:
+    """An open loop whose second input carries the second output, and its third the first."""
+    rng = np.random.default_rng(0)
+    inputs = (Input(1), Input(1, feedback_output=1), Input(1, feedback_output=0))
+    taps = {k: Weight(rng.normal(size=(3, 2)), delays=(1, 2)) for k in range(3)}
+    hidden = Layer(3, "tansig", taps, bias=rng.normal(size=3))
+    last = [Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 3)))}, rng.normal(size=1)) for _ in range(2)]
+    outputs = [Output(1 + k, 1, feedback_mode="open", feedback_input=2 - k) for k in range(2)]
+    return Network(Structure(inputs, (hidden, *last), tuple(outputs))).with_names(outputs=["ya", "yb"])
+
+
+@pytest.mark.parametrize("options", [(), ("--targets", "ya,yb")])
+def test_outputs_fed_back_crosswise_go_to_their_own_inputs(said: Said, options: tuple[str, ...]) -> None:
+    net, x = crossed(), np.random.default_rng(1).normal(size=(8, 3))
+    matnet.save(net, "net.json")
+    Path("t.csv").write_text("u,ya,yb\n" + "".join(",".join(map(repr, row)) + "\n" for row in x.tolist()))
+    whole = x[:, [0, 2, 1]]
+    expected = net.run(whole[2:], input_states=whole[:2]).outputs
+    status, out, _ = said("predict", "net.json", "t.csv", "--inputs", "u", *options)
+    assert status == 0
+    np.testing.assert_allclose(numbers(out)[2:], expected, rtol=1e-14)
+    _, out, _ = said("gradients", "net.json", "t.csv", "--inputs", "u", *options)
+    assert out.splitlines()[0].split(",")[2:5] == ["dya_du", "dya_dyb", "dya_dya"]
+
+
+@pytest.mark.parametrize("command", [("predict", "-o", "y.csv"), ("predict", "--forecast", "2"), ("check",)])
+@pytest.mark.parametrize("length", [3, 20])
+def test_measured_outputs_of_another_length_are_refused(said: Said, command: tuple[str, ...], length: int) -> None:
+    net, x = open_network().close_loop(), np.random.default_rng(1).normal(size=(8, 2))
+    matnet.save(net, "net.json")
+    names = ",".join(net.input_names)
+    rows = "".join(",".join(map(repr, row)) + "\n" for row in x[:, : net.input_size].tolist())
+    Path("x.csv").write_text(f"{names}\n{rows}")
+    scipy.io.savemat("t.mat", {"T": np.ones((length, net.output_size))})
+    name, *options = command
+    status, _, err = said(name, "net.json", "x.csv", "--targets", "t.mat:T", "--samples", "rows", *options)
+    assert status == 2
+    assert not Path("y.csv").exists()
+    assert err.endswith(f"{length} targets for 8 samples\n")
+
+
 def test_cells_of_several_signals(said: Said) -> None:
     """x a cell of signals by time steps, as MATLAB's networks take it, and the empty Xi and Ai of a static layer."""
     inputs, targets = np.empty((2, 12), object), np.empty((1, 12), object)

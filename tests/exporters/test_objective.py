@@ -133,6 +133,14 @@ def test_answers_follow_an_x_that_changes_in_place() -> None:
     np.testing.assert_array_equal(goal.jac(x), PUMP.jacobian(x)[0])
 
 
+def test_bounds_that_are_changed_do_not_change_the_objective() -> None:
+    goal = matnet.objective(PUMP)
+    start, limits = goal.start, goal.bounds
+    limits.lb[0] = -9.0
+    np.testing.assert_array_equal(goal.start, start)
+    assert goal.bounds.lb[0] != -9.0
+
+
 def test_start_and_bounds() -> None:
     goal = matnet.objective(PUMP, bounds={"flow": (10.0, np.inf)})
     np.testing.assert_array_equal(goal.start, [10.0, 2175.0])

@@ -143,10 +143,29 @@ def test_a_model_of_fitcnet(tmp_path: Path) -> None:
     store = ObjectStore()
     path = fitted_models.saved(tmp_path / "m.mat", store, net=fitted_models.classification(store))
     classifier = matnet.to_sklearn(matnet.load(path))
-    assert list(classifier.classes_) == ["1", "2", "10", "2.5"]
-    expected = fitted_models.outputs(fitted_models.X, fitted_models.CLASS_WEIGHTS, fitted_models.CLASS_BIASES, True)
+    # sorted as scikit-learn wants it, and not in the order of the outputs
+    assert list(classifier.classes_) == ["1", "10", "2", "2.5"]
+    outputs = fitted_models.outputs(fitted_models.X, fitted_models.CLASS_WEIGHTS, fitted_models.CLASS_BIASES, True)
+    expected = outputs[:, [0, 2, 1, 3]]
     np.testing.assert_allclose(classifier.predict_proba(fitted_models.X), expected, rtol=1e-13)
     np.testing.assert_array_equal(classifier.predict(fitted_models.X), classifier.classes_[expected.argmax(axis=1)])
+
+
+def test_measures_do_not_depend_on_the_order_of_the_outputs() -> None:
+    from sklearn import metrics
+
+    net = network(Layer(2, "softmax", {0: Weight([[1.0, 0.5], [-0.5, 1.0]])}), inputs=2)
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    scores = {}
+    for labels in (["a", "b"], ["b", "a"]):
+        classifier = matnet.to_sklearn(net, classes=labels)
+        y = classifier.predict(x)
+        chosen = [metrics.get_scorer(name)(classifier, x, y) for name in ("accuracy", "roc_auc", "neg_log_loss")]
+        scores[tuple(labels)] = chosen
+    assert scores["a", "b"][:2] == [1.0, 1.0]
+    np.testing.assert_allclose(scores["b", "a"], scores["a", "b"], rtol=1e-14)
+    with pytest.raises(matnet.ShapeError, match=r"^classes mixes text and numbers: "):
+        matnet.to_sklearn(net, classes=[1, "a"])
 
 
 def test_outputs_that_are_not_probabilities() -> None:

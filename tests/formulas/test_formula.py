@@ -45,6 +45,13 @@ def formula(net: Network, wrt: Any = None, **options: Any) -> Formula:
     return formula_of(net.structure, net.program, wrt=wrt, **options)
 
 
+def test_a_power_of_a_fraction_has_parentheses() -> None:
+    net = network(Layer(1, "netinv", {0: Weight([[2.0, -1.0]])}, bias=[1.5]), inputs=2)
+    assert r"\left(\frac{1}{2 \, x_{1} - x_{2} + 1.5}\right)^{2}" in str(
+        net.formula(wrt="x1", format="latex", layout="nested")
+    )
+
+
 def test_steps() -> None:
     assert small("a", "b", "c").formula() == (
         "# not used: b\na1_1 = tanh(1.5*a - 0.25*c + 0.5)\na1_2 = tanh(0.125*a + 2*c - 1)\ny1 = 3*a1_1 - a1_2 + 0.75"

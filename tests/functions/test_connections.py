@@ -310,6 +310,21 @@ def test_nan_and_inf_reach_only_what_sees_them(example: str) -> None:
         assert np.isnan(z).tolist() == [False, False, True, False, False, False]
 
 
+@pytest.mark.parametrize("largest", [-np.inf, np.nan])
+def test_padding_is_never_the_largest_and_nan_has_no_slope(largest: float) -> None:
+    settings = {"image": [2, 2, 1], "window": [2, 2], "stride": [2, 2], "padding": [1, 0, 1, 0]}
+    row = connection("maxpool", settings_of(settings))
+    p = np.array([largest, 2.0, 3.0, 4.0])
+    z = row.value(np.zeros((0, 0)), p)
+    np.testing.assert_array_equal(z[0], largest)
+    slope = np.nan if np.isnan(largest) else 1.0
+    forward = row.tangent(np.zeros((0, 0)), p, z, np.eye(4))
+    assert forward.shape == (4, len(z))
+    np.testing.assert_array_equal(forward[0, 0], slope)
+    backward = row.cotangent(np.zeros((0, 0)), p, z, np.eye(len(z)))
+    np.testing.assert_array_equal(backward[0, 0], slope)
+
+
 WRONG: dict[str, tuple[str, Settings, str]] = {
     "unknown": ("convwf", {}, "unknown weight function 'convwf'; known: "),
     "settings of a plain function": ("dotprod", {"a": [1]}, "dotprod has the settings a, expected none"),

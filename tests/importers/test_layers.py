@@ -356,6 +356,7 @@ def test_responses_have_their_own_names_or_none(tmp_path: Path) -> None:
         (["head", "power"], ("head", "power")),
         (["Response"], ("y1", "y2")),
         (["Response 1", "Response 2"], ("y1", "y2")),
+        (["ResponseTime", "Cost"], ("ResponseTime", "Cost")),
     ):
         end = layer("RegressionOutputLayer", "out", 2, ResponseNames=names)
         net = load(tmp_path, lambda store, end=end: series(store, [*SIMPLE, end]))  # type: ignore[misc]
@@ -521,6 +522,23 @@ REFUSED: dict[str, tuple[Make, str]] = {
             store, branches(joined=layer("ConcatenationLayer", "join", NumInputs=number(2), Dim=number(2))), WIRES
         ),
         "net: layer 'join'.Dim is 2: concatenation along other dimensions than the channels is not supported",
+    ),
+    "concatenation of images one below the other": (
+        lambda store: directed(
+            store,
+            [
+                layer("ImageInputLayer", "input", 5, InputSize=np.array([[2.0, 2.0, 2.0]]), Normalization=EMPTY),
+                layer("GlobalAveragePooling2DLayer", "one", 1),
+                layer("GlobalAveragePooling2DLayer", "other", 1),
+                layer("ConcatenationLayer", "join", NumInputs=number(2), Dim=number(1)),
+            ],
+            [("input", "one"), ("input", "other"), ("one", "join/in1"), ("other", "join/in2")],
+        ),
+        "net: layer 'join'.Dim is 1: concatenation along other dimensions than the channels is not supported",
+    ),
+    "a further output": (
+        lambda store: dlnetwork(store, SIMPLE, outputs=["fc_2/out2"]),
+        "net.OutputNames: fc_2/out2 is a further output of its layer, which is not supported",
     ),
     "more features than fit": (
         lambda store: series(store, [features(2**30)]),

@@ -224,16 +224,10 @@ EXPORT Status API(fmi2SetTime)(void *instance, double time)
 {
     Instance *own = instance;
     if (!own) return ERROR;
-    own->values.time = time;
-    return report(own, in_model_exchange(own, 0));
+    Status status = report(own, in_model_exchange(own, 0));
+    if (status == OK) own->values.time = time;
+    return status;
 }
-
-#define NO_NUMBERS(name, type)                                                                                         \
-    EXPORT Status API(name)(void *instance, type numbers, size_t count)                                                \
-    {                                                                                                                  \
-        (void)numbers;                                                                                                 \
-        return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;                                \
-    }
 
 NO_NUMBERS(fmi2SetContinuousStates, const double *)
 NO_NUMBERS(fmi2GetDerivatives, double *)

@@ -283,4 +283,12 @@ static const char *in_model_exchange(const Instance *instance, size_t count)
     return count ? "there are no continuous states and no event indicators" : NULL;
 }
 
+/* A function of model exchange about continuous states or events: a network has none. */
+#define NO_NUMBERS(name, type)                                                                                         \
+    EXPORT Status API(name)(void *instance, type numbers, size_t count)                                                \
+    {                                                                                                                  \
+        (void)numbers;                                                                                                 \
+        return instance ? report(instance, in_model_exchange(instance, count)) : ERROR;                                \
+    }
+
 #endif

@@ -163,7 +163,7 @@ class Objective:
         return y[self._rows], jacobian[self._rows]
 
     def _on_outputs(self, x: Array) -> tuple[FloatArray, FloatArray]:
-        """All outputs (S,) and their derivatives by x (S, n), kept for the next call at the same x."""
+        """All outputs (S,) and their derivatives with respect to x (S, n), kept for the next call at the same x."""
         whole = self.inputs(x)
         key, last = whole.tobytes(), self._last
         if last is None or last[0] != key:
@@ -177,7 +177,7 @@ class Objective:
 
     def _known_limits(self) -> FloatArray:
         _check_known(self._limits, self.variables, "bounds by name")
-        return self._limits
+        return self._limits.copy()
 
 
 def objective(

@@ -265,7 +265,7 @@ def _logic(operation: str, elements: Sequence[Element]) -> Element:
         return _OPERATIONS[operation](*elements)
     if open_ones:
         return open_ones[0]
-    return operation != "logical_not" and all(decided) if operation != "logical_or" else False
+    return not decided[0] if operation == "logical_not" else operation == "logical_and"
 
 
 def _product(a: Element, b: Element) -> Element:

@@ -120,7 +120,12 @@ class NetworkClassifier(ClassifierMixin, _FittedNetwork):  # type: ignore[misc]
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """(S,): the labels of the classes."""
+        """(S,): the labels of the classes, sorted, as the measures of scikit-learn take for granted."""
+        return np.sort(self._labels)
+
+    @property
+    def _labels(self) -> NDArray[Any]:
+        """(S,): the label of each output."""
         if self.classes is not None:
             return np.asarray(self.classes)
         names, numbered = self.net.output_names, self.net.evaluation.outputs.numbered
@@ -138,12 +143,14 @@ class NetworkClassifier(ClassifierMixin, _FittedNetwork):  # type: ignore[misc]
         unknown = np.flatnonzero(np.isnan(y).any(axis=1))
         if unknown.size:
             raise ShapeError(f"X: row {unknown[0]} has outputs that are NaN, so that it belongs to no class")
-        labels: NDArray[Any] = self.classes_[y.argmax(axis=1)]
+        labels: NDArray[Any] = self._labels[y.argmax(axis=1)]
         return labels
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> FloatArray:
-        """(N, S): the outputs, which are the probabilities of the classes; for layers of softmax and compet only.
+        """(N, S): the outputs, which are the probabilities of the classes, in the order of ``classes_``.
+
+        Only for layers of softmax and compet.
 
         Raises
         ------
@@ -159,7 +166,7 @@ class NetworkClassifier(ClassifierMixin, _FittedNetwork):  # type: ignore[misc]
             raise UnsupportedError(
                 f"the outputs are not probabilities: those of row {wrong[0]} sum to {total[wrong[0]]:.6g}"
             )
-        return y
+        return y[:, np.argsort(self._labels)]
 
 
 def estimator(net: Network, kind: str | None, classes: Sequence[Any] | None) -> NetworkRegressor | NetworkClassifier:
@@ -188,5 +195,7 @@ def _check_labels(classes: Any, size: int) -> None:
     labels = list(classes)
     if len(labels) != size:
         raise ShapeError(f"classes has {len(labels)} labels ({listed(labels)}), expected {size}, one for each output")
+    if np.asarray(labels).dtype.kind in "US" and not all(isinstance(label, str) for label in labels):
+        raise ShapeError(f"classes mixes text and numbers: {listed(labels)}")
     if len(set(labels)) < size:
         raise ShapeError(f"classes has a label twice: {listed(labels)}")

@@ -32,9 +32,9 @@ class Graph:
     order: tuple[int, ...]
     ends: tuple[int, ...]
 
-    def port(self, text: str, place: str, kind: str) -> tuple[int, int]:
-        """The layer and the port, both from 0, that a text such as ``add/in2`` means."""
-        return _port(self.numbers, text, place, kind)
+    def output(self, text: str, place: str) -> int:
+        """The layer, from 0, whose only output a text such as ``fc`` or ``fc/out`` means."""
+        return _output(self.numbers, text, place)
 
 
 def read_graph(holder: Fields, place: str, series: bool) -> Graph:
@@ -154,10 +154,8 @@ def _sources(
         raise ModelError(f"{place} has {len(sources)} sources and {len(destinations)} destinations")
     found: list[dict[int, int]] = [{} for _ in layers]
     for source, destination in zip(sources, destinations, strict=True):
-        feeding, out = _port(numbers, source, place, "out")
+        feeding = _output(numbers, source, place)
         fed, port = _port(numbers, destination, place, "in")
-        if out:
-            raise UnsupportedError(f"{source} is a further output of its layer, which is not supported", place=place)
         if port in found[fed]:
             raise ModelError(f"two layers feed {destination}", place=place)
         found[fed][port] = feeding
@@ -172,6 +170,13 @@ def _names(table: Table, column: str, place: str) -> tuple[str, ...]:
     value: Value = table.columns[table.names.index(column)]
     with at_place(f"{place}.{column}: "):
         return tuple(name or "" for name in texts(value))
+
+
+def _output(numbers: Mapping[str, int], text: str, place: str) -> int:
+    number, port = _port(numbers, text, place, "out")
+    if port:
+        raise UnsupportedError(f"{text} is a further output of its layer, which is not supported", place=place)
+    return number
 
 
 def _port(numbers: Mapping[str, int], text: str, place: str, kind: str) -> tuple[int, int]:

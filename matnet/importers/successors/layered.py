@@ -109,7 +109,7 @@ def _output_layers(stored: Fields, graph: Graph, class_name: str) -> tuple[int, 
     texts = [item.text for item in names.items if isinstance(item, Char)] if isinstance(names, Cell) else []
     if not texts or not isinstance(names, Cell) or len(texts) != len(names.items):
         raise stored.wrong("OutputNames", "a cell of names of layers")
-    return tuple(graph.port(text, f"{stored.place}.OutputNames", "out")[0] for text in texts)
+    return tuple(graph.output(text, f"{stored.place}.OutputNames") for text in texts)
 
 
 def _structure(graph: Graph, ends: tuple[int, ...], budget: Budget, allow_nonfinite: bool) -> tuple[Structure, bool]:

@@ -7,6 +7,7 @@ network under construction, and returns the Layer.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -212,11 +213,10 @@ def _combination(net_input: str) -> Callable[..., Layer]:
 
 def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
     """The channels of its sources side by side, which in column-major order are their elements side by side."""
-    vectors = all(source.places == 1 for source in sources)
+    vectors = not any(source.shape for source in sources)
     if layer.kind == "concatenation":
         dimension = layer.fields.count("Dim")
-        expected = (1, 3) if vectors else (3,)
-        if dimension not in expected:
+        if dimension != (1 if vectors else 3):
             raise UnsupportedError(
                 f"{layer.fields.place}.Dim is {dimension}: concatenation along other dimensions than the channels is "
                 "not supported"
@@ -340,7 +340,7 @@ LAYERS: Mapping[str, LayerClass] = {
 """The table, by the names of the classes."""
 
 _CLASS_NAMES = ("ClassNames", "Categories", "Classes")
-_DEFAULT_RESPONSE = "Response"
+_DEFAULT_RESPONSE = re.compile(r"Response ?[0-9]*")
 
 
 def output_names(layer: StoredLayer, size: int) -> tuple[str, ...]:
@@ -351,7 +351,7 @@ def output_names(layer: StoredLayer, size: int) -> tuple[str, ...]:
             continue
         with at_place(f"{layer.fields.place}.{name}: "):
             found = tuple(text or "" for text in texts(value))
-        if name == "ResponseNames" and (len(found) != size or found[0].startswith(_DEFAULT_RESPONSE)):
+        if name == "ResponseNames" and (len(found) != size or _DEFAULT_RESPONSE.fullmatch(found[0])):
             return ()
         if len(found) != size:
             raise ModelError(f"{layer.fields.place}.{name} has {len(found)} classes for {size} outputs")

@@ -272,13 +272,22 @@ RECURRENT_KINDS = ("LSTM", "GRU")
 
 
 def check_sequences(layers: Sequence[StoredLayer], sources: Sequence[Sequence[int]], order: Sequence[int]) -> None:
-    """A recurrent layer receives a sequence, and nothing joins a sequence with the last step of one.
+    """A recurrent layer receives a sequence, nothing joins a sequence with the last step of one or sums over its steps.
 
     Raises
     ------
     UnsupportedError
         It is otherwise.
     """
+    sequence = any(layer.kind == "sequence input" for layer in layers)
+    for layer in layers:
+        if sequence and layer.fields.get("OperationDimension") is not None:
+            over = layer.fields.text("OperationDimension", "auto")
+            if over == "batch-excluded":
+                raise UnsupportedError(
+                    f"{layer.fields.place}.OperationDimension is '{over}', which is not supported for sequences: it "
+                    "includes all steps; needed is 'auto'"
+                )
     if not any(layer.kind in RECURRENT_KINDS for layer in layers):
         return
     ended: dict[int, bool] = {}
