@@ -140,7 +140,7 @@ def test_targets_of_another_length(said: Said, corpus: Path) -> None:
     file = corpus / "static_chemical_workspace.mat"
     rows = "x1,x2,x3,x4,x5,x6,x7,x8\n" + "1,2,3,4,5,6,7,8\n"
     status, _, err = said("parity", str(file), "-", "--targets", f"{file}:t", "-o", "out.png", stdin=rows)
-    assert (status, err) == (2, f"matnet: {file}:t: 498 targets for 1 samples\n")
+    assert (status, err) == (2, f"matnet: {file}:t: 498 targets for 1 sample\n")
 
 
 def test_only_the_first_outputs_are_shown_and_it_is_said(said: Said, corpus: Path) -> None:
