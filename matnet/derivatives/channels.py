@@ -42,7 +42,7 @@ class ChannelBlock:
     """A weight or bias that reaches the outputs: its key, its first entry among all parameters, its directions.
 
     ``entries`` (C, n) are the entries that the elements of each channel depend on, counted from ``start``. If every
-    element may depend on all of them, there is one channel.
+    element may depend on all of them, there is one channel. ``reaches`` says which of the signals depend on it at all.
     """
 
     key: ParameterKey
@@ -50,6 +50,7 @@ class ChannelBlock:
     start: int
     shape: tuple[int, ...]
     entries: NDArray[np.intp]
+    reaches: tuple[bool, ...]
 
     @property
     def count(self) -> int:
@@ -73,7 +74,12 @@ class ChannelDerivatives:
     """The blocks on which some signals depend, and where their derivatives stand in the whole Jacobian."""
 
     blocks: tuple[ChannelBlock, ...]
-    size: int
+    sizes: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """S: the elements of all signals."""
+        return sum(self.sizes)
 
     @property
     def count(self) -> int:
@@ -85,9 +91,17 @@ class ChannelDerivatives:
         """(S, count): the parameter of each number."""
         parts = []
         for block in self.blocks:
-            channels = len(block.entries)
-            parts.append(block.start + block.entries[np.arange(self.size) // (self.size // channels)])
+            own = [_channel_of_each(size, len(block.entries)) for size in self.sizes]
+            parts.append(block.start + block.entries[np.concatenate(own)])
         return np.concatenate(parts, axis=1) if parts else np.zeros((self.size, 0), dtype=np.intp)
+
+    @cached_property
+    def present(self) -> NDArray[np.bool_] | None:
+        """(S, count): which numbers are those of a signal that depends on the block; None where all are."""
+        if all(all(block.reaches) for block in self.blocks):
+            return None
+        parts = [np.repeat(np.repeat(block.reaches, self.sizes)[:, None], block.count, axis=1) for block in self.blocks]
+        return np.concatenate(parts, axis=1)
 
     def dense(self, found: Sequence[FloatArray], parameters: int) -> FloatArray:
         """(N, S, P') from the results (N, n, S) of the blocks."""
@@ -106,9 +120,14 @@ class ChannelDerivatives:
         return numbers
 
 
+def _channel_of_each(size: int, channels: int) -> NDArray[np.intp]:
+    """The channel of each element of a signal; 0 where its size is not that of whole channels, as nothing reaches it."""
+    return np.arange(size) // (size // channels) if channels and not size % channels else np.zeros(size, dtype=np.intp)
+
+
 def channel_derivatives(program: Program, of: Sequence[int], most: int) -> ChannelDerivatives | None:
     """How signals depend on the first `most` parameters; None where fewer backward directions do the same."""
-    size = sum(program.sizes[signal] for signal in of)
+    sizes = tuple(program.sizes[signal] for signal in of)
     blocks: list[ChannelBlock] = []
     start = 0
     for key, count in zip(program.parameters, program.parameter_sizes, strict=True):
@@ -116,8 +135,8 @@ def channel_derivatives(program: Program, of: Sequence[int], most: int) -> Chann
         if block is not None:
             blocks.append(block)
         start += count
-    found = ChannelDerivatives(tuple(blocks), size)
-    cheap = found.count < size and sum(block.numbers for block in blocks) <= MOST_NUMBERS
+    found = ChannelDerivatives(tuple(blocks), sizes)
+    cheap = found.count < found.size and sum(block.numbers for block in blocks) <= MOST_NUMBERS
     return found if cheap else None
 
 
@@ -132,8 +151,9 @@ def _block(program: Program, key: ParameterKey, start: int, of: Sequence[int]) -
     found = {reach[signal] for signal in of if signal in reach}
     if not found:
         return None
-    separate = own is not None and len(of) == 1 and found == {len(own)}
-    return ChannelBlock(key, place, start, shape, own if separate and own is not None else everything)
+    separate = own is not None and found == {len(own)}
+    reaches = tuple(signal in reach for signal in of)
+    return ChannelBlock(key, place, start, shape, own if separate and own is not None else everything, reaches)
 
 
 def _key(step: Step) -> ParameterKey | None:

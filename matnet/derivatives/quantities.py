@@ -44,7 +44,8 @@ class _Interned(type):
         return found
 
 
-def _targets(program: Program, layer: int | None) -> tuple[int, ...]:
+def targets(program: Program, layer: int | None) -> tuple[int, ...]:
+    """The signal of a layer (from 0); None for those of the outputs."""
     return program.outputs if layer is None else (program.layers[layer],)
 
 
@@ -79,7 +80,7 @@ class Jacobian(metaclass=_Interned):
 
     def __call__(self, program: Program, x: Array) -> Array:
         """J."""
-        of, wrt = _targets(program, self.of), _arguments(program)
+        of, wrt = targets(program, self.of), _arguments(program)
         if self.scale == "normalized":
             of, wrt = (program.output_layers if self.of is None else of), program.processed
         return first.jacobian(program, program.run(x), of, wrt, x)
@@ -93,7 +94,7 @@ class Hessian(metaclass=_Interned):
 
     def __call__(self, program: Program, x: Array) -> Array:
         """H."""
-        return second.hessian(program, program.run(x), _targets(program, self.of), _arguments(program), x)
+        return second.hessian(program, program.run(x), targets(program, self.of), _arguments(program), x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,23 +109,23 @@ class ParameterJacobian(metaclass=_Interned):
 
     def __call__(self, program: Program, x: Array) -> Array:
         """(..., S, P)."""
-        found = by_parameters.parameter_jacobian(program, program.run(x), _targets(program, self.of), x)
+        found = by_parameters.parameter_jacobian(program, program.run(x), targets(program, self.of), x)
         return found if self.count is None else found[..., : self.count]
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelTangents(metaclass=_Interned):
-    """The derivatives of layer `of` (from 0) along the directions of channels.py, (..., n, S) for each block.
+    """The derivatives of the outputs or of layer `of` along the directions of channels.py, (..., n, S) for each block.
 
     ``most`` are the parameters, counted from the first, that are looked at.
     """
 
-    of: int
+    of: int | None
     most: int
 
     def __call__(self, program: Program, x: Array) -> list[Array]:
         """A list with one array per block."""
-        of = _targets(program, self.of)
+        of = targets(program, self.of)
         derivatives = channels.channel_derivatives(program, of, self.most)
         assert derivatives is not None, "there are fewer directions forward than backward"
         return channels.channel_tangents(program, program.run(x), derivatives, of, x)

@@ -10,7 +10,7 @@ import numpy as np
 
 from matnet.derivatives.channels import ChannelDerivatives, channel_derivatives
 from matnet.derivatives.custom_rules import with_custom_rules
-from matnet.derivatives.quantities import LayerOutputs, Quantity, Value
+from matnet.derivatives.quantities import LayerOutputs, Quantity, Value, targets
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure
@@ -44,12 +44,12 @@ class Evaluation:
         # a dynamic network has no outputs for a single sample
         self._sample_shape = None if structure.dynamic else (structure.input_size,)
         self._evaluators: dict[Quantity, Evaluator] = {}
-        self._channels: dict[tuple[int, int], ChannelDerivatives | None] = {}
+        self._channels: dict[tuple[int | None, int], ChannelDerivatives | None] = {}
 
-    def channels(self, layer: int, most: int) -> ChannelDerivatives | None:
-        """How a layer (from 0) depends on the first `most` parameters; see ``channel_derivatives``."""
+    def channels(self, layer: int | None, most: int) -> ChannelDerivatives | None:
+        """How a layer (from 0), or the outputs, depend on the first `most` parameters; see ``channel_derivatives``."""
         if (layer, most) not in self._channels:
-            found = channel_derivatives(self.program, (self.program.layers[layer],), most)
+            found = channel_derivatives(self.program, targets(self.program, layer), most)
             self._channels[layer, most] = found
         return self._channels[layer, most]
 

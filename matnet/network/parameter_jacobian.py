@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matnet.derivatives import quantities
 from matnet.derivatives.channels import ChannelDerivatives
 from matnet.derivatives.parameters import parameters_up_to
 from matnet.errors import ShapeError
-from matnet.functions.namespace import Array, of_another_library
+from matnet.functions.namespace import Array, FloatArray, of_another_library
 from matnet.model.structure import Structure
 from matnet.network.evaluation import Evaluation
 from matnet.network.names import Selection
@@ -31,11 +32,12 @@ def parameter_jacobian(
         raise ShapeError("sparse=True is for NumPy arrays; convert x, or leave it out")
     program, layer, count = evaluation.program, selected.layer, None
     channels: ChannelDerivatives | None = None
-    if layer is not None and structure.parameter_order == "layers":
-        count = parameters_up_to(structure, program, layer)
+    if structure.parameter_order == "layers":
+        every = sum(program.parameter_sizes)
+        count = every if layer is None else parameters_up_to(structure, program, layer)
         if not of_another_library(x):
             channels = evaluation.channels(layer, count)
-    if channels is None or layer is None or count is None or not channels.blocks:
+    if channels is None or count is None or not channels.blocks:
         found = selected.of(evaluation.on_samples(quantities.ParameterJacobian(layer, count), (x,)))
         return _sparse(found) if sparse else found
     results = evaluation.on_samples(quantities.ChannelTangents(layer, count), (x,))
@@ -44,15 +46,29 @@ def parameter_jacobian(
     rows = math.prod(lead)
     parts = [part.reshape(rows, *part.shape[-2:]) for part in parts]
     if not sparse:
-        return channels.dense(parts, count).reshape(*lead, channels.size, count)
+        return selected.of(channels.dense(parts, count).reshape(*lead, channels.size, count))
+    return _of_channels(channels, parts, rows, count, selected.rows)
+
+
+def _of_channels(
+    channels: ChannelDerivatives, parts: list[FloatArray], rows: int, count: int, selected: Sequence[int] | None
+) -> Any:
+    """The results of the blocks for so many samples as a sparse array, of all elements or of some."""
     import scipy.sparse
 
     numbers = channels.numbers(parts).reshape(-1)
     # the type that SciPy takes without a copy
     whole = np.int32 if numbers.size < 2**31 else np.int64
     columns = np.broadcast_to(channels.columns.astype(whole), (rows, *channels.columns.shape)).reshape(-1)
-    starts = np.arange(rows * channels.size + 1, dtype=whole) * whole(channels.count)
-    return scipy.sparse.csr_array((numbers, columns, starts), shape=(rows * channels.size, count))
+    each = np.full(channels.size, channels.count)
+    if channels.present is not None:
+        kept = np.broadcast_to(channels.present, (rows, *channels.present.shape)).reshape(-1)
+        numbers, columns, each = numbers[kept], columns[kept], channels.present.sum(axis=1)
+    starts = np.concatenate([np.zeros(1), np.cumsum(np.tile(each, rows))]).astype(whole)
+    found = scipy.sparse.csr_array((numbers, columns, starts), shape=(rows * channels.size, count))
+    if selected is None:
+        return found
+    return found[(np.arange(rows)[:, None] * channels.size + np.asarray(selected)).reshape(-1)]
 
 
 def _sparse(found: Array) -> Any:

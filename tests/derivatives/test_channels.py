@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import make_image_network
 import matnet
 from layered_networks import batch_normalization, dense, features, image, layer, learnable, number, saved, series
 from matnet.derivatives import quantities
+from matnet.functions.processing import PROCESSING
+from matnet.model.structure import Output, Process
 from object_files import ObjectStore
 
 DIGITS = Path(__file__).parents[2] / "fixtures" / "digits.mat"
@@ -195,3 +198,44 @@ def test_the_fixture_is_what_its_script_makes(tmp_path: Path, monkeypatch: pytes
     made, committed = matnet.load(tmp_path / "digits.mat"), matnet.load(DIGITS)
     np.testing.assert_array_equal(made.parameters, committed.parameters)
     assert made.layer_names == committed.layer_names
+
+
+@pytest.mark.parametrize("seed", range(0, 25, 3))
+def test_several_outputs_and_scaled_ones(tmp_path: Path, seed: int) -> None:
+    """Outputs are layers of which some do not depend on all weights, one of them scaled: as in the backward pass."""
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "net.mat", store, net=series(store, random_layers(seed))))
+    structure, rng = net.structure, np.random.default_rng(seed)
+    picked = sorted({int(k) for k in rng.integers(0, len(structure.layers), 2)} | {len(structure.layers) - 1})
+    sizes = [structure.layers[k].size for k in picked]
+    gain, offset = rng.uniform(1.0, 2.0, sizes[0]), rng.normal(size=sizes[0])
+    settings = PROCESSING["mapminmax"].read({"xoffset": offset, "gain": gain, "ymin": -1.0})
+    scaled = (Process("mapminmax", settings),)
+    outputs = tuple(
+        Output(k, size, processing=() if position else scaled)
+        for position, (k, size) in enumerate(zip(picked, sizes, strict=True))
+    )
+    several = matnet.Network(dataclasses.replace(structure, outputs=outputs))
+    x = rng.normal(size=(2, net.input_size))
+    whole = np.asarray(quantities.ParameterJacobian()(several.program, x))
+    found = several.parameter_jacobian(x)
+    np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-13)
+    sparse = several.parameter_jacobian(x, sparse=True)
+    np.testing.assert_array_equal(sparse.toarray().reshape(found.shape), found)
+    names = [several.output_names[k] for k in (sum(sizes) - 1, 0)]
+    some = several.parameter_jacobian(x, of=names, sparse=True)
+    np.testing.assert_array_equal(some.toarray().reshape(2, 2, -1), found[:, [sum(sizes) - 1, 0]])
+
+
+def test_outputs_that_are_an_image_need_no_backward_pass_for_each(tmp_path: Path) -> None:
+    """A network that ends with its ReLU layer: as many directions forward as one output has weights."""
+    store = ObjectStore()
+    layers = [*make_image_network.layers()[:4], layer("RegressionOutputLayer", "out", 2)]
+    net = matnet.load(saved(tmp_path / "net.mat", store, net=series(store, layers)))
+    x = np.random.default_rng(0).uniform(0.0, 255.0, (28, 28, 1))
+    channels = net.evaluation.channels(None, len(net.parameters))
+    assert channels is not None
+    assert channels.count == 28
+    found, of_layer = (net.parameter_jacobian(x, of=of, sparse=True) for of in (None, "relu_1"))
+    assert found.nnz == of_layer.nnz == 322560
+    assert abs(found - of_layer).max() == 0.0
