@@ -5,6 +5,10 @@ If every row of the network is analytic, the numerical derivative is a complex s
 extrapolated from two steps, with the difference between the two as its error estimate; of several step sizes each
 element takes the one with the smallest estimate. Both use values only, so an error in a derivative cannot hide in them.
 An output that is not finite has no derivative and is not compared.
+
+Where there are many inputs, as in an image, one change of all of them at a time replaces the change of each: along a
+few random directions v the analytic J v is compared with the numerical derivative. Every element of J has its share in
+it, so that a wrong one shows, unless it is smaller than the tolerance.
 """
 
 from __future__ import annotations
@@ -14,13 +18,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
 from matnet.network.arguments import analytic_throughout
+from matnet.network.names import derivative_name
 from matnet.proof.distances import distances
 from matnet.simulate import Program, TransferStep, WeightStep
 
@@ -28,6 +32,8 @@ _COMPLEX_STEP = 1e-30
 _STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # of the width of the input's range
 _ROUNDING = 1e-10  # allowed difference of complex step and analytic form, of the element's largest derivative
 _COARSE = 1e-6  # the same for differences, whose best step is chosen by its own estimate
+_MOST_INPUTS = 256  # with more inputs, directions are checked
+_DIRECTIONS = 3  # how many
 _RESOLVED = 1e-4  # an error estimate of a tenth of this share of the largest derivative leaves it unresolved
 
 
@@ -35,8 +41,10 @@ _RESOLVED = 1e-4  # an error estimate of a tenth of this share of the largest de
 class Element:
     """One derivative dy_i/dx_j (per lag if dynamic) at the sample where it differs most; indices count from 0.
 
-    ``verdict`` is "agrees", "differs", "kink" (every sample that disagrees lies where the derivative jumps),
-    "unresolved" (the numerical derivative is too rough to say) or "undefined" (the output is finite at no sample).
+    Where directions are checked, ``input`` is the number of the direction v and the derivative is Σ_j dy_i/dx_j v_j.
+    ``verdict`` is "agrees", "differs", "kink" (every sample that disagrees lies where the derivative jumps; along
+    directions, every sample lies there), "unresolved" (the numerical derivative is too rough to say) or "undefined" (the
+    output is finite at no sample).
     """
 
     output: int
@@ -58,7 +66,8 @@ class Element:
 class Check:
     """The elements, worst first; how they were checked, and over how many samples.
 
-    ``at_kinks`` counts the samples at a kink, ``undefined`` those with an output that is not finite.
+    ``at_kinks`` counts the samples at a kink, ``undefined`` those with an output that is not finite. ``directions`` is
+    the number of random directions of all inputs that were checked; 0 if each input was.
     """
 
     elements: tuple[Element, ...]
@@ -66,6 +75,13 @@ class Check:
     samples: int
     at_kinks: int
     undefined: int
+    directions: int = 0
+
+    def name(self, element: Element, outputs: Sequence[str], inputs: Sequence[str]) -> str:
+        """What an element is called: ``dy1_dx2``, or ``dy1 along direction 2``."""
+        if self.directions:
+            return f"d{outputs[element.output]} along direction {element.input + 1}"
+        return derivative_name(outputs[element.output], inputs[element.input], element.lag)
 
     @property
     def agrees(self) -> bool:
@@ -78,7 +94,8 @@ class Check:
         if not self.elements:
             return "there are no derivatives to check: the network has neither inputs nor delays"
         counts = Counter(element.verdict for element in self.elements)
-        parts = [f"{counts['agrees']} of {len(self.elements)} derivatives agree"]
+        of = f" along {self.directions} random directions" if self.directions else ""
+        parts = [f"{counts['agrees']} of {len(self.elements)} derivatives{of} agree"]
         for verdict, words in (
             ("differs", "differ"),
             ("kink", "disagree only at a kink"),
@@ -93,7 +110,9 @@ class Check:
         return ", ".join(parts)
 
 
-def check(network: Network, x: FloatArray | None = None, count: int = 20, **states: FloatArray) -> Check:
+def check(
+    network: Network, x: FloatArray | None = None, count: int = 20, directions: int | None = None, **states: FloatArray
+) -> Check:
     """Compare the network's Jacobian with a numerical one.
 
     Parameters
@@ -105,33 +124,56 @@ def check(network: Network, x: FloatArray | None = None, count: int = 20, **stat
         training range.
     count
         Number of generated points.
+    directions
+        How many random directions of all inputs are compared; 0 for each input by itself; None for 3 if a static
+        network has more than 256 inputs, else 0.
     states
         ``input_states`` and ``layer_states`` before a series, as for ``Network.run``; zeros without them.
 
     Raises
     ------
     ShapeError
-        x does not fit the network.
+        x does not fit the network, or directions are asked for of a dynamic network.
     """
+    if network.dynamic and directions:
+        raise ShapeError(f"directions={directions}: a dynamic network is checked input by input")
     box = input_box(network.structure)
     if x is None and network.dynamic:
         count = 2 * (network.structure.input_delay + network.structure.layer_delay) + 3
-    samples = points_in(box, count) if x is None else x
+    if directions is None:
+        directions = _DIRECTIONS if network.input_size > _MOST_INPUTS and not network.dynamic else 0
+    # the first points are the middle and two corners: as images they are even, where all windows of a pooling tie
+    samples = x if x is not None else points_in(box, count + 3)[3:] if directions else points_in(box, count)
     if len(samples) == 0:
         raise ShapeError("there are no samples to check the derivatives on")
     if network.dynamic:
         return _check_series(network, samples, box, **states)
-    analytic = network.jacobian(samples)
     widths = _widths(samples, box)
+    # inputs far from 1 are changed by as much of their range as the others
+    changes = _random_directions(directions, widths) if directions else np.diag(widths)
+    analytic = _along(network, samples, changes if directions else None)
+    sizes = np.ones(directions) if directions else widths
     if analytic_throughout(network.program):
-        numerical, estimate = _complex_step(network, samples, analytic, widths)
+        numerical, estimate = _complex_step(network, samples, analytic, changes, sizes)
         method = "complex step"
     else:
-        numerical, estimate = _differences(network, samples, widths)
+        numerical, estimate = _differences(network, samples, changes, sizes)
         method = "central differences"
-    kinks = _at_kinks(network, samples, widths)
+    kinks = _at_kinks(network, samples, changes)
     by_lag = (analytic[:, None], numerical[:, None], estimate[:, None])
-    return _summary(*by_lag, kinks, method, widths, np.asarray(network(samples)))
+    return _summary(*by_lag, kinks, method, sizes, np.asarray(network(samples)), directions)
+
+
+def _random_directions(count: int, widths: FloatArray) -> FloatArray:
+    """(count, R): each input changes by a random share of its width, up or down."""
+    return np.random.default_rng(0).uniform(-1.0, 1.0, (count, len(widths))) * widths
+
+
+def _along(network: Network, x: FloatArray, directions: FloatArray | None) -> FloatArray:
+    """The Jacobian (N, S, R), or along directions (K, R) its products (N, S, K), sample by sample to spare memory."""
+    if directions is None:
+        return np.asarray(network.jacobian(x))
+    return np.stack([np.asarray(network.jacobian(sample)) @ directions.T for sample in x])
 
 
 def _widths(x: FloatArray, box: FloatArray) -> FloatArray:
@@ -142,24 +184,22 @@ def _widths(x: FloatArray, box: FloatArray) -> FloatArray:
 
 
 def _complex_step(
-    network: Network, x: FloatArray, analytic: FloatArray, widths: FloatArray
+    network: Network, x: FloatArray, analytic: FloatArray, changes: FloatArray, sizes: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Numerical Jacobian (N, S, R) and its error estimate, 0 where the complex step is exact to rounding.
+    """Derivatives (N, S, K) by sizes·k along the changes (K, R), and their error estimates, 0 where exact to rounding.
 
     A complex exponential overflows earlier than the real function around it; there finite differences are used.
     """
     columns = []
-    for j in range(x.shape[-1]):
-        moved = x.astype(np.complex128)
-        moved[:, j] += 1j * _COMPLEX_STEP
+    for change, size in zip(changes, sizes, strict=True):
         with np.errstate(all="ignore"):
-            columns.append(np.asarray(network(moved)).imag / _COMPLEX_STEP)
+            columns.append(np.asarray(network(x + 1j * _COMPLEX_STEP * (change / size))).imag / _COMPLEX_STEP)
     numerical = np.stack(columns, axis=-1)
     estimate = np.zeros_like(numerical)
     overflown = ~np.isfinite(numerical) & np.isfinite(analytic)
     rows = overflown.any(axis=(1, 2))
     if rows.any():
-        differences, error = _differences(network, x[rows], widths)
+        differences, error = _differences(network, x[rows], changes, sizes)
         # the least error of a finite difference, even if its own estimate is smaller
         error = np.maximum(error, 0.1 * _COARSE * np.abs(analytic[rows]))
         numerical[rows] = np.where(overflown[rows], differences, numerical[rows])
@@ -167,14 +207,15 @@ def _complex_step(
     return numerical, estimate
 
 
-def _differences(network: Network, x: FloatArray, widths: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Numerical Jacobian (N, S, R) and its error estimate."""
-    directions = np.diag(widths)[:, None, :]
+def _differences(
+    network: Network, x: FloatArray, changes: FloatArray, sizes: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Derivatives (N, S, K) along the changes (K, R), each per its size, and their error estimates."""
 
     def along(share: float) -> FloatArray:
-        return np.asarray(network(x + share * directions))
+        return np.asarray(network(x + share * changes[:, None, :]))
 
-    numerical, estimate = _best_difference(along, widths[:, None, None])
+    numerical, estimate = _best_difference(along, sizes[:, None, None])
     return np.moveaxis(numerical, 0, -1), np.moveaxis(estimate, 0, -1)
 
 
@@ -199,14 +240,13 @@ def _best_difference(along: Callable[[float], FloatArray], widths: FloatArray) -
     return best[0], best[1]
 
 
-def _at_kinks(network: Network, x: FloatArray, widths: FloatArray) -> FloatArray:
-    """1.0 for the samples (N,) with a kink within the smallest difference step."""
+def _at_kinks(network: Network, x: FloatArray, changes: FloatArray) -> FloatArray:
+    """1.0 for the samples (N,) with a kink within the smallest difference step along a change (K, R)."""
     found = np.zeros(len(x), dtype=bool)
     here = _pieces(network.program, x)
-    for j, width in enumerate(widths):
+    for change in changes:
         for sign in (1.0, -1.0):
-            moved = x.copy()
-            moved[:, j] += sign * _STEPS[-1] * width
+            moved = x + sign * _STEPS[-1] * change
             found |= (_pieces(network.program, moved) != here).any(axis=-1)
     return found.astype(float)
 
@@ -328,55 +368,38 @@ def _summary(
     method: str,
     widths: FloatArray,
     y: FloatArray,
+    directions: int = 0,
 ) -> Check:
-    """Arrays (N, lags, S, R) and outputs (N, S) -> for every element its worst sample, the worst element first."""
+    """Arrays (N, lags, S, K) and outputs (N, S) -> for every element its worst sample, the worst element first."""
+    at_kink, all_at_kinks = (kinks == 1.0)[:, None, None, None], bool((kinks == 1.0).all())
+    is_defined = np.isfinite(y)
+    defined = is_defined[:, None, :, None]
     # a derivative matters by how much it changes its output over the input's range, relative to that output's size
-    usual = np.nan_to_num(np.abs(y)).max(axis=0, initial=0.0)
-    elements = []
-    defined = np.isfinite(y)
-    for lag, i, j in np.ndindex(*analytic.shape[1:]):
-        compared = _ElementSamples(
-            analytic[:, lag, i, j], numerical[:, lag, i, j], estimate[:, lag, i, j], kinks == 1.0, defined[:, i]
-        )
-        floor = _ROUNDING if method == "complex step" else _COARSE
-        elements.append(compared.worst((i, j, lag), floor, float(usual[i] / widths[j])))
-    order = {"differs": 0, "unresolved": 1, "undefined": 2, "kink": 3, "agrees": 4}
-    elements.sort(key=lambda element: (order[element.verdict], -element.difference))
-    undefined = int((~defined.all(axis=1)).sum())
-    return Check(tuple(elements), method, len(analytic), int(kinks.sum()), undefined)
-
-
-@dataclass(frozen=True, eq=False)
-class _ElementSamples:
-    """One element over all samples: analytic, numerical and its error estimate.
-
-    ``at_kink`` says which samples lie at a kink, ``defined`` at which the output is finite.
-    """
-
-    analytic: FloatArray
-    numerical: FloatArray
-    estimate: FloatArray
-    at_kink: NDArray[np.bool_]
-    defined: NDArray[np.bool_]
-
-    def worst(self, place: tuple[int, int, int], floor: float, usual: float) -> Element:
-        """The element's verdict, with the sample that shows it most clearly."""
-        a, b = self.analytic, self.numerical
-        finite = np.isfinite(a) & np.isfinite(b)
-        scale = np.abs(a[finite]).max(initial=0.0)
-        apart = distances(a, b)
-        error = np.where(finite, self.estimate, 0.0)
-        beyond = self.defined & (apart > np.maximum(10.0 * error, floor * scale))
-        rough = self.defined & (10.0 * error > _RESOLVED * max(scale, usual))
-        for verdict, which, measure in (
-            ("differs", beyond & ~self.at_kink, apart),
-            ("unresolved", rough & ~self.at_kink, error),
-            ("undefined", np.full(len(a), not self.defined.any()), apart),
-            ("kink", beyond & self.at_kink, apart),
-            ("agrees", self.defined & ~self.at_kink, apart),
-        ):
-            if which.any() or verdict == "agrees":
-                sample = int(np.argmax(np.where(which, measure, -1.0)))
-                break
-        i, j, lag = place
-        return Element(i, j, lag, sample, float(a[sample]), float(b[sample]), float(self.estimate[sample]), verdict)
+    usual = np.nan_to_num(np.abs(y)).max(axis=0, initial=0.0)[:, None] / widths
+    floor = _ROUNDING if method == "complex step" else _COARSE
+    finite = np.isfinite(analytic) & np.isfinite(numerical)
+    scale = np.where(finite, np.abs(analytic), 0.0).max(axis=0, initial=0.0)
+    apart = distances(analytic, numerical)
+    error = np.where(finite, estimate, 0.0)
+    beyond = defined & (apart > np.maximum(10.0 * error, floor * scale))
+    rough = defined & (10.0 * error > _RESOLVED * np.maximum(scale, usual))
+    nowhere = np.broadcast_to(~defined.any(axis=0), analytic.shape)
+    verdicts = (
+        ("differs", beyond & ~at_kink, apart),
+        ("unresolved", rough & ~at_kink, error),
+        ("undefined", nowhere, apart),
+        ("kink", beyond & at_kink & (not directions or all_at_kinks), apart),
+        ("agrees", defined & ~at_kink, apart),
+    )
+    # the first that holds at any sample, and the sample that shows it most clearly
+    number = np.argmax([which.any(axis=0) for _, which, _ in verdicts[:-1]] + [np.ones(scale.shape, bool)], axis=0)
+    sample = np.choose(number, [np.argmax(np.where(which, by, -1.0), axis=0) for _, which, by in verdicts])
+    shown = [np.take_along_axis(part, sample[None], axis=0)[0] for part in (analytic, numerical, estimate)]
+    elements = [
+        Element(i, j, lag, int(sample[lag, i, j]), *(float(part[lag, i, j]) for part in shown), verdicts[k][0])
+        for (lag, i, j), k in np.ndenumerate(number)
+    ]
+    order = [verdict for verdict, _, _ in verdicts]
+    elements.sort(key=lambda element: (order.index(element.verdict), -element.difference))
+    undefined = int((~is_defined.all(axis=1)).sum())
+    return Check(tuple(elements), method, len(analytic), int(kinks.sum()), undefined, directions)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from matnet.network.markup import Html, element
-from matnet.network.names import derivative_name
 from matnet.proof.verify import verdict_of
 from matnet.report.findings import Findings
 from matnet.report.section import Section, folded, wide_table
@@ -56,7 +55,7 @@ def _derivatives(findings: Findings) -> tuple[Html, ...]:
     inputs = material.input_names or tuple(f"state{1 + n}" for n in range(1 + max(e.input for e in found.elements)))
     rows = [
         (
-            derivative_name(material.output_names[entry.output], inputs[entry.input], entry.lag),
+            found.name(entry, material.output_names, inputs),
             f"{entry.analytic:.9g}",
             f"{entry.numerical:.9g}",
             f"{entry.difference:.2g}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -169,9 +170,6 @@ def test_every_network_of_the_corpus(corpus_file: Path) -> None:
     except matnet.MatnetError:
         return  # files without a network that can be loaded: what is said of them is tested with the importers
     for path, net in networks.items():
-        widest = max(layer.size for layer in net.structure.layers)
-        if net.input_size * net.output_size > 2600 or net.input_size * widest > 1_000_000:
-            continue  # it would take minutes
         found = check(net)
         assert found.agrees, (path, found.elements[0])
         assert sum(element.verdict == "agrees" for element in found.elements) >= 0.9 * len(found.elements), path
@@ -228,3 +226,56 @@ def test_commands_say_once_that_a_derivative_through_steps_is_0(
     assert capsys.readouterr().err.count(remark) == 1
     assert run(["predict", file, str(table), "--network", "net1", "-o", str(tmp_path / "out.csv")]) == 0
     assert "steps" not in capsys.readouterr().err
+
+
+IMAGES = Path(__file__).parents[2] / "fixtures" / "digits.mat"
+
+
+def test_many_inputs_are_checked_along_random_directions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(IMAGES)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == (
+        "30 of 30 derivatives along 3 random directions agree: central differences, 20 samples "
+        "(and 10 more; --all shows them)"
+    )
+    assert printed[1].split()[1:4] == ["along", "direction", printed[1].split()[3]]
+    assert run(["check", str(IMAGES), "--directions", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)["networks"][0]
+    assert document["random_directions"] == 2
+    assert {entry["direction"] for entry in document["derivatives"]} == {1, 2}
+    assert "input" not in document["derivatives"][0]
+
+
+def test_directions_of_a_small_network() -> None:
+    found = check(network("tansig"), directions=4)
+    assert (found.directions, len(found.elements), found.method) == (4, 4, "complex step")
+    assert all(element.verdict == "agrees" and element.difference < 1e-12 for element in found.elements)
+
+
+@pytest.mark.parametrize("file", ["series_conv_seed.mat", pytest.param("series_conv_2018.mat", marks=pytest.mark.slow)])
+def test_real_networks_of_images(successors: Path, file: str) -> None:
+    found = check(matnet.load(successors / file))
+    assert {element.verdict for element in found.elements} == {"agrees"}
+    assert any(abs(element.analytic) > 1e-5 for element in found.elements)
+
+
+def test_one_wrong_derivative_among_many_shows_along_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Network.jacobian
+    net = matnet.load(IMAGES)
+    size = float(np.abs(np.asarray(net.jacobian(np.full(784, 100.0)))[3]).max())
+
+    def wrong(self: Network, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = np.array(right(self, x))
+        found[..., 3, 500] += 0.01 * size
+        return found
+
+    monkeypatch.setattr(Network, "jacobian", wrong)
+    found = check(net)
+    assert {element.output for element in found.elements if element.verdict == "differs"} == {3}
+
+
+def test_directions_are_for_static_networks() -> None:
+    tapped = Layer(1, "tansig", {0: Weight(np.ones((1, 2)), delays=(0, 1))}, bias=np.zeros(1))
+    net = Network(Structure((Input(1),), (tapped,), (Output(0, 1),)))
+    with pytest.raises(ShapeError, match=r"^directions=2: a dynamic network is checked input by input$"):
+        check(net, directions=2)
