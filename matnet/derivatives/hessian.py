@@ -16,6 +16,9 @@ That contraction takes one of three forms, the cheapest first:
 - If T varies with the sample, H is T diag(d) Tᵀ for each sample.
 - Otherwise the row computes it: the outputs i are one more axis between the batch and the directions.
 
+The curvature of a piecewise linear function, such as relu, is 0, or NaN in a sample that is not known: no product of T
+is formed for it.
+
 Only the pairs on and above the diagonal are summed, then copied, so H is symmetric to the bit.
 """
 
@@ -30,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.derivatives.accumulate import cotangents, identity_seeds, joined, reaching, step_values, tangents
+from matnet.derivatives.memory import check_directions
 from matnet.functions.namespace import Array, constant, indices, namespace
 from matnet.functions.transfer_rows import weighted_products
 from matnet.simulate import Program
@@ -46,25 +50,30 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     -------
     (..., S, R, R), element [..., i, j, k] that of element i of `of` with respect to elements j and k of `wrt`.
     """
+    check_directions(program, of, wrt, order=2)
     xp = namespace(x)
     count = sum(program.sizes[signal] for signal in of)
     size = sum(program.sizes[signal] for signal in wrt)
     pairs = _Pairs.of(size)
     columns = tangents(program, values, identity_seeds(program, wrt, x))
     rows = cotangents(program, values, identity_seeds(program, of, x))
-    fixed: list[Array] = []  # terms (..., S, pairs) of steps whose directions are the same for all samples
+    fixed: list[Array] = []  # terms (..., S or 1, pairs or 1) of steps whose directions are the same for all samples
     others: list[Array] = []  # terms (..., S, R, R)
     for step in program.steps:
         adjoint, moving = rows[step.target], columns[step.target]
         if not step.curved or adjoint is None or moving is None:
             continue
         p, a = step_values(step, values)
+        reach = adjoint.reach[:, None, None] & moving.reach[:, None] & moving.reach
+        unknown = step.unknown(p)
+        if unknown is not None:
+            fixed.append(reaching(unknown[..., None], reach[:, pairs.first, pairs.second]))
+            continue
         along = [
             None if source is None else joined(source, moving.reach)
             for source in map(columns.__getitem__, step.sources)
         ]
         weights, directions = step.curvature_weights(p, a, adjoint.directions), along[0]
-        reach = adjoint.reach[:, None, None] & moving.reach[:, None] & moving.reach
         # one more axis between the batch and the directions: the rows of `of`
         spread = [None if direction is None else direction[..., None, :, :] for direction in along]
         if weights is None or directions is None:
@@ -83,7 +92,9 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
         square = reduce(add, others)
         flat = xp.reshape(square, (*square.shape[:-2], size * size))
         fixed.append(xp.take(flat, indices(x, pairs.first * size + pairs.second), axis=-1))
-    total = reduce(add, fixed) if fixed else constant(x, np.zeros((1, len(pairs.first))))
+    if not others and all(term.shape[-1] != len(pairs.first) for term in fixed):
+        fixed.append(constant(x, np.zeros((1, len(pairs.first)))))
+    total = reduce(add, fixed)
     full = xp.broadcast_to(xp.take(total, indices(x, pairs.places), axis=-1), (*x.shape[:-1], count, size * size))
     return xp.reshape(full, (*x.shape[:-1], count, size, size))
 

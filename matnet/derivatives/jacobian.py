@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matnet.derivatives.accumulate import cotangents, gathered, identity_seeds, tangents
+from matnet.derivatives.memory import check_directions
 from matnet.functions.namespace import Array, namespace
 from matnet.simulate import Program
 
@@ -27,6 +28,7 @@ def jacobian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: 
     -------
     (..., S, R), element [..., i, j] the derivative of element i of `of` with respect to element j of `wrt`.
     """
+    check_directions(program, of, wrt, order=1)
     of_sizes = [program.sizes[signal] for signal in of]
     wrt_sizes = [program.sizes[signal] for signal in wrt]
     if sum(wrt_sizes) < sum(of_sizes):

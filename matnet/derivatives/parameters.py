@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from matnet.derivatives.accumulate import MaskedDirections, cotangents, gathered, identity_seeds, step_values
+from matnet.derivatives.memory import check_memory
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure, Weight
@@ -38,7 +39,9 @@ def parameter_jacobian(program: Program, values: Sequence[Array], of: Sequence[i
     (..., S, P), element [..., i, k] that of element i of `of` with respect to entry k of the weight vector; 0 for
     the parameters after `of`.
     """
-    count = sum(program.sizes[signal] for signal in of)
+    count, size = sum(program.sizes[signal] for signal in of), sum(program.parameter_sizes)
+    what = f"the derivatives of {count:,} outputs with respect to {size:,} weights"
+    check_memory(count * size, what, "take a layer with fewer outputs (of=)")
     return parameter_products(program, values, identity_seeds(program, of, x), count, x)
 
 

@@ -160,6 +160,7 @@ def _max_pooling(text: _Text, settings: Settings) -> WeightFunction:
         channels,
         table,
         takers_of(table.reshape(-1), elements),
+        piecewise_linear=True,
         unconfirmed=CONNECTIONS["maxpool"].unconfirmed,
     )
 

@@ -40,6 +40,8 @@ class TransferFunction:
         Whether the value may be continued to complex n, so that complex step is allowed.
     linear
         Whether the derivative does not depend on n.
+    piecewise_linear
+        Whether the second derivative is 0 wherever n is known, and NaN where it is not.
     stepwise
         Whether the derivative is 0 wherever it exists.
     even
@@ -68,6 +70,7 @@ class TransferFunction:
     kinks: Mapping[float, float] = field(default_factory=dict, kw_only=True)
     analytic: bool = field(default=False, kw_only=True)
     linear: bool = field(default=False, kw_only=True)
+    piecewise_linear: bool = field(default=False, kw_only=True)
     stepwise: bool = field(default=False, kw_only=True)
     even: TransferFunction | None = field(default=None, kw_only=True)
     unconfirmed: str = field(default="", kw_only=True)

@@ -40,6 +40,8 @@ class WeightFunction:
         Whether the value may be continued to complex p, so that complex step is allowed.
     linear
         Whether dz/dp does not depend on p.
+    piecewise_linear
+        Whether the second derivative is 0 for any p.
     square
         The row of z², for functions that are not smooth everywhere but whose square is.
     denominator
@@ -58,6 +60,7 @@ class WeightFunction:
     derivative: str
     analytic: bool = field(default=False, kw_only=True)
     linear: bool = field(default=False, kw_only=True)
+    piecewise_linear: bool = field(default=False, kw_only=True)
     square: WeightFunction | None = field(default=None, kw_only=True)
     denominator: Callable[[Array], Array] | None = field(default=None, kw_only=True)
     unconfirmed: str = field(default="", kw_only=True)
@@ -399,6 +402,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         lambda w, p, z: namespace(p).sign(_difference(w, p)),
         lambda w, p, z: -namespace(p).sign(_difference(w, p)),
         no_curvature,
+        piecewise_linear=True,
     ),
     NeuronwiseWeight(
         "boxdist",
@@ -408,6 +412,7 @@ _ROWS: tuple[WeightFunction, ...] = (
         lambda w, p, z: _box_side(w, p),
         lambda w, p, z: -_box_side(w, p),
         no_curvature,
+        piecewise_linear=True,
     ),
     NeuronwiseWeight(
         "normprod",

@@ -10,6 +10,7 @@ import numpy as np
 
 from matnet.derivatives import quantities
 from matnet.derivatives.channels import ChannelDerivatives
+from matnet.derivatives.memory import check_memory
 from matnet.derivatives.parameters import parameters_up_to
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray, of_another_library
@@ -46,6 +47,8 @@ def parameter_jacobian(
     rows = math.prod(lead)
     parts = [part.reshape(rows, *part.shape[-2:]) for part in parts]
     if not sparse:
+        what = f"the derivatives of {rows * channels.size:,} outputs with respect to {count:,} weights"
+        check_memory(rows * channels.size * count, what, "sparse=True leaves out what is 0")
         return selected.of(channels.dense(parts, count).reshape(*lead, channels.size, count))
     return _of_channels(channels, parts, rows, count, selected.rows)
 

@@ -12,7 +12,7 @@ from matnet.functions.channels import spread_channels, summed_channels
 from matnet.functions.namespace import Array, FloatArray, constant, namespace
 from matnet.functions.net_input import NetInputFunction
 from matnet.functions.processing import Map
-from matnet.functions.transfer_rows import TransferFunction, weighted_products
+from matnet.functions.transfer_rows import TransferFunction, flat, weighted_products
 from matnet.functions.weight import WeightFunction
 
 Directions: TypeAlias = Array | None
@@ -54,6 +54,10 @@ class Step:
 
     def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
         """d (..., K, size) with the curvature Σ_i d_i v_ji w_ki along v_j and w_k; None if there is no such d."""
+        return None
+
+    def unknown(self, p: Sequence[Array]) -> Array | None:
+        """(..., 1), 0 or NaN, if the curvature is 0 unless a source is NaN; None if it may be another number."""
         return None
 
     def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
@@ -122,7 +126,7 @@ class WeightStep(Step):
     key: ParameterKey
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "curved", not self.row.linear)
+        object.__setattr__(self, "curved", not (self.row.linear or self.row.piecewise_linear))
 
     def value(self, p: Sequence[Array]) -> Array:
         """z."""
@@ -308,6 +312,10 @@ class TransferStep(Step):
     def curvature_weights(self, p: Sequence[Array], a: Array, u: Array) -> Array | None:
         """u a'' if a_i depends on n_i alone."""
         return self.row.curvature_weights(p[0], a, u)
+
+    def unknown(self, p: Sequence[Array]) -> Array | None:
+        """0, NaN if an n is: a piecewise linear function."""
+        return namespace(p[0]).sum(flat(p[0]), axis=-1, keepdims=True) if self.row.piecewise_linear else None
 
 
 def side_by_side(parts: Sequence[Array]) -> Array:

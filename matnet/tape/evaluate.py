@@ -17,6 +17,7 @@ leave it locked for ever.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from matnet.derivatives.memory import check_memory
 from matnet.functions.namespace import FloatArray
 from matnet.tape.block import Block, Plan
 from matnet.tape.symbols import Node, Tape
@@ -52,6 +54,7 @@ class Evaluator:
         self.tape = tape
         self._plan = Plan(tape)
         self.block_rows = _block_rows(self._plan)
+        self._row_numbers = sum(math.prod(_row_shape(tape.nodes[output])) for output in tape.outputs)
         row_product = max((_multiplications(tape, node) for node in tape.nodes), default=0)
         self._few_rows = min(self.block_rows, _SMALL_PRODUCT // max(row_product, 1))
         # popping from and appending to these lists needs no lock; adding a new size does
@@ -64,6 +67,7 @@ class Evaluator:
         rows = len(inputs[0])
         if rows <= self._few_rows:
             return self._at_once(inputs, rows)
+        check_memory(rows * self._row_numbers, f"the result for {rows:,} samples", "give fewer samples at a time")
         results = [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
         # one BLAS thread: the blocks use all cores, and a product split among threads may round differently
         with _single_blas_thread():
