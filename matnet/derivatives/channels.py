@@ -121,7 +121,7 @@ class ChannelDerivatives:
 
 
 def _channel_of_each(size: int, channels: int) -> NDArray[np.intp]:
-    """The channel of each element of a signal; 0 where its size is not that of whole channels, as nothing reaches it."""
+    """The channel of each element of a signal; 0 for one that nothing reaches, which may not have these channels."""
     return np.arange(size) // (size // channels) if channels and not size % channels else np.zeros(size, dtype=np.intp)
 
 

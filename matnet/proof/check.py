@@ -43,8 +43,8 @@ class Element:
 
     Where directions are checked, ``input`` is the number of the direction v and the derivative is Σ_j dy_i/dx_j v_j.
     ``verdict`` is "agrees", "differs", "kink" (every sample that disagrees lies where the derivative jumps; along
-    directions, every sample lies there), "unresolved" (the numerical derivative is too rough to say) or "undefined" (the
-    output is finite at no sample).
+    directions, every sample lies there), "unresolved" (the numerical derivative is too rough to say) or "undefined"
+    (the output is finite at no sample).
     """
 
     output: int

@@ -1,7 +1,7 @@
 """A small network of images with every kind of connection, as MATLAB saves it, and the same in PyTorch.
 
-An image of 6×5×2; a convolution with dilation and padding 'same' of an even window; batch normalization; tanh; a grouped
-convolution with stride and padding on single sides; ReLU; max and average pooling; a dense layer; softmax.
+An image of 6×5×2; a convolution with dilation and padding 'same' of an even window; batch normalization; tanh; a
+grouped convolution with stride and padding on single sides; ReLU; max and average pooling; a dense layer; softmax.
 """
 
 from __future__ import annotations

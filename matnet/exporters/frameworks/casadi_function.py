@@ -1,6 +1,7 @@
 """CasADi: a Function from x (R × 1) to y (S × 1) and dydx (S × R), or of a step and its states, for optimal control.
 
-One sample of the tape is written as matrices: a vector is a row, a number 1 × 1. CasADi's own differentiation of y uses
+One sample of the tape is written as matrices: a vector is a row, a number 1 × 1, and of an array with more axes all but
+the last are the rows. CasADi's own differentiation of y uses
 the printed Jacobian, so that its first derivatives are matnet's at kinks and in saturation too; second derivatives are
 CasADi's of that Jacobian.
 """
@@ -11,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ShapeError, UnsupportedError
+from matnet.errors import ShapeError
 from matnet.exporters.frameworks.requirements import need, recorded
 from matnet.exporters.names import NameRule, function_name
 from matnet.exporters.recording import Function, Options, Recording, elements, one_network
@@ -47,15 +48,11 @@ _TABLE: dict[str, Callable[..., Any]] = {
 """What each elementwise operation of a tape is in CasADi."""
 
 
-def _matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of an array of the tape without its batch axis."""
-    padded = (1, 1, *shape)
-    if prod(padded[:-2]) != 1:
-        raise UnsupportedError(f"CasADi has matrices only, and an array here has the shape {shape}")
-    return padded[-2], padded[-1]
+Shape: TypeAlias = tuple[int, ...]
+"""The axes of an array of the tape, without that of the batch."""
 
 
-def _folded(shape: tuple[int, ...]) -> tuple[int, int]:
+def _folded(shape: Shape) -> tuple[int, int]:
     """The matrix of an array with any number of axes: all but the last one are its rows."""
     padded = (1, 1, *shape)
     return prod(padded[:-1]), padded[-1]
@@ -72,32 +69,42 @@ class _Graph:
             if node.operation == "input":
                 self.values.append(arguments[node.attributes[0]].T)
             elif node.value is not None:
-                self.values.append(
-                    ca.MX(ca.DM(np.reshape(node.value.astype(np.float64), _matrix_shape(node.value.shape))))
-                )
+                self.values.append(ca.MX(ca.DM(np.reshape(node.value.astype(np.float64), _folded(node.value.shape)))))
             else:
                 self.values.append(self._value(node))
         self.results = [self.values[output] for output in function.tape.outputs]
 
     def _value(self, node: Node) -> Any:
         operands = [self.values[operand] for operand in node.operands]
-        if node.operation in _TABLE:
-            shape = _matrix_shape(elements(node.shape))
-            return _TABLE[node.operation](self.ca, *(self._spread(operand, shape) for operand in operands))
         sources = [elements(self.nodes[operand].shape) for operand in node.operands]
-        if node.operation not in ("reshape", "sum"):
-            for source in sources:
-                _matrix_shape(source)  # refuses what only these two operations take
+        if node.operation in _TABLE:
+            shape = elements(node.shape)
+            spread = [self.spread(operand, own, shape) for operand, own in zip(operands, sources, strict=True)]
+            return _TABLE[node.operation](self.ca, *spread)
         return _FORMS[node.operation](self, node, operands, sources)
 
     def product(self, node: Node, left: Any, right: Any) -> Any:
         """The matrix product; CasADi leaves out a factor that is 0 throughout, and with it NaN and Inf in the other."""
-        shape = _matrix_shape(elements(node.shape))
+        shape = elements(node.shape)
+        first, second = (elements(self.nodes[operand].shape) for operand in node.operands)
         if self._zero(node.operands[0]):
-            return self._spread(self.ca.sum1(0.0 * right), shape)
+            sums = self.ca.vertcat(*(self.ca.sum1(0.0 * part) for part in self._matrices(right, second)))
+            return self.spread(sums, (*second[:-2], 1, second[-1]), shape)
         if self._zero(node.operands[1]):
-            return self._spread(self.ca.sum2(0.0 * left), shape)
-        return self.ca.mtimes(left, right)
+            return self.spread(self.ca.sum2(0.0 * left), (*first[:-1], 1), shape)
+        if prod(second[:-2]) == 1:
+            return self.ca.mtimes(left, right)
+        count = prod(shape[:-2])
+        pairs = [
+            self._matrices(self.spread(value, own, (*shape[:-2], *own[-2:])), (count, *own[-2:]))
+            for value, own in ((left, first), (right, second))
+        ]
+        return self.ca.vertcat(*(self.ca.mtimes(one, other) for one, other in zip(*pairs, strict=True)))
+
+    def _matrices(self, value: Any, shape: Shape) -> list[Any]:
+        """The matrices of the last two axes."""
+        count = prod(shape[:-2])
+        return [value] if count == 1 else self.ca.vertsplit(value, value.shape[0] // count)
 
     def _zero(self, number: int) -> bool:
         """Whether a node is 0 throughout, perhaps broadcast."""
@@ -106,10 +113,22 @@ class _Graph:
             return self._zero(node.operands[0])
         return node.value is not None and bool((node.value == 0.0).all())
 
-    def _spread(self, value: Any, shape: tuple[int, int]) -> Any:
-        """A matrix repeated along axes of length 1."""
-        have = value.shape
-        return value if have == shape else self.ca.repmat(value, shape[0] // have[0], shape[1] // have[1])
+    def spread(self, value: Any, own: Shape, shape: Shape) -> Any:
+        """An array repeated along axes of length 1, or that it lacks."""
+        have, wanted = value.shape, _folded(shape)
+        own = own[max(0, len(own) - len(shape)) :]
+        if have == wanted:
+            return value
+        if prod(own) == own[-1:][0] if own else True:
+            return self.ca.repmat(value, wanted[0], wanted[1] // have[1])
+        if len(shape) <= 2:
+            return self.ca.repmat(value, wanted[0] // have[0], wanted[1] // have[1])
+        return self.placed(value, np.broadcast_to(np.arange(prod(own)).reshape(own), shape))
+
+    def placed(self, value: Any, places: NDArray[np.intp]) -> Any:
+        """The elements at these places of an array, counted row by row."""
+        rows, columns = _folded(places.shape)
+        return self.ca.reshape(self.ca.vec(value.T)[places.reshape(-1).tolist()], columns, rows).T
 
     def first_largest(self, x: Any) -> tuple[Any, Any]:
         """For each row the first largest and its position; a NaN counts as the largest."""
@@ -123,9 +142,9 @@ class _Graph:
         return best, position
 
 
-def _last(node: Node, value: Any) -> Any:
-    """A column of results, one per row: the last axis has length 1, or is gone and the column becomes a row."""
-    return value if node.attributes[1] else value.T
+def _last(graph: _Graph, node: Node, value: Any) -> Any:
+    """A column of results, one per row, as an array whose last axis has length 1 or is gone."""
+    return _reshaped(graph, value, _folded(elements(node.shape)))
 
 
 def _matmul(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
@@ -133,19 +152,19 @@ def _matmul(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[
 
 
 def _sum(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _reshaped(graph, graph.ca.sum2(operands[0]), _folded(elements(node.shape)))
+    return _last(graph, node, graph.ca.sum2(operands[0]))
 
 
 def _max(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(node, graph.first_largest(operands[0])[0])
+    return _last(graph, node, graph.first_largest(operands[0])[0])
 
 
 def _min(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(node, -graph.first_largest(-operands[0])[0])
+    return _last(graph, node, -graph.first_largest(-operands[0])[0])
 
 
 def _argmax(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(node, graph.first_largest(operands[0])[1])
+    return _last(graph, node, graph.first_largest(operands[0])[1])
 
 
 def _take(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
@@ -155,11 +174,16 @@ def _take(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[in
 
 
 def _concat(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return graph.ca.horzcat(*operands)
+    lead = elements(node.shape)[:-1]
+    spread = [graph.spread(operand, own, (*lead, own[-1])) for operand, own in zip(operands, sources, strict=True)]
+    return graph.ca.horzcat(*spread)
 
 
 def _transpose(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return operands[0].T
+    (shape,) = sources
+    if prod(shape[:-2]) == 1:
+        return operands[0].T
+    return graph.placed(operands[0], np.swapaxes(np.arange(prod(shape)).reshape(shape), -2, -1))
 
 
 def _reshape(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
@@ -172,15 +196,14 @@ def _reshaped(graph: _Graph, value: Any, shape: tuple[int, int]) -> Any:
 
 
 def _broadcast(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return graph._spread(operands[0], _matrix_shape(elements(node.shape)))
+    return graph.spread(operands[0], sources[0], elements(node.shape))
 
 
 def _index(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    """A slice along each axis, and then the shape with its new axes; a row and a column differ only in that."""
-    keys = [part for part in node.attributes[0][1:] if part is not None]
-    ranges = [slice(*part) if isinstance(part, tuple) else slice(part, part + 1) for part in keys]
-    cut = operands[0].__getitem__(tuple([slice(None)] * (2 - len(ranges)) + ranges))
-    return _reshaped(graph, cut, _matrix_shape(elements(node.shape)))
+    """Slices, numbers and new axes, all but that of the batch."""
+    (shape,) = sources
+    keys = tuple(slice(*part) if isinstance(part, tuple) else part for part in node.attributes[0][1:])
+    return graph.placed(operands[0], np.arange(prod(shape)).reshape(shape)[keys].reshape(elements(node.shape)))
 
 
 _FORMS: dict[str, Callable[[_Graph, Node, list[Any], list[tuple[int, ...]]], Any]] = {
