@@ -304,11 +304,12 @@ def _subfunction(function: Function, body: _Body) -> list[str]:
 def _call(job: Job) -> str:
     rows = len(job.arguments[0])
     sizes = [array.shape[1] for array in job.arguments]
-    arguments = [f"a{k}" for k in range(len(sizes))]
-    results = [f"r{k}" for k in range(len(job.shapes))]
+    # no names that a file may have: a variable would hide the function in it
+    arguments = [f"driver_a{k}" for k in range(len(sizes))]
+    results = [f"driver_r{k}" for k in range(len(job.shapes))]
     # reshape, as fread returns 0 x 0 if there is nothing to read
     lines = [
-        f"{name} = reshape(fread(in, [{size}, {rows}], 'double'), {size}, {rows});"
+        f"{name} = reshape(fread(driver_in, [{size}, {rows}], 'double'), {size}, {rows});"
         for name, size in zip(arguments, sizes, strict=True)
     ]
     lines.append(f"[{', '.join(results)}] = {job.name}({', '.join(arguments)});")
@@ -316,7 +317,7 @@ def _call(job: Job) -> str:
         wanted = ", ".join(map(str, (*shape, rows)))
         lines.append(f"assert(size(ones({wanted})), size({name}));")
         turned = f"permute({name}, [2, 1, 3])" if len(shape) == 2 else name
-        lines.append(f"fwrite(out, {turned}, 'double');")
+        lines.append(f"fwrite(driver_out, {turned}, 'double');")
     return "\n".join(lines)
 
 
@@ -326,7 +327,8 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     for job in jobs:
         quoted = str(job.path.resolve().parent).replace("'", "''")
         calls += [f"addpath('{quoted}');", _call(job)]
-    script = [f"in = fopen('{IN}', 'r');", f"out = fopen('{OUT}', 'w');", *calls, "fclose(in);", "fclose(out);"]
+    opened = [f"driver_in = fopen('{IN}', 'r');", f"driver_out = fopen('{OUT}', 'w');"]
+    script = [*opened, *calls, "fclose(driver_in);", "fclose(driver_out);"]
     (folder / "driver_of_jobs.m").write_text("\n".join(script), encoding="utf-8")
     write_arguments(jobs, folder)
     execute([str(_octave()), "--no-gui", "-qf", "driver_of_jobs.m"], folder, "MATLAB code")

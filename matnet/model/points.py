@@ -36,6 +36,16 @@ def _unprocessed(entry: Input, level: float) -> FloatArray:
     return np.asarray(value[0])
 
 
+def sample_points(structure: Structure, count: int) -> FloatArray:
+    """(count, R): points in the input box, for networks of images without the even ones.
+
+    The middle and the corners of the box may be even images, in which all windows of a pooling tie: which of equal
+    elements is the largest is then a question of rounding.
+    """
+    box, even = input_box(structure), 3 if any(entry.shape for entry in structure.inputs) else 0
+    return points_in(box, count + even)[even:]
+
+
 def points_in(box: FloatArray, count: int) -> FloatArray:
     """(count, R): the middle of the box, its lowest and its highest corner, then points spread over it."""
     low, high = box[:, 0], box[:, 1]

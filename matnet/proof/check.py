@@ -21,7 +21,7 @@ import numpy as np
 
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
-from matnet.model.points import input_box, points_in
+from matnet.model.points import input_box, points_in, sample_points
 from matnet.network import Network
 from matnet.network.arguments import analytic_throughout
 from matnet.network.names import derivative_name
@@ -142,8 +142,7 @@ def check(
         count = 2 * (network.structure.input_delay + network.structure.layer_delay) + 3
     if directions is None:
         directions = _DIRECTIONS if network.input_size > _MOST_INPUTS and not network.dynamic else 0
-    # the first points are the middle and two corners: as images they are even, where all windows of a pooling tie
-    samples = x if x is not None else points_in(box, count + 3)[3:] if directions else points_in(box, count)
+    samples = sample_points(network.structure, count) if x is None else x
     if len(samples) == 0:
         raise ShapeError("there are no samples to check the derivatives on")
     if network.dynamic:

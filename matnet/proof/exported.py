@@ -17,7 +17,7 @@ from matnet.exporters.save import Export, write
 from matnet.exporters.stepping import step_jacobians_of
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
-from matnet.model.points import input_box, points_in
+from matnet.model.points import input_box, sample_points
 from matnet.network import Network
 from matnet.proof.distances import distances
 
@@ -68,7 +68,7 @@ def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
     family = recording.options.family
     tolerance = TOLERANCES[recording.options.precision]
     box = input_box(recording.net.structure)
-    x = points_in(box, _FAMILY_POINTS if family else _POINTS)
+    x = sample_points(recording.net.structure, _FAMILY_POINTS if family else _POINTS)
     if not target.finite:
         x = np.concatenate([x, np.full((1, len(box)), np.nan)])
     missing = target.missing()

@@ -369,18 +369,10 @@ def test_a_penalty_on_the_jacobian_in_torch(torch: Any) -> None:
         assert disagreement(found, expected) < 1e-12
 
 
-IMAGES = ("connection_convolution", "connection_maxpool", "connection_avgpool")
-"""Windows over images are an axis more than a matrix has."""
-
-
 def test_casadi(casadi: Any) -> None:
     values, jacobians, own = {}, {}, {}
     for name, net in NETWORKS.items():
         if only_chooses(net):
-            continue
-        if name in IMAGES:
-            with pytest.raises(matnet.UnsupportedError, match="CasADi has matrices only, and an array here has"):
-                matnet.to_casadi(net)
             continue
         function, x = matnet.to_casadi(net), samples(net)
         y, jacobian = net.value_and_jacobian(x)

@@ -116,13 +116,11 @@ class _Graph:
     def spread(self, value: Any, own: Shape, shape: Shape) -> Any:
         """An array repeated along axes of length 1, or that it lacks."""
         have, wanted = value.shape, _folded(shape)
-        own = own[max(0, len(own) - len(shape)) :]
         if have == wanted:
             return value
-        if prod(own) == own[-1:][0] if own else True:
-            return self.ca.repmat(value, wanted[0], wanted[1] // have[1])
-        if len(shape) <= 2:
+        if have[0] == 1 or len(shape) <= 2:
             return self.ca.repmat(value, wanted[0] // have[0], wanted[1] // have[1])
+        own = own[max(0, len(own) - len(shape)) :]
         return self.placed(value, np.broadcast_to(np.arange(prod(own)).reshape(own), shape))
 
     def placed(self, value: Any, places: NDArray[np.intp]) -> Any:
