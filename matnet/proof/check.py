@@ -393,9 +393,17 @@ def _summary(
     # the first that holds at any sample, and the sample that shows it most clearly
     number = np.argmax([which.any(axis=0) for _, which, _ in verdicts[:-1]] + [np.ones(scale.shape, bool)], axis=0)
     sample = np.choose(number, [np.argmax(np.where(which, by, -1.0), axis=0) for _, which, by in verdicts])
-    shown = [np.take_along_axis(part, sample[None], axis=0)[0] for part in (analytic, numerical, estimate)]
+    one, other, error_there = (
+        np.take_along_axis(part, sample[None], axis=0)[0] for part in (analytic, numerical, estimate)
+    )
     elements = [
-        Element(i, j, lag, int(sample[lag, i, j]), *(float(part[lag, i, j]) for part in shown), verdicts[k][0])
+        Element(
+            *(i, j, lag, int(sample[lag, i, j])),
+            float(one[lag, i, j]),
+            float(other[lag, i, j]),
+            float(error_there[lag, i, j]),
+            verdicts[k][0],
+        )
         for (lag, i, j), k in np.ndenumerate(number)
     ]
     order = [verdict for verdict, _, _ in verdicts]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +54,7 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(memory, "machine_memory", lambda: 2**25)
     net = matnet.load(Path(__file__).parents[2] / "fixtures" / "digits.mat")
     x = np.zeros(784)
-    calls = {
+    calls: dict[str, Callable[[], Any]] = {
         "0.1 GiB of memory are needed for the Hessian of 10 outputs with respect to 784 inputs, but this machine has "
         "0.0 GiB; jvp and vjp need less: they do not form it": lambda: net.hessian(x),
         "0.1 GiB of memory are needed for the Jacobian of 11,520 outputs with respect to 784 inputs, but this machine "
