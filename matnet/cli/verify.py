@@ -84,7 +84,8 @@ def command(
     FILE may be a folder or a pattern such as 'runs/*.mat'; data are named only for a single file.
 
     Outputs are found by their shape, or named by --inputs and --outputs; the best performances of training records by
-    their masks, or named by --inputs, --targets and --record. Samples may be in rows or in columns.
+    their masks, or named by --inputs, --targets and --record. Samples may be in rows or in columns; images are arrays
+    H×W×C, or H×W×C×N, of the network's own sizes.
 
     A row is proved if MATLAB's numbers come out again and a wrong network would have shown; weak if they would come out
     for other networks too; unclear if they differ but may be targets; contradicted if they differ and can only be this
@@ -143,18 +144,27 @@ def _verified(
 ) -> dict[str, Sequence[Finding]]:
     """The findings for each network of a file."""
     from matnet.importers.stored import StoredValues
-    from matnet.proof.data import NamedData
+    from matnet.proof.data import NamedData, input_image, output_image
     from matnet.proof.verify import verify
 
     nets = {path: completed(net, {"file": file, **options}) for path, net in _networks(file, network).items()}
     stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
-    matrices = {
-        name: None if place is None else _matrix(stored, place, options, states=name.endswith("_states"))
-        for name, place in places.matrices.items()
-    }
     record = None if places.record is None else _record(stored, places.record)
-    named = NamedData(record=record, steps=places.steps, states=places.states, **matrices)
-    return {path: verify(net, stored, named) for path, net in nets.items()}
+    read: dict[tuple[str, tuple[int, ...]], Matrix] = {}
+
+    def named_for(net: Network) -> NamedData:
+        images = {"inputs": input_image(net), "outputs": output_image(net), "targets": output_image(net)}
+        matrices: dict[str, Matrix | None] = dict.fromkeys(places.matrices)
+        for name, place in places.matrices.items():
+            if place is None:
+                continue
+            image = images.get(name, ())
+            if (place, image) not in read:
+                read[place, image] = _matrix(stored, place, options, name.endswith("_states"), image)
+            matrices[name] = read[place, image]
+        return NamedData(record=record, steps=places.steps, states=places.states, **matrices)
+
+    return {path: verify(net, stored, named_for(net)) for path, net in nets.items()}
 
 
 def _verdict(rows: Mapping[str, Sequence[Finding]]) -> Verdict:
@@ -214,7 +224,9 @@ def _is_mat(file: str) -> bool:
     return os.path.splitext(file)[1].lower() not in (".m", ".json")
 
 
-def _matrix(stored: StoredValues | None, place: str, options: Mapping[str, Any], states: bool) -> Matrix:
+def _matrix(
+    stored: StoredValues | None, place: str, options: Mapping[str, Any], states: bool, image: tuple[int, ...]
+) -> Matrix:
     from matnet.importers.arrays import read_array
     from matnet.importers.stored import StoredValues
     from matnet.proof.candidates import Matrix
@@ -225,11 +237,11 @@ def _matrix(stored: StoredValues | None, place: str, options: Mapping[str, Any],
         file, path = address
         if states:
             return Matrix(place, StoredValues(file, **file_reading()).states(path))
-        return Matrix(place, read_array(file, path, **file_reading()))
+        return Matrix(place, read_array(file, path, image=image, **file_reading()))
     name, columns = _named_columns(place)
     if stored is None or columns is not None or name.lower().endswith(TABLE_SUFFIXES) or sheet_address(name):
         return Matrix(place, _table_numbers(name, columns, options))
-    return Matrix(place, stored.states(place) if states else stored.array(place))
+    return Matrix(place, stored.states(place) if states else stored.array(place, image))
 
 
 def _named_columns(place: str) -> tuple[str, tuple[str, ...] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import Place, describe, find
-from matnet.importers.mat.values import Cell, Numeric, Sparse, Value, describe_shape
+from matnet.importers.mat.values import Cell, Numeric, Shape, Sparse, Value, describe_shape
 
 
 def read_array(
-    file: str | os.PathLike[str], path: str, *, limit: int = DEFAULT_LIMIT, isolation: bool = True
+    file: str | os.PathLike[str],
+    path: str,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    isolation: bool = True,
+    image: Shape = (),
 ) -> FloatArray:
     """The matrix at a path of a MAT-file, as in MATLAB.
 
@@ -31,6 +37,8 @@ def read_array(
         Bytes of memory that the file's contents may take.
     isolation
         Whether a version 7.3 file is read in a process of its own, as for ``load``.
+    image
+        (H, W, C) where H×W×C or H×W×C×N images may stand instead of a matrix: (H·W·C, N) is returned.
 
     Returns
     -------
@@ -51,7 +59,7 @@ def read_array(
     (2, 165)
     """
     try:
-        return as_matrix(find(open_mat(Path(file), limit, isolation), path), path)
+        return as_samples(find(open_mat(Path(file), limit, isolation), path), path, image)
     except MatnetError as error:
         raise error.at(os.fspath(file)) from error.__cause__
 
@@ -72,6 +80,42 @@ def as_matrix(value: Value, path: Place | str) -> FloatArray:
         raise UnsupportedError(f"{path} has {len(value.shape)} dimensions, expected a matrix")
     try:
         return value.floats()
+    except MatnetError as error:
+        raise error.at(path) from error.__cause__
+
+
+def holds_images(shape: Shape, image: Shape) -> bool:
+    """Whether an array of that shape in MATLAB is an image (H, W, C), where C may lack if it is 1, or (H, W, C, N)."""
+    whole = (*shape, 1, 1)
+    return bool(image) and len(shape) <= len(image) + 1 and whole[: len(image)] == image
+
+
+def as_samples(value: Value, path: Place | str, image: Shape = ()) -> FloatArray:
+    """A matrix, or images as one: their elements in rows, column by column, their samples in columns.
+
+    Parameters
+    ----------
+    value
+        A matrix; where an image is expected, also H×W×C or H×W×C×N.
+    path
+        Where it stands, for messages.
+    image
+        (H, W, C); empty where no image is expected.
+
+    Raises
+    ------
+    UnsupportedError
+        It is neither.
+    """
+    if not isinstance(value, Numeric) or not image:
+        return as_matrix(value, path)
+    if not holds_images(value.shape, image):
+        if len(value.shape) == 2:
+            return as_matrix(value, path)
+        found, one = describe_shape(value.shape), describe_shape(image)
+        raise UnsupportedError(f"{path} is {found}, expected images {one} or {one}xN, or a matrix")
+    try:
+        return value.floats().reshape(math.prod(image), -1, order="F")
     except MatnetError as error:
         raise error.at(path) from error.__cause__
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from matnet.errors import MatnetError
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
-from matnet.importers.arrays import as_matrix, as_states
+from matnet.importers.arrays import as_samples, as_states
 from matnet.importers.contents import Contents, contents
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import Place, find, walk
@@ -24,11 +24,11 @@ from matnet.importers.training_record import TrainingRecord, is_training_record,
 
 @dataclass(frozen=True, eq=False)
 class StoredArray:
-    """A matrix in a file: its path, its size in MATLAB, and how to read it."""
+    """An array in a file: its path, its size in MATLAB, and how to read it as a matrix, or as images of a shape."""
 
     place: Place | str
     shape: Shape
-    read: Callable[[], FloatArray] = field(repr=False)
+    read: Callable[..., FloatArray] = field(repr=False)
 
     @property
     def path(self) -> str:
@@ -61,7 +61,7 @@ class StoredValues:
 
     @cached_property
     def arrays(self) -> list[StoredArray]:
-        """All matrices of real numbers, except those in networks and training records.
+        """All arrays of real numbers, except those in networks and training records.
 
         A cell that is a series, as ``read_array`` joins it, is listed as one matrix.
         """
@@ -94,10 +94,10 @@ class StoredValues:
     def _contents(self) -> Contents:
         return contents(self._mat)
 
-    def array(self, path: str) -> FloatArray:
-        """The matrix at a path, as ``read_array`` returns it."""
+    def array(self, path: str, image: Shape = ()) -> FloatArray:
+        """The matrix, or the images, at a path, as ``read_array`` returns them."""
         with self._file_in_errors():
-            return as_matrix(find(self._mat, path), path)
+            return as_samples(find(self._mat, path), path, image)
 
     def states(self, path: str) -> FloatArray:
         """The states at a path, as ``as_states`` returns them."""
@@ -131,12 +131,12 @@ def arrays_in(mat: MatFile) -> list[StoredArray]:
 def _variables(mat: MatFile) -> Iterator[StoredArray]:
     for name, variable in mat.variables.items():
         numeric = not variable.holds_values and variable.class_name not in ("char", "function_handle")
-        if numeric and len(variable.shape) == 2:
-            yield StoredArray(name, variable.shape, partial(_variable_matrix, variable))
+        if numeric:
+            yield StoredArray(name, variable.shape, partial(_variable_samples, variable))
 
 
-def _variable_matrix(variable: Variable) -> FloatArray:
-    return as_matrix(variable.value, variable.name)
+def _variable_samples(variable: Variable, image: Shape = ()) -> FloatArray:
+    return as_samples(variable.value, variable.name, image)
 
 
 def _nested(mat: MatFile) -> Iterator[StoredArray]:
@@ -144,11 +144,11 @@ def _nested(mat: MatFile) -> Iterator[StoredArray]:
         return is_network(value) or is_training_record(value) or _is_series(value)
 
     for place, value in walk(mat, ends, leaves=True):
-        if isinstance(value, Numeric | Sparse) and len(value.shape) == 2:
-            yield StoredArray(place, value.shape, partial(as_matrix, value, place))
+        if isinstance(value, Numeric | Sparse):
+            yield StoredArray(place, value.shape, partial(as_samples, value, place))
         elif isinstance(value, Cell) and _is_series(value):
             rows = sum(item.shape[0] for item in value.items[: value.shape[0]])
-            yield StoredArray(place, (rows, value.shape[1]), partial(as_matrix, value, place))
+            yield StoredArray(place, (rows, value.shape[1]), partial(as_samples, value, place))
 
 
 def _is_series(value: Value) -> bool:

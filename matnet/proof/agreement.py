@@ -53,10 +53,15 @@ class Agreement:
 
 
 def ranges(net: Network, stored: FloatArray) -> FloatArray:
-    """(S,) the width of each output's range: that of the stored values or, if wider, the network's own."""
+    """(S,) the width of each output's range: that of the stored values or, if wider, the network's own.
+
+    One sample alone shows no range of an output; the range of all outputs takes its place.
+    """
     finite = np.where(np.isfinite(stored), stored, np.nan)
     shown = np.fmax.reduce(finite, axis=0, initial=np.nan) - np.fmin.reduce(finite, axis=0, initial=np.nan)
     stated = net.output_range[:, 1] - net.output_range[:, 0]
+    if len(finite) == 1:
+        shown = np.fmax(shown, np.fmax.reduce(finite[0], initial=np.nan) - np.fmin.reduce(finite[0], initial=np.nan))
     width = np.fmax(shown, np.where(np.isfinite(stated), stated, 0.0))
     size = np.fmax.reduce(np.abs(finite), axis=0, initial=0.0)
     return np.where(width > 0.0, width, np.where(size > 0.0, size, 1.0))

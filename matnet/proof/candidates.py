@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.functions.namespace import FloatArray
+from matnet.importers.arrays import holds_images
 from matnet.importers.stored import StoredArray
 from matnet.network import Network
 from matnet.proof.agreement import computed, ranges
@@ -67,7 +68,7 @@ class Candidates:
 
     def __init__(self, listed: Callable[[], Sequence[StoredArray]]) -> None:
         self._listed = listed
-        self._read: dict[str, Matrix | None] = {}
+        self._read: dict[tuple[str, tuple[int, ...]], Matrix | None] = {}
 
     @cached_property
     def _arrays(self) -> Sequence[StoredArray]:
@@ -78,6 +79,7 @@ class Candidates:
         fitting = [
             entry
             for entry in self._arrays
+            if len(entry.shape) == 2
             for side, samples in (entry.shape, entry.shape[::-1])
             if side == elements and samples >= least
         ]
@@ -95,14 +97,20 @@ class Candidates:
         fitting = [entry for entry in self._arrays if tuple(entry.shape) == (rows, columns)]
         return _merged(read for read in map(self._matrix, fitting) if read is not None)
 
-    def _matrix(self, entry: StoredArray) -> Matrix | None:
-        if entry.path not in self._read:
+    def images(self, image: tuple[int, ...]) -> list[Matrix]:
+        """All images (H, W, C), alone or many in one array, as samples of their elements column by column."""
+        fitting = [entry for entry in self._arrays if holds_images(entry.shape, image)]
+        found = (self._matrix(entry, image) for entry in fitting)
+        return _merged(Matrix(read.label, np.ascontiguousarray(read.values.T)) for read in found if read is not None)
+
+    def _matrix(self, entry: StoredArray, image: tuple[int, ...] = ()) -> Matrix | None:
+        if (entry.path, image) not in self._read:
             try:
-                self._read[entry.path] = Matrix(entry.path, entry.read())
+                self._read[entry.path, image] = Matrix(entry.path, entry.read(image))
             except UnsupportedError:
                 # complex numbers and the like cannot be a network's
-                self._read[entry.path] = None
-        return self._read[entry.path]
+                self._read[entry.path, image] = None
+        return self._read[entry.path, image]
 
 
 def _merged(matrices: Iterable[Matrix]) -> list[Matrix]:

@@ -22,6 +22,18 @@ from matnet.proof.candidates import Candidates, Matrix, named_matrix, oriented
 FROM_ZEROS = "from zeros"
 
 
+def input_image(net: Network) -> tuple[int, ...]:
+    """(H, W, C) of a network's only input; empty if that is no image or there are several."""
+    inputs = net.structure.inputs
+    return inputs[0].shape if len(inputs) == 1 else ()
+
+
+def output_image(net: Network) -> tuple[int, ...]:
+    """The sizes of a network's only output; empty if that is a vector or there are several."""
+    outputs = net.structure.outputs
+    return net.structure.layers[outputs[0].layer].shape if len(outputs) == 1 else ()
+
+
 @dataclass(frozen=True, eq=False)
 class NamedData:
     """What the user named, in MATLAB's layout. The rest is searched for in the file."""
@@ -67,7 +79,9 @@ class DataSource:
         size = self.net.output_size
         if named is not None:
             return named_matrix(named, size, f"an output of {counted(size, 'element')}")
-        return self._candidates.with_elements(size)
+        images = self._candidates.images(output_image(self.net))
+        # one sample is enough where the inputs are an image, which is found by more than one size
+        return images + self._candidates.with_elements(size, least=1 if input_image(self.net) else 2)
 
     def inputs(self, lengths: set[int]) -> Iterator[InputData]:
         """Everything that could be inputs, with as many samples as some stored outputs; a series with its states."""
@@ -93,7 +107,7 @@ class DataSource:
             if self.named.targets is not None and beside != size and oriented(self.named.inputs, beside):
                 return oriented(self.named.inputs, size)
             return named_matrix(self.named.inputs, size, f"an input of {counted(size, 'element')}")
-        return self._candidates.with_elements(size)
+        return self._candidates.images(input_image(self.net)) + self._candidates.with_elements(size)
 
     def _series(self, lengths: set[int]) -> Iterator[InputData]:
         if self.net.input_size:
