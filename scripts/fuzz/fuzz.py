@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(MUTATORS), metavar="KIND,..")
+    parser.add_argument("--files", type=lambda text: text.split(","), metavar="FILE,..", help="change only these")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each kind")
     parser.add_argument("--executions", type=int, default=sys.maxsize, help="at most, for each kind")
     parser.add_argument("--random-seed", type=int, default=0)
@@ -67,8 +68,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def seeds(kind: str) -> list[Seed]:
-    """The files that are changed."""
+def seeds(kind: str, only: Sequence[str] | None = None) -> list[Seed]:
+    """The files that are changed: those of at most 60,000 bytes, or all of the names given."""
     from fuzz_trial import known_networks
     from matnet import MatnetError, load_all
     from matnet.exporters.archive import archive_text
@@ -83,7 +84,8 @@ def seeds(kind: str) -> list[Seed]:
     for file in files:
         data = file.read_bytes()
         level_73 = data[512:516] == b"\x89HDF"
-        if (len(data) > LARGEST_SEED and not level_73) or level_73 != (kind in ("hdf5", "objects")):
+        large = len(data) > LARGEST_SEED and not level_73
+        if (large if only is None else file.name not in only) or level_73 != (kind in ("hdf5", "objects")):
             continue
         try:
             known = known_networks(file)
@@ -113,7 +115,7 @@ def _blind(kind: str, arguments: argparse.Namespace) -> int:
     from fuzz_trial import Tally, trial
 
     suffix, mutator = MUTATORS[kind]
-    known_files, tally, findings = seeds(kind), Tally(), 0
+    known_files, tally, findings = seeds(kind, arguments.files), Tally(), 0
     source = random.Random(arguments.random_seed)
     start = time.monotonic()
     try:
@@ -173,7 +175,7 @@ def _guided(arguments: argparse.Namespace) -> int:
         from fuzz_trial import Tally, trial
     kind = arguments.kinds[0]
     suffix, mutator = MUTATORS[kind]
-    known_files, tally = seeds(kind), Tally()
+    known_files, tally = seeds(kind, arguments.files), Tally()
     known = {text for seed in known_files for text in seed.known.values()}
     every = {str(number): text for number, text in enumerate(sorted(known))}
     holder, start = Path(tempfile.mkdtemp(prefix="matnet-fuzz-")), time.monotonic()
