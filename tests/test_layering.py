@@ -23,6 +23,7 @@ CODE = MODULES + sorted(path for folder in ("scripts", "tests") for path in (PRO
 LEVELS = (
     ("errors",),
     ("files",),
+    ("isolation",),
     ("functions",),
     ("model",),
     ("simulate",),

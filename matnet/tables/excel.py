@@ -20,6 +20,8 @@ from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.header import check_names, has_header
 from matnet.tables.frames import FrameTable
 from matnet.tables.interfaces import Sink
+from matnet.tables.isolated import IsolatedBook
+from matnet.tables.scans import Book, HeldFrame, OpenBook
 from matnet.tables.target import Target
 from matnet.tables.wording import listed, shown
 
@@ -29,7 +31,14 @@ MOST_LETTERS = 31
 """Letters of the name of a sheet."""
 
 
-def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: Sequence[str] = ()) -> FrameTable:
+def read_sheet(
+    path: Path,
+    dialect: Dialect,
+    limit: int,
+    isolation: bool,
+    sheet: str | None = None,
+    wanted: Sequence[str] = (),
+) -> FrameTable:
     """A sheet of a workbook, by default the first.
 
     Parameters
@@ -38,6 +47,10 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
         The workbook.
     dialect
         Whether its first row names the columns, how many rows after that are left out, and what an empty cell is.
+    limit
+        Bytes of memory that the process which reads it may take, beside ten times the file.
+    isolation
+        Whether it is read in a process of its own.
     sheet
         The name of the sheet.
     wanted
@@ -51,32 +64,21 @@ def read_sheet(path: Path, dialect: Dialect, sheet: str | None = None, wanted: S
     MissingExtraError
         fastexcel is not installed.
     """
-    try:
-        import fastexcel
-    except ImportError:
-        raise MissingExtraError(
-            f"{path} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
-        ) from None
     place = str(path) if sheet is None else f"{path}:{sheet}"
-    try:
-        book = fastexcel.read_excel(path)
-        if sheet is not None and sheet not in book.sheet_names:
-            raise TableError(f"there is no sheet {shown(sheet)}; there are {listed(book.sheet_names)}", place=path)
-        first = book.load_sheet(sheet or 0, header_row=None, n_rows=1, dtypes="string").to_polars()
-        if not first.width:
-            raise TableError(f"{place} is empty; a header or a row is expected")
-        cells = ["" if cell is None else str(cell).strip() for cell in first.row(0)]
-        written = has_header(cells, place, dialect, wanted)
-        if written:
-            check_names(cells, place)
-        names = tuple(cells) if written else numbered("x", len(cells))
-        rows = book.load_sheet(
-            sheet or 0, header_row=None, skip_rows=written + dialect.skip_rows, schema_sample_rows=None
-        ).to_polars()
-    except fastexcel.FastExcelError as error:
-        raise TableError(f"cannot be read: {str(error).splitlines()[0]}", place=place) from error
+    book: Book = IsolatedBook(path, place, limit) if isolation else OpenBook(path, place)
+    if sheet is not None and sheet not in (sheets := book.sheets()):
+        raise TableError(f"there is no sheet {shown(sheet)}; there are {listed(sheets)}", place=path)
+    first = book.first(sheet)
+    if not first.width:
+        raise TableError(f"{place} is empty; a header or a row is expected")
+    cells = ["" if cell is None else str(cell).strip() for cell in first.row(0)]
+    written = has_header(cells, place, dialect, wanted)
+    if written:
+        check_names(cells, place)
+    names = tuple(cells) if written else numbered("x", len(cells))
+    rows = book.below(sheet, written + dialect.skip_rows)
     frame = rows.rename(dict(zip(rows.columns, names, strict=True))) if rows.width else pl.DataFrame(schema=list(names))
-    return FrameTable(frame.lazy(), place, dialect, str(path), written, loose=True)
+    return FrameTable(HeldFrame(frame), place, dialect, str(path), written, loose=True)
 
 
 def _workbook(held: io.BytesIO, place: str, **settings: Any) -> Any:

@@ -51,7 +51,7 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     write: Callable[[Target, Sequence[str], Sequence[Any], int, Style], Sink]
-    read: Callable[[Path, Dialect], Table] | None = None
+    read: Callable[[Path, Dialect, int, bool], Table] | None = None
     magic: bytes = b""
     delimiter: str = ""
 
@@ -80,16 +80,16 @@ def _write_arrow(target: Target, names: Sequence[str], types: Sequence[Any], gro
     return FrameSink(target, names, types, "arrow", group_rows)
 
 
-def _read_parquet(path: Path, dialect: Dialect) -> Table:
+def _read_parquet(path: Path, dialect: Dialect, limit: int, isolation: bool) -> Table:
     from matnet.tables.frames import read_frame
 
-    return read_frame(path, dialect, "parquet")
+    return read_frame(path, dialect, "parquet", limit, isolation)
 
 
-def _read_arrow(path: Path, dialect: Dialect) -> Table:
+def _read_arrow(path: Path, dialect: Dialect, limit: int, isolation: bool) -> Table:
     from matnet.tables.frames import read_frame
 
-    return read_frame(path, dialect, "arrow")
+    return read_frame(path, dialect, "arrow", limit, isolation)
 
 
 def _write_excel(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
@@ -98,10 +98,10 @@ def _write_excel(target: Target, names: Sequence[str], types: Sequence[Any], gro
     return ExcelSink(target, names)
 
 
-def _read_excel(path: Path, dialect: Dialect) -> Table:
+def _read_excel(path: Path, dialect: Dialect, limit: int, isolation: bool) -> Table:
     from matnet.tables.excel import read_sheet
 
-    return read_sheet(path, dialect)
+    return read_sheet(path, dialect, limit, isolation)
 
 
 def _write_mat(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:

@@ -1,4 +1,4 @@
-"""Parquet and Arrow files: read by polars in batches of rows, written by it in a thread of its own.
+"""Frames: read in batches of rows, such as Parquet and Arrow files; those are written by polars in a thread of its own.
 
 Row groups have a size of their own, so that the file does not depend on how the rows arrive.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Full, Queue
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import polars as pl
@@ -23,34 +22,49 @@ from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns, Header, check_clash, choose
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.interfaces import Piece, Rows, Sink, Source, Table
+from matnet.tables.isolated import IsolatedScan
+from matnet.tables.scans import FrameFormat, Scan, scan_file
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 
 EXACT = 2**53
-FrameFormat = Literal["parquet", "arrow"]
 
 _WAITING = 2  # chunks that wait to be written
 _LOOK = 0.05  # seconds between two looks whether the writer still takes chunks
 
 
-def read_frame(path: Path, dialect: Dialect, form: FrameFormat) -> FrameTable:
+def read_frame(path: Path, dialect: Dialect, form: FrameFormat, limit: int, isolation: bool) -> FrameTable:
     """A Parquet file, or one of Arrow's file format.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dialect
+        Whether a missing number is an error or NaN.
+    form
+        Which of the two.
+    limit
+        Bytes of memory that the process which reads it may take, beside ten times the file.
+    isolation
+        Whether it is read in a process of its own.
 
     Raises
     ------
     TableError
         The file is damaged or has no column.
     """
-    scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
-    return FrameTable(scan(path, glob=False, hive_partitioning=False), str(path), dialect, str(path))
+    place = str(path)
+    scan: Scan = IsolatedScan(path, form, place, limit) if isolation else scan_file(path, form, place)
+    return FrameTable(scan, place, dialect, place)
 
 
 class FrameTable(Table):
-    """A frame of polars, read in batches of rows, in order; only the requested columns.
+    """A frame that is read in batches of rows, in order; only the requested columns.
 
     Parameters
     ----------
-    frame
+    scan
         What is read.
     place
         The name in messages.
@@ -73,7 +87,7 @@ class FrameTable(Table):
 
     def __init__(
         self,
-        frame: pl.LazyFrame,
+        scan: Scan,
         place: str,
         dialect: Dialect,
         file: str,
@@ -87,23 +101,11 @@ class FrameTable(Table):
         self._loose = loose
         self.dialect = dialect
         self._done = 0
-        self._frame = frame
-        with self._damage_named():
-            self._schema = frame.collect_schema()
-            self._rows = int(frame.select(pl.len()).collect().item())
+        self._scan = scan
+        self._schema, self._rows = scan.schema, scan.rows
         if not len(self._schema):
             raise TableError("there is no column in it", place=self.place)
         self.header = Header(tuple(self._schema.names()), written)
-
-    @contextmanager
-    def _damage_named(self) -> Iterator[None]:
-        """What polars says of a file that it cannot read, be it that it panics, as an error that names the file."""
-        try:
-            yield
-        except pl.exceptions.PanicException as error:
-            raise TableError("cannot be read: the file is damaged", place=self.place) from error
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise TableError(f"cannot be read: {str(error).splitlines()[0]}", place=self.place) from error
 
     @property
     def fraction(self) -> float | None:
@@ -145,13 +147,7 @@ class FrameTable(Table):
         names = self.header.names
         self._check_numbers([names[index] for index in choice.inputs])
         needed = list(dict.fromkeys(names[index] for index in (*choice.inputs, *choice.texts))) or [names[0]]
-        with self._damage_named():
-            batches = iter(self._frame.select(needed).collect_batches(chunk_size=MOST_ROWS, maintain_order=True))
-        while True:
-            with self._damage_named():
-                batch = next(batches, None)
-            if batch is None:
-                break
+        for batch in self._scan.batches(needed, MOST_ROWS):
             yield partial(self._parsed, batch, self._done, choice)
             self._done += batch.height
         if self._done != self._rows:

@@ -18,6 +18,7 @@ from matnet.tables.columns import check_clash
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.frames import FrameTable
 from matnet.tables.interfaces import Sink, Source, Table
+from matnet.tables.scans import HeldFrame
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 
@@ -73,9 +74,9 @@ def read_variable(
         whole = decoded(value)
         if isinstance(whole, MatlabTable):
             frame, note = _of_table(whole, name)
-            return FrameTable(frame.lazy(), name, dialect, file, note=note)
+            return FrameTable(HeldFrame(frame), name, dialect, file, note=note)
         if isinstance(value, Struct) and value.shape == (1, 1):
-            return FrameTable(_of_struct(value, name).lazy(), name, dialect, file)
+            return FrameTable(HeldFrame(_of_struct(value, name)), name, dialect, file)
         array = as_matrix(value, path)
     except TableError:
         raise

@@ -28,8 +28,8 @@ class Reading:
 
     ``samples`` is how they lie, by default in rows, and in the columns of an array of a MAT-file; ``hashed`` takes the
     hash of what is read; ``encoding`` is that of text. With ``unbuffered`` no more of a stream is waited for than
-    there is. ``limit`` bounds the memory for a MAT-file, and ``isolation`` reads one of version 7.3 in a process of its
-    own.
+    there is. ``limit`` bounds the memory for a file, and ``isolation`` reads MAT-files of version 7.3, Parquet, Arrow
+    and Excel files in a process of their own.
     """
 
     dialect: Dialect = field(default_factory=Dialect)
@@ -97,11 +97,13 @@ def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: Binary
     if sheet is not None:
         from matnet.tables.excel import read_sheet
 
-        yield _upright(read_sheet(Path(sheet[0]), reading.dialect, sheet[1], wanted), reading)
+        file, name = sheet
+        workbook = read_sheet(Path(file), reading.dialect, reading.limit, reading.isolation, name, wanted)
+        yield _upright(workbook, reading)
         return
     form = None if name == "-" else format_of(Path(name))
     if form is not None and form.read is not None:
-        yield _upright(form.read(Path(name), reading.dialect), reading)
+        yield _upright(form.read(Path(name), reading.dialect, reading.limit, reading.isolation), reading)
         return
     with open_stream(name, stdin, reading.hashed, reading.encoding, reading.unbuffered) as stream:
         yield _upright(CsvTable(stream, reading.dialect_of(name), wanted), reading)

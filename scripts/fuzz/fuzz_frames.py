@@ -23,9 +23,11 @@ import polars as pl
 
 from fuzz_findings import FindingError
 from matnet.errors import TableError
+from matnet.files import DEFAULT_LIMIT
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.frames import FrameFormat, read_frame
+from matnet.tables.frames import read_frame
+from matnet.tables.scans import FrameFormat
 
 MOST_ADDRESSES = 6 << 30
 """Bytes of address space of the process that reads tables."""
@@ -57,7 +59,7 @@ def frames(form: FrameFormat) -> Iterator[tuple[str, bytes]]:
             yield f"{name} {compression}", memory.getvalue()
 
 
-def judged_frame(file: Path) -> str:
+def judged_frame(file: Path, isolation: bool) -> str:
     """What comes of a changed table.
 
     Raises
@@ -67,7 +69,7 @@ def judged_frame(file: Path) -> str:
     """
     form: FrameFormat = "parquet" if file.suffix == ".parquet" else "arrow"
     try:
-        table = read_frame(file, Dialect(missing="nan"), form)
+        table = read_frame(file, Dialect(missing="nan"), form, DEFAULT_LIMIT, isolation)
         numbers = tuple(name for name in table.header.names if name != "label")
         choice = table.choose(Columns(inputs=numbers), len(numbers))
         shapes = [rows.x.shape for rows in table.rows(choice)]
@@ -102,7 +104,10 @@ def judged_frame_in_a_process(file: Path) -> str:
     if not answer:
         process.communicate()
         _process.cache_clear()
-        return ENDED
+        verdict = judged_frame(file, isolation=True)
+        if verdict != "refused":
+            raise FindingError(f"{ENDED}, but not the one that reads for matnet: {verdict}")
+        return f"refused: {ENDED}"
     found, verdict = json.loads(answer)
     if found:
         raise FindingError(verdict)
@@ -129,7 +134,7 @@ def main() -> None:
         file = Path(line.rstrip("\n"))
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         try:
-            answer = [False, judged_frame(file)]
+            answer = [False, judged_frame(file, isolation=False)]
         except FindingError as finding:
             answer = [True, str(finding)]
         more = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -1,14 +1,12 @@
-"""MATLAB values as bytes, from the process that reads a version 7.3 file to the one that asked for it.
+"""MATLAB values as JSON and bytes, from the process that reads a version 7.3 file to the one that asked for it.
 
-A message is two lengths, a text of JSON and the bytes of all arrays, to which the JSON refers by number and length.
+The JSON refers to the bytes of all arrays, one after the other, by kind and shape.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,40 +15,6 @@ from matnet.errors import FormatError
 from matnet.files import Budget
 from matnet.importers.mat.mcos import Subsystem
 from matnet.importers.mat.values import Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
-
-_LENGTHS = struct.Struct("<QQ")
-
-
-def send(stream: BinaryIO, content: object, arrays: list[NDArray[Any]] | None = None) -> None:
-    """Writes a message."""
-    text = json.dumps(content).encode()
-    buffers = [array.tobytes(order="F") for array in arrays or ()]
-    stream.write(_LENGTHS.pack(len(text), sum(map(len, buffers))))
-    stream.write(text)
-    for buffer in buffers:
-        stream.write(buffer)
-    stream.flush()
-
-
-def receive(stream: BinaryIO, budget: Budget) -> tuple[Any, bytes]:
-    """Reads a message: its content and the bytes of its arrays.
-
-    Raises
-    ------
-    EOFError
-        The other process ended.
-    FormatError
-        It is larger than the limit.
-    """
-    lengths = stream.read(_LENGTHS.size)
-    if len(lengths) != _LENGTHS.size:
-        raise EOFError
-    text_size, size = _LENGTHS.unpack(lengths)
-    budget.take(text_size + size)
-    text, buffer = stream.read(text_size), stream.read(size)
-    if len(text) != text_size or len(buffer) != size:
-        raise EOFError
-    return json.loads(text), buffer
 
 
 def encode(value: Value, arrays: list[NDArray[Any]]) -> list[Any]:

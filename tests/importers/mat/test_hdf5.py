@@ -13,9 +13,9 @@ import pytest
 
 import matnet
 from make_hdf5_fixtures import main, number, one_of_each, write_hdf5
+from matnet import isolation
 from matnet.cli.entry import run
 from matnet.files import DEFAULT_LIMIT
-from matnet.importers.mat import isolated
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
 
@@ -391,7 +391,7 @@ def test_in_a_process_of_its_own_a_file_is_refused_alike(tmp_path: Path) -> None
 def test_a_crash_of_the_library_is_an_error_like_any_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(isolated, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
+    monkeypatch.setattr(isolation, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
     file = FIXTURES / "pump_v73.mat"
     message = f"{file}: broken: the HDF5 library crashed (signal 11) when it read the file"
     with pytest.raises(matnet.FormatError) as refused:

@@ -1,0 +1,162 @@
+"""Parquet, Arrow and Excel files, read by polars and fastexcel in a process of its own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+
+from matnet.errors import Advice, FormatError, MatnetError, MissingExtraError, Parameter, TableError
+from matnet.files import Budget
+from matnet.isolation import Bounds, EndedError, IsolatedProcess, receive, send
+from matnet.tables.scans import Book, FrameFormat, OpenBook, Scan, scan_file
+
+_ERRORS: dict[str, type[MatnetError]] = {"TableError": TableError, "MissingExtraError": MissingExtraError}
+_LARGEST_QUESTION = 1 << 26
+
+
+class _Reader:
+    """What is asked of the process that reads a file."""
+
+    def __init__(self, path: Path, form: str, limit: int, place: str) -> None:
+        self._place = place
+        self._limit = limit
+        try:
+            self._process = IsolatedProcess(__name__, str(path.absolute()), form, str(limit), place)
+        except OSError as error:
+            raise TableError(
+                f"the file is read in a process of its own, which cannot be started ({error.strerror})",
+                Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
+                place=place,
+            ) from error
+
+    def answers(self, *question: object) -> Iterator[tuple[Any, pl.DataFrame]]:
+        """The answers to a question until there are no more, each with a frame."""
+        ask = True
+        while True:
+            try:
+                budget = Budget(self._limit)
+                message = self._process.ask(question, budget) if ask else self._process.more(budget)
+            except EndedError as end:
+                raise TableError(
+                    f"cannot be read: the library {end}; the file is damaged, or its rows need more than "
+                    f"{self._limit} bytes of memory",
+                    place=self._place,
+                ) from None
+            except FormatError as large:
+                raise TableError(*large.args, place=self._place) from None
+            (kind, content, more), buffer = message
+            if kind:
+                text, place = content
+                raise _ERRORS[kind](text, place=place)
+            if not more:
+                return
+            yield content, pl.read_ipc_stream(buffer)
+            ask = False
+
+    def answer(self, *question: object) -> tuple[Any, pl.DataFrame]:
+        """The one answer to a question."""
+        (found,) = self.answers(*question)
+        return found
+
+
+class IsolatedScan:
+    """A Parquet file, or one of Arrow's file format, that polars reads in a process of its own.
+
+    Raises
+    ------
+    TableError
+        The file is damaged.
+    """
+
+    def __init__(self, path: Path, form: FrameFormat, place: str, limit: int) -> None:
+        self._source = (path, form, limit, place)
+        self._reader: _Reader | None = _Reader(*self._source)
+        self.rows, empty = self._reader.answer("heading")
+        self.schema = empty.schema
+
+    def batches(self, names: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
+        """These columns, `size` rows at most at a time, in order."""
+        # a process reads the file once, since it works ahead
+        reader, self._reader = self._reader or _Reader(*self._source), None
+        for _, batch in reader.answers("batches", list(names), size):
+            yield batch
+
+
+class IsolatedBook:
+    """A workbook that fastexcel reads in a process of its own.
+
+    Raises
+    ------
+    TableError
+        The workbook is damaged.
+    MissingExtraError
+        fastexcel is not installed.
+    """
+
+    def __init__(self, path: Path, place: str, limit: int) -> None:
+        self._reader = _Reader(path, "excel", limit, place)
+
+    def sheets(self) -> list[str]:
+        """The names of its sheets."""
+        names, _ = self._reader.answer("sheets")
+        return list(names)
+
+    def first(self, sheet: str | None) -> pl.DataFrame:
+        """The first row of a sheet, by default the first, as text."""
+        return self._reader.answer("first", sheet)[1]
+
+    def below(self, sheet: str | None, skipped: int) -> pl.DataFrame:
+        """The rows of a sheet after those that are skipped."""
+        return self._reader.answer("below", sheet, skipped)[1]
+
+
+def serve(questions: BinaryIO, answers: BinaryIO, name: str, form: str, limit: str, place: str) -> None:
+    """What the process does: answers questions about the file until there are none."""
+    path = Path(name)
+    size = path.stat().st_size
+    bounds = Bounds(int(limit) + 10 * size, size)
+    file: Scan | Book | None = None
+    while True:
+        try:
+            question, _ = receive(questions, Budget(_LARGEST_QUESTION))
+        except EOFError:
+            return
+        bounds.begin()
+        try:
+            file = file or _opened(path, form, place)
+            for content, frame in _answers(file, *question):
+                memory = io.BytesIO()
+                frame.write_ipc_stream(memory, compat_level=pl.CompatLevel.newest())
+                send(answers, ["", content, True], [memory.getbuffer()])
+                bounds.begin()
+        except MatnetError as error:
+            kind = next(key for key, kind in _ERRORS.items() if isinstance(error, kind))
+            send(answers, [kind, [error.text, error.place], False])
+        except MemoryError:
+            text = f"the file needs more than {limit} bytes of memory"
+            send(answers, ["TableError", [text, place], False])
+        else:
+            send(answers, ["", None, False])
+
+
+def _opened(path: Path, form: str, place: str) -> Scan | Book:
+    if form == "excel":
+        return OpenBook(path, place)
+    return scan_file(path, "parquet" if form == "parquet" else "arrow", place)
+
+
+def _answers(file: Any, what: str, *details: Any) -> Iterator[tuple[Any, pl.DataFrame]]:
+    """The answers to a question, each with a frame, which may be empty."""
+    if what == "heading":
+        yield file.rows, pl.DataFrame(schema=file.schema)
+    elif what == "batches":
+        for batch in file.batches(*details):
+            yield None, batch
+    elif what == "sheets":
+        yield file.sheets(), pl.DataFrame()
+    else:
+        yield None, getattr(file, what)(*details)

@@ -1,0 +1,155 @@
+"""Frames of polars and workbooks as they are read, in this process or in one of their own: it imports little else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import polars as pl
+
+from matnet.errors import MissingExtraError, TableError
+
+FrameFormat = Literal["parquet", "arrow"]
+
+
+class Scan(Protocol):
+    """A frame that is read in batches of rows."""
+
+    schema: pl.Schema
+    rows: int
+
+    def batches(self, names: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
+        """These columns, `size` rows at most at a time, in order."""
+
+
+class Book(Protocol):
+    """A workbook."""
+
+    def sheets(self) -> list[str]:
+        """The names of its sheets."""
+
+    def first(self, sheet: str | None) -> pl.DataFrame:
+        """The first row of a sheet, by default the first, as text."""
+
+    def below(self, sheet: str | None, skipped: int) -> pl.DataFrame:
+        """The rows of a sheet after those that are skipped."""
+
+
+@contextmanager
+def damage_named(place: str) -> Iterator[None]:
+    """What polars says of a file that it cannot read, be it that it panics, as an error that names the file."""
+    try:
+        yield
+    except pl.exceptions.PanicException as error:
+        raise TableError("cannot be read: the file is damaged", place=place) from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise TableError(f"cannot be read: {_first_line(error)}", place=place) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+class HeldFrame:
+    """A frame that is in memory."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self.schema, self.rows = frame.schema, frame.height
+
+    def batches(self, names: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
+        """These columns, `size` rows at most at a time, in order."""
+        return self._frame.select(names).iter_slices(size)
+
+
+class LazyScan:
+    """A file that polars reads in this process.
+
+    Raises
+    ------
+    TableError
+        The file is damaged.
+    """
+
+    def __init__(self, frame: pl.LazyFrame, place: str) -> None:
+        self._frame = frame
+        self._place = place
+        with damage_named(place):
+            self.schema = frame.collect_schema()
+            self.rows = int(frame.select(pl.len()).collect().item())
+
+    def batches(self, names: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
+        """These columns, `size` rows at most at a time, in order."""
+        with damage_named(self._place):
+            batches = iter(self._frame.select(names).collect_batches(chunk_size=size, maintain_order=True))
+        while True:
+            with damage_named(self._place):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+def scan_file(path: Path, form: FrameFormat, place: str) -> LazyScan:
+    """A Parquet file, or one of Arrow's file format, read in this process.
+
+    Raises
+    ------
+    TableError
+        The file is damaged.
+    """
+    scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
+    with damage_named(place):
+        frame = scan(path, glob=False, hive_partitioning=False)
+    return LazyScan(frame, place)
+
+
+class OpenBook:
+    """A workbook that fastexcel reads in this process.
+
+    Raises
+    ------
+    TableError
+        The workbook is damaged.
+    MissingExtraError
+        fastexcel is not installed.
+    """
+
+    def __init__(self, path: Path, place: str) -> None:
+        try:
+            import fastexcel
+        except ImportError:
+            raise MissingExtraError(
+                f"{place} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
+            ) from None
+        self._damage: type[Exception] = fastexcel.FastExcelError
+        self._place = place
+        with self._damage_named():
+            self._book: Any = fastexcel.read_excel(path)
+
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            with damage_named(self._place):
+                yield
+        except self._damage as error:
+            raise TableError(f"cannot be read: {_first_line(error)}", place=self._place) from error
+
+    def sheets(self) -> list[str]:
+        """The names of its sheets."""
+        return list(self._book.sheet_names)
+
+    def first(self, sheet: str | None) -> pl.DataFrame:
+        """The first row of a sheet, by default the first, as text."""
+        return self._loaded(sheet, n_rows=1, dtypes="string")
+
+    def below(self, sheet: str | None, skipped: int) -> pl.DataFrame:
+        """The rows of a sheet after those that are skipped."""
+        return self._loaded(sheet, skip_rows=skipped, schema_sample_rows=None)
+
+    def _loaded(self, sheet: str | None, **settings: object) -> pl.DataFrame:
+        with self._damage_named():
+            found: pl.DataFrame = self._book.load_sheet(sheet or 0, header_row=None, **settings).to_polars()
+        return found
