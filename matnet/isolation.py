@@ -44,6 +44,9 @@ _LIBRARIES, _PER_CORE = 256 << 20, 16 << 20
 _RESERVED = 4 << 30
 """Bytes of addresses that are reserved and not used."""
 
+_PIPE = 1 << 20
+"""Bytes that wait between the two processes, where the system lets us say how many."""
+
 _LAST_SECONDS = 10
 """How long a process that has closed its output may take to end."""
 
@@ -78,6 +81,7 @@ class IsolatedProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
+            pipesize=_PIPE,
         )
         self._end = weakref.finalize(self, _end, self._process)
 

@@ -175,7 +175,8 @@ _isolation_option = click.option(
     default=True,
     callback=_isolation,
     expose_value=False,
-    help="Read version 7.3 MAT-files in a separate process, so that a damaged one cannot crash this one (default).",
+    help="Read version 7.3 MAT-files, Parquet, Arrow and Excel files in a separate process, so that a damaged one "
+    "cannot crash this one (default).",
 )
 _quiet_option = click.option(
     "--quiet", is_flag=True, callback=_quiet, expose_value=False, help="No notes, warnings or progress; errors only."

@@ -1,0 +1,190 @@
+"""Parquet, Arrow and Excel files that would end the process which reads them: that is another one, and the end a line.
+
+All types that polars writes come across unchanged.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import os
+import signal
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import matnet
+from matnet import isolation
+from matnet.cli.entry import run
+from matnet.errors import TableError
+from matnet.files import DEFAULT_LIMIT
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.tables.columns import Columns
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.frames import read_frame
+from matnet.tables.isolated import IsolatedScan
+from matnet.tables.scans import FrameFormat, scan_file
+
+LINE = Layer(1, "purelin", {0: Weight(np.array([[2.0]]))})
+NET = matnet.Network(Structure((Input(1),), (LINE,), (Output(0, 1),)))
+
+TOO_MUCH = (
+    "cannot be read: the library that reads it crashed (signal 6); the file is damaged, or its rows need more than "
+    "2147483648 bytes of memory"
+)
+
+
+def varint(number: int) -> bytes:
+    """A positive number as Parquet's metadata have it."""
+    number, found = 2 * number, b""
+    while number > 127:
+        found, number = found + bytes([number & 127 | 128]), number >> 7
+    return found + bytes([number])
+
+
+def parquet_of(rows: int, claimed: int) -> bytes:
+    """A column of so many rows, as a Parquet file that says it has others."""
+    memory = io.BytesIO()
+    pl.DataFrame({"x": (np.arange(rows) % 7) * 1.0}).write_parquet(memory, compression="zstd", statistics=False)
+    data = memory.getvalue()
+    size = struct.unpack("<I", data[-8:-4])[0]
+    body, footer = data[: -8 - size], data[-8 - size : -8]
+    # 0x15 and 0x16 stand before a number of 32 or 64 bits: values of the page, values of the column, rows
+    body = body.replace(b"\x15" + varint(rows), b"\x15" + varint(claimed), 1)
+    footer = footer.replace(b"\x16" + varint(rows), b"\x16" + varint(claimed))
+    return body + footer + struct.pack("<I", len(footer)) + b"PAR1"
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> str:
+    matnet.save(NET, tmp_path / "net.json")
+    return str(tmp_path / "net.json")
+
+
+def sound(network: str, table: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", network, str(table), "--quiet"]) == 0
+    assert capfd.readouterr().err == ""
+
+
+def ends_in(line: str, network: str, table: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The command writes that one line and no result, and polars nothing."""
+    assert run(["predict", network, str(table), "-o", str(out)]) == 2
+    assert capfd.readouterr().err == f"matnet: {table}: {line}\n"
+    assert not out.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what a process takes")
+def test_a_parquet_file_that_claims_two_billion_rows(
+    network: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.parquet"
+    table.write_bytes(parquet_of(4000, 4000))
+    sound(network, table, capfd)
+    table.write_bytes(parquet_of(4000, 2**31 - 1))
+    assert table.stat().st_size < 1000
+    ends_in(TOO_MUCH, network, table, tmp_path / "out.csv", capfd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what a process takes")
+def test_a_workbook_with_cells_in_two_corners(network: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("fastexcel")
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    table = tmp_path / "t.xlsx"
+    for corner in ((1, 0), (1_048_575, 16_383)):
+        with xlsxwriter.Workbook(table) as book:
+            sheet = book.add_worksheet()
+            sheet.write(0, 0, 1.0)
+            sheet.write(*corner, 2.0)
+        if corner == (1, 0):
+            sound(network, table, capfd)
+    assert table.stat().st_size < 10_000
+    ends_in(TOO_MUCH, network, table, tmp_path / "out.csv", capfd)
+
+
+def test_a_panic_of_polars_is_not_shown(network: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Bytes of an Arrow file's metadata are changed until polars has failed in several ways."""
+    memory = io.BytesIO()
+    pl.DataFrame({"x": np.arange(40.0)}).write_ipc(memory)
+    data, table, lines = memory.getvalue(), tmp_path / "t.arrow", set[str]()
+    for at in (72, 144, len(data) - 60, len(data) - 12):
+        table.write_bytes(data[:at] + b"\xff\xff\xff\x7f" + data[at + 4 :])
+        assert run(["predict", network, str(table), "-o", str(tmp_path / "out.csv")]) in (0, 2)
+        told = capfd.readouterr().err
+        assert told.count("\n") <= 1
+        lines.add(told)
+    assert len(lines) > 1
+
+
+def every_type() -> pl.DataFrame:
+    rows = range(20_000)
+    return pl.DataFrame(
+        {
+            "float": [0.5 * row if row % 3 else None for row in rows],
+            "single": pl.Series([row / 3 for row in rows], dtype=pl.Float32),
+            "small": pl.Series([row % 100 for row in rows], dtype=pl.Int8),
+            "unsigned": pl.Series(rows, dtype=pl.UInt64),
+            "text": [f"row {row} \u20ac" if row % 5 else None for row in rows],
+            "flag": [row % 2 == 0 for row in rows],
+            "day": [datetime.date(2020, 1, 1) + datetime.timedelta(row % 900) for row in rows],
+            "time": [datetime.datetime(2020, 1, 1) + datetime.timedelta(seconds=row) for row in rows],
+            "kind": pl.Series([f"k{row % 4}" for row in rows], dtype=pl.Categorical),
+            "choice": pl.Series([f"k{row % 4}" for row in rows], dtype=pl.Enum(["k0", "k1", "k2", "k3"])),
+            "list": [[row] * (row % 3) for row in rows],
+            "nothing": pl.Series([None] * 20_000),
+        }
+    )
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_every_type_comes_across(form: FrameFormat, tmp_path: Path) -> None:
+    table, place = tmp_path / f"t.{form}", "here"
+    write: Callable[[Path], Any] = every_type().write_parquet if form == "parquet" else every_type().write_ipc
+    write(table)
+    here, there = scan_file(table, form, place), IsolatedScan(table, form, place, DEFAULT_LIMIT)
+    assert (there.schema, there.rows) == (here.schema, here.rows)
+    names = here.schema.names()[::-1]
+    # a second time is another process, and one may be left half way
+    assert next(iter(there.batches(["text"], 300)))["text"].to_list() == every_type()["text"][:300].to_list()
+    for size in (1 << 14, 700):
+        ours, theirs = (pl.concat(scan.batches(names, size)) for scan in (there, here))
+        assert_frame_equal(ours, theirs, categorical_as_str=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_process_that_is_killed_half_way_is_one_error(tmp_path: Path) -> None:
+    table = tmp_path / "t.parquet"
+    pl.DataFrame({"x": np.arange(2_000_000.0)}).write_parquet(table)
+    opened = read_frame(table, Dialect(), "parquet", DEFAULT_LIMIT, isolation=True)
+    scan: Any = opened._scan
+    process = scan._reader._process._process
+    rows = opened.rows(opened.choose(Columns(), 1))
+    assert next(rows).x[5, 0] == 5.0
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(TableError) as refused:
+        list(rows)
+    assert str(refused.value) == f"{table}: {TOO_MUCH.replace('signal 6', 'signal 9')}"
+
+
+def test_a_trusted_file_is_read_in_this_process(
+    network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.parquet"
+    pl.DataFrame({"x": [1.0, 2.0]}).write_parquet(table)
+    monkeypatch.setattr(isolation, "_PROGRAM", "raise SystemExit(3)")
+    assert run(["predict", network, str(table), "--quiet", "--no-isolation"]) == 0
+    assert capfd.readouterr().out == "y1\n2.0\n4.0\n"
+    assert run(["predict", network, str(table), "--quiet"]) == 2
+    assert "the library that reads it ended with status 3;" in capfd.readouterr().err
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    assert run(["predict", network, str(table), "--quiet"]) == 2
+    assert capfd.readouterr().err == (
+        f"matnet: {table}: the file is read in a process of its own, which cannot be started "
+        "(No such file or directory); --no-isolation reads it in this one, if you trust it\n"
+    )
