@@ -89,11 +89,18 @@ class Record:
             path.write_text(json.dumps(vars(self)))
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """The tests that reach the statement, or any of the module if it runs on import; the quickest first."""
-        wanted = -1 if self.on_import(mutant) else _bits(mutant.lines)
+        """The tests that reach the statement, the quickest first.
+
+        What runs on import may be seen by a test that runs nothing of the module: all tests of the files that reach it.
+        """
+        on_import = self.on_import(mutant)
+        wanted = -1 if on_import else _bits(mutant.lines)
         found = self.reached.get(str(mutant.file), {})
-        names = {name for bits, names in found.items() if int(bits, 16) & wanted for name in names}
-        return sorted(names - {"import", *self.failed}, key=lambda name: (self.seconds[name], name))
+        names = {name for bits, names in found.items() if int(bits, 16) & wanted for name in names} - {"import"}
+        if on_import:
+            files = {_file_of(name) for name in names}
+            names = {name for name in self.seconds if _file_of(name) in files}
+        return sorted(names - {*self.failed}, key=lambda name: (self.seconds[name], name))
 
     def on_import(self, mutant: Mutant) -> bool:
         """Whether a fresh import is needed: the function was called, or made others, before any test."""
@@ -368,11 +375,12 @@ class _Judge:
             return code if loader.path == str(changed) else unchanged(loader, name)
 
         importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[assignment, method-assign]
-        first = Counter(map(_file_of, tests)).most_common(1)[0][0]
-        some = [test for test in tests if _file_of(test) == first]
-        for part in (some, [test for test in tests if _file_of(test) != first]):
-            files = sorted({_file_of(test) for test in part})
-            if files and _alone(lambda part=part, files=files: self._run(place, part, files)) != 0:  # type: ignore[misc]
+        room = f"tests/{mutant.file.parts[1]}/"
+        order = [file for file, _ in Counter(map(_file_of, tests)).most_common()]
+        order.sort(key=lambda file: not file.startswith(room))
+        for files in (order[:1], order[1:4], order[4:]):
+            part = [test for test in tests if _file_of(test) in files]
+            if part and _alone(lambda part=part, files=files: self._run(place, part, files)) != 0:  # type: ignore[misc]
                 return 1
         return 0
 

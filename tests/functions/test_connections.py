@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import matnet
 from matnet.functions.connections import CONNECTIONS, connection
+from matnet.functions.images import output_sizes, same_padding
 from precise_rows import precise
 
 Real = NDArray[np.float64]
@@ -24,6 +25,7 @@ EPS = 2.0**-52
 
 IMAGE: Settings = {"image": [3, 2, 1], "window": [2, 2]}
 GROUPS: Settings = {"image": [3, 1, 2], "window": [2, 1], "stride": [1, 1], "padding": [0, 1, 0, 0]}
+ACROSS: Settings = {"image": [1, 6, 1], "window": [1, 2], "padding": [0, 0, 1, 1]}
 
 EXAMPLES: dict[str, tuple[str, Settings, tuple[int, int]]] = {
     "unweighted": ("unweighted", {}, (0, 0)),
@@ -64,6 +66,23 @@ EXAMPLES: dict[str, tuple[str, Settings, tuple[int, int]]] = {
         (0, 0),
     ),
     "layernorm of channels": ("layernorm", {"channels": [3], "Epsilon": [0.1]}, (3, 1)),
+    "convolution across": (
+        "convolution",
+        {**ACROSS, "stride": [1, 2], "dilation": [1, 2], "filters": [1], "groups": [1]},
+        (2, 1),
+    ),
+    "convolution of large windows": (
+        "convolution",
+        {"image": [2, 3, 1], "window": [4, 5], "padding": [1, 2, 1, 2], "stride": [2, 3], "dilation": [1, 1]}
+        | {"filters": [1], "groups": [1]},
+        (20, 1),
+    ),
+    "maxpool across": ("maxpool", {**ACROSS, "stride": [1, 2]}, (0, 0)),
+    "avgpool of many windows": (
+        "avgpool",
+        {"image": [3, 2, 1], "window": [5, 5], "padding": [4, 4, 4, 4], "stride": [1, 1], "padding_counts": [0]},
+        (0, 0),
+    ),
 }
 """For six elements: a connection, its settings, and the shape of its weights."""
 
@@ -401,3 +420,22 @@ def test_the_first_of_equal_elements_counts_column_by_column() -> None:
 def test_sizes_that_cannot_be_joined() -> None:
     for name, settings, _ in EXAMPLES.values():
         assert connection(name, settings_of(settings)).weight_shape(5, 4) is None
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 7])
+@pytest.mark.parametrize("window", [1, 2, 5])
+@pytest.mark.parametrize("dilation", [1, 3])
+def test_padding_same_gives_as_many_places_as_the_strides_reach(stride: int, window: int, dilation: int) -> None:
+    """Along each axis by itself: one place for every stride of the image, with the least padding, more of it after."""
+    for size in range(1, 12):
+        places = len(range(0, size, stride))
+        reach = (places - 1) * stride + (window - 1) * dilation + 1
+        least = next(total for total in range(40) if size + total >= reach)
+        for axis in (0, 1):
+            image, windows, strides, dilations = [4, 4], [3, 3], [2, 2], [1, 1]
+            image[axis], windows[axis], strides[axis], dilations[axis] = size, window, stride, dilation
+            sizes = tuple(image), tuple(windows), tuple(strides), tuple(dilations)
+            padding = same_padding(*sizes)
+            assert padding[2 * axis : 2 * axis + 2] == (least // 2, least - least // 2)
+            assert padding[2 - 2 * axis : 4 - 2 * axis] == (0, 1)
+            assert output_sizes(*sizes, padding)[axis] == places

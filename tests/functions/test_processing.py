@@ -121,6 +121,56 @@ def test_fixunknowns_by_hand() -> None:
     np.testing.assert_array_equal(reverse("fixunknowns", 0, [1.0, 2.0, 1.0, 3.0]), [1.0, 2.0, 3.0])
 
 
+def test_normalizations_of_input_layers_by_hand() -> None:
+    assert apply("standardize", 0, [2.0, -1.75, 4.0]) == [0.5, 2.5, -2.0]
+    assert reverse("standardize", 0, [0.5, 2.5, -2.0]) == [2.0, -1.75, 4.0]
+    assert apply("zerocenter", 0, [2.0, -1.75, 4.0]) == [1.0, 0.25, -1.0]
+    assert reverse("zerocenter", 0, [1.0, 0.25, -1.0]) == [2.0, -1.75, 4.0]
+    assert apply("rescale", 0, [2.5, 3.0, 2.5]) == [0.25, 0.75, 0.25]
+    assert reverse("rescale", 0, [0.25, 0.75, 0.25]) == [2.5, 3.0, 2.5]
+    assert apply("rescale", 1, [0.4, 0.2, 2.0]) == pytest.approx([0.0, 0.0, 0.25], abs=1e-15)
+
+
+def test_limits_of_raw_rows_by_hand() -> None:
+    """Those that settings tell, else those of the processed rows, mapped back; a falling map turns them round."""
+    unit = np.array([[-1.0, 1.0], [0.0, 0.5], [-2.0, 2.0]])
+
+    def limits(name: str, case: int, processed: Real = unit) -> Any:
+        row = PROCESSING[name]
+        return row.raw_limits(row.settings(SETTINGS[name][case]), processed)
+
+    # the third row has no range: its limits are the processed ones
+    np.testing.assert_array_equal(limits("mapminmax", 0), [[0, 10], [-3, 5], [-2, 2]])
+    # ymin is 0, so ymax is not known: (y - ymin) / gain + xoffset
+    np.testing.assert_array_equal(limits("mapminmax", 1), [[-20, 20], [-3, 5], [-6, 10]])
+    np.testing.assert_array_equal(limits("mapminmax", 2), [[1, 5], [1, 2], [3, 3.5]])
+    np.testing.assert_array_equal(limits("mapminmax", 3), unit)
+    np.testing.assert_array_equal(limits("mapstd", 1), [[-1.5, 2.5], [1.875, 2.125], [2.4375, 3.4375]])
+    np.testing.assert_array_equal(limits("removerows", 0, unit[:2]), [[0, 0.5], [NAN, NAN], [-1, 1]])
+    np.testing.assert_array_equal(limits("removeconstantrows", 0, unit[:2]), [[-1, 1], [7.5, 7.5], [0, 0.5]])
+    four = np.array([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [4.0, 5.0]])
+    np.testing.assert_array_equal(limits("fixunknowns", 0, four), [[0, 1], [2, 3], [4, 5]])
+    np.testing.assert_array_equal(limits("processpca", 0, unit[:2]), np.full((3, 2), NAN))
+    np.testing.assert_array_equal(limits("lvqoutputs", 0), unit)
+    np.testing.assert_array_equal(limits("standardize", 0), [[-1, 3], [-2, -1.95], [4, 6]])
+    np.testing.assert_array_equal(limits("zerocenter", 0), [[0, 2], [-2, -1.5], [3, 7]])
+    np.testing.assert_array_equal(limits("rescale", 0), [[0, 10], [-3, 5], [2, 4]])
+
+
+def test_a_removal_that_does_not_say_how_many_rows_there_are() -> None:
+    """genFunction writes keep alone for inputs, or keep and remove."""
+    for raw, rows in (({"keep": [1, 2]}, 2), ({"keep": [1, 3], "remove": [2]}, 3)):
+        assert maps("removeconstantrows", raw)[2:] == (rows, 2)
+
+
+def test_rows_that_are_removed_and_not_listed_have_a_limit() -> None:
+    row = PROCESSING["removerows"]
+    assert row.settings({"keep": [1], "xrows": 2**20 + 1})["remove"].size == 2**20
+    with pytest.raises(ModelError) as caught:
+        row.settings({"keep": [1], "xrows": 2**20 + 2})
+    assert str(caught.value) == "the setting xrows is 1048578, but keep and remove list 1 rows"
+
+
 def test_fixunknowns_derivative_by_hand() -> None:
     """1 on the value row and 0 on the flag where x is known; 0 on both where it is not."""
     forward, *_ = maps("fixunknowns", SETTINGS["fixunknowns"][0])

@@ -71,6 +71,7 @@ def assert_within(got: float, exact: Any, tolerance: Any, where: str) -> None:
 def test_the_second_copy_covers_the_table() -> None:
     assert set(PRECISE_TRANSFER) == set(TRANSFER)
     assert sum(row.shallow for row in TRANSFER.values()) == 16
+    assert ANALYTIC == ["logsig", "netinv", "purelin", "radbas", "tansig"], "whose formulas hold for complex n"
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -194,6 +195,26 @@ def test_the_kinks_of_a_row_are_those_of_the_second_copy(name: str) -> None:
     assert dict(smooth(name).kinks) == {n: float(exact.da(mpf(n))) for n in exact.kinks}, (
         f"declare the same kinks of {name} in its row, with their slopes, and in PRECISE_TRANSFER"
     )
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_what_a_row_says_of_itself_is_true_of_the_second_copy(name: str) -> None:
+    """Where its slope jumps, where only its curvature does, where it is infinite, and whether its slope is constant."""
+    row, exact = smooth(name), PRECISE_TRANSFER[name]
+    assert isinstance(exact, PreciseElementwise)
+    places, h = [mpf(k) / 4 for k in range(-33, 34)], mpf("1e-30")
+
+    def leaps(of: Any) -> set[float]:
+        return {float(n) for n in places if abs(of(n + h) - of(n - h)) > mpf("1e-20")}
+
+    poles = {float(n) for n in places if abs(exact.a(n + h)) > mpf("1e20")}
+    kinks = leaps(exact.a) | leaps(exact.da)
+    assert set(row.poles) == poles
+    assert set(row.kinks) == kinks - poles
+    assert set(row.jumps) == leaps(exact.d2a) - kinks - poles
+    slopes = {exact.da(n + h) for n in places}
+    assert row.linear == (len(slopes) == 1 and 0 not in slopes)
+    assert row.stepwise == (slopes == {0})
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
