@@ -20,6 +20,7 @@ from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.simulate import lay_out
 from matnet.tape import evaluate
+from matnet.tape.block import Block, Plan
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.symbols import Symbol, compute, record
 from random_networks import minmax, network, samples, structures
@@ -334,6 +335,31 @@ def test_constants_of_every_shape_are_laid_along_the_right_axis(rows: int) -> No
     expected = (x + row, m - row, m / column, whole * m, (row - m) * number, m * row + m * column)
     for found, right in zip(run(x), expected, strict=True):
         np.testing.assert_array_equal(found, right)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "numbers"),
+    [
+        (lambda xp, x: xp.exp(x), 6),
+        (lambda xp, x: xp.tanh(xp.exp(x)), 6),
+        (lambda xp, x: xp.exp(x) * xp.exp(x), 6),
+        (lambda xp, x: xp.tanh(xp.exp(x)) + xp.exp(x), 9),
+        (lambda xp, x: xp.concat([xp.exp(x), xp.tanh(x)], axis=-1), 9),
+        (lambda xp, x: xp.concat([xp.exp(x), xp.exp(x)], axis=-1), 12),
+        (lambda xp, x: xp.tanh(xp.where(x > 0.0, x, xp.exp(x))), 6 + 3 / 8),
+        # a transposed operand would be overwritten before it is read
+        (lambda xp, x: (m := x[:, :, None] * xp.exp(x)[:, None, :]) - xp.matrix_transpose(m), 3 + 3 + 9 + 9),
+    ],
+)
+def test_results_lie_where_nothing_else_is_needed(quantity: Any, numbers: float) -> None:
+    """The numbers of a row by hand: the input, and what is needed at the same time."""
+    tape = record(deep().program, lambda _, x: quantity(x.__array_namespace__(), x), [3])
+    block = Block(Plan(tape), 7)
+    assert block.bytes == 7 * 8 * numbers
+    x = samples(deep(), 7)
+    block.inputs[0][...] = x
+    block.run()
+    np.testing.assert_array_equal(block.outputs[0], quantity(np, x))
 
 
 def test_the_last_one_out_gives_blas_its_threads_back() -> None:

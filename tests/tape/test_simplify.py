@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,6 +121,36 @@ def test_there_is_something_to_simplify() -> None:
         operations = [node for node in tape.nodes if node.operation != "constant"]
         short = [node for node in simplified(tape).nodes if node.operation != "constant"]
         assert len(short) < len(operations)
+
+
+ELLIOT = ["abs", "less", "sign", "multiply", "where", "abs", "add", "divide"]  # a large n is treated apart
+ELLIOT_SLOPE = ["abs", "add", "multiply", "divide"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "quantity", "expected"),
+    [
+        ((2, 10, 1), "value", ["subtract", "matmul", "add", *ELLIOT, "matmul", "add"]),
+        # the slopes times one matrix of all products of two weights
+        ((2, 10, 1), "jacobian", ["subtract", "matmul", "add", *ELLIOT_SLOPE, "matmul", "reshape"]),
+        (
+            (2, 4, 3, 2),
+            "jacobian",
+            ["subtract", "matmul", "add", *ELLIOT, "matmul", "add", *ELLIOT_SLOPE]
+            # |n| of the first layer is known from its value
+            + ["matmul", "reshape", *ELLIOT_SLOPE[1:], "index", "multiply", "matmul"],
+        ),
+    ],
+)
+def test_no_more_passes_over_the_rows_than_by_hand(sizes: tuple[int, ...], quantity: str, expected: list[str]) -> None:
+    """With mapminmax at both ends and n / (1 + |n|): one subtraction before, all gains within the weights."""
+    rng, net = np.random.default_rng(4), fitnet(sizes, "elliotsig")
+    inputs = tuple(replace(entry, processing=(minmax(entry.size, rng),)) for entry in net.structure.inputs)
+    outputs = tuple(replace(entry, processing=(minmax(entry.size, rng),)) for entry in net.structure.outputs)
+    program = lay_out(replace(net.structure, inputs=inputs, outputs=outputs))
+    short = simplified(record(program, QUANTITIES[quantity], [2]))
+    found = [node.operation for node in short.nodes if node.operation not in ("input", "constant")]
+    assert found == expected
 
 
 def test_one_layer_without_anything_to_fold_stays_as_it_is() -> None:
