@@ -44,7 +44,7 @@ MODULES_OF_ALL = ("numpy", "scipy.io", "scipy.sparse", "h5py", "polars", "pandas
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 _ERRORS = os.dup(2)
 _MEMORY = 8 * 2**30
-_PATIENCE = 900.0
+_PATIENCE = 300.0
 """Seconds for a test that waits for what never comes; computing without end is limited by processor time."""
 
 
@@ -123,6 +123,9 @@ def main() -> int:
     chosen = random.Random(arguments.random_seed).sample(every, min(arguments.sample, len(every)))
     for name in MODULES_OF_ALL:
         importlib.import_module(name)
+    known = _known()
+    equivalent = [mutant for mutant in chosen if str(mutant) in known]
+    chosen = [mutant for mutant in chosen if str(mutant) not in known]
     record = Record.read(arguments.record)
     with tempfile.TemporaryDirectory(prefix="matnet-mutants-") as folder:
         place = _copy(Path(folder))
@@ -132,18 +135,13 @@ def main() -> int:
             sys.exit(f"{' '.join(arguments.tests)}: the tests cannot be collected")
         judge.imported()
         verdicts = judge.verdicts()
-    known = _known()
-    equivalent = [mutant for mutant in chosen if verdicts.get(mutant) == "survived" and str(mutant) in known]
-    for mutant in chosen:
-        verdict = verdicts.get(mutant, "not tried")
-        if arguments.all or (verdict in ("survived", "not reached") and mutant not in equivalent):
+    for mutant, verdict in verdicts.items():
+        if arguments.all or verdict in ("survived", "not reached"):
             sys.stdout.write(f"{verdict}: {mutant.file}:{mutant.line}\n{mutant}\n\n")
     counted = Counter(verdict.split(" by ")[0] for verdict in verdicts.values())
-    counted["survived"] -= len(equivalent)
-    noticed = counted["killed"] + counted["endless"]
-    real = len(verdicts) - len(equivalent)
+    score = (counted["killed"] + counted["endless"]) / max(len(verdicts), 1)
     figures = {"mutants": len(every), "tried": len(verdicts), **counted, "equivalent": len(equivalent)}
-    sys.stdout.write(f"{json.dumps({**figures, 'score': round(noticed / max(real, 1), 3)})}\n")
+    sys.stdout.write(f"{json.dumps({**figures, 'score': round(score, 3)})}\n")
     return 0
 
 

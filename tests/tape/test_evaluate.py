@@ -346,6 +346,8 @@ def test_constants_of_every_shape_are_laid_along_the_right_axis(rows: int) -> No
         (lambda xp, x: xp.tanh(xp.exp(x)) + xp.exp(x), 9),
         (lambda xp, x: xp.concat([xp.exp(x), xp.tanh(x)], axis=-1), 9),
         (lambda xp, x: xp.concat([xp.exp(x), xp.exp(x)], axis=-1), 12),
+        # a sum of squares is not the squares, and lies beside x
+        (lambda xp, x: xp.concat([xp.sum(xp.exp(x)[:, :, None] * x[:, None, :], axis=-1), x], axis=-1), 3 + 3 + 9 + 6),
         (lambda xp, x: xp.tanh(xp.where(x > 0.0, x, xp.exp(x))), 6 + 3 / 8),
         # a transposed operand would be overwritten before it is read
         (lambda xp, x: (m := x[:, :, None] * xp.exp(x)[:, None, :]) - xp.matrix_transpose(m), 3 + 3 + 9 + 9),

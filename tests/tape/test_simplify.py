@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,6 +124,43 @@ def test_there_is_something_to_simplify() -> None:
         assert len(short) < len(operations)
 
 
+@pytest.mark.parametrize(
+    ("rank", "shape"),
+    [(2, ()), (2, (1,)), (2, (3,)), (2, (1, 3)), (2, (1, 1))]
+    + [(3, shape) for shape in ((), (1,), (3,), (1, 3), (3, 1), (3, 3), (1, 1), (1, 1, 3), (1, 3, 1))],
+)
+def test_constants_of_every_shape_are_folded_along_the_right_axis(rank: int, shape: tuple[int, ...]) -> None:
+    """Before and after a product with a matrix, twice, and after a change of shape."""
+    rng = np.random.default_rng(len(shape) + 10 * rank)
+    c, d, weights = rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=(3, 3))
+
+    def quantity(_: Any, x: Any) -> Any:
+        xp = x.__array_namespace__()
+        one, other, matrix = (xp.asarray(value) for value in (c, d, weights))
+        a = x if rank == 2 else x[:, :, None] * x[:, None, :]
+        product = xp.matmul(a, matrix)
+        flat = xp.reshape(product, (None, 3 ** (rank - 1)))
+        results = [
+            (a + one) + other,
+            (a - one) - other,
+            (a + one) * other,
+            (product + one) * other,
+            product / one,
+            xp.matmul(a * one, matrix),
+            xp.matmul((a - other) * one + other, matrix),
+            xp.matmul(one * a + other, matrix),
+        ]
+        if c.size in (1, 3 ** (rank - 1)):
+            results.append((flat + xp.asarray(d.reshape(-1))) * xp.asarray(c.reshape(-1)))
+        return tuple(results)
+
+    tape = record(fitnet((3, 1)).program, quantity, [3])
+    x = rng.normal(size=(3, 3))
+    short = simplified(tape)
+    for found, expected in zip(Evaluator(short)(x), interpreted(tape, [x]), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 ELLIOT = ["abs", "less", "sign", "multiply", "where", "abs", "add", "divide"]  # a large n is treated apart
 ELLIOT_SLOPE = ["abs", "add", "multiply", "divide"]
 
@@ -136,9 +174,12 @@ ELLIOT_SLOPE = ["abs", "add", "multiply", "divide"]
         (
             (2, 4, 3, 2),
             "jacobian",
-            ["subtract", "matmul", "add", *ELLIOT, "matmul", "add", *ELLIOT_SLOPE]
             # |n| of the first layer is known from its value
-            + ["matmul", "reshape", *ELLIOT_SLOPE[1:], "index", "multiply", "matmul"],
+            ["subtract", "matmul", "add", *ELLIOT, "matmul", "add"]
+            + ELLIOT_SLOPE
+            + ["matmul", "reshape"]
+            + ELLIOT_SLOPE[1:]
+            + ["index", "multiply", "matmul"],
         ),
     ],
 )
