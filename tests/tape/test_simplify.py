@@ -161,29 +161,25 @@ def test_constants_of_every_shape_are_folded_along_the_right_axis(rank: int, sha
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-ELLIOT = ["abs", "less", "sign", "multiply", "where", "abs", "add", "divide"]  # a large n is treated apart
-ELLIOT_SLOPE = ["abs", "add", "multiply", "divide"]
+ELLIOT = "abs less sign multiply where abs add divide"  # a large n is treated apart
+BENT = "add multiply divide"
 
 
 @pytest.mark.parametrize(
     ("sizes", "quantity", "expected"),
     [
-        ((2, 10, 1), "value", ["subtract", "matmul", "add", *ELLIOT, "matmul", "add"]),
+        ((2, 10, 1), "value", f"subtract matmul add {ELLIOT} matmul add"),
         # the slopes times one matrix of all products of two weights
-        ((2, 10, 1), "jacobian", ["subtract", "matmul", "add", *ELLIOT_SLOPE, "matmul", "reshape"]),
+        ((2, 10, 1), "jacobian", f"subtract matmul add abs {BENT} matmul reshape"),
+        # |n| of the first layer is known from its value
         (
             (2, 4, 3, 2),
             "jacobian",
-            # |n| of the first layer is known from its value
-            ["subtract", "matmul", "add", *ELLIOT, "matmul", "add"]
-            + ELLIOT_SLOPE
-            + ["matmul", "reshape"]
-            + ELLIOT_SLOPE[1:]
-            + ["index", "multiply", "matmul"],
+            f"subtract matmul add {ELLIOT} matmul add abs {BENT} matmul reshape {BENT} index multiply matmul",
         ),
     ],
 )
-def test_no_more_passes_over_the_rows_than_by_hand(sizes: tuple[int, ...], quantity: str, expected: list[str]) -> None:
+def test_no_more_passes_over_the_rows_than_by_hand(sizes: tuple[int, ...], quantity: str, expected: str) -> None:
     """With mapminmax at both ends and n / (1 + |n|): one subtraction before, all gains within the weights."""
     rng, net = np.random.default_rng(4), fitnet(sizes, "elliotsig")
     inputs = tuple(replace(entry, processing=(minmax(entry.size, rng),)) for entry in net.structure.inputs)
@@ -191,7 +187,7 @@ def test_no_more_passes_over_the_rows_than_by_hand(sizes: tuple[int, ...], quant
     program = lay_out(replace(net.structure, inputs=inputs, outputs=outputs))
     short = simplified(record(program, QUANTITIES[quantity], [2]))
     found = [node.operation for node in short.nodes if node.operation not in ("input", "constant")]
-    assert found == expected
+    assert found == expected.split()
 
 
 def test_one_layer_without_anything_to_fold_stays_as_it_is() -> None:
