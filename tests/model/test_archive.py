@@ -127,6 +127,22 @@ def test_hard_numbers_and_texts_come_back(tmp_path: Path) -> None:
     assert bits(found.provenance) == bits(net.provenance)
 
 
+@pytest.mark.parametrize(
+    "performance",
+    [
+        None,
+        Performance("mse", 0.25),
+        Performance("crossentropy", form="both"),
+        Performance("crossentropy", form="targets"),
+        Performance("sse", unsupported="normalization 'percent'"),
+    ],
+)
+def test_the_performance_function_comes_back(performance: Performance | None, tmp_path: Path) -> None:
+    layer = Layer(2, "softmax", {0: Weight([[1.0], [2.0]])})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 2),), performance))
+    assert back(net, tmp_path).structure.performance == performance
+
+
 def test_names_and_units_come_back(tmp_path: Path) -> None:
     structure = Structure(
         (Input(2, element_names=("flow", "speed"), units=("m3/h", "")),),

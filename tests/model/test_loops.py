@@ -139,6 +139,37 @@ def test_a_closed_network_with_a_delay_removed_comes_earlier() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
 
 
+def test_an_output_that_a_layer_sees_at_once_is_no_feedback() -> None:
+    """The second layer sees the first, which is an output, in the same step."""
+    first = Layer(1, "tansig", {0: Weight([[0.5, -0.3]], delays=(0, 1))})
+    second = Layer(1, "purelin", {}, {0: Weight([[2.0]])})
+    net = Network(Structure((Input(1),), (first, second), (Output(0, 1), Output(1, 1))))
+    assert [output.feedback_mode for output in net.add_delay().structure.outputs] == ["none", "none"]
+    with pytest.raises(ModelError) as caught:
+        net.open_loop()
+    assert str(caught.value) == "there is no loop to open: no layer sees an output with a delay"
+
+
+def test_a_loop_whose_processing_has_unknown_numbers_is_closed() -> None:
+    """The constant of a row that was removed may be NaN on both sides, which is the same processing."""
+    removed = Process.from_matlab("removeconstantrows", {"keep": [1], "remove": [2], "constants": [np.nan], "xrows": 2})
+    layer = Layer(1, "tansig", {0: Weight([[0.5]], delays=(1,))})
+
+    def opened(process: Process) -> Network:
+        entry = Input(2, (process,), feedback_output=0)
+        return Network(
+            Structure((entry,), (layer,), (Output(0, 2, (removed,), feedback_mode="open", feedback_input=0),))
+        )
+
+    assert opened(removed).close_loop().structure.inputs == ()
+    for constants in ([7.5], [-7.5]):
+        other = Process.from_matlab(
+            "removeconstantrows", {"keep": [1], "remove": [2], "constants": constants, "xrows": 2}
+        )
+        with pytest.raises(ModelError, match="closing the loop would change its values"):
+            opened(other).close_loop()
+
+
 def test_delays_of_a_network_without_feedback() -> None:
     layer = Layer(1, "tansig", {0: Weight([[0.5, -0.3]], delays=(1, 4))}, bias=[0.1])
     net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))

@@ -8,8 +8,8 @@ import pytest
 import matnet
 from matnet import Ensemble, Network
 from matnet.errors import UnsupportedError
-from matnet.model.points import input_box
-from matnet.model.ranges import Extent, common_extent, input_extent, output_extent
+from matnet.model.points import input_box, points_in
+from matnet.model.ranges import Extent, common_extent, input_extent, middle, output_extent
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 
 NAN, INF = float("nan"), float("inf")
@@ -167,3 +167,29 @@ def test_outputs_have_one_too() -> None:
     np.testing.assert_allclose(net.output_range, [[0.0, 5.0], [10.0, 20.0]], rtol=1e-15)
     assert output_extent(net.structure).origin == ("scaling", "scaling")
     assert input_extent(net.structure).origin == ("unknown",)
+
+
+def test_the_middle_of_limits() -> None:
+    limits = np.array([[-3.0, 5.0], [1.0, 1.0], [-1.7e308, -1.5e308], [NAN, NAN], [-INF, 2.0]])
+    np.testing.assert_allclose(middle(limits, 0.25), [1.0, 1.0, -1.6e308, 0.25, 0.25], rtol=1e-15)
+    assert middle(limits[3:], np.array([7.0, 8.0])).tolist() == [7.0, 8.0]
+
+
+def test_the_box_of_points_by_hand() -> None:
+    """The range, a width of half the magnitude on either side of a constant, what [-1, 1] comes from, else [-1, 1]."""
+    stored = Input(4, range=np.array([[0.0, 4.0], [6.0, 6.0], [0.5, 0.5], [-8.0, -8.0]]))
+    assert input_box(with_input(stored)).tolist() == [[0.0, 4.0], [3.0, 9.0], [0.0, 1.0], [-12.0, -4.0]]
+    spread = Process.from_matlab("mapstd", {"xmean": [3.0, 0.0], "xstd": [2.0, 0.5], "ymean": 0.0, "ystd": 1.0})
+    assert input_box(with_input(Input(2, (spread,)))).tolist() == [[1.0, 5.0], [-0.5, 0.5]]
+    assert input_box(with_input(Input(1))).tolist() == [[-1.0, 1.0]]
+
+
+def test_points_in_a_box() -> None:
+    box = np.array([[-2.0, 4.0], [1.0, 1.5]])
+    points = points_in(box, 200)
+    assert points[:3].tolist() == [[1.0, 1.25], [-2.0, 1.0], [4.0, 1.5]]
+    assert ((box[:, 0] <= points) & (points <= box[:, 1])).all()
+    counts, _, _ = np.histogram2d(*points[3:].T, bins=2, range=box)
+    assert (counts > 30).all()
+    assert [len(points_in(box, count)) for count in (0, 1, 2, 3, 4)] == [0, 1, 2, 3, 4]
+    assert np.isfinite(points_in(np.array([[-1.7e308, 1.7e308]]), 50)).all()
