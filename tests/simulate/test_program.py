@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import pytest
+from mpmath import mp, mpf
 
 import matnet
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
@@ -70,3 +75,85 @@ def test_what_a_signal_reaches_is_what_changes_with_it() -> None:
             if old is not None and not np.array_equal(old, new)
         }
         assert program.reached(leaf.signal) == changed
+
+
+CENTRES = np.array([[0.3, -0.2], [1.1, 0.4]])
+SAMPLE = np.array([0.7, 0.25])
+
+
+def distance(x: Any, k: int) -> Any:
+    return mp.sqrt(sum((x[j] - mpf(float(CENTRES[k, j]))) ** 2 for j in range(2)))
+
+
+def taxi(x: Any, k: int) -> Any:
+    return sum(abs(x[j] - mpf(float(CENTRES[k, j]))) for j in range(2))
+
+
+def product(x: Any, k: int) -> Any:
+    return sum(x[j] * mpf(float(CENTRES[k, j])) for j in range(2))
+
+
+def combination(net_input: str, b: Any, parts: list[Any]) -> Any:
+    terms = parts if b is None else [*parts, b]
+    return mp.fprod(terms) if net_input == "netprod" else mp.fsum(terms)
+
+
+ORDINARY = (None, [0.8, -1.5], [0.0, 1.25], [0.5, 1e-150])
+TOGETHER = (("dist",), ("dist", "dotprod"), ("dotprod", "dist"), ("dist", "dist", "mandist"))
+LAYERS = [
+    *(
+        (net_input, weights, bias, 1.0)
+        for net_input in ("netprod", "netsum")
+        for weights in TOGETHER
+        for bias in ORDINARY
+    ),
+    *(
+        ("netprod", ("dist",), bias, scale)
+        for bias, scale in (
+            ([2e150, -1e150], 1e-150),
+            ([2e-150, -1e-150], 1e150),
+            ([3e100, 2e100], 1e-100),
+            ([1e-101, 2e-101], 1e101),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("net_input", "weights", "bias", "scale"), LAYERS)
+def test_layers_of_distances(net_input: str, weights: tuple[str, ...], bias: list[float] | None, scale: float) -> None:
+    """exp(-n²) and its derivatives by x and by b, also where the square of the bias has no double."""
+    functions: dict[str, Callable[[Any, int], Any]] = {"dist": distance, "mandist": taxi, "dotprod": product}
+    inputs = {number: Weight(scale * CENTRES, function) for number, function in enumerate(weights)}
+    layer = Layer(2, "radbas", inputs, bias=bias, net_input=net_input)
+    net = matnet.Network(Structure(tuple(Input(2) for _ in weights), (layer,), (Output(0, 2),)))
+    base = np.concatenate([SAMPLE + 0.125 * k for k in range(len(weights))])
+    x = scale * base
+
+    def answer(t: Any, c: Any, k: int) -> Any:
+        """a_k of the inputs scale·t and the bias b_k (1 + c); a distance has the factor scale."""
+        parts = [functions[name](t[2 * j : 2 * j + 2], k) for j, name in enumerate(weights)]
+        b = None if bias is None else mpf(bias[k]) * (1 + c) * (mpf(scale) if net_input == "netprod" else 1)
+        return mp.exp(-(combination(net_input, b, parts) ** 2))
+
+    y, jacobian, hessian = net(x), net.jacobian(x), net.hessian(x)
+    by_bias = np.zeros((2, 2)) if bias is None else net.parameter_jacobian(x)[:, :2]
+    start = [mpf(float(value)) for value in base]
+    for k in range(2):
+
+        def along(s: Any, t: Any, i: int, j: int, k: int = k) -> Any:
+            moved = list(start)
+            moved[i] += s
+            moved[j] += t
+            return answer(moved, 0, k)
+
+        assert y[k] == pytest.approx(float(answer(start, 0, k)), rel=1e-13)
+        if bias is not None:
+            slope = float(mp.diff(lambda c, k=k: answer(start, c, k), 0))
+            assert by_bias[k, k] * bias[k] == pytest.approx(slope, rel=1e-12, abs=1e-15)
+            assert by_bias[k, 1 - k] == 0.0
+        for i in range(len(base)):
+            slope = float(mp.diff(lambda s, i=i, along=along: along(s, 0, i, i), 0))
+            assert jacobian[k, i] * scale == pytest.approx(slope, rel=1e-12, abs=1e-15)
+            for j in range(len(base)):
+                bend = float(mp.diff(lambda s, t, i=i, j=j, along=along: along(s, t, i, j), (0, 0), (1, 1)))
+                assert hessian[k, i, j] * scale * scale == pytest.approx(bend, rel=1e-11, abs=1e-14)
