@@ -189,7 +189,7 @@ def test_points_in_a_box() -> None:
     points = points_in(box, 200)
     assert points[:3].tolist() == [[1.0, 1.25], [-2.0, 1.0], [4.0, 1.5]]
     assert ((box[:, 0] <= points) & (points <= box[:, 1])).all()
-    counts, _, _ = np.histogram2d(*points[3:].T, bins=2, range=box)
+    counts, _, _ = np.histogram2d(points[3:, 0], points[3:, 1], bins=2, range=box)
     assert (counts > 30).all()
     assert [len(points_in(box, count)) for count in (0, 1, 2, 3, 4)] == [0, 1, 2, 3, 4]
     assert np.isfinite(points_in(np.array([[-1.7e308, 1.7e308]]), 50)).all()
