@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from random_networks import minmax, network
 
@@ -102,3 +102,16 @@ def test_a_series_keeps_its_outputs_apart() -> None:
         own = np.moveaxis(found, -2 if wrt == "inputs" else 1, 0)[0]
         np.testing.assert_allclose(own, np.moveaxis(right, -2 if wrt == "inputs" else 1, 0)[0], rtol=1e-14)
         assert np.isnan(found).any()
+
+
+def test_derivatives_at_normalized_scale_by_hand() -> None:
+    """y = 4 (1 + z) + 3, z = 0.5 n, n = tanh(2 p), p = (x - 1) / 5: dz/dp, and of a layer dn/dp."""
+    scale = Process.from_matlab("mapminmax", {"xmin": -4.0, "xmax": 6.0, "ymin": -1.0, "ymax": 1.0})
+    out = Process.from_matlab("mapminmax", {"xmin": 3.0, "xmax": 11.0, "ymin": -1.0, "ymax": 1.0})
+    layers = (Layer(1, "tansig", {0: Weight([[2.0]])}), Layer(1, "purelin", {}, {0: Weight([[0.5]])}))
+    net = Network(Structure((Input(1, (scale,)),), layers, (Output(1, 1, (out,)),)))
+    slope = 1.0 / np.cosh(2.0 * 0.2) ** 2
+    for of, expected in ((None, 0.5 * 2.0 * slope), (1, 2.0 * slope), (2, 0.5 * 2.0 * slope)):
+        assert net.jacobian([2.0], of=of, scale="normalized").item() == pytest.approx(expected, rel=1e-15)
+    for of, expected in ((None, 4.0 * slope / 5.0), (1, 2.0 * slope / 5.0), (2, slope / 5.0)):
+        assert net.jacobian([2.0], of=of).item() == pytest.approx(expected, rel=1e-15)

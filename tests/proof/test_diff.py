@@ -58,6 +58,23 @@ def test_ulps_are_counted_across_zero_and_powers_of_two() -> None:
     assert ulps_between(1.0, 2.0) == 2**52
 
 
+@pytest.mark.parametrize(("bias", "expected"), [(0.0, 1e-3 / 4.0), (1e6, 1e-3 / 4.0)])
+def test_outputs_differ_by_a_share_of_the_range_that_they_have(bias: float, expected: float) -> None:
+    """Of the width of 4 that 2 x has over the inputs' range, wherever it lies; of a constant, of its size."""
+
+    def net(more: float, slope: float = 2.0) -> Network:
+        layer = Layer(1, "purelin", {0: Weight([[slope]])}, bias=[bias + more])
+        return Network(Structure((Input(1, range=np.array([[-1.0, 1.0]])),), (layer,), (Output(0, 1),)))
+
+    found = compare(net(0.0), net(1e-3)).outputs
+    assert found is not None
+    assert found.largest == pytest.approx(1e-3, rel=1e-6)
+    assert found.relative == pytest.approx(expected, rel=1e-6)
+    constant = compare(net(1.0, 0.0), net(1.5, 0.0)).outputs
+    assert constant is not None
+    assert constant.relative == pytest.approx(0.5 / (bias + 1.0))
+
+
 def function_file_and_its_source() -> tuple[Network, Network]:
     """A genFunction file, and a network of full digits that it could have been written from."""
     written = matnet.load(FIXTURES / "genfunction" / "static_columns.m")

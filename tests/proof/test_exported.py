@@ -79,6 +79,13 @@ def test_a_number_in_the_place_of_nan_is_seen() -> None:
     assert found.differences["y"] == np.inf
 
 
+def test_outputs_that_are_always_0_agree() -> None:
+    layer = Layer(2, "purelin", {0: Weight([[0.0], [1.0]])})
+    found, _ = written(network(layer), "net.py")
+    assert found.agrees
+    assert found.differences["y"] == 0.0
+
+
 def test_a_file_that_does_not_run_is_a_failure() -> None:
     found = spoiled(lambda content: content + b"raise ValueError('no')\n")
     assert not found.agrees

@@ -78,6 +78,61 @@ def test_a_performance_that_rounding_makes_is_weak() -> None:
     assert (row.verdict, row.reason) == ("weak", "the performance is so small that rounding makes it")
 
 
+def test_a_performance_of_nothing_at_all_is_weak() -> None:
+    """All sets with the performance 0 say nothing; where one of them is another number, that one proves."""
+    net = network()
+    x = samples(net)
+    t = np.array(net(x))
+    t[20:] += np.random.default_rng(3).normal(size=(20, 2))
+    masks = np.full((2, 2, 40), np.nan)
+    masks[0, :, :20], masks[1, :, 20:] = 1.0, 1.0
+    values = [net.performance(x[rows], t[rows]) for rows in (slice(20), slice(20, None))]
+    assert values[0] == 0.0
+    for used, verdicts in (((0,), {"weak"}), ((0, 0), {"weak"}), ((0, 1), {"weak", "proved"}), ((1, 1), {"proved"})):
+        best = tuple(BestPerformance(f"set{n}", values[k], masks[k]) for n, k in enumerate(used))
+        record = TrainingRecord("tr", x[:0], {}, 3, {}, "mse", best)
+        rows = verify(net, None, NamedData(inputs=Matrix("x", x.T), targets=Matrix("t", t.T), record=record))
+        assert {row.verdict for row in rows} <= verdicts, used
+
+
+def test_three_different_samples_are_enough() -> None:
+    net = network()
+    for count, expected in ((2, "weak"), (3, "proved")):
+        x = samples(net, count)
+        assert verdict(net, named(x, net(x))) == expected
+
+
+@pytest.mark.parametrize("width", [1e-3, 1.0, 1e3])
+def test_rounding_decides_by_the_range_of_the_answers(width: float) -> None:
+    layer = Layer(1, "purelin", {0: Weight([[width]])}, bias=[0.25 * width])
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    x = np.linspace(-1.0, 1.0, 40)[:, None]
+    y = np.array(net(x))
+    assert verdict(net, named(x, y)) == "proved"
+    y[3] += 1e-9 * width
+    assert verdict(net, named(x, y)) == "contradicted"
+
+
+def test_digits_of_every_number_count() -> None:
+    for place in range(7):
+        numbers = np.full(7, 0.5)
+        numbers[place] = 0.12345
+        assert decimal_digits(numbers) == 5
+        assert half_units(numbers, 5)[place] == pytest.approx(0.5e-5, rel=1e-12)
+
+
+def test_of_several_scaled_outputs_the_one_that_is_furthest_from_its_own_is_named() -> None:
+    net = network()
+    x = samples(net)
+    y = np.asarray(net(x))
+    found = explanation(net, InputData(x), y, y * [2.0, 0.125] + [0.0, 1.0])
+    assert found is not None
+    assert found.reason.startswith("the stored answers are the network's, scaled: y1 times 2 plus ")
+    found = explanation(net, InputData(x), y, y * [1.5, 0.125] + [0.0, 1.0])
+    assert found is not None
+    assert found.reason.startswith("the stored answers are the network's, scaled: y2 times 0.125 plus 1")
+
+
 def test_what_a_network_leaves_of_a_variance() -> None:
     t = np.array([[1.0], [2.0], [3.0], [6.0]])
     assert unexplained(t, t) == 0.0
