@@ -105,8 +105,7 @@ class ChannelDerivatives:
 
     def dense(self, found: Sequence[FloatArray], parameters: int) -> FloatArray:
         """(N, S, P') from the results (N, n, S) of the blocks."""
-        rows = len(found[0]) if found else 0
-        whole = np.zeros((rows, self.size, parameters))
+        whole = np.zeros((len(found[0]), self.size, parameters))
         np.put_along_axis(whole, self.columns[None], self.numbers(found), axis=-1)
         return whole
 

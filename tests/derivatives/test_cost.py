@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import matnet
 from matnet import Network, ShapeError, UnsupportedError
+from matnet.derivatives.cost import without_unknown_inputs
 from matnet.functions.performance import PERFORMANCE
 from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
@@ -431,3 +432,27 @@ def test_a_removed_output_row_leaves_the_gradient_of_the_others_as_it_is() -> No
     for wrt in ("inputs", "parameters"):
         found = net.performance_gradient(x, t, name="mse", wrt=wrt)
         np.testing.assert_allclose(found, alone.performance_gradient(x, t[:, 1:], name="mse", wrt=wrt), rtol=1e-14)
+
+
+def test_which_unknown_inputs_are_taken_up_by_the_processing() -> None:
+    """Those that a fixunknowns replaces, wherever it stands, unless it changes nothing."""
+    unknowns = {"known": [1], "unknown": [2], "shift": [0, 0], "xmeans": [9.0, 4.5], "xrows": 2, "yrows": 3}
+    minmax = {"xmin": [0.0] * 3, "xmax": [1.0] * 3, "ymin": -1.0, "ymax": 1.0}
+    fix, same = (Process.from_matlab("fixunknowns", {**unknowns, "no_change": flag}) for flag in (0, 1))
+    scale, no_scale = (Process.from_matlab("mapminmax", {**minmax, "no_change": flag}) for flag in (0, 1))
+    two = Process.from_matlab("mapminmax", {**minmax, "xmin": [0.0] * 2, "xmax": [1.0] * 2})
+    nan = np.nan
+    for processing, kept in (
+        ((fix,), [0.0, nan]),
+        ((fix, scale), [0.0, nan]),
+        ((fix, no_scale), [0.0, nan]),
+        ((same,), [0.0, 0.0]),
+        ((same, two), [0.0, 0.0]),
+        ((two, fix), [nan, nan]),
+        ((), [0.0, 0.0]),
+    ):
+        entry = Input(2, processing)
+        layer = Layer(1, "purelin", {0: Weight(np.ones((1, entry.processed_size)))})
+        structure = Structure((entry,), (layer,), (Output(0, 1),))
+        found = without_unknown_inputs(structure, np.array([[nan, nan], [1.0, nan], [3.0, 4.0]]))
+        np.testing.assert_array_equal(found, [kept, [1.0, kept[1]], [3.0, 4.0]])
