@@ -19,7 +19,7 @@ from matnet.errors import MissingExtraError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.csv.records import BLOCK_BYTES
+from matnet.tables.csv.records import BLOCK_BYTES, blocks
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
 
@@ -481,3 +481,22 @@ def test_blocks_of_any_size_give_the_same_rows(block: int) -> None:
     x, kept = read(text, 2, Columns(keep=("t",)), block=block)
     assert x.tolist() == [[n + 0.5, n] for n in range(30)]
     assert kept == [(f'{n}\n"',) for n in range(30)]
+
+
+def test_blocks_know_their_first_lines_and_what_is_blank() -> None:
+    """Records with newlines in quotes, and blank lines behind them, in blocks of every size."""
+    text = b'a,b\n1,"2\n3"\n4,5\r\n6,"""\n7"\n8,9'
+    for end in (b"", b"\n", b"\r\n", b"\n\n", b"\r\n\r\n\r\n"):
+        for size in (1, 2, 3, 5, 7, 11, 100):
+            found = list(blocks(Stream(io.BytesIO(text + end), "t.csv"), "t.csv", size))
+            line = 1
+            for block in found:
+                assert block.line == line
+                line += block.data.count(b"\n")
+            assert [block.blank for block in found] == [not block.data.strip(b"\r\n") for block in found]
+            assert all(block.blank == (block is found[-1]) for block in found) or not found[-1].blank
+            joined = b"".join(block.data for block in found)
+            assert joined.rstrip(b"\r\n") == text
+            assert joined.count(b"\n") - text.count(b"\n") == max(end.count(b"\n"), 1)
+            # no record is cut: each block has an even number of quotes
+            assert all(block.data.count(b'"') % 2 == 0 for block in found)

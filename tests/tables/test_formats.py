@@ -161,6 +161,27 @@ def test_an_integer_that_float64_does_not_have_is_refused(kind: Any, number: int
     )
 
 
+@pytest.mark.parametrize("number", [2**53, -(2**53)])
+def test_the_largest_integers_that_float64_has_are_read(number: int, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x1": [0.5], "x2": [number]})
+    run(write(frame, tmp_path / "in.parquet"), tmp_path / "out.parquet", command=predict)
+    y = NET(np.array([[0.5, float(number)]]))
+    assert read(tmp_path / "out.parquet")["y1"].to_list() == y[:, 0].tolist()
+
+
+def test_a_name_with_brackets_is_no_pattern(tmp_path: Path) -> None:
+    for name, number in (("x[1].parquet", 1.0), ("x1.parquet", 2.0)):
+        write(pl.DataFrame({"x1": [number], "x2": [0.0]}), tmp_path / name)
+    run(tmp_path / "x[1].parquet", tmp_path / "out.parquet", command=predict)
+    assert read(tmp_path / "out.parquet")["y1"].to_list() == NET(np.array([[1.0, 0.0]]))[:, 0].tolist()
+
+
+def test_only_tsv_is_divided_by_tabs_unless_something_else_is_said() -> None:
+    for name, delimiter in (("a.tsv", "\t"), ("A.TSV.GZ", "\t"), ("a.csv", None), ("a.tsv.b.csv", None), ("tsv", None)):
+        assert Reading().dialect_of(name).delimiter == delimiter
+    assert Reading(Dialect(";")).dialect_of("a.tsv").delimiter == ";"
+
+
 def test_what_is_no_number_in_parquet(tmp_path: Path) -> None:
     table = write(pl.DataFrame({"x1": ["1"], "x2": [1.0]}), tmp_path / "text.parquet")
     assert refusal(table, tmp_path / "o.csv") == f"{table}: column 'x1' holds String, expected numbers; cast it"

@@ -277,6 +277,27 @@ def test_an_open_loop_takes_what_is_fed_back_from_the_targets() -> None:
     assert header == ["head", "dhead_dq", "dhead_dp", "dhead_du", "dhead_dv"]
 
 
+@pytest.mark.parametrize("names", [("p", "q"), ("q",)])
+def test_of_two_outputs_only_the_one_that_is_fed_back_is_taken(names: tuple[str, ...]) -> None:
+    """Whether the targets are named for all outputs, or only for those that are fed back."""
+    rng = np.random.default_rng(5)
+    weights = {0: Weight(rng.normal(size=(2, 1))), 1: Weight(rng.normal(size=(2, 1)), delays=(1,))}
+    layers = (
+        Layer(2, "tansig", weights, bias=rng.normal(size=2)),
+        Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 2)))}),
+        Layer(1, "purelin", {}, {0: Weight(rng.normal(size=(1, 2)))}),
+    )
+    outputs = (Output(1, 1), Output(2, 1, feedback_mode="open", feedback_input=1))
+    net = Network(Structure((Input(1), Input(1, feedback_output=1)), layers, outputs))
+    u, p, q = rng.normal(size=(3, 6))
+    table = "u,p,q\n" + "".join(
+        f"{a!r},{b!r},{c!r}\n" for a, b, c in zip(u.tolist(), p.tolist(), q.tolist(), strict=True)
+    )
+    _, y = from_first_rows(predict, table, BatchOptions(Columns(inputs=("u",), targets=names)), net)
+    expected = net.run(np.stack([u, q], axis=1)[1:], input_states=[[0.0, q[0]]]).outputs
+    np.testing.assert_array_equal(y[1:], expected)
+
+
 def test_outputs_that_come_early() -> None:
     net = open_network().remove_delay()
     rng = np.random.default_rng(3)
