@@ -439,3 +439,15 @@ def test_padding_same_gives_as_many_places_as_the_strides_reach(stride: int, win
             assert padding[2 * axis : 2 * axis + 2] == (least // 2, least - least // 2)
             assert padding[2 - 2 * axis : 4 - 2 * axis] == (0, 1)
             assert output_sizes(*sizes, padding)[axis] == places
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_connection_joins_its_own_sizes_only(example: str) -> None:
+    name, settings, shape = EXAMPLES[example]
+    row = connection(name, settings_of(settings))
+    neurons = row.value(np.ones(shape), P).shape[1]
+    assert row.weight_shape(neurons, 6) == shape
+    if name in ("convolution", "maxpool", "avgpool"):
+        # an image of another size, or another number of places
+        assert [row.weight_shape(neurons, elements) for elements in (5, 7, 12)] == [None] * 3
+        assert [row.weight_shape(count, 6) for count in (neurons - 1, neurons + 1, 2 * neurons)] == [None] * 3

@@ -119,6 +119,8 @@ def test_fixunknowns_by_hand() -> None:
     np.testing.assert_array_equal(apply("fixunknowns", 0, [NAN, 2.0, 3.0]), [NAN, 2.0, 1.0, 3.0])
     np.testing.assert_array_equal(reverse("fixunknowns", 0, [1.0, 2.0, 0.0, 3.0]), [1.0, NAN, 3.0])
     np.testing.assert_array_equal(reverse("fixunknowns", 0, [1.0, 2.0, 1.0, 3.0]), [1.0, 2.0, 3.0])
+    # a value of 0 is no flag
+    np.testing.assert_array_equal(reverse("fixunknowns", 0, [0.0, 0.0, 1.0, 0.0]), [0.0, 0.0, 0.0])
 
 
 def test_normalizations_of_input_layers_by_hand() -> None:

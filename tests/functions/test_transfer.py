@@ -362,6 +362,7 @@ def test_derivatives_of_the_logarithms_are_those_of_the_value_divided_by_it(name
     row = TRANSFER[name]
     rng = np.random.default_rng(5)
     n, u = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
+    u[1, 2], u[2] = 1.0, [1.0, 0.0, 1.0, -1.0]
     a = np.asarray(row.value(n))
     assert row.log_cotangent is not None
     assert row.log_complement_cotangent is not None
@@ -372,3 +373,17 @@ def test_derivatives_of_the_logarithms_are_those_of_the_value_divided_by_it(name
     for found, by_value in pairs:
         expected = row.cotangent(n, a, by_value[:, None, :])[:, 0, :]
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    for of in (row.log_cotangent, row.log_complement_cotangent):
+        np.testing.assert_allclose(of(n[2], a[2], u[2]), of(n, a, u)[2], rtol=1e-14)
+        whole = of(n.reshape(2, 3, 4), a.reshape(2, 3, 4), u.reshape(2, 3, 4))
+        np.testing.assert_allclose(whole.reshape(6, 4), of(n, a, u), rtol=1e-14)
+
+
+def test_an_output_that_is_certain_has_no_share_that_is_not_asked_for() -> None:
+    """Where the others underflow 1 - a is 0, and 0 of ln 0 is 0."""
+    row = TRANSFER["softmax"]
+    n = np.array([0.0, -800.0, -900.0])
+    assert row.log_complement_cotangent is not None
+    with np.errstate(all="ignore"):
+        found = row.log_complement_cotangent(n, np.asarray(row.value(n)), np.array([0.0, 1.0, 1.0]))
+    np.testing.assert_array_equal(found, [0.0, 0.0, 0.0])

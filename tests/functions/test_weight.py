@@ -31,6 +31,20 @@ def test_the_second_copy_covers_the_table() -> None:
     assert set(REFUSED_WEIGHT) == {"convwf", "linkdist"}
 
 
+@pytest.mark.parametrize("name", sorted(WEIGHT))
+def test_a_row_is_linear_where_weighted_inputs_add_up(name: str) -> None:
+    """z of the sum of two inputs, and z of -p: only a linear row has the sum of both z, and -z."""
+    w, _, _ = arrays(name, (), np.random.default_rng(6))
+    p, q = np.array([0.5, -1.25, 2.0]), np.array([1.5, 0.75, -0.5])
+    z = [WEIGHT[name].value(w, each) for each in (p, q, p + q, -p)]
+    adds = np.allclose(z[0] + z[1], z[2], rtol=1e-14) and np.allclose(-z[0], z[3], rtol=1e-14)
+    assert WEIGHT[name].linear == adds
+
+
+def test_rows_whose_formulas_hold_for_complex_inputs() -> None:
+    assert ANALYTIC == ["dist", "dotprod", "negdist", "normprod", "scalprod"]
+
+
 @pytest.mark.parametrize("name", NEURON_WISE)
 def test_the_second_copy_is_itself_right(name: str) -> None:
     row = PRECISE_WEIGHT[name]
