@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from mat5_bytes import (
     DOUBLE,
     DOUBLE_CLASS,
     INT8,
+    INT32,
     MATRIX,
     UINT32,
     UTF8,
@@ -37,7 +38,7 @@ from mat5_bytes import (
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import find, walk
-from matnet.importers.mat.values import Cell, Char, Numeric, Opaque
+from matnet.importers.mat.values import Cell, Char, Numeric, Opaque, Sparse, Struct
 from object_files import value_bytes
 
 Save: TypeAlias = Callable[..., Path]
@@ -391,3 +392,103 @@ def test_an_object_without_its_subsystem_is_refused(case: str) -> None:
     with pytest.raises(matnet.FormatError) as refused:
         value.objects()
     assert str(refused.value) == message
+
+
+def struct_file(length: tuple[int, ...], names: bytes) -> bytes:
+    """A struct with one number in each field."""
+    fields = b"".join(matrix([float(k)], (1, 1), b"") for k in range(len(names) // max(length[0], 1)))
+    told = element(INT32, struct.pack(f"<{len(length)}i", *length)) + element(INT8, names)
+    return file_of(element(MATRIX, head(2, (1, 1), b"s") + told + fields))
+
+
+@pytest.mark.parametrize(
+    ("length", "names", "fields"),
+    [
+        ((2,), b"a\0b\0", ["a", "b"]),
+        ((1,), b"\0", [""]),
+        ((3,), b"ab\0", ["ab"]),
+        ((2049,), b"a".ljust(2049, b"\0"), ["a"]),
+    ],
+)
+def test_field_names_of_every_length(length: tuple[int, ...], names: bytes, fields: list[str]) -> None:
+    value = read(struct_file(length, names))["s"].value
+    assert isinstance(value, Struct)
+    assert list(value.fields) == fields
+    assert [float(entry.array.item()) for (entry,) in value.fields.values()] == list(range(len(fields)))
+
+
+@pytest.mark.parametrize(
+    ("length", "names", "message"),
+    [
+        ((0,), b"a\0", "field names of length [0] in 2 bytes"),
+        ((-2,), b"a\0", "field names of length [-2] in 2 bytes"),
+        ((2, 2), b"a\0", "field names of length [2, 2] in 2 bytes"),
+        ((2,), b"a\0b", "field names of length [2] in 3 bytes"),
+        ((4,), b"a\0", "field names of length [4] in 2 bytes"),
+        ((2050,), bytes(2050), "field names of 2050 bytes; MATLAB's have at most 2048"),
+        ((2,), b"a\0a\0", "a struct has two fields of one name: a, a"),
+    ],
+)
+def test_field_names_that_cannot_be_are_refused(length: tuple[int, ...], names: bytes, message: str) -> None:
+    with pytest.raises(matnet.FormatError) as refused:
+        read(struct_file(length, names))["s"].value  # noqa: B018
+    assert str(refused.value) == f"s (byte 128): broken: {message}"
+
+
+def sparse_file(rows: list[int], starts: list[int], values: list[float]) -> bytes:
+    """A sparse matrix of two rows."""
+    parts = [struct.pack(f"<{len(part)}i", *part) for part in (rows, starts)]
+    content = head(5, (2, max(len(starts) - 1, 0)), b"s") + element(INT32, parts[0]) + element(INT32, parts[1])
+    return file_of(element(MATRIX, content + element(DOUBLE, struct.pack(f"<{len(values)}d", *values))))
+
+
+@pytest.mark.parametrize(
+    ("rows", "starts", "values", "expected"),
+    [
+        ([0, 1], [0, 1, 2], [3.0, 4.0], [[3, 0], [0, 4]]),
+        ([1, 0, 1], [0, 1, 3], [3.0, 4.0, 5.0], [[0, 4], [3, 5]]),
+        # room for more than there is
+        ([1, 0, 0, 0], [0, 1, 2], [3.0, 4.0, 7.0, 7.0], [[0, 4], [3, 0]]),
+        ([1, 0], [0, 1, 2], [3.0, 4.0, 7.0], [[0, 4], [3, 0]]),
+        ([], [0, 0, 0], [], [[0, 0], [0, 0]]),
+        ([0], [0, 0, 0], [7.0], [[0, 0], [0, 0]]),
+    ],
+)
+def test_sparse_matrices_by_hand(rows: list[int], starts: list[int], values: list[float], expected: list[Any]) -> None:
+    value = read(sparse_file(rows, starts, values))["s"].value
+    assert isinstance(value, Sparse)
+    assert value.floats().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "starts", "values", "announced"),
+    [([0], [0, 1, 2], [3.0, 4.0], 2), ([0, 1], [0, 1, 2], [3.0], 2), ([0, 1], [0, 1, -1], [3.0, 4.0], -1)],
+)
+def test_a_sparse_matrix_of_too_few_elements_is_refused(
+    rows: list[int], starts: list[int], values: list[float], announced: int
+) -> None:
+    with pytest.raises(matnet.FormatError) as refused:
+        read(sparse_file(rows, starts, values))["s"].value  # noqa: B018
+    assert str(refused.value) == (
+        f"s (byte 128): broken: {announced} elements of a sparse matrix are announced, {len(values)} are there"
+    )
+
+
+def test_a_stream_that_ends_with_a_flush_is_whole() -> None:
+    """Every byte is there, but no checksum: MATLAB has written such files."""
+    content = matrix([1.0, 2.5], (1, 2))
+
+    def variable(data: bytes) -> bytes:
+        return file_of(struct.pack("<II", COMPRESSED, len(data)) + data)
+
+    packer = zlib.compressobj()
+    flushed = packer.compress(content) + packer.flush(zlib.Z_SYNC_FLUSH)
+    assert flushed[-4:] == b"\0\0\xff\xff"
+    value = read(variable(flushed))["x"].value
+    assert isinstance(value, Numeric)
+    assert value.array.tolist() == [[1.0, 2.5]]
+    more = zlib.compressobj()
+    longer = more.compress(content + bytes(8)) + more.flush(zlib.Z_SYNC_FLUSH)
+    for broken in (flushed[:-1], flushed[:-4], flushed[:-4] + b"\0\0\xff\xfe", zlib.compress(content)[:-4], longer):
+        with pytest.raises(matnet.FormatError, match="broken"):
+            read(variable(broken))["x"].value  # noqa: B018
