@@ -89,7 +89,7 @@ class Record:
             path.write_text(json.dumps(vars(self)))
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """The tests that reach the statement, the quickest first; those of its own room count as quicker.
+        """The tests that reach the statement, the quickest first; those near it count as quicker.
 
         What runs on import may be seen by a test that runs nothing of the module: all tests of the files that reach it.
         """
@@ -103,7 +103,10 @@ class Record:
         room = _room_of(mutant)
 
         def expense(name: str) -> tuple[float, str]:
-            return self.seconds[name] / (4.0 if name.startswith(room) else 1.0), name
+            nearness = (
+                64.0 if name.startswith(f"{room}test_{mutant.file.stem}") else 8.0 if name.startswith(room) else 1.0
+            )
+            return self.seconds[name] / nearness, name
 
         return sorted(names - {*self.failed}, key=expense)
 

@@ -91,6 +91,18 @@ def test_the_form_of_both_is_flat_beyond_its_clip(t: float, y: float) -> None:
     assert rise == pytest.approx(expected, rel=1e-14)
 
 
+@pytest.mark.parametrize("certain", [0.0, 1.0])
+def test_an_output_that_is_certain_and_right_costs_nothing(certain: float) -> None:
+    """0 ln 0 = 0, and the slope is that of the logarithm which counts: -1/y for a target of 1, 1/(1 - y) for 0."""
+    row = performance_row("crossentropy", "targets")
+    t = y = np.array([[certain]])
+    with np.errstate(all="ignore"):
+        assert float(total(row, t, y, np.ones(1))) == 0.0
+        assert slope(row, t, y, np.ones(1)).item() == (1.0 if certain == 0.0 else -1.0)
+        # of an output of several elements only the presence counts
+        assert slope(row, t, y, np.zeros(1)).item() == (0.0 if certain == 0.0 else -1.0)
+
+
 def test_other_forms_are_refused() -> None:
     for name, form, message in (
         ("mse", "both", "form is 'both', but mse has only one form: leave it out"),
