@@ -131,5 +131,5 @@ def test_no_process_outlives_the_one_that_asked() -> None:
 def test_a_program_that_cannot_be_started_is_an_error_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     for python in ("/no/such/python", None):
         monkeypatch.setattr(sys, "executable", python)
-        with pytest.raises(OSError, match="No such file|Permission denied"):
+        with pytest.raises(OSError, match=r"No such file|Permission denied"):
             IsolatedProcess("no.module")
