@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +199,8 @@ def _finish(summary: Summary, model: Network | Ensemble, engine: str, options: d
     """Report the summary on standard error, write it as JSON if asked to, and return the exit status."""
     _report(summary, engine, options)
     if options["summary"] is not None:
+        from importlib.metadata import version  # takes several milliseconds to import, and few runs need it
+
         text = json.dumps({"matnet": version("matnet"), "engine": engine, **summary.record(model)}, indent=2) + "\n"
         with opened_result(options["summary"]) as target:
             target.write(text.encode())

@@ -163,6 +163,10 @@ class FrameTable(Table):
 
     def _parsed(self, batch: pl.DataFrame, before: int, choice: Choice) -> Rows:
         names = self.header.names
+        texts = pl.DataFrame([batch[names[index]].alias(str(place)) for place, index in enumerate(choice.texts)])
+        numbers = batch.select(names[index] for index in choice.inputs)
+        if choice.inputs and set(numbers.dtypes) == {pl.Float64} and not any(numbers.null_count().row(0)):
+            return Rows(numbers.to_numpy(order="fortran"), texts)
         x = np.empty((batch.height, len(choice.inputs)))
         for place, index in enumerate(choice.inputs):
             values = batch[names[index]]
@@ -179,8 +183,7 @@ class FrameTable(Table):
             if values.dtype.is_integer():
                 self._check_integers(values, before, names[index])
             x[:, place] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        texts = [batch[names[index]].alias(str(place)) for place, index in enumerate(choice.texts)]
-        return Rows(x, pl.DataFrame(texts))
+        return Rows(x, texts)
 
     def _from_text(self, texts: pl.Series, before: int, name: str) -> pl.Series:
         """The numbers that are written as text; null where one is missing.

@@ -82,13 +82,10 @@ def _parse(block: Block, layout: Layout, records: int, *, as_text: bool) -> Rows
         return None
     if frame.width == 1 and frame.to_series(0).null_count():
         return None  # a blank line
-    x = np.empty((records, len(layout.inputs)))
-    for place, index in enumerate(layout.inputs):
-        values = frame.to_series(index)
-        column = _numbers(values, layout.dialect) if values.dtype == pl.String else _finite(values)
-        if column is None:
-            return None
-        x[:, place] = column
+    numeric = layout.inputs and not as_text and layout.numbers.issuperset(layout.inputs)
+    x = _numeric(frame, layout) if numeric else _mixed(frame, layout)
+    if x is None:
+        return None
     return Rows(x, pl.DataFrame([frame.to_series(index).alias(str(place)) for place, index in enumerate(layout.texts)]))
 
 
@@ -107,14 +104,35 @@ def _frame(block: Block, layout: Layout, *, as_text: bool) -> pl.DataFrame | Non
         return None
 
 
-def _finite(values: pl.Series) -> FloatArray | None:
-    """The numbers as read; None where one is missing or infinite: it may be text, or too large for a float64."""
-    if values.null_count():
+def _numeric(frame: pl.DataFrame, layout: Layout) -> FloatArray | None:
+    """The inputs, all of them read as numbers; None where one is missing or infinite: it may be text, or too large."""
+    numbers = frame.select(map(str, layout.inputs))
+    if any(numbers.null_count().row(0)):
         return None
-    numbers = values.to_numpy()
+    x = numbers.to_numpy(order="fortran")
+    return x if _finite(x) else None
+
+
+def _mixed(frame: pl.DataFrame, layout: Layout) -> FloatArray | None:
+    """The inputs column by column, some of them text; None where a cell is not a good number."""
+    x = np.empty((frame.height, len(layout.inputs)))
+    for place, index in enumerate(layout.inputs):
+        values = frame.to_series(index)
+        if values.dtype == pl.String:
+            column = _numbers(values, layout.dialect)
+        else:
+            column = None if values.null_count() or not _finite(values.to_numpy()) else values.to_numpy()
+        if column is None:
+            return None
+        x[:, place] = column
+    return x
+
+
+def _finite(numbers: FloatArray) -> bool:
+    """Whether no number is infinite; NaN may be there."""
     with np.errstate(all="ignore"):
-        finite = np.isfinite(numbers.sum())  # a fast first look: it is finite only where all numbers are
-    return numbers if finite or not np.isinf(numbers).any() else None
+        # a fast first look: the sum is finite only where all numbers are
+        return bool(np.isfinite(numbers.sum())) or not bool(np.isinf(numbers).any())
 
 
 def _numbers(texts: pl.Series, dialect: Dialect) -> FloatArray | None:
