@@ -130,11 +130,41 @@ class Block:
         self.inputs = [self._arrays[number] for number in plan.tape.inputs]
         self.outputs = [self._arrays[number] for number in plan.tape.outputs]
         self.first_outputs = [output[0, ...] for output in self.outputs] if rows else []
+        self._last_writers = [self._last_writer(place) for place in range(len(self.outputs))]
 
     def run(self) -> None:
         """Computes the output buffers from the input buffers."""
         for function, arguments in self._instructions:
             function(*arguments)
+
+    def run_into(self, results: Sequence[NDArray[Any]]) -> None:
+        """As ``run``, but the outputs go to `results`, contiguous float64 arrays, where possible without a copy."""
+        instructions = self._instructions.copy()
+        for number, result in zip(self._last_writers, results, strict=True):
+            if number is not None:
+                function, arguments = instructions[number]
+                instructions[number] = function, (*arguments[:-1], result.reshape(arguments[-1].shape))
+        for function, arguments in instructions:
+            function(*arguments)
+        for number, result, output in zip(self._last_writers, results, self.outputs, strict=True):
+            if number is None:
+                result[...] = output
+
+    def _last_writer(self, place: int) -> int | None:
+        """The instruction that computes the whole of an output and that nothing follows that needs this memory."""
+        output = self.outputs[place]
+        if any(np.may_share_memory(output, other) for number, other in enumerate(self.outputs) if number != place):
+            return None
+        for number in reversed(range(len(self._instructions))):
+            *operands, out = self._instructions[number][1]
+            if np.may_share_memory(out, output):
+                same = _address(out) == _address(output) and out.size == output.size
+                return number if same and out.flags.c_contiguous and output.flags.c_contiguous else None
+            function = self._instructions[number][0]
+            operands.append(getattr(function, "__self__", None))
+            if any(isinstance(each, np.ndarray) and np.may_share_memory(each, output) for each in operands):
+                return None
+        return None
 
     def _shape(self, node: Node) -> tuple[int, ...]:
         return tuple(self.rows if size is None else size for size in node.shape)
@@ -249,8 +279,11 @@ class Block:
 
 def _same_place(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """Whether two arrays are the same view of the same memory, so that an elementwise operation may work in place."""
-    address = one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
-    return address and one.shape == other.shape and one.strides == other.strides
+    return _address(one) == _address(other) and one.shape == other.shape and one.strides == other.strides
+
+
+def _address(array: NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def _alike(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:

@@ -68,7 +68,7 @@ class Evaluator:
         if rows <= self._few_rows:
             return self._at_once(inputs, rows)
         check_memory(rows * self._row_numbers, f"the result for {rows:,} samples", "give fewer samples at a time")
-        results = [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
+        results = self._new_results(rows)
         # one BLAS thread: the blocks use all cores, and a product split among threads may round differently
         with _single_blas_thread():
             on_all_cores(partial(self._run, inputs, results), range(0, rows, self.block_rows))
@@ -90,14 +90,17 @@ class Evaluator:
         self._idle_for_one.append(block)
         return results
 
+    def _new_results(self, rows: int) -> list[FloatArray]:
+        return [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
+
     def _at_once(self, inputs: Sequence[FloatArray], rows: int) -> list[FloatArray]:
         """Small batches, as in an optimizer's loop: threading and BLAS overhead do not pay off."""
         block = self._borrow(rows)
         for buffer, given in zip(block.inputs, inputs, strict=True):
             buffer[...] = given
+        results = self._new_results(rows)
         with np.errstate(all="ignore"):
-            block.run()
-        results = [output.copy() for output in block.outputs]
+            block.run_into(results)
         self._give_back(block)
         return results
 
@@ -107,9 +110,7 @@ class Evaluator:
         for buffer, given in zip(block.inputs, inputs, strict=True):
             buffer[...] = given[start:stop]
         with np.errstate(all="ignore"):
-            block.run()
-        for result, output in zip(results, block.outputs, strict=True):
-            result[start:stop] = output
+            block.run_into([result[start:stop] for result in results])
         self._give_back(block)
 
     def _borrow(self, rows: int) -> Block:

@@ -311,6 +311,28 @@ def test_constants_beside_parts_that_vary_stay_right_in_later_runs() -> None:
         np.testing.assert_allclose(found[1], np.concatenate([grown + 1.0, joined], axis=-1), rtol=1e-15)
 
 
+@pytest.mark.parametrize("rows", [1, 5, 20])
+def test_results_are_written_where_they_belong_whatever_else_reads_them(rows: int) -> None:
+    """An output that is read later, is there twice, is a part of another or an input, beside one that is none of it."""
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        read_later = xp.exp(x)
+        whole = xp.tanh(x * 2.0)
+        return read_later, whole, whole, whole[:, 1:], x, xp.matmul(read_later, xp.asarray(np.eye(3) * 2.0))
+
+    run = Evaluator(record(deep().program, quantity, [3]))
+    x = samples(deep(), rows)
+    for _ in range(2):
+        read_later, whole, again, part, same, product = run(x)
+        np.testing.assert_allclose(read_later, np.exp(x), rtol=1e-15)
+        for found, right in ((whole, whole), (again, whole), (part, whole[:, 1:])):
+            np.testing.assert_array_equal(found, right)
+        np.testing.assert_allclose(whole, np.tanh(2.0 * x), rtol=1e-15)
+        np.testing.assert_array_equal(same, x)
+        np.testing.assert_allclose(product, 2.0 * np.exp(x), rtol=1e-15)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 7, 8, 48, 64])
 def test_constants_of_every_shape_are_laid_along_the_right_axis(rows: int) -> None:
     """A row, a column, one number and a whole matrix beside rows and matrices, in the evaluator's longer rows."""
