@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -103,7 +104,7 @@ def checked_names(
         for number, name in enumerate(any_objects, start=1):
             if not isinstance(name, str) or not name.strip() or not name.isprintable():
                 raise UnsupportedError(f"{what} name {number} is {name!r}, expected printable text")
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise UnsupportedError(f"two {what}s are called {', '.join(twice)}; each needs a name of its own")
         found.append(names)

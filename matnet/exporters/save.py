@@ -14,6 +14,9 @@ from matnet.exporters.target import Target, target_of, targets
 from matnet.files import file_name, put
 from matnet.network import Network
 
+LARGE = 2**25
+"""The bytes of a file from which on the user is told of them."""
+
 
 def save(
     net: Network,
@@ -128,10 +131,20 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
             beside[path.with_suffix(".h").name] = target.header(recording)
         if options.family and target.family:
             beside |= {f"{prefix}{path.name}": content for prefix, content in target.family(recording).items()}
-        notes = tuple(line for line in (note, target.remark(recording)) if line)
-        return Export(target, recording, target.render(recording), beside, notes)
+        content = target.render(recording)
+        notes = tuple(line for line in (note, target.remark(recording), _on_size(content)) if line)
+        return Export(target, recording, content, beside, notes)
     except MatnetError as error:
         raise error.at(path) from error.__cause__
+
+
+def _on_size(content: bytes) -> str:
+    if len(content) < LARGE:
+        return ""
+    return (
+        f"the file has {len(content) / 1e6:,.0f} MB, for which compilers and interpreters need minutes and much "
+        "memory; .onnx holds the numbers as they are"
+    )
 
 
 def _set(options: Options) -> set[str]:

@@ -95,6 +95,8 @@ def _flat_images(x: Array, shape: tuple[int, ...], parameter: str) -> Array:
         advice = f"; the channels come first, write numpy.moveaxis({parameter}, -3, -1)"
     elif channels == 1 and found[-2:] == (height, width):
         advice = f"; the axis of the channel is missing, write {parameter}[..., None]"
+    elif found[-3:] == (width, height, channels):
+        advice = f"; height and width are exchanged, write numpy.swapaxes({parameter}, -3, -2)"
     elif found[-4:-1] == shape:
         advice = "; the samples come last, as in MATLAB: put them first"
     raise ShapeError(

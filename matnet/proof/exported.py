@@ -24,7 +24,8 @@ from matnet.proof.distances import distances
 TOLERANCES = {"float64": 1e-12, "float32": 1e-4}
 """Of the range: the largest difference of an export that agrees."""
 
-_POINTS, _FAMILY_POINTS = 100, 10
+_POINTS, _FAMILY_POINTS, _FEWEST_POINTS = 100, 10, 10
+_WORK = 10**8  # numbers that a large network computes at all points, at most; then there are fewer points
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
     family = recording.options.family
     tolerance = TOLERANCES[recording.options.precision]
     box = input_box(recording.net.structure)
-    x = sample_points(recording.net.structure, _FAMILY_POINTS if family else _POINTS)
+    x = sample_points(recording.net.structure, _FAMILY_POINTS if family else _points(recording.net))
     if not target.finite:
         x = np.concatenate([x, np.full((1, len(box)), np.nan)])
     missing = target.missing()
@@ -84,6 +85,11 @@ def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
     except FormatError as error:
         return ExportCheck({}, tolerance, len(x), target.runtime, failure=str(error))
     return ExportCheck(judge(got), tolerance, len(x), target.runtime)
+
+
+def _points(net: Network) -> int:
+    numbers = sum(net.program.sizes) * (1 + min(net.input_size, net.output_size))
+    return min(_POINTS, max(_FEWEST_POINTS, _WORK // max(1, numbers)))
 
 
 _Plan: TypeAlias = tuple[list[Job], Callable[[list[list[FloatArray]]], dict[str, float]]]

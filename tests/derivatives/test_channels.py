@@ -162,6 +162,17 @@ WRONG = {
 }
 
 
+def test_height_and_width_exchanged(tmp_path: Path) -> None:
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "net.mat", store, net=series(store, [image(6, 5, 2), layer("ReLULayer", "r")])))
+    with pytest.raises(matnet.ShapeError) as refused:
+        net(np.zeros((3, 5, 6, 2)))
+    assert str(refused.value) == (
+        "x has shape (3, 5, 6, 2), expected images (..., 6, 5, 2) or (..., 60); height and width are exchanged, write "
+        "numpy.swapaxes(x, -3, -2)"
+    )
+
+
 @pytest.mark.parametrize("shape", WRONG)
 def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(matnet.ShapeError) as refused:

@@ -9,6 +9,8 @@ import pytest
 
 import matnet
 from image_networks import in_torch, small_network
+from matnet.cli.entry import run
+from matnet.exporters import save
 from matnet.exporters.recording import Options
 from matnet.exporters.save import rendered
 from matnet.exporters.target import targets
@@ -56,3 +58,17 @@ def test_jax_function(tmp_path: Path) -> None:
     function, parameters = matnet.to_jax(net)
     found = jax.jit(jax.jacobian(function, argnums=1))(parameters, x)
     np.testing.assert_allclose(np.asarray(found), net.jacobian(x), rtol=1e-12, atol=1e-15)
+
+
+def test_a_large_file_is_not_written_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_network(tmp_path)
+    assert run(["convert", str(tmp_path / "images.mat"), str(tmp_path / "net.py")]) == 0
+    assert "MB" not in capsys.readouterr().err
+    monkeypatch.setattr(save, "LARGE", 50_000)
+    assert run(["convert", str(tmp_path / "images.mat"), str(tmp_path / "net.py")]) == 0
+    assert capsys.readouterr().err == (
+        f"matnet: note: {tmp_path / 'net.py'}: the file has 0 MB, for which compilers and interpreters need minutes "
+        "and much memory; .onnx holds the numbers as they are\n"
+    )

@@ -11,10 +11,11 @@ import pytest
 import scipy.io
 
 import matnet
-from layered_networks import dense, image, layer, learnable, number, saved, series
+from layered_networks import dense, directed, dlnetwork, features, image, layer, learnable, number, saved, series
 from object_files import ObjectStore
 
-SEEDS = range(12)
+SEEDS = [*range(12), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(12, 120))]
+"""Random settings: a convolution and a pooling each, of the latter maximum and both averages."""
 
 
 def pair(one: int, other: int) -> Any:
@@ -280,3 +281,98 @@ def test_a_real_network_with_max_pooling(corpus: Path) -> None:
     for j in range(0, 841, 97):
         step = h * (np.arange(841) == j)
         np.testing.assert_allclose(jacobian[..., j], (net(x + step) - net(x - step)) / (2 * h), atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["ConcatenationLayer", "DepthConcatenationLayer", "AdditionLayer"])
+def test_a_dense_layer_behind_an_image_joins_features_in_a_dlnetwork(tmp_path: Path, kind: str) -> None:
+    """There a fully connected layer gives a vector; in a DAGNetwork an image of 1x1xS, which flatten makes a vector."""
+    rng = np.random.default_rng(5)
+    weights, own, bias = rng.normal(size=(3, 4, 2, 5)), rng.normal(size=(5, 3)), rng.normal(size=5)
+    join = layer(kind, "join", 1, NumInputs=number(2), **({"Dim": number(1)} if kind.startswith("Conc") else {}))
+    layers = [
+        image(3, 4, 2, "picture"),
+        dense("of_picture", weights, bias),
+        features(3, "values"),
+        dense("of_values", own, np.zeros(5)),
+        join,
+    ]
+    connections = [
+        ("picture", "of_picture"),
+        ("values", "of_values"),
+        ("of_picture", "join/in1"),
+        ("of_values", "join/in2"),
+    ]
+    picture, values = rng.normal(size=(3, 4, 2)), rng.normal(size=3)
+    one, other = np.einsum("hwc,hwcs->s", picture, weights) + bias, own @ values
+    x = np.concatenate([picture.ravel(order="F"), values])
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "net.mat", store, net=dlnetwork(store, layers, connections)))
+    expected = one + other if kind == "AdditionLayer" else np.concatenate([one, other])
+    np.testing.assert_allclose(net(x), expected, rtol=1e-12)
+    assert net.layer_shape("of_picture") == (5,)
+    # a DAGNetwork needs a flatten layer in between, and MATLAB refuses it without one
+    store = ObjectStore()
+    with pytest.raises((matnet.ModelError, matnet.UnsupportedError), match="'join'"):
+        matnet.load(saved(tmp_path / "dag.mat", store, net=directed(store, layers, connections)))
+    store = ObjectStore()
+    flat = [*layers, layer("FlattenLayer", "flat")]
+    through = [*connections[:2], ("of_picture", "flat"), ("flat", "join/in1"), connections[3]]
+    net = matnet.load(saved(tmp_path / "flat.mat", store, net=directed(store, flat, through)))
+    np.testing.assert_allclose(net(x), expected, rtol=1e-12)
+
+
+def test_depthwise_convolution_is_one_group_a_channel(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(6)
+    weights, bias, pictures = rng.normal(size=(3, 2, 1, 2, 4)), rng.normal(size=8), rng.normal(size=(2, 5, 6, 4))
+    fields = {
+        "FilterSize": pair(3, 2),
+        "Stride": pair(1, 1),
+        "DilationFactor": pair(1, 1),
+        "PaddingMode": "same",
+        "PaddingSize": np.zeros((1, 4)),
+        "Weights": learnable(weights),
+        "Bias": learnable(bias.reshape(1, 1, 2, 4)),
+    }
+    net = load(tmp_path, [image(5, 6, 4), layer("GroupedConvolution2DLayer", "conv", 1, **fields)])
+    filters = torch.as_tensor(
+        np.ascontiguousarray(np.moveaxis(weights.reshape((3, 2, 1, 8), order="F"), (2, 3), (1, 0)))
+    )
+    padded = torch.nn.functional.pad(channels_first(pictures), (0, 1, 1, 1))
+    expected = torch.nn.functional.conv2d(
+        padded, filters, torch.as_tensor(bias.reshape(2, 4).ravel(order="F")), groups=4
+    )
+    np.testing.assert_allclose(net(elements(pictures)), rows(expected), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_flatten_and_a_dense_layer_take_images_column_by_column(tmp_path: Path, seed: int) -> None:
+    """Written out with three loops: height fastest, then width, then channels."""
+    rng = np.random.default_rng(seed)
+    height, width, channels, size = (int(entry) for entry in rng.integers(1, 5, 4))
+    weights, picture = rng.normal(size=(size, height * width * channels)), rng.normal(size=(height, width, channels))
+    vector = [picture[i, j, c] for c in range(channels) for j in range(width) for i in range(height)]
+    net = load(
+        tmp_path, [image(height, width, channels), layer("FlattenLayer", "flat"), dense("fc", weights, np.ones(size))]
+    )
+    np.testing.assert_allclose(net(picture), weights @ vector + 1.0, rtol=1e-12)
+    kept = weights.T.reshape((height, width, channels, size), order="F")
+    while kept.ndim > 2 and kept.shape[-1] == 1:
+        kept = kept[..., 0]  # as MATLAB stores it
+    net = load(tmp_path, [image(height, width, channels), dense("fc", kept, np.ones(size))])
+    np.testing.assert_allclose(net(picture), weights @ vector + 1.0, rtol=1e-12)
+
+
+def test_all_derivatives_of_a_real_network_of_images(successors: Path) -> None:
+    """series_conv_seed.mat: every input and every weight of the first layers against central differences."""
+    net = matnet.load(successors / "series_conv_seed.mat")
+    x = np.random.default_rng(1).uniform(0.0, 255.0, 484)
+    jacobian, h = net.jacobian(x), 1e-3
+    moved = net(x + h * np.eye(484)) - net(x - h * np.eye(484))
+    np.testing.assert_allclose(jacobian, moved.T / (2 * h), atol=1e-8 * np.abs(jacobian).max() / h)
+    theta, found = net.parameters, net.parameter_jacobian(x)
+    largest, h = np.abs(found).max(), 1e-5
+    for k in [*range(0, 560, 9), *range(560, len(theta), 2003)]:
+        step = h * (np.arange(len(theta)) == k)
+        change = net.with_parameters(theta + step)(x) - net.with_parameters(theta - step)(x)
+        np.testing.assert_allclose(found[:, k], change / (2 * h), atol=1e-6 * largest)

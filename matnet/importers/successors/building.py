@@ -70,6 +70,7 @@ class Arrangement:
     count: int
     budget: Budget
     allow_nonfinite: bool
+    flattens: bool
     inputs: dict[int, Input] = field(default_factory=dict)
     layers: dict[int, Layer] = field(default_factory=dict)
     sources: dict[int, Source] = field(default_factory=dict)
@@ -133,8 +134,8 @@ def sizes(layer: StoredLayer, name: str) -> Shape:
     found = tuple(map(int, numbers))
     if math.prod(found) > MAX_ELEMENTS:
         raise UnsupportedError(
-            f"{layer.fields.place}.{name} is {describe_shape(found)}: {math.prod(found)} elements; at most "
-            f"{MAX_ELEMENTS} are supported"
+            f"{layer.fields.place}.{name} is {describe_shape(found)}: {math.prod(found)} elements, which take "
+            f"{math.prod(found) >> 17} MB for each sample; at most {MAX_ELEMENTS} are supported"
         )
     return found
 

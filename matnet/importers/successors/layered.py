@@ -66,7 +66,8 @@ def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool =
     _check_state(stored, value.class_name)
     holder = part_of(stored, "LayerGraph", "any") if value.class_name == "dlnetwork" else stored
     graph = read_graph(holder, path, value.class_name == "SeriesNetwork")
-    structure, single = _structure(graph, _output_layers(stored, graph, value.class_name), file.budget, allow_nonfinite)
+    ends = _output_layers(stored, graph, value.class_name)
+    structure, single = _structure(graph, ends, file.budget, allow_nonfinite, value.class_name == "dlnetwork")
     remarks = (*_remarks(single, structure, value.class_name), *_remarks_on_sequences(graph), *unconfirmed(structure))
     kind = f"{value.class_name} object"
     return FoundNetwork(structure, "", kind, oddities=remarks, precision="single" if single else "")
@@ -112,12 +113,14 @@ def _output_layers(stored: Fields, graph: Graph, class_name: str) -> tuple[int, 
     return tuple(graph.output(text, f"{stored.place}.OutputNames") for text in texts)
 
 
-def _structure(graph: Graph, ends: tuple[int, ...], budget: Budget, allow_nonfinite: bool) -> tuple[Structure, bool]:
+def _structure(
+    graph: Graph, ends: tuple[int, ...], budget: Budget, allow_nonfinite: bool, flattens: bool
+) -> tuple[Structure, bool]:
     """The network, and whether MATLAB computes it in single precision."""
     entries = [layer.number for layer in graph.layers if LAYERS[layer.class_name].ports == (0, 0)]
     check_sequences(graph.layers, graph.sources, graph.order)
     ranks = {number: rank for rank, number in enumerate(entries)}
-    arrangement = Arrangement(ranks, len(graph.layers), budget, allow_nonfinite)
+    arrangement = Arrangement(ranks, len(graph.layers), budget, allow_nonfinite, flattens)
     for number in graph.order:
         layer = graph.layers[number]
         sources = [arrangement.sources[source] for source in graph.sources[number]]

@@ -125,7 +125,7 @@ def _fully_connected(layer: StoredLayer, sources: Sequence[Source], network: Arr
             f"{layer.fields.place}.Weights is {describe_shape(stored)}, expected {describe_shape((size, source.size))}"
         )
     bias = network.vector(layer, "Bias", size)
-    shape = (*(1 for _ in source.shape[:-1]), size) if source.shape else ()
+    shape = (*(1 for _ in source.shape[:-1]), size) if source.shape and not network.flattens else ()
     return arranged(layer, "fully connected", [(source, Weight(weights))], size=size, shape=shape, bias=bias)
 
 
