@@ -389,6 +389,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         "tansig",
         "2 / (1 + exp(-2 n)) - 1 = tanh(n)",
         "1 - a²",
+        saturated="4 e / (1 + e)², e = exp(-2 |n|)",
         a=lambda n: namespace(n).tanh(n),
         da_dn=_tansig_slope,
         d2a_dn2=lambda n, a: -2.0 * a * _tansig_slope(n, a),
@@ -403,6 +404,7 @@ _ROWS: tuple[TransferFunction, ...] = (
         _logsig,
         _logsig_slope,
         _logsig_curve,
+        saturated="e / (1 + e)², e = exp(-|n|)",
         analytic=True,
         log_cotangent=lambda n, a, u: u * _logsig(-n),
         log_complement_cotangent=lambda n, a, u: -(u * _logsig(n)),
@@ -507,7 +509,7 @@ _ROWS: tuple[TransferFunction, ...] = (
     ElementwiseTransfer(
         "tribas",
         "max(0, 1 - |n|)",
-        "1 on [-1, 0), -1 on (0, 1], else 0",
+        "1 where -1 <= n < 0, -1 where 0 < n <= 1, else 0",
         _tribas,
         _tribas_slope,
         lambda n, a: flat(n),
@@ -606,7 +608,7 @@ _ROWS: tuple[TransferFunction, ...] = (
     ElementwiseTransfer(
         "gelutanh",
         "n/2 (1 + tanh(sqrt(2/pi) (n + 0.044715 n³)))",
-        "(1 + t)/2 + n/2 (1 - t²) sqrt(2/pi) (1 + 0.134145 n²), t the tanh in a",
+        "(1 + t)/2 + n/2 (1 - t²) sqrt(2/pi) (1 + 0.134145 n²), t = tanh(sqrt(2/pi) (n + 0.044715 n³))",
         _gelutanh,
         _gelutanh_slope,
         _gelutanh_curve,

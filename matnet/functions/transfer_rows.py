@@ -34,6 +34,8 @@ class TransferFunction:
         The toolbox's name.
     formula, derivative
         a(n) and da/dn in plain text.
+    saturated
+        da/dn in plain text where it is small, if ``derivative`` would lose digits there; else empty.
     kinks
         The points n where the slope jumps, with the pinned slope at each; a coupled row has none of this kind.
     analytic
@@ -67,6 +69,7 @@ class TransferFunction:
     name: str
     formula: str
     derivative: str
+    saturated: str = field(default="", kw_only=True)
     kinks: Mapping[float, float] = field(default_factory=dict, kw_only=True)
     analytic: bool = field(default=False, kw_only=True)
     linear: bool = field(default=False, kw_only=True)

@@ -8,19 +8,26 @@ name: ``a{1}(3)(t-1)``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.derivatives.accumulate import cotangents, gathered, identity_seeds, step_values
 from matnet.derivatives.jacobian import jacobian
+from matnet.errors import UnsupportedError, counted
+from matnet.functions.images import MaxPooling
+from matnet.functions.maps import Identity, Scale, Shift, Unscale
 from matnet.functions.namespace import Array, FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.model.structure import Process, Structure, element_names
 from matnet.network.names import derivative_name
 from matnet.simulate import (
     BiasStep,
+    ConcatStep,
     Leaf,
     NetInputStep,
     ProcessingStep,
@@ -42,16 +49,37 @@ class ValueStage:
     step: Step | None = None
 
 
+Kind: TypeAlias = Literal["processing", "step", "layers", "whole"]
+"""Which factor: of the processing or its reverse, of one step of a layer, of all layers from there on, or all."""
+
+MOST_QUANTITIES = 1_000_000
+"""A trace of more numbers is refused."""
+
+
 @dataclass(frozen=True, eq=False)
 class SlopeStage:
-    """The derivatives of the signals `of` with respect to the signals `wrt`: those at `rows` and `columns`."""
+    """The derivatives of the signals `of` with respect to the signals `wrt`: those at `rows` and `columns`.
 
+    ``diagonal``: element i of the one depends on element i of the other alone.
+    """
+
+    kind: Kind
     title: str
     names: tuple[str, ...]
     of: tuple[int, ...]
     wrt: tuple[int, ...]
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
+    diagonal: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Consumer:
+    """A weight that takes a signal, from column `first` of it on, and the net input n that it is part of."""
+
+    step: WeightStep
+    n: int
+    first: int
 
 
 class Route:
@@ -66,6 +94,9 @@ class Route:
         """The processing function that computes a signal."""
         self.titles: dict[int, str] = {}
         """Which input or output that is: input 1, output 2."""
+        self._constants: dict[int, FloatArray] = {}
+        self._quantities = sum(self.program.sizes)
+        self._count(0)
         self.values: list[ValueStage] = list(self._value_stages())
         with np.errstate(all="ignore"):
             self._signals = self.program.run(argument)
@@ -80,6 +111,11 @@ class Route:
     def present(self) -> tuple[int, ...]:
         """The signals of the inputs of this time step."""
         return tuple(leaf.signal for leaf in self._present_leaves())
+
+    @property
+    def processed_present(self) -> tuple[int, ...]:
+        """The same after their processing."""
+        return tuple(self.program.processed[leaf.index] for leaf in self._present_leaves())
 
     def _present_leaves(self) -> list[Leaf]:
         return [leaf for leaf in self.program.leaves if leaf.kind == "input" and not leaf.delay and leaf.size]
@@ -185,51 +221,159 @@ class Route:
             processed = program.processed[leaf.index]
             if processed != leaf.signal:
                 title = f"derivative of the processing of input {leaf.index + 1}, where it is not 0"
-                yield self._slope(title, processed, leaf.signal, where="nonzero")
+                yield self._processing_slope(title, processed, leaf.signal)
         for step in program.steps:
-            if isinstance(step, WeightStep) and not step.row.linear:
-                source = step.sources[0]
-                title = f"{self._layer(step.key[1])}: dz/dp = {step.row.derivative}"
-                yield self._slope(title, step.target, source)
-            elif isinstance(step, NetInputStep) and not step.row.linear:
-                for source in step.sources:
-                    title = f"{self._layer(step.key[1])}: dn/dz = {step.row.derivative}"
-                    yield self._slope(title, step.target, source, where="diagonal")
-            elif isinstance(step, TransferStep):
-                number = program.layers.index(step.target) + 1
-                title = f"{self._layer(number - 1)}: da/dn = {step.row.derivative}"
-                where = "all" if step.row.coupled else "diagonal"
-                yield self._slope(title, step.target, step.sources[0], where=where)
+            yield from self._step_slopes(step)
         for number, (signal, layer) in enumerate(zip(program.outputs, program.output_layers, strict=True), start=1):
             if signal != layer:
                 title = f"derivative of the reverse processing of output {number}, where it is not 0"
-                yield self._slope(title, signal, layer, where="nonzero")
-        for leaf in self._present_leaves():
-            for layer in program.output_layers:
-                title = "dny/dnx: chain rule through all layers: weights times slopes da/dn"
-                yield self._slope(title, layer, program.processed[leaf.index])
+                yield self._processing_slope(title, signal, layer)
+        for layer in dict.fromkeys(program.output_layers):
+            yield from self._layer_slopes(layer)
         if self.present:
             yield self._whole()
 
-    def _slope(self, title: str, of: int, wrt: int, where: str = "all") -> SlopeStage:
+    def _step_slopes(self, step: Step) -> Iterator[SlopeStage]:
+        """The slopes of one step of a layer that are not simply its weights."""
+        if isinstance(step, WeightStep) and not step.row.linear and not isinstance(step.row, MaxPooling):
+            title = f"{self._layer(step.key[1])}: dz/dp = {step.row.derivative}"
+            yield self._slope("step", title, step.target, step.sources[0])
+        elif isinstance(step, NetInputStep) and not step.row.linear:
+            for source in step.sources:
+                title = f"{self._layer(step.key[1])}: dn/dz = {step.row.derivative}"
+                yield self._slope("step", title, step.target, source, diagonal=True)
+        elif isinstance(step, TransferStep):
+            number = self.program.layers.index(step.target) + 1
+            title = f"{self._layer(number - 1)}: da/dn = {step.row.derivative}"
+            yield self._slope("step", title, step.target, step.sources[0], diagonal=not step.row.coupled)
+
+    def _layer_slopes(self, layer: int) -> Iterator[SlopeStage]:
+        """From an output's layer back to the inputs: its derivatives by the n and a of each layer on the way."""
+        program = self.program
+        behind = self.depended_on(layer)
+        a = f"da{{{program.layers.index(layer) + 1}}}"
+        for step in reversed(program.steps):
+            if not isinstance(step, TransferStep) or step.target not in behind or step.target == layer:
+                continue
+            number = program.layers.index(step.target) + 1
+            title = f"{a}/da{{{number}}}: for each layer that takes a{{{number}}}, sum({a}/dn dn/dz dz/da{{{number}}})"
+            yield self._slope("layers", title, layer, step.target)
+            title = f"{a}/dn{{{number}}} = {a}/da{{{number}}} da{{{number}}}/dn{{{number}}}"
+            yield self._slope("layers", title, layer, step.sources[0])
+        for leaf in self._present_leaves():
+            p = program.processed[leaf.index]
+            name = f"p{{{leaf.index + 1}}}" if p != leaf.signal else f"input {leaf.index + 1}"
+            title = f"dny/dnx: {a} by {name}: for each layer that takes it, sum({a}/dn dn/dz dz/dp)"
+            yield self._slope("layers", title, layer, p)
+
+    def depended_on(self, signal: int) -> frozenset[int]:
+        """The signal and all signals that it depends on."""
+        found = {signal}
+        for step in reversed(self.program.steps):
+            if step.target in found and not isinstance(step, BiasStep):
+                found.update(step.sources)
+        return frozenset(found)
+
+    def _slope(self, kind: Kind, title: str, of: int, wrt: int, diagonal: bool = False) -> SlopeStage:
         shape = self.program.sizes[of], self.program.sizes[wrt]
-        if where == "diagonal":
+        self._count(shape[0] if diagonal else shape[0] * shape[1])
+        if diagonal:
             rows = columns = np.arange(shape[0])
-        elif where == "all":
-            rows, columns = (part.reshape(-1) for part in np.indices(shape))
         else:
-            found = jacobian(self.program, self._signals, (of,), (wrt,), self.argument)
-            rows, columns = np.nonzero(found)
-        own, by = self.names[of], self.names[wrt]
-        return SlopeStage(title, _pairs(own, by, rows, columns), (of,), (wrt,), rows, columns)
+            rows, columns = (part.reshape(-1) for part in np.indices(shape))
+        names = _pairs(self.names[of], self.names[wrt], rows, columns)
+        return SlopeStage(kind, title, names, (of,), (wrt,), rows, columns, diagonal)
+
+    def _processing_slope(self, title: str, of: int, wrt: int) -> SlopeStage:
+        """The derivative of processing functions, without its zeros."""
+        if all(isinstance(step.map, (Identity, Scale, Shift, Unscale)) for step in self.chain(of, wrt)):
+            return self._slope("processing", title, of, wrt, diagonal=True)
+        self._count(self.program.sizes[of] * self.program.sizes[wrt])
+        rows, columns = np.nonzero(jacobian(self.program, self._signals, (of,), (wrt,), self.argument))
+        names = _pairs(self.names[of], self.names[wrt], rows, columns)
+        return SlopeStage("processing", title, names, (of,), (wrt,), rows, columns)
+
+    def chain(self, of: int, wrt: int) -> list[ProcessingStep]:
+        """The processing functions from the signal `wrt` to the signal `of`, in order."""
+        found: list[ProcessingStep] = []
+        while of != wrt:
+            step = self.by_target[of]
+            if not isinstance(step, ProcessingStep):
+                raise AssertionError(f"signal {of} is not processed from signal {wrt}")
+            found.append(step)
+            of = step.sources[0]
+        return found[::-1]
+
+    @cached_property
+    def by_target(self) -> dict[int, Step]:
+        """The step that computes each signal."""
+        return {step.target: step for step in self.program.steps}
+
+    @cached_property
+    def transferred(self) -> dict[int, int]:
+        """The output of a layer for the signal of each net input."""
+        return {step.sources[0]: step.target for step in self.program.steps if isinstance(step, TransferStep)}
+
+    @cached_property
+    def consumers(self) -> Mapping[int, Sequence[Consumer]]:
+        """The weights that take each signal, directly or as one of the taps of their delays."""
+        steps = self.program.steps
+        net_inputs = {z: step.target for step in steps if isinstance(step, NetInputStep) for z in step.sources}
+        found: dict[int, list[Consumer]] = {}
+        for step in steps:
+            if not isinstance(step, WeightStep):
+                continue
+            taps, first = self.by_target.get(step.sources[0]), 0
+            for signal in taps.sources if isinstance(taps, ConcatStep) else step.sources:
+                found.setdefault(signal, []).append(Consumer(step, net_inputs[step.target], first))
+                first += self.program.sizes[signal]
+        return found
+
+    def entries(self, step: Step, k: int) -> tuple[NDArray[np.intp], FloatArray]:
+        """The places and numbers of row k of the derivative of a step with one source; all for dotprod, else not 0."""
+        if isinstance(step, WeightStep) and step.row.name == "dotprod":
+            return np.arange(step.w.shape[1]), np.asarray(step.w, dtype=np.float64)[k]
+        unit = np.eye(1, self.program.sizes[step.target], k)
+        with np.errstate(all="ignore"):
+            row = np.asarray(step.cotangent(*step_values(step, self._signals), unit)[0])[0]
+        return np.flatnonzero(row), row[np.flatnonzero(row)]
+
+    def column(self, consumer: Consumer, j: int) -> tuple[NDArray[np.intp], FloatArray]:
+        """The places and numbers of the column of dz/dp that element j of the signal belongs to."""
+        step, j = consumer.step, consumer.first + j
+        if step.row.name == "dotprod":
+            return np.arange(step.w.shape[0]), np.asarray(step.w, dtype=np.float64)[:, j]
+        unit = np.eye(1, self.program.sizes[step.sources[0]], j)
+        with np.errstate(all="ignore"):
+            column = np.asarray(step.tangent(*step_values(step, self._signals), [unit]))[0]
+        places = (
+            np.flatnonzero(column) if step.row.linear or isinstance(step.row, MaxPooling) else np.arange(len(column))
+        )
+        return places, column[places]
+
+    def constants(self, step: WeightStep) -> FloatArray:
+        """The value of a linear step at 0."""
+        if step.target not in self._constants:
+            zero = np.zeros(self.program.sizes[step.sources[0]])
+            self._constants[step.target] = np.asarray(step.value([zero]), dtype=np.float64)
+        return self._constants[step.target]
+
+    def _count(self, more: int) -> None:
+        """Count quantities, and refuse too many."""
+        self._quantities += more
+        if self._quantities > MOST_QUANTITIES:
+            raise UnsupportedError(
+                f"the trace of this network has more than {counted(MOST_QUANTITIES, 'number')}; layer_outputs gives "
+                "the outputs of its layers"
+            )
 
     def _whole(self) -> SlopeStage:
         title = "dy/dx at real scale: derivative of the reverse processing · dny/dnx · derivative of the processing"
         names = [self.output_names, element_names(self.structure.inputs, "x")]
+        self._count(len(names[0]) * len(names[1]))
         rows, columns = (part.reshape(-1) for part in np.indices((len(names[0]), len(names[1]))))
-        return SlopeStage(
-            title, _pairs(names[0], names[1], rows, columns), self.program.outputs, self.present, rows, columns
-        )
+        pairs = _pairs(names[0], names[1], rows, columns)
+        return SlopeStage("whole", title, pairs, self.program.outputs, self.present, rows, columns)
 
     @property
     def program_size(self) -> int:
@@ -262,6 +406,7 @@ class Numbers:
         self._slopes = slopes
         self._reverse_values = reverse_values
         self._found: dict[int, FloatArray] = {}
+        self._backward: dict[int, dict[int, FloatArray]] = {}
         with np.errstate(all="ignore"):
             self._reached = values.run(route.argument)
 
@@ -284,8 +429,38 @@ class Numbers:
         stage = route.slopes[number - count]
         if self._reverse_values and number == len(self) - 1:
             return route.reversed(self._slopes, self._reached)[stage.rows, stage.columns]
+        if stage.diagonal:
+            return self._diagonal(stage.of[0], stage.wrt[0])
+        if stage.kind == "layers":
+            return self._from_layer(stage.of[0], stage.wrt[0])[stage.rows, stage.columns]
         derivative = jacobian(self._slopes, self._reached, stage.of, stage.wrt, route.argument)
         return np.asarray(derivative)[stage.rows, stage.columns]
+
+    def _diagonal(self, of: int, wrt: int) -> Array:
+        """The derivative of each element of a signal with respect to the same element of another."""
+        steps = {step.target: step for step in self._slopes.steps}
+        slope: Array = np.ones((1, self._slopes.sizes[of]))
+        while of != wrt:
+            step = steps[of]
+            if wrt not in step.sources and not isinstance(step, ProcessingStep):
+                return np.zeros(self._slopes.sizes[wrt])
+            place = step.sources.index(wrt) if wrt in step.sources else 0
+            slope = step.cotangent(*step_values(step, self._reached), slope)[place]
+            of = step.sources[place]
+        return slope[0]
+
+    def _from_layer(self, layer: int, wrt: int) -> FloatArray:
+        """The derivative of a layer's output with respect to a signal, from one backward pass for all of them."""
+        if layer not in self._backward:
+            program, argument = self._slopes, self._route.argument
+            wanted = [stage.wrt[0] for stage in self._route.slopes if stage.kind == "layers" and stage.of[0] == layer]
+            rows = cotangents(program, self._reached, identity_seeds(program, (layer,), argument))
+            count = program.sizes[layer]
+            self._backward[layer] = {
+                signal: np.asarray(gathered([rows[signal]], [program.sizes[signal]], count, argument))
+                for signal in wanted
+            }
+        return self._backward[layer][wrt]
 
 
 def _numbered(name: str, size: int, suffix: str = "") -> tuple[str, ...]:

@@ -3,64 +3,73 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
-
-import numpy as np
 
 from matnet.derivatives.time import Series
 from matnet.errors import ShapeError
-from matnet.functions.maps import Scale, Select, Unscale
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure
 from matnet.network.arguments import input_elements, real_array, series_arguments, whole
 from matnet.network.mistakes import Difference, Given, Number, differences
-from matnet.network.stages import Route, ValueStage
-from matnet.simulate import BiasStep, NetInputStep, ProcessingStep, Step, TransferStep, WeightStep
-
-_SHOWN_TERMS = 6
-"""Sums of at most this many products are written out."""
+from matnet.network.slope_writing import SlopeWriting
+from matnet.network.stages import Route
+from matnet.network.value_writing import ValueWriting
+from matnet.network.written import Computation, number
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Numbers that are computed in the same way: their names, values, and the sum to type for each, as far as short."""
+    """Numbers that are computed in the same way: their names and values, and how each is computed."""
 
     title: str
     quantities: tuple[str, ...]
     values: FloatArray
-    computed: tuple[str, ...]
+    computation: Callable[[int], Computation | None]
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """What to type for each number; empty where it is given, or not written out."""
+        return tuple(self.written(place) for place in range(len(self.quantities)))
+
+    def written(self, place: int, full: bool = False) -> str:
+        """What to type for one number, on one line; `full`: however many terms there are."""
+        found = self.computation(place)
+        return "" if found is None else found.text(full)
 
 
 class Trace:
     """The intermediate numbers of one sample; see ``Network.trace``.
 
-    ``trace["n{1}(2)"]`` is one number, ``trace.stages`` are all of them in order, ``str(trace)`` is a table.
+    ``trace["n{1}(2)"]`` is one number, ``trace.stages`` are all of them in order, ``str(trace)`` is a table and
+    ``trace.text(full=True)`` one in which sums of any length are written out.
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
-        values = list(route.numbers(route.program, route.program))
-        writing = _Writing(route)
-        stages = [
-            Stage(stage.title, stage.names, found, writing.computed(stage))
-            for stage, found in zip(route.values, values, strict=False)
-        ]
-        stages += [
-            Stage(stage.title, stage.names, found, ("",) * len(stage.names))
-            for stage, found in zip(route.slopes, values[len(stages) :], strict=True)
-        ]
-        self.stages = tuple(stages)
+        found = list(route.numbers(route.program, route.program))
+        count = len(route.values)
+        values, slopes = ValueWriting(route), SlopeWriting(route, found[count:])
+        self.stages = (
+            *(
+                Stage(stage.title, stage.names, own, partial(values.written, stage))
+                for stage, own in zip(route.values, found[:count], strict=True)
+            ),
+            *(
+                Stage(stage.title, stage.names, own, partial(slopes.written, stage))
+                for stage, own in zip(route.slopes, found[count:], strict=True)
+            ),
+        )
 
     @cached_property
     def places(self) -> Mapping[str, tuple[int, int]]:
         """The stage and element of each quantity, by its name."""
         found: dict[str, tuple[int, int]] = {}
-        for number, stage in enumerate(self.stages):
+        for place, stage in enumerate(self.stages):
             for element, name in enumerate(stage.quantities):
-                found.setdefault(name, (number, element))
+                found.setdefault(name, (place, element))
         return found
 
     @cached_property
@@ -125,8 +134,8 @@ class Trace:
         return float(self.stages[stage].values[element])
 
     def __iter__(self) -> Iterator[tuple[str, float]]:
-        for name, value, _ in self.rows():
-            yield name, value
+        for stage in self.stages:
+            yield from zip(stage.quantities, stage.values.tolist(), strict=True)
 
     def against(self, given: Mapping[str, float | Given]) -> tuple[Difference, ...]:
         """Where your own numbers differ from the network's, and which common mistake explains it.
@@ -155,35 +164,44 @@ class Trace:
             found[quantity] = Number(quantity, *self.places[quantity], own)
         return differences(self.route, sorted(found.values(), key=lambda number: (number.stage, number.element)))
 
-    def rows(self) -> Iterator[tuple[str, float, str]]:
-        """Each quantity with its value and how it is computed, in order."""
+    def rows(self, full: bool = False) -> Iterator[tuple[str, float, str]]:
+        """Each quantity with its value and how it is computed, in order; `full`: however many terms a sum has."""
         for stage in self.stages:
-            yield from zip(stage.quantities, stage.values.tolist(), stage.computed, strict=True)
+            for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True)):
+                yield name, value, stage.written(place, full)
 
-    def record(self) -> list[dict[str, Any]]:
-        """The stages for JSON."""
+    def record(self, full: bool = False) -> list[dict[str, Any]]:
+        """The stages for JSON; `full`: with sums of any number of terms."""
         return [
             {
                 "title": stage.title,
                 "quantities": [
-                    {"quantity": name, "value": value, "computed": computed}
-                    for name, value, computed in zip(
-                        stage.quantities, stage.values.tolist(), stage.computed, strict=True
-                    )
+                    {"quantity": name, "value": value, "computed": stage.written(place, full)}
+                    for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True))
                 ],
             }
             for stage in self.stages
         ]
 
-    def __str__(self) -> str:
+    def text(self, full: bool = False) -> str:
+        """A table: each stage with its quantities, their values, and what to type into a calculator for each.
+
+        A sum of more than three terms takes several lines, each of which begins with the subtotal of those before. One
+        of more than 32 terms is written out only with `full`.
+        """
         width = max((len(name) for name in self.places), default=0)
         lines = []
         for stage in self.stages:
             lines.append(stage.title)
-            for name, value, computed in zip(stage.quantities, stage.values.tolist(), stage.computed, strict=True):
-                number = _number(value)
-                lines.append(f"  {name:<{width}}  {number:<17}{f'  {computed}' if computed else ''}".rstrip())
+            for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True)):
+                computation = stage.computation(place)
+                first, *rest = [""] if computation is None else computation.lines(full)
+                lines.append(f"  {name:<{width}}  {number(value):<17}  {first}".rstrip())
+                lines += [f"  {'':<{width}}  {'':<17}  {line}" for line in rest]
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
 
     def __repr__(self) -> str:
         return f"<Trace of {len(self.places)} quantities, {next(iter(self.places), '')} to {[*self.places][-1]}>"
@@ -191,75 +209,6 @@ class Trace:
 
 def _key(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W\d_]+|\d+", name.casefold()))
-
-
-def _number(value: float) -> str:
-    return f"{value:.10g}"
-
-
-def _factor(value: float) -> str:
-    return f"({value:.10g})" if value < 0.0 else f"{value:.10g}"
-
-
-class _Writing:
-    """How each number of a stage is computed, with its numbers, as one would type it."""
-
-    def __init__(self, route: Route) -> None:
-        self._route = route
-
-    def computed(self, stage: ValueStage) -> tuple[str, ...]:
-        """One text for each element; empty where it would be long."""
-        step = stage.step
-        if step is None:
-            source = self._route.names.get(stage.signal, ())
-            return tuple(f"= {name}" for name in source) if source != stage.names else ("",) * len(stage.names)
-        found = self._texts(step)
-        return tuple(found) if found else ("",) * len(stage.names)
-
-    def _value(self, signal: int) -> FloatArray:
-        return np.asarray(self._route.reached[signal], dtype=np.float64)
-
-    def _texts(self, step: Step) -> Sequence[str]:
-        if isinstance(step, ProcessingStep):
-            return self._processing(step)
-        if isinstance(step, WeightStep):
-            return self._weighted(step)
-        if isinstance(step, NetInputStep):
-            terms = [] if step.bias is None else [np.asarray(step.bias, dtype=np.float64)]
-            terms += [self._value(source) for source in step.sources]
-            sign = " + " if step.row.name == "netsum" else " * "
-            return [sign.join(map(_factor, row)) for row in zip(*(term.tolist() for term in terms), strict=True)]
-        if isinstance(step, BiasStep):
-            return ["b"] * len(step.bias)
-        if isinstance(step, TransferStep) and not step.row.coupled:
-            return [f"{step.row.name}({_number(n)})" for n in self._value(step.sources[0]).tolist()]
-        return ()
-
-    def _processing(self, step: ProcessingStep) -> Sequence[str]:
-        x, own = self._value(step.sources[0]).tolist(), step.map
-        if isinstance(own, Scale):
-            settings = zip(own.offset.tolist(), own.gain.tolist(), own.base.tolist(), strict=True)
-            return [
-                f"({_number(v)} - {_factor(offset)}) * {_factor(gain)} + {_factor(base)}"
-                for v, (offset, gain, base) in zip(x, settings, strict=True)
-            ]
-        if isinstance(own, Unscale):
-            settings = zip(own.offset.tolist(), own.gain.tolist(), own.base.tolist(), strict=True)
-            return [
-                f"({_number(v)} - {_factor(base)}) / {_factor(gain)} + {_factor(offset)}"
-                for v, (offset, gain, base) in zip(x, settings, strict=True)
-            ]
-        if isinstance(own, Select):
-            names = self._route.names[step.sources[0]]
-            return [f"= {names[place]}" for place in own.keep.tolist()]
-        return ()
-
-    def _weighted(self, step: WeightStep) -> Sequence[str]:
-        p = self._value(step.sources[0]).tolist()
-        if step.row.name != "dotprod" or len(p) > _SHOWN_TERMS:
-            return ()
-        rows = np.asarray(step.w, dtype=np.float64).tolist()
-        return [" + ".join(f"{_factor(w)} * {_factor(v)}" for w, v in zip(row, p, strict=True)) for row in rows]
 
 
 def trace(
