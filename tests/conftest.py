@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# no test is on the clock
+settings.register_profile("matnet", deadline=None)
+settings.load_profile("matnet")
 
 CORPUS = Path(os.environ.get("MATNET_CORPUS", Path(__file__).parent.parent.parent / "shared" / "corpus"))
 

@@ -11,6 +11,7 @@ from matnet.cli.models import (
     all_networks,
     holds_networks,
     is_several,
+    label,
     load_model,
     remark_on_steps,
     report_failure,
@@ -94,7 +95,7 @@ def command(files: tuple[str, ...], **options: Any) -> int:
         click.echo(json_text({"networks": networks, **({"failures": failures} if several else {})}))
     elif several or len(checked) > 1:
         for entry in checked:
-            click.echo(printable(f"{_label(entry.net)}: {entry.found.summary}"))
+            click.echo(printable(f"{label(entry.net)}: {entry.found.summary}"))
     else:
         _show(checked[0], options["everything"])
     if not all(entry.found.agrees for entry in checked):
@@ -145,11 +146,6 @@ def _show(checked: Checked, everything: bool) -> None:
     click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
 
 
-def _label(net: Network) -> str:
-    """The network's file, and its path within it if it has one."""
-    return ":".join(part for part in (net.provenance.file, net.provenance.path) if part) or net.name
-
-
 def _document(net: Network, found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
     derivatives = [
         {
@@ -165,7 +161,7 @@ def _document(net: Network, found: Check, outputs: tuple[str, ...], inputs: tupl
         for element in found.elements
     ]
     return {
-        "network": _label(net),
+        "network": label(net),
         "agrees": found.agrees,
         "method": found.method,
         **({"random_directions": found.directions} if found.directions else {}),

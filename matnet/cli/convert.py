@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.models import load_network
+from matnet.cli.models import file_names, load_members, member_places
 from matnet.cli.options import (
     file_argument,
     inputs_option,
     loading_options,
     model_options,
-    network_option,
+    networks_each_option,
     no_clobber_option,
     outputs_option,
 )
@@ -21,6 +21,7 @@ from matnet.cli.speech import complain, note
 from matnet.errors import printable
 
 if TYPE_CHECKING:
+    from matnet.network import Network
     from matnet.proof.exported import ExportCheck
 
 WRITTEN, FAILED = 0, 1
@@ -58,7 +59,7 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @click.command("convert", cls=_Convert, short_help="The network as code or a file for other tools.")
 @file_argument
 @click.argument("target", metavar="OUT")
-@network_option
+@networks_each_option
 @loading_options
 @model_options
 @no_clobber_option
@@ -91,17 +92,27 @@ def command(**options: Any) -> int:
     If its runtime or compiler is installed, the export is run and compared with the network over the range of the
     inputs; OUT appears only if it agrees.
 
-    Exit status 0: written, and it agrees or could not be run here; 1: it does not agree, and nothing is written.
+    Of several networks, each is written to a file of its own: {name} in OUT stands for the name of each, as in
+    c/{name}.c. A folder that is not there is made.
+
+    Exit status 0: written, and it agrees or could not be run here; 1: it does not agree, and is not written.
     """
+    members = load_members(options)
+    if not isinstance(members, dict):
+        check_place(options["target"], options)
+        return _export(members, options["target"], options)
+    places = member_places(options["target"], file_names(members), options)
+    return max([_export(net, place, options) for net, place in zip(members.values(), places, strict=True)])
+
+
+def _export(net: Network, target: str, options: dict[str, Any]) -> int:
     from pathlib import Path
 
     from matnet.exporters.recording import Options
     from matnet.exporters.save import rendered, write
     from matnet.proof.exported import check_written
 
-    net = load_network(options)
-    check_place(options["target"], options)
-    place = Path(options["target"])
+    place = Path(target)
     chosen = Options(
         name=options["name"],
         inputs=options["inputs"],

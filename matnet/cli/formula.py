@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.models import load_network
+from matnet.cli.models import file_names, load_members, member_places
 from matnet.cli.options import (
     file_argument,
     inputs_option,
     loading_options,
     model_options,
     names,
-    network_option,
+    networks_each_option,
     no_clobber_option,
     outputs_option,
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import complain, note
+from matnet.errors import printable
 
 if TYPE_CHECKING:
     from matnet.formulas.formula import Formula
@@ -31,7 +33,7 @@ FAILED = 1
 
 @click.command("formula", short_help="The equation of a network, or of its derivative.")
 @file_argument
-@network_option
+@networks_each_option
 @loading_options
 @model_options
 @inputs_option
@@ -65,26 +67,57 @@ def command(**options: Any) -> int:
     The formula is compared with the network at 1,000 points of the range of the inputs. Except for LaTeX, the text is
     also run in its language, if that is installed.
 
+    Of several networks, each has its formula. {name} in OUT stands for the name of each, as in net_{name}.py, and
+    functions are called by that name; text and latex may also be written one after the other.
+
     Exit status 0: written; 1: what was run does not agree, and nothing is written.
     """
-    from matnet.network.formula import formula_of
-    from matnet.proof.formulas import run_text
+    members = load_members(options)
+    if not isinstance(members, dict):
+        check_place(options["out"], options)
+        return _write([_made(members, options)], options["out"])
+    networks, short = members.values(), file_names(members)
+    if "{name}" not in options["out"] and options["format"] in ("text", "latex"):
+        check_place(options["out"], options)
+        return _write([_made(net, options) for net in networks], options["out"], list(members))
+    for net, name, place in zip(networks, short, member_places(options["out"], short, options), strict=True):
+        if _write([_made(net, options, name)], place) == FAILED:
+            return FAILED
+    return 0
 
-    check_place(options["out"], options)
-    net = load_network(options)
+
+def _made(net: Network, options: dict[str, Any], name: str | None = None) -> Formula:
+    from matnet.formulas.documents import FUNCTION, Names
+    from matnet.network.formula import formula_of
+
     if options["inputs"] or options["outputs"]:
         net = net.with_names(options["inputs"], options["outputs"])
     layout = "nested" if options["nested"] else "steps"
     of, wrt = _of(options["of"]), _wrt(options["wrt"], net)
-    found = formula_of(net.structure, net.program, of, wrt, options["format"], layout, options["digits"])
-    text = found.text
-    run = None if options["format"] == "latex" else run_text(found, text)
-    if run is not None and not run.agrees and not run.missing:
-        complain(f"not written: {_difference(run)}")
-        return FAILED
-    with opened_result(options["out"]) as target:
-        target.write(f"{text}\n".encode())
-    _remark(found, run)
+    form, digits = options["format"], options["digits"]
+    function = FUNCTION if name is None else Names(form)(name)
+    return formula_of(net.structure, net.program, of, wrt, form, layout, digits, function)
+
+
+def _write(formulas: Sequence[Formula], place: str, headings: Sequence[str] = ()) -> int:
+    """Run formulas, and write them one after the other if they all agree."""
+    from matnet.proof.formulas import run_text
+
+    texts = [found.text for found in formulas]
+    runs = [
+        None if found.format == "latex" else run_text(found, text) for found, text in zip(formulas, texts, strict=True)
+    ]
+    for run in runs:
+        if run is not None and not run.agrees and not run.missing:
+            complain(f"not written: {_difference(run)}")
+            return FAILED
+    if headings:
+        comment = {"text": "#", "latex": "%"}[formulas[0].format]
+        texts = [f"{comment} {printable(name)}\n{text}" for name, text in zip(headings, texts, strict=True)]
+    with opened_result(place) as target:
+        target.write("{}\n".format("\n\n".join(texts)).encode())
+    for found, run in zip(formulas, runs, strict=True):
+        _remark(found, run)
     return 0
 
 

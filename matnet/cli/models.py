@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matnet.cli.options import file_reading, loading, reworded
+from matnet.cli.results import check_place, make_folder
 from matnet.cli.speech import complain, note
-from matnet.errors import FormatError, MatnetError, NoNetworkError, UnsupportedError
+from matnet.errors import FormatError, MatnetError, NoNetworkError, TableError, UnsupportedError
 
 if TYPE_CHECKING:
     from matnet.network import Ensemble, Network
@@ -35,7 +37,7 @@ def load_network(options: dict[str, Any]) -> Network:
         return model
     raise UnsupportedError(
         "these are several networks, and this command is for one; name one with --network. predict, gradients, "
-        "sensitivity and plot take the mean of several",
+        "sensitivity and plot take the mean of several; check, trace, formula, convert and report each of them",
         place=options["file"],
     )
 
@@ -48,18 +50,84 @@ def load_model(options: dict[str, Any]) -> Network | Ensemble:
     MatnetError
         FILE cannot be loaded, nothing matches, members take different inputs, or there is no such scaling.
     """
-    from matnet.network import Ensemble
+    return ensemble(load_members(options), options)
 
+
+def load_members(options: dict[str, Any]) -> Network | dict[str, Network]:
+    """The network that FILE and --network name, or several by their names, with the scaling that was kept outside.
+
+    A name is that of ``matnet.load_all``: the network's path, after its file where FILE is a folder or a pattern.
+
+    Raises
+    ------
+    MatnetError
+        FILE cannot be loaded, nothing matches, or there is no such scaling.
+    """
     file = options["file"]
     networks = _several(file, options["network"])
     if networks is None:
         import matnet
 
         return completed(matnet.load(file, network=options["network"], **loading()), options)
+    return {name: completed(network, options) for name, network in networks.items()}
+
+
+def ensemble(members: Network | dict[str, Network], options: dict[str, Any]) -> Network | Ensemble:
+    """Several networks as one, their mean.
+
+    Raises
+    ------
+    MatnetError
+        They take different inputs, or give different outputs.
+    """
+    from matnet.network import Ensemble
+
+    if not isinstance(members, dict):
+        return members
     try:
-        return Ensemble(completed(network, options) for network in networks)
+        return Ensemble(members)
     except MatnetError as error:
-        raise error.at(file) from error.__cause__
+        raise error.at(options["file"]) from error.__cause__
+
+
+def label(net: Network) -> str:
+    """A network's file, and its path within it if it has one."""
+    return ":".join(part for part in (net.provenance.file, net.provenance.path) if part) or net.name
+
+
+def file_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of networks as names of files: letters, digits and _ alone, and no two the same."""
+    found: list[str] = []
+    for name in names:
+        text = re.sub(r"\W+", "_", re.sub(r"\.(mat|json|m)\b", "", name, flags=re.IGNORECASE)).strip("_") or "network"
+        found.append(next(made for made in _candidates(text) if made not in found))
+    return tuple(found)
+
+
+def _candidates(text: str) -> Iterator[str]:
+    yield text
+    yield from (f"{text}_{number}" for number in itertools.count(2))
+
+
+def member_places(template: str, names: Sequence[str], options: dict[str, Any]) -> list[str]:
+    """The places of the results of several networks, where `template` has {name}; a folder that is missing is made.
+
+    Raises
+    ------
+    TableError
+        There is no {name}, a file may not be replaced, or the folder cannot be made.
+    """
+    if "{name}" not in template:
+        raise TableError(
+            "these are several networks: write {name} in OUT for the name of each, as in net_{name}.c, or name one of "
+            "them with --network",
+            place=template,
+        )
+    places = [template.replace("{name}", name) for name in names]
+    for place in places:
+        check_place(place, options)
+        make_folder(Path(place).parent)
+    return places
 
 
 def remark_on_steps(model: Network | Ensemble) -> None:
@@ -128,14 +196,14 @@ def expanded_files(names: Sequence[str], failures: list[dict[str, str]]) -> Iter
             report_failure(name, error, failures)
 
 
-def _several(file: str, network: str | None) -> list[Network] | None:
+def _several(file: str, network: str | None) -> dict[str, Network] | None:
     """The networks of a folder, a pattern of files, or a path with a colon; None if a single one is meant."""
     import matnet
 
     if is_several(file):
         if network is not None:
             raise FormatError("--network names a network in one file, but these are several", place=file)
-        return list(matnet.load_all(file, **loading()).values())
+        return matnet.load_all(file, **loading())
     paths = [] if network is None else re.split(r",(?![^{(]*[})])", re.sub(r"\s", "", network))
     if len(paths) < 2 and ":" not in "".join(paths):
         return None
@@ -144,7 +212,7 @@ def _several(file: str, network: str | None) -> list[Network] | None:
     unmatched = [wanted for wanted in paths if not any(map(_pattern(wanted).fullmatch, found))]
     if unmatched:
         raise FormatError(f"no network matches {unmatched[0]}; there are {', '.join(found)}", place=file)
-    return list(members.values())
+    return members
 
 
 def _pattern(path: str) -> re.Pattern[str]:

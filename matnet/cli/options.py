@@ -206,6 +206,14 @@ networks_option = click.option(
     help="Which network, if FILE holds several, in MATLAB's syntax, e.g. nets{3}; nets{:}, or several paths separated "
     "by commas or given one by one, averages all of them.",
 )
+networks_each_option = click.option(
+    "--network",
+    metavar="PATH",
+    multiple=True,
+    callback=_paths,
+    help="Which network, if FILE holds several, in MATLAB's syntax, e.g. nets{3}; nets{:}, or several paths separated "
+    "by commas or given one by one: each of them. FILE may be a folder or a pattern, for all networks of its files.",
+)
 out_option = click.option(
     "-o",
     "--out",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.models import load_network
+from matnet.cli.models import ensemble, file_names, is_several, load_members, member_places
 from matnet.cli.options import (
     file_argument,
     file_reading,
@@ -17,7 +18,7 @@ from matnet.cli.options import (
     keep_out_option,
     loading_options,
     model_options,
-    network_option,
+    networks_each_option,
     no_clobber_option,
     optional_table_argument,
     outputs_option,
@@ -32,6 +33,8 @@ from matnet.errors import TableError
 
 if TYPE_CHECKING:
     from matnet.importers.stored import StoredValues
+    from matnet.importers.training_record import TrainingRecord
+    from matnet.network import Network
     from matnet.report import Material
 
 FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
@@ -41,7 +44,11 @@ FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
 @file_argument
 @optional_table_argument
 @click.option(
-    "-o", "--out", required=True, metavar="OUT", help="Where the page goes: .html, .md or .pdf; - is standard output."
+    "-o",
+    "--out",
+    required=True,
+    metavar="OUT",
+    help="Where the page goes: .html, .md or .pdf; - is standard output. For several networks a folder.",
 )
 @click.option(
     "--format",
@@ -50,7 +57,7 @@ FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
     help="The format, where the suffix of OUT does not say it. md: pictures go into the folder OUT_files. pdf: printed "
     "by Chromium or Chrome.",
 )
-@network_option
+@networks_each_option
 @loading_options
 @no_clobber_option
 @model_options
@@ -69,22 +76,88 @@ def command(**options: Any) -> None:
     samples of TABLE, or without TABLE over the ranges that the file knows; with --targets the fit, by training,
     validation and test set where there is a training record.
 
+    Of several networks, OUT is a folder, which is made if it is not there: each network has its page in it, and index
+    has the mean and the spread of their outputs and derivatives. {name} in OUT stands for the name of each page, as in
+    pages/{name}.pdf.
+
     Needs the extra `plots`: pip install 'matnet[plots]'.
     """
-    from matnet.report import page
-
+    folder = not PurePath(options["out"]).suffix and options["out"] != "-"
+    form = (options["form"] or "html") if folder else _format(options)
+    members = load_members(options)
+    if isinstance(members, dict):
+        ensemble(members, options)
+        _write_several(members, options, form, folder)
+        return
     form = _format(options)
     check_place(options["out"], options)
+    _write_page(_material(members, options), options["out"], form)
+
+
+def _write_page(material: Material, out: str, form: str) -> None:
+    from matnet.report import page
+
     start = time.monotonic()
-    material = _material(options)
     try:
         text = page(material, _show_progress if on_terminal() else None, moving=form == "html")
     finally:
         if on_terminal():
             sys.stderr.write("\r\x1b[K")
-    size = _write(options["out"], form, text)
-    if options["out"] != "-":
-        note(f"{options['out']}: written, {size / 1000:,.0f} kB in {time.monotonic() - start:.1f} s")
+    _write(out, form, text, start)
+
+
+def _write_several(networks: dict[str, Network], options: dict[str, Any], form: str, folder: bool) -> None:
+    """A page for each network, and one for all of them."""
+    from matnet.report import Member, overview
+
+    template = str(PurePath(options["out"]) / f"{{name}}.{form}") if folder else options["out"]
+    if "{name}" not in template:
+        raise TableError(
+            "these are several networks: name a folder, or write {name} in OUT for the name of each page, or name one "
+            "of them with --network",
+            place=template,
+        )
+    if options["table"] == "-" and any(net.dynamic for net in networks.values()):
+        raise TableError("standard input can be read only once, but there are several networks; name a table")
+    names = file_names(networks)
+    *places, index = member_places(template, [*names, "index" if "index" not in names else "index_of_all"], options)
+    members = []
+    for name, place, material in zip(networks, places, _materials(networks, options), strict=True):
+        _write_page(material, place, form)
+        members.append(Member(name, PurePath(place).name, material))
+    start = time.monotonic()
+    _write(index, form, overview(members), start)
+
+
+def _materials(networks: dict[str, Network], options: dict[str, Any]) -> Iterator[Material]:
+    """What the page of each network is made from; of a file with several, nothing says whose its training record is."""
+    from dataclasses import replace
+
+    from matnet.explore import Address
+
+    static: dict[str, Any] | None = None
+    places = [_place(name, options) for name in networks]
+    for net, (file, path) in zip(networks.values(), places, strict=True):
+        fields = described(net, options) if net.dynamic or static is None else static
+        static = None if net.dynamic else fields
+        elsewhere = fields["address"] is None
+        address = None if elsewhere else Address(PurePath(file).name, path)
+        alone = sum(other == file for other, _ in places) == 1
+        record = training_record({**options, "file": file}) if alone or options["record"] else None
+        yield replace(_made(net, fields, file, record), address=address)
+
+
+def _place(name: str, options: dict[str, Any]) -> tuple[str, str | None]:
+    """The file of one of several networks, and its path within it."""
+    from matnet.importers.load import files
+
+    if not is_several(options["file"]):
+        return options["file"], name
+    own, path = max(
+        ((own, path) for own, path in files(options["file"]) if name == own or name.startswith(f"{own}:")),
+        key=lambda entry: len(entry[0]),
+    )
+    return str(path), name[len(own) + 1 :] or None
 
 
 def _format(options: dict[str, Any]) -> str:
@@ -102,8 +175,8 @@ def _show_progress(title: str) -> None:
     sys.stderr.flush()
 
 
-def _write(out: str, form: str, text: str) -> int:
-    """The number of bytes written."""
+def _write(out: str, form: str, text: str, start: float) -> None:
+    """Write a page in its format, and say so."""
     if form == "pdf":
         from matnet.report.pdf import pdf
 
@@ -114,7 +187,8 @@ def _write(out: str, form: str, text: str) -> int:
         content = text.encode()
     with opened_result(out) as target:
         target.write(content)
-    return len(content)
+    if out != "-":
+        note(f"{out}: written, {len(content) / 1000:,.0f} kB in {time.monotonic() - start:.1f} s")
 
 
 def _markdown(out: str, text: str) -> bytes:
@@ -134,19 +208,16 @@ def _markdown(out: str, text: str) -> bytes:
     return made.text.encode()
 
 
-def _material(options: dict[str, Any]) -> Material:
+def _material(net: Network, options: dict[str, Any]) -> Material:
+    return _made(net, described(net, options), options["file"], training_record(options))
+
+
+def _made(net: Network, fields: dict[str, Any], file: str, record: TrainingRecord | None) -> Material:
     from matnet.report import Material
 
-    net = load_network(options)
-    fields = described(net, options)
-    record = training_record(options)
     t = fields["t"]
     return Material(
-        net,
-        **fields,
-        stored=_stored(options["file"]),
-        record=record,
-        sets=None if t is None else sets(record, len(t)),
+        net, **fields, stored=_stored(file), record=record, sets=None if t is None else sets(record, len(t))
     )
 
 

@@ -38,6 +38,20 @@ def check_place(name: str, options: dict[str, Any]) -> None:
         raise TableError("the file exists; leave out --no-clobber to replace it", place=name)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there.
+
+    Raises
+    ------
+    TableError
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TableError(f"cannot be made: {error.strerror}", place=folder) from error
+
+
 def _sources(options: dict[str, Any]) -> Iterator[str]:
     """What the arguments and options name that is read; an option that may be given several times names several."""
     for key in SOURCES:

@@ -19,7 +19,7 @@ from matnet.cli.options import (
     no_clobber_option,
     outputs_option,
 )
-from matnet.cli.results import check_place, opened_result
+from matnet.cli.results import check_place, make_folder, opened_result
 from matnet.cli.speech import note, on_terminal
 from matnet.errors import TableError
 from matnet.files import put
@@ -76,10 +76,7 @@ def _write_folder(folder: Path, found: Sequence[Matrix], options: dict[str, Any]
     places = [folder / f"{matrix.name}.csv" for matrix in found]
     for place in places:
         check_place(str(place), options)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TableError(f"cannot be made: {error.strerror}", place=folder) from error
+    make_folder(folder)
     for place, matrix in zip(places, found, strict=True):
         put(place, csv_text(_rows(matrix)).encode())
     if on_terminal():

@@ -39,20 +39,22 @@ _SYMPY_WORDS = "Symbol Abs sign exp tanh sqrt Max Min Piecewise Eq Not nan oo"
 _WORDS: dict[Format, str] = {
     "text": f"{' '.join(keyword.kwlist)} abs sign exp tanh sqrt max min NaN Inf",
     "latex": "",
-    "python": f"{' '.join(keyword.kwlist)} np {FUNCTION}",
-    "matlab": f"{_MATLAB_WORDS} {FUNCTION}",
-    "c": f"{_C_WORDS} {FUNCTION} {RESULT}",
+    "python": f"{' '.join(keyword.kwlist)} np",
+    "matlab": _MATLAB_WORDS,
+    "c": f"{_C_WORDS} {RESULT}",
     "sympy": f"{' '.join(keyword.kwlist)} {_SYMPY_WORDS}",
 }
 """What names in a formula may not be: words of the language, and names that the text uses itself."""
+
+_WITH_FUNCTION: frozenset[Format] = frozenset({"python", "matlab", "c"})
 
 
 class Names:
     """Names that are legal in a language, each given once."""
 
-    def __init__(self, format: Format) -> None:
+    def __init__(self, format: Format, function: str = FUNCTION) -> None:
         self._format = format
-        self._given: set[str] = set(_WORDS[format].split())
+        self._given: set[str] = {*_WORDS[format].split(), *([function] if format in _WITH_FUNCTION else ())}
 
     def __call__(self, name: str) -> str:
         """A legal name: the one given where that is possible."""
@@ -84,7 +86,13 @@ class Written:
     operations: frozenset[str]
 
 
-def written(recorded: Recorded, format: Format, layout: Layout, rounded: Callable[[float], float]) -> Written:
+def written(
+    recorded: Recorded,
+    format: Format,
+    layout: Layout,
+    rounded: Callable[[float], float],
+    function: str = FUNCTION,
+) -> Written:
     """The steps of a formula in a language, each with its text.
 
     Raises
@@ -92,7 +100,7 @@ def written(recorded: Recorded, format: Format, layout: Layout, rounded: Callabl
     UnsupportedError
         An expression is too long, or the language lacks something.
     """
-    legal = Names(format)
+    legal = Names(format, function)
     inputs = tuple(legal(argument.name) for argument in recorded.arguments)
     results = tuple(legal(result.name) for result in recorded.results)
     steps = steps_of(recorded, layout, results, legal)
@@ -171,10 +179,10 @@ def latex_document(formula: Written, header: Sequence[str], nested: bool, result
     return "\n".join([*lines, r"\begin{aligned}", body, r"\end{aligned}"])
 
 
-def python_document(formula: Written, header: Sequence[str], nested: bool) -> str:
+def python_document(formula: Written, header: Sequence[str], nested: bool, function: str) -> str:
     """A function that takes numbers or NumPy arrays."""
     lines = [f"# {line}" for line in header]
-    lines += ["import numpy as np", "", "", f"def {FUNCTION}({', '.join(formula.inputs)}):"]
+    lines += ["import numpy as np", "", "", f"def {function}({', '.join(formula.inputs)}):"]
     lines += _statements(formula, "    ", nested)
     return "\n".join([*lines, f"    return {', '.join(formula.results)}"])
 
@@ -213,10 +221,10 @@ r(condition) = a(condition);
 end"""
 
 
-def matlab_document(formula: Written, header: Sequence[str], nested: bool) -> str:
+def matlab_document(formula: Written, header: Sequence[str], nested: bool, function: str) -> str:
     """A function of scalars or arrays."""
     outputs = formula.results[0] if len(formula.results) == 1 else f"[{', '.join(formula.results)}]"
-    lines = [f"function {outputs} = {FUNCTION}({', '.join(formula.inputs)})", *(f"% {line}" for line in header)]
+    lines = [f"function {outputs} = {function}({', '.join(formula.inputs)})", *(f"% {line}" for line in header)]
     for step, text in formula.lines:
         line = f"{step.name} = {text};"
         lines += [line] if nested else wrapped(line, "    ", " ...")
@@ -228,14 +236,14 @@ _SIGN = """static double sign_of(double x) { return (x > 0.0) - (x < 0.0); }
 """
 
 
-def c_document(formula: Written, header: Sequence[str], nested: bool) -> str:
+def c_document(formula: Written, header: Sequence[str], nested: bool, function: str) -> str:
     """A function in C99 that returns its result; several are written to an array."""
     alone = len(formula.results) == 1
     arguments = [f"double {name}" for name in formula.inputs]
     arguments += [] if alone else [f"double {RESULT}[{len(formula.results)}]"]
     lines = [f"/* {line} */" for line in header]
     lines += ["#include <math.h>", ""]
-    opening = f"{'double' if alone else 'void'} {FUNCTION}({', '.join(arguments) or 'void'}) {{"
+    opening = f"{'double' if alone else 'void'} {function}({', '.join(arguments) or 'void'}) {{"
     body = [f"    (void){name};" for name in formula.inputs if not _occurs(name, formula)]
     for step, text in formula.lines:
         line = f"    const double {step.name} = {text};"

@@ -50,6 +50,8 @@ class Formula:
         Lines about what is taken for the range of the others.
     format, layout, digits
         As in ``Network.formula``.
+    function
+        What the function is called, in a programming language.
     """
 
     recorded: Recorded
@@ -58,6 +60,7 @@ class Formula:
     format: Format
     layout: Layout
     digits: int | None
+    function: str = documents.FUNCTION
 
     @property
     def written_digits(self) -> int | None:
@@ -77,11 +80,26 @@ class Formula:
     @cached_property
     def differences(self) -> list[Difference]:
         """How far each result is from the network's, at points of the range of the inputs."""
-        return self._compared(self.written_digits)
+        return self._whole if self.written_digits is None else self._compared(self.written_digits)
+
+    @cached_property
+    def _whole(self) -> list[Difference]:
+        """The differences of the formula with all digits."""
+        return self._compared(None)
 
     def _compared(self, digits: int | None) -> list[Difference]:
+        x, expected = self._expected
+        return differences(expected, self._computed(x, digits), self.names)
+
+    @cached_property
+    def _expected(self) -> tuple[FloatArray, FloatArray]:
         x = points(self.recorded)
-        return differences(self.recorded.reference(x), self._computed(x, digits), self.names)
+        return x, self.recorded.reference(x)
+
+    @property
+    def expected(self) -> FloatArray:
+        """The network's results at the points at which they are compared."""
+        return self._expected[1]
 
     def computed(self, x: FloatArray) -> FloatArray:
         """The results (N, results) at points x (N, arguments), with the digits that are written."""
@@ -98,12 +116,12 @@ class Formula:
     @property
     def exact(self) -> bool:
         """Whether the formula with all digits differs from the network by no more than rounding."""
-        return all(entry.rounding for entry in self._compared(None))
+        return all(entry.rounding for entry in self._whole)
 
     @property
     def worst(self) -> Difference:
         """The largest difference of a result with all digits from the network's."""
-        return max(self._compared(None), key=lambda entry: entry.share, default=Difference("", 0.0, 0.0, True))
+        return max(self._whole, key=lambda entry: entry.share, default=Difference("", 0.0, 0.0, True))
 
     @property
     def notes(self) -> list[str]:
@@ -134,7 +152,7 @@ class Formula:
     @cached_property
     def written(self) -> Written:
         """The steps in the language."""
-        return written(self.recorded, self.format, self.layout, rounding(self.written_digits))
+        return written(self.recorded, self.format, self.layout, rounding(self.written_digits), self.function)
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -181,13 +199,14 @@ class Formula:
         if self.format == "sympy":
             names = [argument.name for argument in self.recorded.arguments]
             return documents.sympy_document(formula, header, nested, names)
+        if self.format == "text":
+            return documents.text_document(formula, header, nested)
         writers = {
-            "text": documents.text_document,
             "python": documents.python_document,
             "matlab": documents.matlab_document,
             "c": documents.c_document,
         }
-        return writers[self.format](formula, header, nested)
+        return writers[self.format](formula, header, nested, self.function)
 
     def _header(self) -> list[str]:
         """What stands above a formula."""
@@ -201,7 +220,13 @@ class Formula:
 
 
 def formula(
-    structure: Structure, program: Program, wanted: Wanted, format: str, layout: str, digits: int | None
+    structure: Structure,
+    program: Program,
+    wanted: Wanted,
+    format: str,
+    layout: str,
+    digits: int | None,
+    function: str = documents.FUNCTION,
 ) -> Formula:
     """The formula of a network, compared with the network.
 
@@ -219,7 +244,7 @@ def formula(
     ranges, assumed = _ranges(structure), _assumed(structure)
     for short_slopes in (True, False):
         found = recorded(structure, program, wanted, short_slopes)
-        made = Formula(found, ranges, assumed, chosen_format, chosen_layout, digits)
+        made = Formula(found, ranges, assumed, chosen_format, chosen_layout, digits, function)
         if made.exact:
             return made
     worst = made.worst

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matnet.errors import Parameter, ShapeError
+from matnet.formulas.documents import FUNCTION
 from matnet.formulas.formula import Formula, formula
 from matnet.formulas.recording import Wanted
 from matnet.model.structure import Structure
@@ -18,6 +19,7 @@ def formula_of(
     format: str = "text",
     layout: str = "steps",
     digits: int | None = None,
+    function: str = FUNCTION,
 ) -> Formula:
     """The formula of a network; see ``Network.formula``.
 
@@ -31,4 +33,4 @@ def formula_of(
         if chosen is not None and not chosen:
             raise ShapeError(Parameter(parameter), " names nothing, expected at least one name")
     wanted = Wanted(selected.layer, selected.rows, selected.columns, value=wrt is None, derivative=wrt is not None)
-    return formula(structure, program, wanted, format, layout, digits)
+    return formula(structure, program, wanted, format, layout, digits, function)

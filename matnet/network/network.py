@@ -635,7 +635,8 @@ class Network:
             (..., ID, R): the inputs before the series, raw scale, oldest first; None for zeros.
         layer_states
             (..., LD, N): all layers' outputs before the series, layer scale, oldest first; None for zeros. Entries
-            that no weight uses may be NaN.
+            that no weight uses may be NaN. States are taken as they are, at any scale: only the commands, which read
+            them from files, look at it and warn.
         steps
             T, for a network without inputs.
 
@@ -810,7 +811,8 @@ class Network:
         x
             (..., T, R'), raw scale: the inputs without those that are fed back; None where there are no others.
         t
-            (..., T, S), raw scale: the outputs as measured at the same time steps.
+            (..., T, S), raw scale: the outputs as measured at the same time steps. Whether they are is not checked here,
+            only by the commands.
 
         Returns
         -------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
+
+import numpy as np
 
 from matnet.derivatives.time import Series
 from matnet.errors import ShapeError
@@ -17,7 +19,7 @@ from matnet.network.mistakes import Difference, Given, Number, differences
 from matnet.network.slope_writing import SlopeWriting
 from matnet.network.stages import Route
 from matnet.network.value_writing import ValueWriting
-from matnet.network.written import Computation, number
+from matnet.network.written import Computation, Sum, Sums, factor, number
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,22 +168,11 @@ class Trace:
 
     def rows(self, full: bool = False) -> Iterator[tuple[str, float, str]]:
         """Each quantity with its value and how it is computed, in order; `full`: however many terms a sum has."""
-        for stage in self.stages:
-            for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True)):
-                yield name, value, stage.written(place, full)
+        return stage_rows(self.stages, full)
 
     def record(self, full: bool = False) -> list[dict[str, Any]]:
         """The stages for JSON; `full`: with sums of any number of terms."""
-        return [
-            {
-                "title": stage.title,
-                "quantities": [
-                    {"quantity": name, "value": value, "computed": stage.written(place, full)}
-                    for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True))
-                ],
-            }
-            for stage in self.stages
-        ]
+        return stage_record(self.stages, full)
 
     def text(self, full: bool = False) -> str:
         """A table: each stage with its quantities, their values, and what to type into a calculator for each.
@@ -189,22 +180,74 @@ class Trace:
         A sum of more than three terms takes several lines, each of which begins with the subtotal of those before. One
         of more than 32 terms is written out only with `full`.
         """
-        width = max((len(name) for name in self.places), default=0)
-        lines = []
-        for stage in self.stages:
-            lines.append(stage.title)
-            for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True)):
-                computation = stage.computation(place)
-                first, *rest = [""] if computation is None else computation.lines(full)
-                lines.append(f"  {name:<{width}}  {number(value):<17}  {first}".rstrip())
-                lines += [f"  {'':<{width}}  {'':<17}  {line}" for line in rest]
-        return "\n".join(lines)
+        return stages_text(self.stages, full)
 
     def __str__(self) -> str:
         return self.text()
 
     def __repr__(self) -> str:
         return f"<Trace of {len(self.places)} quantities, {next(iter(self.places), '')} to {[*self.places][-1]}>"
+
+
+def mean_stages(traces: Sequence[Trace]) -> tuple[Stage, ...]:
+    """The mean of the outputs, and of their derivatives, of networks with the same inputs and outputs."""
+    first, count = traces[0], len(traces)
+    outputs = first.route.output_names
+    slopes = first.stages[-1].quantities if first.route.present else ()
+    stages = []
+    for title, names in (("outputs", outputs), ("dy/dx at real scale", slopes)):
+        numbers = np.array([[trace.stages[s].values[k] for s, k in _ends(trace, title)] for trace in traces])
+        written = partial(_mean_written, numbers)
+        stages.append(Stage(f"mean of {count} networks: {title}", names, numbers.mean(axis=0), written))
+    return tuple(stage for stage in stages if stage.quantities)
+
+
+def _ends(trace: Trace, title: str) -> list[tuple[int, int]]:
+    """The stage and element of each output, or of each derivative."""
+    if title == "outputs":
+        return [trace.places[name] for name in trace.route.output_names]
+    last = len(trace.stages) - 1
+    return [(last, k) for k in range(len(trace.stages[last].quantities))] if trace.route.present else []
+
+
+def _mean_written(numbers: FloatArray, k: int) -> Computation:
+    own = numbers[:, k]
+    return Sums((Sum(own, lambda place: factor(own[place])),), f"({{}}) / {len(own)}")
+
+
+def stages_text(stages: Sequence[Stage], full: bool = False) -> str:
+    """A table of stages; see ``Trace.text``."""
+    width = max((len(name) for stage in stages for name in stage.quantities), default=0)
+    lines = []
+    for stage in stages:
+        lines.append(stage.title)
+        for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True)):
+            computation = stage.computation(place)
+            first, *rest = [""] if computation is None else computation.lines(full)
+            lines.append(f"  {name:<{width}}  {number(value):<17}  {first}".rstrip())
+            lines += [f"  {'':<{width}}  {'':<17}  {line}" for line in rest]
+    return "\n".join(lines)
+
+
+def stage_rows(stages: Sequence[Stage], full: bool = False) -> Iterator[tuple[str, float, str]]:
+    """Each quantity of stages with its value and how it is computed; see ``Trace.rows``."""
+    for stage in stages:
+        for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True)):
+            yield name, value, stage.written(place, full)
+
+
+def stage_record(stages: Sequence[Stage], full: bool = False) -> list[dict[str, Any]]:
+    """Stages for JSON; see ``Trace.record``."""
+    return [
+        {
+            "title": stage.title,
+            "quantities": [
+                {"quantity": name, "value": value, "computed": computed}
+                for name, value, computed in stage_rows([stage], full)
+            ],
+        }
+        for stage in stages
+    ]
 
 
 def _key(name: str) -> tuple[str, ...]:

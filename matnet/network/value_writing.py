@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matnet.functions.channels import spread_channels
-from matnet.functions.maps import Multiply, Restore, Scale, Unscale
+from matnet.functions.maps import Multiply, Restore, Scale, Shift, Unscale
 from matnet.functions.namespace import FloatArray
 from matnet.functions.transfer_rows import MinusSquareTransfer, Softmax, TransferFunction
 from matnet.network.stages import Route, ValueStage
@@ -46,6 +46,8 @@ class ValueWriting:
         if isinstance(own, Unscale):
             scaled = f"({number(x[k])} - {factor(own.base[k])}) / {factor(own.gain[k])}"
             return Line(f"{scaled} + {factor(own.offset[k])}")
+        if isinstance(own, Shift):
+            return Line(f"{number(x[k])} - {factor(own.offset[k])}")
         places, weights = self._route.entries(step, k)
         if isinstance(own, Multiply):
             return _products(weights, x[places])

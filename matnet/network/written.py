@@ -126,7 +126,7 @@ class Sums:
             rest = _chunk(found, terms, before, last)
             if last and self.frame != "{}":
                 lines.append(f"{rest} = {number(before[-1])}")
-                rest = factor(before[-1])
+                rest = number(before[-1])
             parts.append(rest)
         return [*lines, self.frame.format(*parts)]
 

@@ -66,7 +66,7 @@ def run_text(formula: Formula, text: str) -> FormulaRun:
         return FormulaRun(runtime, failure=str(error))
     expected = formula.computed(x)
     # the range of the results is that over as many points as the formula was compared at
-    typical = formula.recorded.reference(points(formula.recorded))
+    typical = formula.expected
     from_network = differences(formula.recorded.reference(x), got, formula.names, typical)
     share = max((entry.share for entry in from_network), default=0.0)
     rounding = ROUNDING + _FIFTEEN_DIGITS if formula.format == "excel" else ROUNDING
@@ -83,11 +83,11 @@ def _read(formula: Formula, x: FloatArray, folder: Path, command: list[str], lan
 
 
 _PYTHON = f"""import numpy as np
-from {FUNCTION} import {FUNCTION}
+from {FUNCTION} import NAME
 
 x = np.fromfile("{IN}").reshape(COUNT, SIZE)
 with np.errstate(all="ignore"):
-    y = {FUNCTION}(*x.T)
+    y = NAME(*x.T)
 y = y if isinstance(y, tuple) else (y,)
 np.stack([np.broadcast_to(column, len(x)) for column in y], axis=1).astype(float).tofile("{OUT}")
 """
@@ -100,7 +100,7 @@ def _sized(program: str, x: FloatArray, results: int) -> str:
 
 def _in_python(formula: Formula, text: str, x: FloatArray, folder: Path) -> FloatArray:
     (folder / f"{FUNCTION}.py").write_text(text, encoding="utf-8")
-    (folder / "run.py").write_text(_sized(_PYTHON, x, 0), encoding="utf-8")
+    (folder / "run.py").write_text(_sized(_PYTHON, x, 0).replace("NAME", formula.function), encoding="utf-8")
     return _read(formula, x, folder, [sys.executable, "run.py"], "Python")
 
 
@@ -122,7 +122,7 @@ def _text_in_python(formula: Formula, text: str, x: FloatArray, folder: Path) ->
         "import numpy",
         "def max(*parts): return reduce(numpy.maximum, parts)",
         "def min(*parts): return reduce(numpy.minimum, parts)",
-        f"def {FUNCTION}({', '.join(formula.written.inputs)}):",
+        f"def {formula.function}({', '.join(formula.written.inputs)}):",
         *statements,
         f"    return {', '.join(formula.written.results)}",
     ]
@@ -196,9 +196,9 @@ def _compiler() -> str | None:
 def _in_c(formula: Formula, text: str, x: FloatArray, folder: Path) -> FloatArray:
     results = len(formula.names)
     arguments = [f"x[{k}]" for k in range(x.shape[1])]
-    call = f"y[0] = {FUNCTION}({', '.join(arguments)})"
+    call = f"y[0] = {formula.function}({', '.join(arguments)})"
     if results > 1:
-        call = f"{FUNCTION}({', '.join([*arguments, 'y'])})"
+        call = f"{formula.function}({', '.join([*arguments, 'y'])})"
     program = _sized(_C, x, results).replace("CALL", call)
     (folder / "main.c").write_text(f"{text}\n\n{program}", encoding="utf-8")
     flags = ["-std=c99", "-O0", "-o", "formula", "main.c", "-lm"]

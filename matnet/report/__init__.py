@@ -2,5 +2,6 @@
 
 from matnet.report.material import Material
 from matnet.report.page import page
+from matnet.report.several import Member, overview
 
-__all__ = ["Material", "page"]
+__all__ = ["Material", "Member", "overview", "page"]

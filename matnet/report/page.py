@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 
 from matnet.errors import UnsupportedError
@@ -56,7 +56,13 @@ def page(material: Material, progress: Progress | None = None, moving: bool = Tr
         sections.append(section)
         if progress is not None:
             progress(section.title)
-    policy, style = (moves.policy, _STYLE + moves.style) if isinstance(moves, Live) else (_POLICY, _STYLE)
+    sources = "the file and the table" if material.x is not None else "the file"
+    return document(title, sections, sources, moves if isinstance(moves, Live) else None)
+
+
+def document(title: str, sections: Sequence[Section], sources: str, moves: Live | None = None) -> str:
+    """The text of a page with these sections, computed from `sources`; `moves` is the part that computes."""
+    policy, style = (_POLICY, _STYLE) if moves is None else (moves.policy, _STYLE + moves.style)
     head = joined(
         [
             Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
@@ -66,13 +72,12 @@ def page(material: Material, progress: Progress | None = None, moving: bool = Tr
         ]
     )
     links = element("nav", *(element("a", section.title, href=f"#{section.key}") for section in sections))
-    sources = "the file and the table" if material.x is not None else "the file"
     body = element(
         "body",
         element("header", element("h1", title), links),
         element("main", *(section.html for section in sections)),
         element("footer", f"Made by matnet {version('matnet')}. Everything on this page was computed from {sources}."),
-        *((element("script", moves.script, type="module"),) if isinstance(moves, Live) else ()),
+        *(() if moves is None else (element("script", moves.script, type="module"),)),
     )
     return f"<!DOCTYPE html>\n{element('html', element('head', head), body, lang='en')}\n"
 

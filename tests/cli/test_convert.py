@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import matnet
 from matnet.cli.entry import run
+from matnet.cli.models import file_names
 from matnet.exporters import python_source
 from matnet.exporters.target import targets
 
@@ -105,8 +107,33 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_several_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.mat").write_bytes(Path(PUMP).read_bytes())
     (tmp_path / "b.mat").write_bytes(Path(PUMP).read_bytes())
-    assert run(["convert", str(tmp_path), str(tmp_path / "a.c")]) == 2
+    place = tmp_path / "a.c"
+    assert run(["convert", str(tmp_path), str(place)]) == 2
     assert capsys.readouterr().err == (
-        f"matnet: {tmp_path}: these are several networks, and this command is for one; name one with --network. "
-        "predict, gradients, sensitivity and plot take the mean of several\n"
+        f"matnet: {place}: these are several networks: write {{name}} in OUT for the name of each, as in "
+        "net_{name}.c, or name one of them with --network\n"
+    )
+    template = str(tmp_path / "made" / "net_{name}.json")
+    assert run(["convert", str(tmp_path), template]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in out] == [template.replace("{name}", name) for name in "ab"]
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["net_a.json", "net_b.json"]
+    np.testing.assert_array_equal(
+        matnet.load(tmp_path / "made" / "net_b.json")([[50.0, 2400.0]]), matnet.load(PUMP)([[50.0, 2400.0]])
+    )
+    assert run(["convert", str(tmp_path), template, "--no-clobber"]) == 2
+    assert capsys.readouterr().err == (
+        f"matnet: {tmp_path / 'made' / 'net_a.json'}: the file exists; leave out --no-clobber to replace it\n"
+    )
+
+
+def test_names_of_several_networks_make_different_files() -> None:
+    assert file_names(["nets{1}", "nets{2}", "a.mat", "sub/a.mat:best net", "sub/a.mat:best-net", "...", "ü.json"]) == (
+        "nets_1",
+        "nets_2",
+        "a",
+        "sub_a_best_net",
+        "sub_a_best_net_2",
+        "network",
+        "ü",
     )

@@ -456,13 +456,13 @@ def test_several_networks_where_one_is_meant(said: Said, tmp_path: Path) -> None
     (tmp_path / "nets").mkdir()
     for name in ("a", "b"):
         matnet.save(NET, tmp_path / "nets" / f"{name}.json")
-    for command in ("trace", "weights"):
-        more = ("--at", "60,2400") if command == "trace" else ()
+    for command, more in (("weights", ()), ("explore", ("-o", "page.html"))):
         assert said(command, "nets", *more) == (
             2,
             "",
             "matnet: nets: these are several networks, and this command is for one; name one with --network. predict, "
-            "gradients, sensitivity and plot take the mean of several\n",
+            "gradients, sensitivity and plot take the mean of several; check, trace, formula, convert and report each "
+            "of them\n",
         )
 
 

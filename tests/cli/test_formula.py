@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +103,40 @@ def test_what_does_not_agree_is_not_written(
 def test_bad_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["formula", PUMP, *arguments]) == 2
     assert capsys.readouterr() == ("", f"matnet: {message}\n")
+
+
+def test_several_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = matnet.load(PUMP)
+    nets = {name: net.with_parameters(net.parameters * factor) for name, factor in (("for", 1.0), ("2nd", 1.01))}
+    (tmp_path / "nets").mkdir()
+    for name, own in nets.items():
+        matnet.save(own, tmp_path / "nets" / f"{name}.json")
+    folder = str(tmp_path / "nets")
+    assert run(["formula", folder, "--digits", "6", "--quiet"]) == 0
+    expected = [f"# {name}.json\n{nets[name].formula(digits=6)}\n" for name in sorted(nets)]
+    assert capsys.readouterr().out == "\n".join(expected)
+    assert run(["formula", folder, "--format", "latex", "--quiet"]) == 0
+    assert capsys.readouterr().out.startswith("% 2nd.json\n")
+    assert run(["formula", folder, "--format", "python", "-o", str(tmp_path / "py" / "f_{name}.py"), "--quiet"]) == 0
+    # functions have legal names
+    for name, function in (("for", "for_"), ("2nd", "v_2nd")):
+        found: dict[str, Any] = {}
+        exec((tmp_path / "py" / f"f_{name}.py").read_text(), found)  # noqa: S102
+        assert found[function](60.0, 2400.0) == pytest.approx(nets[name]([60.0, 2400.0])[0], rel=1e-12)
+    assert run(["formula", folder, "--format", "c"]) == 2
+    assert capsys.readouterr().err == (
+        "matnet: -: these are several networks: write {name} in OUT for the name of each, as in net_{name}.c, or name "
+        "one of them with --network\n"
+    )
+
+
+@pytest.mark.parametrize("language", ["c", "matlab", "sympy", "excel"])
+def test_each_language_of_several_networks_is_run(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.mat").write_bytes(Path(PUMP).read_bytes())
+    assert run(["formula", str(tmp_path), "--format", language, "-o", str(tmp_path / "{name}.txt")]) == 0
+    err = capsys.readouterr().err
+    assert "note: run by " in err or "is not installed" in err
+    if language in ("c", "matlab"):
+        assert " a(" in (tmp_path / "a.txt").read_text()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import matnet
 from matnet.cli.entry import run
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
@@ -67,9 +69,43 @@ def test_an_id_column_and_several_networks(capsys: pytest.CaptureFixture[str]) -
     assert run(["report", "nets", "-o", "all.html"]) == 2
     assert capsys.readouterr() == (
         "",
-        "matnet: nets: these are several networks, and this command is for one; name one with --network. "
-        "predict, gradients, sensitivity and plot take the mean of several\n",
+        "matnet: all.html: these are several networks: name a folder, or write {name} in OUT for the name of each "
+        "page, or name one of them with --network\n",
     )
+
+
+@pytest.mark.slow
+def test_a_folder_of_pages_with_mean_and_spread() -> None:
+    net = matnet.load(PUMP)
+    nets = [net.with_parameters(net.parameters * (1.0 + k / 100)) for k in range(3)]
+    Path("nets").mkdir()
+    for number, own in enumerate(nets):
+        matnet.save(own, f"nets/n{number}.json")
+    table = np.loadtxt(FIXTURES / "pump_inputs.csv", delimiter=",", skiprows=1)[:, :2]
+    header = (FIXTURES / "pump_inputs.csv").read_text().partition("\n")[0].split(",")[:2]
+    targets = np.asarray(net(table))
+    np.savetxt("t.csv", np.hstack([table, targets]), delimiter=",", header=",".join([*header, "head"]), comments="")
+    arguments = ["--inputs", ",".join(header), "--targets", "head"]
+    assert run(["report", "nets", "t.csv", *arguments, "-o", "pages", "--quiet"]) == 0
+    assert sorted(path.name for path in Path("pages").iterdir()) == ["index.html", "n0.html", "n1.html", "n2.html"]
+    text = Path("pages/index.html").read_text(encoding="utf-8")
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", text)
+    assert cells[0] == '<a href="n0.html">n0.json</a>'
+    errors = [float(np.sqrt(np.mean((own(table) - targets) ** 2))) for own in nets]
+    assert cells[3:12:4] == [f"{error:.4g}" for error in errors]
+    values = np.stack([own(table)[:, 0] for own in nets])
+    spread = values.std(axis=0, ddof=1)
+    start = cells.index("y1")
+    error = float(np.sqrt(np.mean((values.mean(axis=0) - targets[:, 0]) ** 2)))
+    numbers = (values.mean(), spread.mean(), spread.max())
+    expected = [*(f"{number:.4g}" for number in numbers), str(int(spread.argmax()) + 1), f"{error:.4g}"]
+    assert cells[start + 1 : start + 6] == expected
+    slopes = np.stack([own.jacobian(table)[:, 0].mean(axis=0) for own in nets])
+    for j, name in enumerate(header):
+        row = cells[cells.index(name) + 1 :][:4]
+        of = slopes[:, j]
+        assert row == [f"{number:.4g}" for number in (of.mean(), of.std(ddof=1), of.min(), of.max())]
+    assert "n1.json" not in Path("pages/n0.html").read_text(encoding="utf-8")
 
 
 def test_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ from scipy.io import savemat
 
 import matnet
 from matnet.cli.entry import run
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")
@@ -100,6 +102,50 @@ def test_a_time_step_with_states(said: Said, tmp_path: Path) -> None:
     np.testing.assert_allclose(found["y1"], net.run(x, input_states=states).outputs[1, 0], rtol=1e-13)
     expected = net.run_jacobian(x, lags=0, input_states=states)[1, 0, 0]
     np.testing.assert_allclose([found["dy1_dx1"], found["dy1_dx2"]], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_several_networks_and_their_mean(said: Said, tmp_path: Path) -> None:
+    nets = {f"n{k}.json": NET.with_parameters(NET.parameters * (1 + k / 100)) for k in (1, 2, 3)}
+    (tmp_path / "nets").mkdir()
+    for name, net in nets.items():
+        matnet.save(net, tmp_path / "nets" / name)
+    arguments = ("trace", "nets", "t.csv", "--row", "2", "--quiet")
+    status, out, err = said(*arguments)
+    assert (status, err) == (0, "")
+    x = np.array([60.5, 2800.0])
+    for name, net in nets.items():
+        part = out[out.index(f"{name}\n") :]
+        assert f"  y1                   {net(x)[0]:.10g}" in part
+    ensemble = matnet.Ensemble(nets)
+    mean = out[out.index("mean of 3 networks: outputs\n") :]
+    values = [f"{net(x)[0]:.10g}" for net in nets.values()]
+    assert mean.splitlines()[1] == f"  y1       {ensemble(x)[0]:<17.10g}  ({' + '.join(values)}) / 3"
+    document = json.loads(said(*arguments, "--json")[1])
+    assert [entry["network"] for entry in document["networks"]] == list(nets)
+    slopes = [entry["value"] for entry in document["mean"][1]["quantities"]]
+    np.testing.assert_allclose(slopes, ensemble.jacobian(x)[0], rtol=1e-12)
+    said(*arguments, "-o", "out.csv")
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))
+    assert list(rows[0]) == ["network", "quantity", "value", "computed"]
+    assert list(dict.fromkeys(row["network"] for row in rows)) == [*nets, "mean"]
+    # numbers of one of them: it is named
+    (tmp_path / "mine.csv").write_text(f"y1,{nets['n2.json'](x)[0]!r}\n")
+    status, out, _ = said(*arguments, "--against", "mine.csv")
+    assert status == 0
+    assert "n2.json\n1 number compared: all agree\nn3.json\nfirst difference: y1 is " in out
+    (tmp_path / "mine.csv").write_text("y1,12345\n")
+    status, out, _ = said(*arguments, "--against", "mine.csv", "--json")
+    assert status == 1
+    assert [len(entry["differences"]) for entry in json.loads(out)["networks"]] == [1, 1, 1]
+
+
+def test_long_sums_only_when_asked_for(said: Said, tmp_path: Path) -> None:
+    layer = Layer(1, "purelin", {0: Weight(np.ones((1, 40)))})
+    matnet.save(Network(Structure((Input(40),), (layer,), (Output(0, 1),))), tmp_path / "long.json")
+    at = ("--at", ",".join(["2"] * 40))
+    assert "the sum of 40 terms" in said("trace", "long.json", *at)[1]
+    for more in ((), ("--json",)):
+        assert "1 * 2 + 1 * 2 + 1 * 2" in said("trace", "long.json", *at, "--full", *more)[1]
 
 
 def test_a_network_without_inputs(said: Said) -> None:

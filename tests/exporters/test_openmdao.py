@@ -111,6 +111,23 @@ def test_the_declared_pattern(om: Any) -> None:
     assert all(list(info["rows"]) == list(info["cols"]) == [0, 1, 2] for (y, x), info in declared.items() if ".x" in x)
 
 
+def test_the_pattern_is_found_once(om: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matnet.exporters.frameworks import openmdao_component
+
+    calls: list[Network] = []
+    found = openmdao_component._dependences
+
+    def counted(net: Network) -> Any:
+        calls.append(net)
+        return found(net)
+
+    monkeypatch.setattr(openmdao_component, "_dependences", counted)
+    made = problem(om, PUMP, 2)
+    for speed in (1500.0, 2400.0):
+        answers(made, PUMP, np.array([[60.0, speed], [20.0, speed]]))
+    assert len(calls) == 1
+
+
 def test_variables_begin_in_the_middle_and_have_units(om: Any) -> None:
     made = problem(om, PUMP, 2)
     made.final_setup()

@@ -15,6 +15,7 @@ from exported_networks import corpus_networks, random_networks, row_networks
 from matnet.errors import MatnetError, ShapeError, UnsupportedError
 from matnet.formulas.formula import FORMATS, Formula
 from matnet.formulas.numbers import differences, points
+from matnet.formulas.recording import Recorded
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.network.formula import formula_of
@@ -50,6 +51,26 @@ def test_a_power_of_a_fraction_has_parentheses() -> None:
     assert r"\left(\frac{1}{2 \, x_{1} - x_{2} + 1.5}\right)^{2}" in str(
         net.formula(wrt="x1", format="latex", layout="nested")
     )
+
+
+@pytest.mark.parametrize("digits", [None, 4])
+def test_the_network_is_computed_once(digits: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name, compute in (("reference", Recorded.reference), ("computed", Formula._computed)):
+
+        def counted(own: Any, *arguments: Any, name: str = name, compute: Any = compute) -> Any:
+            calls.append(name)
+            return compute(own, *arguments)
+
+        monkeypatch.setattr(
+            Recorded if name == "reference" else Formula, name if name == "reference" else "_computed", counted
+        )
+    found = formula(pump(), digits=digits)
+    assert found.exact
+    assert found.differences
+    assert found.text
+    assert calls.count("reference") == 1
+    assert calls.count("computed") == (1 if digits is None else 2)
 
 
 def test_steps() -> None:

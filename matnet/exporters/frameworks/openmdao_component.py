@@ -43,6 +43,7 @@ class NetworkComponent(om.ExplicitComponent):  # type: ignore[misc]
 
     def __init__(self, net: Network, vec_size: int, **options: Any) -> None:
         self._net = net
+        self._dependences = tuple(_dependences(net))
         super().__init__(vec_size=vec_size, **options)
 
     def initialize(self) -> None:
@@ -73,20 +74,9 @@ class NetworkComponent(om.ExplicitComponent):  # type: ignore[misc]
     def setup_partials(self) -> None:
         """Declares which outputs depend on which inputs, sample by sample."""
         samples = np.arange(self.options["vec_size"])
-        for i, j in self._dependences():
+        for i, j in self._dependences:
             y, x = self._net.output_names[i], self._net.input_names[j]
             self.declare_partials(y, x, rows=samples, cols=samples)
-
-    def _dependences(self) -> Iterator[tuple[int, int]]:
-        """The outputs and inputs that a path connects, as positions of elements."""
-        program = self._net.program
-        owners = np.repeat(program.outputs, [program.sizes[signal] for signal in program.outputs])
-        start = 0
-        for leaf in program.leaves:
-            reached = program.reached(leaf.signal)
-            rows = [i for i, signal in enumerate(owners) if signal in reached]
-            yield from ((i, j) for j in range(start, start + leaf.size) for i in rows)
-            start += leaf.size
 
     def _samples(self, inputs: Mapping[str, Array]) -> Array:
         """x (vec_size, R)."""
@@ -109,8 +99,20 @@ class NetworkComponent(om.ExplicitComponent):  # type: ignore[misc]
         """The network's Jacobian."""
         net = self._net
         jacobian = net.jacobian(self._samples(inputs))
-        for i, j in self._dependences():
+        for i, j in self._dependences:
             partials[net.output_names[i], net.input_names[j]] = jacobian[:, i, j]
+
+
+def _dependences(net: Network) -> Iterator[tuple[int, int]]:
+    """The outputs and inputs that a path connects, as positions of elements."""
+    program = net.program
+    owners = np.repeat(program.outputs, [program.sizes[signal] for signal in program.outputs])
+    start = 0
+    for leaf in program.leaves:
+        reached = program.reached(leaf.signal)
+        rows = [i for i, signal in enumerate(owners) if signal in reached]
+        yield from ((i, j) for j in range(start, start + leaf.size) for i in rows)
+        start += leaf.size
 
 
 def component(net: Network, vec_size: int) -> NetworkComponent:
