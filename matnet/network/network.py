@@ -811,8 +811,8 @@ class Network:
         x
             (..., T, R'), raw scale: the inputs without those that are fed back; None where there are no others.
         t
-            (..., T, S), raw scale: the outputs as measured at the same time steps. Whether they are is not checked here,
-            only by the commands.
+            (..., T, S), raw scale: the outputs as measured at the same time steps. Only the commands check that they
+            look as if they were.
 
         Returns
         -------

@@ -60,13 +60,17 @@ def test_a_trace_by_hand() -> None:
 
 def assert_a_calculator_shows(trace: Trace, least: float = 0.9) -> None:
     """Each text gives its number to the digits that are printed, and so does each line of a long sum."""
-    names, written = dict(trace), 0
+    names, checked, written = dict(trace), 0, 0
     for stage in trace.stages:
         size = np.abs(stage.values[np.isfinite(stage.values)]).max(initial=1e-3)
-        for place, (name, value) in enumerate(zip(stage.quantities, stage.values.tolist(), strict=True)):
+        # of a large stage every so-manyth number
+        for place in range(0, len(stage.quantities), 1 + len(stage.quantities) // 30):
+            name, value = stage.quantities[place], float(stage.values[place])
+            checked += 1
             computation = stage.computation(place)
             if computation is None or not np.isfinite(value):
                 continue
+            written += 1
             *subtotals, last = computation.lines(full=True)
             texts = [(computation.text(full=True), value), (last, value)]
             texts += [(line.rpartition(" = ")[0], float(line.rpartition(" = ")[2])) for line in subtotals]
@@ -75,10 +79,9 @@ def assert_a_calculator_shows(trace: Trace, least: float = 0.9) -> None:
                 if shown is not None:
                     # ten digits of the terms, which may cancel
                     terms = [abs(float(found)) for found in re.findall(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", text)]
-                    largest = max([*terms, size]) ** 2 if terms else size
+                    largest = max([*terms, size]) ** 2
                     assert abs(shown - expected) <= 1e-6 * abs(expected) + 3e-9 * largest, (name, text)
-            written += 1
-    assert written >= least * len(names)
+    assert written >= least * checked
 
 
 def test_each_number_is_what_stands_beside_it() -> None:
@@ -121,11 +124,13 @@ def test_long_sums_have_subtotals_and_very_long_ones_are_asked_for() -> None:
     w = np.arange(1.0, 41.0)
     layer = Layer(1, "purelin", {0: Weight(w[None, :])})
     trace = Network(Structure((Input(40),), (layer,), (Output(0, 1),))).trace(np.full(40, 0.5))
-    assert "  zIW1_1(1)         410                the sum of 40 terms" in str(trace).splitlines()
-    lines = trace.text(full=True).splitlines()
-    start = lines.index("  zIW1_1(1)         410                1 * 0.5 + 2 * 0.5 + 3 * 0.5 = 3")
-    assert " ".join(lines[start + 1].split()) == "3 + 4 * 0.5 + 5 * 0.5 + 6 * 0.5 = 10.5"
-    assert " ".join(lines[start + 13].split()) == "390 + 40 * 0.5"
+    short, lines = (
+        [" ".join(line.split()) for line in text.splitlines()] for text in (str(trace), trace.text(full=True))
+    )
+    assert "zIW1_1(1) 410 the sum of 40 terms" in short
+    start = lines.index("zIW1_1(1) 410 1 * 0.5 + 2 * 0.5 + 3 * 0.5 = 3")
+    assert lines[start + 1] == "3 + 4 * 0.5 + 5 * 0.5 + 6 * 0.5 = 10.5"
+    assert lines[start + 13] == "390 + 40 * 0.5"
     written = {name: text for name, _, text in trace.rows(full=True)}
     assert written["zIW1_1(1)"] == " + ".join(f"{k} * 0.5" for k in range(1, 41))
 
