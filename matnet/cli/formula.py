@@ -95,7 +95,7 @@ def _made(net: Network, options: dict[str, Any], name: str | None = None) -> For
     layout = "nested" if options["nested"] else "steps"
     of, wrt = _of(options["of"]), _wrt(options["wrt"], net)
     form, digits = options["format"], options["digits"]
-    function = FUNCTION if name is None else Names(form)(name)
+    function = FUNCTION if name is None or form == "excel" else Names(form)(name)
     return formula_of(net.structure, net.program, of, wrt, form, layout, digits, function)
 
 

@@ -105,25 +105,29 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_several_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "a.mat").write_bytes(Path(PUMP).read_bytes())
-    (tmp_path / "b.mat").write_bytes(Path(PUMP).read_bytes())
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "a.mat").write_bytes(Path(PUMP).read_bytes())
+    (folder / "b.mat").write_bytes(Path(PUMP).read_bytes())
     place = tmp_path / "a.c"
-    assert run(["convert", str(tmp_path), str(place)]) == 2
+    assert run(["convert", str(folder), str(place)]) == 2
     assert capsys.readouterr().err == (
         f"matnet: {place}: these are several networks: write {{name}} in OUT for the name of each, as in "
         "net_{name}.c, or name one of them with --network\n"
     )
     template = str(tmp_path / "made" / "net_{name}.json")
-    assert run(["convert", str(tmp_path), template]) == 0
+    assert run(["convert", str(folder), template]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert [line.partition(": ")[0] for line in out] == [template.replace("{name}", name) for name in "ab"]
-    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["net_a.json", "net_b.json"]
+    assert [line.partition(": ")[0] for line in out] == [
+        template.replace("{name}", name) for name in ("a_net", "b_net")
+    ]
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["net_a_net.json", "net_b_net.json"]
     np.testing.assert_array_equal(
-        matnet.load(tmp_path / "made" / "net_b.json")([[50.0, 2400.0]]), matnet.load(PUMP)([[50.0, 2400.0]])
+        matnet.load(tmp_path / "made" / "net_b_net.json")([[50.0, 2400.0]]), matnet.load(PUMP)([[50.0, 2400.0]])
     )
-    assert run(["convert", str(tmp_path), template, "--no-clobber"]) == 2
+    assert run(["convert", str(folder), template, "--no-clobber"]) == 2
     assert capsys.readouterr().err == (
-        f"matnet: {tmp_path / 'made' / 'net_a.json'}: the file exists; leave out --no-clobber to replace it\n"
+        f"matnet: {tmp_path / 'made' / 'net_a_net.json'}: the file exists; leave out --no-clobber to replace it\n"
     )
 
 

@@ -139,4 +139,4 @@ def test_each_language_of_several_networks_is_run(
     err = capsys.readouterr().err
     assert "note: run by " in err or "is not installed" in err
     if language in ("c", "matlab"):
-        assert " a(" in (tmp_path / "a.txt").read_text()
+        assert " a_net(" in (tmp_path / "a_net.txt").read_text()

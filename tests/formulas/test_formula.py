@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import matnet
 from exported_networks import corpus_networks, random_networks, row_networks
 from matnet.errors import MatnetError, ShapeError, UnsupportedError
+from matnet.formulas import formula as formulas
+from matnet.formulas import numbers, recording
 from matnet.formulas.formula import FORMATS, Formula
 from matnet.formulas.numbers import differences, points
 from matnet.formulas.recording import Recorded
@@ -56,21 +59,29 @@ def test_a_power_of_a_fraction_has_parentheses() -> None:
 @pytest.mark.parametrize("digits", [None, 4])
 def test_the_network_is_computed_once(digits: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    for name, compute in (("reference", Recorded.reference), ("computed", Formula._computed)):
+    made, evaluated = recording.recorded, numbers.computed
 
-        def counted(own: Any, *arguments: Any, name: str = name, compute: Any = compute) -> Any:
-            calls.append(name)
-            return compute(own, *arguments)
+    def recorded(*arguments: Any) -> Recorded:
+        found = made(*arguments)
 
-        monkeypatch.setattr(
-            Recorded if name == "reference" else Formula, name if name == "reference" else "_computed", counted
-        )
+        def reference(x: Real) -> Real:
+            calls.append("network")
+            return found.reference(x)
+
+        return replace(found, reference=reference)
+
+    def computed(*arguments: Any) -> Any:
+        calls.append("formula")
+        return evaluated(*arguments)
+
+    monkeypatch.setattr(formulas, "recorded", recorded)
+    monkeypatch.setattr(formulas, "computed", computed)
     found = formula(pump(), digits=digits)
     assert found.exact
     assert found.differences
     assert found.text
-    assert calls.count("reference") == 1
-    assert calls.count("computed") == (1 if digits is None else 2)
+    assert calls.count("network") == 1
+    assert calls.count("formula") == (1 if digits is None else 2)
 
 
 def test_steps() -> None:
