@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from matnet.tables.run import BatchOptions
     from matnet.tables.summary import Summary
 
-BATCH_OPTIONS = ("hessian", "tidy", "lags", "forecast", "input_sd", "flag_range", "workers", "chunk_size", "flush")
+BATCH_OPTIONS = (
+    "hessian",
+    "tidy",
+    "lags",
+    "leads",
+    "forecast",
+    "input_sd",
+    "flag_range",
+    "workers",
+    "chunk_size",
+    "flush",
+)
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
 _BYTES_PER_NUMBER = 10

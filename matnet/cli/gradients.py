@@ -58,6 +58,15 @@ from matnet.cli.options import (
     help="Dynamic networks: also differentiate with respect to inputs up to K steps back (default: the longest input "
     "delay; with --forecast, as far as there is an effect).",
 )
+@click.option(
+    "--wrt-future",
+    "leads",
+    metavar="K",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Dynamic networks: also differentiate with respect to inputs up to K steps ahead, on which the outputs of "
+    "bidirectional layers depend (default: 0).",
+)
 @series_options
 @batch_options
 @table_options
@@ -69,7 +78,8 @@ def command(**options: Any) -> int:
     and dpower_dload.
 
     For a dynamic network, rows are time steps, and the derivatives are total ones, through all delays and feedback:
-    dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before. The first rows of a
+    dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before, dy1_dx1_lead1 to
+    that of the step behind. The first rows of a
     series are its states, which have no outputs (--states). With --forecast there is a row for each step of the
     forecast, and derivatives with respect to the outputs measured before it too, dy1_dy1_lag1. If FILE is a folder or a
     pattern, results are for the mean of its networks, and y1_std is their standard deviation.

@@ -133,6 +133,7 @@ def _measured(
     net: Network | Ensemble, options: dict[str, Any], outputs: Sequence[str]
 ) -> tuple[str, Record, list[Record]]:
     """What the records are, what holds for all of them, and the records."""
+    from matnet.sensitivity.lags import first_lag
     from matnet.sensitivity.records import interaction_records, sensitivity_records, width_record
 
     if options["interactions"]:
@@ -140,16 +141,17 @@ def _measured(
         pairs = chunks.interactions()
         summary = {"rows": chunks.rows, **width_record(chunks.widths, chunks.names, outputs)}
         return "interactions", summary, interaction_records(pairs, chunks.widths, chunks.names, outputs)
-    series = _dynamic(net)
+    series, first = _dynamic(net), 0
     if series is not None:
         found, widths, inputs = _over_series(series, options)
+        first = first_lag(series, len(found.rms))
     else:
         chunks = _Chunks(net, options)
         found, widths, inputs = chunks.measures(), chunks.widths, chunks.names
     if found.quantile_rows < found.rows:
         note(f"the quantiles are those of {found.quantile_rows:,} of the {found.rows:,} rows, chosen at random")
     summary = {"rows": found.rows, "quantile_rows": found.quantile_rows, **width_record(widths, inputs, outputs)}
-    return "sensitivities", summary, sensitivity_records(found, widths, inputs, outputs)
+    return "sensitivities", summary, sensitivity_records(found, widths, inputs, outputs, first)
 
 
 class _Chunks:

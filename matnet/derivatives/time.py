@@ -9,8 +9,13 @@ the results of a step with respect to something earlier is
 over the layers k that are fed back with delay d. Initial states are held fixed, unless the derivative is with respect
 to them.
 
+Layers may run backward in time: they begin at the last step, and their delays lead to later ones. The layers that are
+fed back then run in passes, each in one direction and after those that it needs (``Structure.levels``); the sum above
+is the same, with t + d for t − d, taken in the order of the passes.
+
 Arrays here have a flat batch: x (B, T, R), input states (B, ID, R), layer states (B, LD, N), N the neurons of all
-layers, the oldest step first.
+layers, the oldest step first; of a layer that runs backward the step that it computed first. A history of layers has
+LD steps before the series, and where layers run backward LD more behind it.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.derivatives.quantities import Adjoints, OutputsAndLayers, Quantity, SignalJacobian
+from matnet.derivatives.quantities import Adjoints, OutputsAndLayers, Quantity, SignalJacobian, Signals
 from matnet.errors import ShapeError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
@@ -43,7 +48,9 @@ class Run:
 
     ``outputs`` (..., T, S) at raw scale; ``input_states`` (..., ID, R) raw and ``layer_states`` (..., LD, N) at layer
     scale are the states after the last step, oldest first: with them, the next run continues the series exactly.
-    ``layer_outputs`` (..., T, N) are all layers' outputs concatenated.
+    ``layer_outputs`` (..., T, N) are all layers' outputs concatenated. The states of a layer that runs backward in time
+    are those after its last step, the first one of the series. What a layer gives that takes the last step of a whole
+    series is NaN at the steps before.
     """
 
     outputs: FloatArray
@@ -63,6 +70,22 @@ def flat_states(input_states: FloatArray, layer_states: FloatArray) -> FloatArra
     return np.concatenate(parts, axis=-1)
 
 
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """Layers that are fed back, computed in one direction over a series.
+
+    ``layers`` are their numbers from 0, ``columns`` those of their neurons among those of all layers.
+    """
+
+    layers: tuple[int, ...]
+    columns: NDArray[np.intp]
+    backward: bool
+
+    def times(self, steps: int) -> range:
+        """The steps in the order of computation."""
+        return range(steps - 1, -1, -1) if self.backward else range(steps)
+
+
 class Series:
     """A network's layout in time: which columns of a step's argument are which part of the history."""
 
@@ -74,6 +97,7 @@ class Series:
         self.input_size = structure.input_size
         self.output_size = structure.output_size
         self.layer_size = structure.layer_elements
+        self.looks_ahead = structure.looks_ahead
         # the single leaf of a network without inputs and delays is an input without elements
         inputs = np.cumsum([0, *([entry.size for entry in structure.inputs] or [0])])
         layers = np.cumsum([0, *(layer.size for layer in structure.layers)])
@@ -81,6 +105,19 @@ class Series:
         starts = np.cumsum([0, *(leaf.size for leaf in program.leaves)])
         self._argument_size = int(starts[-1])
         self.leaf_columns = [slice(int(a), int(b)) for a, b in itertools.pairwise(starts)]
+        self._backward = tuple(layer.backward for layer in structure.layers)
+        self._reversed = np.repeat(self._backward, [layer.size for layer in structure.layers])
+        fed_back = sorted({leaf.index for leaf in program.leaves if leaf.kind == "layer"})
+        self._fed_back = tuple(fed_back)
+        places = sorted({(structure.levels[index], self._backward[index]) for index in fed_back})
+        self._passes = tuple(
+            self._pass([index for index in fed_back if (structure.levels[index], self._backward[index]) == place])
+            for place in places
+        )
+
+    def _pass(self, layers: Sequence[int]) -> Pass:
+        columns = [k for index in layers for k in range(*_edges(self._columns["layer"], index))]
+        return Pass(tuple(layers), np.array(columns, dtype=np.intp), self._backward[layers[0]])
 
     def columns(self, leaf: Leaf) -> slice:
         """The columns of x, or of all layers' outputs, that belong to a leaf."""
@@ -95,7 +132,17 @@ class Series:
     @property
     def recurrent(self) -> bool:
         """Whether any layer output is used with a delay, so that the steps must be computed one by one."""
-        return any(leaf.kind == "layer" for leaf in self.program.leaves)
+        return bool(self._fed_back)
+
+    def source(self, leaf: Leaf, time: int, steps: int) -> int | None:
+        """The step of a series that a leaf is taken from at a time, outside of it for a state.
+
+        None if there is none: what a layer gives last has no value before the last step.
+        """
+        backward = leaf.kind == "layer" and self._backward[leaf.index]
+        if leaf.last:
+            return None if time < steps - 1 else (0 if backward else steps - 1)
+        return time + leaf.delay if backward else time - leaf.delay
 
     def argument(self, inputs: FloatArray, layers: FloatArray, time: int | slice) -> FloatArray:
         """A step's argument from the histories: inputs (B, ID + T, R), layers (B, LD + T, N).
@@ -103,25 +150,44 @@ class Series:
         For one time (B, A); for a slice of times (B, times, A).
         """
         parts = []
+        steps = inputs.shape[1] - self.input_delay
         for leaf in self.program.leaves:
             history, reach = (inputs, self.input_delay) if leaf.kind == "input" else (layers, self.layer_delay)
-            back = reach - leaf.delay
+            if leaf.last:
+                parts.append(self._last(layers, leaf, time, steps))
+                continue
+            back = reach + (leaf.delay if leaf.kind == "layer" and self._backward[leaf.index] else -leaf.delay)
             when: int | slice
             when = time + back if isinstance(time, int) else slice(time.start + back, time.stop + back)
             parts.append(history[:, when, self.columns(leaf)])
         return np.concatenate(parts, axis=-1)
 
+    def _last(self, layers: FloatArray, leaf: Leaf, time: int | slice, steps: int) -> FloatArray:
+        """What a layer gives last in a series, (B, size) or (B, times, size): NaN before the last step."""
+        times = range(time, time + 1) if isinstance(time, int) else range(time.start, time.stop)
+        found = np.full((len(layers), len(times), leaf.size), np.nan)
+        source = self.source(leaf, steps - 1, steps)
+        if source is not None and steps - 1 in times:
+            found[:, steps - 1 - times.start] = layers[:, self.layer_delay + source, self.columns(leaf)]
+        return found[:, 0] if isinstance(time, int) else found
+
     def histories(self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray) -> tuple[FloatArray, ...]:
         """All inputs (B, ID + T, R), all layers' outputs (B, LD + T, N) and the outputs (B, T, S)."""
         batch, steps = x.shape[:2]
         inputs = np.concatenate([input_states, x], axis=1)
-        layers = np.concatenate([layer_states, np.zeros((batch, steps, self.layer_size))], axis=1)
+        parts = [layer_states, np.zeros((batch, steps, self.layer_size))]
+        if self.looks_ahead:
+            parts.append(np.where(self._reversed, layer_states[:, ::-1], 0.0))
+        layers = np.concatenate(parts, axis=1)
         outputs = np.empty((batch, steps, self.output_size))
-        if not self.recurrent:
+        own = slice(self.layer_delay, self.layer_delay + steps)
+        if self.looks_ahead:
+            self._run_passes(inputs, layers, steps)
+        if self.looks_ahead or not self.recurrent:
             argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, self._argument_size)
             y, *parts = self.evaluate(OutputsAndLayers(), argument)
             outputs[...] = y.reshape(outputs.shape)
-            layers[:, self.layer_delay :] = np.concatenate(parts, axis=-1).reshape(batch, steps, self.layer_size)
+            layers[:, own] = np.concatenate(parts, axis=-1).reshape(batch, steps, self.layer_size)
             return inputs, layers, outputs
         for time in range(steps):
             y, *parts = self.evaluate(OutputsAndLayers(), self.argument(inputs, layers, time))
@@ -129,15 +195,26 @@ class Series:
             layers[:, self.layer_delay + time] = np.concatenate(parts, axis=-1)
         return inputs, layers, outputs
 
+    def _run_passes(self, inputs: FloatArray, layers: FloatArray, steps: int) -> None:
+        """The layers that are fed back, pass by pass, into their history."""
+        for entry in self._passes:
+            signals = Signals(tuple(self.program.layers[index] for index in entry.layers))
+            for time in entry.times(steps):
+                found = self.evaluate(signals, self.argument(inputs, layers, time))
+                layers[:, self.layer_delay + time, entry.columns] = np.concatenate(found, axis=-1)
+
     def run(self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray) -> Run:
         """The outputs of a series and the states after it."""
         inputs, layers, outputs = self.histories(x, input_states, layer_states)
-        steps = x.shape[1]
+        steps, reach = x.shape[1], self.layer_delay
+        after = layers[:, steps : steps + reach].copy()
+        if self.looks_ahead:
+            after = np.where(self._reversed, layers[:, reach : 2 * reach][:, ::-1], after)
         return Run(
             outputs=outputs,
             input_states=inputs[:, inputs.shape[1] - self.input_delay :].copy(),
-            layer_states=layers[:, layers.shape[1] - self.layer_delay :].copy(),
-            layer_outputs=layers[:, layers.shape[1] - steps :].copy(),
+            layer_states=after,
+            layer_outputs=layers[:, reach : reach + steps].copy(),
         )
 
     def _step_jacobians(
@@ -150,11 +227,10 @@ class Series:
         """
         batch, steps = x.shape[:2]
         inputs, layers, _ = self.histories(x, input_states, layer_states)
-        fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
         argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, self._argument_size)
-        signals = (*self.program.outputs, *(self.program.layers[index] for index in fed_back))
+        signals = (*self.program.outputs, *(self.program.layers[index] for index in self._fed_back))
         found = self.evaluate(SignalJacobian(signals), argument)[0]
-        neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]
+        neurons = [k for index in self._fed_back for k in range(*_edges(self._columns["layer"], index))]
         rows = {leaf.signal: self._dependent(signals, leaf) for leaf in self.program.leaves}
         return found.reshape(batch, steps, *found.shape[1:]), neurons, rows
 
@@ -172,14 +248,24 @@ class Series:
         return slice(self.output_size + first, self.output_size + first + leaf.size)
 
     def jacobian(
-        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, wrt: str, lags: int | None
+        self,
+        x: FloatArray,
+        input_states: FloatArray,
+        layer_states: FloatArray,
+        wrt: str,
+        lags: int | None,
+        leads: int | None = None,
     ) -> FloatArray:
         """The outputs' total derivative with respect to `wrt`, see ``Network.run_jacobian``."""
         if wrt == "inputs":
             reach = self.input_delay if lags is None else lags
-            if reach < 0:
-                raise ShapeError(f"lags is {reach}, expected 0 or more")
-            return self.jacobian_by_lag(x, input_states, layer_states, reach)
+            for value, name in ((reach, "lags"), (leads or 0, "leads")):
+                if value < 0:
+                    raise ShapeError(f"{name} is {value}, expected 0 or more")
+            if self.looks_ahead:
+                return self._jacobian_around(x, input_states, layer_states, reach, leads or 0)
+            found = self.jacobian_by_lag(x, input_states, layer_states, reach)
+            return np.pad(found, ((0, 0), (0, 0), (0, leads), (0, 0), (0, 0))) if leads else found
         return self.jacobian_by_states(x, input_states, layer_states, "input" if wrt == "input_states" else "layer")
 
     def jacobian_by_lag(
@@ -200,25 +286,94 @@ class Series:
                     total[lag][:, lag:, moved] += later[:, lag - leaf.delay :]
         return np.ascontiguousarray(np.moveaxis(total, 0, 2)[:, :, :, : self.output_size])
 
+    def _jacobian_around(
+        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int, leads: int
+    ) -> FloatArray:
+        """dy(t)/dx(t − lag), (B, T, lags + 1 + leads, S, R), of layers that run in both directions.
+
+        Lags below 0 come last: element −k is lag −k. The steps that the derivative is with respect to are taken in
+        blocks, which bounds the memory. An output that there is not has a derivative of NaN.
+        """
+        derivatives = self._step_jacobians(x, input_states, layer_states)
+        batch, steps, rows = derivatives[0].shape[:3]
+        found = np.zeros((batch, steps, lags + 1 + leads, self.output_size, self.input_size))
+        width = max(1, _BLOCK_ELEMENTS // max(1, batch * steps * rows * self.input_size))
+        for start in range(0, steps, width):
+            sources = range(start, min(start + width, steps))
+            total = np.zeros((batch, steps, rows, len(sources), self.input_size))
+            for leaf, own in self.leaves:
+                for place, source in enumerate(sources):
+                    time = source + leaf.delay
+                    if leaf.kind == "input" and time < steps:
+                        total[:, time, :, place, self.columns(leaf)] += derivatives[0][:, time, :, own]
+            self._accumulate(total, *derivatives)
+            for place, source in enumerate(sources):
+                for time in range(max(0, source - leads), min(steps, source + lags + 1)):
+                    found[:, time, time - source] = total[:, time, : self.output_size, place]
+        never = [k for leaf in self.program.leaves if leaf.last for k in self._outputs_of(derivatives[2][leaf.signal])]
+        found[:, : max(steps - 1, 0), :, never] = np.nan
+        return found
+
+    def _outputs_of(self, rows: slice | NDArray[np.intp]) -> list[int]:
+        """The outputs among the rows of a step's Jacobian."""
+        return [k for k in np.arange(self.output_size + self._argument_size)[rows].tolist() if k < self.output_size]
+
+    def _accumulate(
+        self,
+        total: FloatArray,
+        step: FloatArray,
+        neurons: list[int],
+        dependent: dict[int, slice | NDArray[np.intp]],
+    ) -> None:
+        """Completes total derivatives (B, T, S + n, ...), which hold what each step depends on directly.
+
+        Each pass adds what comes through the layers that are fed back, the outputs last.
+        """
+        batch, steps, rows = step.shape[:3]
+        flat = total.reshape(batch, steps, rows, -1)
+        every = np.arange(rows)
+        passes: list[tuple[NDArray[np.intp], range]] = []
+        if self.looks_ahead:
+            places = {neuron: self.output_size + place for place, neuron in enumerate(neurons)}
+            for entry in self._passes:
+                own_rows = np.array([places[neuron] for neuron in entry.columns.tolist()], dtype=np.intp)
+                passes.append((own_rows, entry.times(steps)))
+            passes.append((every[: self.output_size], range(steps)))
+        else:
+            passes.append((every, range(steps)))
+        layers = [(leaf, own, self._rows(leaf, neurons)) for leaf, own in self.leaves if leaf.kind == "layer"]
+        for computed, times in passes:
+            through = [
+                (leaf, own, before, np.intersect1d(computed, every[dependent[leaf.signal]], assume_unique=True))
+                for leaf, own, before in layers
+            ]
+            for time in times:
+                for leaf, own, before, moved in through:
+                    source = self.source(leaf, time, steps)
+                    if source is not None and 0 <= source < steps and len(moved):
+                        flat[:, time, moved] += step[:, time, moved, own] @ flat[:, source, before]
+
     def jacobian_by_states(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, kind: str
     ) -> FloatArray:
         """dy(t) with respect to the initial states: (B, T, S, ID, R) for kind "input", (B, T, S, LD, N) for "layer"."""
-        step, neurons, dependent = self._step_jacobians(x, input_states, layer_states)
+        derivatives = self._step_jacobians(x, input_states, layer_states)
+        step = derivatives[0]
         batch, steps, rows = step.shape[:3]
         reach, width = (self.input_delay, self.input_size) if kind == "input" else (self.layer_delay, self.layer_size)
         total = np.zeros((batch, steps, rows, reach, width))
-        for time in range(steps):
-            for leaf, own in self.leaves:
-                source = time - leaf.delay
-                if source < 0 and leaf.kind == kind:
-                    total[:, time, :, reach + source, self.columns(leaf)] += step[:, time, :, own]
-                elif source >= 0 and leaf.kind == "layer":
-                    before = total[:, source, self._rows(leaf, neurons)].reshape(batch, leaf.size, reach * width)
-                    moved = dependent[leaf.signal]
-                    later = step[:, time, moved, own] @ before
-                    total[:, time, moved] += later.reshape(batch, later.shape[1], reach, width)
-        return np.ascontiguousarray(total[:, :, : self.output_size])
+        for leaf, own in self.leaves:
+            for time in range(steps):
+                source = self.source(leaf, time, steps)
+                if leaf.kind == kind and source is not None and not 0 <= source < steps:
+                    # the states of a layer that runs backward are those behind the series, the nearest of them last
+                    place = reach + source if source < 0 else reach - 1 - (source - steps)
+                    total[:, time, :, place, self.columns(leaf)] += step[:, time, :, own]
+        self._accumulate(total, *derivatives)
+        found = np.ascontiguousarray(total[:, :, : self.output_size])
+        never = [k for leaf in self.program.leaves if leaf.last for k in self._outputs_of(derivatives[2][leaf.signal])]
+        found[:, : max(steps - 1, 0), never] = np.nan
+        return found
 
     def adjoints(
         self, inputs: FloatArray, layers: FloatArray, signals: tuple[int, ...], seeds: FloatArray
@@ -237,30 +392,42 @@ class Series:
         The derivatives with respect to x (B, T, R), the parameters (P,), the input states (B, ID, R) and the layer
         states (B, LD, N).
         """
-        steps = seeds.shape[1]
-        fed_back = sorted({leaf.index for leaf in self.program.leaves if leaf.kind == "layer"})
-        everywhere = (*signals, *(self.program.layers[index] for index in fed_back))
-        neurons = [k for index in fed_back for k in range(*_edges(self._columns["layer"], index))]
-        adjoints = Adjoints(everywhere)
+        steps, reach = seeds.shape[1], self.layer_delay
         by_inputs, by_layers = np.zeros_like(inputs), np.zeros_like(layers)
         by_parameters = np.zeros(sum(self.program.parameter_sizes))
-        for time in reversed(range(steps)):
-            later = by_layers[:, self.layer_delay + time][:, neurons]
-            u = np.concatenate([seeds[:, time], later], axis=-1)
-            by_leaves, by_weights = self.evaluate(adjoints, self.argument(inputs, layers, time), u)
-            # a step without a seed contributes nothing, even if its derivatives are NaN
-            moves = (u != 0.0).any(axis=-1)[:, None]
-            by_leaves, by_weights = np.where(moves, by_leaves, 0.0), np.where(moves, by_weights, 0.0)
-            by_parameters += by_weights.sum(axis=0)
-            for leaf, own in self.leaves:
-                target, reach = (by_inputs, self.input_delay) if leaf.kind == "input" else (by_layers, self.layer_delay)
-                target[:, reach + time - leaf.delay, self.columns(leaf)] += by_leaves[:, own]
-        return (
-            by_inputs[:, self.input_delay :],
-            by_parameters,
-            by_inputs[:, : self.input_delay],
-            by_layers[:, : self.layer_delay],
-        )
+        nothing = np.zeros((len(seeds), 0))
+        everywhere = (*signals, *(self.program.layers[index] for index in self._fed_back))
+        neurons = np.array([k for entry in self._passes for k in entry.columns.tolist()], dtype=np.intp)
+        passes: list[tuple[Adjoints, NDArray[np.intp], range, bool]] = []
+        if self.looks_ahead:
+            passes.append((Adjoints(signals), neurons[:0], range(steps), True))
+            for entry in reversed(self._passes):
+                own_signals = tuple(self.program.layers[index] for index in entry.layers)
+                passes.append((Adjoints(own_signals), entry.columns, entry.times(steps), False))
+        else:
+            passes.append((Adjoints(everywhere), neurons, range(steps), True))
+        for adjoints, computed, times, seeded in passes:
+            for time in reversed(times):
+                later = by_layers[:, reach + time][:, computed]
+                u = np.concatenate([seeds[:, time] if seeded else nothing, later], axis=-1)
+                by_leaves, by_weights = self.evaluate(adjoints, self.argument(inputs, layers, time), u)
+                # a step without a seed contributes nothing, even if its derivatives are NaN
+                moves = (u != 0.0).any(axis=-1)[:, None]
+                by_leaves, by_weights = np.where(moves, by_leaves, 0.0), np.where(moves, by_weights, 0.0)
+                by_parameters += by_weights.sum(axis=0)
+                for leaf, own in self.leaves:
+                    target, before = (by_inputs, self.input_delay) if leaf.kind == "input" else (by_layers, reach)
+                    source = self.source(leaf, time, steps)
+                    if source is not None:
+                        target[:, before + source, self.columns(leaf)] += by_leaves[:, own]
+        by_states = by_layers[:, :reach]
+        if self.looks_ahead:
+            by_states = np.where(self._reversed, by_layers[:, reach + steps :][:, ::-1], by_states)
+        return by_inputs[:, self.input_delay :], by_parameters, by_inputs[:, : self.input_delay], by_states
+
+
+_BLOCK_ELEMENTS = 1 << 24
+"""The most numbers of total derivatives in memory at once, in the passes over a series in both directions."""
 
 
 def _edges(edges: FloatArray, index: int) -> tuple[int, int]:

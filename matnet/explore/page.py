@@ -12,7 +12,7 @@ from importlib.resources import files
 from matnet.errors import UnsupportedError
 from matnet.explore.engine import functions, module
 from matnet.explore.subject import Subject
-from matnet.exporters.stepping import state_size
+from matnet.exporters.stepping import check_step, state_size
 from matnet.network.markup import Html, element
 from matnet.network.overview import sentence
 
@@ -53,6 +53,8 @@ def live(subject: Subject) -> Live:
     UnsupportedError
         The network cannot be written in JavaScript, or has neither inputs nor delays.
     """
+    if subject.net.dynamic:
+        check_step(subject.net)
     if not subject.net.input_size and not (subject.net.dynamic and state_size(subject.net)):
         raise UnsupportedError(
             "the network has neither inputs nor delays, so there is nothing to move: its outputs are constants"

@@ -39,11 +39,21 @@ def matrices(structure: Structure) -> Iterator[Matrix]:
     for number, (entry, names) in enumerate(_with_names(structure.inputs, raw), start=1):
         yield from _settings(f"input{number}", entry.processing, names)
         processed.append(_after(entry.processing, names, f"p{number}"))
+    found: dict[str, Matrix] = {}
     for number, layer in enumerate(structure.layers, start=1):
-        yield from _layer(structure, number, layer, processed)
+        for matrix in _layer(structure, number, layer, processed):
+            found[matrix.name] = _below(found[matrix.name], matrix) if matrix.name in found else matrix
+    yield from found.values()
     outputs = element_names(structure.outputs, "y")
     for number, (output, names) in enumerate(_with_names(structure.outputs, outputs), start=1):
         yield from _settings(f"output{number}", output.processing, names)
+
+
+def _below(first: Matrix, piece: Matrix) -> Matrix:
+    """A matrix of MATLAB's with one more piece: the rows that another part of its layer uses."""
+    rows = _numbered("", len(first.rows) + len(piece.rows))
+    columns = first.columns if first.columns == piece.columns else _numbered("h", len(first.columns))
+    return Matrix(first.name, first.corner, rows, columns, np.concatenate([first.values, piece.values]))
 
 
 def _with_names(
@@ -74,14 +84,15 @@ def _named_layer(
     """A layer of a network of layers: its parameters and its settings, by MATLAB's names."""
     whole = structure.whole(number - 1)
     name = f"{whole + 1}_{re.sub(r'[^A-Za-z0-9_-]', '_', structure.layers[whole].name)}"
-    sources = [(weight, processed[source]) for source, weight in layer.input_weights.items()]
+    sources = [("IW", source, weight, processed[source]) for source, weight in layer.input_weights.items()]
     sources += [
-        (weight, _numbered(f"{structure.layers[source].name}_", structure.layers[source].size))
+        ("LW", source, weight, _numbered(f"{structure.layers[source].name}_", structure.layers[source].size))
         for source, weight in layer.layer_weights.items()
     ]
-    for place, (weight, elements) in enumerate(sources, start=1):
+    for place, (kind, source, weight, elements) in enumerate(sources, start=1):
         if weight.value.size:
-            yield _weight(f"{name}_{layer.parameter_word(weight)}", weight, elements)
+            word = structure.parameter_word(kind, number - 1, source)
+            yield _weight(f"{name}_{word}", weight, elements)
         further = f"_{place}" if len(sources) > 1 else ""
         if whole + 1 != number or structure.parts(whole):
             continue

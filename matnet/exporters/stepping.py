@@ -12,9 +12,30 @@ from itertools import accumulate
 import numpy as np
 
 from matnet.derivatives.jacobian import jacobian
+from matnet.errors import UnsupportedError
 from matnet.functions.namespace import Array, constant, indices, namespace
 from matnet.network import Network
 from matnet.simulate import Leaf, Program, batched, outputs, side_by_side
+
+
+def check_step(net: Network) -> None:
+    """Refuses a network that one step after the other, from states of 0, does not compute.
+
+    Raises
+    ------
+    UnsupportedError
+        Its outputs depend on later steps, or it starts from other states.
+    """
+    advice = "save it as .json, and compute a series with net.run"
+    if net.structure.looks_ahead:
+        raise UnsupportedError(
+            f"the network has no step of its own: its outputs depend on later steps of the series too; {advice}"
+        )
+    if net.structure.starts_elsewhere:
+        raise UnsupportedError(
+            f"an exported step starts from states of 0, and layer '{net.structure.starts_elsewhere}' was saved with "
+            f"other initial states; {advice}"
+        )
 
 
 def state_size(net: Network) -> int:
@@ -74,6 +95,7 @@ class _Layout:
     """Where the inputs and the layers of earlier steps are among the states."""
 
     def __init__(self, net: Network) -> None:
+        check_step(net)
         structure = net.structure
         self.width = {"input": structure.input_size, "layer": structure.layer_elements}
         self.depth = {"input": structure.input_delay, "layer": structure.layer_delay}

@@ -82,6 +82,10 @@ def recorded(structure: Structure, program: Program, wanted: Wanted, short_slope
         The network is too large for expressions of single numbers, or a derivative of a network with feedback is
         wanted.
     """
+    if structure.looks_ahead:
+        raise UnsupportedError(
+            "the network has no formula of one time step: its outputs depend on later steps of the series too"
+        )
     recurrent = any(leaf.kind == "layer" for leaf in program.leaves)
     if recurrent and wanted.derivative:
         raise UnsupportedError(
@@ -119,7 +123,9 @@ def _arguments(structure: Structure, program: Program) -> tuple[Argument, ...]:
         for k in range(leaf.size):
             if leaf.kind == "layer":
                 own = f"a{leaf.index + 1}_{k + 1}"
-                about = f"{own}, {_steps(leaf.delay)} before; 0 before the first step"
+                initial = structure.layers[leaf.index].initial
+                start = "0" if initial is None else f"{initial[k]:.17g}"
+                about = f"{own}, {_steps(leaf.delay)} before; {start} before the first step"
                 found.append(Argument(f"{own}_lag{leaf.delay}", about, -1.0, 1.0))
                 continue
             place = starts[leaf.index] + k

@@ -27,7 +27,7 @@ VERSION = 1
 _KEYS = ("format", "version", "digest", "name", "inputs", "layers", "outputs", "performance", "provenance", "checks")
 _INPUT = ("name", "size", "range", "processing", "feedback_output")
 _LAYER = ("name", "size", "transfer", "net_input", "bias", "input_weights", "layer_weights")
-_FURTHER = ("settings", "shape", "kind", "part_of")
+_FURTHER = ("settings", "shape", "kind", "part_of", "backward", "initial")
 """What a layer of the classes that followed `network` may have beside that."""
 _WEIGHT = ("source", "function", "delays", "value")
 _OUTPUT = (
@@ -302,6 +302,8 @@ def _write_layer(entry: Layer) -> Json:
         **({"shape": list(entry.shape)} if entry.shape else {}),
         **({"kind": entry.kind} if entry.kind else {}),
         **({} if entry.part_of is None else {"part_of": entry.part_of + 1}),
+        **({"backward": True} if entry.backward else {}),
+        **({} if entry.initial is None else {"initial": plain(entry.initial)}),
     }
 
 
@@ -317,6 +319,7 @@ def _write_weights(weights: Mapping[int, Weight]) -> Json:
             "delays": list(weight.delays),
             "value": _numbers(weight.value, "a weight"),
             **({"settings": {key: plain(value) for key, value in weight.settings.items()}} if weight.settings else {}),
+            **({"last": True} if weight.last else {}),
         }
         for source, weight in weights.items()
     ]
@@ -349,20 +352,32 @@ def _read_further(found: Mapping[str, Node]) -> dict[str, Any]:
         further["kind"] = found["kind"].text()
     if "part_of" in found:
         further["part_of"] = found["part_of"].count(1) - 1
-    return further
+    if "initial" in found:
+        further["initial"] = found["initial"].array((None,))
+    return {**further, "backward": _read_mark(found, "backward")}
 
 
 def _read_weights(node: Node) -> dict[int, Weight]:
     weights: dict[int, Weight] = {}
     for entry in node.items():
-        found = entry.keys(_WEIGHT, ("settings",))
+        found = entry.keys(_WEIGHT, ("settings", "last"))
         source = found["source"].count(1) - 1
         if source in weights:
             found["source"].refuse("a source that has no weight yet")
         value, delays = found["value"].array((None, None)), tuple(delay.count() for delay in found["delays"].items())
         with _at(entry):
-            weights[source] = Weight(value, found["function"].text(), delays, _read_weight_settings(found))
+            settings, last = _read_weight_settings(found), _read_mark(found, "last")
+            weights[source] = Weight(value, found["function"].text(), delays, settings, last)
     return weights
+
+
+def _read_mark(found: Mapping[str, Node], key: str) -> bool:
+    """Whether there is an entry, which is then true."""
+    if key not in found:
+        return False
+    if found[key].value is not True:
+        found[key].refuse("true")
+    return True
 
 
 def _read_weight_settings(found: Mapping[str, Node]) -> dict[str, FloatArray]:

@@ -170,13 +170,15 @@ class Weight:
     """A weight function with its matrix, (S, R·taps), and the delays of its taps, in time steps.
 
     ``settings`` are those of a function that has some (see functions/connections.py). A function without weights has a
-    value of shape (0, 0).
+    value of shape (0, 0). ``last`` is whether it takes what its source, a layer, gives last in a whole series: at the
+    last step, or at the first one if the source runs backward. There is no such value before the last step.
     """
 
     value: Array
     function: str = "dotprod"
     delays: tuple[int, ...] = (0,)
     settings: Mapping[str, FloatArray] = field(default_factory=dict)
+    last: bool = False
 
     def __post_init__(self) -> None:
         if self.function in REFUSED_WEIGHT:
@@ -192,6 +194,10 @@ class Weight:
             raise ModelError(f"delays must be non-negative integers in increasing order, got {list(self.delays)}")
         if self.delays[-1] > MAX_DELAY:
             raise UnsupportedError(f"a delay of {self.delays[-1]} steps is not supported; the maximum is {MAX_DELAY}")
+        if self.last and self.delays != (0,):
+            raise ModelError(
+                f"it takes the last step of a series, and has the delays {list(self.delays)}, expected [0]"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return _without_row(self)
@@ -216,7 +222,9 @@ class Layer:
     in column-major order, the channels last; empty for a vector. A layer with a shape may have a bias (C,), one number
     for each channel. ``kind`` is what MATLAB calls the layer, empty for a layer of the class `network`. ``part_of`` is
     the number (from 0) of the layer of MATLAB's that this one is a part of, such as the gates of an LSTM layer; None
-    for a layer that MATLAB has.
+    for a layer that MATLAB has. A layer that runs ``backward`` in time begins at the last step of a series: its delays
+    lead to later steps. ``initial`` (size,) is what the layer gave before the first step where no states are given;
+    None for zeros.
     """
 
     size: int
@@ -230,6 +238,8 @@ class Layer:
     shape: tuple[int, ...] = ()
     kind: str = ""
     part_of: int | None = None
+    backward: bool = False
+    initial: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -254,6 +264,10 @@ class Layer:
                 raise ModelError(f"the bias has shape {tuple(self.bias.shape)}, expected ({expected},)")
         if self.bias is None and not self.weights:
             raise ModelError("the layer has neither weights nor a bias")
+        if self.initial is not None:
+            object.__setattr__(self, "initial", _frozen(self.initial))
+            if tuple(self.initial.shape) != (self.size,):
+                raise ModelError(f"the initial state has shape {tuple(self.initial.shape)}, expected ({self.size},)")
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:
@@ -273,12 +287,6 @@ class Layer:
     def weights_come_first(self) -> bool:
         """Whether MATLAB lists the layer's weights before its bias, as all but the scales of a normalization."""
         return not any(weight.row.parameter == "Scale" for weight in self.weights)
-
-    def parameter_word(self, weight: Weight) -> str:
-        """What MATLAB calls one of the layer's weights: Weights or Scale; InputWeights in a part of a layer."""
-        if self.part_of is None or weight.row.parameter != "Weights":
-            return weight.row.parameter
-        return "RecurrentWeights" if weight.delays[0] else "InputWeights"
 
     @cached_property
     def row(self) -> TransferFunction:
@@ -374,7 +382,7 @@ class Structure:
     ``parameter_order`` is "getwb" for MATLAB's weight vector of the class `network`, "layers" for that of the classes
     that followed it: layer by layer Weights (of a recurrent layer InputWeights, then RecurrentWeights), then Bias, or
     Offset, then Scale. The layers that are parts of others come after all those that MATLAB has, which so keep their
-    numbers.
+    numbers. A matrix of MATLAB's whose rows belong to several parts is in pieces, in the order of the rows.
 
     Raises
     ------
@@ -409,6 +417,35 @@ class Structure:
         for entries, letter in ((self.inputs, "x"), (self.outputs, "y")):
             _check_names(entries, letter)
         self.order  # noqa: B018 - checks that there is one
+        self.levels  # noqa: B018 - checks that time has one direction in every loop
+        self._check_ends()
+
+    def _check_ends(self) -> None:
+        """Nothing that follows the last step of a series has a step before or after it."""
+        followers: list[list[int]] = [[] for _ in self.layers]
+        ended: set[int] = set()
+        for number, layer in enumerate(self.layers):
+            if any(weight.last for weight in layer.input_weights.values()):
+                raise ModelError(
+                    f"layers{{{number + 1}}} takes the last step of an input; only that of a layer is known"
+                )
+            for source, weight in layer.layer_weights.items():
+                followers[source].append(number)
+                if weight.last:
+                    ended.add(number)
+        waiting = list(ended)
+        while waiting:
+            for number in followers[waiting.pop()]:
+                if number not in ended:
+                    ended.add(number)
+                    waiting.append(number)
+        for number, layer in enumerate(self.layers):
+            for source, weight in layer.layer_weights.items():
+                if source in ended and (weight.last or weight.delays != (0,)):
+                    raise ModelError(
+                        f"takes other steps of layer {source + 1}, which follows the last step of a series",
+                        place=f"layers{{{number + 1}}}",
+                    )
 
     def _check_parts(self) -> None:
         listed = len(self.listed)
@@ -475,7 +512,7 @@ class Structure:
         missing = [0] * len(self.layers)
         for number, layer in enumerate(self.layers):
             for source, weight in layer.layer_weights.items():
-                if 0 in weight.delays:
+                if 0 in weight.delays and not weight.last:
                     feeds[source].append(number)
                     missing[number] += 1
         done: list[int] = []
@@ -489,6 +526,82 @@ class Structure:
             loop = ", ".join(str(number + 1) for number, count in enumerate(missing) if count)
             raise ModelError(f"layers {loop} form a loop without delay")
         return tuple(done)
+
+    @cached_property
+    def levels(self) -> tuple[int, ...]:
+        """Which pass over a series computes each layer: one needs those of lower levels, and runs in one direction.
+
+        All layers of a network that goes forward in time alone have level 0.
+
+        Raises
+        ------
+        ModelError
+            Layers that run in different directions form a loop, or are joined by a delay.
+        """
+        edges: list[tuple[int, int, int]] = []
+        for number, layer in enumerate(self.layers):
+            place = f"layers{{{number + 1}}}"
+            if layer.backward and any(weight.delays != (0,) for weight in layer.input_weights.values()):
+                raise ModelError("the layer runs backward in time and has a delay of an input", place=place)
+            for source, weight in layer.layer_weights.items():
+                turns = layer.backward != self.layers[source].backward
+                if turns and weight.delays != (0,):
+                    raise ModelError(
+                        f"takes earlier steps of layer {source + 1}, which runs in the other direction", place=place
+                    )
+                if turns or weight.last:
+                    edges.append((source, number, 1))
+                elif source != number:
+                    edges.append((source, number, 0))
+        levels = [0] * len(self.layers)
+        if any(more for _, _, more in edges):
+            for _ in range(len(self.layers) + 1):
+                before = list(levels)
+                for source, number, more in edges:
+                    levels[number] = max(levels[number], levels[source] + more)
+                if levels == before:
+                    break
+            else:
+                raise ModelError("layers that run forward and backward in time form a loop")
+        return tuple(levels)
+
+    @cached_property
+    def looks_ahead(self) -> bool:
+        """Whether an output depends on later steps, or a layer on the end of a series: a step alone tells nothing."""
+        return self.ends or any(layer.backward for layer in self.layers)
+
+    @cached_property
+    def ends(self) -> bool:
+        """Whether something takes what a layer gives last in a series, so that there are no outputs before the end."""
+        return any(weight.last for layer in self.layers for weight in layer.layer_weights.values())
+
+    def parameter_word(self, kind: str, number: int, source: int) -> str:
+        """What MATLAB calls the weight of layer `number` from a source, which are counted from 0.
+
+        Weights or Scale; in a part of a layer InputWeights, or RecurrentWeights if it comes from within the layer.
+        """
+        layer = self.layers[number]
+        weight = (layer.input_weights if kind == "IW" else layer.layer_weights)[source]
+        if layer.part_of is None or weight.row.parameter != "Weights":
+            return weight.row.parameter
+        return "RecurrentWeights" if self.returns(kind, number, source) else "InputWeights"
+
+    def returns(self, kind: str, number: int, source: int) -> bool:
+        """Whether the weight of layer `number` comes from within the layer of MATLAB's that it is a part of."""
+        return kind == "LW" and self.layers[number].part_of is not None and self.whole(source) == self.whole(number)
+
+    def initial_states(self) -> FloatArray:
+        """The layer states (LD, N) before the first step: 0 for layers without any of their own."""
+        parts = [np.zeros(layer.size) if layer.initial is None else layer.initial for layer in self.layers]
+        return np.tile(np.concatenate(parts), (self.layer_delay, 1))
+
+    @cached_property
+    def starts_elsewhere(self) -> str:
+        """The name of a layer of MATLAB's whose initial states are not 0; empty if there is none."""
+        for number, layer in enumerate(self.layers):
+            if layer.initial is not None and layer.initial.any():
+                return self.layers[self.whole(number)].name
+        return ""
 
     @cached_property
     def listed(self) -> tuple[Layer, ...]:
@@ -544,5 +657,5 @@ class Structure:
 
     @property
     def dynamic(self) -> bool:
-        """Whether any weight has a delay, or the network has no input at all."""
-        return self.input_delay > 0 or self.layer_delay > 0 or not self.inputs
+        """Whether any weight has a delay or takes the last step, or the network has no input at all."""
+        return self.input_delay > 0 or self.layer_delay > 0 or not self.inputs or self.looks_ahead

@@ -274,7 +274,7 @@ class SeriesArguments:
 def series_arguments(
     structure: Structure, x: Any, input_states: Any, layer_states: Any, steps: int | None
 ) -> SeriesArguments:
-    """A series and its states, checked against the network; None for a state means zeros.
+    """A series and its states, checked against the network; None for a state means the network's own, mostly zeros.
 
     Raises
     ------
@@ -307,8 +307,8 @@ def series_arguments(
     count = math.prod(lead)
     return SeriesArguments(
         series.reshape((count, *series.shape[-2:])),
-        _flat(inputs, lead, (reach, size), "input_states"),
-        _flat(layers, lead, (structure.layer_delay, neurons.size), "layer_states"),
+        _flat(inputs, lead, np.zeros((reach, size)), "input_states"),
+        _flat(layers, lead, structure.initial_states(), "layer_states"),
         lead,
     )
 
@@ -324,14 +324,14 @@ def _states(states: Any, elements: Elements, delays: int, parameter: str, scale:
     return given
 
 
-def _flat(states: FloatArray | None, lead: tuple[int, ...], shape: tuple[int, int], parameter: str) -> FloatArray:
-    """States (batch, delays, size) of a flat batch; zeros for None."""
+def _flat(states: FloatArray | None, lead: tuple[int, ...], initial: FloatArray, parameter: str) -> FloatArray:
+    """States (batch, delays, size) of a flat batch; the initial ones (delays, size) for None."""
     count = math.prod(lead)
     if states is None:
-        return np.zeros((count, *shape))
+        return np.tile(initial, (count, 1, 1))
     if states.shape[:-2] != lead:
         raise ShapeError(f"{parameter} has the batch {states.shape[:-2]}, but x has {lead}")
-    return states.reshape((count, *shape))
+    return states.reshape((count, *initial.shape))
 
 
 def whole(value: Any, parameter: str) -> int:

@@ -69,7 +69,7 @@ def prepared(structure: Structure, x: Any, t: Any) -> SeriesData:
             f"t has {steps} time steps, but the network looks back over {start + ahead}: give at least that many"
         )
     shifted = aligned(structure, targets)
-    layer_states = np.zeros((*lead, structure.layer_delay, structure.layer_elements))
+    layer_states = np.tile(structure.initial_states(), (*lead, 1, 1))
     for output, own, neurons in output_layers(structure):
         if output.feedback_mode == "closed":
             before = shifted[..., start - structure.layer_delay : start, own]
@@ -114,18 +114,18 @@ def first_states(structure: Structure, x: FloatArray, t: FloatArray | None) -> t
         data = prepared(structure, x if structure.input_size else None, t)
         return data.input_states, data.layer_states
     start, _ = looks_back(structure)
-    layers = np.zeros((structure.layer_delay, structure.layer_elements))
+    layers = structure.initial_states()
     return np.ascontiguousarray(x[start - structure.input_delay : start]), layers
 
 
-def add_states(jacobian: FloatArray, wrt_states: FloatArray) -> None:
-    """Fill in derivatives (T, lags + 1, S, R) at lags that lead before the series.
+def add_states(jacobian: FloatArray, wrt_states: FloatArray, lags: int) -> None:
+    """Fill in derivatives (T, lags + 1, S, R), or with more behind them, at lags that lead before the series.
 
     They are those with respect to the input states, (T', S, ID, R).
     """
     reach = wrt_states.shape[2]
     for time in range(len(wrt_states)):
-        for lag in range(time + 1, min(time + reach, jacobian.shape[1] - 1) + 1):
+        for lag in range(time + 1, min(time + reach, lags) + 1):
             jacobian[time, lag] = wrt_states[time, :, reach + time - lag]
 
 
@@ -152,7 +152,8 @@ def frame_series(structure: Structure, frame: Any, states: str) -> FrameSeries:
     else:
         x = np.zeros((len(frame), 0))
     if states == "zeros":
-        return FrameSeries(x, {}, 0)
+        zeros = np.zeros((structure.layer_delay, structure.layer_elements))
+        return FrameSeries(x, {"layer_states": zeros} if structure.starts_elsewhere else {}, 0)
     rows, ahead = looks_back(structure)
     closed, t = closed_elements(structure), None
     if closed:

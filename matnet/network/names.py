@@ -29,8 +29,14 @@ def listed(names: Sequence[object]) -> str:
 
 
 def derivative_name(y: str, x: str, lag: int = 0) -> str:
-    """The name of a column of dy/dx: ``dy1_dx1``, with a lag ``dy1_dx1_lag1``."""
-    return f"d{y}_d{x}_lag{lag}" if lag else f"d{y}_d{x}"
+    """The name of a column of dy/dx: ``dy1_dx1``, with a lag ``dy1_dx1_lag1``, with one below 0 ``dy1_dx1_lead1``."""
+    past = f"_lag{lag}" if lag > 0 else f"_lead{-lag}" if lag else ""
+    return f"d{y}_d{x}{past}"
+
+
+def lags_shown(lags: int, leads: int) -> list[int]:
+    """The lags of a series' derivatives in the order of columns: 0 to `lags`, then −1 to −`leads`."""
+    return [*range(lags + 1), *range(-1, -leads - 1, -1)]
 
 
 def parameter_names(program: Program, structure: Structure) -> tuple[str, ...]:
@@ -39,10 +45,14 @@ def parameter_names(program: Program, structure: Structure) -> tuple[str, ...]:
     ``b{1}(2)``, ``IW{1,1}(2,3)``, ``LW{2,1}(1,2)``; ``fc_1.Weights(2,3)``, ``fc_1.Bias(2)`` in the order by layers.
     """
     names: list[str] = []
+    rows: dict[str, int] = {}
     for key, size in zip(program.parameters, program.parameter_sizes, strict=True):
         place, shape = parameter_place(structure, key), parameter_shape(structure, key)
-        for indices_of_one in zip(*np.unravel_index(np.arange(size), shape, order="F"), strict=True):
-            names.append(f"{place}({','.join(str(index + 1) for index in indices_of_one)})")
+        # the rows of a later piece of MATLAB's matrix follow those of the earlier ones
+        first = rows.get(place, 0) + 1
+        rows[place] = first - 1 + shape[0]
+        for row, *others in zip(*np.unravel_index(np.arange(size), shape, order="F"), strict=True):
+            names.append(f"{place}({','.join(map(str, (row + first, *(index + 1 for index in others))))})")
     return tuple(names)
 
 
@@ -52,7 +62,7 @@ def parameter_place(structure: Structure, key: ParameterKey) -> str:
     layer = structure.layers[number]
     if structure.parameter_order == "layers":
         bias = "Bias" if layer.weights_come_first else "Offset"
-        word = bias if kind == "b" else layer.parameter_word(_weight(structure, key))
+        word = bias if kind == "b" else structure.parameter_word(kind, number, source)
         return f"{structure.layers[structure.whole(number)].name}.{word}"
     return f"b{{{number + 1}}}" if kind == "b" else f"{kind}{{{number + 1},{source + 1}}}"
 

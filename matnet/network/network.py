@@ -37,6 +37,7 @@ from matnet.network.names import (
     derivative_name,
     differentiated,
     element_numbers,
+    lags_shown,
     listed,
     parameter_names,
     selection,
@@ -634,15 +635,18 @@ class Network:
         input_states
             (..., ID, R): the inputs before the series, raw scale, oldest first; None for zeros.
         layer_states
-            (..., LD, N): all layers' outputs before the series, layer scale, oldest first; None for zeros. Entries
-            that no weight uses may be NaN. States are taken as they are, at any scale: only the commands, which read
-            them from files, look at it and warn.
+            (..., LD, N): all layers' outputs before the series, layer scale, oldest first; None for the network's
+            initial states, which are zeros unless it was saved with others. Entries that no weight uses may be NaN.
+            For a layer that runs backward in time they are its outputs behind the series, the nearest last. States are
+            taken as they are, at any scale: only the commands, which read them from files, look at it and warn.
         steps
             T, for a network without inputs.
 
         Returns
         -------
-        A Run: outputs (..., T, S) and the states after the last step, which continue the series exactly.
+        A Run: outputs (..., T, S) and the states after the last step, which continue the series exactly. Those of a
+        layer that runs backward are from the first step: such a network takes a series as a whole, and the parts of a
+        series give other outputs. Where a layer takes the last step of a whole series, the outputs before are NaN.
 
         Raises
         ------
@@ -662,6 +666,7 @@ class Network:
         layer_states: Array | None = None,
         steps: int | None = None,
         of: Names | None = None,
+        leads: int = 0,
     ) -> FloatArray:
         """The total derivative of a series' outputs, through all taps and recurrences.
 
@@ -676,23 +681,29 @@ class Network:
             "layer_states": with respect to the initial states.
         of
             The name of an output, or several: S is then the number of these, in that order.
+        leads
+            How many later steps wrt="inputs" includes. The derivatives with respect to these are 0 unless the network
+            has layers that run backward in time.
 
         Returns
         -------
-        wrt="inputs": (..., T, lags + 1, S, R), element [..., t, k, i, j] is dy_i(t)/dx_j(t − k), 0 if t − k is before
-        the series. wrt="input_states": (..., T, S, ID, R). wrt="layer_states": (..., T, S, LD, N). Initial
-        states are held fixed under wrt="inputs"; an open loop's feedback input is an input like any other.
+        wrt="inputs": (..., T, lags + 1 + leads, S, R), element [..., t, k, i, j] is dy_i(t)/dx_j(t − k), 0 if t − k is
+        outside of the series. Lags below 0 stand at the end, so that Python's index −k is lag −k: [..., t, −1, i, j] is
+        dy_i(t)/dx_j(t + 1). NaN where there is no output. wrt="input_states": (..., T, S, ID, R). wrt="layer_states":
+        (..., T, S, LD, N). Initial states are held fixed under wrt="inputs"; an open loop's feedback input is an input
+        like any other.
 
         Raises
         ------
         ShapeError
-            As in ``run``, or `wrt` or `of` is none of these, or `lags` is negative.
+            As in ``run``, or `wrt` or `of` is none of these, or `lags` or `leads` is negative.
         """
         kind, columns = differentiated(self.structure, wrt, ("inputs", "input_states", "layer_states"))
         rows = None if of is None else element_numbers(of, self.output_names, "y", "of", "an output")
         given = series_arguments(self.structure, x, input_states, layer_states, steps)
         lags = None if lags is None else whole(lags, "lags")
-        found = self.series.jacobian(given.x, given.input_states, given.layer_states, kind, lags)
+        ahead = whole(leads, "leads")
+        found = self.series.jacobian(given.x, given.input_states, given.layer_states, kind, lags, ahead)
         found = found.reshape(given.lead + found.shape[1:])
         if rows is not None:
             found = np.take(found, rows, axis=-2 if kind == "inputs" else -3)
@@ -960,6 +971,7 @@ class Network:
         wrt: Names | None = None,
         lags: int | None = None,
         states: str = "first-rows",
+        leads: int = 0,
     ) -> Any:
         """The outputs and their derivatives with respect to the inputs for a data frame, as a data frame.
 
@@ -973,16 +985,19 @@ class Network:
             The largest lag of a dynamic network; None for the longest input delay.
         states
             As in ``predict_frame``.
+        leads
+            How many later steps the derivatives include, see ``run_jacobian``.
 
         Returns
         -------
         A DataFrame of the same library with the index of `frame`: the outputs, then per output ``dhead_dflow``, …;
-        for a dynamic network all of lag 0, then ``dhead_dflow_lag1``, … as the command ``gradients`` writes them.
+        for a dynamic network all of lag 0, then ``dhead_dflow_lag1``, …, then ``dhead_dflow_lead1``, … as the command
+        ``gradients`` writes them.
 
         Raises
         ------
         ShapeError
-            As in ``predict_frame``; there is no such output or input; `lags` is set for a static network.
+            As in ``predict_frame``; there is no such output or input; `lags` or `leads` is set for a static network.
         """
         outputs = self.output_names if of is None else chosen(of, self.output_names, "y", "of", "an output")
         inputs = self.input_names if wrt is None else chosen(wrt, self.input_names, "x", "wrt", "an input")
@@ -991,18 +1006,20 @@ class Network:
 
             series = frame_series(self.structure, frame, states)
             y = _below(series.rows, self.run(series.x, **series.states).outputs)
-            found = self.run_jacobian(series.x, lags=lags, **series.states)
+            places = lags_shown(self.structure.input_delay if lags is None else lags, leads)
+            found = self.run_jacobian(series.x, lags=lags, leads=leads, **series.states)
             if series.rows:
-                head = series.x[: found.shape[1] - 1]
-                add_states(found, self.run_jacobian(head, wrt="input_states", **series.states))
+                head = series.x[: max(places)]
+                add_states(found, self.run_jacobian(head, wrt="input_states", **series.states), max(places))
             kept = [self.output_names.index(name) for name in outputs], [self.input_names.index(j) for j in inputs]
-            slopes = _below(series.rows, found[:, :, kept[0]][..., kept[1]])
-        elif lags is not None:
-            raise ShapeError("lags is for dynamic networks, and this one is static")
+            slopes = _below(series.rows, found[:, places][:, :, kept[0]][..., kept[1]])
+        elif lags is not None or leads:
+            raise ShapeError(f"{'leads' if lags is None else 'lags'} is for dynamic networks, and this one is static")
         else:
             x = frame_input(frame, self.evaluation.inputs)
             y, slopes = np.asarray(self(x)), np.asarray(self.jacobian(x, of=outputs, wrt=inputs))[:, None]
-        names = [derivative_name(i, j, lag) for lag in range(slopes.shape[1]) for i in outputs for j in inputs]
+            places = [0]
+        names = [derivative_name(i, j, lag) for lag in places for i in outputs for j in inputs]
         y = y[:, [self.output_names.index(name) for name in outputs]]
         return frame_like(frame, [*outputs, *names], np.concatenate([y, slopes.reshape(len(y), len(names))], axis=1))
 

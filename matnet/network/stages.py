@@ -130,8 +130,7 @@ class Route:
         for leaf in self.program.leaves:
             if not leaf.size:
                 continue
-            past = f"(t-{leaf.delay})" if leaf.delay else ""
-            before = f", {leaf.delay} time step{'' if leaf.delay == 1 else 's'} before" if past else ""
+            past, before = self._time(leaf)
             yield self._stage(f"{leaf.kind} {leaf.index + 1}{before}", self._leaf_names(leaf, past), leaf.signal, None)
             if leaf.kind == "input":
                 chains[leaf.signal] = ("input", leaf.index, 0, leaf.delay)
@@ -143,6 +142,16 @@ class Route:
             if step.target in ends:
                 yield from self._unprocessed(ends[step.target], step.target)
                 chains[step.target] = ("output", ends[step.target], 0, 0)
+
+    def _time(self, leaf: Leaf) -> tuple[str, str]:
+        """When a leaf is from, behind its name and in words; nothing for the present."""
+        backward = leaf.kind == "layer" and self.structure.layers[leaf.index].backward
+        if leaf.last:
+            return "(last)", f", its {'first' if backward else 'last'} step of the series"
+        if not leaf.delay:
+            return "", ""
+        sign, word = ("+", "behind") if backward else ("-", "before")
+        return f"(t{sign}{leaf.delay})", f", {leaf.delay} time step{'' if leaf.delay == 1 else 's'} {word}"
 
     def _stage(self, title: str, names: tuple[str, ...], signal: int, step: Step | None) -> ValueStage:
         self.names[signal] = names

@@ -27,7 +27,7 @@ from matnet.plots.style import (
     x_label,
     y_label,
 )
-from matnet.sensitivity.lags import lag_derivatives, lag_widths
+from matnet.sensitivity.lags import first_lag, lag_derivatives, lag_widths
 from matnet.sensitivity.measures import quantiles
 from matnet.sensitivity.samples import inputs_of, matrix, outputs_of
 from matnet.sensitivity.samples import series as checked_series
@@ -101,7 +101,8 @@ def series(
     ax.plot(time, y[:, i], color=BLUE, linewidth=1.1, label="output")
     x_label(ax, "time step")
     y_label(ax, name)
-    started = [] if states else [f"{name} over the series, starting from zero states"]
+    start = "the network's own" if net.structure.starts_elsewhere else "zero"
+    started = [] if states else [f"{name} over the series, starting from {start} states"]
     if not states and _limit(ax, curves, net.structure.input_delay + net.structure.layer_delay):
         started.append("the first steps, before the delays are filled, exceed the axis")
     title(ax, "; ".join(started) or f"{name} over the series")
@@ -227,7 +228,8 @@ def lags(
     """The impulse response dy(t)/dx(t − k) by lag k: what a unit pulse of an input changes in the output k steps later.
 
     The line is the median over the steps of the series, the band spans 5 to 95 % of them; in a linear network there is
-    no band. Derivatives are multiplied by the input's range over the output's, unless that is 0.
+    no band. Derivatives are multiplied by the input's range over the output's, unless that is 0. Of a network that
+    looks ahead, lags below 0 show what a pulse changes in the outputs before it.
 
     Parameters
     ----------
@@ -270,7 +272,7 @@ def lags(
     order = np.argsort(-np.nansum(derivatives**2, axis=(0, 1)), kind="stable")[:top]
     ax = new_axes(ax, 6.5, 3.8)
     tidy(ax)
-    places = np.arange(derivatives.shape[1])
+    places = np.arange(derivatives.shape[1]) + first_lag(net, derivatives.shape[1])
     for number, j in enumerate(order):
         colour = LINES[number % len(LINES)]
         low, middle, high = quantiles(derivatives[:, :, j], (0.05, 0.5, 0.95))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
-from matnet.proof.answers import SINGLE_AGREES, InputData, Rounding, answers, answers_with, unnoticed_change
+from matnet.proof.answers import SINGLE_AGREES, InputData, Rounding, answers, answers_with, leading, unnoticed_change
 from matnet.proof.digits import MOST_DIGITS, decimal_digits, half_units
 from matnet.proof.distances import distances
 from matnet.simulate import TransferStep
@@ -213,7 +213,7 @@ def _exactly_learnt(net: Network, y: FloatArray, stored: FloatArray, found: Agre
 
 def _shows(net: Network, theta: FloatArray, data: InputData, y: FloatArray, tolerance: FloatArray) -> bool:
     """Whether other parameters give different answers where they are compared."""
-    for rows in (_FIRST_ROWS, len(y)):
+    for rows in (leading(net, len(y), _FIRST_ROWS), len(y)):
         apart = distances(answers_with(net, theta, data.first(rows)), y[:rows])
         if (apart > tolerance[:rows]).any():
             return True

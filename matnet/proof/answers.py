@@ -48,6 +48,14 @@ class InputData:
         return {name: state for name, state in named.items() if state is not None}
 
 
+def leading(net: Network, rows: int, count: int) -> int:
+    """How many of the first of `rows` steps have the outputs that they have in the whole series, `count` at most.
+
+    All are needed where outputs depend on later steps.
+    """
+    return rows if net.structure.looks_ahead else min(rows, count)
+
+
 def answers(net: Network, data: InputData) -> FloatArray:
     """The network's outputs, (Q, S)."""
     if not net.dynamic:

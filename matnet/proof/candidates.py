@@ -17,7 +17,7 @@ from matnet.importers.arrays import holds_images
 from matnet.importers.stored import StoredArray
 from matnet.network import Network
 from matnet.proof.agreement import computed, ranges
-from matnet.proof.answers import SINGLE_AGREES, InputData, answers
+from matnet.proof.answers import SINGLE_AGREES, InputData, answers, leading
 
 MOST_PAIRS = 100_000
 """The most pairs of variables that are compared before the search is abandoned."""
@@ -169,7 +169,7 @@ def nearest(net: Network, data: Iterable[InputData], stored: Sequence[Matrix], c
     short = {id(matrix): not computed(matrix.values) for matrix in stored}
     beyond = {id(matrix): _beyond(matrix.values, net.output_range) for matrix in stored}
     for one, matrices in islice(_beside(data, stored), _MOST_RANKED_SERIES if net.dynamic else _MOST_RANKED):
-        some = _spread_rows(len(one.x)) if not net.dynamic else np.arange(min(len(one.x), _RANKED_ROWS))
+        some = _spread_rows(len(one.x)) if not net.dynamic else np.arange(leading(net, len(one.x), _RANKED_ROWS))
         y = answers(net, replace(one, x=one.x[some]))
         inputs_beyond = _beyond(one.x, net.input_range)
         for matrix in matrices:
@@ -228,7 +228,7 @@ def _close(net: Network, data: InputData, matrices: Sequence[Matrix]) -> list[Ma
 
     Where MATLAB computes in single precision that is a millionth of the outputs' range.
     """
-    rows = np.arange(len(data.x))[:_PREFIX] if net.dynamic else _telling_rows(data.x)
+    rows = np.arange(leading(net, len(data.x), _PREFIX)) if net.dynamic else _telling_rows(data.x)
     y = answers(net, replace(data, x=data.x[rows]))
     heads = np.stack([matrix.values[rows] for matrix in matrices])
     with np.errstate(all="ignore"):

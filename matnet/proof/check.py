@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -286,18 +286,24 @@ def _check_series(
     input_states: FloatArray | None = None,
     layer_states: FloatArray | None = None,
 ) -> Check:
-    """A dynamic network: dy(t)/dx(t − lag) up to the sum of its longest delays."""
+    """A dynamic network: dy(t)/dx(t − lag) up to the sum of its longest delays, ahead too where it looks there.
+
+    Where there is an output at the last step alone, to the first step of the series.
+    """
     structure = network.structure
     if network.input_size == 0:
         return _check_states(network)
     steps, size = x.shape
-    lags = structure.input_delay + structure.layer_delay
-    sizes = (structure.input_delay, size), (structure.layer_delay, structure.layer_elements)
+    reach = structure.input_delay + structure.layer_delay
+    lags, leads = (steps - 1 if structure.ends else reach), (reach if structure.looks_ahead else 0)
     before = [
-        np.zeros(shape) if given is None else given
-        for shape, given in zip(sizes, (input_states, layer_states), strict=True)
+        initial if given is None else given
+        for given, initial in (
+            (input_states, np.zeros((structure.input_delay, size))),
+            (layer_states, structure.initial_states()),
+        )
     ]
-    analytic = network.run_jacobian(x, lags=lags, input_states=before[0], layer_states=before[1])
+    analytic = network.run_jacobian(x, lags=lags, input_states=before[0], layer_states=before[1], leads=leads)
     widths = _widths(x, box)
     directions = np.eye(steps * size).reshape(-1, steps, size) * widths
     repeated = [np.broadcast_to(states, (len(directions), *states.shape)) for states in before]
@@ -306,10 +312,13 @@ def _check_series(
         return network.run(x + share * directions, repeated[0], repeated[1]).outputs
 
     by_step = _best_difference(along, np.tile(widths, steps)[:, None, None])
-    numerical, estimate = (_by_lag(array.reshape(steps, size, steps, -1), lags) for array in by_step)
+    numerical, estimate = (_by_lag(array.reshape(steps, size, steps, -1), lags, leads) for array in by_step)
     kinks = _kinks_of_series(network, x, x + _STEPS[-1] * np.concatenate([directions, -directions]), before)
     y = network.run(x, before[0], before[1]).outputs
-    return _summary(analytic, numerical, estimate, kinks, "central differences over a series", widths, y)
+    found = _summary(analytic, numerical, estimate, kinks, "central differences over a series", widths, y)
+    # lags below 0 come last
+    elements = (replace(one, lag=one.lag - lags - 1 - leads) if one.lag > lags else one for one in found.elements)
+    return replace(found, elements=tuple(elements))
 
 
 def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray, before: Sequence[FloatArray]) -> FloatArray:
@@ -324,12 +333,12 @@ def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray, before:
     return np.asarray(changed.any(axis=(0, 2)), dtype=np.float64)
 
 
-def _by_lag(by_step: FloatArray, lags: int) -> FloatArray:
-    """Derivatives (s, R, t, S) of step t with respect to step s as (t, lags + 1, S, R), 0 before the series."""
+def _by_lag(by_step: FloatArray, lags: int, leads: int) -> FloatArray:
+    """Derivatives (s, R, t, S) of step t with respect to step s as (t, lags + 1 + leads, S, R), 0 outside of it."""
     steps, size, _, outputs = by_step.shape
-    found = np.zeros((steps, lags + 1, outputs, size))
+    found = np.zeros((steps, lags + 1 + leads, outputs, size))
     for time in range(steps):
-        for lag in range(min(lags, time) + 1):
+        for lag in range(max(-leads, time - steps + 1), min(lags, time) + 1):
             found[time, lag] = by_step[time - lag, :, time].T
     return found
 

@@ -117,19 +117,21 @@ class DataSource:
         yield from (InputData(np.zeros((count, 0)), f"{count} steps") for count in steps)
 
     def _input_states(self) -> Iterator[tuple[FloatArray, str]]:
-        delay, size = self.net.structure.input_delay, self.net.input_size
-        return self._states(self.named.input_states, delay, size, "the input states")
+        zeros = np.zeros((self.net.structure.input_delay, self.net.input_size))
+        return self._states(self.named.input_states, zeros, "the input states")
 
     def _layer_states(self) -> Iterator[tuple[FloatArray, str]]:
-        delay, size = self.net.structure.layer_delay, sum(layer.size for layer in self.net.structure.layers)
-        return self._states(self.named.layer_states, delay, size, "the layer states")
+        return self._states(self.named.layer_states, self.net.structure.initial_states(), "the layer states")
 
-    def _states(self, named: Matrix | None, delay: int, size: int, what: str) -> Iterator[tuple[FloatArray, str]]:
-        """States (delay, size), oldest first: those that were named, else zeros and every matrix of that shape."""
+    def _states(self, named: Matrix | None, initial: FloatArray, what: str) -> Iterator[tuple[FloatArray, str]]:
+        """States (delay, size), oldest first: those that were named, else `initial` and every matrix of its shape."""
+        delay, size = initial.shape
+        if self.named.states == "zeros":
+            initial = np.zeros_like(initial)
         if named is not None:
             yield _named_state(named, delay, size, what), named.label
             return
-        yield np.zeros((delay, size)), ""
+        yield initial, ""
         if delay and size and self.named.states != "zeros":
             yield from ((matrix.values.T, matrix.label) for matrix in self._candidates.of_shape(size, delay))
 

@@ -18,7 +18,7 @@ from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Input, Layer, Process, Structure, Weight
 from matnet.network import Network
 from matnet.proof.agreement import computed, ranges
-from matnet.proof.answers import InputData, answers_once, answers_with, parameter_blocks, program_with
+from matnet.proof.answers import InputData, answers_once, answers_with, leading, parameter_blocks, program_with
 from matnet.proof.distances import distances
 from matnet.simulate import TransferStep
 
@@ -66,7 +66,7 @@ def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray
     # another value of a weight may explain linear targets that a linear network has not quite learnt
     if _linear(net):
         return None
-    rows = np.arange(min(len(y), _ROWS)) if net.dynamic else different[:_ROWS]
+    rows = np.arange(leading(net, len(y), _ROWS)) if net.dynamic else different[:_ROWS]
     some = replace(data, x=data.x[rows])
     reason = _exchanged(net, some, y[rows], stored[rows]) or _other_network(net, some, stored[rows])
     reason = reason or _other_parameters(net, some, stored[rows])
@@ -136,7 +136,7 @@ def _swapped(size: int, i: int, j: int) -> list[int]:
 
 def _other_network(net: Network, data: InputData, stored: FloatArray) -> str:
     """Which network that differs from this one in a single function or matrix gives the stored answers."""
-    first = replace(data, x=data.x[:_LEAST_SAMPLES])
+    first = replace(data, x=data.x[: leading(net, len(data.x), _LEAST_SAMPLES)])
     for reason, structure in _other_structures(net):
         try:
             other = Network(structure, net.provenance, net.name)

@@ -276,9 +276,11 @@ def _in_time(material: Material) -> Iterator[Section]:
 
 def _time_figures(material: Material, x: FloatArray, i: int) -> Iterator[Html]:
     net, outputs = material.net, material.output_names
-    part, targets = x[:_STEPS], None if material.t is None else material.t[:_STEPS]
-    less = f", the first {_STEPS:,} steps" if len(x) > _STEPS else ""
-    from_zeros = "" if material.states else ", starting from zero states"
+    count = len(x) if net.structure.looks_ahead else _STEPS
+    part, targets = x[:count], None if material.t is None else material.t[:count]
+    less = f", the first {count:,} steps" if len(x) > count else ""
+    own = "the network's own" if net.structure.starts_elsewhere else "zero"
+    from_zeros = "" if material.states else f", starting from {own} states"
     yield panel(
         f"{outputs[i]} over the series{less}{from_zeros}.",
         lambda ax: series(
@@ -296,7 +298,8 @@ def _time_figures(material: Material, x: FloatArray, i: int) -> Iterator[Html]:
         lag_derivatives(net, part, **material.states)
     except ShapeError:
         return
+    affected = "earlier and later" if net.structure.looks_ahead else "later"
     yield panel(
-        f"Impulse response of {outputs[i]}: the effect of a pulse of an input on later outputs.",
+        f"Impulse response of {outputs[i]}: the effect of a pulse of an input on {affected} outputs.",
         lambda ax: lags(net, part, of=i + 1, inputs=material.input_names, outputs=outputs, ax=ax, **material.states),
     )

@@ -17,7 +17,9 @@ def lag_derivatives(net: Network, x: Any, lags: int | None = None, **states: Any
     """dy(t)/dx(t − k) over a series, (T', lags + 1, S, R), for the steps t that have all `lags` steps before them.
 
     `lags` is by default the longest that the delays reach, at most MOST_LAGS. `states` are ``input_states`` and
-    ``layer_states``, as for ``Network.run``; zeros without them.
+    ``layer_states``, as for ``Network.run``; zeros without them. Of a network that looks ahead (T', 2 lags + 1, S, R),
+    from lag −`lags` on (``first_lag``), for the steps that have all these steps around them; where there is an output
+    at the last step alone, (1, lags + 1, S, R).
 
     Raises
     ------
@@ -29,10 +31,19 @@ def lag_derivatives(net: Network, x: Any, lags: int | None = None, **states: Any
     given = series(net, x)
     structure = net.structure
     reach = MOST_LAGS if structure.layer_delay else structure.input_delay
-    reach = min(reach, MOST_LAGS, max(len(given) - 1, 0)) if lags is None else lags
-    if not 0 <= reach < len(given):
-        raise ShapeError(f"{reach} lags need a series of at least {reach + 1} steps, x has {len(given)}")
-    return net.run_jacobian(given, lags=reach, **states)[reach:]
+    around = 2 if structure.looks_ahead and not structure.ends else 1
+    reach = min(reach, MOST_LAGS, max(len(given) - 1, 0) // around) if lags is None else lags
+    if not 0 <= reach * around < len(given):
+        raise ShapeError(f"{reach} lags need a series of at least {reach * around + 1} steps, x has {len(given)}")
+    if around == 1:
+        return net.run_jacobian(given, lags=reach, **states)[-1 if structure.ends else reach :]
+    found = net.run_jacobian(given, lags=reach, leads=reach, **states)[reach : len(given) - reach]
+    return found[:, range(-reach, reach + 1)]
+
+
+def first_lag(net: Network, count: int) -> int:
+    """The lag of the first of `count` that ``lag_derivatives`` gives, below 0 for a network that looks ahead."""
+    return -(count // 2) if net.structure.looks_ahead and not net.structure.ends else 0
 
 
 def lag_widths(net: Network, x: Any, **states: Any) -> Widths:

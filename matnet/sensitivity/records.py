@@ -21,8 +21,10 @@ def width_record(widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) 
     }
 
 
-def sensitivity_records(found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) -> list[Record]:
-    """A record for each output and input, and each lag where there are lags; by output, then by rank."""
+def sensitivity_records(
+    found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str], first_lag: int = 0
+) -> list[Record]:
+    """A record for each output and input, and each lag from `first_lag` on where there are lags; by output and rank."""
     places = ranks(found.rms, widths.inputs)
     lags = range(len(places)) if places.ndim == 3 else None
     records = []
@@ -31,7 +33,7 @@ def sensitivity_records(found: Measures, widths: Widths, inputs: Sequence[str], 
         for j, name in enumerate(inputs):
             for lag in (None,) if lags is None else lags:
                 place = (i, j) if lag is None else (lag, i, j)
-                record: Record = {"output": output, "input": name} | ({} if lag is None else {"lag": lag})
+                record: Record = {"output": output, "input": name} | ({} if lag is None else {"lag": lag + first_lag})
                 of_output.append(record | {"rank": int(places[place])} | _measures(found, place, widths.scale[i, j]))
         records += sorted(of_output, key=lambda record: record["rank"])
     return records

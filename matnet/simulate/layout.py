@@ -39,6 +39,7 @@ class _Builder:
         self.sizes: list[int] = []
         self.processed: dict[tuple[int, int], int] = {}
         self.past_layers: dict[tuple[int, int], int] = {}
+        self.last_layers: dict[int, int] = {}
         self.layers: dict[int, int] = {}
         self.parameters: list[tuple[ParameterKey, int]] = []
 
@@ -47,6 +48,10 @@ class _Builder:
         taps = _taps(self.structure)
         for kind, index, delay in taps:
             self.leaf(kind, index, delay)
+        for source in _ends(self.structure):
+            size = self.structure.layers[source].size
+            self.last_layers[source] = self.signal(size)
+            self.leaves.append(Leaf("layer", source, 0, size, self.last_layers[source], last=True))
         for number in self.structure.order:
             self.layers[number] = self.layer(number, self.structure.layers[number])
         outputs = [self.output(number) for number in range(len(self.structure.outputs))]
@@ -123,7 +128,7 @@ class _Builder:
         count = int(weight.value.shape[0]) * int(weight.value.shape[1])
         if count:
             self.parameters.append((key, count))
-        taps = [self.tap(kind, source, delay) for delay in weight.delays]
+        taps = [self.last_layers[source]] if weight.last else [self.tap(kind, source, delay) for delay in weight.delays]
         if len(taps) > 1:
             sizes = tuple(self.sizes[tap] for tap in taps)
             taps = [self.add(ConcatStep(self.signal(sum(sizes)), tuple(taps), sizes))]
@@ -202,6 +207,12 @@ def _taps(structure: Structure) -> list[tuple[Literal["input", "layer"], int, in
     return now + sorted(past - set(now)) or [("input", 0, 0)]
 
 
+def _ends(structure: Structure) -> list[int]:
+    """The layers of which something takes what they give last in a series."""
+    weights = (entry for layer in structure.layers for entry in layer.layer_weights.items())
+    return sorted({source for source, weight in weights if weight.last})
+
+
 def _weight_vector_order(structure: Structure, key: ParameterKey) -> tuple[int, ...]:
     """The position of a parameter; see ``Structure.parameter_order``."""
     kind, number, source = key
@@ -211,8 +222,7 @@ def _weight_vector_order(structure: Structure, key: ParameterKey) -> tuple[int, 
         return number, place, source
     if layer.weights_come_first:
         place = (place - 1) % 3
-    late = int(kind == "LW" and layer.layer_weights[source].delays[0] > 0)
-    return structure.whole(number), place, late, number, source
+    return structure.whole(number), place, int(structure.returns(kind, number, source)), number, source
 
 
 def lay_out(structure: Structure, squared: bool = True) -> Program:

@@ -5,7 +5,7 @@ output) is a *signal* with a number. Simulation goes through the steps forward, 
 
 A program describes one instant. Its *leaves* are the signals from outside: input j d time steps ago (raw scale), and in
 dynamic networks the output of layer k d steps ago (layer scale). Concatenated in the order of ``Program.leaves``, they
-form the single argument x.
+form the single argument x. The steps of a layer that runs backward in time are counted from the last one on.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from matnet.simulate.steps import BiasStep, ParameterKey, Step, side_by_side
 
 @dataclass(frozen=True)
 class Leaf:
-    """A signal from outside: input or layer `index`, `delay` steps ago."""
+    """From outside: input or layer `index`, `delay` steps ago; or what the layer gives ``last`` in a series."""
 
     kind: Literal["input", "layer"]
     index: int
     delay: int
     size: int
     signal: int
+    last: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -209,6 +209,10 @@ def start_of_series(
 
 def _words(net: Network, place: str, steps: int, grouped: bool) -> str:
     """What stands for the states, for people; nothing where no rows do."""
+    if not steps and net.structure.ends:
+        return (
+            f"{place}: {'each series' if grouped else 'the series'} has one output, at its last row; the others are NaN"
+        )
     if not steps:
         return ""
     fed = {out.layer for out in feedback_marked(net.structure).outputs if out.feedback_mode == "closed"}

@@ -32,7 +32,8 @@ class Job:
 
     ``names`` are the columns after the kept ones, ``width`` how many numbers are computed for a row, which decides how
     many rows make a chunk. ``compute`` takes the rows and how many came before them, and gives the columns, the kept
-    ones first. It is called from several threads, unless the job is ``sequential``: then for one chunk after another.
+    ones first. It is called from several threads, unless the job is ``sequential``: then for one chunk after another,
+    or if the job is ``whole`` for all rows at once.
     ``types`` are those of the columns that are not float64. ``finish`` is called after the last rows and says
     in how many of them NaN marks a missing answer; an exception in it discards the result.
     """
@@ -41,6 +42,7 @@ class Job:
     width: int
     compute: Callable[[Rows, int], list[pl.Series]]
     sequential: bool = False
+    whole: bool = False
     types: Mapping[str, pl.DataType] = field(default_factory=dict)
     finish: Callable[[], int] = lambda: 0
 

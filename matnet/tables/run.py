@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,9 +37,9 @@ class BatchOptions:
     """What a result is made of: the names and selections, and the second derivatives and the long form on request.
 
     ``form`` is the name of the result's format. ``tidy`` writes one row per sample, output and input. Of a dynamic
-    network ``states`` are what came before a series, its first rows if they are None, and ``lags`` how many steps
-    back derivatives go; ``targets`` are the outputs (N, S) measured at the table's rows, if they are not columns of
-    it. With ``forecast`` the result is that many steps after the known outputs of a series. ``input_sd``, one
+    network ``states`` are what came before a series, its first rows if they are None, ``lags`` how many steps back
+    derivatives go, and ``leads`` how many ahead; ``targets`` are the outputs (N, S) measured at the table's rows, if
+    they are not columns of it. With ``forecast`` the result is that many steps after the known outputs of a series. ``input_sd``, one
     number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the
     inputs outside the range that is known. ``workers`` is the number of threads and ``chunk_size`` how many rows go
     through the network at once; the result does not depend on either. ``style`` is how numbers are written as text.
@@ -50,6 +51,7 @@ class BatchOptions:
     hessian: bool = False
     tidy: bool = False
     lags: int | None = None
+    leads: int = 0
     input_sd: tuple[float, ...] | None = None
     states: States | None = None
     targets: FloatArray | None = None
@@ -137,6 +139,7 @@ def _in_time(model: Model, options: BatchOptions) -> TypeGuard[Network]:
         ("targets", bool(options.columns.targets) or options.targets is not None),
         ("forecast", options.forecast is not None),
         ("lags", options.lags is not None),
+        ("leads", options.leads > 0),
     ):
         if given:
             raise TableError(Parameter(name), " is for dynamic networks; this network is static")
@@ -155,8 +158,13 @@ def _over_series(
 
     table, targets = with_array(net, table, options.targets)
     start = start_of_series(net, table, options.columns, options.states, targets)
+    if options.flush and net.structure.looks_ahead:
+        raise TableError(
+            Parameter("flush"),
+            " needs outputs that depend on earlier rows alone; those here depend on later ones too",
+        )
     if derivatives:
-        job = series_gradient(net, options.columns, table, start, _lags(net, options))
+        job = series_gradient(net, options.columns, table, start, _lags(net, options), options.leads)
     else:
         job = series_prediction(net, options.columns, table, start)
     return _run(net, table, start.choice, job, target, options, progress, start)
@@ -165,7 +173,8 @@ def _over_series(
 def _forecast(net: Network, table: Table, target: Target, options: BatchOptions, derivatives: bool) -> Summary:
     """Write the steps after the known outputs of each series, and on request their derivatives."""
     started = time.monotonic()
-    for name, given in (("states", options.states is not None), ("flag_range", options.flag_range)):
+    taken = (("states", options.states is not None), ("flag_range", options.flag_range), ("leads", options.leads > 0))
+    for name, given in taken:
         if given:
             raise TableError(Parameter(name), " does not go with a forecast, which starts from the known past")
     from matnet.tables.forecast import Forecast
@@ -222,6 +231,8 @@ def _run(
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
         # a series goes through the network step by step, and how it is cut may move the last digit
         size = chunk_rows(job.width, None if job.sequential else options.chunk_size)
+        if job.whole:
+            parsed, size = (part for part in parsed if part is not None), sys.maxsize
         chunks = _numbered(rechunked(parsed, size))
 
         def computed(chunk: Chunk) -> Computed:

@@ -12,7 +12,7 @@ import polars as pl
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
 from matnet.network.forecast import add_states
-from matnet.network.names import derivative_name
+from matnet.network.names import derivative_name, lags_shown
 from matnet.tables.columns import OF, WRT, Columns, output_names, selected
 from matnet.tables.feedback import Opening, Start, too_short
 from matnet.tables.interfaces import Rows, Table
@@ -46,38 +46,44 @@ def series_prediction(net: Network, columns: Columns, table: Table, start: Start
         return [run.outputs[:, of]]
 
     series = _Groups(net, table, start, step, [(len(of),)])
-    return Job(tuple(names[i] for i in of), net.output_size, series.compute, sequential=True, finish=series.finish)
+    return _job(net, tuple(names[i] for i in of), net.output_size, series)
 
 
-def series_gradient(net: Network, columns: Columns, table: Table, start: Start, lags: int) -> Job:
+def _job(net: Network, names: tuple[str, ...], width: int, series: _Groups) -> Job:
+    """The columns of the series; those of a network that looks ahead are computed when all rows are there."""
+    whole = net.structure.looks_ahead
+    return Job(names, width, series.compute, sequential=True, whole=whole, finish=series.finish)
+
+
+def series_gradient(net: Network, columns: Columns, table: Table, start: Start, lags: int, leads: int = 0) -> Job:
     """The outputs of every time step and their total derivatives with respect to the inputs up to `lags` steps before.
 
     dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before, and so on: all of
-    lag 0, then all of lag 1. It is 0 where the lag leads before the rows of the table; states that are given are held
-    fixed.
+    lag 0, then all of lag 1, and at the end all of the step behind, dy1_dx1_lead1, up to `leads`. It is 0 where the lag
+    leads out of the rows of the table; states that are given are held fixed.
     """
     names, inputs = output_names(columns, net.output_size), start.choice.input_names
     of = selected(names, columns.of, OF)
     wrt = selected(inputs, columns.wrt, WRT)
-    slopes = [derivative_name(names[i], inputs[j], lag) for lag in range(lags + 1) for i in of for j in wrt]
+    places = lags_shown(lags, leads)
+    slopes = [derivative_name(names[i], inputs[j], lag) for lag in places for i in of for j in wrt]
 
     def step(history: History, x: FloatArray) -> list[FloatArray]:
         before = len(history.past)
         series = np.concatenate([history.past.reshape(before, x.shape[1]), x])
         states: dict[str, Any] = {"input_states": history.inputs, "layer_states": history.layers}
         y = net.run(series, **states).outputs[before:]
-        jacobian = net.run_jacobian(series, lags, **states)
+        jacobian = net.run_jacobian(series, lags, leads=leads, **states)
         if history.measured and before < lags:
-            add_states(jacobian, net.run_jacobian(series[:lags], wrt="input_states", **states))
+            add_states(jacobian, net.run_jacobian(series[:lags], wrt="input_states", **states), lags)
         leave = max(0, len(series) - lags)
         run = net.run(series[:leave], **states)
         history.inputs, history.layers, history.past = run.input_states, run.layer_states, series[leave:]
-        return [y[:, of], jacobian[before:][:, :, of][..., wrt]]
+        return [y[:, of], jacobian[before:, places][:, :, of][..., wrt]]
 
-    width = net.output_size * (1 + (lags + 1) * net.input_size)
-    series = _Groups(net, table, start, step, [(len(of),), (lags + 1, len(of), len(wrt))])
-    names_of_columns = (*(names[i] for i in of), *slopes)
-    return Job(names_of_columns, width, series.compute, sequential=True, finish=series.finish)
+    width = net.output_size * (1 + len(places) * net.input_size)
+    series = _Groups(net, table, start, step, [(len(of),), (len(places), len(of), len(wrt))])
+    return _job(net, (*(names[i] for i in of), *slopes), width, series)
 
 
 class _Groups:
@@ -112,6 +118,8 @@ class _Groups:
             if isinstance(history, History):
                 for result, part in zip(results, self._step(history, rows.x[places]), strict=True):
                     result[places] = part
+            if self._net.structure.ends:
+                self._states += max(len(places) - 1, 0)
         kept = rows.texts.get_columns()[: len(self._start.choice.keep)]
         columns = [column for result in results for column in columns_of(result)]
         return [*kept, *columns]
@@ -127,7 +135,9 @@ class _Groups:
         )
 
     def finish(self) -> int:
-        """How many rows were states, after a check that no series was too short to tell them.
+        """How many rows have no output: those that were states, and those before the end where only that has one.
+
+        No series may be too short to tell its states.
 
         Raises
         ------

@@ -15,7 +15,6 @@ import scipy.io
 
 import matnet
 from layered_networks import (
-    EMPTY,
     column,
     dense,
     directed,
@@ -24,98 +23,25 @@ from layered_networks import (
     learnable,
     number,
     random_numbers,
-    saved,
-    series,
 )
-from object_files import ObjectStore
+from recurrent_networks import (
+    H,
+    R,
+    hard_sigmoid,
+    load,
+    numbers_of,
+    plain_gru,
+    plain_lstm,
+    recurrent,
+    sequences,
+    sigmoid,
+    softsign,
+    true,
+)
 
-R, H, S, T = 3, 4, 2, 7
+S, T = 2, 7
 X = np.random.default_rng(1).normal(size=(2, T, R))
 W, B = random_numbers(2, (S, H), (S,))
-
-
-def true(value: bool) -> Any:
-    return np.array([[value]])
-
-
-def sequences(size: int = R, normalization: Any = EMPTY) -> Any:
-    fields = {"InputSize": number(size), "Normalization": normalization, "MinLength": number(1)}
-    return layer("SequenceInputLayer", "input", 5, NormalizationDimension="auto", **fields)
-
-
-def recurrent(kind: str, name: str, seed: int, size: int = R, units: int = H, last: bool = False, **more: Any) -> Any:
-    """A layer of random numbers: kind LSTM or GRU."""
-    blocks = {"LSTM": 4, "GRU": 3}[kind]
-    biases = 2 * blocks if more.get("ResetGateMode") == "recurrent-bias-after-multiplication" else blocks
-    shapes = (blocks * units, size), (blocks * units, units), (biases * units, 1)
-    learnables = (learnable(numbers) for numbers in random_numbers(seed, *shapes))
-    states = ("Hidden", "Cell") if kind == "LSTM" else ("Hidden",)
-    held = {f"{state}State": {"Value": np.zeros((units, 1)), "Remember": true(False)} for state in states}
-    initial = {f"Initial{state}State": np.zeros((units, 1)) for state in states}
-    fields = {
-        "InputSize": number(size),
-        "NumHiddenUnits": number(units),
-        "ReturnSequence": true(not last),
-        "StateActivationFunction": "tanh",
-        "GateActivationFunction": "sigmoid",
-        "HasStateInputs": true(False),
-        "HasStateOutputs": true(False),
-        **dict(zip(("InputWeights", "RecurrentWeights", "Bias"), learnables, strict=True)),
-        **held,
-        **initial,
-        **more,
-    }
-    return layer(f"{kind}Layer", name, {"LSTM": 5, "GRU": 2}[kind], **fields)
-
-
-def load(tmp_path: Path, layers: list[Any], make: Callable[..., Any] = series, **more: Any) -> matnet.Network:
-    store = ObjectStore()
-    return matnet.load(saved(tmp_path / "net.mat", store, net=make(store, layers, **more)))
-
-
-def numbers_of(stored: Any) -> Any:
-    return tuple(np.asarray(stored[2][name]["Value"]) for name in ("InputWeights", "RecurrentWeights", "Bias"))
-
-
-def sigmoid(n: Any) -> Any:
-    return 1.0 / (1.0 + np.exp(-n))
-
-
-def hard_sigmoid(n: Any) -> Any:
-    return np.clip(0.2 * n + 0.5, 0.0, 1.0)
-
-
-def softsign(n: Any) -> Any:
-    return n / (1.0 + np.abs(n))
-
-
-def plain_lstm(stored: Any, x: Any, state: Any = np.tanh, gate: Any = sigmoid) -> Any:
-    """A second copy, one step and one unit block after the other."""
-    weights, returning, bias = numbers_of(stored)
-    h = c = np.zeros((*x.shape[:-2], returning.shape[1]))
-    steps = []
-    for time in range(x.shape[-2]):
-        n = x[..., time, :] @ weights.T + h @ returning.T + bias[:, 0]
-        i, f, g, o = np.split(n, 4, axis=-1)
-        c = gate(f) * c + gate(i) * state(g)
-        h = gate(o) * state(c)
-        steps.append(h)
-    return np.stack(steps, axis=-2)
-
-
-def plain_gru(stored: Any, x: Any, state: Any = np.tanh, gate: Any = sigmoid) -> Any:
-    weights, returning, bias = numbers_of(stored)
-    units = returning.shape[1]
-    b, rb = bias[: 3 * units, 0], bias[3 * units :, 0] if len(bias) > 3 * units else 0.0
-    h = np.zeros((*x.shape[:-2], units))
-    steps = []
-    for time in range(x.shape[-2]):
-        n, m = x[..., time, :] @ weights.T + b, h @ returning.T + rb
-        r, z = (gate((n + m)[..., block * units : (block + 1) * units]) for block in (0, 1))
-        g = state(n[..., 2 * units :] + r * m[..., 2 * units :])
-        h = (1.0 - z) * g + z * h
-        steps.append(h)
-    return np.stack(steps, axis=-2)
 
 
 ACTIVATIONS = [("tanh", "sigmoid"), ("softsign", "sigmoid"), ("tanh", "hard-sigmoid"), ("softsign", "hard-sigmoid")]
@@ -123,6 +49,7 @@ FUNCTIONS = {"tanh": np.tanh, "softsign": softsign, "sigmoid": sigmoid, "hard-si
 KINDS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "lstm": ("LSTM", plain_lstm, {}),
     "gru": ("GRU", plain_gru, {"ResetGateMode": "after-multiplication"}),
+    "gru-before": ("GRU", plain_gru, {"ResetGateMode": "before-multiplication"}),
     "gru-bias": ("GRU", plain_gru, {"ResetGateMode": "recurrent-bias-after-multiplication"}),
 }
 
@@ -236,8 +163,14 @@ def test_parameters_are_whole_matrices_in_matlabs_order(tmp_path: Path, kind: st
     stored, _ = one_layer(kind)
     net = load(tmp_path, [sequences(), stored, dense("fc", W, B)])
     flat = [array.ravel(order="F") for array in (*numbers_of(stored), W, B)]
-    np.testing.assert_array_equal(net.parameters, np.concatenate(flat))
     names = net.parameter_names
+    if kind == "gru-before":
+        # the rows of the candidate multiply something else, and come behind the others
+        rows = numbers_of(stored)[1]
+        flat[1] = np.concatenate([rows[: 2 * H].ravel(order="F"), rows[2 * H :].ravel(order="F")])
+        assert names[flat[0].size + 2 * H * H] == f"rnn.RecurrentWeights({2 * H + 1},1)"
+    np.testing.assert_array_equal(net.parameters, np.concatenate(flat))
+    assert len(set(names)) == len(names)
     assert names[:2] == ("rnn.InputWeights(1,1)", "rnn.InputWeights(2,1)")
     assert names[flat[0].size] == "rnn.RecurrentWeights(1,1)"
     assert names[flat[0].size + flat[1].size] == "rnn.Bias(1)"
@@ -347,9 +280,14 @@ REFUSED: list[tuple[str, list[Any], str]] = [
         "layer 'rnn'.CellState is not the initial one",
     ),
     (
-        "initial states",
-        [sequences(), recurrent("LSTM", "rnn", 1, InitialHiddenState=np.ones((H, 1)))],
-        "layer 'rnn'.InitialHiddenState is not 0",
+        "a state that resetState would change",
+        [sequences(), recurrent("GRU", "rnn", 1, InitialHiddenState=np.ones((H, 1)))],
+        "layer 'rnn'.HiddenState is not the initial one",
+    ),
+    (
+        "one of the two directions in the middle of a series",
+        [sequences(), recurrent("BiLSTM", "both", 1, HiddenState={"Value": np.eye(2 * H)[:, -1:]})],
+        "layer 'both'.HiddenState is not the initial one",
     ),
     (
         "outputs of states",
@@ -363,8 +301,9 @@ REFUSED: list[tuple[str, list[Any], str]] = [
     ),
     (
         "another reset",
-        [sequences(), recurrent("GRU", "rnn", 1, ResetGateMode="before-multiplication")],
-        "layer 'rnn'.ResetGateMode is 'before-multiplication', which is not supported; needed is after-multiplication",
+        [sequences(), recurrent("GRU", "rnn", 1, ResetGateMode="never")],
+        "layer 'rnn'.ResetGateMode is 'never', which is not supported; known: after-multiplication, "
+        "before-multiplication, recurrent-bias-after-multiplication",
     ),
     (
         "a single step that goes on",
@@ -377,9 +316,14 @@ REFUSED: list[tuple[str, list[Any], str]] = [
         "layer 'input' is a layer of feature input in a network with recurrent layers",
     ),
     (
-        "both directions",
-        [sequences(), layer("BiLSTMLayer", "both", 4)],
-        "layer 'both' is a bidirectional LSTM layer, whose outputs depend on later steps too, which is not supported",
+        "both directions behind a single step",
+        [sequences(), recurrent("BiLSTM", "one", 1, last=True), recurrent("BiLSTM", "two", 1, size=2 * H)],
+        "layer 'two' receives the last step of a sequence, expected a sequence",
+    ),
+    (
+        "outputs of the states of both directions",
+        [sequences(), recurrent("BiLSTM", "both", 1, HasStateOutputs=true(True))],
+        "layer 'both'.HasStateOutputs is true",
     ),
 ]
 
@@ -432,8 +376,12 @@ def test_the_outputs_that_matlab_stored(successors: Path) -> None:
 def test_real_networks_of_the_last_step(successors: Path, file: str, sizes: tuple[int, int, int]) -> None:
     net = matnet.load(successors / file)
     assert (net.input_size, net.output_size, len(net.parameters)) == sizes
+    structure = net.structure
     weights = {
-        layer.parameter_word(w): w.value for layer in net.structure.layers for w in layer.weights if w.value.size
+        structure.parameter_word("LW", number, source): weight.value
+        for number, layer in enumerate(structure.layers)
+        for source, weight in layer.layer_weights.items()
+        if weight.value.size
     }
     bias = next(layer.bias for layer in net.structure.layers if layer.name == "lstm/sum")
     stored = (0, 0, {"InputWeights": {}, "RecurrentWeights": {}, "Bias": {"Value": column(bias)}})
@@ -444,11 +392,6 @@ def test_real_networks_of_the_last_step(successors: Path, file: str, sizes: tupl
     after = np.maximum(hidden, 0.0) if "relu" in net.layer_names else hidden
     last = net.structure.layers[net.layer_names.index("fc")]
     np.testing.assert_allclose(net.run(x).outputs, after @ weights["Weights"].T + last.bias, rtol=1e-11, atol=1e-12)
-
-
-def test_a_real_bidirectional_network_is_refused(successors: Path) -> None:
-    with pytest.raises(matnet.UnsupportedError, match="layer 'biLSTM' is a bidirectional LSTM layer"):
-        matnet.load(successors / "series_bilstm_rescale.mat")
 
 
 def test_parts_come_last_and_belong_to_a_layer_that_matlab_has(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matnet.exporters.frameworks.requirements import need, static_network
 from matnet.exporters.recording import one_network
+from matnet.exporters.stepping import check_step
 from matnet.network import Network
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def to_torch(net: Network) -> torch.nn.Module:
     one_network(net, "to_torch")
     from matnet.exporters.frameworks.torch_module import NetworkModule, StepModule
 
+    if net.dynamic:
+        check_step(net)
     return StepModule(net) if net.dynamic else NetworkModule(net)
 
 

@@ -63,7 +63,8 @@ class Arrangement:
     """The network under construction: its layers and what they give by MATLAB's number, its inputs by their order.
 
     ``ranks`` are the places of the inputs among all inputs by the numbers of their layers. ``count`` is how many layers
-    MATLAB has; ``parts`` are the layers that these are made of where one is not enough.
+    MATLAB has; ``parts`` are the layers that these are made of where one is not enough, by their numbers. ``ahead`` are
+    the numbers of the layers that depend on later steps of a sequence.
     """
 
     ranks: Mapping[int, int]
@@ -74,18 +75,32 @@ class Arrangement:
     inputs: dict[int, Input] = field(default_factory=dict)
     layers: dict[int, Layer] = field(default_factory=dict)
     sources: dict[int, Source] = field(default_factory=dict)
-    parts: list[Layer] = field(default_factory=list)
+    parts: dict[int, Layer] = field(default_factory=dict)
+    ahead: set[int] = field(default_factory=set)
+    reserved: int = 0
     single: bool = False
 
     def place(self, number: int, layer: Layer) -> None:
         """Puts the Layer of a MATLAB layer at its number."""
         self.layers[number] = layer
         self.sources[number] = Source("layer", number, layer.size, layer.shape)
+        self._follow(number, layer)
 
-    def add(self, part: Layer) -> Source:
-        """Adds a part of a MATLAB layer; what it gives."""
-        self.parts.append(part)
-        return Source("layer", self.count + len(self.parts) - 1, part.size)
+    def reserve(self, size: int) -> Source:
+        """What a part of a MATLAB layer will give that is added later."""
+        self.reserved += 1
+        return Source("layer", self.count + self.reserved - 1, size)
+
+    def add(self, part: Layer, at: Source | None = None) -> Source:
+        """Adds a part of a MATLAB layer, where there is one at its reserved place; what it gives."""
+        source = at or self.reserve(part.size)
+        self.parts[source.number] = part
+        self._follow(source.number, part)
+        return source
+
+    def _follow(self, number: int, layer: Layer) -> None:
+        if layer.backward or not self.ahead.isdisjoint(layer.layer_weights):
+            self.ahead.add(number)
 
     def learnable(self, layer: StoredLayer, name: str) -> tuple[FloatArray, Shape]:
         """The numbers of a learnable parameter, column by column, and the sizes it is stored with."""

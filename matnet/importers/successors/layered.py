@@ -68,7 +68,11 @@ def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool =
     graph = read_graph(holder, path, value.class_name == "SeriesNetwork")
     ends = _output_layers(stored, graph, value.class_name)
     structure, single = _structure(graph, ends, file.budget, allow_nonfinite, value.class_name == "dlnetwork")
-    remarks = (*_remarks(single, structure, value.class_name), *_remarks_on_sequences(graph), *unconfirmed(structure))
+    remarks = (
+        *_remarks(single, structure, value.class_name),
+        *_remarks_on_sequences(graph, structure.looks_ahead),
+        *unconfirmed(structure),
+    )
     kind = f"{value.class_name} object"
     return FoundNetwork(structure, "", kind, oddities=remarks, precision="single" if single else "")
 
@@ -130,7 +134,8 @@ def _structure(
         layer, source = graph.layers[number], arrangement.sources[number]
         outputs.append(Output(number, source.size, name=layer.name, element_names=output_names(layer, source.size)))
     inputs = tuple(arrangement.inputs[rank] for rank in range(len(entries)))
-    layers = (*(arrangement.layers[number] for number in range(len(graph.layers))), *arrangement.parts)
+    parts = (arrangement.parts[number] for number in sorted(arrangement.parts))
+    layers = (*(arrangement.layers[number] for number in range(len(graph.layers))), *parts)
     with at_place(f"{graph.place}: "):
         structure = Structure(inputs, layers, tuple(outputs), parameter_order="layers")
     return structure, arrangement.single
@@ -145,14 +150,21 @@ def _remarks(single: bool, structure: Structure, class_name: str) -> Iterator[st
         yield "a dlnetwork holds no class names: the outputs are in the order of the classes that it was trained with"
 
 
-def _remarks_on_sequences(graph: Graph) -> Iterator[str]:
+def _remarks_on_sequences(graph: Graph, looks_ahead: bool) -> Iterator[str]:
     """What a sample is where the input is a sequence."""
     if not any(layer.kind in RECURRENT_KINDS for layer in graph.layers):
         if any(layer.kind == "sequence input" for layer in graph.layers):
             yield "a sample is one time step of a sequence: each step is computed by itself"
         return
+    if looks_ahead:
+        yield "the outputs depend on later steps too: a series is computed as a whole, as MATLAB's predict does"
     for layer in graph.layers:
-        if ends_sequence(layer):
+        if ends_sequence(layer) and looks_ahead:
+            yield (
+                f"layer '{layer.name}' gives the last step of a sequence: the output stands at the last step, and is "
+                "NaN at the others"
+            )
+        elif ends_sequence(layer):
             yield (
                 f"layer '{layer.name}' gives the last step of a sequence: the output at a step is MATLAB's for the "
                 "sequence up to this step, and the last one its for the whole sequence"

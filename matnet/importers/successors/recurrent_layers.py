@@ -27,13 +27,23 @@ In a GRU layer, reset after the multiplication:
     added     (1 - update) candidate
     kept      update h(t-1)
     gru       added + kept
+
+Reset before the multiplication, the rows of R are in two pieces:
+
+    recurrent R h(t-1), the blocks reset and update
+    scaled    reset h(t-1)
+    candidate state function of the block candidate of sum + R scaled, the block candidate of R
+
+A bidirectional LSTM layer has the parts of two LSTM layers, ``forward/hidden``, ``forward/cell``, … and
+``backward/hidden``, …; the second run backward in time, so that their step before is the later one. The layer itself
+joins the two hidden states: at each step, or what each gives last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -64,15 +74,23 @@ GRU = (*RECURRENT, "ResetGateMode")
 _STATE_FUNCTIONS = {"tanh": "tansig", "softsign": "elliotsig"}
 _GATE_FUNCTIONS = {"sigmoid": "logsig", "hard-sigmoid": "clippedrelu"}
 _AFTER, _AFTER_WITH_BIAS = "after-multiplication", "recurrent-bias-after-multiplication"
-_NOW: tuple[int, ...] = (0,)
+_BEFORE_PRODUCT = "before-multiplication"
+_RESET_MODES = (_AFTER, _BEFORE_PRODUCT, _AFTER_WITH_BIAS)
 _BEFORE: tuple[int, ...] = (1,)
 
 
 class _Parts:
-    """A recurrent layer under construction: its sizes, its numbers, and the parts that it is made of."""
+    """A recurrent layer under construction: its sizes, its numbers, and the parts that it is made of.
 
-    def __init__(self, layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> None:
-        self.layer, self.network = layer, network
+    `direction` is 0, or 1 for the second of two LSTM layers side by side, of ``directions``, which runs backward in
+    time; ``prefix`` begins the names of its parts.
+    """
+
+    def __init__(
+        self, layer: StoredLayer, sources: Sequence[Source], network: Arrangement, direction: int = 0, prefix: str = ""
+    ) -> None:
+        self.layer, self.network, self.prefix = layer, network, prefix
+        self.direction, self.directions = direction, 2 if prefix else 1
         (self.source,) = sources
         if self.source.shape:
             raise UnsupportedError(f"{layer.fields.place} receives images, expected a sequence of features")
@@ -84,7 +102,6 @@ class _Parts:
                 )
         self.state_function = self._function("StateActivationFunction", _STATE_FUNCTIONS, "tanh")
         self.gate_function = self._function("GateActivationFunction", _GATE_FUNCTIONS, "sigmoid")
-        self.hidden = Source("layer", layer.number, self.units)
 
     def _function(self, name: str, known: Mapping[str, str], default: str) -> str:
         found = self.layer.fields.text(name, default)
@@ -94,16 +111,48 @@ class _Parts:
             )
         return known[found]
 
-    def matrix(self, name: str, rows: int, columns: int) -> Weight:
-        """InputWeights, or with a delay RecurrentWeights."""
+    def matrix(self, name: str, blocks: int, columns: int) -> FloatArray:
+        """InputWeights or RecurrentWeights: the rows of so many blocks."""
         numbers, stored = self.network.learnable(self.layer, name)
-        if stored != (rows, columns):
+        rows = blocks * self.units
+        if stored != (self.directions * rows, columns):
             raise ModelError(
                 f"{self.layer.fields.place}.{name} is {describe_shape(stored)}, expected "
-                f"{describe_shape((rows, columns))}"
+                f"{describe_shape((self.directions * rows, columns))}"
             )
-        delays = _BEFORE if name == "RecurrentWeights" else _NOW
-        return Weight(numbers.reshape((rows, columns), order="F"), delays=delays)
+        return self._own(numbers.reshape(stored, order="F"), rows)
+
+    def vector(self, name: str, blocks: int) -> FloatArray:
+        """Bias: the numbers of so many blocks."""
+        rows = blocks * self.units
+        return self._own(self.network.vector(self.layer, name, self.directions * rows), rows)
+
+    def _own(self, numbers: FloatArray, rows: int) -> FloatArray:
+        return numbers[self.direction * rows : (self.direction + 1) * rows]
+
+    def initial(self, name: str) -> FloatArray | None:
+        """The state before the first step, checked against the one that is stored; None for zeros.
+
+        Raises
+        ------
+        UnsupportedError
+            The network was saved in the middle of a series.
+        """
+        place, size = self.layer.fields.place, self.directions * self.units
+        start = np.zeros(size)
+        if self.layer.fields.get(f"Initial{name}") is not None:
+            start = self.layer.fields.floats(f"Initial{name}").reshape(-1)
+            if start.size != size:
+                raise ModelError(f"{place}.Initial{name} has {start.size} numbers, expected {size}")
+        held = None if self.layer.fields.get(name) is None else part_of(self.layer.fields, name)
+        if held is not None and held.get("Value") is not None:
+            now = held.floats("Value").reshape(-1)
+            if now.size != size or (now != start).any():
+                raise UnsupportedError(
+                    f"{place}.{name} is not the initial one: the network was saved in the middle of a series, and "
+                    "predictions would go on from there, which is not supported; save resetState(net)"
+                )
+        return self._own(start, self.units) if start.any() else None
 
     def part(
         self,
@@ -111,21 +160,22 @@ class _Parts:
         connections: Sequence[tuple[Source, Weight]],
         transfer: str = "purelin",
         size: int = 0,
+        at: Source | None = None,
         **more: Any,
     ) -> Source:
         """A part of the layer with as many elements as it has units, or `size` of them."""
-        named = replace(self.layer, name=f"{self.layer.name}/{name}")
-        return self.network.add(
-            arranged(
-                named,
-                f"{self.layer.kind} {name}",
-                connections,
-                transfer,
-                size=size or self.units,
-                part_of=self.layer.number,
-                **more,
-            )
+        named = replace(self.layer, name=f"{self.layer.name}/{self.prefix}{name}")
+        made = arranged(
+            named,
+            f"{self.layer.kind} {self.prefix.replace('/', ' ')}{name}",
+            connections,
+            transfer,
+            size=size or self.units,
+            part_of=self.layer.number,
+            backward=bool(self.direction),
+            **more,
         )
+        return self.network.add(made, at)
 
     def gate(self, name: str, connections: Sequence[tuple[Source, Weight]], size: int = 0) -> Source:
         """A part to which the gate function is applied; hard-sigmoid is 0.2 n + 0.5 between 0 and 1."""
@@ -146,9 +196,30 @@ class _Parts:
         positions = np.concatenate([np.arange(self.units) + block * self.units for block in blocks])
         return source, gathered(positions, source.size)
 
-    def whole(self, connections: Sequence[tuple[Source, Weight]], net_input: str) -> Layer:
-        """The layer itself: its hidden state."""
-        return arranged(self.layer, self.layer.kind, connections, size=self.units, net_input=net_input)
+    @property
+    def apart(self) -> bool:
+        """Whether the hidden state is a part: the layer gives its last step, and does not go forward in time alone.
+
+        Where it does, its output at a step is that of the sequence up to the step, and no step is left out.
+        """
+        return ends_sequence(self.layer) and self.source.kind == "layer" and self.source.number in self.network.ahead
+
+    def hidden(self) -> Source:
+        """What the hidden state will be: the layer itself, or a part of it."""
+        if self.prefix or self.apart:
+            return self.network.reserve(self.units)
+        return Source("layer", self.layer.number, self.units)
+
+    def whole(
+        self, connections: Sequence[tuple[Source, Weight]], net_input: str, hidden: Source, initial: FloatArray | None
+    ) -> Layer:
+        """The layer itself: its hidden state, or the last step of that."""
+        if not self.apart:
+            return arranged(
+                self.layer, self.layer.kind, connections, size=self.units, net_input=net_input, initial=initial
+            )
+        self.part("hidden", connections, at=hidden, net_input=net_input, initial=initial)
+        return arranged(self.layer, self.layer.kind, [(hidden, replace(UNWEIGHTED, last=True))])
 
 
 _BEFORE_UNWEIGHTED = replace(UNWEIGHTED, delays=_BEFORE)
@@ -158,70 +229,87 @@ _STRAIGHT = Weight(np.zeros((0, 0)), "scaling", settings={"Scale": np.array([0.2
 """The straight line of hard-sigmoid."""
 
 
-def lstm(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-    """lstmLayer."""
-    parts = _Parts(layer, sources, network)
-    _check_states(layer, parts.units, "HiddenState", "CellState")
-    units = parts.units
+def _lstm(parts: _Parts, hidden: Source) -> list[tuple[Source, Weight]]:
+    """The parts of an LSTM layer; the factors of its hidden state."""
+    units, size = parts.units, parts.source.size
     every = parts.part(
         "sum",
         [
-            (parts.source, parts.matrix("InputWeights", 4 * units, parts.source.size)),
-            (parts.hidden, parts.matrix("RecurrentWeights", 4 * units, units)),
+            (parts.source, Weight(parts.matrix("InputWeights", 4, size))),
+            (hidden, Weight(parts.matrix("RecurrentWeights", 4, units), delays=_BEFORE)),
         ],
         size=4 * units,
-        bias=network.vector(layer, "Bias", 4 * units),
+        bias=parts.vector("Bias", 4),
     )
     gates = parts.gate("gates", [parts.block(every, 0, 1, 3)], 3 * units)
     candidate = parts.part("candidate", [parts.block(every, 2)], parts.state_function)
     added = parts.part("added", [parts.block(gates, 0), (candidate, UNWEIGHTED)], net_input="netprod")
-    # the cell is the second part after this one
-    before = replace(added, number=added.number + 2)
-    kept = parts.part("kept", [parts.block(gates, 1), (before, _BEFORE_UNWEIGHTED)], net_input="netprod")
-    cell = parts.part("cell", [(kept, UNWEIGHTED), (added, UNWEIGHTED)])
+    cell = parts.network.reserve(units)
+    kept = parts.part("kept", [parts.block(gates, 1), (cell, _BEFORE_UNWEIGHTED)], net_input="netprod")
+    parts.part("cell", [(kept, UNWEIGHTED), (added, UNWEIGHTED)], at=cell, initial=parts.initial("CellState"))
     squashed = parts.part("squashed", [(cell, UNWEIGHTED)], parts.state_function)
-    return parts.whole([parts.block(gates, 2), (squashed, UNWEIGHTED)], "netprod")
+    return [parts.block(gates, 2), (squashed, UNWEIGHTED)]
+
+
+def lstm(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    """lstmLayer."""
+    parts = _Parts(layer, sources, network)
+    hidden = parts.hidden()
+    return parts.whole(_lstm(parts, hidden), "netprod", hidden, parts.initial("HiddenState"))
+
+
+def bidirectional(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+    """bilstmLayer: the hidden state of the LSTM layer that runs forward, then that of the one that runs backward."""
+    joined: list[tuple[Source, Weight]] = []
+    for direction, name in enumerate(("forward", "backward")):
+        parts = _Parts(layer, sources, network, direction, f"{name}/")
+        hidden, units = parts.hidden(), parts.units
+        factors = _lstm(parts, hidden)
+        parts.part("hidden", factors, at=hidden, net_input="netprod", initial=parts.initial("HiddenState"))
+        positions = gathered(np.arange(units), units, direction * units, (1 - direction) * units)
+        joined.append((hidden, replace(positions, last=ends_sequence(layer))))
+    return arranged(layer, layer.kind, joined, size=2 * parts.units)
 
 
 def gru(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-    """gruLayer, with the reset gate applied after the multiplication."""
+    """gruLayer."""
     parts = _Parts(layer, sources, network)
-    _check_states(layer, parts.units, "HiddenState")
     mode = layer.fields.text("ResetGateMode", _AFTER)
-    if mode not in (_AFTER, _AFTER_WITH_BIAS):
+    if mode not in _RESET_MODES:
         raise UnsupportedError(
-            f"{layer.fields.place}.ResetGateMode is '{mode}', which is not supported; needed is {_AFTER} or "
-            f"{_AFTER_WITH_BIAS}"
+            f"{layer.fields.place}.ResetGateMode is '{mode}', which is not supported; known: {', '.join(_RESET_MODES)}"
         )
-    units = parts.units
-    entering: list[tuple[Source, Weight]] = [(parts.source, parts.matrix("InputWeights", 3 * units, parts.source.size))]
-    returning: list[tuple[Source, Weight]] = [(parts.hidden, parts.matrix("RecurrentWeights", 3 * units, units))]
+    units, hidden = parts.units, parts.hidden()
+    entering: list[tuple[Source, Weight]] = [
+        (parts.source, Weight(parts.matrix("InputWeights", 3, parts.source.size))),
+    ]
+    returned = parts.matrix("RecurrentWeights", 3, units)
+    returning: list[tuple[Source, Weight]] = [
+        (hidden, Weight(returned[: 2 * units] if mode == _BEFORE_PRODUCT else returned, delays=_BEFORE))
+    ]
     bias = None
-    if mode == _AFTER:
-        bias = network.vector(layer, "Bias", 3 * units)
-    else:
-        both = parts.bias(network.vector(layer, "Bias", 6 * units))
+    if mode == _AFTER_WITH_BIAS:
+        both = parts.bias(parts.vector("Bias", 6))
         entering.append(parts.block(both, 0, 1, 2))
         returning.append(parts.block(both, 3, 4, 5))
+    else:
+        bias = parts.vector("Bias", 3)
     total = parts.part("sum", entering, size=3 * units, bias=bias)
-    recurrent = parts.part("recurrent", returning, size=3 * units)
+    recurrent = parts.part("recurrent", returning, size=len(returning[0][1].value))
     reset, update = (
         parts.gate(name, [parts.block(total, block), parts.block(recurrent, block)])
         for block, name in enumerate(("reset", "update"))
     )
-    scaled = parts.part("scaled", [(reset, UNWEIGHTED), parts.block(recurrent, 2)], net_input="netprod")
-    candidate = parts.part("candidate", [parts.block(total, 2), (scaled, UNWEIGHTED)], parts.state_function)
+    if mode == _BEFORE_PRODUCT:
+        scaled = parts.part("scaled", [(reset, UNWEIGHTED), (hidden, _BEFORE_UNWEIGHTED)], net_input="netprod")
+        through = Weight(returned[2 * units :])
+    else:
+        scaled = parts.part("scaled", [(reset, UNWEIGHTED), parts.block(recurrent, 2)], net_input="netprod")
+        through = UNWEIGHTED
+    candidate = parts.part("candidate", [parts.block(total, 2), (scaled, through)], parts.state_function)
     added = parts.part("added", [(update, _COMPLEMENT), (candidate, UNWEIGHTED)], net_input="netprod")
-    kept = parts.part("kept", [(update, UNWEIGHTED), (parts.hidden, _BEFORE_UNWEIGHTED)], net_input="netprod")
-    return parts.whole([(added, UNWEIGHTED), (kept, UNWEIGHTED)], "netsum")
-
-
-def bidirectional(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> NoReturn:
-    """bilstmLayer, which is refused."""
-    raise UnsupportedError(
-        f"{layer.fields.place} is a bidirectional LSTM layer, whose outputs depend on later steps too, which is not "
-        "supported; needed is a network that goes forward in time alone"
-    )
+    kept = parts.part("kept", [(update, UNWEIGHTED), (hidden, _BEFORE_UNWEIGHTED)], net_input="netprod")
+    return parts.whole([(added, UNWEIGHTED), (kept, UNWEIGHTED)], "netsum", hidden, parts.initial("HiddenState"))
 
 
 def _one(layer: StoredLayer, name: str) -> tuple[int, ...]:
@@ -240,34 +328,12 @@ def _flag(layer: StoredLayer, name: str, default: bool = False) -> bool:
     return bool(value.array.any())
 
 
-def _check_states(layer: StoredLayer, units: int, *names: str) -> None:
-    """The layer starts from 0: its initial states are 0, and so are those that are stored."""
-    for name in names:
-        held = layer.fields.get(name)
-        stored = None if held is None else part_of(layer.fields, name)
-        if stored is not None and stored.get("Value") is not None and stored.floats("Value").any():
-            raise UnsupportedError(
-                f"{layer.fields.place}.{name} is not the initial one: the network was saved in the middle of a series, "
-                "and predictions would go on from there, which is not supported; save resetState(net)"
-            )
-        initial = f"Initial{name}"
-        if layer.fields.get(initial) is None:
-            continue
-        numbers = layer.fields.floats(initial)
-        if numbers.size not in (0, units):
-            raise ModelError(f"{layer.fields.place}.{initial} has {numbers.size} numbers, expected {units}")
-        if numbers.any():
-            raise UnsupportedError(
-                f"{layer.fields.place}.{initial} is not 0, which is not supported; needed is a layer that starts from 0"
-            )
-
-
 def ends_sequence(layer: StoredLayer) -> bool:
     """Whether a recurrent layer gives the last step of a sequence alone."""
     return layer.kind in RECURRENT_KINDS and not _flag(layer, "ReturnSequence", default=True)
 
 
-RECURRENT_KINDS = ("LSTM", "GRU")
+RECURRENT_KINDS = ("LSTM", "GRU", "bidirectional LSTM")
 """What the recurrent layers are called."""
 
 
