@@ -31,6 +31,7 @@ def describe(net: Network, file: str) -> dict[str, Any]:
         "dynamic": net.dynamic,
         "input_delay": structure.input_delay,
         "layer_delay": structure.layer_delay,
+        "looks_ahead": structure.looks_ahead,
         "parameters": sum(layer.parameters for layer in structure.layers),
         "inputs": [_input(entry) for entry in structure.inputs],
         "layers": [_layer(entry, structure.received(number)) for number, entry in enumerate(structure.listed)],
@@ -129,10 +130,9 @@ def text(described: Mapping[str, Any]) -> Iterator[str]:
     yield from _row("layers", *_layer_lines(described["layers"]))
     yield from _row("outputs", *_signals("y", described["outputs"], _output_words))
     if described["dynamic"]:
-        yield from _row(
-            "in time",
-            f"dynamic: delays of up to {described['input_delay']} input and {described['layer_delay']} layer steps",
-        )
+        delays = f"delays of up to {described['input_delay']} input and {described['layer_delay']} layer steps"
+        ahead = "; the outputs depend on later steps too" if described["looks_ahead"] else ""
+        yield from _row("in time", f"dynamic: {delays}{ahead}")
     yield from _row("weights", f"{described['parameters']:,} weights and biases")
     if described["training"]:
         yield from _row("training", _training_words(described))

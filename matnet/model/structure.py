@@ -512,7 +512,7 @@ class Structure:
         missing = [0] * len(self.layers)
         for number, layer in enumerate(self.layers):
             for source, weight in layer.layer_weights.items():
-                if 0 in weight.delays and not weight.last:
+                if 0 in weight.delays:
                     feeds[source].append(number)
                     missing[number] += 1
         done: list[int] = []

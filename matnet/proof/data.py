@@ -19,7 +19,7 @@ from matnet.network.forecast import closed_elements, looks_back, opened_elements
 from matnet.proof.answers import InputData
 from matnet.proof.candidates import Candidates, Matrix, named_matrix, oriented
 
-FROM_ZEROS = "from zeros"
+FROM_ZEROS, FROM_OWN = "from zeros", "from its initial states"
 
 
 def input_image(net: Network) -> tuple[int, ...]:
@@ -95,7 +95,8 @@ class DataSource:
             for input_states, states_label in self._input_states():
                 for layer_states, layer_label in self._layer_states():
                     known = states_label or layer_label
-                    label = ", ".join(filter(None, (data.label, states_label, layer_label if known else FROM_ZEROS)))
+                    start = FROM_OWN if self.net.structure.starts_elsewhere else FROM_ZEROS
+                    label = ", ".join(filter(None, (data.label, states_label, layer_label if known else start)))
                     yield InputData(data.x, label, input_states, layer_states)
         if self.named.states is None and self.named.input_states is None and self.named.layer_states is None:
             yield from self._from_first_rows(lengths)

@@ -39,10 +39,11 @@ class BatchOptions:
     ``form`` is the name of the result's format. ``tidy`` writes one row per sample, output and input. Of a dynamic
     network ``states`` are what came before a series, its first rows if they are None, ``lags`` how many steps back
     derivatives go, and ``leads`` how many ahead; ``targets`` are the outputs (N, S) measured at the table's rows, if
-    they are not columns of it. With ``forecast`` the result is that many steps after the known outputs of a series. ``input_sd``, one
-    number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that counts the
-    inputs outside the range that is known. ``workers`` is the number of threads and ``chunk_size`` how many rows go
-    through the network at once; the result does not depend on either. ``style`` is how numbers are written as text.
+    they are not columns of it. With ``forecast`` the result is that many steps after the known outputs of a series.
+    ``input_sd``, one number for each input, adds the outputs' standard deviations; ``flag_range`` a last column that
+    counts the inputs outside the range that is known. ``workers`` is the number of threads and ``chunk_size`` how many
+    rows go through the network at once; the result does not depend on either. ``style`` is how numbers are written as
+    text.
     With ``flush`` rows are answered as they come.
     """
 

@@ -69,7 +69,7 @@ def torch_twin(torch: Any, stored: Any) -> Any:
     weights, returning, bias = numbers_of(stored)
     units = returning.shape[1]
     twin = torch.nn.LSTM(weights.shape[1], units, batch_first=True, bidirectional=True, dtype=torch.float64)
-    given = {}
+    given: dict[str, Any] = {}
     for number_, end in enumerate(("l0", "l0_reverse")):
         rows = slice(4 * units * number_, 4 * units * (number_ + 1))
         own = {"weight_ih": weights[rows], "weight_hh": returning[rows], "bias_ih": bias[rows, 0]}
@@ -166,13 +166,14 @@ def test_the_values_are_those_of_onnx(tmp_path: Path) -> None:
 
     info, x = onnx.helper.make_tensor_value_info, X[0][:, None]
 
-    def answer(kind: str, shapes: Any, inputs: Any, **attributes: Any) -> Any:
+    def answer(kind: str, inputs: Any, **attributes: Any) -> Any:
         names = ["x", "w", "r", "b"]
         node = onnx.helper.make_node(kind, names, ["y"], hidden_size=H, **attributes)
         entries = [info(name, onnx.TensorProto.DOUBLE, None) for name in names]
         graph = onnx.helper.make_graph([node], "g", entries, [info("y", onnx.TensorProto.DOUBLE, None)])
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)])
-        return ReferenceEvaluator(model).run(None, dict(zip(names, (x, *inputs), strict=True)))[0]
+        found: Any = ReferenceEvaluator(model).run(None, dict(zip(names, (x, *inputs), strict=True)))
+        return found[0]
 
     def blocks(array: Any, order: Any) -> Any:
         parts = np.split(array, len(order))
@@ -183,14 +184,14 @@ def test_the_values_are_those_of_onnx(tmp_path: Path) -> None:
     halves = [np.split(part, 2) for part in numbers_of(stored)]
     w, r, b = (np.stack([blocks(half, (0, 3, 1, 2)) for half in part]) for part in halves)
     pair = np.concatenate([b[..., 0], np.zeros((2, 4 * H))], axis=1)
-    expected = answer("LSTM", None, (w, r, pair), direction="bidirectional")[:, :, 0].reshape(T, 2 * H)
+    expected = answer("LSTM", (w, r, pair), direction="bidirectional")[:, :, 0].reshape(T, 2 * H)
     net = load(tmp_path, [sequences(), stored])
     np.testing.assert_allclose(net.run(X[0]).outputs, expected, rtol=1e-12, atol=1e-13)
     for mode, after in (("before-multiplication", 0), ("after-multiplication", 1)):
         gru = recurrent("GRU", "gru", 10, ResetGateMode=mode)
         w, r, b = (blocks(part, (1, 0, 2))[None] for part in numbers_of(gru))
         pair = np.concatenate([b[..., 0], np.zeros((1, 3 * H))], axis=1)
-        expected = answer("GRU", None, (w, r, pair), linear_before_reset=after)[:, 0, 0]
+        expected = answer("GRU", (w, r, pair), linear_before_reset=after)[:, 0, 0]
         net = load(tmp_path, [sequences(), gru])
         np.testing.assert_allclose(net.run(X[0]).outputs, expected, rtol=1e-12, atol=1e-13)
 
