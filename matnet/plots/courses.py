@@ -98,7 +98,7 @@ def series(
             raise ShapeError(f"t has {counted(len(targets), 'row')}, but the series has {counted(len(y), 'step')}")
         curves.append(targets[:, i])
         ax.plot(time, targets[:, i], color=ORANGE, linewidth=3.2, alpha=0.7, label="target")
-    ax.plot(time, y[:, i], color=BLUE, linewidth=1.1, label="output")
+    ax.plot(time, y[:, i], color=BLUE, linewidth=1.1, marker="o" if net.structure.ends else None, label="output")
     x_label(ax, "time step")
     y_label(ax, name)
     start = "the network's own" if net.structure.starts_elsewhere else "zero"

@@ -83,7 +83,7 @@ def answers_with(net: Network, theta: FloatArray, data: InputData) -> FloatArray
 
 def program_with(program: Program, theta: FloatArray) -> Program:
     """The program with other weights and biases, in the order of ``Network.parameters``."""
-    parts = np.split(theta, np.cumsum(program.parameter_sizes)[:-1])
+    parts = np.split(theta, np.cumsum(program.parameter_sizes))[:-1]
     own = dict(zip(program.parameters, parts, strict=True))
     steps: list[Step] = []
     for step in program.steps:

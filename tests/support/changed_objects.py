@@ -89,6 +89,13 @@ def stored(store: ObjectStore, value: Any) -> Any:
     return store.new(name, fields, saved="any" in fields)
 
 
+def answers(net: matnet.Network, x: Any) -> tuple[Any, Any]:
+    """Outputs (N, S) and derivatives by the same sample or step, (N, S, R)."""
+    if not net.dynamic:
+        return net.value_and_jacobian(x)
+    return net.run(x).outputs, net.run_jacobian(x, lags=2, leads=1)[:, 0]
+
+
 def outcome(file: Path, x: Any) -> tuple[str, str]:
     """Whether the model of a file opens, runs and is judged, else what is said of it; warnings are errors."""
     with warnings.catch_warnings():
@@ -96,7 +103,7 @@ def outcome(file: Path, x: Any) -> tuple[str, str]:
         try:
             net = matnet.load(file)
             samples = x if net.input_size == x.shape[1] else np.resize(x, (len(x), min(net.input_size, 100_000)))
-            y, J = net.value_and_jacobian(samples)
+            y, J = answers(net, samples)
             found = verify(net, StoredValues(file))
         except matnet.MatnetError as error:
             return "refused", str(error)

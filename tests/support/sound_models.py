@@ -36,6 +36,7 @@ from layered_networks import (
     number,
     random_numbers,
 )
+from recurrent_networks import recurrent, sequences
 
 
 def fitted(classifier: bool) -> dict[str, Any]:
@@ -210,6 +211,13 @@ def images() -> dict[str, Any]:
     return {"@": "SeriesNetwork", "any": {"Version": number(1), "Layers": _layers(layers)}}
 
 
+def recurrences(kind: str, **more: Any) -> dict[str, Any]:
+    """A sequence of two elements, a recurrent layer of two units and a dense one."""
+    units = 4 if kind == "BiLSTM" else 2
+    layers = [sequences(2), recurrent(kind, "rnn", 3, size=2, units=2, **more), dense("fc", W2[:, :units], B2)]
+    return {"@": "SeriesNetwork", "any": {"Version": number(1), "Layers": _layers(layers)}}
+
+
 SOUND: Mapping[str, Callable[[], dict[str, Any]]] = {
     "fitrnet": lambda: fitted(False),
     "fitcnet": lambda: fitted(True),
@@ -217,5 +225,10 @@ SOUND: Mapping[str, Callable[[], dict[str, Any]]] = {
     "DAGNetwork": directed,
     "dlnetwork": initialized,
     "images": images,
+    "LSTM": lambda: recurrences("LSTM"),
+    "GRU": lambda: recurrences("GRU", ResetGateMode="before-multiplication"),
+    "GRU of two biases": lambda: recurrences("GRU", ResetGateMode="recurrent-bias-after-multiplication"),
+    "BiLSTM": lambda: recurrences("BiLSTM", GateActivationFunction="hard-sigmoid"),
+    "last step of BiLSTM": lambda: recurrences("BiLSTM", last=True),
 }
 """By the function or class that makes them; each takes two inputs."""
