@@ -21,6 +21,7 @@ LD steps before the series, and where layers run backward LD more behind it.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -262,11 +263,27 @@ class Series:
             for value, name in ((reach, "lags"), (leads or 0, "leads")):
                 if value < 0:
                     raise ShapeError(f"{name} is {value}, expected 0 or more")
-            if self.looks_ahead:
-                return self._jacobian_around(x, input_states, layer_states, reach, leads or 0)
-            found = self.jacobian_by_lag(x, input_states, layer_states, reach)
-            return np.pad(found, ((0, 0), (0, 0), (0, leads), (0, 0), (0, 0))) if leads else found
+            return self._by_lags(x, input_states, layer_states, reach, leads or 0)
         return self.jacobian_by_states(x, input_states, layer_states, "input" if wrt == "input_states" else "layer")
+
+    def _by_lags(
+        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int, leads: int
+    ) -> FloatArray:
+        places = lags + 1 + leads
+        numbers = x.size * places * self.output_size
+        try:
+            if numbers > _MOST_NUMBERS:
+                raise MemoryError
+            if self.looks_ahead:
+                return self._jacobian_around(x, input_states, layer_states, lags, leads)
+            found = self.jacobian_by_lag(x, input_states, layer_states, lags)
+            return np.pad(found, ((0, 0), (0, 0), (0, leads), (0, 0), (0, 0))) if leads else found
+        except MemoryError:
+            raise ShapeError(
+                f"the derivatives of {x.shape[1]:,} steps at {places:,} lags are {numbers:,} numbers, "
+                f"{numbers * 8 / 1e9:,.1f} GB alone, and computing them takes more than the memory that there is; take "
+                "fewer lags, or a shorter series"
+            ) from None
 
     def jacobian_by_lag(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int
@@ -330,7 +347,7 @@ class Series:
         Each pass adds what comes through the layers that are fed back, the outputs last.
         """
         batch, steps, rows = step.shape[:3]
-        flat = total.reshape(batch, steps, rows, -1)
+        flat = total.reshape(batch, steps, rows, math.prod(total.shape[3:]))
         every = np.arange(rows)
         passes: list[tuple[NDArray[np.intp], range]] = []
         if self.looks_ahead:
@@ -425,6 +442,9 @@ class Series:
             by_states = np.where(self._reversed, by_layers[:, reach + steps :][:, ::-1], by_states)
         return by_inputs[:, self.input_delay :], by_parameters, by_inputs[:, : self.input_delay], by_states
 
+
+_MOST_NUMBERS = 1 << 44
+"""More derivatives than any memory holds: their count could leave the range of an array's size."""
 
 _BLOCK_ELEMENTS = 1 << 24
 """The most numbers of total derivatives in memory at once, in the passes over a series in both directions."""

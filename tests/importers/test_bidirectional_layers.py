@@ -423,3 +423,23 @@ def test_a_real_network_in_both_directions(successors: Path) -> None:
     found = net.run(x).outputs[:, 0]
     expected = plain_bilstm(stored, (x - low) / (high - low)) @ weights + numbers["fc.Bias(1)"]
     np.testing.assert_allclose(found, expected, atol=1e-12 * np.abs(expected).max(), rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "BiLSTM"])
+def test_more_derivatives_than_memory_are_refused_with_their_size(tmp_path: Path, kind: str) -> None:
+    net = load(tmp_path, [sequences(), recurrent(kind, "rnn", 1)])
+    size = net.output_size
+    message = rf"the derivatives of 6 steps at 2,000,000,000,001 lags are {6 * 3 * size * (2 * 10**12 + 1):,} numbers, "
+    with pytest.raises(matnet.ShapeError, match=message + r"[0-9,.]+ GB alone"):
+        net.run_jacobian(X[0], lags=10**12, leads=10**12)
+
+
+def test_frames_have_columns_of_later_steps(tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    net = load(tmp_path, [sequences(), both(), dense("fc", W, B)])
+    frame = polars.DataFrame({f"x{k + 1}": X[0][:, k] for k in range(R)})
+    found = net.gradients_frame(frame, of="y2", wrt=["x1", "x3"], lags=1, leads=1)
+    names = ["dy2_dx1", "dy2_dx3", "dy2_dx1_lag1", "dy2_dx3_lag1", "dy2_dx1_lead1", "dy2_dx3_lead1"]
+    assert found.columns == ["y2", *names]
+    expected = net.run_jacobian(X[0], lags=1, leads=1)[:, :, 1][:, :, [0, 2]]
+    np.testing.assert_array_equal(found.to_numpy()[:, 1:], expected.reshape(T, -1))
