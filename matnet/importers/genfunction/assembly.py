@@ -36,7 +36,7 @@ class Assembly:
         """
         plan = self.plan
         if sorted(plan.layers) != list(range(1, len(plan.layers) + 1)):
-            raise FormatError(f": layers {sorted(plan.layers)} are calculated, expected one after the other from 1")
+            raise FormatError(f"layers {sorted(plan.layers)} are calculated, expected one after the other from 1")
         layers = [self._layer(layer) for _, layer in sorted(plan.layers.items())]
         inputs = [self._input(number, layers) for number in range(1, plan.inputs + 1)]
         outputs = [self._output(output, layers) for _, output in sorted(plan.outputs.items())]
@@ -44,16 +44,14 @@ class Assembly:
             return Structure(tuple(inputs), tuple(layers), tuple(outputs))
         except MatnetError as error:
             weight = re.match(r"[IL]W\{(\d+),", error.place)
-            raise error.at(str(plan.layers[int(weight[1])].place) if weight is not None else ": ") from None
+            raise plan.layers[int(weight[1])].place.error(error) if weight is not None else error from None
 
     def check_finite(self) -> None:
         """Refuses weights and biases that are NaN or Inf."""
         for name, constant in self.plan.constants.items():
             if name[0] not in "xy" and not np.isfinite(constant.value).all():
-                raise ModelError(
-                    f"{constant.place}{name} has values that are NaN or Inf",
-                    Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
-                )
+                advice = Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are")
+                raise constant.place.error(ModelError(f"{name} has values that are NaN or Inf", advice))
 
     def _value(self, name: str) -> FloatArray:
         return self.plan.constants[name].value

@@ -14,7 +14,8 @@ from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
-from matnet.importers.genfunction.syntax import NAME, Function, Parser
+from matnet.importers.genfunction.syntax import Function, normalised
+from matnet.importers.genfunction.tokens import NAME
 
 _NAMES = (
     "abs any arrayfun bsxfun cat cell cell2mat double error exp full isa iscell isempty isfield isnan length max min "
@@ -90,9 +91,9 @@ def _formulas() -> Mapping[tuple[int, str], tuple[Formula, ...]]:
     texts += [("reverse", row.name, ("y", "x"), text) for row in PROCESSING.values() for text in row.matlab_reverse]
     found: dict[tuple[int, str], tuple[Formula, ...]] = {}
     for kind, name, first, text in texts:
-        function = next(Parser(f"function f\n{text}\nend\n").functions())
-        numbered, names = _numbered(function.text, first)
-        assigned = {*first, *re.findall(rf"^{NAME}", function.text, re.MULTILINE | re.ASCII)}
+        body = normalised(text)
+        numbered, names = _numbered(body, first)
+        assigned = {*first, *re.findall(rf"^{NAME}", body, re.MULTILINE)}
         settings = frozenset(names) - assigned if kind in ("apply", "reverse") else frozenset[str]()
         key = len(first) - 1, numbered
         found[key] = (*found.get(key, ()), Formula(kind, name, names, settings))
@@ -126,7 +127,7 @@ def _recognise(function: Function, functions: Mapping[str, Function]) -> Recogni
                 return RecognisedFunction(formula.kind, formula.function, settings, len(parameters))
     known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
     first = function.body[0].place if function.body else function.place
-    raise UnsupportedError(f"{first}the body of '{function.name}' is none of the known formulas ({known})")
+    raise first.error(UnsupportedError(f"the body of '{function.name}' is none of the known formulas ({known})"))
 
 
 def _settings(
@@ -155,9 +156,10 @@ def recognised(main: Function, modules: Iterable[Function]) -> Modules:
     named: dict[str, Function] = {}
     for function in modules:
         if function.name in (main.name, *named):
-            raise FormatError(f"{function.place}the function is defined a second time")
+            raise function.place.error(FormatError("the function is defined a second time"))
         if function.name in BUILTIN:
-            raise UnsupportedError(f"{function.place}the file defines MATLAB's own function '{function.name}' anew")
+            reason = f"the file defines MATLAB's own function '{function.name}' anew"
+            raise function.place.error(UnsupportedError(reason))
         named[function.name] = function
     rows = {name: _recognise(named[name], named) for name in sorted(main.names & named.keys())}
     needed, last = set(rows), set[str]()

@@ -29,18 +29,24 @@ TOO_DEEP = "brackets or blocks nest deeper than in any generated file"
 MAX_TOKENS = 50_000
 """How many tokens a file may have; a matrix of numbers is one, and generated files stay under 5,000."""
 
+NAME = r"[A-Za-z][A-Za-z0-9_]*+"
+"""A variable or a function."""
+
 _COMMENT = r"\.\.\.[^\n]*+\n|%[^\n]*+"
 _TOKEN = re.compile(
     rf"""
-      (?P<space>[ \t]++)
-    | (?P<newline>\n(?:[ \t]*+\n)*+)
-    | (?P<continuation>\.\.\.[^\n]*+(?:\n[ \t]*+%?+)?)
-    | (?P<comment>%[^\n]*+)
-    | (?P<matrix>\[(?>{_COMMENT}|[ \t\n,;+\-]++|\.(?!\.\.)|[0-9][0-9eE]*+(?!\.\.\.)|(?:NaN|nan|Inf|inf)\b)*+\])
-    | (?P<num>(?:\d++(?:\.(?![*/^'\\.])\d*+)?|\.\d++)(?:[eE][+-]?\d++)?(?![0-9A-Za-z_]|\.\.\.))
-    | (?P<name>[A-Za-z][A-Za-z0-9_]*+)
-    | (?P<op>\.\*|\./|\.\^|\.'|==|~=|<=|>=|&&|\|\||[-+*/^=<>&|~()\[\]{{}},;:@.])
-    | (?P<quote>'|")
+    (?P<space>[ \t]*+)
+    (?:
+        (?P<name>{NAME})
+      | (?P<newline>\n(?:[ \t]*+\n)*+)
+      | (?P<continuation>\.\.\.[^\n]*+(?:\n[ \t]*+%?+)?)
+      | (?P<comment>%[^\n]*+)
+      | (?P<matrix>\[(?>{_COMMENT}|[ \t\n,;+\-]++|\.(?!\.\.)|[0-9][0-9eE]*+(?!\.\.\.)|(?:NaN|nan|Inf|inf)\b)*+\])
+      | (?P<num>(?:\d++(?:\.(?![*/^'\\.])\d*+)?|\.\d++)(?:[eE][+-]?\d++)?(?![0-9A-Za-z_]|\.\.\.))
+      | (?P<op>\.\*|\./|\.\^|\.'|==|~=|<=|>=|&&|\|\||[-+*/^=<>&|~()\[\]{{}},;:@.])
+      | (?P<quote>'|")
+      | (?P<end>\Z)
+    )
     """,
     re.VERBOSE | re.ASCII,
 )
@@ -52,7 +58,8 @@ _UNSURE_REASON = "a block comment, or a comment after a line that is continued, 
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|NaN|nan|Inf|inf)")
 _LITERAL = re.compile(rf"(?:[ \t;,]++|(?:{_NUMBER.pattern})(?![^ \t;,]))*+")
 _OPENING = {")": "(", "]": "[", "}": "{"}
-_PAIRS = frozenset(["==", "~=", "<=", ">=", "&&", "||", ".*", "./", ".^", ".'"])
+_PAIRS = frozenset(["==", "~=", "<=", ">=", "&&", "||", ".*", "./", ".^"])
+_ENDS = frozenset([";", ",", "\n", ""])
 _ANY_COMMENT = re.compile(_COMMENT)
 _WORD = re.compile(r"[^ \t;,]++")
 _ROW = re.compile(r"[^;]++")
@@ -66,47 +73,52 @@ KEYWORDS = frozenset(_KEYWORD_LIST.split())
 
 
 class Place(NamedTuple):
-    """Where a statement stands: as text ``:LINE: STATEMENT: ``, on one line and not too long."""
+    """Where a statement stands in the text of a file."""
 
     source: str
-    line: int
     start: int
     end: int
 
-    def __str__(self) -> str:
+    @property
+    def line(self) -> int:
+        """The number of its first line."""
+        return self.source.count("\n", 0, self.start) + 1
+
+    def error(self, error: MatnetError) -> MatnetError:
+        """The error with the place ``:LINE`` and with the statement, on one line and not too long, before its text."""
         text = " ".join(self.source[self.start : min(self.end, self.start + 400)].split())
-        return f":{self.line}: {text if len(text) <= 60 else text[:57] + '...'}: "
+        statement = text if len(text) <= 60 else f"{text[:57]}..."
+        inner = f"{error.place}: " if error.place else ""
+        return type(error)(f"{statement}: {inner}", *error.args, place=f":{self.line}")
 
 
 @contextmanager
 def errors_at(place: Place) -> Iterator[None]:
-    """Errors that have no place yet get that of the statement that they come from."""
+    """Errors that have no line yet get that of the statement that they come from."""
     try:
         yield
     except MatnetError as error:
-        raise error if str(error).startswith(":") else error.at(str(place)) from None
+        raise error if error.place.startswith(":") else place.error(error) from None
 
 
 class Line(NamedTuple):
-    """A statement, or the head or the end of a block; ``fresh`` tells that nothing stands before it in its line."""
+    """A statement, or the head or the end of a block.
+
+    ``word`` is its first token, ``names`` are all its names; ``fresh`` tells that nothing stands before it in its line.
+    """
 
     text: str
+    word: str
     names: frozenset[str]
     place: Place
     fresh: bool
 
-    @property
-    def word(self) -> str:
-        """The word that it begins with."""
-        return re.split(r"\W", self.text, maxsplit=1, flags=re.ASCII)[0]
-
 
 class Token(NamedTuple):
-    """A token: ``kind`` is name, num, str, matrix, op, newline or eof; ``space`` is white space before."""
+    """A token: ``kind`` is name, num, str, matrix, op, newline or end; ``space`` tells of white space before it."""
 
     kind: str
     text: str
-    line: int = 0
     start: int = 0
     space: bool = False
 
@@ -129,20 +141,20 @@ def decoded(raw: bytes) -> str:
     text = raw.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n")
     if "\r" in text and "\n" in text:
         line = text.count("\n", 0, text.index("\r")) + 1
-        raise FormatError(f":{line}: a carriage return inside the line; end all lines in the same way")
+        raise FormatError("a carriage return inside the line; end all lines in the same way", place=f":{line}")
     return text.replace("\r", "\n")
 
 
 class Scanner:
-    """The lines of a text; ``brackets`` are the open ones, which give a space and a quote meaning.
+    """The lines of a text.
 
-    ``line`` is the number of the line at ``position``, ``count`` how many tokens there were.
+    ``position`` is where the next token begins, ``count`` how many there were before it. ``brackets`` are those that
+    are open: in ``[`` and ``{`` white space parts elements, a new line parts rows, and a quote may begin a string.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
-        self.line = 1
         self.count = 0
         self.brackets: list[str] = []
 
@@ -152,95 +164,104 @@ class Scanner:
         Raises
         ------
         FormatError
-            A character that MATLAB does not know; a string, a bracket or a block comment that is not closed; the
-            message begins with ``:LINE:``.
+            A character that MATLAB does not know; a string, a bracket or a block comment that is not closed.
         """
-        separator = "\n"
-        while separator:
-            line, separator = self._line(separator == "\n")
-            if line.text:
+        fresh = True
+        while (token := self._token(_NOTHING)).kind != "end":
+            if token.text not in _ENDS:
+                line, token = self._line(token, fresh)
                 yield line
+            fresh = token.text == "\n"
 
-    def _line(self, fresh: bool) -> tuple[Line, str]:
-        """The next line, which may be empty, and what ends it: nothing at the end of the text."""
-        parts, names, end = list[str](), set[str](), self.position
-        before, token = _NOTHING, self._token(_NOTHING)
-        first, last = token, self.count + MAX_LENGTH
-        while token.kind != "eof" and (self.brackets or token.text not in (";", ",", "\n")):
-            if token.kind == "newline" and self.brackets[-1] == "(":
-                break
-            text, operator = {".'": "'", "\n": ";"}.get(token.text, token.text), token.kind == "op"
-            if before.kind == "op" and before.text in ("'", ".'") and text in ("(", "{", "."):
+    def _line(self, first: Token, fresh: bool) -> tuple[Line, Token]:
+        """The line that begins with a token, and the token that ends it."""
+        parts, names, end = list[str](), set[str](), 0
+        before, token, last = _NOTHING, first, self.count + MAX_LENGTH
+        while token.text not in _ENDS or (self.brackets and token.kind == "op"):
+            kind, text = token.kind, token.text
+            if before.text == "'" and text in ("(", "{", "."):
                 raise self._error("an index after a transposition", first)
-            element = token.space and self.brackets and self.brackets[-1] != "("
-            if (
-                (before.kind != "op" and not operator)
-                or before.text + token.text in _PAIRS
-                or (element and before.text not in ("(", "[", "{", ",", ";") and token.text not in ("]", "}", ",", ";"))
-            ):
+            if kind == "name":
+                names.add(text)
+            if (kind != "op" and before.kind != "op") or before.text + text in _PAIRS or self._parted(before, token):
                 parts.append(" ")
-            if operator and text in ("(", "[", "{"):
+            if text in ("(", "[", "{"):
                 self.brackets.append(text)
                 if len(self.brackets) > MAX_NESTING:
                     raise self._error(TOO_DEEP, first)
             elif text in _OPENING and (not self.brackets or self.brackets.pop() != _OPENING[text]):
                 raise self._error(f"'{text}' without its opening bracket", first)
-            if token.kind == "name":
-                names.add(text)
-            parts.append(text.removesuffix(".") if token.kind == "num" else text)
+            parts.append(text)
             if self.count > last:
                 raise self._error("the statement is larger than any that genFunction writes", first)
             before, end, token = token, self.position, self._token(token)
         if self.brackets:
             raise self._error(f"'{self.brackets[-1]}' is not closed", first)
-        place = Place(self.text, first.line, first.start, end)
-        return Line("".join(parts), frozenset(names), place, fresh), token.text
+        place = Place(self.text, first.start, end)
+        return Line("".join(parts), first.text, frozenset(names), place, fresh), token
+
+    def _in_matrix(self) -> bool:
+        return bool(self.brackets) and self.brackets[-1] != "("
+
+    def _parted(self, before: Token, token: Token) -> bool:
+        """Whether the white space between two tokens makes them two elements of a matrix."""
+        inside = before.text not in ("(", "[", "{", ",", ";") and token.text not in ("]", "}", ",", ";")
+        return token.space and inside and self._in_matrix()
 
     def _token(self, before: Token) -> Token:
         """The next token, after the one before it in its line."""
         space = False
-        while self.position < len(self.text):
+        while True:
             match = _TOKEN.match(self.text, self.position)
             if match is None:
-                found = self.text[self.position]
-                number = f"'{found}' begins a number that runs into what follows it; put a space after the number"
-                raise self._error(number if found.isdigit() else f"the character {found!r} is not MATLAB's")
-            kind, found, end = str(match.lastgroup), match.group(), match.end()
+                raise self._unknown_character()
+            kind, start, end = str(match.lastgroup), match.end("space"), match.end()
+            space = space or start > self.position
+            self.position = start
             if kind == "comment":
                 self._skip_comment(end)
-                continue
-            if kind == "continuation" and _UNSURE.search(found) is not None:
-                raise self._error(_UNSURE_REASON)
-            if kind == "quote":
-                kind, end = self._quote(found, before, space)
-            token = Token(kind, self.text[self.position : end], self.line, self.position, space)
-            self.position, self.line = end, self.line + found.count("\n")
-            if kind in ("space", "continuation"):
-                space = True
-                continue
-            self.count += kind != "newline" or before is not _NOTHING
-            if self.count > MAX_TOKENS:
-                raise self._error("the file has more statements than any generated one")
-            return token._replace(text="\n") if kind == "newline" else token
-        return Token("eof", "", self.line, self.position, True)
+            elif kind == "continuation":
+                if _UNSURE.search(self.text, start, end) is not None:
+                    raise self._error(_UNSURE_REASON)
+                self.position, space = end, True
+            else:
+                break
+        if kind == "quote":
+            kind, end = self._quote(before, space)
+        self.position, text = end, self.text[start:end]
+        if kind == "newline":
+            kind, text = ("op", ";") if self._in_matrix() else (kind, "\n")
+        elif kind == "num":
+            text = text.removesuffix(".")
+        elif text == ".'":
+            text = "'"
+        self.count += kind != "newline" or before is not _NOTHING
+        if self.count > MAX_TOKENS:
+            raise self._error("the file has more statements than any generated one")
+        return Token(kind, text, start, space)
 
-    def _error(self, reason: str, first: Token | None = None) -> FormatError:
+    def _error(self, reason: str, first: Token | None = None) -> MatnetError:
         """The error of the present line, or of the statement with a first token, shown to the end of that line."""
-        line, start = self.line, self.text.rfind("\n", 0, self.position) + 1
-        if first is not None:
-            line, start = first.line, first.start
+        start = self.text.rfind("\n", 0, self.position) + 1 if first is None else first.start
         end = self.text.find("\n", start)
-        place = Place(self.text, line, start, max(self.position, len(self.text) if end < 0 else end))
-        return FormatError(f"{place}{reason}")
+        place = Place(self.text, start, max(self.position, len(self.text) if end < 0 else end))
+        return place.error(FormatError(reason))
 
-    def _quote(self, quote: str, before: Token, space: bool) -> tuple[str, int]:
+    def _unknown_character(self) -> MatnetError:
+        found = self.text[self.position :].lstrip(" \t")[0]
+        if found.isdigit():
+            return self._error(f"'{found}' begins a number that runs into what follows it; put a space after the number")
+        return self._error(f"the character {found!r} is not MATLAB's")
+
+    def _quote(self, before: Token, space: bool) -> tuple[str, int]:
         """The kind of token that a quote begins, and its end: a transposition or a string."""
         value = (
             before.kind in ("num", "matrix")
             or (before.kind == "name" and before.text not in KEYWORDS)
-            or (before.kind == "op" and before.text in (")", "]", "}", "'", ".'"))
+            or before.text in (")", "]", "}", "'")
         )
-        if quote == "'" and value and not (space and self.brackets and self.brackets[-1] != "("):
+        quote = self.text[self.position]
+        if quote == "'" and value and not (space and self._in_matrix()):
             return "op", self.position + 1
         match = _STRING[quote].match(self.text, self.position)
         if match is None:
@@ -259,7 +280,6 @@ class Scanner:
         for bracket in _BLOCK.finditer(self.text, start):
             depth += 1 if bracket[1] == "{" else -1
             if depth == 0:
-                self.line += self.text.count("\n", self.position, bracket.end())
                 self.position = bracket.end()
                 return
         raise self._error("the block comment is not closed")

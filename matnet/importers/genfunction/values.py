@@ -8,52 +8,36 @@ from dataclasses import replace
 
 from matnet.errors import FormatError, ModelError, UnsupportedError
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
-from matnet.importers.genfunction.signals import (
-    Constant,
-    Plan,
-    PlannedLayer,
-    Position,
-    Ring,
-    Signal,
-    Step,
-    Taps,
-    Term,
-    Total,
-    Value,
-)
-from matnet.importers.genfunction.syntax import NAME, split
-from matnet.importers.genfunction.tokens import Place, literal_array
+from matnet.importers.genfunction.signals import Plan, PlannedLayer, Position, Ring, Signal, Step, Taps, Term, Total, Value
+from matnet.importers.genfunction.syntax import split
+from matnet.importers.genfunction.templates import reads
+from matnet.importers.genfunction.tokens import NAME, Place
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 MAX_PROCESSING = 20
 """Fewer processing functions than this may follow each other; real networks have up to four."""
 
 _WEIGHT = re.compile(r"([IL])W(\d{1,6})_(\d{1,6})", re.ASCII)
-_BIAS = re.compile(rf"b(\d{{1,6}})|repmat\(b(\d{{1,6}}),1,({NAME})\)", re.ASCII)
-_CALL = re.compile(rf"({NAME})\((.*)\)", re.ASCII)
-_TAPS = re.compile(rf"cat\(1,({NAME})\{{(.+)\}}\)|reshape\(({NAME})\(:,(.+)\),(\d{{1,9}}),1\)", re.ASCII)
-_DELAYS = re.compile(rf"mod\(({NAME})-(\d{{1,9}}|\[(?:\d{{1,9}}(?:[ ,]|(?=\])))++\])-1,(\d{{1,9}})\)\+1", re.ASCII)
-_POSITION = re.compile(rf"mod\(({NAME})\+(\d{{1,9}}),([1-9]\d{{0,8}})\)\+1", re.ASCII)
-_LITERAL = re.compile(r"(\[.*\])('?)", re.DOTALL)
-_NUMBER = re.compile(r"-?(?:[0-9.][0-9.eE+-]*|NaN|nan|Inf|inf)")
-_EMPTY = re.compile(r"zeros\((?:0,\d{1,9}|\d{1,9},0)\)", re.ASCII)
 
 
 class Variables:
     """What is known at one place of a main function; layers that an expression calculates are entered in the plan.
 
-    ``known`` maps variables, and elements such as ``xd1{xdts}``, to what they stand for. ``loop`` is the time loop's
-    variable inside it. ``taken`` are the inputs that were used, ``place`` is that of the present statement.
+    ``known`` maps variables, and elements such as ``Xd1{xdts}``, to what they stand for; ``cells`` maps the arguments
+    that are cell arrays to the kind of signal in them. ``loop`` is the variable of the time loop inside it,
+    ``filling`` that of a loop over the initial states. ``taken`` are the inputs that were used, ``place`` is that of
+    the present statement.
     """
 
-    def __init__(self, cells: bool) -> None:
-        self.cells = cells
+    def __init__(self) -> None:
         self.functions: Mapping[str, RecognisedFunction] = {}
         self.plan = Plan()
         self.known: dict[str, Value] = {}
+        self.cells: dict[str, str] = {}
         self.loop: str | None = None
+        self.filling: str | None = None
         self.taken: set[int] = set()
-        self.place = Place("", 0, 0, 0)
+        self.place = Place("", 0, 0)
 
     def value(self, text: str) -> Value:
         """What an expression stands for.
@@ -63,66 +47,80 @@ class Variables:
         FormatError, ModelError, UnsupportedError
             It is none that genFunction writes.
         """
-        value = self.known.get(text) or self._taps(text) or self._called(text) or self._total(text)
+        value = self.argument(text) or self._taps(text) or self._called(text) or self._total(text)
         if isinstance(value, Signal) and value.kind == "input":
             self.taken.add(value.number)
         return value
 
+    def argument(self, text: str) -> Value | None:
+        """What a variable or an element stands for."""
+        return self.known.get(text) or self._element(text)
+
+    @reads("<cells>{<number:number>,<step>}", "<cells>(<number:number>,:)")
+    def _element(self, cells: str, number: str, step: str | None = None) -> Signal | None:
+        """``X{1,ts}`` in the time loop, ``Xi{1,ts}`` in a loop over the initial states, ``Xi(1,:)`` outside of both."""
+        kind = self.cells.get(cells)
+        if kind is None or step != (self.loop if kind == "input" else self.filling) or (kind == "input" and not step):
+            return None
+        if kind == "input":
+            self.plan.inputs = max(self.plan.inputs, int(number))
+        return Signal(kind, int(number))
+
     # delays
 
-    def _taps(self, text: str) -> Taps | None:
-        """``reshape(xd1(:,mod(xdts-[1 2]-1,3)+1),4,1)``, ``cat(1,Xd1{mod(xdts-[1 2]-1,3)+1})``."""
-        match = _TAPS.fullmatch(text)
-        ring = self.known.get(match[1] or match[3]) if match is not None else None
-        if match is None or not isinstance(ring, Ring) or (match[1] is not None) != self.cells:
+    @reads("cat(1,<name>{<index:any>})", "reshape(<name>(:,<index:any>),<rows:count>,1)")
+    def _taps(self, name: str, index: str, rows: str | None = None) -> Taps | None:
+        ring = self.known.get(name)
+        if not isinstance(ring, Ring) or (rows is None) != bool(self.cells):
             return None
-        delays = self._delays(ring, match[2] or match[4])
+        delays, slots = self._delays(index) or ((), 0)
+        if not delays:
+            raise UnsupportedError("the delays are not written as mod(xdts-[1 2]-1,slots)+1; undo the edit")
+        if ring.slots not in (None, slots):
+            raise FormatError(f"the ring has {ring.slots} slots, but its delays count modulo {slots}")
+        ring.slots = slots
+        if max(delays) >= slots:
+            raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {slots} slots")
         if ring.states is None or (0 in delays and ring.written is None):
             raise UnsupportedError("the ring is read at delay 0 before the present value is written into it")
         signal = replace(ring.states, kind=ring.states.kind.removesuffix(" states"))
-        return Taps(signal, delays, int(match[5]) if match[5] else None)
+        return Taps(signal, delays, int(rows) if rows else None)
 
-    def _delays(self, ring: Ring, index: str) -> tuple[int, ...]:
-        match = _DELAYS.fullmatch(index)
-        position = self.known.get(match[1]) if match is not None else None
-        if match is None or not isinstance(position, Position):
-            raise UnsupportedError("the delays are not written as mod(xdts-[1 2]-1,slots)+1; undo the edit")
-        slots = int(match[3])
-        if position.slots != slots or ring.slots not in (None, slots):
-            raise FormatError(f"the ring has {ring.slots or position.slots} slots, but its delays count modulo {slots}")
-        ring.slots = slots
-        delays = tuple(map(int, re.findall(r"\d+", match[2])))
-        if max(delays) >= slots:
-            raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {slots} slots")
-        return delays
-
-    def position(self, text: str) -> Position | None:
-        """``mod(ts+D-1,D+1)+1``; None where it is something else."""
-        match = _POSITION.fullmatch(text)
-        if match is None or match[1] != self.loop:
+    @reads("mod(<name>-<delays:delays>-1,<slots:count>)+1")
+    def _delays(self, name: str, delays: str, slots: str) -> tuple[tuple[int, ...], int] | None:
+        position = self.known.get(name)
+        if not isinstance(position, Position):
             return None
-        slots = int(match[3])
-        if int(match[2]) != slots - 2:
-            raise FormatError(f"in a ring of {slots} slots the position is mod({self.loop}+{slots - 2},{slots})+1")
-        return Position(slots)
+        if position.slots != int(slots):
+            raise FormatError(f"the ring has {position.slots} slots, but its delays count modulo {slots}")
+        return tuple(map(int, re.findall(r"\d+", delays))), position.slots
+
+    @reads("mod(<loop>+<shift:count>,<slots:count>)+1")
+    def position(self, loop: str, shift: str, slots: str) -> Position | None:
+        """The slot of the present time step."""
+        if loop != self.loop:
+            return None
+        expected = int(slots) - 2
+        if int(shift) != expected:
+            raise FormatError(f"in a ring of {slots} slots the position is mod({loop}+{expected},{slots})+1")
+        return Position(int(slots))
 
     # module functions
 
-    def _called(self, text: str) -> Signal | Total | None:
-        match = _CALL.fullmatch(text)
-        arguments = split(match[2], ",") if match is not None else []
-        function = self.functions.get(match[1]) if match is not None and arguments else None
-        if match is None or function is None:
+    @reads("<name>(<listed:any>)")
+    def _called(self, name: str, listed: str) -> Signal | Total | None:
+        function, arguments = self.functions.get(name), split(listed, ",")
+        if function is None or not arguments:
             return None
         if len(arguments) > function.parameters:
-            raise FormatError(f"'{match[1]}' is called with {len(arguments)} arguments, it has {function.parameters}")
+            raise FormatError(f"'{name}' is called with {len(arguments)} arguments, it has {function.parameters}")
         if function.kind == "weight" and len(arguments) == 2:
             return self._weighted(arguments[0], function.function, arguments[1])
         if function.kind in ("apply", "reverse"):
             return self._processed(function, arguments)
         total = self.value(arguments[0]) if len(arguments) == 1 else None
         if not isinstance(total, Total):
-            raise UnsupportedError(f"'{match[1]}' is called with something that is no net input of a layer")
+            raise UnsupportedError(f"'{name}' is called with something that is no net input of a layer")
         return self._enter(total, function.function)
 
     def _enter(self, total: Total, transfer: str) -> Signal:
@@ -182,22 +180,23 @@ class Variables:
         return Total(numbers.pop(), biases[0] if biases else None, terms)
 
     def _part(self, text: str) -> Total:
-        weight, star, weighed = text.partition("*")
-        if star and re.fullmatch(NAME, weight, re.ASCII):
-            return self._weighted(weight, "dotprod", weighed)
-        match = _BIAS.fullmatch(text)
-        if match is not None and match[3] is not None and self.known.get(match[3]) != "samples":
-            raise UnsupportedError("the bias is not repeated once for each sample")
-        bias = f"b{match[1] or match[2]}" if match is not None else ""
-        if match is not None and bias in self.plan.constants:
-            return Total(int(bias[1:]), bias, ())
-        held = self.known.get(text) or self._called(text)
+        held = self._product(text) or self._bias(text) or self.known.get(text) or self._called(text)
         if isinstance(held, Total):
             return held
-        name = re.match(rf"({NAME})(?:\(|$)", text, re.ASCII)
+        name = re.match(rf"({NAME})(?:\(|$)", text)
         if name is not None and name[1] not in (*self.known, *self.plan.constants, *BUILTIN):
             raise UnsupportedError(f"'{name[1]}' is neither a variable nor a known function of this file; {ADVICE}")
         raise UnsupportedError(ADVICE)
+
+    @reads("b<number:count>", "repmat(b<number:count>,1,<count>)")
+    def _bias(self, number: str, count: str | None = None) -> Total | None:
+        if count is not None and self.known.get(count) != "samples":
+            raise UnsupportedError("the bias is not repeated once for each sample")
+        return Total(int(number), f"b{number}", ()) if f"b{number}" in self.plan.constants else None
+
+    @reads("<weight>*<weighed:any>")
+    def _product(self, weight: str, weighed: str) -> Total:
+        return self._weighted(weight, "dotprod", weighed)
 
     def _weighted(self, weight: str, function: str, text: str) -> Total:
         match = _WEIGHT.fullmatch(weight)
@@ -214,14 +213,3 @@ class Variables:
         if kind == "input" and self.plan.steps.setdefault(number, signal.steps) != signal.steps:
             raise UnsupportedError(f"the processing of input {number} is another than for the other layers")
         return Total(int(match[2]), None, (Term(weight, function, signal, delays),))
-
-
-def constant_of(text: str, place: Place) -> Constant | None:
-    """The constant that an assignment of a literal makes; None where the expression is none."""
-    matrix = _LITERAL.fullmatch(text)
-    if matrix is not None:
-        value = literal_array(matrix[1])
-        return Constant(value.T if matrix[2] else value, place)
-    if _NUMBER.fullmatch(text) is not None:
-        return Constant(literal_array(f"[{text}]"), place)
-    return Constant(literal_array("[]"), place) if _EMPTY.fullmatch(text) is not None else None

@@ -1,0 +1,65 @@
+"""Templates: statements written as MATLAB, with holes.
+
+``<ring> = cell(1,<slots:count>)`` matches ``Xd1=cell(1,3)``. A hole has a name and a kind, which is a variable's or a
+function's name where none is given; what stands in a hole without a name is not looked at. A name that comes twice
+stands for the same text. Templates go through the scanner as files do, so their white space means as little.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Concatenate, TypeVar
+
+from matnet.importers.genfunction.syntax import normalised
+from matnet.importers.genfunction.tokens import NAME
+
+KINDS = {
+    "": NAME,
+    "count": r"\d{1,9}+",
+    "number": r"[1-9]\d{0,3}+",
+    "dimension": "[12]",
+    "size": rf"(?:\d{{1,9}}+|{NAME})",
+    "sizes": r"[\w,]++",
+    "delays": r"(?:\d{1,9}+|\[(?:\d{1,9}+(?:[ ,]|(?=\])))++\])",
+    "string": r"""(?:(?:'[^'\n]*+')++|"[^"\n]*+")""",
+    "any": r"[^\n]*",
+}
+"""What a hole holds: a name, a whole number, the number of an input, a layer or an output, …, any expression."""
+
+_HOLE = re.compile(r"<(\w*)(?::(\w+))?>")
+
+Reader = TypeVar("Reader")
+Result = TypeVar("Result")
+
+
+@cache
+def pattern(template: str) -> re.Pattern[str]:
+    """The pattern of the normalised texts that a template matches, with a group for each name of a hole."""
+    holes = _HOLE.findall(template)
+    names = [name for name, _ in holes]
+    text = re.escape(normalised(_HOLE.sub("hole_", template)))
+    for k, (name, kind) in enumerate(holes):
+        held = f"(?P={name})" if name in names[:k] else f"(?P<{name}>{KINDS[kind]})"
+        text = text.replace("hole_", held if name else KINDS[kind], 1)
+    return re.compile(text, re.ASCII)
+
+
+def reads(*templates: str) -> Callable[
+    [Callable[Concatenate[Reader, ...], Result]], Callable[[Reader, str], Result | None]
+]:
+    """Makes of a method that takes what stands in the holes one that takes a text; None where no template matches."""
+
+    def of_holes(method: Callable[Concatenate[Reader, ...], Result]) -> Callable[[Reader, str], Result | None]:
+        @wraps(method)
+        def of_text(reader: Reader, text: str) -> Result | None:
+            for template in templates:
+                match = pattern(template).fullmatch(text)
+                if match is not None:
+                    return method(reader, **match.groupdict())
+            return None
+
+        return of_text
+
+    return of_holes
