@@ -1,15 +1,17 @@
-"""From what was read of a function file to a Structure, which checks that sizes and shapes fit each other."""
+"""The network as it is read, up to a Structure, which checks that sizes and shapes fit each other."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from matnet.errors import Advice, FormatError, MatnetError, ModelError, Parameter, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.genfunction.signals import Plan, PlannedLayer, PlannedOutput, Step
-from matnet.importers.genfunction.tokens import errors_at
+from matnet.importers.genfunction.signals import Constant, Signal, Total
+from matnet.importers.genfunction.tokens import Place
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 
 MAX_ROWS = 100_000
@@ -18,124 +20,124 @@ MAX_ROWS = 100_000
 _STATED_SIZE = re.compile(r"(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)", re.ASCII)
 
 
+class EnteredLayer(NamedTuple):
+    """A layer, the net input that it was made of, and the statement that calculates it."""
+
+    layer: Layer
+    total: Total
+    place: Place
+
+
 class Assembly:
-    """One network put together; ``oddities`` are remarks on what the file leaves open."""
+    """What was read of one network; layers, outputs and inputs by their numbers, counted from 1.
 
-    def __init__(self, plan: Plan, text: str) -> None:
-        self.plan = plan
-        self.text = text
-        self.oddities: list[str] = []
+    ``constants`` are found by name or struct.field, ``used`` are the names and structs that statements use, ``steps``
+    the processing between each input and its weights; ``oddities`` are remarks on what the file leaves open,
+    by inputs.
+    """
 
-    def structure(self) -> Structure:
-        """The network.
+    def __init__(self) -> None:
+        self.constants: dict[str, Constant] = {}
+        self.used: set[str] = set()
+        self.inputs = 0
+        self.steps: dict[int, tuple[Process, ...]] = {}
+        self.layers: dict[int, EnteredLayer] = {}
+        self.outputs: dict[int, Output] = {}
+        self.oddities: dict[int, str] = {}
+        self._processes: dict[object, Process] = {}
 
-        Raises
-        ------
-        MatnetError
-            Sizes that do not fit each other; the message begins with ``:LINE: STATEMENT:`` where there is one.
-        """
-        plan = self.plan
-        if sorted(plan.layers) != list(range(1, len(plan.layers) + 1)):
-            raise FormatError(f"layers {sorted(plan.layers)} are calculated, expected one after the other from 1")
-        layers = [self._layer(layer) for _, layer in sorted(plan.layers.items())]
-        inputs = [self._input(number, layers) for number in range(1, plan.inputs + 1)]
-        outputs = [self._output(output, layers) for _, output in sorted(plan.outputs.items())]
-        try:
-            return Structure(tuple(inputs), tuple(layers), tuple(outputs))
-        except MatnetError as error:
-            weight = re.match(r"[IL]W\{(\d+),", error.place)
-            raise plan.layers[int(weight[1])].place.error(error) if weight is not None else error from None
+    def enter_layer(self, total: Total, transfer: str, place: Place) -> None:
+        """A layer that a statement calculates."""
+        weights: dict[str, dict[int, Weight]] = {"I": {}, "L": {}}
+        for term in total.terms:
+            weights[term.weight[0]][term.source - 1] = Weight(self._value(term.weight), term.function, term.delays)
+        bias = None if total.bias is None else self._value(total.bias)
+        size = len(self._value(total.terms[0].weight) if bias is None else bias)
+        if bias is not None and bias.shape[1] == 1:
+            bias = bias[:, 0]
+        layer = Layer(size, transfer, weights["I"], weights["L"], bias)
+        self.layers[total.number] = EnteredLayer(layer, total, place)
+        self.used.update([str(total.bias), *(term.weight for term in total.terms)])
 
-    def check_finite(self) -> None:
-        """Refuses weights and biases that are NaN or Inf."""
-        for name, constant in self.plan.constants.items():
-            if name[0] not in "xy" and not np.isfinite(constant.value).all():
-                advice = Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are")
-                raise constant.place.error(ModelError(f"{name} has values that are NaN or Inf", advice))
+    def enter_output(self, number: int, signal: Signal) -> None:
+        """What an output is, before which it may have been a signal with fewer steps."""
+        processes = signal.steps[::-1]
+        size = processes[0].raw_size if processes else self.layers[signal.number].layer.size
+        self.outputs[number] = Output(signal.number - 1, size, processes)
 
-    def _value(self, name: str) -> FloatArray:
-        return self.plan.constants[name].value
-
-    def _layer(self, layer: PlannedLayer) -> Layer:
-        total = layer.total
-        with errors_at(layer.place):
-            weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
-            for term in total.terms:
-                weight = Weight(self._value(term.weight), term.function, term.delays)
-                weights[term.signal.kind][term.signal.number - 1] = weight
-            bias = None if total.bias is None else self._value(total.bias)
-            size = len(self._value(total.terms[0].weight) if bias is None else bias)
-            if bias is not None and bias.shape[1] == 1:
-                bias = bias[:, 0]
-            return Layer(size, layer.transfer, weights["input"], weights["layer"], bias)
-
-    # processing
-
-    def _input(self, number: int, layers: list[Layer]) -> Input:
-        steps = self.plan.steps[number]
-        if not steps:
-            weight = next(layer.input_weights[number - 1] for layer in layers if number - 1 in layer.input_weights)
-            return Input(weight.value.shape[1] // len(weight.delays))
-        rows: int | None = None
-        processes: list[Process] = []
-        for step in steps:
-            processes.append(self._process(step, rows, number))
-            rows = processes[-1].processed_size
-        with errors_at(steps[0].place):
-            return Input(processes[0].raw_size, tuple(processes))
-
-    def _process(self, step: Step, rows: int | None, number: int | None) -> Process:
-        """A processing function with its settings: of input `number`, which `rows` reach, or of an output."""
-        names = dict(step.settings)
-        settings = {role: self._value(constant) for role, constant in names.items()}
-        with errors_at(step.place):
-            if step.function != "removeconstantrows":
+    def processed(self, signal: Signal, function: str, names: dict[str, str], text: str) -> Signal:
+        """A signal after one more step; `names` are the constants of its settings by their roles, `text` the file's."""
+        reverse = signal.kind in ("layer", "output")
+        key = (function, *names.items(), *signal.steps, 0 if reverse else signal.number)
+        if key not in self._processes:
+            settings = {role: self._value(constant) for role, constant in names.items()}
+            if function != "removeconstantrows":
                 for role, constant in names.items():
                     if settings[role].shape[1] != 1:
                         raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
-            elif number is not None:
-                settings["xrows"] = np.array([float(self._raw_rows(names["keep"], rows, number))])
-            elif settings["xrows"].tolist() != [[total := settings["keep"].size + settings["remove"].size]]:
-                raise ModelError(f"{names['xrows']} is not {total}, the number of rows kept and removed")
-            return Process.from_matlab(step.function, settings)
+            elif not reverse:
+                settings["xrows"] = np.array([float(self._raw_rows(names["keep"], signal, text))])
+            self._processes[key] = Process.from_matlab(function, settings)
+        steps = (*signal.steps, self._processes[key])
+        if not reverse:
+            Input(steps[0].raw_size, steps)  # checks that they fit each other
+        return replace(signal, kind="output" if reverse else signal.kind, steps=steps)
 
-    def _raw_rows(self, keep: str, rows: int | None, number: int) -> int:
+    def _raw_rows(self, keep: str, signal: Signal, text: str) -> int:
         """How many rows an input has of which `keep` stay.
 
         Generated files with settings in structs do not say it: they name only the rows that stay. The comment on the
         arguments says it, and is taken where it does not contradict them; else the last row that stays is taken for
         the last of all. Rows beyond it have no influence on the outputs either way.
         """
-        if rows is not None:
-            return rows
+        if signal.steps:
+            return signal.steps[-1].processed_size
         kept = self._value(keep)
         if not (kept <= MAX_ROWS).all():
             raise UnsupportedError(f"{keep} lists rows beyond {MAX_ROWS}")
         last = int(kept.max(initial=1.0))
         remove = f"{keep.removesuffix('keep')}remove"
-        if keep.endswith("keep") and remove in self.plan.constants:
+        if keep.endswith("keep") and remove in self.constants:
             return int(kept.size + self._value(remove).size)
-        stated = self._stated_size(number)
-        if stated is not None and last <= stated <= MAX_ROWS and kept.size < stated:
-            self.oddities.append(
-                f"input {number} has {stated} rows by the file's comment alone; its statements need {last} of them at "
-                "least"
+        stated = next((m[1] or m[2] for m in _STATED_SIZE.finditer(text) if int(m[3]) == signal.number), "0")
+        if last <= int(stated) <= MAX_ROWS and kept.size < int(stated):
+            self.oddities[signal.number] = (
+                f"input {signal.number} has {stated} rows by the file's comment alone; its statements need {last} of "
+                "them at least"
             )
-            return stated
-        self.oddities.append(
-            f"the file does not say how many rows input {number} has; {last} is the last that it uses, so constant "
-            "rows after it have to be left out of x"
+            return int(stated)
+        self.oddities[signal.number] = (
+            f"the file does not say how many rows input {signal.number} has; {last} is the last that it uses, so "
+            "constant rows after it have to be left out of x"
         )
         return last
 
-    def _stated_size(self, number: int) -> int | None:
-        """The rows of an input as the first comment gives them."""
-        stated = _STATED_SIZE.finditer(self.text)
-        return next((int(match[1] or match[2]) for match in stated if int(match[3]) == number), None)
+    def structure(self) -> Structure:
+        """The network; an error of sizes that do not fit each other is placed at a layer's statement."""
+        if sorted(self.layers) != list(range(1, len(self.layers) + 1)):
+            raise FormatError(f"layers {sorted(self.layers)} are calculated, expected one after the other from 1")
+        layers = [entry.layer for _, entry in sorted(self.layers.items())]
+        inputs = [self._input(number, layers) for number in range(1, self.inputs + 1)]
+        outputs = [output for _, output in sorted(self.outputs.items())]
+        try:
+            return Structure(tuple(inputs), tuple(layers), tuple(outputs))
+        except MatnetError as error:
+            weight = re.match(r"[IL]W\{(\d+),", error.place)
+            raise self.layers[int(weight[1])].place.error(error) if weight is not None else error from None
 
-    def _output(self, output: PlannedOutput, layers: list[Layer]) -> Output:
-        signal = output.signal
-        processes = tuple(self._process(step, None, None) for step in reversed(signal.steps))
-        with errors_at(output.place):
-            size = processes[0].raw_size if processes else layers[signal.number - 1].size
-            return Output(signal.number - 1, size, processes)
+    def _input(self, number: int, layers: list[Layer]) -> Input:
+        steps = self.steps[number]
+        if steps:
+            return Input(steps[0].raw_size, steps)
+        weight = next(layer.input_weights[number - 1] for layer in layers if number - 1 in layer.input_weights)
+        return Input(weight.value.shape[1] // len(weight.delays))
+
+    def check_finite(self) -> None:
+        """Refuses weights and biases that are NaN or Inf."""
+        for name, constant in self.constants.items():
+            if name[0] not in "xy" and not np.isfinite(constant.value).all():
+                advice = Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are")
+                raise constant.place.error(ModelError(f"{name} has values that are NaN or Inf", advice))
+
+    def _value(self, name: str) -> FloatArray:
+        return self.constants[name].value

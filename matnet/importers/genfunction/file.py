@@ -8,11 +8,10 @@ from pathlib import Path
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.files import DEFAULT_LIMIT, read_bytes
-from matnet.importers.genfunction.assembly import Assembly
 from matnet.importers.genfunction.bodies import recognised
 from matnet.importers.genfunction.statements import MainFunction
 from matnet.importers.genfunction.syntax import Parser
-from matnet.importers.genfunction.tokens import Place, decoded
+from matnet.importers.genfunction.tokens import decoded
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
 
@@ -98,16 +97,16 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
         raise FormatError("the file holds no function, so it was not written by genFunction")
     reader = MainFunction(main)
     modules = recognised(main, functions)
-    plan = reader.read(modules)
+    network = reader.read(modules)
     for function in modules.functions.values():
         if function.closed != main.closed:
             unclosed = function if main.closed else main
             raise unclosed.place.error(FormatError("the function is not closed by end while others are"))
         if function.name in modules.unused:
             raise function.place.error(UnsupportedError("no statement of the network uses this function; delete it"))
-    assembly = Assembly(plan, text)
     if not allow_nonfinite:
-        assembly.check_finite()
-    structure = assembly.structure()
+        network.check_finite()
+    structure = network.structure()
+    oddities = tuple(remark for _, remark in sorted(network.oddities.items()))
     header = _HEADER.search(text)
-    return structure, main.name, header[1].rstrip()[:200] if header is not None else "", tuple(assembly.oddities)
+    return structure, main.name, header[1].rstrip()[:200] if header is not None else "", oddities

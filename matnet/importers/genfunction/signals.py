@@ -1,12 +1,13 @@
-"""What the expressions of a main function stand for while it is read, and the network that is read from it."""
+"""What the expressions of a main function stand for while it is read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.tokens import Place
+from matnet.model.structure import Process
 
 
 class Constant(NamedTuple):
@@ -17,40 +18,26 @@ class Constant(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Step:
-    """One call of a processing function: the toolbox's name and the constants of its settings by their roles."""
-
-    function: str
-    settings: tuple[tuple[str, str], ...]
-    place: Place = field(compare=False)
-
-
-@dataclass(frozen=True)
 class Signal:
     """An input after the processing `steps`, or the output of a layer before the reverse processing `steps`.
 
-    ``kind`` is input, layer or output, or input states or layer states: their initial states.
+    ``kind`` is input, layer or output; input states or layer states: their initial states; input taps or layer taps: at
+    some `delays`, with as many `rows` as the file gives them, None where it does not say.
     """
 
     kind: str
     number: int
-    steps: tuple[Step, ...] = ()
-
-
-class Taps(NamedTuple):
-    """A signal at some delays; ``rows`` is how many rows the file gives it, None where it does not say."""
-
-    signal: Signal
-    delays: tuple[int, ...]
-    rows: int | None
+    steps: tuple[Process, ...] = ()
+    delays: tuple[int, ...] = (0,)
+    rows: int | None = None
 
 
 class Term(NamedTuple):
-    """A weight and the signal that it weighs."""
+    """A weight of a layer, its weight function, and the input or layer that it weighs."""
 
     weight: str
     function: str
-    signal: Signal
+    source: int
     delays: tuple[int, ...]
 
 
@@ -80,37 +67,6 @@ class Position(NamedTuple):
     slots: int
 
 
-Value: TypeAlias = Signal | Taps | Total | Ring | Position | str
-"""What an expression stands for; one that carries no number of the network says what it is: argument, result, cell
-flag, final state, or a length, series or samples."""
-
-
-class PlannedLayer(NamedTuple):
-    """A layer as it was read, with the statement that calculates it."""
-
-    total: Total
-    transfer: str
-    place: Place
-
-
-class PlannedOutput(NamedTuple):
-    """An output as it was read, with its statement."""
-
-    signal: Signal
-    place: Place
-
-
-@dataclass
-class Plan:
-    """Everything that was read of a network; layers, outputs and inputs by their numbers, counted from 1.
-
-    ``constants`` are found by name or struct.field, ``used`` are the names and structs that statements use, ``steps``
-    the processing between each input and its weights.
-    """
-
-    constants: dict[str, Constant] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-    steps: dict[int, tuple[Step, ...]] = field(default_factory=dict)
-    layers: dict[int, PlannedLayer] = field(default_factory=dict)
-    outputs: dict[int, PlannedOutput] = field(default_factory=dict)
-    inputs: int = 0
+Value: TypeAlias = Signal | Total | Ring | Position | str
+"""What an expression stands for; one that carries no number of the network says what it is: argument, result, flag
+(whether X is a cell array), final state, or a length, series or samples."""

@@ -13,10 +13,11 @@ import numpy as np
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.namespace import FloatArray
+from matnet.importers.genfunction.assembly import Assembly
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
-from matnet.importers.genfunction.signals import Constant, Plan, PlannedOutput, Position, Ring, Signal, Taps, Total, Value
+from matnet.importers.genfunction.signals import Constant, Position, Ring, Signal, Total, Value
 from matnet.importers.genfunction.syntax import Function, Statement
-from matnet.importers.genfunction.templates import pattern, reads
+from matnet.importers.genfunction.templates import matched, reads
 from matnet.importers.genfunction.tokens import NAME, Place, errors_at, literal_array
 from matnet.importers.genfunction.values import ADVICE, Variables
 
@@ -26,7 +27,44 @@ _CONSTANT = re.compile(r"b\d+|[IL]W\d+_\d+|[xy]\d+_step\d+(?:_[A-Za-z]\w*)?", re
 _TARGET = re.compile(rf"({NAME})(?:\(.*\)|\{{.*\}}|\.{NAME})?", re.DOTALL)
 _NAMES = re.compile(rf"(?<![\w.]){NAME}", re.ASCII)
 _NUMBER = re.compile(r"-?(?:[0-9.][0-9.eE+-]*|NaN|nan|Inf|inf)")
-_LOOP = "for <name> = 1:<last:size>"
+
+_ARGUMENTS = ("if nargin < <:count>, error(<:string>); end", "if (nargin < <:count>), error(<:string>); end")
+_COUNTED = "if ~isempty(X), <new_samples> = size(X{1},<dimension:dimension>);"
+_OF_MATRICES = (*_ARGUMENTS, "<new_samples> = size(<input:input>,<dimension:dimension>)")
+_WITHOUT_INPUTS = (*_ARGUMENTS, "<new_samples> = 0")
+_OF_CELLS = (
+    *_ARGUMENTS,
+    "<new_flag> = iscell(X)",
+    "if ~<flag>, X = {X}; end",
+    "if ~iscell(X), X = {X}; end",
+    "<new_series> = size(X,2)",
+    "<new_samples> = size(X{1},<dimension:dimension>)",
+    f"{_COUNTED} else, <new_samples> = 0; end",
+    f"{_COUNTED} elseif ~isempty(<states>), <new_samples> = size(<states>{{1}},2); else, <new_samples> = 0; end",
+    f"{_COUNTED} elseif ~isempty(<states>), <new_samples> = size(<states>{{1}},2);"
+    "elseif ~isempty(<layer_states>), <new_samples> = size(<layer_states>{1},2); else, <new_samples> = 0; end",
+)
+_AFTER_THE_LOOP = (*_ARGUMENTS, "if ~<flag>, Y = cell2mat(Y); end", "if ~iscell(X), Y = cell2mat(Y); end")
+_ALLOCATIONS = ("y<:number> = zeros(<:size>,<length>)", "Y = cell(<:size>,<length>)")
+"""What is the same in all files. A hole tells what its name stands for, or is to stand for from there on."""
+
+_LEFT_OUT = (
+    "if nargin < <count:count>",
+    "if (nargin < <count:count>)",
+    "if isempty(<states>)",
+    "if (isempty(<states>))",
+    "if nargin < <count:count> || isempty(<states>)",
+    "if (nargin < <count:count>) || isempty(<states>)",
+)
+_ZEROS = (
+    "<states> = cell(<:sizes>)",
+    "<states> = zeros(<:sizes>)",
+    "<states> = {zeros(<:sizes>)}",
+    "<states> = repmat({zeros(<:sizes>)},<:sizes>)",
+    "<states>(<:count>,:) = {zeros(<:sizes>)}",
+    "<states>{<:count>,<>} = zeros(<:sizes>)",
+)
+_LOOP = ("for <name> = 1:<last:size>",)
 _KINDS = {"x": "input", "xi": "input states", "ai": "layer states"}
 """What the arguments of matrix files stand for, by their letters."""
 
@@ -41,7 +79,7 @@ _CHANGED_OUTPUT = "{} is changed after the network; delete this line, and change
 
 
 class MainFunction:
-    """One pass over the main function's statements, which fills the plan.
+    """One pass over the main function's statements, which puts the network together.
 
     ``cells`` tells that the arguments are cell arrays. ``states`` are the arguments that hold initial states,
     ``finals`` the results that hold final ones; ``passes`` is how often a loop over the initial states runs.
@@ -56,7 +94,7 @@ class MainFunction:
         self.cells = bool(function.parameters) and not all(map(_ARGUMENT.fullmatch, function.parameters))
         self.variables = Variables()
         self.known = self.variables.known
-        self.plan = self.variables.plan
+        self.network = self.variables.network
         self.states: set[str] = set()
         self.finals: set[str] = set()
         self.passes = 0
@@ -66,8 +104,8 @@ class MainFunction:
         with errors_at(function.place):
             self._read_signature()
 
-    def read(self, modules: Modules) -> Plan:
-        """The plan of the network, given what the module functions compute.
+    def read(self, modules: Modules) -> Assembly:
+        """The network, given what the module functions compute.
 
         Raises
         ------
@@ -79,7 +117,7 @@ class MainFunction:
         self._read(self.function.body)
         with errors_at(self.function.place):
             self._check()
-        return self.plan
+        return self.network
 
     def _read(self, body: Sequence[Statement]) -> None:
         for statement in body:
@@ -102,7 +140,7 @@ class MainFunction:
             if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
                 raise UnsupportedError(_SIGNATURE)
             self.variables.cells = dict(zip(parameters, _KINDS.values(), strict=False))
-            self.states, self.finals = {*parameters[1:]}, {*results[1:]}
+            self.states, self.finals = {*parameters[1:]} - {"~"}, {*results[1:]}
             return
         numbers: dict[str, list[int]] = {"x": [], "y": []}
         for name in names:
@@ -115,7 +153,7 @@ class MainFunction:
         for kind in ("x", "y"):
             if numbers[kind] != list(range(1, len(numbers[kind]) + 1)) or not numbers["y"]:
                 raise UnsupportedError(f"a generated function has {kind}1, {kind}2, … in this order")
-        self.plan.inputs = len(numbers["x"])
+        self.network.inputs = len(numbers["x"])
         self.states = {name for name in parameters if not name.startswith("x") or name.startswith("xi")}
         self.finals = {name for name in results if not name.startswith("y")}
 
@@ -130,7 +168,7 @@ class MainFunction:
             self._fill(base, target, value)
         elif _CONSTANT.fullmatch(base):
             self._constant(target, value)
-        elif self._is_final(base, target, value):
+        elif self._is_final(base, target, value) or self._is_fixed(text):
             return
         elif value == f"{target}'":
             self._transpose(base, target)
@@ -148,9 +186,9 @@ class MainFunction:
         constant = _constant_of(value)
         if constant is None or re.fullmatch(rf"{NAME}(?:\.{NAME})?", name) is None:
             raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
-        if name in self.plan.constants or self.looped or self.plan.layers:
+        if name in self.network.constants or self.looped or self.network.layers:
             raise UnsupportedError(f"'{name}' is set a second time, or after the calculation has begun")
-        self.plan.constants[name] = Constant(constant, self.variables.place)
+        self.network.constants[name] = Constant(constant, self.variables.place)
 
     def _is_final(self, base: str, target: str, value: str) -> bool:
         """Whether this sets final states, or what only they need; none of it has an influence on the outputs."""
@@ -171,7 +209,7 @@ class MainFunction:
             signal = self.variables.argument(target) if base in self.function.parameters else None
         if not isinstance(signal, Signal) or signal in self.turned:
             raise UnsupportedError(ADVICE)
-        inputs, outputs = signal.number not in self.variables.taken, signal.number in self.plan.outputs
+        inputs, outputs = signal.number not in self.variables.taken, signal.number in self.network.outputs
         if not {"input": inputs, "output": outputs}.get(signal.kind, self.variables.loop is None):
             raise UnsupportedError(ADVICE)
         self.turned.add(signal)
@@ -181,62 +219,64 @@ class MainFunction:
         """The number of an output that is all of it or its present step, else 0."""
         return int(number) if step == self.variables.loop else 0
 
-    @reads("zeros(<:size>,<steps:size>)", "cell(<:size>,<steps:size>)")
-    def _allocated(self, steps: str) -> bool:
-        return not self.plan.outputs and not self.looped and self.known.get(steps) in ("samples", "series")
-
     def _output(self, base: str, target: str, value: str) -> None:
-        if target == base and value.startswith("cell" if self.cells else "zeros") and self._allocated(value):
+        if not self.network.outputs and not self.looped and self._fits(_ALLOCATIONS, f"{target}={value}"):
             return
         number, changed = self._output_number(target) or 0, UnsupportedError(_CHANGED_OUTPUT.format(base))
-        before = self.plan.outputs.get(number)
+        before = held if isinstance(held := self.known.get(target), Signal) else None
         if not number or Signal("output", number) in self.turned or self.after:
-            raise changed if self.plan.outputs else UnsupportedError(ADVICE)
+            raise changed if self.network.outputs else UnsupportedError(ADVICE)
         try:
             signal = self.variables.signal(value, "layer", "output")
         except UnsupportedError as error:
             raise error if before is None else changed from None
-        steps = before.signal.steps if before is not None else ()
-        again = before is not None and (before.signal.number != signal.number or steps == signal.steps)
+        steps = before.steps if before is not None else ()
+        again = before is not None and (before.number != signal.number or steps == signal.steps)
         if again or steps != signal.steps[: len(steps)]:
             raise changed
         self.known[target] = signal
-        self.plan.outputs[number] = PlannedOutput(signal, self.variables.place)
+        self.network.enter_output(number, signal)
 
     def _variable(self, name: str, value: str) -> None:
         if isinstance(self.known.get(name), str | Position | Ring):
             raise UnsupportedError(f"'{name}' is set again; {ADVICE}")
-        held = self._fixed(value)
-        if held is None:
-            held = self.variables.value(value)
-            if not isinstance(held, Signal | Taps | Total):
-                raise UnsupportedError(ADVICE)
+        ring = self._cells(value) or self._joined(value) or self.variables.position(value)
+        held = ring or self.variables.value(value)
+        if ring is None and not isinstance(held, Signal | Total):
+            raise UnsupportedError(ADVICE)
         self.known[name] = held
 
-    def _fixed(self, text: str) -> Value | None:
-        """What a variable holds that is no signal."""
-        counted = self._samples(text) or self._no_samples(text) or self._series(text) or self._cell_flag(text)
-        return counted or self._cells(text) or self._joined(text) or self.variables.position(text)
+    # what is the same in all files
 
-    @reads("size(x<number:number>,<dimension:dimension>)", "size(X{1},<dimension:dimension>)")
-    def _samples(self, dimension: str, number: str | None = None) -> str | None:
-        if (number is None) != self.cells or (number is not None and f"x{number}" not in self.known):
-            return None
-        signal = Signal("input", int(number or 1))
-        self.counted.append((signal, int(dimension), signal in self.turned, self.variables.place))
-        return "samples"
+    def _is_fixed(self, text: str) -> bool:
+        matrices = _OF_MATRICES if self.network.inputs else _WITHOUT_INPUTS
+        return self._fits(_AFTER_THE_LOOP if self.after else _OF_CELLS if self.cells else matrices, text)
 
-    @reads("0")
-    def _no_samples(self) -> str | None:
-        return None if self.cells or self.plan.inputs else "samples"
+    def _fits(self, templates: Sequence[str], text: str) -> bool:
+        """Whether one of some templates matches, with names that stand for what the holes say."""
+        found = matched(templates, text)
+        if found is None:
+            return False
+        dimension, number = found.pop("dimension", None), int(found.get("input", "x1")[1:])
+        if not all(self._stands_for(name, kind) for kind, name in found.items()):
+            return False
+        if dimension is not None:
+            signal = Signal("input", number)
+            self.counted.append((signal, int(dimension), signal in self.turned, self.variables.place))
+        self.known.update((name, kind[4:]) for kind, name in found.items() if kind.startswith("new_"))
+        return True
 
-    @reads("size(X,2)")
-    def _series(self) -> str | None:
-        return "series" if self.cells else None
+    def _stands_for(self, name: str, kind: str) -> bool:
+        if kind.startswith("new_"):
+            return self._is_free(name)
+        if kind.endswith("states"):
+            return name in self.states
+        if kind == "input":
+            return name in self.known
+        return self.known.get(name) in (("samples", "series") if kind == "length" else (kind,))
 
-    @reads("iscell(X)")
-    def _cell_flag(self) -> str | None:
-        return "cell flag" if self.cells else None
+    def _is_free(self, name: str) -> bool:
+        return not (name in self.known or name in BUILTIN or name in self.defined)
 
     # rings of time steps
 
@@ -254,7 +294,7 @@ class MainFunction:
 
     def _write(self, base: str, target: str, value: str) -> None:
         """The present value into its slot: ``xd1(:,xdts) = …``, ``Xd1{xdts} = …``."""
-        slot = pattern("<>{<position>}" if self.cells else "<>(:,<position>)").fullmatch(target)
+        slot = matched(("<>{<position>}" if self.cells else "<>(:,<position>)",), target)
         ring, position = self.known.get(base), self.known.get(slot["position"]) if slot is not None else None
         if isinstance(ring, Signal) and ring.kind.endswith("states"):
             ring = self.known[base] = Ring(ring)
@@ -277,89 +317,26 @@ class MainFunction:
     # blocks
 
     def _if(self, statement: Statement) -> None:
-        text, inside = statement.text, self.variables.loop is not None or self.variables.filling is not None
-        if inside or not (
-            self._asks_for_arguments(text)
-            or self._wraps(text)
-            or self._unwraps(text)
-            or self._counts_samples(text)
-            or self._sets_states(text)
-        ):
+        inside = self.variables.loop is not None or self.variables.filling is not None
+        if inside or not (self._is_fixed(statement.text) or self._sets_states(statement.text)):
             raise (statement.body[0] if statement.body else statement).place.error(UnsupportedError(ADVICE))
-
-    @reads(
-        "if nargin < <:count>\n error(<:string>)\n end",
-        "if (nargin < <:count>)\n error(<:string>)\n end",
-    )
-    def _asks_for_arguments(self) -> bool:
-        return True
-
-    @reads("if ~<flag:any>\n X = {X}\n end")
-    def _wraps(self, flag: str) -> bool:
-        return not self.after and self._is_cell_flag(flag)
-
-    @reads("if ~<flag:any>\n Y = cell2mat(Y)\n end")
-    def _unwraps(self, flag: str) -> bool:
-        return self.after and self._is_cell_flag(flag)
-
-    def _is_cell_flag(self, text: str) -> bool:
-        return self.known.get(text) == "cell flag" or self._cell_flag(text) is not None
-
-    @reads(
-        "if ~isempty(X)\n <name> = <size:any>\n else\n <name> = 0\n end",
-        "if ~isempty(X)\n <name> = <size:any>\n elseif ~isempty(<xi>)\n <name> = size(<xi>{1},2)\n"
-        "else\n <name> = 0\n end",
-        "if ~isempty(X)\n <name> = <size:any>\n elseif ~isempty(<xi>)\n <name> = size(<xi>{1},2)\n"
-        "elseif ~isempty(<ai>)\n <name> = size(<ai>{1},2)\n else\n <name> = 0\n end",
-    )
-    def _counts_samples(self, name: str, size: str, xi: str = "", ai: str = "") -> bool:
-        counted = {xi, ai} - {""} <= self.states and self._is_free(name) and self._samples(size)
-        if counted:
-            self.known[name] = counted
-        return bool(counted)
-
-    def _is_free(self, name: str) -> bool:
-        return not (name in self.known or name in BUILTIN or name in self.defined)
 
     def _sets_states(self, text: str) -> bool:
         """Whether this is a block that sets initial states that are left out, which are zeros."""
         condition, *lines, _ = text.split("\n")
-        name = self._left_out(condition)
-        if name not in self.states or self.looped:
+        found = matched(_LEFT_OUT, condition) or {"states": ""}
+        arguments = dict(enumerate(self.function.parameters, start=1))
+        name = arguments.get(int(found["count"]), "") if "count" in found else found["states"]
+        if name not in self.states or found.get("states", name) != name or self.looped:
             return False
         for line in lines:
-            loop = pattern(_LOOP).fullmatch(line)
-            if line != "end" and not (loop and self._is_free(loop["name"])) and self._zeros(line) != name:
+            loop, zeros = matched(_LOOP, line), matched(_ZEROS, line)
+            if line != "end" and not (loop and self._is_free(loop["name"])) and zeros != {"states": name}:
                 return False
         return True
 
-    @reads(
-        "if nargin < <count:count>",
-        "if (nargin < <count:count>)",
-        "if isempty(<name>)",
-        "if (isempty(<name>))",
-        "if nargin < <count:count> || isempty(<name>)",
-        "if (nargin < <count:count>) || isempty(<name>)",
-    )
-    def _left_out(self, count: str | None = None, name: str | None = None) -> str | None:
-        """The argument that a condition looks for."""
-        counted = dict(enumerate(self.function.parameters, start=1)).get(int(count)) if count is not None else name
-        return counted if name in (None, counted) else None
-
-    @reads(
-        "<name> = cell(<:sizes>)",
-        "<name> = zeros(<:sizes>)",
-        "<name> = {zeros(<:sizes>)}",
-        "<name> = repmat({zeros(<:sizes>)},<:sizes>)",
-        "<name>(<:count>,:) = {zeros(<:sizes>)}",
-        "<name>(<:count>,:) = repmat({zeros(<:sizes>)},<:sizes>)",
-        "<name>{<:count>,<>} = zeros(<:sizes>)",
-    )
-    def _zeros(self, name: str) -> str:
-        return name
-
     def _for(self, statement: Statement) -> None:
-        head, variables = pattern(_LOOP).fullmatch(statement.text.partition("\n")[0]), self.variables
+        head, variables = matched(_LOOP, statement.text.partition("\n")[0]), self.variables
         if head is None or variables.loop is not None or variables.filling is not None:
             raise UnsupportedError(ADVICE)
         name, last = head["name"], head["last"]
@@ -381,8 +358,8 @@ class MainFunction:
 
     def _read_time_loop(self, variable: str, body: Sequence[Statement]) -> None:
         """Only states, counts of cells and the present step of an input have a meaning in it."""
-        if self.plan.layers:
-            layer = next(iter(self.plan.layers.values()))
+        if self.network.layers:
+            layer = next(iter(self.network.layers.values()))
             raise layer.place.error(UnsupportedError("the layer is calculated outside the time loop"))
         self.variables.loop, self.looped = variable, True
         before = dict(self.known)
@@ -392,7 +369,7 @@ class MainFunction:
             if isinstance(held, Signal) and name in self.function.parameters:
                 self.known[f"{name}(:,{variable})"] = held
                 self.known[name] = "argument"
-            elif isinstance(held, Signal | Taps | Total) or (held == "samples" and not self.cells):
+            elif isinstance(held, Signal | Total) or (held == "samples" and not self.cells):
                 del self.known[name]
         self._read(body)
         self.variables.loop, self.after = None, True
@@ -403,23 +380,22 @@ class MainFunction:
     # what can be told only when all statements are known
 
     def _check(self) -> None:
-        plan = self.plan
-        count = len(plan.outputs) if self.cells else len(self.function.results) - len(self.finals)
-        if not plan.outputs or sorted(plan.outputs) != list(range(1, count + 1)):
+        count = len(self.network.outputs) if self.cells else len(self.function.results) - len(self.finals)
+        if not self.network.outputs or sorted(self.network.outputs) != list(range(1, count + 1)):
             raise FormatError(
-                f"outputs {sorted(plan.outputs)} are calculated, expected {list(range(1, max(count, 1) + 1))}"
+                f"outputs {sorted(self.network.outputs)} are calculated, expected {list(range(1, max(count, 1) + 1))}"
             )
-        inputs = set(range(1, plan.inputs + 1))
-        if inputs - plan.steps.keys():
-            raise UnsupportedError(f"no weight takes input {min(inputs - plan.steps.keys())}")
-        if plan.steps.keys() - inputs:
-            raise UnsupportedError(f"input {min(plan.steps.keys() - inputs)} has states but no series")
+        inputs = set(range(1, self.network.inputs + 1))
+        if inputs - self.network.steps.keys():
+            raise UnsupportedError(f"no weight takes input {min(inputs - self.network.steps.keys())}")
+        if self.network.steps.keys() - inputs:
+            raise UnsupportedError(f"input {min(self.network.steps.keys() - inputs)} has states but no series")
         self._check_rings([held for held in self.known.values() if isinstance(held, Ring)])
-        for name, constant in plan.constants.items():
-            if name.partition(".")[0] not in plan.used:
+        for name, constant in self.network.constants.items():
+            if name.partition(".")[0] not in self.network.used:
                 reason = f"no statement uses the constant {name}, so the file was edited; undo the edit, or load the "
                 raise constant.place.error(UnsupportedError(f"{reason}network's .mat file"))
-        for kind, total in (("input", plan.inputs), ("output", len(plan.outputs))):
+        for kind, total in (("input", self.network.inputs), ("output", len(self.network.outputs))):
             if sum(signal.kind == kind for signal in self.turned) not in (0, total):
                 raise UnsupportedError(f"the samples of some {kind}s are rows, those of others columns")
         for signal, dimension, before, place in self.counted if inputs else ():
@@ -447,7 +423,7 @@ def _assigned(text: str) -> tuple[str, str, str]:
     name = _TARGET.fullmatch(target)
     if name is not None and value and not value.startswith("="):
         return name[1], target, value
-    if re.search(r"^$|\w \w", target):
+    if (not target or not value or value.startswith("=")) and re.search(r"^=|\w \w", text):
         raise FormatError("this is no MATLAB statement; is a % missing?")
     raise UnsupportedError(ADVICE)
 
@@ -459,5 +435,4 @@ def _constant_of(text: str) -> FloatArray | None:
         return literal_array(matrix) if matrix == text else literal_array(matrix).T
     if _NUMBER.fullmatch(text) is not None:
         return literal_array(f"[{text}]")
-    empty = pattern("zeros(0,<:count>)").fullmatch(text) or pattern("zeros(<:count>,0)").fullmatch(text)
-    return np.zeros((0, 0)) if empty is not None else None
+    return None if matched(("zeros(0,<:count>)", "zeros(<:count>,0)"), text) is None else np.zeros((0, 0))

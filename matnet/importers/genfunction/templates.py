@@ -8,17 +8,18 @@ stands for the same text. Templates go through the scanner as files do, so their
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Concatenate, TypeVar
 
 from matnet.importers.genfunction.syntax import normalised
 from matnet.importers.genfunction.tokens import NAME
 
-KINDS = {
+_KINDS = {
     "": NAME,
     "count": r"\d{1,9}+",
     "number": r"[1-9]\d{0,3}+",
+    "input": r"x[1-9]\d{0,3}+",
     "dimension": "[12]",
     "size": rf"(?:\d{{1,9}}+|{NAME})",
     "sizes": r"[\w,]++",
@@ -41,24 +42,30 @@ def pattern(template: str) -> re.Pattern[str]:
     names = [name for name, _ in holes]
     text = re.escape(normalised(_HOLE.sub("hole_", template)))
     for k, (name, kind) in enumerate(holes):
-        held = f"(?P={name})" if name in names[:k] else f"(?P<{name}>{KINDS[kind]})"
-        text = text.replace("hole_", held if name else KINDS[kind], 1)
+        held = f"(?P={name})" if name in names[:k] else f"(?P<{name}>{_KINDS[kind]})"
+        text = text.replace("hole_", held if name else _KINDS[kind], 1)
     return re.compile(text, re.ASCII)
 
 
-def reads(*templates: str) -> Callable[
-    [Callable[Concatenate[Reader, ...], Result]], Callable[[Reader, str], Result | None]
-]:
+def matched(templates: Sequence[str], text: str) -> dict[str, str] | None:
+    """What stands in the holes of the first of some templates that matches a text; None where none does."""
+    for template in templates:
+        match = pattern(template).fullmatch(text)
+        if match is not None:
+            return match.groupdict()
+    return None
+
+
+def reads(
+    *templates: str,
+) -> Callable[[Callable[Concatenate[Reader, ...], Result]], Callable[[Reader, str], Result | None]]:
     """Makes of a method that takes what stands in the holes one that takes a text; None where no template matches."""
 
     def of_holes(method: Callable[Concatenate[Reader, ...], Result]) -> Callable[[Reader, str], Result | None]:
         @wraps(method)
         def of_text(reader: Reader, text: str) -> Result | None:
-            for template in templates:
-                match = pattern(template).fullmatch(text)
-                if match is not None:
-                    return method(reader, **match.groupdict())
-            return None
+            found = matched(templates, text)
+            return None if found is None else method(reader, **found)
 
         return of_text
 

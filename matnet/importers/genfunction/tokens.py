@@ -250,7 +250,9 @@ class Scanner:
     def _unknown_character(self) -> MatnetError:
         found = self.text[self.position :].lstrip(" \t")[0]
         if found.isdigit():
-            return self._error(f"'{found}' begins a number that runs into what follows it; put a space after the number")
+            return self._error(
+                f"'{found}' begins a number that runs into what follows it; put a space after the number"
+            )
         return self._error(f"the character {found!r} is not MATLAB's")
 
     def _quote(self, before: Token, space: bool) -> tuple[str, int]:

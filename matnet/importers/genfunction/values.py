@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from matnet.errors import FormatError, ModelError, UnsupportedError
+from matnet.importers.genfunction.assembly import Assembly
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
-from matnet.importers.genfunction.signals import Plan, PlannedLayer, Position, Ring, Signal, Step, Taps, Term, Total, Value
+from matnet.importers.genfunction.signals import Position, Ring, Signal, Term, Total, Value
 from matnet.importers.genfunction.syntax import split
 from matnet.importers.genfunction.templates import reads
 from matnet.importers.genfunction.tokens import NAME, Place
@@ -21,7 +22,7 @@ _WEIGHT = re.compile(r"([IL])W(\d{1,6})_(\d{1,6})", re.ASCII)
 
 
 class Variables:
-    """What is known at one place of a main function; layers that an expression calculates are entered in the plan.
+    """What is known at one place of a main function; layers that an expression calculates are entered in the network.
 
     ``known`` maps variables, and elements such as ``Xd1{xdts}``, to what they stand for; ``cells`` maps the arguments
     that are cell arrays to the kind of signal in them. ``loop`` is the variable of the time loop inside it,
@@ -31,7 +32,7 @@ class Variables:
 
     def __init__(self) -> None:
         self.functions: Mapping[str, RecognisedFunction] = {}
-        self.plan = Plan()
+        self.network = Assembly()
         self.known: dict[str, Value] = {}
         self.cells: dict[str, str] = {}
         self.loop: str | None = None
@@ -63,13 +64,13 @@ class Variables:
         if kind is None or step != (self.loop if kind == "input" else self.filling) or (kind == "input" and not step):
             return None
         if kind == "input":
-            self.plan.inputs = max(self.plan.inputs, int(number))
+            self.network.inputs = max(self.network.inputs, int(number))
         return Signal(kind, int(number))
 
     # delays
 
     @reads("cat(1,<name>{<index:any>})", "reshape(<name>(:,<index:any>),<rows:count>,1)")
-    def _taps(self, name: str, index: str, rows: str | None = None) -> Taps | None:
+    def _taps(self, name: str, index: str, rows: str | None = None) -> Signal | None:
         ring = self.known.get(name)
         if not isinstance(ring, Ring) or (rows is None) != bool(self.cells):
             return None
@@ -83,8 +84,8 @@ class Variables:
             raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {slots} slots")
         if ring.states is None or (0 in delays and ring.written is None):
             raise UnsupportedError("the ring is read at delay 0 before the present value is written into it")
-        signal = replace(ring.states, kind=ring.states.kind.removesuffix(" states"))
-        return Taps(signal, delays, int(rows) if rows else None)
+        kind = ring.states.kind.replace("states", "taps")
+        return replace(ring.states, kind=kind, delays=delays, rows=int(rows) if rows else None)
 
     @reads("mod(<name>-<delays:delays>-1,<slots:count>)+1")
     def _delays(self, name: str, delays: str, slots: str) -> tuple[tuple[int, ...], int] | None:
@@ -124,19 +125,18 @@ class Variables:
         return self._enter(total, function.function)
 
     def _enter(self, total: Total, transfer: str) -> Signal:
-        if total.number in self.plan.layers:
-            before = self.plan.layers[total.number].place.line
+        if total.number in self.network.layers:
+            before = self.network.layers[total.number].place.line
             raise UnsupportedError(f"layer {total.number} is calculated a second time (first in line {before})")
-        self.plan.layers[total.number] = PlannedLayer(total, transfer, self.place)
-        self.plan.used.update([str(total.bias), *(term.weight for term in total.terms)])
+        self.network.enter_layer(total, transfer, self.place)
         return Signal("layer", total.number)
 
     def layer(self, value: Value) -> Value:
         """A net input without transfer function as the output of a linear layer; all else as it is."""
         if not isinstance(value, Total):
             return value
-        entered = self.plan.layers.get(value.number)
-        if entered is not None and (entered.total, entered.transfer) == (value, "purelin"):
+        entered = self.network.layers.get(value.number)
+        if entered is not None and (entered.total, entered.layer.transfer) == (value, "purelin"):
             return Signal("layer", value.number)
         return self._enter(value, "purelin")
 
@@ -148,23 +148,19 @@ class Variables:
         return signal
 
     def _processed(self, function: RecognisedFunction, arguments: list[str]) -> Signal:
-        apply = function.kind == "apply"
-        signal = self.signal(arguments[0], *(("input", "input states") if apply else ("layer", "output")))
-        step = Step(function.function, self._settings(function, arguments), self.place)
-        return replace(signal, kind=signal.kind if apply else "output", steps=(*signal.steps, step))
-
-    def _settings(self, function: RecognisedFunction, arguments: list[str]) -> tuple[tuple[str, str], ...]:
-        variables = {constant.partition(".")[0] for constant in self.plan.constants}
+        kinds = ("input", "input states") if function.kind == "apply" else ("layer", "output")
+        signal = self.signal(arguments[0], *kinds)
+        variables = {constant.partition(".")[0] for constant in self.network.constants}
         if not (variables - self.known.keys()).issuperset(arguments[1:]):
             raise UnsupportedError("settings are passed as the constants that the file begins with")
-        self.plan.used.update(arguments[1:])
-        settings: list[tuple[str, str]] = []
+        self.network.used.update(arguments[1:])
+        settings: dict[str, str] = {}
         for role, (position, part) in sorted(function.settings.items()):
             constant = ".".join([*arguments[position : position + 1], *([part] if part else [])])
-            if constant not in self.plan.constants:
+            if constant not in self.network.constants:
                 raise FormatError(f"the setting {constant or role} is missing")
-            settings.append((role, constant))
-        return tuple(settings)
+            settings[role] = constant
+        return self.network.processed(signal, function.function, settings, self.place.source)
 
     # net inputs
 
@@ -184,7 +180,7 @@ class Variables:
         if isinstance(held, Total):
             return held
         name = re.match(rf"({NAME})(?:\(|$)", text)
-        if name is not None and name[1] not in (*self.known, *self.plan.constants, *BUILTIN):
+        if name is not None and name[1] not in (*self.known, *self.network.constants, *BUILTIN):
             raise UnsupportedError(f"'{name[1]}' is neither a variable nor a known function of this file; {ADVICE}")
         raise UnsupportedError(ADVICE)
 
@@ -192,7 +188,7 @@ class Variables:
     def _bias(self, number: str, count: str | None = None) -> Total | None:
         if count is not None and self.known.get(count) != "samples":
             raise UnsupportedError("the bias is not repeated once for each sample")
-        return Total(int(number), f"b{number}", ()) if f"b{number}" in self.plan.constants else None
+        return Total(int(number), f"b{number}", ()) if f"b{number}" in self.network.constants else None
 
     @reads("<weight>*<weighed:any>")
     def _product(self, weight: str, weighed: str) -> Total:
@@ -200,16 +196,14 @@ class Variables:
 
     def _weighted(self, weight: str, function: str, text: str) -> Total:
         match = _WEIGHT.fullmatch(weight)
-        if match is None or weight not in self.plan.constants:
+        if match is None or weight not in self.network.constants:
             raise UnsupportedError(f"'{weight}' is no weight of the file; {ADVICE}")
-        value = self.layer(self.value(text))
-        signal, delays, rows = value if isinstance(value, Taps) else (value, (0,), None)
-        kind, number = {"I": "input", "L": "layer"}[match[1]], int(match[3])
-        if not isinstance(signal, Signal) or (signal.kind, signal.number) != (kind, number):
+        signal, kind, number = self.layer(self.value(text)), {"I": "input", "L": "layer"}[match[1]], int(match[3])
+        if not isinstance(signal, Signal) or signal.kind.removesuffix(" taps") != kind or signal.number != number:
             raise UnsupportedError(f"{weight} weighs something other than {kind} {number}")
-        columns = self.plan.constants[weight].value.shape[1]
-        if rows not in (None, columns):
-            raise ModelError(f"the taps have {rows} rows, but {weight} has {columns} columns")
-        if kind == "input" and self.plan.steps.setdefault(number, signal.steps) != signal.steps:
+        columns = self.network.constants[weight].value.shape[1]
+        if signal.rows not in (None, columns):
+            raise ModelError(f"the taps have {signal.rows} rows, but {weight} has {columns} columns")
+        if kind == "input" and self.network.steps.setdefault(number, signal.steps) != signal.steps:
             raise UnsupportedError(f"the processing of input {number} is another than for the other layers")
-        return Total(int(match[2]), None, (Term(weight, function, signal, delays),))
+        return Total(int(match[2]), None, (Term(weight, function, number, signal.delays),))
