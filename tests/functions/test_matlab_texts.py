@@ -14,7 +14,7 @@ from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.importers.genfunction.bodies import recognised
-from matnet.importers.genfunction.syntax import Parser
+from matnet.importers.genfunction.syntax import functions
 
 OCTAVE = shutil.which("octave-cli")
 RNG = np.random.default_rng(5)
@@ -95,7 +95,7 @@ def test_the_text_is_recognised_as_its_row(name: str) -> None:
     arguments = [key for key in ("w", "p", "n", "x" if result == "y" else "y") if key in given]
     parameters = [*arguments, *(key for key in given if key not in arguments)]
     body = f"function {result} = f_apply({','.join(parameters)})\n{text}\nend\n"
-    main, *modules = Parser(f"function a = net(n)\na = f_apply(n);\nend\n{body}").functions()
+    main, *modules = functions(f"function a = net(n)\na = f_apply(n);\nend\n{body}")
     assert recognised(main, modules).recognised["f_apply"].function == name.split("_")[0]
 
 

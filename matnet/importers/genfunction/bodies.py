@@ -14,8 +14,8 @@ from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
-from matnet.importers.genfunction.syntax import Function, normalised
-from matnet.importers.genfunction.tokens import NAME
+from matnet.importers.genfunction.syntax import Function, joined
+from matnet.importers.genfunction.tokens import NAME, Scanner
 
 _NAMES = (
     "abs any arrayfun bsxfun cat cell cell2mat double error exp full isa iscell isempty isfield isnan length max min "
@@ -91,7 +91,7 @@ def _formulas() -> Mapping[tuple[int, str], tuple[Formula, ...]]:
     texts += [("reverse", row.name, ("y", "x"), text) for row in PROCESSING.values() for text in row.matlab_reverse]
     found: dict[tuple[int, str], tuple[Formula, ...]] = {}
     for kind, name, first, text in texts:
-        body = normalised(text)
+        body = joined(list(Scanner(text).lines()))
         numbered, names = _numbered(body, first)
         assigned = {*first, *re.findall(rf"^{NAME}", body, re.MULTILINE)}
         settings = frozenset(names) - assigned if kind in ("apply", "reverse") else frozenset[str]()
@@ -126,7 +126,7 @@ def _recognise(function: Function, functions: Mapping[str, Function]) -> Recogni
             if settings is not None:
                 return RecognisedFunction(formula.kind, formula.function, settings, len(parameters))
     known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
-    first = function.body[0].place if function.body else function.place
+    first = function.lines[0].place if function.lines else function.place
     raise first.error(UnsupportedError(f"the body of '{function.name}' is none of the known formulas ({known})"))
 
 
@@ -145,14 +145,7 @@ def _settings(
 
 
 def recognised(main: Function, modules: Iterable[Function]) -> Modules:
-    """What the functions of a file after its main function compute.
-
-    Raises
-    ------
-    FormatError, UnsupportedError
-        A function is defined twice or is one of MATLAB's own, or a body is none of the known ones; the message begins
-        with ``:LINE: STATEMENT:``.
-    """
+    """What the functions of a file after its main function compute."""
     named: dict[str, Function] = {}
     for function in modules:
         if function.name in (main.name, *named):

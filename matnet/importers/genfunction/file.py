@@ -10,7 +10,7 @@ from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.files import DEFAULT_LIMIT, read_bytes
 from matnet.importers.genfunction.bodies import recognised
 from matnet.importers.genfunction.statements import MainFunction
-from matnet.importers.genfunction.syntax import Parser
+from matnet.importers.genfunction.syntax import functions
 from matnet.importers.genfunction.tokens import decoded
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
@@ -91,12 +91,12 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
         raise NoGeneratedFunctionError(
             "sets no weights IW1_1, LW2_1, …, so it is no function file that genFunction wrote"
         )
-    functions = Parser(text).functions()
-    main = next(functions, None)
+    following = functions(text)
+    main = next(following, None)
     if main is None:
         raise FormatError("the file holds no function, so it was not written by genFunction")
     reader = MainFunction(main)
-    modules = recognised(main, functions)
+    modules = recognised(main, following)
     network = reader.read(modules)
     for function in modules.functions.values():
         if function.closed != main.closed:

@@ -16,9 +16,9 @@ from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.assembly import Assembly
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
 from matnet.importers.genfunction.signals import Constant, Position, Ring, Signal, Total, Value
-from matnet.importers.genfunction.syntax import Function, Statement
+from matnet.importers.genfunction.syntax import Function, joined, statements
 from matnet.importers.genfunction.templates import matched, reads
-from matnet.importers.genfunction.tokens import NAME, Place, errors_at, literal_array
+from matnet.importers.genfunction.tokens import KEYWORDS, NAME, Line, Place, errors_at, literal_array
 from matnet.importers.genfunction.values import ADVICE, Variables
 
 _ARGUMENT = re.compile(r"(x|xi|ai)([1-9]\d{0,3})", re.ASCII)
@@ -105,30 +105,25 @@ class MainFunction:
             self._read_signature()
 
     def read(self, modules: Modules) -> Assembly:
-        """The network, given what the module functions compute.
-
-        Raises
-        ------
-        MatnetError
-            A statement is none of genFunction's.
-        """
+        """The network, given what the module functions compute."""
         self.variables.functions = modules.recognised
         self.defined |= modules.functions.keys()
-        self._read(self.function.body)
+        self._read(self.function.lines)
         with errors_at(self.function.place):
             self._check()
         return self.network
 
-    def _read(self, body: Sequence[Statement]) -> None:
-        for statement in body:
-            self.variables.place = statement.place
-            with errors_at(statement.place):
-                if statement.text.startswith("for "):
+    def _read(self, lines: Sequence[Line]) -> None:
+        for statement in statements(lines):
+            first = statement[0]
+            self.variables.place = first.place
+            with errors_at(first.place):
+                if first.word == "for":
                     self._for(statement)
-                elif re.match(r"if\b", statement.text):
+                elif first.word == "if":
                     self._if(statement)
                 else:
-                    self._assign(statement.text)
+                    self._assign(first.text)
 
     def _read_signature(self) -> None:
         parameters, results = self.function.parameters, self.function.results
@@ -316,47 +311,48 @@ class MainFunction:
 
     # blocks
 
-    def _if(self, statement: Statement) -> None:
+    def _if(self, lines: Sequence[Line]) -> None:
         inside = self.variables.loop is not None or self.variables.filling is not None
-        if inside or not (self._is_fixed(statement.text) or self._sets_states(statement.text)):
-            raise (statement.body[0] if statement.body else statement).place.error(UnsupportedError(ADVICE))
+        if inside or not (self._is_fixed(joined(lines)) or self._sets_states(lines)):
+            raise next((line for line in lines if line.word not in KEYWORDS), lines[0]).place.error(
+                UnsupportedError(ADVICE)
+            )
 
-    def _sets_states(self, text: str) -> bool:
+    def _sets_states(self, lines: Sequence[Line]) -> bool:
         """Whether this is a block that sets initial states that are left out, which are zeros."""
-        condition, *lines, _ = text.split("\n")
-        found = matched(_LEFT_OUT, condition) or {"states": ""}
+        found = matched(_LEFT_OUT, lines[0].text) or {"states": ""}
         arguments = dict(enumerate(self.function.parameters, start=1))
         name = arguments.get(int(found["count"]), "") if "count" in found else found["states"]
         if name not in self.states or found.get("states", name) != name or self.looped:
             return False
-        for line in lines:
-            loop, zeros = matched(_LOOP, line), matched(_ZEROS, line)
-            if line != "end" and not (loop and self._is_free(loop["name"])) and zeros != {"states": name}:
+        for line in lines[1:]:
+            loop, zeros = matched(_LOOP, line.text), matched(_ZEROS, line.text)
+            if line.text != "end" and not (loop and self._is_free(loop["name"])) and zeros != {"states": name}:
                 return False
         return True
 
-    def _for(self, statement: Statement) -> None:
-        head, variables = matched(_LOOP, statement.text.partition("\n")[0]), self.variables
+    def _for(self, lines: Sequence[Line]) -> None:
+        head, variables = matched(_LOOP, lines[0].text), self.variables
         if head is None or variables.loop is not None or variables.filling is not None:
             raise UnsupportedError(ADVICE)
         name, last = head["name"], head["last"]
         if self.after:
             free = self._is_free(name) or self.known.get(name) == "final state"
             self.known[name] = "final state"
-            if not free or not all(self._is_final(*_assigned(inner.text)) for inner in statement.body):
+            if not free or not all(self._is_final(*_assigned(line.text)) for line in lines[1:-1]):
                 raise UnsupportedError(ADVICE)
         elif self.cells and last.isdigit() and self._is_free(name):
             variables.filling, self.passes = name, int(last)
-            self._read(statement.body)
+            self._read(lines[1:-1])
             variables.filling = None
             for element in [element for element in self.known if element.endswith(f"{{{name}}}")]:
                 del self.known[element]
         elif self.known.get(last) == ("series" if self.cells else "samples") and self._is_free(name):
-            self._read_time_loop(name, statement.body)
+            self._read_time_loop(name, lines[1:-1])
         else:
             raise UnsupportedError(ADVICE)
 
-    def _read_time_loop(self, variable: str, body: Sequence[Statement]) -> None:
+    def _read_time_loop(self, variable: str, body: Sequence[Line]) -> None:
         """Only states, counts of cells and the present step of an input have a meaning in it."""
         if self.network.layers:
             layer = next(iter(self.network.layers.values()))

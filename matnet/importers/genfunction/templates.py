@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Concatenate, TypeVar
 
-from matnet.importers.genfunction.syntax import normalised
-from matnet.importers.genfunction.tokens import NAME
+from matnet.importers.genfunction.syntax import joined
+from matnet.importers.genfunction.tokens import NAME, Scanner
 
 _KINDS = {
     "": NAME,
@@ -40,7 +40,7 @@ def pattern(template: str) -> re.Pattern[str]:
     """The pattern of the normalised texts that a template matches, with a group for each name of a hole."""
     holes = _HOLE.findall(template)
     names = [name for name, _ in holes]
-    text = re.escape(normalised(_HOLE.sub("hole_", template)))
+    text = re.escape(joined(list(Scanner(_HOLE.sub("hole_", template)).lines())))
     for k, (name, kind) in enumerate(holes):
         held = f"(?P={name})" if name in names[:k] else f"(?P<{name}>{_KINDS[kind]})"
         text = text.replace("hole_", held if name else _KINDS[kind], 1)

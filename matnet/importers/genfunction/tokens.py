@@ -130,10 +130,7 @@ _NOTHING = Token("op", "(")
 def decoded(raw: bytes) -> str:
     """The text of a file: latin-1, which reads any byte, without byte order mark, its lines ended by LF.
 
-    Raises
-    ------
-    FormatError
-        The bytes hold a NUL, so they are no text, or carriage returns alone among lines that end otherwise.
+    Carriage returns alone among lines that end otherwise are refused, and NUL, which is in no text.
     """
     nul = raw.find(b"\0")
     if nul >= 0:
@@ -159,13 +156,7 @@ class Scanner:
         self.brackets: list[str] = []
 
     def lines(self) -> Iterator[Line]:
-        """The lines that are not empty.
-
-        Raises
-        ------
-        FormatError
-            A character that MATLAB does not know; a string, a bracket or a block comment that is not closed.
-        """
+        """The lines that are not empty."""
         fresh = True
         while (token := self._token(_NOTHING)).kind != "end":
             if token.text not in _ENDS:
@@ -179,8 +170,6 @@ class Scanner:
         before, token, last = _NOTHING, first, self.count + MAX_LENGTH
         while token.text not in _ENDS or (self.brackets and token.kind == "op"):
             kind, text = token.kind, token.text
-            if before.text == "'" and text in ("(", "{", "."):
-                raise self._error("an index after a transposition", first)
             if kind == "name":
                 names.add(text)
             if (kind != "op" and before.kind != "op") or before.text + text in _PAIRS or self._parted(before, token):
@@ -288,13 +277,7 @@ class Scanner:
 
 
 def literal_array(text: str) -> FloatArray:
-    """The matrix that a literal spells: space or comma between columns, semicolon or new line between rows.
-
-    Raises
-    ------
-    FormatError
-        An element is no number (arithmetic in a literal included), or the rows are not equally long.
-    """
+    """The matrix that a literal spells: space or comma between columns, semicolon or new line between rows."""
     body = text[1:-1]
     if "%" in body or "..." in body:
         if _UNSURE.search(body) is not None:

@@ -41,13 +41,7 @@ class Variables:
         self.place = Place("", 0, 0)
 
     def value(self, text: str) -> Value:
-        """What an expression stands for.
-
-        Raises
-        ------
-        FormatError, ModelError, UnsupportedError
-            It is none that genFunction writes.
-        """
+        """What an expression stands for; an error where it is none that genFunction writes."""
         value = self.argument(text) or self._taps(text) or self._called(text) or self._total(text)
         if isinstance(value, Signal) and value.kind == "input":
             self.taken.add(value.number)
