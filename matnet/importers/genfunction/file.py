@@ -37,30 +37,9 @@ def load_genfunction(
     every statement of its main function is one that genFunction writes, every module function's body is a known
     formula, and all shapes chain. The range of an input follows from its scaling: the file does not state it.
 
-    Parameters
-    ----------
-    path
-        The ``.m`` file.
-    limit
-        How many bytes it may have.
-    allow_nonfinite
-        Take weights and biases that are NaN or Inf, which are refused otherwise.
-
-    Returns
-    -------
-    tuple of Structure and Provenance
-        Delays and feedback are in the weights' delays; a loop that was closed is a layer weight like any other.
-
-    Raises
-    ------
-    NoGeneratedFunctionError
-        The text sets no weights: it is some other MATLAB file.
-    FormatError
-        The text is no MATLAB function file, or is damaged.
-    UnsupportedError
-        A statement or a module function is none that genFunction writes, or the file was written by matnet.
-    ModelError
-        Sizes contradict each other, or a weight is NaN or Inf. All messages read ``file.m:LINE: statement: reason``.
+    Delays and feedback are in the weights' delays; a loop that was closed is a layer weight like any other. `limit` is
+    how many bytes the file may have; `allow_nonfinite` takes weights and biases that are NaN or Inf, which are refused
+    otherwise.
     """
     try:
         raw = read_bytes(path, limit)

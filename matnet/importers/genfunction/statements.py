@@ -82,10 +82,8 @@ class MainFunction:
     """One pass over the main function's statements, which puts the network together.
 
     ``cells`` tells that the arguments are cell arrays. ``states`` are the arguments that hold initial states,
-    ``finals`` the results that hold final ones; ``passes`` is how often a loop over the initial states runs.
-    ``looped`` tells that the time loop has begun, ``after`` that it is over. ``turned`` are the
-    arguments and outputs that were transposed, ``counted`` the inputs whose samples were counted, along which
-    dimension, and whether they were transposed before.
+    ``finals`` the results that hold final ones. ``turned`` are the arguments and outputs that were transposed,
+    ``counted`` the inputs whose samples were counted, along which dimension, and whether they were transposed before.
     """
 
     def __init__(self, function: Function) -> None:
@@ -97,8 +95,6 @@ class MainFunction:
         self.network = self.variables.network
         self.states: set[str] = set()
         self.finals: set[str] = set()
-        self.passes = 0
-        self.looped = self.after = False
         self.turned: set[Signal] = set()
         self.counted: list[tuple[Signal, int, bool, Place]] = []
         with errors_at(function.place):
@@ -112,6 +108,11 @@ class MainFunction:
         with errors_at(self.function.place):
             self._check()
         return self.network
+
+    @property
+    def after(self) -> bool:
+        """Whether the time loop is over."""
+        return self.variables.looped and self.variables.loop is None
 
     def _read(self, lines: Sequence[Line]) -> None:
         for statement in statements(lines):
@@ -156,12 +157,9 @@ class MainFunction:
 
     def _assign(self, text: str) -> None:
         base, target, value = _assigned(text)
-        variables = self.variables
-        if base in BUILTIN or base in self.defined or base in (variables.loop, variables.filling):
+        if base in BUILTIN or base in self.defined or base == self.variables.loop:
             raise UnsupportedError(f"the variable '{base}' hides a function or a loop's variable; {ADVICE}")
-        if variables.filling is not None:
-            self._fill(base, target, value)
-        elif _CONSTANT.fullmatch(base):
+        if _CONSTANT.fullmatch(base):
             self._constant(target, value)
         elif self._is_final(base, target, value) or self._is_fixed(text):
             return
@@ -171,7 +169,7 @@ class MainFunction:
             self._output(base, target, value)
         elif base in self.function.parameters:
             if value != f"double({target})" or target != base:
-                raise UnsupportedError(ADVICE if variables.loop is not None else _CHANGED_INPUT.format(base))
+                raise UnsupportedError(ADVICE if self.variables.loop is not None else _CHANGED_INPUT.format(base))
         elif target == base:
             self._variable(base, value)
         else:
@@ -181,7 +179,7 @@ class MainFunction:
         constant = _constant_of(value)
         if constant is None or re.fullmatch(rf"{NAME}(?:\.{NAME})?", name) is None:
             raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
-        if name in self.network.constants or self.looped or self.network.layers:
+        if name in self.network.constants or self.variables.looped or self.network.layers:
             raise UnsupportedError(f"'{name}' is set a second time, or after the calculation has begun")
         self.network.constants[name] = Constant(constant, self.variables.place)
 
@@ -215,7 +213,7 @@ class MainFunction:
         return int(number) if step == self.variables.loop else 0
 
     def _output(self, base: str, target: str, value: str) -> None:
-        if not self.network.outputs and not self.looped and self._fits(_ALLOCATIONS, f"{target}={value}"):
+        if not self.network.outputs and not self.variables.looped and self._fits(_ALLOCATIONS, f"{target}={value}"):
             return
         number, changed = self._output_number(target) or 0, UnsupportedError(_CHANGED_OUTPUT.format(base))
         before = held if isinstance(held := self.known.get(target), Signal) else None
@@ -283,12 +281,12 @@ class MainFunction:
     def _joined(self, states: str) -> Ring:
         """Initial states and a free slot."""
         signal = self.variables.value(states)
-        if self.looped or not isinstance(signal, Signal) or not signal.kind.endswith("states"):
+        if self.variables.looped or not isinstance(signal, Signal) or not signal.kind.endswith("states"):
             raise UnsupportedError(ADVICE)
         return Ring(signal)
 
     def _write(self, base: str, target: str, value: str) -> None:
-        """The present value into its slot: ``xd1(:,xdts) = …``, ``Xd1{xdts} = …``."""
+        """The present value into its slot, ``xd1(:,xdts) = …``, ``Xd1{xdts} = …``, or an initial state, ``Xd1{ts} = …``."""
         slot = matched(("<>{<position>}" if self.cells else "<>(:,<position>)",), target)
         ring, position = self.known.get(base), self.known.get(slot["position"]) if slot is not None else None
         if isinstance(ring, Signal) and ring.kind.endswith("states"):
@@ -298,22 +296,15 @@ class MainFunction:
         if ring.slots not in (None, position.slots):
             raise FormatError(f"the ring has {ring.slots} slots, but the position counts modulo {position.slots}")
         ring.slots = position.slots
-        ring.written = self.known[target] = self.variables.signal(value, "input", "layer")
-
-    def _fill(self, base: str, target: str, value: str) -> None:
-        """One initial state into its slot, or on its way there."""
-        signal, held = self.variables.signal(value, "input states", "layer states"), self.known.get(base)
-        if isinstance(held, Ring) and held.slots == self.passes + 1 and target == f"{base}{{{self.variables.filling}}}":
-            held.states = signal
-        elif target != base or isinstance(held, str | Ring):
-            raise UnsupportedError(ADVICE)
-        self.known[target] = signal
+        if self.variables.looped:
+            ring.written = self.known[target] = self.variables.signal(value, "input", "layer")
+        else:
+            ring.states = self.known[target] = self.variables.signal(value, "input states", "layer states")
 
     # blocks
 
     def _if(self, lines: Sequence[Line]) -> None:
-        inside = self.variables.loop is not None or self.variables.filling is not None
-        if inside or not (self._is_fixed(joined(lines)) or self._sets_states(lines)):
+        if self.variables.loop is not None or not (self._is_fixed(joined(lines)) or self._sets_states(lines)):
             raise next((line for line in lines if line.word not in KEYWORDS), lines[0]).place.error(
                 UnsupportedError(ADVICE)
             )
@@ -323,7 +314,7 @@ class MainFunction:
         found = matched(_LEFT_OUT, lines[0].text) or {"states": ""}
         arguments = dict(enumerate(self.function.parameters, start=1))
         name = arguments.get(int(found["count"]), "") if "count" in found else found["states"]
-        if name not in self.states or found.get("states", name) != name or self.looped:
+        if name not in self.states or found.get("states", name) != name or self.variables.looped:
             return False
         for line in lines[1:]:
             loop, zeros = matched(_LOOP, line.text), matched(_ZEROS, line.text)
@@ -332,8 +323,8 @@ class MainFunction:
         return True
 
     def _for(self, lines: Sequence[Line]) -> None:
-        head, variables = matched(_LOOP, lines[0].text), self.variables
-        if head is None or variables.loop is not None or variables.filling is not None:
+        head = matched(_LOOP, lines[0].text)
+        if head is None or self.variables.loop is not None:
             raise UnsupportedError(ADVICE)
         name, last = head["name"], head["last"]
         if self.after:
@@ -342,10 +333,10 @@ class MainFunction:
             if not free or not all(self._is_final(*_assigned(line.text)) for line in lines[1:-1]):
                 raise UnsupportedError(ADVICE)
         elif self.cells and last.isdigit() and self._is_free(name):
-            variables.filling, self.passes = name, int(last)
+            self.variables.loop, self.known[name] = name, Position(int(last) + 1)
             self._read(lines[1:-1])
-            variables.filling = None
-            for element in [element for element in self.known if element.endswith(f"{{{name}}}")]:
+            self.variables.loop = None
+            for element in [element for element in self.known if element == name or element.endswith(f"{{{name}}}")]:
                 del self.known[element]
         elif self.known.get(last) == ("series" if self.cells else "samples") and self._is_free(name):
             self._read_time_loop(name, lines[1:-1])
@@ -357,7 +348,7 @@ class MainFunction:
         if self.network.layers:
             layer = next(iter(self.network.layers.values()))
             raise layer.place.error(UnsupportedError("the layer is calculated outside the time loop"))
-        self.variables.loop, self.looped = variable, True
+        self.variables.loop, self.variables.looped = variable, True
         before = dict(self.known)
         for name, held in before.items():
             if isinstance(held, Signal) and held.kind.endswith("states"):
@@ -368,7 +359,7 @@ class MainFunction:
             elif isinstance(held, Signal | Total) or (held == "samples" and not self.cells):
                 del self.known[name]
         self._read(body)
-        self.variables.loop, self.after = None, True
+        self.variables.loop = None
         self.known.update(
             (name, held) for name, held in before.items() if self.known.get(name, "argument") == "argument"
         )

@@ -25,9 +25,9 @@ class Variables:
     """What is known at one place of a main function; layers that an expression calculates are entered in the network.
 
     ``known`` maps variables, and elements such as ``Xd1{xdts}``, to what they stand for; ``cells`` maps the arguments
-    that are cell arrays to the kind of signal in them. ``loop`` is the variable of the time loop inside it,
-    ``filling`` that of a loop over the initial states. ``taken`` are the inputs that were used, ``place`` is that of
-    the present statement.
+    that are cell arrays to the kind of signal in them. ``loop`` is the variable of a loop inside it, over the
+    initial states until ``looped`` tells that the time loop has begun. ``taken`` are the inputs that were used,
+    ``place`` is that of the present statement.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Variables:
         self.known: dict[str, Value] = {}
         self.cells: dict[str, str] = {}
         self.loop: str | None = None
-        self.filling: str | None = None
+        self.looped = False
         self.taken: set[int] = set()
         self.place = Place("", 0, 0)
 
@@ -55,7 +55,7 @@ class Variables:
     def _element(self, cells: str, number: str, step: str | None = None) -> Signal | None:
         """``X{1,ts}`` in the time loop, ``Xi{1,ts}`` in a loop over the initial states, ``Xi(1,:)`` outside of both."""
         kind = self.cells.get(cells)
-        if kind is None or step != (self.loop if kind == "input" else self.filling) or (kind == "input" and not step):
+        if kind is None or step != self.loop or (kind == "input") != self.looped or (self.looped and step is None):
             return None
         if kind == "input":
             self.network.inputs = max(self.network.inputs, int(number))
@@ -93,7 +93,7 @@ class Variables:
     @reads("mod(<loop>+<shift:count>,<slots:count>)+1")
     def position(self, loop: str, shift: str, slots: str) -> Position | None:
         """The slot of the present time step."""
-        if loop != self.loop:
+        if loop != self.loop or not self.looped:
             return None
         expected = int(slots) - 2
         if int(shift) != expected:
