@@ -1,16 +1,15 @@
-"""The network as it is read, up to a Structure, which checks that sizes and shapes fit each other."""
+"""What the expressions of a main function stand for, and the network that is put together from them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from matnet.errors import Advice, FormatError, MatnetError, ModelError, Parameter, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.genfunction.signals import Constant, Signal, Total
 from matnet.importers.genfunction.tokens import Place
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 
@@ -18,6 +17,68 @@ MAX_ROWS = 100_000
 """How many rows an input may have of which some are removed."""
 
 _STATED_SIZE = re.compile(r"(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)", re.ASCII)
+
+
+class Constant(NamedTuple):
+    """A literal of the file."""
+
+    value: FloatArray
+    place: Place
+
+
+@dataclass(frozen=True)
+class Signal:
+    """An input after the processing `steps`, or the output of a layer before the reverse processing `steps`.
+
+    ``kind`` is input, layer or output; input states or layer states: their initial states; input taps or layer taps: at
+    some `delays`, with as many `rows` as the file gives them, None where it does not say.
+    """
+
+    kind: str
+    number: int
+    steps: tuple[Process, ...] = ()
+    delays: tuple[int, ...] = (0,)
+    rows: int | None = None
+
+
+class Term(NamedTuple):
+    """A weight of a layer, its weight function, and the input or layer that it weighs."""
+
+    weight: str
+    function: str
+    source: int
+    delays: tuple[int, ...]
+
+
+class Total(NamedTuple):
+    """The net input of layer `number`."""
+
+    number: int
+    bias: str | None
+    terms: tuple[Term, ...]
+
+
+@dataclass
+class Ring:
+    """A ring of time steps: the initial states in it, how many slots it has (None: not said), what the loop writes.
+
+    A cell array that nothing has been put into yet has no states.
+    """
+
+    states: Signal | None
+    slots: int | None = None
+    written: Signal | None = None
+
+
+class Position(NamedTuple):
+    """The slot of the present time step in a ring of `slots`."""
+
+    slots: int
+
+
+Value: TypeAlias = Signal | Total | Ring | Position | str
+"""What an expression stands for; one that carries no number of the network says what it is: argument, result, flag
+(whether X is a cell array), final state, or a length, series or samples."""
 
 
 class EnteredLayer(NamedTuple):
@@ -32,8 +93,7 @@ class Assembly:
     """What was read of one network; layers, outputs and inputs by their numbers, counted from 1.
 
     ``constants`` are found by name or struct.field, ``used`` are the names and structs that statements use, ``steps``
-    the processing between each input and its weights; ``oddities`` are remarks on what the file leaves open,
-    by inputs.
+    the processing between each input and its weights; ``oddities`` are remarks on what the file leaves open, by inputs.
     """
 
     def __init__(self) -> None:

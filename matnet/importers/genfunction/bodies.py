@@ -35,12 +35,14 @@ _ON_GPU = re.compile(
 
 
 class Formula(NamedTuple):
-    """A text of a row; ``kind`` is transfer, weight, apply or reverse, ``names`` are its names by their numbers."""
+    """A text of a row; ``kind`` is transfer, weight, apply or reverse.
+
+    ``roles`` are those of its names after arguments and result: settings, or empty for variables of its own.
+    """
 
     kind: str
     function: str
-    names: tuple[str, ...]
-    settings: frozenset[str]
+    roles: tuple[str, ...]
 
 
 class RecognisedFunction(NamedTuple):
@@ -94,9 +96,10 @@ def _formulas() -> Mapping[tuple[int, str], tuple[Formula, ...]]:
         body = joined(list(Scanner(text).lines()))
         numbered, names = _numbered(body, first)
         assigned = {*first, *re.findall(rf"^{NAME}", body, re.MULTILINE)}
-        settings = frozenset(names) - assigned if kind in ("apply", "reverse") else frozenset[str]()
+        own = assigned if kind in ("apply", "reverse") else names
+        roles = tuple("" if variable in own else variable for variable in names[len(first) :])
         key = len(first) - 1, numbered
-        found[key] = (*found.get(key, ()), Formula(kind, name, names, settings))
+        found[key] = (*found.get(key, ()), Formula(kind, name, roles))
     return found
 
 
@@ -135,11 +138,11 @@ def _settings(
 ) -> dict[str, tuple[int, str]] | None:
     """Where settings come from; None where a name beside arguments and result does not mean what the formula's does."""
     settings: dict[str, tuple[int, str]] = {}
-    for role, name in zip(formula.names[count + 1 :], names, strict=True):
+    for role, name in zip(formula.roles, names, strict=True):
         base, _, part = name.partition(".")
-        if role in formula.settings and base in parameters[count:] and (not part or base not in names):
+        if role and base in parameters[count:] and (not part or base not in names):
             settings[role] = (parameters.index(base), part)
-        elif role in formula.settings or part or name in parameters:
+        elif role or part or name in parameters:
             return None
     return settings
 

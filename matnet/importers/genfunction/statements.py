@@ -13,9 +13,8 @@ import numpy as np
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.genfunction.assembly import Assembly
+from matnet.importers.genfunction.assembly import Assembly, Constant, Position, Ring, Signal, Total, Value
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
-from matnet.importers.genfunction.signals import Constant, Position, Ring, Signal, Total, Value
 from matnet.importers.genfunction.syntax import Function, joined, statements
 from matnet.importers.genfunction.templates import matched, reads
 from matnet.importers.genfunction.tokens import KEYWORDS, NAME, Line, Place, errors_at, literal_array
@@ -138,19 +137,19 @@ class MainFunction:
             self.variables.cells = dict(zip(parameters, _KINDS.values(), strict=False))
             self.states, self.finals = {*parameters[1:]} - {"~"}, {*results[1:]}
             return
-        numbers: dict[str, list[int]] = {"x": [], "y": []}
-        for name in names:
-            match = _ARGUMENT.fullmatch(name) or _RESULT.fullmatch(name)
-            if match is None:
-                raise UnsupportedError(f"'{name}' is no result of a generated function (y1, xf1, af1, …)")
-            numbers.setdefault(match[1], []).append(int(match[2]))
-            if name in parameters:
-                self.known[name] = Signal(_KINDS[match[1]], int(match[2]))
-        for kind in ("x", "y"):
-            if numbers[kind] != list(range(1, len(numbers[kind]) + 1)) or not numbers["y"]:
+        wrong = next((name for name in results if _RESULT.fullmatch(name) is None), None)
+        if wrong is not None:
+            raise UnsupportedError(f"'{wrong}' is no result of a generated function (y1, xf1, af1, …)")
+        for kind, listed in (("x", parameters), ("y", results)):
+            numbers = [int(name[1:]) for name in listed if name[1:].isdigit() and name[0] == kind]
+            if numbers != list(range(1, len(numbers) + 1)) or (kind == "y" and not numbers):
                 raise UnsupportedError(f"a generated function has {kind}1, {kind}2, … in this order")
-        self.network.inputs = len(numbers["x"])
-        self.states = {name for name in parameters if not name.startswith("x") or name.startswith("xi")}
+        for name in parameters:
+            letters = name.rstrip("0123456789")
+            signal = Signal(_KINDS[letters], int(name[len(letters) :]))
+            self.network.inputs += signal.kind == "input"
+            self.known[name] = signal
+        self.states = {name for name in parameters if name[1:2] == "i"}
         self.finals = {name for name in results if not name.startswith("y")}
 
     # assignments
@@ -286,7 +285,7 @@ class MainFunction:
         return Ring(signal)
 
     def _write(self, base: str, target: str, value: str) -> None:
-        """The present value into its slot, ``xd1(:,xdts) = …``, ``Xd1{xdts} = …``, or an initial state, ``Xd1{ts} = …``."""
+        """The present value into its slot, ``xd1(:,xdts)`` or ``Xd1{xdts}``, or an initial state into ``Xd1{ts}``."""
         slot = matched(("<>{<position>}" if self.cells else "<>(:,<position>)",), target)
         ring, position = self.known.get(base), self.known.get(slot["position"]) if slot is not None else None
         if isinstance(ring, Signal) and ring.kind.endswith("states"):
@@ -294,7 +293,7 @@ class MainFunction:
         if not isinstance(ring, Ring) or not isinstance(position, Position):
             raise UnsupportedError(ADVICE)
         if ring.slots not in (None, position.slots):
-            raise FormatError(f"the ring has {ring.slots} slots, but the position counts modulo {position.slots}")
+            raise FormatError(f"the ring has {ring.slots} slots, but here they are counted modulo {position.slots}")
         ring.slots = position.slots
         if self.variables.looped:
             ring.written = self.known[target] = self.variables.signal(value, "input", "layer")

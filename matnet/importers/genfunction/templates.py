@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
-from typing import Concatenate, TypeVar
+from typing import Any, TypeVar
 
 from matnet.importers.genfunction.syntax import joined
 from matnet.importers.genfunction.tokens import NAME, Scanner
@@ -31,7 +31,6 @@ _KINDS = {
 
 _HOLE = re.compile(r"<(\w*)(?::(\w+))?>")
 
-Reader = TypeVar("Reader")
 Result = TypeVar("Result")
 
 
@@ -56,14 +55,12 @@ def matched(templates: Sequence[str], text: str) -> dict[str, str] | None:
     return None
 
 
-def reads(
-    *templates: str,
-) -> Callable[[Callable[Concatenate[Reader, ...], Result]], Callable[[Reader, str], Result | None]]:
+def reads(*templates: str) -> Callable[[Callable[..., Result]], Callable[[Any, str], Result | None]]:
     """Makes of a method that takes what stands in the holes one that takes a text; None where no template matches."""
 
-    def of_holes(method: Callable[Concatenate[Reader, ...], Result]) -> Callable[[Reader, str], Result | None]:
+    def of_holes(method: Callable[..., Result]) -> Callable[[Any, str], Result | None]:
         @wraps(method)
-        def of_text(reader: Reader, text: str) -> Result | None:
+        def of_text(reader: Any, text: str) -> Result | None:
             found = matched(templates, text)
             return None if found is None else method(reader, **found)
 

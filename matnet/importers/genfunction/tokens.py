@@ -60,16 +60,14 @@ _LITERAL = re.compile(rf"(?:[ \t;,]++|(?:{_NUMBER.pattern})(?![^ \t;,]))*+")
 _OPENING = {")": "(", "]": "[", "}": "{"}
 _PAIRS = frozenset(["==", "~=", "<=", ">=", "&&", "||", ".*", "./", ".^"])
 _ENDS = frozenset([";", ",", "\n", ""])
-_ANY_COMMENT = re.compile(_COMMENT)
 _WORD = re.compile(r"[^ \t;,]++")
-_ROW = re.compile(r"[^;]++")
 _LONELY_COMMA = re.compile(r"(?:^|[;,])[ \t]*+,|,[ \t]*+(?:;|$)")
 
-_KEYWORD_LIST = (
+_WORDS = (
     "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd "
     "switch try while"
 )
-KEYWORDS = frozenset(_KEYWORD_LIST.split())
+KEYWORDS = frozenset(_WORDS.split())
 
 
 class Place(NamedTuple):
@@ -170,6 +168,8 @@ class Scanner:
         before, token, last = _NOTHING, first, self.count + MAX_LENGTH
         while token.text not in _ENDS or (self.brackets and token.kind == "op"):
             kind, text = token.kind, token.text
+            if before.text == "'" and text in ("(", "{", "."):
+                raise self._error("an index after a transposition", first)
             if kind == "name":
                 names.add(text)
             if (kind != "op" and before.kind != "op") or before.text + text in _PAIRS or self._parted(before, token):
@@ -203,7 +203,9 @@ class Scanner:
         while True:
             match = _TOKEN.match(self.text, self.position)
             if match is None:
-                raise self._unknown_character()
+                found = self.text[self.position :].lstrip(" \t")[0]
+                number = f"'{found}' begins a number that runs into what follows it; put a space after the number"
+                raise self._error(number if found.isdigit() else f"the character {found!r} is not MATLAB's")
             kind, start, end = str(match.lastgroup), match.end("space"), match.end()
             space = space or start > self.position
             self.position = start
@@ -235,14 +237,6 @@ class Scanner:
         end = self.text.find("\n", start)
         place = Place(self.text, start, max(self.position, len(self.text) if end < 0 else end))
         return place.error(FormatError(reason))
-
-    def _unknown_character(self) -> MatnetError:
-        found = self.text[self.position :].lstrip(" \t")[0]
-        if found.isdigit():
-            return self._error(
-                f"'{found}' begins a number that runs into what follows it; put a space after the number"
-            )
-        return self._error(f"the character {found!r} is not MATLAB's")
 
     def _quote(self, before: Token, space: bool) -> tuple[str, int]:
         """The kind of token that a quote begins, and its end: a transposition or a string."""
@@ -282,9 +276,8 @@ def literal_array(text: str) -> FloatArray:
     if "%" in body or "..." in body:
         if _UNSURE.search(body) is not None:
             raise FormatError(_UNSURE_REASON)
-        body = _ANY_COMMENT.sub(lambda found: " " if found.group().startswith(".") else "", body)
-    if "\n" in body:
-        body = body.replace("\n", ";")
+        body = re.sub(_COMMENT, lambda found: " " if found[0].startswith(".") else "", body)
+    body = body.replace("\n", ";")
     if _LITERAL.fullmatch(body) is None:
         wrong = next(word.group() for word in _WORD.finditer(body) if _NUMBER.fullmatch(word.group()) is None)
         shown = wrong if len(wrong) <= 30 else f"{wrong[:27]}..."
@@ -293,7 +286,7 @@ def literal_array(text: str) -> FloatArray:
         if _LONELY_COMMA.search(body) is not None:
             raise FormatError("the literal has a comma without a number")
         body = body.replace(",", " ")
-    lengths = [length for row in _ROW.finditer(body) if (length := len(row.group().split()))]
+    lengths = [length for row in body.split(";") if (length := len(row.split()))]
     if not lengths:
         return np.zeros((0, 0))
     if min(lengths) < max(lengths):

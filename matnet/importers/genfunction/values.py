@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from matnet.errors import FormatError, ModelError, UnsupportedError
-from matnet.importers.genfunction.assembly import Assembly
+from matnet.importers.genfunction.assembly import Assembly, Position, Ring, Signal, Term, Total, Value
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
-from matnet.importers.genfunction.signals import Position, Ring, Signal, Term, Total, Value
 from matnet.importers.genfunction.syntax import split
-from matnet.importers.genfunction.templates import reads
+from matnet.importers.genfunction.templates import matched, reads
 from matnet.importers.genfunction.tokens import NAME, Place
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
@@ -110,7 +109,7 @@ class Variables:
         if len(arguments) > function.parameters:
             raise FormatError(f"'{name}' is called with {len(arguments)} arguments, it has {function.parameters}")
         if function.kind == "weight" and len(arguments) == 2:
-            return self._weighted(arguments[0], function.function, arguments[1])
+            return self._weighted(arguments[0], arguments[1], function.function)
         if function.kind in ("apply", "reverse"):
             return self._processed(function, arguments)
         total = self.value(arguments[0]) if len(arguments) == 1 else None
@@ -170,7 +169,10 @@ class Variables:
         return Total(numbers.pop(), biases[0] if biases else None, terms)
 
     def _part(self, text: str) -> Total:
-        held = self._product(text) or self._bias(text) or self.known.get(text) or self._called(text)
+        product = matched(("<weight>*<weighed:any>",), text)
+        if product is not None:
+            return self._weighted(**product)
+        held = self._bias(text) or self.known.get(text) or self._called(text)
         if isinstance(held, Total):
             return held
         name = re.match(rf"({NAME})(?:\(|$)", text)
@@ -184,15 +186,11 @@ class Variables:
             raise UnsupportedError("the bias is not repeated once for each sample")
         return Total(int(number), f"b{number}", ()) if f"b{number}" in self.network.constants else None
 
-    @reads("<weight>*<weighed:any>")
-    def _product(self, weight: str, weighed: str) -> Total:
-        return self._weighted(weight, "dotprod", weighed)
-
-    def _weighted(self, weight: str, function: str, text: str) -> Total:
+    def _weighted(self, weight: str, weighed: str, function: str = "dotprod") -> Total:
         match = _WEIGHT.fullmatch(weight)
         if match is None or weight not in self.network.constants:
             raise UnsupportedError(f"'{weight}' is no weight of the file; {ADVICE}")
-        signal, kind, number = self.layer(self.value(text)), {"I": "input", "L": "layer"}[match[1]], int(match[3])
+        signal, kind, number = self.layer(self.value(weighed)), {"I": "input", "L": "layer"}[match[1]], int(match[3])
         if not isinstance(signal, Signal) or signal.kind.removesuffix(" taps") != kind or signal.number != number:
             raise UnsupportedError(f"{weight} weighs something other than {kind} {number}")
         columns = self.network.constants[weight].value.shape[1]
