@@ -229,8 +229,8 @@ def test_counts_are_checked_before_memory_is_taken() -> None:
         "net.m:45: temp = removeconstantrows_apply(x1,x1_step1): x1_step1.keep lists rows beyond 100000"
     )
     assert refusal(fixture("removed_rows").replace("xrows = 3", "xrows = 1999999999"), ModelError) == (
-        "net.m:56: y1 = removeconstantrows_reverse(temp,y1_step1): the setting xrows is 1999999999, but keep and remove "
-        "list 3 rows"
+        "net.m:56: y1 = removeconstantrows_reverse(temp,y1_step1): the setting xrows is 1999999999, but keep and "
+        "remove list 3 rows"
     )
     text = fixture("delay_matrix").replace("mod(ts+1,3)+1", "mod(ts+999999999,1000000001)+1")
     assert refusal(text, UnsupportedError).startswith("net.m:52: xdts = mod(ts+999999999,1000000001)+1: ")

@@ -158,7 +158,9 @@ class MainFunction:
         base, target, value = _assigned(text)
         if base in BUILTIN or base in self.defined or base == self.variables.loop:
             raise UnsupportedError(f"the variable '{base}' hides a function or a loop's variable; {ADVICE}")
-        if _CONSTANT.fullmatch(base):
+        if self.variables.loop is not None and not self.variables.looped:
+            self._fill(base, target, value)
+        elif _CONSTANT.fullmatch(base):
             self._constant(target, value)
         elif self._is_final(base, target, value) or self._is_fixed(text):
             return
@@ -284,8 +286,22 @@ class MainFunction:
             raise UnsupportedError(ADVICE)
         return Ring(signal)
 
+    def _fill(self, base: str, target: str, value: str) -> None:
+        """One initial state into its slot, ``Xd1{ts} = …``, or on its way there."""
+        signal = self.variables.signal(value, "input states", "layer states")
+        if target != base:
+            self._slot(base, target).states = signal
+        elif isinstance(self.known.get(base), str | Position | Ring):
+            raise UnsupportedError(ADVICE)
+        self.known[target] = signal
+
     def _write(self, base: str, target: str, value: str) -> None:
-        """The present value into its slot, ``xd1(:,xdts)`` or ``Xd1{xdts}``, or an initial state into ``Xd1{ts}``."""
+        """The present value into its slot: ``xd1(:,xdts) = …``, ``Xd1{xdts} = …``."""
+        ring = self._slot(base, target)
+        ring.written = self.known[target] = self.variables.signal(value, "input", "layer")
+
+    def _slot(self, base: str, target: str) -> Ring:
+        """The ring that has a slot."""
         slot = matched(("<>{<position>}" if self.cells else "<>(:,<position>)",), target)
         ring, position = self.known.get(base), self.known.get(slot["position"]) if slot is not None else None
         if isinstance(ring, Signal) and ring.kind.endswith("states"):
@@ -295,10 +311,7 @@ class MainFunction:
         if ring.slots not in (None, position.slots):
             raise FormatError(f"the ring has {ring.slots} slots, but here they are counted modulo {position.slots}")
         ring.slots = position.slots
-        if self.variables.looped:
-            ring.written = self.known[target] = self.variables.signal(value, "input", "layer")
-        else:
-            ring.states = self.known[target] = self.variables.signal(value, "input states", "layer states")
+        return ring
 
     # blocks
 

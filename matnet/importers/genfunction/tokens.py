@@ -59,6 +59,7 @@ _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]
 _LITERAL = re.compile(rf"(?:[ \t;,]++|(?:{_NUMBER.pattern})(?![^ \t;,]))*+")
 _OPENING = {")": "(", "]": "[", "}": "{"}
 _PAIRS = frozenset(["==", "~=", "<=", ">=", "&&", "||", ".*", "./", ".^"])
+_BEFORE_ELEMENT, _AFTER_ELEMENT = frozenset("([{,;"), frozenset("]},;")
 _ENDS = frozenset([";", ",", "\n", ""])
 _WORD = re.compile(r"[^ \t;,]++")
 _LONELY_COMMA = re.compile(r"(?:^|[;,])[ \t]*+,|,[ \t]*+(?:;|$)")
@@ -113,7 +114,7 @@ class Line(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token: ``kind`` is name, num, str, matrix, op, newline or end; ``space`` tells of white space before it."""
+    """A token: ``kind`` is name, num, str, matrix, op, newline or end; ``space`` tells of white space before it in a matrix."""
 
     kind: str
     text: str
@@ -172,7 +173,8 @@ class Scanner:
                 raise self._error("an index after a transposition", first)
             if kind == "name":
                 names.add(text)
-            if (kind != "op" and before.kind != "op") or before.text + text in _PAIRS or self._parted(before, token):
+            element = token.space and before.text not in _BEFORE_ELEMENT and text not in _AFTER_ELEMENT
+            if element or (kind != "op" and before.kind != "op") or before.text + text in _PAIRS:
                 parts.append(" ")
             if text in ("(", "[", "{"):
                 self.brackets.append(text)
@@ -188,14 +190,6 @@ class Scanner:
             raise self._error(f"'{self.brackets[-1]}' is not closed", first)
         place = Place(self.text, first.start, end)
         return Line("".join(parts), first.text, frozenset(names), place, fresh), token
-
-    def _in_matrix(self) -> bool:
-        return bool(self.brackets) and self.brackets[-1] != "("
-
-    def _parted(self, before: Token, token: Token) -> bool:
-        """Whether the white space between two tokens makes them two elements of a matrix."""
-        inside = before.text not in ("(", "[", "{", ",", ";") and token.text not in ("]", "}", ",", ";")
-        return token.space and inside and self._in_matrix()
 
     def _token(self, before: Token) -> Token:
         """The next token, after the one before it in its line."""
@@ -217,11 +211,13 @@ class Scanner:
                 self.position, space = end, True
             else:
                 break
+        in_matrix = bool(self.brackets) and self.brackets[-1] != "("
+        space = space and in_matrix
         if kind == "quote":
             kind, end = self._quote(before, space)
         self.position, text = end, self.text[start:end]
         if kind == "newline":
-            kind, text = ("op", ";") if self._in_matrix() else (kind, "\n")
+            kind, text = ("op", ";") if in_matrix else (kind, "\n")
         elif kind == "num":
             text = text.removesuffix(".")
         elif text == ".'":
@@ -246,7 +242,7 @@ class Scanner:
             or before.text in (")", "]", "}", "'")
         )
         quote = self.text[self.position]
-        if quote == "'" and value and not (space and self._in_matrix()):
+        if quote == "'" and value and not space:
             return "op", self.position + 1
         match = _STRING[quote].match(self.text, self.position)
         if match is None:
