@@ -351,8 +351,19 @@ def test_line_ends_are_all_alike() -> None:
         lambda size: f"function y1=f(x1)\nIW1_1 = [1,{' ' * size}2,,];\nend\n",
         lambda size: f"IW1{'_1' * (size // 2)}\n",
         lambda size: f"{'% ' * (size // 2)}\n" * 3 + "IW1_1 = 1;\n",
+        lambda size: f"function y1=f(x1)\nIW1_1 = 1;\ny1 = cat(1,{'a' * size}{{mod(b)}});\nend\n",
+        lambda size: f"function y1=f(x1)\nIW1_1 = 1;\ny1 = [{'a' * size} zeros(2,1) zeros(2,2)];\nend\n",
+        lambda size: (
+            f"function y1=f(x1)\nIW1_1 = 1;\nif nargin < 2, error('{chr(39) * 2 * (size // 2)}' 1); end\nend\n"
+        ),
+        lambda size: (
+            f"function y1=f(x1)\nIW1_1 = 1;\nif ~isempty(X), {'a' * size} = 1; else, {'a' * size}=0; end\nend\n"
+        ),
     ],
-    ids=["digits", "exponents", "brackets", "spaces", "string", "commas", "name", "comments"],
+    ids=[
+        *("digits", "exponents", "brackets", "spaces", "string", "commas", "name", "comments"),
+        *("taps", "states", "quotes", "samples"),
+    ],
 )
 def test_the_work_grows_as_the_text_does(text: Callable[[int], str]) -> None:
     """Ten times the text calls at most ten times the functions; a pattern that went back would not end with 200 KB."""

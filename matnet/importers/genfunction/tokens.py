@@ -114,7 +114,7 @@ class Line(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token: ``kind`` is name, num, str, matrix, op, newline or end; ``space``: there is some before it, in a matrix."""
+    """A token: ``kind`` is name, num, str, matrix, op, newline or end, ``space`` white space before it in a matrix."""
 
     kind: str
     text: str
