@@ -8,8 +8,8 @@ from matnet.importers.genfunction.syntax import joined
 from matnet.importers.genfunction.templates import matched, reads
 from matnet.importers.genfunction.tokens import Scanner
 
-TAPS = "cat(1,<ring>{mod(<position>-<delays:delays>-1,<slots:count>)+1})"
-SAMPLES = "if ~isempty(X), <name> = size(X{1},<dimension:dimension>); else, <name> = 0; end"
+TAPS = "cat(1,<ring>{mod(<position>-<delays>-1,<slots:count>)+1})"
+SAMPLES = "if ~isempty(X), <name> = size(X{1},<dimension>); else, <name> = 0; end"
 
 
 def found(template: str, text: str) -> dict[str, str] | None:
@@ -56,7 +56,7 @@ def test_the_first_template_that_matches_counts() -> None:
 
 def test_a_method_that_reads_takes_a_text() -> None:
     class Reader:
-        @reads("size(<name>,<dimension:dimension>)", "numel(<name>)")
+        @reads("size(<name>,<dimension>)", "numel(<name>)")
         def counted(self, name: str, dimension: str = "") -> str:
             """A docstring."""
             return f"{name} {dimension}"

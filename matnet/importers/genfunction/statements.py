@@ -28,8 +28,8 @@ _NAMES = re.compile(rf"(?<![\w.]){NAME}", re.ASCII)
 _NUMBER = re.compile(r"-?(?:[0-9.][0-9.eE+-]*|NaN|nan|Inf|inf)")
 
 _ARGUMENTS = ("if nargin < <:count>, error(<:string>); end", "if (nargin < <:count>), error(<:string>); end")
-_COUNTED = "if ~isempty(X), <new_samples> = size(X{1},<dimension:dimension>);"
-_OF_MATRICES = (*_ARGUMENTS, "<new_samples> = size(<input:input>,<dimension:dimension>)")
+_COUNTED = "if ~isempty(X), <new_samples> = size(X{1},<dimension>);"
+_OF_MATRICES = (*_ARGUMENTS, "<new_samples> = size(<input>,<dimension>)")
 _WITHOUT_INPUTS = (*_ARGUMENTS, "<new_samples> = 0")
 _OF_CELLS = (
     *_ARGUMENTS,
@@ -37,7 +37,7 @@ _OF_CELLS = (
     "if ~<flag>, X = {X}; end",
     "if ~iscell(X), X = {X}; end",
     "<new_series> = size(X,2)",
-    "<new_samples> = size(X{1},<dimension:dimension>)",
+    "<new_samples> = size(X{1},<dimension>)",
     f"{_COUNTED} else, <new_samples> = 0; end",
     f"{_COUNTED} elseif ~isempty(<states>), <new_samples> = size(<states>{{1}},2); else, <new_samples> = 0; end",
     f"{_COUNTED} elseif ~isempty(<states>), <new_samples> = size(<states>{{1}},2);"
@@ -48,12 +48,10 @@ _ALLOCATIONS = ("y<:number> = zeros(<:size>,<length>)", "Y = cell(<:size>,<lengt
 """What is the same in all files. A hole tells what its name stands for, or is to stand for from there on."""
 
 _LEFT_OUT = (
-    "if nargin < <count:count>",
-    "if (nargin < <count:count>)",
     "if isempty(<states>)",
     "if (isempty(<states>))",
-    "if nargin < <count:count> || isempty(<states>)",
-    "if (nargin < <count:count>) || isempty(<states>)",
+    "if isempty(<states>) || isempty(<states>)",
+    "if (isempty(<states>)) || isempty(<states>)",
 )
 _ZEROS = (
     "<states> = cell(<:sizes>)",
@@ -208,7 +206,7 @@ class MainFunction:
             raise UnsupportedError(ADVICE)
         self.turned.add(signal)
 
-    @reads("y<number:number>", "y<number:number>(:,<step>)", "Y{<number:number>,<step>}")
+    @reads("y<number>", "y<number>(:,<step>)", "Y{<number>,<step>}")
     def _output_number(self, number: str, step: str | None = None) -> int:
         """The number of an output that is all of it or its present step, else 0."""
         return int(number) if step == self.variables.loop else 0
@@ -323,10 +321,11 @@ class MainFunction:
 
     def _sets_states(self, lines: Sequence[Line]) -> bool:
         """Whether this is a block that sets initial states that are left out, which are zeros."""
-        found = matched(_LEFT_OUT, lines[0].text) or {"states": ""}
-        arguments = dict(enumerate(self.function.parameters, start=1))
-        name = arguments.get(int(found["count"]), "") if "count" in found else found["states"]
-        if name not in self.states or found.get("states", name) != name or self.variables.looped:
+        condition = lines[0].text
+        for k, argument in enumerate(self.function.parameters, start=1):
+            condition = condition.replace(f"nargin<{k}", f"isempty({argument})")
+        name = (matched(_LEFT_OUT, condition) or {"states": ""})["states"]
+        if name not in self.states or self.variables.looped:
             return False
         for line in lines[1:]:
             loop, zeros = matched(_LOOP, line.text), matched(_ZEROS, line.text)

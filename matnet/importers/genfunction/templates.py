@@ -1,8 +1,9 @@
 """Templates: statements written as MATLAB, with holes.
 
-``<ring> = cell(1,<slots:count>)`` matches ``Xd1=cell(1,3)``. A hole has a name and a kind, which is a variable's or a
-function's name where none is given; what stands in a hole without a name is not looked at. A name that comes twice
-stands for the same text. Templates go through the scanner as files do, so their white space means as little.
+``<ring> = cell(1,<slots:count>)`` matches ``Xd1=cell(1,3)``. A hole has a name and a kind, for which ``<count>`` is
+short where they are the same; a hole of no kind holds a variable's or a function's name. What stands in a hole without
+a name is not looked at. A name that comes twice stands for the same text. Templates go through the scanner as files do,
+so their white space means as little.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from matnet.importers.genfunction.syntax import joined
 from matnet.importers.genfunction.tokens import NAME, Scanner
 
 _KINDS = {
-    "": NAME,
     "count": r"\d{1,9}+",
     "number": r"[1-9]\d{0,3}+",
     "input": r"x[1-9]\d{0,3}+",
@@ -27,7 +27,7 @@ _KINDS = {
     "string": r"""(?:(?:'[^'\n]*+')++|"[^"\n]*+")""",
     "any": r"[^\n]*",
 }
-"""What a hole holds: a name, a whole number, the number of an input, a layer or an output, …, any expression."""
+"""What a hole holds: a whole number, the number of an input or an output, an input, …, any expression."""
 
 _HOLE = re.compile(r"<(\w*)(?::(\w+))?>")
 
@@ -41,8 +41,9 @@ def pattern(template: str) -> re.Pattern[str]:
     names = [name for name, _ in holes]
     text = re.escape(joined(list(Scanner(_HOLE.sub("hole_", template)).lines())))
     for k, (name, kind) in enumerate(holes):
-        held = f"(?P={name})" if name in names[:k] else f"(?P<{name}>{_KINDS[kind]})"
-        text = text.replace("hole_", held if name else _KINDS[kind], 1)
+        held = _KINDS.get(kind or name, NAME)
+        group = f"(?P={name})" if name in names[:k] else f"(?P<{name}>{held})"
+        text = text.replace("hole_", group if name else held, 1)
     return re.compile(text, re.ASCII)
 
 

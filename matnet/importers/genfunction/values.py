@@ -50,7 +50,7 @@ class Variables:
         """What a variable or an element stands for."""
         return self.known.get(text) or self._element(text)
 
-    @reads("<cells>{<number:number>,<step>}", "<cells>(<number:number>,:)")
+    @reads("<cells>{<number>,<step>}", "<cells>(<number>,:)")
     def _element(self, cells: str, number: str, step: str | None = None) -> Signal | None:
         """``X{1,ts}`` in the time loop, ``Xi{1,ts}`` in a loop over the initial states, ``Xi(1,:)`` outside of both."""
         kind = self.cells.get(cells)
@@ -80,7 +80,7 @@ class Variables:
         kind = ring.states.kind.replace("states", "taps")
         return replace(ring.states, kind=kind, delays=delays, rows=int(rows) if rows else None)
 
-    @reads("mod(<name>-<delays:delays>-1,<slots:count>)+1")
+    @reads("mod(<name>-<delays>-1,<slots:count>)+1")
     def _delays(self, name: str, delays: str, slots: str) -> tuple[tuple[int, ...], int] | None:
         position = self.known.get(name)
         if not isinstance(position, Position):
@@ -180,9 +180,9 @@ class Variables:
             raise UnsupportedError(f"'{name[1]}' is neither a variable nor a known function of this file; {ADVICE}")
         raise UnsupportedError(ADVICE)
 
-    @reads("b<number:count>", "repmat(b<number:count>,1,<count>)")
-    def _bias(self, number: str, count: str | None = None) -> Total | None:
-        if count is not None and self.known.get(count) != "samples":
+    @reads("b<number:count>", "repmat(b<number:count>,1,<samples>)")
+    def _bias(self, number: str, samples: str | None = None) -> Total | None:
+        if samples is not None and self.known.get(samples) != "samples":
             raise UnsupportedError("the bias is not repeated once for each sample")
         return Total(int(number), f"b{number}", ()) if f"b{number}" in self.network.constants else None
 
