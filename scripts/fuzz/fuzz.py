@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz_frames import frames
+from fuzz_frames import frames, workbooks
 from fuzz_mutations import MUTATORS, has_objects
 
 PROJECT = Path(__file__).parents[2]
@@ -75,6 +75,8 @@ def seeds(kind: str, only: Sequence[str] | None = None) -> list[Seed]:
     from matnet.exporters.archive import archive_text
 
     suffix = MUTATORS[kind][0]
+    if kind == "excel":
+        return [Seed(name, data, {}) for name, data in workbooks()]
     if kind in ("parquet", "arrow"):
         return [Seed(name, data, {}) for name, data in frames("parquet" if kind == "parquet" else "arrow")]
     corpus = Path(os.environ.get("MATNET_CORPUS", PROJECT.parent / "shared" / "corpus"))

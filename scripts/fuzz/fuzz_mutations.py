@@ -6,9 +6,11 @@ the bytes: what they cannot take apart they change byte by byte.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
@@ -315,6 +317,30 @@ def _entries(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
         yield from _entries(value[key], depth + 1)
 
 
+def within_zip(data: bytes, random: Random) -> bytes:
+    """A workbook with a part of it changed and packed anew; or with other bytes."""
+    if random.randrange(8) == 0:
+        return bytewise(data, random)
+    memory = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as new:
+        names = old.namelist()
+        chosen = random.choice([name for name in names if "sheet" in name] if random.randrange(4) else names)
+        for name in names:
+            content = old.read(name)
+            new.writestr(name, _xml_changed(content, random) if name == chosen else content)
+    return memory.getvalue()
+
+
+def _xml_changed(content: bytes, random: Random) -> bytes:
+    tokens = list(re.finditer(rb"[A-Za-z]+\d+|[A-Za-z:]+|-?\d+\.?\d*", content))
+    if random.randrange(4) == 0 or not tokens:
+        return bytewise(content, random)
+    token, other = random.choice(tokens), random.choice(tokens)
+    strange = (b"XFD1048576", b"A0", b"-1", b"1e400", b"99999999999999999999", b"2147483648", b"NaN", b"", b"<c/>")
+    new = random.choice((other.group(), *strange))
+    return content[: token.start()] + new + content[token.end() :]
+
+
 MUTATORS: Mapping[str, tuple[str, Mutator]] = {
     "bytes": (".mat", bytewise),
     "mat5": (".mat", mat5),
@@ -328,6 +354,7 @@ MUTATORS: Mapping[str, tuple[str, Mutator]] = {
     "table": (".csv", cells),
     "parquet": (".parquet", bytewise),
     "arrow": (".arrow", bytewise),
+    "excel": (".xlsx", within_zip),
 }
 """By kind: the suffix of the files, and what changes them."""
 

@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-import resource
-import subprocess
-import sys
 import time
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +23,9 @@ import numpy as np
 import scipy.io
 
 from fuzz_findings import FindingError
-from fuzz_frames import judged_frame_in_a_process
+from fuzz_frames import judged_frame
 from fuzz_mutations import MOST
+from fuzz_process import KINDS, judged_in_a_process
 from fuzz_tables import judged_table
 from matnet import MatnetError, Network, ShapeError, load_all
 from matnet.files import DEFAULT_LIMIT
@@ -114,16 +111,14 @@ def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: T
         A result that must never occur.
     """
     file.write_bytes(data)
-    child = _memory_of_children()
-    _forget_the_peak()
-    before, start = _kilobytes("VmRSS"), time.process_time()
-    verdict = _judged(kind, file, known)
-    seconds, memory = time.process_time() - start, 1024 * max(_kilobytes("VmHWM") - before, 0)
-    if _memory_of_children() > child:
-        # until it starts its program a child counts what this process has
-        usual = max(_memory_of_a_sound_child(), 1024 * _kilobytes("VmHWM"))
-        memory = max(memory, _memory_of_children() - usual)
-    tally.count(verdict, seconds, memory if memory < 1 << 40 else 0)
+    if kind in KINDS:
+        verdict, seconds, memory = judged_in_a_process(kind, file, known)
+    else:
+        _forget_the_peak()
+        before, start = _kilobytes("VmRSS"), time.process_time()
+        verdict = judged(kind, file, known)
+        seconds, memory = time.process_time() - start, 1024 * max(_kilobytes("VmHWM") - before, 0)
+    tally.count(verdict, seconds, memory)
     if seconds > MOST_SECONDS:
         raise FindingError(f"took {seconds:.2f} s of the processor")
     if memory > MEMORY_MORE and memory > MEMORY_FACTOR * _inflated(data) + MEMORY_MORE:
@@ -131,15 +126,22 @@ def trial(kind: str, file: Path, data: bytes, known: Mapping[str, str], tally: T
     return verdict
 
 
-def _judged(kind: str, file: Path, known: Mapping[str, str]) -> str:
+def judged(kind: str, file: Path, known: Mapping[str, str], isolation: bool = True) -> str:
+    """What comes of a changed file: a verdict.
+
+    Raises
+    ------
+    FindingError
+        A result that must never occur.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if kind == "table":
             return judged_table(file)
-        if kind in ("parquet", "arrow"):
-            return judged_frame_in_a_process(file)
+        if kind in ("parquet", "arrow", "excel"):
+            return judged_frame(file, isolation)
         try:
-            networks = load_all(file)
+            networks = load_all(file, isolation=isolation)
         except MatnetError as error:
             if not str(error).startswith(str(file)):
                 raise FindingError(f"an error without its file: {error}") from error
@@ -154,7 +156,7 @@ def _judged(kind: str, file: Path, known: Mapping[str, str]) -> str:
                 raise FindingError(f"{place}: one bit changed more than the numbers of a network")
     if not changed:
         return "the same networks" if len(networks) == len(known) else "fewer or more of the same networks"
-    return "other networks: " + "; ".join(sorted({_reason(kind, file, place, known) for place in changed}))
+    return "other networks: " + "; ".join(sorted({_reason(kind, file, place, isolation) for place in changed}))
 
 
 def _run(place: str, net: Network) -> None:
@@ -176,7 +178,7 @@ def _run(place: str, net: Network) -> None:
         raise FindingError(f"{place}: loaded, but gives {outputs.shape}")
 
 
-def _reason(kind: str, file: Path, place: str, known: Mapping[str, str]) -> str:
+def _reason(kind: str, file: Path, place: str, isolation: bool) -> str:
     if kind == "archive":
         raise FindingError(f"{place}: an archive that was changed gives another network")
     if kind == "digest":
@@ -185,7 +187,7 @@ def _reason(kind: str, file: Path, place: str, known: Mapping[str, str]) -> str:
         return "the function file says so"
     if not re.match(r"[A-Za-z]", place):
         return "under a name that is none of MATLAB's, which no path leads to"
-    value = find(open_mat(file, DEFAULT_LIMIT), place)
+    value = find(open_mat(file, DEFAULT_LIMIT, isolation), place)
     if not isinstance(value, Struct):
         return "an object of a newer class, which no other reader reads"
     if file.read_bytes()[512:516] == b"\x89HDF":
@@ -247,26 +249,6 @@ def _kilobytes(name: str) -> int:
     """What the kernel says of this process: VmRSS, its memory now, or VmHWM, the most that it had."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(f"{name}:"))
-
-
-def _memory_of_children() -> int:
-    """The most bytes that one of the processes had that have ended."""
-    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-
-
-@cache
-def _memory_of_a_sound_child() -> int:
-    """Bytes of a process that loads the HDF5 library and reads no file.
-
-    Measured in a process of its own, whose children are no others.
-    """
-    child = "import h5py, matnet.importers.mat.isolated, matnet.importers.mat.hdf5"
-    parent = (
-        "import resource, subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    answer = subprocess.run([sys.executable, "-c", parent, child], check=True, capture_output=True, text=True)
-    return 1024 * int(answer.stdout)
 
 
 def _inflated(data: bytes) -> int:

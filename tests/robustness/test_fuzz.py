@@ -24,19 +24,21 @@ EXAMPLES: Mapping[str, int] = {
     "mat5": 500,
     "bit": 300,
     "linking": 200,
-    "hdf5": 60,
-    "objects": 30,
+    "hdf5": 300,
+    "objects": 300,
     "function": 400,
     "archive": 400,
     "digest": 300,
     "table": 400,
     "parquet": 300,
     "arrow": 300,
+    "excel": 200,
 }
 SOUND_TABLES: Mapping[str, str] = {
     "table": "the numbers that the csv module reads",
     "parquet": "numbers, in a format without a checksum",
     "arrow": "numbers, in a format without a checksum",
+    "excel": "numbers, in a format without a checksum",
 }
 
 
