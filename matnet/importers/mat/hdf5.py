@@ -12,6 +12,7 @@ Every size is checked against what is stored before memory is taken for it.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -82,6 +83,9 @@ class OpenFile:
         self._subsystem = subsystem
         self._met: set[int] = set()
         self._known: dict[str, Value] = {}
+        if h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE):
+            # while a file is open the library takes its metadata from memory, though it was written anew since
+            gc.collect()
         with _refused_as_format_error(""):
             self._file = h5py.File(path, "r", locking=False)
 

@@ -387,6 +387,13 @@ def test_in_a_process_of_its_own_a_file_is_refused_alike(tmp_path: Path) -> None
     assert str(refused.value).startswith(f"{tmp_path / 'net.mat'}: the file is cut off or broken: ")
 
 
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    file = tmp_path / "net.mat"
+    for source in ("pump_v73.mat", "values_v73.mat", "pump_v73.mat"):
+        file.write_bytes((FIXTURES / source).read_bytes())
+        assert all_differences(values(file), values(FIXTURES / source, isolation=True)) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_a_crash_of_the_library_is_an_error_like_any_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
