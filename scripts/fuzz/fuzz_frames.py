@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
-import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
 
 from fuzz_findings import FindingError
 from matnet.errors import TableError
@@ -47,7 +47,11 @@ def frames(form: FrameFormat) -> Iterator[tuple[str, bytes]]:
 
 
 def workbooks() -> Iterator[tuple[str, bytes]]:
-    """Small workbooks of numbers, text and empty cells: their names and bytes."""
+    """Small workbooks of numbers, text and empty cells: their names and bytes; none without what reads and writes them."""
+    if find_spec("fastexcel") is None or find_spec("xlsxwriter") is None:
+        return
+    import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
+
     for name in ("with a header", "of numbers"):
         memory = io.BytesIO()
         with xlsxwriter.Workbook(memory) as book:
