@@ -47,7 +47,7 @@ def frames(form: FrameFormat) -> Iterator[tuple[str, bytes]]:
 
 
 def workbooks() -> Iterator[tuple[str, bytes]]:
-    """Small workbooks of numbers, text and empty cells: their names and bytes; none without what reads and writes them."""
+    """Small workbooks of numbers, text and empty cells: their names and bytes, if they can be read."""
     if find_spec("fastexcel") is None or find_spec("xlsxwriter") is None:
         return
     import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
