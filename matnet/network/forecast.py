@@ -293,6 +293,8 @@ class Forecaster:
 
     def __init__(self, structure: Structure) -> None:
         marked = feedback_marked(structure)
+        if structure.looks_ahead:
+            raise UnsupportedError("outputs that depend on later steps of a series cannot be forecast")
         if all(output.feedback_mode == "none" for output in marked.outputs):
             raise ModelError(
                 "the network feeds no output back, so there is nothing to forecast with: use net.run, and give its "

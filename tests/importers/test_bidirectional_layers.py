@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 import matnet
 from layered_networks import column, dense, directed, layer, learnable, number, random_numbers
+from matnet.model.checks import make_checks
+from matnet.model.structure import Weight
 from recurrent_networks import (
     LEARNABLES,
     H,
@@ -443,3 +446,64 @@ def test_frames_have_columns_of_later_steps(tmp_path: Path) -> None:
     assert found.columns == ["y2", *names]
     expected = net.run_jacobian(X[0], lags=1, leads=1)[:, :, 1][:, :, [0, 2]]
     np.testing.assert_array_equal(found.to_numpy()[:, 1:], expected.reshape(T, -1))
+
+
+def test_check_points_are_those_of_a_whole_series(tmp_path: Path) -> None:
+    """Where rounding matters at one step, none are stored: the steps before it alone have other outputs."""
+    net = load(tmp_path, [sequences(), both(), dense("fc", W, B)])
+
+    class Moved:
+        """The network, with other outputs at the fourth step."""
+
+        structure = net.structure
+
+        def run(self, x: Any) -> Any:
+            found = net.run(x)
+            outputs = found.outputs.copy()
+            outputs[3] += 1.0
+            return replace(found, outputs=outputs)
+
+        def run_jacobian(self, x: Any, lags: int) -> Any:
+            return net.run_jacobian(x, lags)
+
+    assert len(make_checks(net, lambda change: net)) > 3
+    assert len(make_checks(net, lambda change: Moved())) == 0  # type: ignore[arg-type, return-value]
+
+
+def test_a_loop_of_both_directions_contradicts_itself(tmp_path: Path) -> None:
+    structure = load(tmp_path, [sequences(), both(), dense("fc", W, B)]).structure
+    names = [layer.name for layer in structure.layers]
+
+    def changed(name: str, **more: Any) -> Any:
+        layers = list(structure.layers)
+        layers[names.index(name)] = replace(layers[names.index(name)], **more)
+        return replace(structure, layers=tuple(layers))
+
+    with pytest.raises(matnet.ModelError, match=r"earlier steps of layer [0-9]+, which runs in the other direction"):
+        changed("both/forward/kept", backward=True)
+    with pytest.raises(matnet.ModelError, match="layers that run forward and backward in time form a loop"):
+        changed("both/forward/squashed", backward=True)
+    joined = structure.layers[names.index("both")]
+    ended = {source: replace(weight, last=True) for source, weight in joined.layer_weights.items()}
+    with pytest.raises(matnet.ModelError, match="other steps of layer 2, which follows the last step of a series"):
+        replace(
+            structure,
+            layers=tuple(
+                replace(layer, layer_weights=ended)
+                if layer.name == "both"
+                else replace(layer, layer_weights={**layer.layer_weights, 1: Weight(np.zeros((S, 2 * H)), delays=(1,))})
+                if layer.name == "fc"
+                else layer
+                for layer in structure.layers
+            ),
+        )
+    with pytest.raises(matnet.ModelError, match=r"takes the last step of a series, and has the delays \[1\]"):
+        Weight(np.zeros((S, S)), delays=(1,), last=True)
+
+
+def test_later_steps_cannot_be_forecast(tmp_path: Path) -> None:
+    net = load(tmp_path, [sequences(), both(), dense("fc", W, B)])
+    with pytest.raises(
+        matnet.UnsupportedError, match="outputs that depend on later steps of a series cannot be forecast"
+    ):
+        net.forecast(X[0], np.zeros((T, S)), X[0])
