@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ DONE, NOT_CLEAN = 0, 1
 
 def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     """Load the network, run it over the table, report on standard error, and return the exit status."""
-    from matnet.tables.columns import Columns
+    from matnet.tables.columns import Columns, image_of
     from matnet.tables.formats import format_for
     from matnet.tables.run import BatchOptions
 
@@ -86,6 +86,7 @@ def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
     if on_dask:
         return _finish(_on_dask(run, model, options, chosen), model, engine, options)
     progress = Progress()
+    columns = replace(columns, image=image_of(model))
     with opened(options, columns, options["summary"] is not None) as table, opened_result(options["out"]) as target:
         _say(table.notes)
         try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.tables.wording import LISTED, listed, shown
 
 if TYPE_CHECKING:
+    from matnet.model.structure import Input
     from matnet.network import Ensemble, Network
 
 ALL = "all"
@@ -33,7 +34,8 @@ class Columns:
     ``wrt`` selects the inputs of derivatives, ``of`` the outputs, ``keep`` the columns of the table written unchanged,
     all of them where it is ("all",) and no column has that name. ``group`` is the column that distinguishes several
     series in one table. ``own_inputs`` and ``own_outputs`` are the names that the network itself has. ``targets`` are
-    columns of measured outputs; they are not inputs unless they are named as such.
+    columns of measured outputs; they are not inputs unless they are named as such. ``image`` is (H, W, C) where the
+    network's only input is an image.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -45,10 +47,18 @@ class Columns:
     own_inputs: tuple[str, ...] | None = None
     own_outputs: tuple[str, ...] | None = None
     targets: tuple[str, ...] = ()
+    image: tuple[int, ...] = ()
 
     def named_by(self, model: Network | Ensemble) -> Columns:
         """The same with the names of a network's own elements."""
-        return replace(self, own_inputs=model.input_names, own_outputs=model.output_names)
+        return replace(self, own_inputs=model.input_names, own_outputs=model.output_names, image=image_of(model))
+
+
+def image_of(model: Network | Ensemble) -> tuple[int, ...]:
+    """(H, W, C) of a network's only input; empty where that is no image or there are several."""
+    first: Any = getattr(model, "networks", (model,))[0]
+    inputs: Sequence[Input] = first.structure.inputs
+    return inputs[0].shape if len(inputs) == 1 else ()
 
 
 @dataclass(frozen=True)

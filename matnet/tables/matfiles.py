@@ -37,6 +37,7 @@ def read_variable(
     dialect: Dialect,
     limit: int = DEFAULT_LIMIT,
     isolation: bool = True,
+    image: tuple[int, ...] = (),
 ) -> Table:
     """The variable at a path in a MAT-file: an array of numbers, a table, or a struct whose fields are columns.
 
@@ -52,6 +53,8 @@ def read_variable(
         Bytes of memory that the file's contents may take.
     isolation
         Whether a version 7.3 file is read in a process of its own.
+    image
+        (H, W, C) where the array may hold images, H×W×C or H×W×C×N: the last are N samples.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def read_variable(
     MatnetError
         The file cannot be read, or the variable is none of these.
     """
-    from matnet.importers.arrays import as_matrix
+    from matnet.importers.arrays import as_samples, holds_images
     from matnet.importers.mat.classes import Table as MatlabTable
     from matnet.importers.mat.classes import decoded
     from matnet.importers.mat.matfile import open_mat
@@ -77,12 +80,12 @@ def read_variable(
             return FrameTable(HeldFrame(frame), name, dialect, file, note=note)
         if isinstance(value, Struct) and value.shape == (1, 1):
             return FrameTable(HeldFrame(_of_struct(value, name)), name, dialect, file)
-        array = as_matrix(value, path)
+        array = as_samples(value, path, image)
     except TableError:
         raise
     except MatnetError as error:
         raise error.at(file) from error.__cause__
-    across = samples != "rows"
+    across = samples != "rows" or holds_images(value.shape, image)
     return ArrayTable(array.T if across else array, name, Source(name, file=file), across=across)
 
 

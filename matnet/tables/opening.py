@@ -59,7 +59,8 @@ def open_table(name: str, columns: Columns, reading: Reading, stdin: BinaryIO | 
     if address is not None:
         from matnet.tables.matfiles import read_variable
 
-        yield read_variable(address, reading.samples, reading.dialect, reading.limit, reading.isolation)
+        how = reading.samples, reading.dialect, reading.limit, reading.isolation
+        yield read_variable(address, *how, image=columns.image)
         return
     wanted = _wanted(columns)
     parts = None if name == "-" else parts_of(name)

@@ -86,3 +86,23 @@ def test_the_image_and_the_probabilities_that_matlab_stored(
     file = str(successors / "series_conv_2018.mat")
     assert run(["verify", file, "--inputs", f"{beside}:I", "--outputs", f"{beside}:probs"]) == 3
     assert "only 1 different sample to compare" in capsys.readouterr().out
+
+
+def test_a_table_of_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = np.random.default_rng(2).normal(size=(*SHAPE, 4))
+    store = ObjectStore()
+    more = {"X": pictures, "one": pictures[..., 0], "swapped": np.moveaxis(pictures, 2, 0)}
+    file = saved(tmp_path / "net.mat", store, net=series(store, layers()), **more)
+    net, out = matnet.load(file), tmp_path / "y.csv"
+    for place, expected in (("X", net(np.moveaxis(pictures, -1, 0))), ("one", net(pictures[..., 0])[None])):
+        assert run(["predict", str(file), f"{file}:{place}", "-o", str(out)]) == 0
+        np.testing.assert_allclose(np.loadtxt(out, delimiter=",", skiprows=1, ndmin=2), expected, rtol=1e-12)
+    assert run(["gradients", str(file), f"{file}:X", "-o", str(out)]) == 0
+    found = np.loadtxt(out, delimiter=",", skiprows=1)[:, -180:].reshape(4, 3, 60)
+    np.testing.assert_allclose(found, net.jacobian(np.moveaxis(pictures, -1, 0)), rtol=1e-12, atol=1e-15)
+    assert run(["check", str(file), f"{file}:X"]) == 0
+    capsys.readouterr()
+    assert run(["predict", str(file), f"{file}:swapped", "-o", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        f"matnet: {file}: swapped is 2x6x5x4, expected images 6x5x2 or 6x5x2xN, or a matrix\n"
+    )
