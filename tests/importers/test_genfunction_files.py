@@ -211,6 +211,13 @@ def test_limits(text: str, message: str) -> None:
     assert refusal(text, FormatError) == message
 
 
+def test_products_do_not_nest_without_end() -> None:
+    assert refusal(main("y1 = " + "IW1_1*" * 198 + "x1;"), UnsupportedError) == (
+        f"net.m:3: y1 = {'IW1_1*' * 8}IW1_...: more than 30 products follow each other; genFunction writes no such "
+        "statement; undo the edit, or load the network's .mat file"
+    )
+
+
 @pytest.mark.parametrize(
     "statements", [["a = a + a;"] * 60, ["a = f_apply(a);"] * 60, [*["if n > 0", "a = a;", "end"] * 60]]
 )

@@ -11,7 +11,7 @@ from matnet.importers.genfunction.assembly import Assembly, Position, Ring, Sign
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
 from matnet.importers.genfunction.syntax import split
 from matnet.importers.genfunction.templates import matched, reads
-from matnet.importers.genfunction.tokens import NAME, Place
+from matnet.importers.genfunction.tokens import MAX_NESTING, NAME, Place
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 MAX_PROCESSING = 20
@@ -187,6 +187,8 @@ class Variables:
         return Total(int(number), f"b{number}", ()) if f"b{number}" in self.network.constants else None
 
     def _weighted(self, weight: str, weighed: str, function: str = "dotprod") -> Total:
+        if weighed.count("*") > MAX_NESTING:
+            raise UnsupportedError(f"more than {MAX_NESTING} products follow each other; {ADVICE}")
         match = _WEIGHT.fullmatch(weight)
         if match is None or weight not in self.network.constants:
             raise UnsupportedError(f"'{weight}' is no weight of the file; {ADVICE}")
