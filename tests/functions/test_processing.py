@@ -370,6 +370,22 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("off", [0.5e-12, -0.5e-12, 3e-12, -3e-12])
+@pytest.mark.parametrize("name", ["mapminmax", "mapstd"])
+def test_a_stored_gain_may_be_off_by_a_millionth_of_a_millionth_of_itself(name: str, off: float, size: float) -> None:
+    if name == "mapminmax":
+        raw = {"xmin": [-size], "xmax": [size], "ymin": -1.0, "ymax": 1.0, "xoffset": [-size]}
+    else:
+        raw = {"xmean": [0.5], "xstd": [size], "ymean": 0.0, "ystd": 1.0, "xoffset": [0.5]}
+    gain = (1.0 + off) / size
+    if abs(off) < 1e-12:
+        assert PROCESSING[name].settings({**raw, "gain": [gain]})["gain"].tolist() == [gain]
+    else:
+        with pytest.raises(ModelError, match="the stored gain"):
+            PROCESSING[name].settings({**raw, "gain": [gain]})
+
+
 @pytest.mark.parametrize(("name", "raw", "message"), REFUSED, ids=[f"{case[0]}-{n}" for n, case in enumerate(REFUSED)])
 def test_settings_that_contradict_themselves_are_refused(name: str, raw: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ModelError) as caught:

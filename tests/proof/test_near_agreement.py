@@ -142,6 +142,8 @@ def test_what_a_network_leaves_of_a_variance() -> None:
     masked = np.array([[1.0], [2.0], [3.0], [np.nan]])
     assert unexplained(masked + 0.5, masked) == pytest.approx(0.75 / 2.0)
     assert unexplained(t, np.full((4, 1), 2.0)) == 1.0
+    # of whatever size the numbers are
+    assert unexplained(1e-3 * (t + np.array([[1.0], [-1.0], [1.0], [-1.0]])), 1e-3 * t) == pytest.approx(4.0 / 14.0)
 
 
 def test_half_a_unit_of_the_last_written_digit() -> None:
@@ -216,6 +218,26 @@ def test_outputs_that_are_constant_are_no_scaling_of_the_networks() -> None:
     assert not wide.certain
 
 
+@pytest.mark.parametrize(
+    ("factor", "noise", "explained"),
+    [
+        (1.1, 1e-12, True),
+        (1.1, 2e-11, True),
+        (1.1, 1e-6, False),
+        (1.0 + 1e-10, 4e-11, False),
+        (1.0 + 1e-10, 1e-14, True),
+    ],
+)
+def test_scaled_answers_agree_to_the_last_digits_of_a_range(factor: float, noise: float, explained: bool) -> None:
+    """To 1e-11 of the range, which is 8, and a thousandth of the difference before."""
+    net = network(2, 1)
+    x = samples(net)
+    y = np.asarray(net(x))
+    stored = factor * y + noise * np.where(np.arange(40) % 2, 1.0, -1.0)[:, None]
+    found = explanation(net, InputData(x), y, stored)
+    assert (found is not None and "scaled" in found.reason) == explained
+
+
 def test_inputs_and_outputs_in_each_others_place_are_named() -> None:
     net = network()
     x = samples(net)
@@ -245,6 +267,14 @@ def test_states_that_are_empty_may_be_named_where_a_network_has_none() -> None:
     data = replace(named(x, y), input_states=Matrix("Xi", before.T), layer_states=Matrix("Ai", np.zeros((2, 0))))
     (row,) = verify(net, None, data)
     assert (row.what, row.verdict) == ("x, Xi, Ai -> y", "proved")
+
+
+def test_states_that_a_network_does_not_have_are_refused() -> None:
+    net = network(delays=(0, 1))
+    x = samples(net)
+    data = replace(named(x, net.run(x).outputs), layer_states=Matrix("Ai", np.ones((6, 1))))
+    with pytest.raises(ValueError, match=r"^Ai is 6 by 1, but the layer states are 6 by 0$"):
+        verify(net, None, data)
 
 
 def test_named_states_are_those_of_the_whole_series() -> None:
