@@ -126,6 +126,10 @@ def main() -> int:
     chosen = random.Random(arguments.random_seed).sample(every, min(arguments.sample, len(every)))
     for name in MODULES_OF_ALL:
         importlib.import_module(name)
+    if arguments.again is not None:
+        listed = set(arguments.again.read_text().split("\n\n"))
+        survivors = {block.partition("\n")[2] for block in listed if block.startswith(("survived", "not reached"))}
+        chosen = [mutant for mutant in chosen if str(mutant) in survivors]
     known = _known()
     equivalent = [mutant for mutant in chosen if str(mutant) in known]
     chosen = [mutant for mutant in chosen if str(mutant) not in known]
@@ -161,6 +165,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--most-seconds", type=float, default=float("inf"), help="of tests for a mutant, and of each test"
     )
+    parser.add_argument("--again", type=Path, help="of those that are chosen, only what survived in this output")
     parser.add_argument("--all", action="store_true", help="print the killed ones too, with the test that did it")
     return parser.parse_args()
 
