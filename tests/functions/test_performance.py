@@ -70,6 +70,16 @@ def test_an_unknown_element_counts_neither_in_the_sum_nor_in_the_number(row: Per
     np.testing.assert_allclose(found[kept], expected[kept], rtol=1e-15)
 
 
+def test_the_error_of_two_infinities_is_not_known() -> None:
+    """Inf - Inf is NaN; Inf - (-Inf) is an error of Inf."""
+    row = performance_row("mse", "")
+    t, y = np.array([[np.inf, 1.0], [-np.inf, 2.0]]), np.array([[np.inf, 3.0], [-np.inf, 2.5]])
+    with np.errstate(invalid="ignore"):
+        assert float(total(row, t, y, SINGLE[1:])) == (4.0 + 0.25) / 2.0
+        assert slope(row, t, y, SINGLE[1:]).tolist() == [[0.0, 2.0], [0.0, 0.5]]
+        assert float(total(row, t, -y, SINGLE[1:])) == np.inf
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_nothing_known_has_no_cost_and_no_slope(row: PerformanceFunction) -> None:
     nothing = np.full((2, 3), NAN)

@@ -91,6 +91,17 @@ def test_a_copy_of_the_network_within_a_training_record_is_not_another_network(s
     assert list(matnet.load_all(save(net=small, tr={**RECORD, "window": {"Net": small}}))) == ["net"]
 
 
+def test_what_is_not_finite_is_loaded_only_where_that_is_allowed(small: MatlabObject, save: Save) -> None:
+    changed = copy.deepcopy(small)
+    changed["b"][0, 0][0, 0][0, 0] = np.inf
+    file = save(net=changed)
+    for load in (matnet.load, matnet.load_all):
+        with pytest.raises(matnet.MatnetError, match=r"net\.b\{1\}: values that are NaN or Inf; allow_nonfinite=True"):
+            load(file)
+    assert np.isinf(matnet.load(file, allow_nonfinite=True).structure.layers[0].bias).any()
+    assert list(matnet.load_all(file, allow_nonfinite=True)) == ["net"]
+
+
 def test_several_networks_must_be_named(small: MatlabObject, save: Save) -> None:
     file = save(a=small, nets=cell_of(small, small))
     with pytest.raises(matnet.FormatError) as refused:

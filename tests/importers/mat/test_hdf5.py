@@ -50,7 +50,12 @@ def differences(ours: Value, theirs: Value, place: str) -> Iterator[str]:
 
 
 def values(path: Path, isolation: bool = False) -> dict[str, Value]:
-    return {name: variable.value for name, variable in open_mat(path, DEFAULT_LIMIT, isolation).variables.items()}
+    """The variables, each of the class and size that is known before it is read."""
+    found = {}
+    for name, variable in open_mat(path, DEFAULT_LIMIT, isolation).variables.items():
+        found[name] = variable.value
+        assert (variable.class_name, variable.shape) == (found[name].class_name, found[name].shape)
+    return found
 
 
 def all_differences(ours: dict[str, Value], theirs: dict[str, Value]) -> list[str]:

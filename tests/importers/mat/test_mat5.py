@@ -87,6 +87,9 @@ def test_narrowed_doubles_are_doubles_again() -> None:
     assert value.narrowed
     assert value.array.dtype == np.float64
     assert value.array.tolist() == [[1.0, 2.0, 250.0]]
+    whole = read(file_of(matrix([1.0, 2.0], (1, 2))))["x"].value
+    assert isinstance(whole, Numeric)
+    assert not whole.narrowed
 
 
 def test_complex_numbers_keep_both_parts(tmp_path: Path) -> None:
@@ -454,6 +457,7 @@ def sparse_file(rows: list[int], starts: list[int], values: list[float]) -> byte
         ([1, 0], [0, 1, 2], [3.0, 4.0, 7.0], [[0, 4], [3, 0]]),
         ([], [0, 0, 0], [], [[0, 0], [0, 0]]),
         ([0], [0, 0, 0], [7.0], [[0, 0], [0, 0]]),
+        ([], [0], [], [[], []]),
     ],
 )
 def test_sparse_matrices_by_hand(rows: list[int], starts: list[int], values: list[float], expected: list[Any]) -> None:
