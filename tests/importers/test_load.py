@@ -98,7 +98,9 @@ def test_what_is_not_finite_is_loaded_only_where_that_is_allowed(small: MatlabOb
     for load in (matnet.load, matnet.load_all):
         with pytest.raises(matnet.MatnetError, match=r"net\.b\{1\}: values that are NaN or Inf; allow_nonfinite=True"):
             load(file)
-    assert np.isinf(matnet.load(file, allow_nonfinite=True).structure.layers[0].bias).any()
+    bias = matnet.load(file, allow_nonfinite=True).structure.layers[0].bias
+    assert bias is not None
+    assert np.isinf(bias).any()
     assert list(matnet.load_all(file, allow_nonfinite=True)) == ["net"]
 
 
