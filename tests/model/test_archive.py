@@ -143,6 +143,18 @@ def test_the_performance_function_comes_back(performance: Performance | None, tm
     assert back(net, tmp_path).structure.performance == performance
 
 
+def test_shapes_and_parts_come_back(tmp_path: Path) -> None:
+    """A side of 1 is a side, and the inner layer is a part of the first one of two."""
+    inner = Layer(3, "tansig", {0: Weight(np.ones((3, 3)))}, part_of=0)
+    whole = Layer(3, "purelin", {}, {2: Weight(np.eye(3))}, shape=(3, 1, 1))
+    last = Layer(1, "purelin", {}, {0: Weight([[1.0, 2.0, 3.0]])})
+    net = Network(Structure((Input(3, shape=(1, 3, 1)),), (whole, last, inner), (Output(1, 1),)))
+    found = back(net, tmp_path).structure
+    assert found.inputs[0].shape == (1, 3, 1)
+    assert [layer.shape for layer in found.layers] == [(3, 1, 1), (), ()]
+    assert [layer.part_of for layer in found.layers] == [None, None, 0]
+
+
 def test_names_and_units_come_back(tmp_path: Path) -> None:
     structure = Structure(
         (Input(2, element_names=("flow", "speed"), units=("m3/h", "")),),

@@ -61,6 +61,11 @@ REFUSED: dict[str, tuple[Callable[[], object], type[MatnetError], str]] = {
         ModelError,
         "outputs{1}: its processing gives 2 rows for 3, but its layer has 3 neurons",
     ),
+    "an input without elements": (
+        lambda: Input(0),
+        ModelError,
+        "size is 0: the network was never configured (train or configure it before saving)",
+    ),
     "processing that does not fit": (
         lambda: Input(4, (removing(),)),
         ModelError,
