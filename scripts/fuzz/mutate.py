@@ -228,7 +228,7 @@ def _fork(action: Callable[[], int]) -> int:
     """A process that does this, in a group of its own so that all of it can be ended."""
     child = os.fork()
     if not child:
-        os.setsid()
+        os.setpgid(0, 0)
         status = 1
         try:
             status = action()
