@@ -1,12 +1,13 @@
 """The evaluator beside JAX, torch.func, CasADi, onnxruntime, the plain recipe and the floor, side by side in one run.
 
-    python scripts/benchmarks/benchmark.py [--rows 1 1000 100000] [--networks 4-10-1 ...] [--repeats 5] [--processes 5]
+    python scripts/benchmarks/benchmark.py [--rows 1 1000] [--networks 4-10-1 ...] [--quantities hessian ...]
+        [--repeats 5] [--processes 3]
 
-Float64 on the CPU. For every network and number of rows: what ours takes, and the ratio of each rival's time to ours
-(above 1 ours is faster). JAX (jit of vmap of jacrev, warm; NumPy arrays in and out) is timed in fresh processes and its
-best one counts, since its times differ much from process to process; ours is timed again beside it in each of them and
-the ratio is taken there. The floor is what nothing can save: the transcendental functions alone, on all cores, and
-writing the result. The last lines are geometric means over the networks.
+Float64 on the CPU. For every network and number of rows: what ours takes, its spread, and the ratio of each rival's
+time to ours (above 1 ours is faster). JAX (jit of vmap of jacrev, warm; NumPy arrays in and out) is timed in fresh
+processes and its best one counts, since its times differ much from process to process; ours is timed again beside it
+in each of them and the ratio is taken there. The floor is what nothing can save: the transcendental functions alone,
+on all cores, and writing the result. The last lines are geometric means over the networks.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark_derivatives import Real, forward, medians, network
+from benchmark_derivatives import Real, forward, network
+from conditions import conditions, timings
 from matnet.exporters.frameworks import to_casadi
 from matnet.exporters.save import save
 from matnet.tape.evaluate import cores
@@ -41,7 +43,7 @@ NETWORKS = {
     "100-50-10": [100, 50, 10],
 }
 QUANTITIES = ("value", "value_and_jacobian", "hessian", "parameter_jacobian")
-_MOST_ELEMENTS = 110_000_000  # of a result: larger ones are left out, they measure the memory
+MOST_ELEMENTS = 110_000_000  # of a result: larger ones are left out, they measure the memory
 
 
 def result_size(quantity: str, sizes: Sequence[int]) -> int:
@@ -200,8 +202,8 @@ def repeated(function: Callable[[], Any], times: int) -> Callable[[], None]:
 
 
 def cases(chosen: argparse.Namespace) -> Iterator[tuple[str, int, str]]:
-    for name, rows, quantity in itertools.product(chosen.networks, chosen.rows, QUANTITIES):
-        if rows * result_size(quantity, NETWORKS[name]) <= _MOST_ELEMENTS:
+    for name, rows, quantity in itertools.product(chosen.networks, chosen.rows, chosen.quantities):
+        if rows * result_size(quantity, NETWORKS[name]) <= MOST_ELEMENTS:
             yield name, rows, quantity
 
 
@@ -210,14 +212,15 @@ def beside_jax(chosen: argparse.Namespace) -> None:
     for name, rows, quantity in cases(chosen):
         sizes, x = NETWORKS[name], samples(NETWORKS[name], rows)
         both = [ours(quantity, sizes, x), jax_function(quantity, sizes, x)]
-        times = medians([repeated(function, calls(rows)) for function in both], chosen.repeats)
-        print(json.dumps([name, rows, quantity, *times]), flush=True)
+        times = timings([repeated(function, calls(rows)) for function in both], chosen.repeats)
+        print(json.dumps([name, rows, quantity, *(each.median for each in times)]), flush=True)
 
 
 def jax_ratios(chosen: argparse.Namespace) -> dict[tuple[str, int, str], float]:
     """JAX's time over ours in the process where JAX was fastest."""
     best: dict[tuple[str, int, str], tuple[float, float]] = {}
     arguments = ["--networks", *chosen.networks, "--rows", *map(str, chosen.rows), "--repeats", str(chosen.repeats)]
+    arguments += ["--quantities", *chosen.quantities]
     for _ in range(chosen.processes):
         command = [sys.executable, __file__, "--beside-jax", *arguments]
         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
@@ -230,31 +233,35 @@ def jax_ratios(chosen: argparse.Namespace) -> dict[tuple[str, int, str], float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
-    parser.add_argument("--rows", nargs="+", type=int, default=[1, 1000, 100_000])
+    parser.add_argument("--rows", nargs="+", type=int, default=[1, 1000])
+    parser.add_argument("--quantities", nargs="+", default=list(QUANTITIES), choices=QUANTITIES)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=5, help="fresh processes for JAX")
+    parser.add_argument("--processes", type=int, default=3, help="fresh processes for JAX")
     parser.add_argument("--beside-jax", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.beside_jax:
         beside_jax(chosen)
         return
+    print(conditions())
     began = time.perf_counter()
     by_jax = jax_ratios(chosen)
     ratios: dict[tuple[str, int, str], list[float]] = {}
-    print(f"{'network':15}{'rows':>8}  {'quantity':20}{'ours':>12}{'JAX':>8}" + "".join(f"{r:>13}" for r in RIVALS))
+    print(
+        f"{'network':15}{'rows':>8}  {'quantity':20}{'ours':>12}{'':>6}{'JAX':>8}" + "".join(f"{r:>13}" for r in RIVALS)
+    )
     for name, rows, quantity in cases(chosen):
         sizes, x = NETWORKS[name], samples(NETWORKS[name], rows)
         named = {rival: make for rival, (make, what) in RIVALS.items() if quantity in what}
         functions = [ours(quantity, sizes, x), *(make(quantity, sizes, x) for make in named.values())]
-        own, *others = medians([repeated(function, calls(rows)) for function in functions], chosen.repeats)
+        own, *others = timings([repeated(function, calls(rows)) for function in functions], chosen.repeats)
         found = {"JAX": by_jax[name, rows, quantity]}
-        found |= {rival: other / own for rival, other in zip(named, others, strict=True)}
+        found |= {rival: other.median / own.median for rival, other in zip(named, others, strict=True)}
         for rival, ratio in found.items():
             ratios.setdefault((rival, rows, quantity), []).append(ratio)
         columns = "".join(f"{found[r]:12.2f}x" if r in found else f"{'':13}" for r in RIVALS)
-        seconds = own / calls(rows)
+        seconds = own.median / calls(rows)
         shown = f"{seconds * 1e6:9.1f} µs" if rows == 1 else f"{seconds * 1e3:9.2f} ms"
-        print(f"{name:15}{rows:8}  {quantity:20}{shown:>12}{found['JAX']:7.2f}x{columns}", flush=True)
+        print(f"{name:15}{rows:8}  {quantity:20}{shown:>12}{own.percent:>6}{found['JAX']:7.2f}x{columns}", flush=True)
     print("\ngeometric means over the networks, their time over ours (lowest)")
     for (rival, rows, quantity), values in sorted(ratios.items()):
         print(f"{rival:12}{rows:8}  {quantity:20}{statistics.geometric_mean(values):8.2f}x ({min(values):.2f}x)")

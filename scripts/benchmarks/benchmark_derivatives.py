@@ -3,8 +3,8 @@
     python scripts/benchmarks/benchmark_derivatives.py [--rows 20000] [--repeats 7] [--small]
 
 JAX compiles (jit of vmap of jacrev or hessian), PyTorch runs eagerly (vmap of jacrev or hessian); both in float64 on
-the CPU, on plain functions as a user would write them. Each line is the median of the repeats, after one call that is
-not counted, and the ratios to ours: above 1 we are faster. The answers are compared first.
+the CPU, on plain functions as a user would write them. Each line is the median of the repeats and its spread, after
+one call that is not counted, and the ratios to ours: above 1 we are faster. The answers are compared first.
 The last column of the parameter Jacobian is its time over that of writing its result once.
 """
 
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conditions import conditions, timings
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 
@@ -118,31 +117,6 @@ def with_torch(sizes: Sequence[int], theta: Real, x: Real, v: Real, u: Real) -> 
     return Rival("torch.func", functions, lambda answer: answer)
 
 
-SETTLING = 0.04
-"""Seconds: after a call the threads of OpenBLAS and OpenMP spin for some ten milliseconds, which slows the next one."""
-
-
-def settle() -> None:
-    """Wait for the threads of the previous call without sleeping: a core that slept would be slow at first."""
-    end = time.perf_counter() + SETTLING
-    while time.perf_counter() < end:
-        pass
-
-
-def medians(functions: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
-    """The median time of each, the functions taking turns so that a slow moment of the machine falls on all."""
-    for function in functions:
-        function()
-    times: list[list[float]] = [[] for _ in functions]
-    for _ in range(repeats):
-        for k, function in enumerate(functions):
-            settle()
-            begun = time.perf_counter()
-            function()
-            times[k].append(time.perf_counter() - begun)
-    return [statistics.median(each) for each in times]
-
-
 def writing(result: Real) -> Callable[[], Real]:
     """Memory taken and written once, in the size of a result."""
 
@@ -179,10 +153,12 @@ def compare(sizes: Sequence[int], rows: int, repeats: int) -> None:
             row.append(partial(rival.answer, name))
         if name == "parameter_jacobian":
             row.append(writing(answer))
-        own, *others = medians(row, repeats)
-        ratios = "".join(f"{other * 1e3:12.2f} {other / own:6.1f}x" for other in others[:2])
-        written = f"{own / others[2]:10.1f}" if len(others) > 2 else ""
-        print(f"{name:20}{own * 1e3:10.2f}{ratios}{written}")
+        own, *others = timings(row, repeats)
+        ratios = "".join(
+            f"{other.median * 1e3:12.2f} {other.percent:>5} {other.median / own.median:6.1f}x" for other in others[:2]
+        )
+        written = f"{own.median / others[2].median:10.1f}" if len(others) > 2 else ""
+        print(f"{name:20}{own.median * 1e3:10.2f} {own.percent:>5}{ratios}{written}", flush=True)
 
 
 def main() -> None:
@@ -191,8 +167,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--small", action="store_true", help="the first network only")
     chosen = parser.parse_args()
+    print(conditions())
     for name, sizes in list(NETWORKS.items())[: 1 if chosen.small else None]:
-        print(f"\n{name}, {chosen.rows} rows{'':8}ours ms      JAX ms   ratio    torch ms   ratio  over writing")
+        head = f"{'ours ms':>14}{'':6}{'JAX ms':>12}{'':6}{'ratio':>7}{'torch ms':>12}{'':6}{'ratio':>7}  over writing"
+        print(f"\n{name}, {chosen.rows} rows\n{'':16}{head}")
         compare(sizes, chosen.rows, chosen.repeats)
 
 

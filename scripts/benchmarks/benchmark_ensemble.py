@@ -9,7 +9,6 @@ Medians of the ratios of nine timings side by side; above 1 the ensemble is fast
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ import numpy as np
 
 import matnet
 from benchmark_derivatives import Real, network
+from conditions import conditions, timing
 from matnet.network import Ensemble, Network
 
 QUANTITIES = ("__call__", "value_and_jacobian", "jacobian", "hessian")
@@ -48,7 +48,8 @@ def main() -> None:
     base, rng = network([4, 10, 1]), np.random.default_rng(0)
     networks = [base.with_parameters(rng.normal(size=base.parameters.size)) for _ in range(chosen.members)]
     together = Ensemble(networks)
-    print(f"{chosen.members} networks 4-10-1\n{'quantity':20}{'rows':>6}{'ensemble µs':>14}{'loop µs':>12}{'ratio':>8}")
+    print(f"{conditions()}\n{chosen.members} networks 4-10-1")
+    print(f"{'quantity':20}{'rows':>6}{'ensemble µs':>14}{'loop µs':>12}{'ratio':>8}")
     for quantity in QUANTITIES:
         for rows in chosen.rows:
             x = rng.normal(size=(rows, 4))
@@ -57,9 +58,9 @@ def main() -> None:
                 function()
             calls = max(1, 100 // rows)
             turns = [[seconds(function, calls) for function in pair] for _ in range(9)]
-            ours, theirs = (statistics.median(turn[k] for turn in turns) * 1e6 for k in (0, 1))
-            ratio = statistics.median(turn[1] / turn[0] for turn in turns)
-            print(f"{quantity:20}{rows:6}{ours:14.0f}{theirs:12.0f}{ratio:8.1f}", flush=True)
+            ours, theirs = (timing([turn[k] for turn in turns]).median * 1e6 for k in (0, 1))
+            ratio = timing([turn[1] / turn[0] for turn in turns])
+            print(f"{quantity:20}{rows:6}{ours:14.0f}{theirs:12.0f}{ratio.median:8.1f} {ratio.percent}", flush=True)
     if chosen.files is not None:
         began, used = time.perf_counter(), time.process_time()
         found = matnet.load_all(chosen.files, on_error="skip")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,9 @@ from typing import Any
 import numpy as np
 
 import matnet
+from conditions import conditions, timings
 
 PROJECT = Path(__file__).parents[2]
-
-
-def seconds(compute: Callable[[], Any], repeat: int) -> float:
-    """The least time of several calls, after one that is not counted."""
-    compute()
-    found = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        compute()
-        found.append(time.perf_counter() - start)
-    return min(found)
 
 
 def numbers(net: matnet.Network, x: Any) -> dict[str, Any]:
@@ -88,18 +77,21 @@ def main() -> None:
     net = matnet.load(PROJECT / "fixtures" / "digits.mat")
     x = np.random.default_rng(0).uniform(0.0, 255.0, (28, 28, 1))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    rows = {
-        "matnet, sparse": seconds(lambda: net.parameter_jacobian(x, of="relu_1", sparse=True), repeat),
-        "matnet, full": seconds(lambda: net.parameter_jacobian(x, of="relu_1"), repeat),
+    print(conditions())
+    ours = {
+        "matnet, sparse": lambda: net.parameter_jacobian(x, of="relu_1", sparse=True),
+        "matnet, full": lambda: net.parameter_jacobian(x, of="relu_1"),
     }
+    rows = dict(zip(ours, timings(list(ours.values()), repeat), strict=True))
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     given = numbers(net, x)
-    rows["jax.jit(jax.jacfwd)"] = seconds(jax_call(given), repeat)
-    rows["torch.func.jacrev"] = seconds(torch_call(given), max(1, repeat // 5))
+    (rows["jax.jit(jax.jacfwd)"],) = timings([jax_call(given)], repeat)
+    (rows["torch.func.jacrev"],) = timings([torch_call(given)], max(1, repeat // 5))
     for name, spent in rows.items():
-        line = f"{name:22}{1000 * spent:10.2f} ms"
+        line = f"{name:22}{1000 * spent.median:10.2f} ms {spent.percent:>5}"
         if not name.startswith("matnet"):
-            line += f"  {spent / rows['matnet, sparse']:8.1f} × sparse {spent / rows['matnet, full']:8.1f} × full"
+            sparse, full = (spent.median / rows[f"matnet, {form}"].median for form in ("sparse", "full"))
+            line += f"  {sparse:8.1f} × sparse {full:8.1f} × full"
         print(line)
     print(f"matnet's own memory at most {memory:.0f} MB; the full result has {11520 * 560 * 8 / 2**20:.0f} MB")
 

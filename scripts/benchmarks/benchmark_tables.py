@@ -2,17 +2,17 @@
 
     python scripts/benchmarks/benchmark_tables.py [--megabytes 100] [--repeats 5] [--folder FOLDER]
 
-Every measurement is a process of its own, in turn, and the median is shown: seconds, seconds of CPU of all its threads,
-and the largest anonymous memory (sampled, Linux only). The ratios are to polars on the same input, read the same way;
-both times hold the start of Python, which is reported separately at the end. Modules are compiled, as pip compiles
-them, and a target does not exist before. On a machine with other work the CPU's seconds say more.
+Every measurement is a process of its own, in turn; shown are the medians of the seconds, with their spread, and of the
+seconds of CPU of all its threads, and the largest anonymous memory (sampled, Linux only). The ratios are to polars on
+the same input, read the same way; both times hold the start of Python, which is reported separately at the end. Modules
+are compiled, as pip compiles them, and a target does not exist before. On a machine with other work the CPU's seconds
+say more.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +26,7 @@ import polars as pl
 
 import matnet
 from benchmark_derivatives import network
+from conditions import conditions, timing
 
 SIZES = [16, 30, 1]
 ROW_BYTES = 314
@@ -57,10 +58,11 @@ class Cost:
     seconds: float
     cpu: float
     megabytes: float
+    spread: str = ""
 
 
-def measured(command: list[str], stdin: Path | None = None) -> Cost:
-    """One run of a command that must succeed; its input comes through a pipe where `stdin` is given."""
+def measured(command: list[str], stdin: Path | None = None, expected: int = 0) -> Cost:
+    """One run of a command that must end with that status; its input comes through a pipe where `stdin` is given."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     source = None if stdin is None else subprocess.Popen(["cat", str(stdin)], stdout=subprocess.PIPE)
@@ -79,7 +81,7 @@ def measured(command: list[str], stdin: Path | None = None) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if source is not None:
         source.wait()
-    if process.returncode:
+    if process.returncode != expected:
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
     return Cost(seconds, usage.ru_utime + usage.ru_stime, peak[0] / 1024)
 
@@ -97,11 +99,9 @@ def watch(pid: int, peak: list[int]) -> None:
 
 
 def median(costs: list[Cost]) -> Cost:
-    return Cost(
-        statistics.median(cost.seconds for cost in costs),
-        statistics.median(cost.cpu for cost in costs),
-        max(cost.megabytes for cost in costs),
-    )
+    elapsed = timing([cost.seconds for cost in costs])
+    used = timing([cost.cpu for cost in costs])
+    return Cost(elapsed.median, used.median, max(cost.megabytes for cost in costs), elapsed.percent)
 
 
 def write_table(path: Path, megabytes: int) -> None:
@@ -138,14 +138,14 @@ def tables(folder: Path, megabytes: int, repeats: int) -> None:
                 target.unlink(missing_ok=True)
                 costs.setdefault((way, name), []).append(measured(command, stdin))
     print(f"{source.stat().st_size / 1e6:.0f} MB in, {out.stat().st_size / 1e6:.0f} MB out, median of {repeats}")
-    print(
-        f"{'':20}{'polars':>9}{'matnet':>9}{'ratio':>7}{'CPU s':>9}{'CPU s':>9}{'ratio':>7}{'anon MB':>9}{'anon MB':>9}"
-    )
+    both = f"{'polars':>9}{'':6}{'matnet':>9}{'':6}{'ratio':>7}"
+    print(f"{'':20}{both}{'CPU s':>9}{'CPU s':>9}{'ratio':>7}{'anon MB':>9}{'anon MB':>9}")
     for way in ways:
         theirs, own = median(costs[way, "polars"]), median(costs[way, "matnet"])
+        elapsed = f"{theirs.seconds:9.2f}{theirs.spread:>6}{own.seconds:9.2f}{own.spread:>6}"
         print(
-            f"{way:20}{theirs.seconds:9.2f}{own.seconds:9.2f}{own.seconds / theirs.seconds:7.2f}"
-            f"{theirs.cpu:9.2f}{own.cpu:9.2f}{own.cpu / theirs.cpu:7.2f}{theirs.megabytes:9.0f}{own.megabytes:9.0f}"
+            f"{way:20}{elapsed}{own.seconds / theirs.seconds:7.2f}{theirs.cpu:9.2f}{own.cpu:9.2f}"
+            f"{own.cpu / theirs.cpu:7.2f}{theirs.megabytes:9.0f}{own.megabytes:9.0f}"
         )
 
 
@@ -173,6 +173,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="Folder for the tables (default: a temporary folder).")
     given = parser.parse_args()
+    print(conditions())
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         tables(Path(folder), given.megabytes, given.repeats)
         starts(Path(folder), given.repeats)
