@@ -64,9 +64,9 @@ def main() -> None:
         matnet.save(network([20, 10, 5]), folder / "classes.json")
         matnet.save(network([2736, 10, 4]), folder / "wide.json")
         rows = table(folder / "rows.csv", 20, 5)
-        report = ["report", str(folder / "classes.json"), str(rows), "--targets", "t1,t2,t3,t4,t5", "-o", str(folder / "r.html")]
+        report = ["report", str(folder / "classes.json"), str(rows), "--targets", "t1,t2,t3,t4,t5"]
         commands = {
-            "report, 5 outputs, 2,443 rows": report,
+            "report, 5 outputs, 2,443 rows": [*report, "-o", str(folder / "r.html")],
             "check, 2,736 inputs": ["check", str(folder / "wide.json")],
             "verify, 29 networks": ["verify", str(file_of_networks(folder / "networks.mat"))],
         }
