@@ -16,9 +16,9 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things in words: 1 sample, 2,400 samples."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+def counted(number: int, what: str, several: str = "") -> str:
+    """A number of things in words: 1 sample, 2,400 samples; `several` is the plural if it does not end in s alone."""
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
 @dataclass(frozen=True)

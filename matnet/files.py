@@ -63,10 +63,10 @@ def byte_count(limit: object) -> int:
     if not isinstance(limit, bool | str) and hasattr(limit, "__index__") and operator.index(limit) >= 0:
         return operator.index(limit)
     text = limit.strip() if isinstance(limit, str) else ""
-    found = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", text, re.IGNORECASE)
-    if found is None:
+    match = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", text, re.IGNORECASE)
+    if match is None:
         raise FormatError(f"limit is {limit!r}, expected a number of bytes, or a text with K, M, G or T as in '8G'")
-    return int(found[1]) * _UNITS[found[2].upper()]
+    return int(match[1]) * _UNITS[match[2].upper()]
 
 
 class Budget:

@@ -1,4 +1,4 @@
-"""Reading files with other people's libraries in a process of its own.
+"""Reading files with other people's libraries in a separate process.
 
 Such a library can be made to crash by a damaged file, and no check of ours before it can be complete. In a process of
 its own a crash is an error like any other, and so is a file that takes the library too much memory or processor time.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from matnet.errors import MissingExtraError, ShapeError
+from matnet.errors import ShapeError, counted
+from matnet.extras import need
 
 if TYPE_CHECKING:
     from matnet.network import Ensemble, Network
@@ -41,10 +42,7 @@ def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["valu
     from matnet.network import Network
     from matnet.network.frames import ordered_along
 
-    try:
-        import xarray
-    except ImportError:
-        raise MissingExtraError("matnet.xarray.apply needs packages: pip install 'matnet[dask]'") from None
+    xarray = need("matnet.xarray.apply", "dask", "xarray")
     if isinstance(net, Network) and net.dynamic:
         raise ShapeError("the network is dynamic; the samples of a raster are not a series")
     if not isinstance(x, xarray.DataArray):
@@ -57,7 +55,9 @@ def apply(net: Network | Ensemble, x: Any, dim: str = "input", of: Literal["valu
         raise ShapeError("x has a dimension 'output', which is the result's; rename it")
     x = ordered_along(x, dim, net.evaluation.inputs if isinstance(net, Network) else net.input_elements, "x")
     if x.sizes[dim] != net.input_size:
-        raise ShapeError(f"dimension '{dim}' is {x.sizes[dim]} long, the network has {net.input_size} inputs")
+        raise ShapeError(
+            f"dimension '{dim}' is {x.sizes[dim]} long, the network has {counted(net.input_size, 'input')}"
+        )
     if x.chunks is not None and len(x.chunks[x.get_axis_num(dim)]) > 1:
         raise ShapeError(f"dimension '{dim}' lies in several chunks; put it in one with x.chunk({{'{dim}': -1}})")
     values = of == "values"

@@ -25,7 +25,7 @@ CORPUS = Path(os.environ.get("MATNET_CORPUS", Path(__file__).parent.parent.paren
 
 @dataclass(frozen=True)
 class ListedNetwork:
-    """A network of the corpus with what is known of it from an independent reader."""
+    """A network of the corpus, with facts about it from an independent reader."""
 
     file: str
     path: str
@@ -57,7 +57,7 @@ def cases(kind: str) -> list[Case]:
 
 
 def named(entries: list[Any]) -> list[Any]:
-    """The entries as parameters with names that tell them apart."""
+    """The entries as parameters with distinct names."""
     names = [f"{entry.file}:{entry.path if isinstance(entry, ListedNetwork) else entry.network}" for entry in entries]
     repeated = [names[: k + 1].count(name) for k, name in enumerate(names)]
     return [

@@ -30,7 +30,7 @@ def stored(corpus: Path, case: Case, key: str) -> FloatArray:
 
 
 def facts(net: matnet.Network) -> dict[str, Any]:
-    """A network in the words of networks.json."""
+    """A network's facts in the form of networks.json."""
     structure = net.structure
     input_weights = [
         f"IW{{{i},{j + 1}}}:{weight.function}:d{list(weight.delays)}"

@@ -1,4 +1,4 @@
-"""What the code has, the pages say: every function, error and command."""
+"""The pages document everything in the code: every function, error and command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a newcomer meets first: the licence, the citation, the hooks and the versions that they name."""
+"""Files that a newcomer meets first: the licence, the citation, the hooks and the versions that they name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``import matnet`` and ``python -m matnet``: the names that are there, and what they take."""
+"""``import matnet`` and ``python -m matnet``: the public names, and their arguments."""
 
 from __future__ import annotations
 

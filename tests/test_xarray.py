@@ -82,4 +82,7 @@ def test_xarray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(MissingExtraError) as raised:
         apply(NET, RASTER)
-    assert str(raised.value) == "matnet.xarray.apply needs packages: pip install 'matnet[dask]'"
+    assert str(raised.value) == (
+        "matnet.xarray.apply needs the package xarray, which is not installed; install it with: "
+        "pip install 'matnet[dask]'"
+    )

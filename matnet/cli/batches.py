@@ -47,9 +47,9 @@ BATCH_OPTIONS = (
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
 _BYTES_PER_NUMBER = 10
-"""In the files of tables, roughly: 8 in binary ones, as many as 20 in text."""
+"""Roughly, in the files of tables: 8 in binary ones, up to 20 in text."""
 _FEW = 100_000
-"""Rows that are never worth a build."""
+"""A number of rows that is never worth a build."""
 DONE, NOT_CLEAN = 0, 1
 
 
@@ -111,7 +111,7 @@ def _check_together(options: dict[str, Any]) -> None:
     if options["scheduler"] is not None and options["engine"] != "dask":
         raise TableError("--scheduler is for --engine dask")
     if options["summary"] == "-" and options["out"] == "-":
-        raise TableError("--summary -: standard output takes the result already; name a file for one of them, with -o")
+        raise TableError("--summary -: standard output already takes the result; name a file for one of them, with -o")
     if options["summary"] is not None and options["summary"] != "-" and _same(options["summary"], options["out"]):
         raise TableError("--summary and -o name the same file; name two", place=options["out"])
     if options["flush"] and options["engine"] == "dask":
@@ -126,10 +126,8 @@ def check_points(model: Network | Ensemble, options: dict[str, Any]) -> None:
     """Check that the samples of --at have a number for each input."""
     for point in options["at"]:
         if len(point) != model.input_size:
-            needed = f"{model.input_size} input" + ("" if model.input_size == 1 else "s")
-            raise TableError(
-                f"--at gives {len(point)} number{'' if len(point) == 1 else 's'}, the network has {needed}"
-            )
+            needed = counted(model.input_size, "input")
+            raise TableError(f"--at gives {counted(len(point), 'number')}, the network has {needed}")
 
 
 def _with_engine(model: Network | Ensemble, options: dict[str, Any]) -> tuple[str, Network | Ensemble]:
@@ -162,7 +160,7 @@ def _pays(model: Network | Ensemble, options: dict[str, Any]) -> bool:
 
 
 def _bytes(table: str | None) -> int:
-    """The size of the files of a table, as far as it has any."""
+    """The total size of a table's files, as far as it consists of files."""
     from matnet.tables.formats import mat_address
     from matnet.tables.parts import parts_of
 
@@ -267,7 +265,7 @@ def _steps(count: int) -> Table:
 
 @dataclass(frozen=True)
 class Targets:
-    """What --targets says: names of columns, or the place of an array."""
+    """The value of --targets: names of columns, or the address of an array."""
 
     names: tuple[str, ...] = ()
     address: tuple[str, str] | None = None
@@ -278,7 +276,7 @@ class Targets:
         Raises
         ------
         MatnetError
-            It cannot be read, or is not of as many elements as the network has outputs.
+            It cannot be read, or does not have as many elements as the network has outputs.
         """
         if self.address is None:
             return None
@@ -294,7 +292,7 @@ class Targets:
 
 
 def targets_given(options: dict[str, Any]) -> Targets:
-    """What --targets says."""
+    """The value of --targets."""
     from matnet.tables.formats import mat_address
 
     given = options["targets"]
@@ -318,10 +316,10 @@ def states_given(options: dict[str, Any]) -> States | None:
     if address is None:
         raise TableError(f"--states: '{option}' is none of first-rows, zeros and FILE.mat:Xi,Ai")
     file, paths = address
-    found = re.split(r",(?![^{(]*[})])", paths)
-    if len(found) > 2:
-        raise TableError(f"--states: '{paths}' names {len(found)} variables, expected Xi or Xi,Ai")
-    inputs, layers = [_state(file, name) if name else None for name in [*found, ""][:2]]
+    variables = re.split(r",(?![^{(]*[})])", paths)
+    if len(variables) > 2:
+        raise TableError(f"--states: '{paths}' names {counted(len(variables), 'variable')}, expected Xi or Xi,Ai")
+    inputs, layers = [_state(file, name) if name else None for name in [*variables, ""][:2]]
     return States(inputs, layers)
 
 
@@ -335,8 +333,8 @@ def _state(file: str, name: str) -> FloatArray | None:
     try:
         given = file_reading()
         opened_file = open_mat(Path(file), given.get("limit", DEFAULT_LIMIT), given.get("isolation", True))
-        found = as_states(find(opened_file, name), name)
-        return found.T if found.size else None
+        states = as_states(find(opened_file, name), name)
+        return states.T if states.size else None
     except MatnetError as error:
         raise error.at(file) from error.__cause__
 
@@ -390,7 +388,7 @@ def _report(summary: Summary, engine: str, options: dict[str, Any]) -> None:
         more = f" and {len(counts) - LISTED} more inputs" if len(counts) > LISTED else ""
         lie = "lies" if summary.outside == 1 else "lie"
         warn(
-            f"{place}: {summary.outside:,} of {summary.rows:,} rows {lie} outside {summary.range_description} "
+            f"{place}: {summary.outside:,} of {counted(summary.rows, 'row')} {lie} outside {summary.range_description} "
             f"({', '.join(counts[:LISTED])}{more})"
         )
     if summary.unknown and (options["flag_range"] or options["summary"] is not None or options["strict"]):

@@ -41,7 +41,7 @@ AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
 
 
 class Checked(NamedTuple):
-    """A network with its check, and the names of its outputs and inputs."""
+    """A checked network: the network, the result, and the names of its outputs and inputs."""
 
     net: Network
     found: Check
@@ -130,27 +130,27 @@ def _checked(net: Network, options: dict[str, Any]) -> Checked:
     if options["table"] is not None:
         given = samples_and_targets(net, options)
         x, inputs, before = given.x, given.inputs, given.states
-    found = check(net, x, directions=options["directions"], **before)
+    result = check(net, x, directions=options["directions"], **before)
     outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
     # a network without inputs is checked with respect to its initial layer states, named after their neurons
-    states = max((element.input for element in found.elements), default=0)
-    return Checked(net, found, outputs, inputs or tuple(f"state{number + 1}" for number in range(1 + states)))
+    states = max((element.input for element in result.elements), default=0)
+    return Checked(net, result, outputs, inputs or tuple(f"state{number + 1}" for number in range(1 + states)))
 
 
 def _show(checked: Checked, everything: bool) -> None:
-    _, found, outputs, inputs = checked
-    shown = len(found.elements) if everything else LISTED
-    if found.elements:
-        click.echo("\n".join(_table(found, shown, outputs, inputs)))
-    left_out = max(0, len(found.elements) - shown)
-    click.echo(found.summary + (f" ({and_more(left_out)})" if left_out else ""))
+    _, result, outputs, inputs = checked
+    shown = len(result.elements) if everything else LISTED
+    if result.elements:
+        click.echo("\n".join(_table(result, shown, outputs, inputs)))
+    left_out = max(0, len(result.elements) - shown)
+    click.echo(result.summary + (f" ({and_more(left_out)})" if left_out else ""))
 
 
-def _document(net: Network, found: Check, outputs: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
+def _document(net: Network, result: Check, outputs: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
     derivatives = [
         {
             "output": outputs[element.output],
-            **({"direction": element.input + 1} if found.directions else {"input": inputs[element.input]}),
+            **({"direction": element.input + 1} if result.directions else {"input": inputs[element.input]}),
             **({"lag": element.lag} if net.dynamic else {}),
             "sample": element.sample + 1,
             "analytic": element.analytic,
@@ -158,16 +158,16 @@ def _document(net: Network, found: Check, outputs: tuple[str, ...], inputs: tupl
             "estimate": element.estimate,
             "verdict": element.verdict,
         }
-        for element in found.elements
+        for element in result.elements
     ]
     return {
         "network": label(net),
-        "agrees": found.agrees,
-        "method": found.method,
-        **({"random_directions": found.directions} if found.directions else {}),
-        "samples": found.samples,
-        "samples_near_a_kink": found.at_kinks,
-        "samples_without_finite_output": found.undefined,
+        "agrees": result.agrees,
+        "method": result.method,
+        **({"random_directions": result.directions} if result.directions else {}),
+        "samples": result.samples,
+        "samples_near_a_kink": result.at_kinks,
+        "samples_without_finite_output": result.undefined,
         "derivatives": derivatives,
     }
 

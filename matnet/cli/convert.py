@@ -18,7 +18,7 @@ from matnet.cli.options import (
 )
 from matnet.cli.results import check_place
 from matnet.cli.speech import complain, note
-from matnet.errors import printable
+from matnet.errors import counted, printable
 
 if TYPE_CHECKING:
     from matnet.network import Network
@@ -147,5 +147,5 @@ def _verdict(check: ExportCheck) -> str:
     names = {"dydx": "dy/dx", "next_states": "the next states"}
     sizes = [f"{difference:.2g} in {names.get(name, name)}" for name, difference in check.differences.items()]
     bound = "" if check.agrees else f", where {check.tolerance:g} is allowed"
-    ran = f"run by {check.runtime} at {check.points} points"
+    ran = f"run by {check.runtime} at {counted(check.points, 'point')}"
     return f"{'written; ' if check.agrees else ''}{ran}; largest difference, of the range: {', '.join(sizes)}{bound}"

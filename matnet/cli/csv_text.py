@@ -1,4 +1,4 @@
-"""CSV text of the commands whose tables are small."""
+"""CSV text for commands whose tables are small."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 
 def csv_text(rows: Iterable[Sequence[object]], delimiter: str = ",") -> str:
-    """Rows of cells: numbers with all their digits, NaN and Inf, and no text that a spreadsheet takes for a formula."""
+    """Rows of cells as text: numbers with all their digits, NaN and Inf, and no text that a spreadsheet takes for a
+    formula."""
     held = io.StringIO(newline="")
     writer = csv.writer(held, delimiter=delimiter, lineterminator="\n")
     writer.writerows([_cell(value) for value in row] for row in rows)

@@ -10,7 +10,7 @@ import click
 
 from matnet.cli.options import json_option, loading, loading_options
 from matnet.cli.speech import and_more, json_text
-from matnet.errors import printable
+from matnet.errors import counted, printable
 
 if TYPE_CHECKING:
     from matnet.network import Network
@@ -93,7 +93,7 @@ def _shortened(text: str) -> str:
 def _number(entry: NumberDifference) -> str:
     index = ",".join(map(str, entry.index))
     cause = "; the 15 digits of a genFunction file" if entry.rounded else ""
-    ulps = "1 ulp" if entry.ulps == 1 else f"{entry.ulps:.4g} ulps" if entry.ulps > 9999 else f"{entry.ulps} ulps"
+    ulps = f"{entry.ulps:.4g} ulps" if entry.ulps > 9999 else counted(entry.ulps, "ulp")
     return (
         f"{entry.place}: {entry.differing} of {entry.of} differ, most by {entry.largest:.3g} at ({index}): "
         f"{entry.first!r} | {entry.second!r}, up to {ulps}{cause}"
@@ -101,15 +101,19 @@ def _number(entry: NumberDifference) -> str:
 
 
 def _outputs(comparison: Comparison) -> str:
-    found = comparison.outputs
-    if found is None:
+    difference = comparison.outputs
+    if difference is None:
         return "outputs: not comparable, the two differ in their inputs, outputs or delays"
-    where = f"a series of {found.points} steps" if found.series else f"{found.points} points of the input range"
-    if not found.largest:
+    where = (
+        f"a series of {counted(difference.points, 'step')}"
+        if difference.series
+        else f"{counted(difference.points, 'point')} of the input range"
+    )
+    if not difference.largest:
         return f"outputs: no difference over {where}"
     return (
-        f"outputs: largest difference {found.largest:.3g}, {found.relative:.3g} of the range, in y{found.output} "
-        f"over {where}"
+        f"outputs: largest difference {difference.largest:.3g}, {difference.relative:.3g} of the range, in "
+        f"y{difference.output} over {where}"
     )
 
 

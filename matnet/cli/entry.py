@@ -118,20 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(number, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names from files may not fit the terminal's encoding
-    _complete_for_shell()
+            stream.reconfigure(errors="backslashreplace")  # the terminal may lack characters of names from files
     status = run(sys.argv[1:] if arguments is None else arguments)
     gc.freeze()  # the program ends, so a last garbage collection over all modules would be wasted
     sys.exit(status)
-
-
-def _complete_for_shell() -> None:
-    """Answer a shell's request for completions, or for its completion script."""
-    asked = os.environ.get(COMPLETION)
-    if asked:
-        from click.shell_completion import shell_complete
-
-        sys.exit(shell_complete(program, {}, "matnet", COMPLETION, asked))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -142,20 +132,26 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program with `arguments`; its exit status."""
+    status = _reported(arguments)
+    try:
+        _flush_stdout()
+    except OSError:
+        _close_stdout()  # what is left of a failed write has been reported
+    return status
+
+
+def _reported(arguments: Sequence[str]) -> int:
+    """The exit status, with every error on standard error."""
     with _BugReport():
         try:
             status = _invoke(list(arguments) or ["--help"])
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            _flush_stdout()
             return status
-        except click.exceptions.Exit as done:
-            return done.exit_code
         except click.ClickException as error:
             complain(_usage(error))
         except MatnetError as error:
             complain(error.reworded(option_names(arguments)))
         except BrokenPipeError:
-            _close_stdout()
             return DONE
         except KeyboardInterrupt:
             complain("interrupted")
@@ -171,13 +167,20 @@ def run(arguments: Sequence[str]) -> int:
                 raise
             # errors of files have already become MatnetErrors
             complain(f"standard output: cannot be written: {error.strerror}")
-            _close_stdout()
         return BAD_INPUT
 
 
 def _invoke(arguments: list[str]) -> int:
-    with program.make_context("matnet", arguments) as context:
-        result = program.invoke(context)
+    asked = os.environ.get(COMPLETION)
+    if asked:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {}, "matnet", COMPLETION, asked)
+    try:
+        with program.make_context("matnet", arguments) as context:
+            result = program.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     return result if isinstance(result, int) else DONE
 
 
@@ -197,8 +200,13 @@ def _usage(error: click.ClickException) -> str:
     return f"{message}{end} See {path} --help"
 
 
+def _flush_stdout() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
 def _close_stdout() -> None:
-    """The reader of standard output is gone: send Python's last flush to the null device, so that it raises nothing."""
+    """Send the rest of standard output to the null device: Python flushes it once more at its end, and would fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -20,7 +20,7 @@ from matnet.cli.options import (
 )
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import complain, note
-from matnet.errors import printable
+from matnet.errors import counted, printable
 
 if TYPE_CHECKING:
     from matnet.formulas.formula import Formula
@@ -122,13 +122,13 @@ def _write(formulas: Sequence[Formula], place: str, headings: Sequence[str] = ()
 
 
 def _of(given: str | None) -> int | str | tuple[str, ...] | None:
-    """A layer's number, one name, or several."""
+    """The value of --of: a layer's number, one name, or several."""
     if given is None:
         return None
-    found = names(given)
-    if len(found) > 1:
-        return found
-    return int(found[0]) if found[0].isdecimal() else found[0]
+    chosen = names(given)
+    if len(chosen) > 1:
+        return chosen
+    return int(chosen[0]) if chosen[0].isdecimal() else chosen[0]
 
 
 def _wrt(given: str | None, net: Network) -> tuple[str, ...] | None:
@@ -136,17 +136,17 @@ def _wrt(given: str | None, net: Network) -> tuple[str, ...] | None:
         return None
     from matnet.tables.columns import expanded
 
-    found = expanded(names(given), net.input_names)
-    return net.input_names if found == ("all",) and "all" not in net.input_names else found
+    chosen = expanded(names(given), net.input_names)
+    return net.input_names if chosen == ("all",) and "all" not in net.input_names else chosen
 
 
-def _remark(found: Formula, run: FormulaRun | None) -> None:
-    """Notes: how the formula was compared, and what the text cannot say itself."""
-    if found.format == "excel":
-        for line in found.notes:
+def _remark(result: Formula, run: FormulaRun | None) -> None:
+    """Notes on how the formula was compared, and on what the text itself cannot say."""
+    if result.format == "excel":
+        for line in result.notes:
             note(line)
     if run is None:
-        note(f"compared with the network: largest difference {_share(max(d.share for d in found.differences))}")
+        note(f"compared with the network: largest difference {_share(max(d.share for d in result.differences))}")
     elif run.missing:
         note(f"not run, as {run.missing} is not installed")
     else:
@@ -156,7 +156,10 @@ def _remark(found: Formula, run: FormulaRun | None) -> None:
 def _difference(run: FormulaRun) -> str:
     if run.failure:
         return run.failure
-    return f"run by {run.runtime} at {run.points} points; largest difference from the network {_share(run.share)}"
+    return (
+        f"run by {run.runtime} at {counted(run.points, 'point')}; largest difference from the network "
+        f"{_share(run.share)}"
+    )
 
 
 def _share(share: float) -> str:

@@ -31,15 +31,15 @@ def command(files: tuple[str, ...], network: str | None, as_json: bool) -> int:
     """
     from matnet.cli.description import describe
 
-    found: list[dict[str, Any]] = []
+    descriptions: list[dict[str, Any]] = []
     unusable: list[dict[str, str]] = []
     broken: list[dict[str, str]] = []
     for file, alone in expanded_files(files, broken):
         try:
-            found += [describe(net, file) for net in _networks(file, network, alone, unusable)]
+            descriptions += [describe(net, file) for net in _networks(file, network, alone, unusable)]
         except MatnetError as error:
             report_failure(file, error, broken)
-    _show_json(found, [*broken, *unusable]) if as_json else _show_text(found)
+    _show_json(descriptions, [*broken, *unusable]) if as_json else _show_text(descriptions)
     return BAD_INPUT if broken else 0
 
 
@@ -59,16 +59,16 @@ def _networks(file: str, network: str | None, alone: bool, unusable: list[dict[s
         return []
 
 
-def _show_json(found: list[dict[str, Any]], failures: list[dict[str, str]]) -> None:
+def _show_json(descriptions: list[dict[str, Any]], failures: list[dict[str, str]]) -> None:
     import json
 
-    click.echo(json.dumps({"networks": found, "failures": failures}, indent=2, allow_nan=False))
+    click.echo(json.dumps({"networks": descriptions, "failures": failures}, indent=2, allow_nan=False))
 
 
-def _show_text(found: list[dict[str, Any]]) -> None:
+def _show_text(descriptions: list[dict[str, Any]]) -> None:
     from matnet.cli.description import text
 
-    for number, described in enumerate(found):
+    for number, described in enumerate(descriptions):
         if number:
             click.echo()
         for line in text(described):

@@ -1,4 +1,4 @@
-"""The network, or ensemble of networks, that FILE and its options name."""
+"""The network, or ensemble of networks, that FILE and its options select."""
 
 from __future__ import annotations
 
@@ -143,12 +143,12 @@ def remark_on_steps(model: Network | Ensemble) -> None:
 
 
 def is_several(name: str) -> bool:
-    """Whether it is a folder or a pattern of files, and not one file."""
+    """Whether FILE is a folder or a pattern of files, not a single file."""
     return Path(name).is_dir() or (glob.has_magic(name) and not Path(name).exists())
 
 
 def holds_networks(name: str) -> bool:
-    """Whether it is the name of files of networks: by its suffix, or of a folder or pattern, by those of its files."""
+    """Whether a name means files of networks: by its suffix, or for a folder or pattern by those of its files."""
     from matnet.importers.load import SUFFIXES, files
 
     if not is_several(name):
@@ -160,7 +160,7 @@ def holds_networks(name: str) -> bool:
 
 
 def report_failure(file: str, error: MatnetError, failures: list[dict[str, str]]) -> None:
-    """Report a file, or a network in it, that cannot be used, and go on."""
+    """Report a file, or a network in it, that cannot be used, and continue."""
     message = reworded(error)
     complain(message)
     failures.append({"file": file, "error": message})
@@ -207,11 +207,11 @@ def _several(file: str, network: str | None) -> dict[str, Network] | None:
     paths = [] if network is None else re.split(r",(?![^{(]*[})])", re.sub(r"\s", "", network))
     if len(paths) < 2 and ":" not in "".join(paths):
         return None
-    found = matnet.load_all(file, **loading())
-    members = {path: net for wanted in paths for path, net in found.items() if _pattern(wanted).fullmatch(path)}
-    unmatched = [wanted for wanted in paths if not any(map(_pattern(wanted).fullmatch, found))]
+    networks = matnet.load_all(file, **loading())
+    members = {path: net for wanted in paths for path, net in networks.items() if _pattern(wanted).fullmatch(path)}
+    unmatched = [wanted for wanted in paths if not any(map(_pattern(wanted).fullmatch, networks))]
     if unmatched:
-        raise FormatError(f"no network matches {unmatched[0]}; there are {', '.join(found)}", place=file)
+        raise FormatError(f"no network matches {unmatched[0]}; there are {', '.join(networks)}", place=file)
     return members
 
 

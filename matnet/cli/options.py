@@ -19,14 +19,14 @@ from matnet.tables.formats import COMPRESSIONS, NAMES, SUFFIXES, TEXT_SUFFIXES
 def names(text: str) -> tuple[str, ...]:
     """Comma-separated names; a name that contains a comma is put in double quotes."""
     try:
-        found = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True, strict=True), []))
+        cells = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True, strict=True), []))
     except csv.Error:
         raise click.BadParameter(
             f"'{printable(text)}' has a line break or an odd quote in it; put such a name in double quotes"
         ) from None
-    if not all(found):
+    if not all(cells):
         raise click.BadParameter(f"'{text}' has an empty name in it; separate names with commas")
-    return found
+    return cells
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -58,12 +58,12 @@ def _listed_numbers(text: str) -> tuple[float, ...]:
 
 
 def _delimiter(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """One character, or the word tab."""
+    """One character, or the word "tab"."""
     return "\t" if value in ("tab", "\\t") else value
 
 
 def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Bytes, or with a unit: 500M, 8G, 8GB."""
+    """A number of bytes, optionally with a unit: 500M, 8G, 8GB."""
     if value is None:
         return
     try:
@@ -87,16 +87,16 @@ def _nonfinite(context: click.Context, parameter: click.Parameter, value: bool) 
 
 def option_writer(command: click.Command | None) -> Callable[[Parameter], str | None]:
     """The option of a command for a parameter of the library, if it has one."""
-    options = {} if command is None else {str(found.name): found for found in command.params}
+    options = {} if command is None else {str(option.name): option for option in command.params}
 
     def written(parameter: Parameter) -> str | None:
-        found = options.get(parameter.name)
-        if not isinstance(found, click.Option):
+        option = options.get(parameter.name)
+        if not isinstance(option, click.Option):
             return None
         if parameter.value is False:
-            return (found.secondary_opts or found.opts)[-1]
+            return (option.secondary_opts or option.opts)[-1]
         value = "" if parameter.value is None or parameter.value is True else f" {_quoted(str(parameter.value))}"
-        return found.opts[-1] + value
+        return option.opts[-1] + value
 
     return written
 
@@ -130,19 +130,19 @@ class Loading(FileReading, total=False):
 
 def loading(context: click.Context | None = None) -> Loading:
     """The keyword arguments of ``matnet.load`` and ``matnet.load_all`` from `loading_options`."""
-    found: Loading = (context or click.get_current_context()).meta.get(_LOADING, {})
-    return found
+    kept: Loading = (context or click.get_current_context()).meta.get(_LOADING, {})
+    return kept
 
 
 def file_reading() -> FileReading:
     """The options for reading anything but networks from MAT-files."""
     given = loading()
-    found: FileReading = {}
+    options: FileReading = {}
     if "limit" in given:
-        found["limit"] = given["limit"]
+        options["limit"] = given["limit"]
     if "isolation" in given:
-        found["isolation"] = given["isolation"]
-    return found
+        options["isolation"] = given["isolation"]
+    return options
 
 
 def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -79,10 +79,10 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
     """Width and height in inches: 6x4."""
     if value is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×,]\s*(\d+(?:\.\d+)?)", value.strip())
-    if found is None or not all(1.0 <= float(side) <= 100.0 for side in found.groups()):
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×,]\s*(\d+(?:\.\d+)?)", value.strip())
+    if match is None or not all(1.0 <= float(side) <= 100.0 for side in match.groups()):
         raise click.BadParameter(f"'{value}': write width and height in inches, each from 1 to 100, as in 6x4")
-    return float(found[1]), float(found[2])
+    return float(match[1]), float(match[2])
 
 
 @click.command("plot", short_help="A figure: the network, its sensitivities, responses, fit.")
@@ -170,7 +170,7 @@ def command(**options: Any) -> None:
 
 
 def _remark(kind: str, request: Request) -> None:
-    """What the figure leaves out, and which kind shows more."""
+    """Notes on what the figure leaves out, and on kinds that show more."""
     from matnet.plots.classes import FEWEST_CLASSIFIED, are_classes
     from matnet.plots.figures import KINDS
 

@@ -1,4 +1,4 @@
-"""Where a command writes: never over what it reads."""
+"""Where a command writes: never over a file that it reads."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _sources(options: dict[str, Any]) -> Iterator[str]:
-    """What the arguments and options name that is read; an option that may be given several times names several."""
+    """What the arguments and options name as input; an option that may be repeated names several."""
     for key in SOURCES:
         given = options.get(key)
         yield from (given,) if isinstance(given, str) else given or ()

@@ -32,7 +32,7 @@ from matnet.cli.options import (
 from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import Progress, aligned, note
 from matnet.cli.targets import samples_and_targets
-from matnet.errors import TableError, UnsupportedError, printable
+from matnet.errors import TableError, UnsupportedError, counted, printable
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
@@ -117,8 +117,8 @@ def _check_interactions(net: Network | Ensemble) -> None:
         raise UnsupportedError("--interactions: not supported for dynamic networks")
     if net.input_size > INTERACTION_INPUTS:
         raise UnsupportedError(
-            f"--interactions: {net.input_size} inputs have {net.input_size * (net.input_size + 1) // 2:,} pairs; "
-            f"at most {INTERACTION_INPUTS} inputs are supported"
+            f"--interactions: {counted(net.input_size, 'input')} have "
+            f"{net.input_size * (net.input_size + 1) // 2:,} pairs; at most {INTERACTION_INPUTS} inputs are supported"
         )
 
 
@@ -143,15 +143,15 @@ def _measured(
         return "interactions", summary, interaction_records(pairs, chunks.widths, chunks.names, outputs)
     series, first = _dynamic(net), 0
     if series is not None:
-        found, widths, inputs = _over_series(series, options)
-        first = first_lag(series, len(found.rms))
+        measures, widths, inputs = _over_series(series, options)
+        first = first_lag(series, len(measures.rms))
     else:
         chunks = _Chunks(net, options)
-        found, widths, inputs = chunks.measures(), chunks.widths, chunks.names
-    if found.quantile_rows < found.rows:
-        note(f"the quantiles are those of {found.quantile_rows:,} of the {found.rows:,} rows, chosen at random")
-    summary = {"rows": found.rows, "quantile_rows": found.quantile_rows, **width_record(widths, inputs, outputs)}
-    return "sensitivities", summary, sensitivity_records(found, widths, inputs, outputs, first)
+        measures, widths, inputs = chunks.measures(), chunks.widths, chunks.names
+    if measures.quantile_rows < measures.rows:
+        note(f"the quantiles are those of {measures.quantile_rows:,} of the {measures.rows:,} rows, chosen at random")
+    summary = {"rows": measures.rows, "quantile_rows": measures.quantile_rows, **width_record(widths, inputs, outputs)}
+    return "sensitivities", summary, sensitivity_records(measures, widths, inputs, outputs, first)
 
 
 class _Chunks:

@@ -1,4 +1,4 @@
-"""What the program says on standard error, and how text from files is shown on a terminal."""
+"""Messages on standard error, and text from files shown on a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from matnet.errors import printable
+from matnet.errors import counted, printable
 
 FIRST_PROGRESS, PROGRESS_EVERY = 2.0, 0.25
 """Seconds before the first line of progress and between two."""
@@ -34,7 +34,7 @@ def _finite(value: Any) -> Any:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> list[str]:
-    """Cells as lines with columns of one width: to the right, and those numbered in `left` to the left."""
+    """Cells as lines with aligned columns: right-aligned, those numbered in `left` left-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -46,7 +46,7 @@ def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> list[s
 
 
 def and_more(left_out: int) -> str:
-    """What stands below a list that was cut short."""
+    """The line below a list that was cut short."""
     return f"and {left_out} more; --all shows them"
 
 
@@ -59,13 +59,13 @@ def complain(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """A warning, which says so, unless --quiet is given: what may make the result useless."""
+    """A warning, unless --quiet is given: something that may make the result useless."""
     if not _quiet():
         complain(f"warning: {message}")
 
 
 def note(message: str) -> None:
-    """A note, which says so, unless --quiet is given: how something was understood or done."""
+    """A note, unless --quiet is given: how something was understood or done."""
     if not _quiet():
         complain(f"note: {message}")
 
@@ -76,12 +76,12 @@ def _quiet() -> bool:
 
 
 def on_terminal() -> bool:
-    """Whether a person may be reading standard error as it is written, and wants to."""
+    """Whether standard error is a terminal, and --quiet was not given."""
     return sys.stderr is not None and sys.stderr.isatty() and not _quiet()
 
 
 class Progress:
-    """Rows done, their rate and the time left: on a terminal, and only where it takes long."""
+    """Rows done, their rate and the time left: only on a terminal, and only if the run takes long."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -90,14 +90,14 @@ class Progress:
         self._on_terminal = on_terminal()
 
     def __call__(self, rows: int, fraction: float | None) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         now = time.monotonic()
         if not self._on_terminal or now < self._next:
             return
         self._next = now + PROGRESS_EVERY
         self._shown = True
         elapsed = now - self._start
-        line = f"{rows:,} rows, {rows / elapsed:,.0f} rows/s"
+        line = f"{counted(rows, 'row')}, {rows / elapsed:,.0f} rows/s"
         if fraction:
             left = round(elapsed / fraction - elapsed)
             line += f", {fraction:.0%}, {left // 60}:{left % 60:02d} left"
@@ -105,7 +105,7 @@ class Progress:
         sys.stderr.flush()
 
     def clear(self) -> None:
-        """Take the line away again."""
+        """Remove the line."""
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -11,7 +11,7 @@ import click
 from matnet.cli.batches import chosen_columns, opened, samples, states_given, targets_given
 from matnet.cli.options import file_reading
 from matnet.cli.speech import note, warn
-from matnet.errors import FormatError, TableError
+from matnet.errors import FormatError, TableError, counted
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray
@@ -29,14 +29,14 @@ record_option = click.option(
 
 
 def described(net: Network, options: dict[str, Any]) -> dict[str, Any]:
-    """What a page shows of a network: the fields of ``matnet.explore.Subject``."""
+    """The contents of a page about a network: the fields of ``matnet.explore.Subject``."""
     from matnet.explore import Address
     from matnet.tables.columns import INPUTS, Columns, check_names, output_names
 
     given: dict[str, Any] = {"x": None, "t": None, "inputs": options["inputs"]}
     if options["table"] is not None:
-        found = samples_and_targets(net, options)
-        given = {"x": found.x, "t": found.t, "inputs": found.inputs, "states": found.states, "first_step": found.first}
+        data = samples_and_targets(net, options)
+        given = {"x": data.x, "t": data.t, "inputs": data.inputs, "states": data.states, "first_step": data.first}
     elif options["inputs"] is not None:
         check_names(options["inputs"], net.input_size, INPUTS, "input")
     elsewhere = options["input_scaling"] or options["output_scaling"]
@@ -52,9 +52,9 @@ def described(net: Network, options: dict[str, Any]) -> dict[str, Any]:
 class Samples:
     """A table in memory.
 
-    ``x`` (N, R) and ``t`` (N, S), None where no targets are given; ``inputs`` are the inputs' names. Of a dynamic
-    network it is a series from the row ``first``, counted from 1, on, and ``states`` are those before it, as arguments
-    of ``Network.run``; zeros if there are none.
+    ``x`` (N, R) and ``t`` (N, S), None where no targets are given; ``inputs`` are the inputs' names. For a dynamic
+    network it is a series that begins at row ``first``, counted from 1, and ``states`` are those before it, as
+    arguments of ``Network.run``; zeros if there are none.
     """
 
     x: FloatArray
@@ -65,7 +65,7 @@ class Samples:
 
 
 def samples_and_targets(net: Network | Ensemble, options: dict[str, Any]) -> Samples:
-    """The samples of TABLE, with the targets that --targets names; of a dynamic network the series with its states.
+    """The samples of TABLE, with the targets that --targets names; for a dynamic network the series with its states.
 
     Raises
     ------
@@ -91,7 +91,10 @@ def samples_and_targets(net: Network | Ensemble, options: dict[str, Any]) -> Sam
             check_targets(len(array), len(x), options["targets"])
         return Samples(x, array, inputs)
     if len(targets.names) != net.output_size:
-        raise TableError(f"--targets names {len(targets.names)} columns, the network has {net.output_size} outputs")
+        raise TableError(
+            f"--targets names {counted(len(targets.names), 'column')}, the network has "
+            f"{counted(net.output_size, 'output')}"
+        )
     with opened(options, columns) as table:
         choice = chosen_columns(table, columns, net.input_size)
         both = replace(choice, inputs=(*choice.inputs, *choice.targets), keep=(), targets=())
@@ -104,13 +107,13 @@ def _series(net: Network, table: Table, columns: Columns, states: States | None,
 
     for message in table.notes:
         note(message)
-    found = read_series(net, table, columns, states, targets)
-    for message in (found.start.choice.note, found.start.words):
+    data = read_series(net, table, columns, states, targets)
+    for message in (data.start.choice.note, data.start.words):
         if message:
             note(message)
-    for message in found.start.doubts:
+    for message in data.start.doubts:
         warn(f"{table.place}: {message}")
-    return Samples(found.x, found.t, found.start.choice.input_names, found.states, found.first)
+    return Samples(data.x, data.t, data.start.choice.input_names, data.states, data.first)
 
 
 def _joined(parts: list[FloatArray], size: int) -> FloatArray:
@@ -145,16 +148,19 @@ def training_record(options: dict[str, Any], needed: bool = False) -> TrainingRe
     except FormatError:
         paths = training_record_paths(options["file"], **file_reading())
         if len(paths) > 1:
-            note(f"{len(paths)} training records: {', '.join(paths)}; sets are not shown, name one with --record")
+            note(f"{len(paths)} training records: {', '.join(paths)}; sets are not shown; name one with --record")
         return None
 
 
 def sets(record: TrainingRecord | None, count: int) -> Any:
-    """The sets of the record where it is of that many samples; otherwise a word on standard error."""
+    """The sets of the record if it is for that many samples; otherwise a note says why there are none."""
     if record is None or not record.members:
         return None
     recorded = len(next(iter(record.members.values())))
     if recorded == count:
         return record.members
-    note(f"the training record {record.path} is of {recorded} samples, the table has {count}: sets are not shown")
+    note(
+        f"the training record {record.path} is for {counted(recorded, 'sample')}, the table has {count}: sets are not "
+        "shown"
+    )
     return None

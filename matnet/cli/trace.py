@@ -188,7 +188,7 @@ def _trace_of_step(net: Network, options: dict[str, Any]) -> Trace:
         raise TableError(f"--row {row}: it has {counted(last, 'row')}", place=place)
     if row < given.first:
         raise TableError(
-            f"--row {row}: the series has outputs from row {given.first} on, what is before are its states; name a "
+            f"--row {row}: the rows before row {given.first} are the states of the series and have no outputs; name a "
             "later row, or start from zeros with --states zeros",
             place=place,
         )
@@ -204,24 +204,24 @@ def _read_given(file: str) -> dict[str, Given]:
 
 def _compare(shown: _Shown, given: dict[str, Given], options: dict[str, Any]) -> int:
     try:
-        found = {name: trace.against(given) for name, trace in shown.traces.items()}
+        differences = {name: trace.against(given) for name, trace in shown.traces.items()}
     except MatnetError as error:
         raise error.at(options["against"]) from error.__cause__
     if options["as_json"]:
         documents = [
             {"network": name, "compared": len(given), "differences": [_record(entry) for entry in own]}
-            for name, own in found.items()
+            for name, own in differences.items()
         ]
         if shown.alone is not None:
             del documents[0]["network"]
         document = documents[0] if shown.alone is not None else {"networks": documents}
         click.echo(json_text({"row": options["row"], **document}))
     else:
-        for name, own in found.items():
+        for name, own in differences.items():
             lines = _lines(own) if own else [f"{counted(len(given), 'number')} compared: all agree"]
             heading = [] if shown.alone is not None else [name]
             click.echo("\n".join(printable(line) for line in [*heading, *lines]))
-    return DIFFERS if all(found.values()) else AGREES
+    return DIFFERS if all(differences.values()) else AGREES
 
 
 def _record(difference: Difference) -> dict[str, Any]:
@@ -233,9 +233,9 @@ def _record(difference: Difference) -> dict[str, Any]:
     }
 
 
-def _lines(found: tuple[Difference, ...]) -> list[str]:
+def _lines(differences: tuple[Difference, ...]) -> list[str]:
     lines = []
-    for number, difference in enumerate(found):
+    for number, difference in enumerate(differences):
         start = "first difference" if not number else "with that, the next"
         lines.append(f"{start}: {difference.quantity} is {difference.given:.10g}, expected {difference.expected:.10g}")
         reasons = difference.reasons or ("none of the usual mistakes gives this number",)

@@ -131,7 +131,7 @@ def _expanded(name: str) -> Sequence[str]:
 
 
 class _Places(NamedTuple):
-    """Where the data are that the options name."""
+    """The data that the options name."""
 
     matrices: Mapping[str, str | None]
     record: str | None
@@ -245,16 +245,16 @@ def _matrix(
 
 
 def _named_columns(place: str) -> tuple[str, tuple[str, ...] | None]:
-    """A table and the columns after its name: ``y.csv:head``, ``data.xlsx:Sheet2:head,power``."""
+    """A table and the columns named after it: ``y.csv:head``, ``data.xlsx:Sheet2:head,power``."""
     from matnet.tables.formats import COMPRESSIONS, TABLE_SUFFIXES
 
     if os.path.exists(place):
         return place, None
     suffixes, packed = ("|".join(map(re.escape, group)) for group in (TABLE_SUFFIXES, COMPRESSIONS))
-    found = re.fullmatch(rf"(.+?(?:\.xlsx:[^:]+|(?:{suffixes})(?:{packed})?)):(.+)", place, re.IGNORECASE)
-    if found is None or sheet_address(place):
+    match = re.fullmatch(rf"(.+?(?:\.xlsx:[^:]+|(?:{suffixes})(?:{packed})?)):(.+)", place, re.IGNORECASE)
+    if match is None or sheet_address(place):
         return place, None
-    return found[1], names(found[2])
+    return match[1], names(match[2])
 
 
 def _table_numbers(name: str, columns: tuple[str, ...] | None, options: Mapping[str, Any]) -> FloatArray:
@@ -292,11 +292,11 @@ _HEADER = ("what", "samples", "difference", "of range", "verdict")
 
 
 def _report(rows: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
-    for place, found in rows.items():
+    for place, findings in rows.items():
         yield place
-        compared = [row for row in found if row.verdict != "nothing to compare"]
+        compared = [row for row in findings if row.verdict != "nothing to compare"]
         yield from _table(compared)
-        for row in found:
+        for row in findings:
             if row.verdict == "nothing to compare":
                 yield f"  {row.what}{': ' if row.what else ''}{_reason(row)}"
         yield ""
@@ -314,7 +314,7 @@ def _table(rows: Sequence[Finding]) -> Iterator[str]:
 
 
 def _reason(row: Finding) -> str:
-    """Why, and which options would decide it."""
+    """The reason, and the options that would decide it."""
     if not row.undecided:
         return row.reason
     condition = "if MATLAB computed them with this network, " if row.verdict == "unclear" else ""

@@ -21,7 +21,7 @@ from matnet.cli.options import (
 )
 from matnet.cli.results import check_place, make_folder, opened_result
 from matnet.cli.speech import note, on_terminal
-from matnet.errors import TableError
+from matnet.errors import TableError, counted
 from matnet.files import put
 
 if TYPE_CHECKING:
@@ -57,30 +57,30 @@ def command(**options: Any) -> None:
 
     net = load_network(options)
     net = net.with_names(inputs=options["inputs"], outputs=options["outputs"])
-    found = list(matrices(net.structure))
+    tables = list(matrices(net.structure))
     out = options["out"]
     suffix = Path(out).suffix.lower()
     if suffix == ".xlsx":
         from matnet.tables.excel import workbook
 
-        _write(out, workbook([(matrix.name, _rows(matrix)) for matrix in found], out), options)
+        _write(out, workbook([(matrix.name, _rows(matrix)) for matrix in tables], out), options)
     elif out == "-" or suffix == ".csv":
-        _write(out, csv_text(_long(found)).encode(), options)
+        _write(out, csv_text(_long(tables)).encode(), options)
     elif suffix and not Path(out).is_dir():
         raise TableError(f"{out}: the format is not known; name a folder, or a file that ends in .csv or .xlsx")
     else:
-        _write_folder(Path(out), found, options)
+        _write_folder(Path(out), tables, options)
 
 
-def _write_folder(folder: Path, found: Sequence[Matrix], options: dict[str, Any]) -> None:
-    places = [folder / f"{matrix.name}.csv" for matrix in found]
+def _write_folder(folder: Path, tables: Sequence[Matrix], options: dict[str, Any]) -> None:
+    places = [folder / f"{matrix.name}.csv" for matrix in tables]
     for place in places:
         check_place(str(place), options)
     make_folder(folder)
-    for place, matrix in zip(places, found, strict=True):
+    for place, matrix in zip(places, tables, strict=True):
         put(place, csv_text(_rows(matrix)).encode())
     if on_terminal():
-        note(f"written: {folder}, {len(places)} files")
+        note(f"written: {folder}, {counted(len(places), 'file')}")
 
 
 def _write(name: str, content: bytes, options: dict[str, Any]) -> None:
@@ -96,9 +96,9 @@ def _rows(matrix: Matrix) -> list[list[str | float]]:
     return rows
 
 
-def _long(found: Iterable[Matrix]) -> Iterable[Sequence[str | float]]:
+def _long(tables: Iterable[Matrix]) -> Iterable[Sequence[str | float]]:
     """All matrices as one table, a row for each number."""
     yield "matrix", "row", "column", "value"
-    for matrix in found:
+    for matrix in tables:
         for row, values in zip(matrix.rows, matrix.values.tolist(), strict=True):
             yield from ((matrix.name, row, column, value) for column, value in zip(matrix.columns, values, strict=True))

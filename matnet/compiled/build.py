@@ -2,7 +2,7 @@
 
 An entry's name contains the hash of its inputs and the hash of its own bytes; both are checked before it is loaded. It
 is built in a folder beside it and moved into place when it is complete and checked, so several processes may build at
-once. Only the user may be able to change the code that is loaded: every folder of the path belongs to the user or the
+once. Only the user must be able to change the code that is loaded: every folder of the path belongs to the user or the
 system, and the bytes that are loaded are those that were checked, in a file that no other program knows.
 """
 
@@ -39,7 +39,7 @@ _SECONDS, _SECONDS_TO_ANSWER = 300, 60
 _BUILDING = "building-"
 
 _OPENED_WITH = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-"""How an entry of the cache is opened, as far as the system knows these flags."""
+"""The flags with which an entry of the cache is opened, if the system has them."""
 
 _DAYS, _BYTES = 90, 256 << 20
 """Entries unused for this many days are removed at the next build, as are the oldest if all exceed this many bytes."""
@@ -124,7 +124,8 @@ def _bundled() -> tuple[str, ...] | None:
 
 
 def _caches(folder: str | Path) -> dict[str, str]:
-    """The variables that make zig keep its own files in a folder: what it built from others' files is never used."""
+    """The variables that make zig keep its files in a folder of its own, so that it never uses files built by
+    others."""
     return {"ZIG_GLOBAL_CACHE_DIR": str(folder), "ZIG_LOCAL_CACHE_DIR": str(folder)}
 
 
@@ -200,21 +201,22 @@ def _own_folder() -> Path:
         return folder
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
         raise UnsupportedError(
-            f"{folder} must be a folder of your own that nobody else may enter (mode 0700), since code is loaded from "
-            "it; remove it, or set XDG_CACHE_HOME to another place"
+            f"{folder} must be a folder of your own that nobody else can enter (mode 0700), since code is loaded from "
+            "it; remove it, or set XDG_CACHE_HOME to another folder"
         )
-    for parent, found in states.items():
-        if not _safe(found):
+    for parent, status in states.items():
+        if not _safe(status):
             raise UnsupportedError(
-                f"{parent}, in which compiled networks are kept, may be changed by others (owner {found.st_uid}, "
-                f"mode {stat.S_IMODE(found.st_mode):04o}), and code is loaded from it; take the right to write from "
-                "them, or set XDG_CACHE_HOME to another place"
+                f"{parent}, which holds compiled networks, can be changed by other users (owner {status.st_uid}, "
+                f"mode {stat.S_IMODE(status.st_mode):04o}), but code is loaded from it; remove their write permission, "
+                "or set XDG_CACHE_HOME to another folder"
             )
     return folder
 
 
 def _safe(state: os.stat_result) -> bool:
-    """Whether only the user and the system can change a folder's contents, or everyone only their own, as in /tmp."""
+    """Whether only the user and the system can change a folder's contents, or everyone only their own files, as in
+    /tmp."""
     sticky = bool(state.st_mode & stat.S_ISVTX)
     return state.st_uid in (0, os.getuid()) and (sticky or not state.st_mode & 0o022)
 
@@ -343,7 +345,7 @@ def _compile(with_what: Compiler, text: Path, made: Path, kept: Path) -> None:
         said = on_one_line(done.stderr.replace(str(text), str(kept)))[:2000]
         raise UnsupportedError(f"{name} fails ({done.returncode}){note}: {said}")
     if not made.is_file() or made.is_symlink():
-        raise UnsupportedError(f"{name} ends without an error and has made no file{_keep(text, kept)}")
+        raise UnsupportedError(f"{name} ended without an error but wrote no file{_keep(text, kept)}")
 
 
 def _keep(text: Path, kept: Path) -> str:

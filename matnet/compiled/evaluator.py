@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matnet.compiled.worth import WORTH, seconds_per_row
 from matnet.derivatives.quantities import VALUE_AND_JACOBIAN, Jacobian, Quantity
-from matnet.errors import MissingExtraError, ModelError, UnsupportedError
+from matnet.errors import MissingExtraError, ModelError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
@@ -204,7 +204,7 @@ class CompiledEvaluation(Evaluation):
 def check_samples(structure: Structure, sizes: Sequence[int]) -> list[FloatArray]:
     """Arguments for the check: rows in the training range or around 0, then rows with NaN or ±Inf in one element."""
     rng = np.random.default_rng(0)
-    found = []
+    arguments = []
     for place, size in enumerate(sizes):
         array = rng.normal(size=(70 + 3 * min(size, 8), size))
         if place == 0:
@@ -217,9 +217,9 @@ def check_samples(structure: Structure, sizes: Sequence[int]) -> list[FloatArray
             array = np.where(np.isfinite(inside), inside, array)
             for row in range(70, len(array)):
                 array[row, (row - 70) // 3] = (np.nan, np.inf, -np.inf)[row % 3]
-        found.append(array)
-    rows = min(len(array) for array in found)
-    return [array[:rows] for array in found]
+        arguments.append(array)
+    rows = min(len(array) for array in arguments)
+    return [array[:rows] for array in arguments]
 
 
 def compare(
@@ -256,7 +256,8 @@ def compare(
 
 def _first_difference(got: FloatArray, expected: FloatArray, off: Any) -> str:
     index = tuple(int(axis) for axis in np.argwhere(off)[0])
-    return f"{float(got[index])!r} for {float(expected[index])!r} at {list(index)}, and {int(off.sum()) - 1} others"
+    others = counted(int(off.sum()) - 1, "other")
+    return f"{float(got[index])!r} for {float(expected[index])!r} at {list(index)}, and {others}"
 
 
 class CompiledNetwork(Network):
@@ -386,9 +387,9 @@ def compile(net: Network | Ensemble, when: Literal["always", "worth it"] = "alwa
 
 def _compiled(net: Network) -> CompiledNetwork:
     _check_static(net)
-    found = CompiledNetwork(net.structure, net.provenance, net.name)
-    found.evaluation.prepare(VALUE_AND_JACOBIAN, [net.input_size])
-    return found
+    result = CompiledNetwork(net.structure, net.provenance, net.name)
+    result.evaluation.prepare(VALUE_AND_JACOBIAN, [net.input_size])
+    return result
 
 
 def _adaptive(net: Network) -> AdaptiveNetwork:

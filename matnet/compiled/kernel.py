@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 
 from matnet.exporters.c_source import C
 from matnet.exporters.loops import VIEWS, View, dense, indices, kept, strides
+from matnet.exporters.operators import ARITHMETIC
 from matnet.exporters.recording import elements
 from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import COMMUTATIVE, ELEMENTWISE, Node, Tape, compute
 
 TABLE = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
+    **ARITHMETIC,
     "abs": "fabs({0})",
     "sign": "{0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : {0}",
     "exp": "exponential({0})",
@@ -122,7 +119,7 @@ class Numbers:
 
     @property
     def array(self) -> FloatArray:
-        """All of them."""
+        """All constants."""
         return np.concatenate([np.zeros(0), *self._parts])
 
 
@@ -183,15 +180,15 @@ class Kernel:
             if self._owners[number] == number
             for operand in node.operands
         }
-        found = set()
+        stored = set()
         for output in self.tape.outputs:
             owner, view = self._owners[output], self._views[output]
             if owner is not None and self.tape.nodes[owner].operation == "take":
                 source = self._owners[self.tape.nodes[owner].operands[0]]
                 whole = view.strides == strides(view.shape) and prod(view.shape) == _size(self.tape.nodes[owner])
                 if owner not in read and source is not None and whole:
-                    found.add(owner)
-        return found
+                    stored.add(owner)
+        return stored
 
     def _computed(self, number: int) -> bool:
         taken = number in self._taken
@@ -246,20 +243,20 @@ class Kernel:
 
     def _last_readers(self) -> dict[int, int]:
         """For every node that other statements than its own read, the last of these."""
-        found: dict[int, int] = {}
+        readers: dict[int, int] = {}
         for place, statement in enumerate(self.statements):
             for number in statement.nodes:
                 for operand in self.tape.nodes[number].operands:
                     owner = self._owners[operand]
                     if owner is not None and owner not in statement.nodes:
-                        found[owner] = place
+                        readers[owner] = place
         for output in self.tape.outputs:
             owner = self._owners[output]
             if owner in self._taken:
                 owner = self._owners[self.tape.nodes[owner].operands[0]]
             if owner is not None:
-                found[owner] = len(self.statements)
-        return found
+                readers[owner] = len(self.statements)
+        return readers
 
     def _load(self) -> None:
         for place, number in enumerate(self.tape.inputs):
@@ -360,7 +357,7 @@ class Kernel:
                 root = below.operands[0]
                 if self._one_and_exp(self.tape.nodes[root]) and names[1].startswith("t"):
                     return f"{names[0]} * ((1.0 / t{root}) * (1.0 / t{root}))"
-        # networks of one shape shall have the same code
+        # networks of one shape must have the same code
         return TABLE[node.operation].format(*(sorted(names) if node.operation in COMMUTATIVE else names))
 
     def _one_and_exp(self, node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""Whether compiling pays: the time of a computation in NumPy beside that of a build."""
+"""Whether compiling pays: the time of a computation in NumPy compared with that of a build."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PER_ELEMENT, _PER_TERM = 0.6e-9, 0.06e-9
 """Seconds of one core for an element of an elementwise operation, and for a term of a matrix product."""
 
 WORTH = 3.0
-"""Seconds of NumPy that make a build worth its time: compiled code saves half of them, a build takes about one."""
+"""Seconds of NumPy from which a build pays: compiled code saves half of them, a build takes about one."""
 
 
 def seconds_per_row(tape: Tape) -> float:
@@ -30,7 +30,7 @@ def seconds_per_row(tape: Tape) -> float:
 
 
 def numpy_seconds(net: Network, quantity: Quantity, sizes: Sequence[int]) -> float:
-    """As `seconds_per_row`, of a quantity of a static network."""
+    """As `seconds_per_row`, for a quantity of a static network."""
     return seconds_per_row(net.evaluation.by_numpy(quantity, sizes).tape)
 
 

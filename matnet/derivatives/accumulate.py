@@ -62,7 +62,7 @@ def tangents(
 
 
 def _alike(sources: Sequence[MaskedDirections | None]) -> list[list[MaskedDirections | None]]:
-    """All sources at once if the same directions reach them, else one by one: a tangent is linear in them."""
+    """All sources at once if the same directions reach them, else one by one, as a tangent is linear in them."""
     known = [source for source in sources if source is not None]
     if all(np.array_equal(source.reach, known[0].reach) for source in known):
         return [list(sources)] if known else []
@@ -73,18 +73,18 @@ def cotangents(
     program: Program, values: Sequence[Array], seeds: Mapping[int, MaskedDirections]
 ) -> list[MaskedDirections | None]:
     """The cotangents of every signal from those of the seeded ones; None if they are 0."""
-    found: list[MaskedDirections | None] = [None] * program.signals
+    directions: list[MaskedDirections | None] = [None] * program.signals
     for signal, seed in seeds.items():
-        found[signal] = seed
+        directions[signal] = seed
     for step in reversed(program.steps):
-        adjoint = found[step.target]
+        adjoint = directions[step.target]
         if adjoint is None:
             continue
         shares = step.cotangent(*step_values(step, values), adjoint.directions)
         for source, share in zip(step.sources, shares, strict=True):
             if share is not None:
-                found[source] = _added(found[source], MaskedDirections(share, adjoint.reach))
-    return found
+                directions[source] = _added(directions[source], MaskedDirections(share, adjoint.reach))
+    return directions
 
 
 def joined(carried: MaskedDirections, reach: Reach) -> Array:

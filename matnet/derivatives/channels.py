@@ -1,9 +1,9 @@
 """Derivatives with respect to the weights where an output depends on few of them: channel by channel.
 
-In a convolution, an element of channel f depends on filter f alone, and what acts on single elements or on the elements
-of one channel keeps it so. Then the parameters of all filters can be varied together: as many directions as one filter
-has parameters, forward through the network, give the derivatives with respect to all of them. For every other
-parameter there is a direction of its own.
+In a convolution, an element of channel f depends on filter f alone, and this remains true for functions of single
+elements or of the elements of one channel. Then the parameters of all filters can be varied together: as many
+directions as one filter has parameters, forward through the network, give the derivatives with respect to all of them.
+Every other parameter needs its own direction.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ChannelBlock:
 
     @property
     def numbers(self) -> int:
-        """How many numbers all directions have."""
+        """The number of elements of all directions."""
         return self.count * int(np.prod(self.shape))
 
     def directions(self) -> FloatArray:
@@ -71,7 +71,7 @@ class ChannelBlock:
 
 @dataclass(frozen=True, eq=False)
 class ChannelDerivatives:
-    """The blocks on which some signals depend, and where their derivatives stand in the whole Jacobian."""
+    """The blocks on which some signals depend, and the positions of their derivatives in the whole Jacobian."""
 
     blocks: tuple[ChannelBlock, ...]
     sizes: tuple[int, ...]
@@ -83,7 +83,7 @@ class ChannelDerivatives:
 
     @property
     def count(self) -> int:
-        """How many directions there are together: the numbers that each output has."""
+        """The number of all directions, which is the number of derivatives of each output."""
         return sum(block.count for block in self.blocks)
 
     @cached_property
@@ -103,17 +103,17 @@ class ChannelDerivatives:
         parts = [np.repeat(np.repeat(block.reaches, self.sizes)[:, None], block.count, axis=1) for block in self.blocks]
         return np.concatenate(parts, axis=1)
 
-    def dense(self, found: Sequence[FloatArray], parameters: int) -> FloatArray:
+    def dense(self, results: Sequence[FloatArray], parameters: int) -> FloatArray:
         """(N, S, P') from the results (N, n, S) of the blocks."""
-        whole = np.zeros((len(found[0]), self.size, parameters))
-        np.put_along_axis(whole, self.columns[None], self.numbers(found), axis=-1)
+        whole = np.zeros((len(results[0]), self.size, parameters))
+        np.put_along_axis(whole, self.columns[None], self.numbers(results), axis=-1)
         return whole
 
-    def numbers(self, found: Sequence[FloatArray]) -> FloatArray:
-        """(N, S, count): what is not 0 for any values, row by row."""
-        numbers = np.empty((len(found[0]), self.size, self.count))
+    def numbers(self, results: Sequence[FloatArray]) -> FloatArray:
+        """(N, S, count): the derivatives that are not always 0, row by row."""
+        numbers = np.empty((len(results[0]), self.size, self.count))
         start = 0
-        for block, part in zip(self.blocks, found, strict=True):
+        for block, part in zip(self.blocks, results, strict=True):
             numbers[..., start : start + block.count] = part.transpose(0, 2, 1)
             start += block.count
         return numbers
@@ -134,9 +134,9 @@ def channel_derivatives(program: Program, of: Sequence[int], most: int) -> Chann
         if block is not None:
             blocks.append(block)
         start += count
-    found = ChannelDerivatives(tuple(blocks), sizes)
-    cheap = found.count < found.size and sum(block.numbers for block in blocks) <= MOST_NUMBERS
-    return found if cheap else None
+    derivatives = ChannelDerivatives(tuple(blocks), sizes)
+    cheap = derivatives.count < derivatives.size and sum(block.numbers for block in blocks) <= MOST_NUMBERS
+    return derivatives if cheap else None
 
 
 def _block(program: Program, key: ParameterKey, start: int, of: Sequence[int]) -> ChannelBlock | None:
@@ -147,10 +147,10 @@ def _block(program: Program, key: ParameterKey, start: int, of: Sequence[int]) -
     shape = tuple(step.w.shape) if isinstance(step, WeightStep) else tuple(step.bias.shape)  # type: ignore[attr-defined]
     everything = np.arange(int(np.prod(shape)))[None]
     reach = _reach(program, place, _EVERYTHING if own is None else len(own))
-    found = {reach[signal] for signal in of if signal in reach}
-    if not found:
+    counts = {reach[signal] for signal in of if signal in reach}
+    if not counts:
         return None
-    separate = own is not None and found == {len(own)}
+    separate = own is not None and counts == {len(own)}
     reaches = tuple(signal in reach for signal in of)
     return ChannelBlock(key, place, start, shape, own if separate and own is not None else everything, reaches)
 
@@ -174,14 +174,15 @@ def _own_entries(step: Step, size: int) -> NDArray[np.intp] | None:
 
 
 def _reach(program: Program, place: int, channels: int) -> dict[int, int]:
-    """The signals that depend on what varies in a step, each with the number of channels that stay separate."""
-    found = {program.steps[place].target: channels}
+    """The signals that depend on the varied parameters of a step, each with the number of channels that stay
+    separate."""
+    reached = {program.steps[place].target: channels}
     for step in program.steps[place + 1 :]:
-        sources = {found[source] for source in step.sources if source in found}
+        sources = {reached[source] for source in step.sources if source in reached}
         if sources:
             (first, *others) = sources
-            found[step.target] = first if not others and first and _keeps(step, first) else _EVERYTHING
-    return found
+            reached[step.target] = first if not others and first and _keeps(step, first) else _EVERYTHING
+    return reached
 
 
 def _keeps(step: Step, channels: int) -> bool:
@@ -200,11 +201,11 @@ def channel_tangents(
 ) -> list[Array]:
     """For each block the derivatives of the signals `of` along its directions, (..., n, S)."""
     sizes = [program.sizes[signal] for signal in of]
-    found = []
+    tangents_of_blocks = []
     for block in derivatives.blocks:
         step = program.steps[block.step]
         seed = step.parameter_tangents(*step_values(step, values), block.directions())
         reach = np.ones(block.count, dtype=np.bool_)
         columns = tangents(program, values, {step.target: MaskedDirections(seed, reach)})
-        found.append(gathered([columns[signal] for signal in of], sizes, block.count, x))
-    return found
+        tangents_of_blocks.append(gathered([columns[signal] for signal in of], sizes, block.count, x))
+    return tangents_of_blocks

@@ -33,7 +33,7 @@ def jacobian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: 
     wrt_sizes = [program.sizes[signal] for signal in wrt]
     if sum(wrt_sizes) < sum(of_sizes):
         columns = tangents(program, values, identity_seeds(program, wrt, x))
-        found = gathered([columns[signal] for signal in of], of_sizes, sum(wrt_sizes), x)
-        return namespace(x).matrix_transpose(found)
+        transposed = gathered([columns[signal] for signal in of], of_sizes, sum(wrt_sizes), x)
+        return namespace(x).matrix_transpose(transposed)
     rows = cotangents(program, values, identity_seeds(program, of, x))
     return gathered([rows[signal] for signal in wrt], wrt_sizes, sum(of_sizes), x)

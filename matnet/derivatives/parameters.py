@@ -21,13 +21,13 @@ def parameter_products(
 ) -> Array:
     """Cotangents `seeds` (..., count, size) of some signals, propagated to all weights and biases: (..., count, P)."""
     rows = cotangents(program, values, seeds)
-    found: dict[ParameterKey, MaskedDirections] = {}
+    products: dict[ParameterKey, MaskedDirections] = {}
     for step in program.steps:
         adjoint = rows[step.target]
         if adjoint is not None:
             by_parameter = step.parameter_cotangents(*step_values(step, values), adjoint.directions)
-            found |= {key: MaskedDirections(share, adjoint.reach) for key, share in by_parameter.items()}
-    parts = [found.get(key) for key in program.parameters]
+            products |= {key: MaskedDirections(share, adjoint.reach) for key, share in by_parameter.items()}
+    parts = [products.get(key) for key in program.parameters]
     return gathered(parts, list(program.parameter_sizes), count, x)
 
 
@@ -64,13 +64,13 @@ def parameters_up_to(structure: Structure, program: Program, layer: int) -> int:
 
 def parameter_arrays(structure: Structure) -> dict[ParameterKey, Array]:
     """Every bias (S,) and weight (S, R·taps) of a structure."""
-    found: dict[ParameterKey, Array] = {}
+    arrays: dict[ParameterKey, Array] = {}
     for number, layer in enumerate(structure.layers):
         if layer.bias is not None:
-            found["b", number, -1] = layer.bias
-        found |= {("IW", number, source): weight.value for source, weight in layer.input_weights.items()}
-        found |= {("LW", number, source): weight.value for source, weight in layer.layer_weights.items()}
-    return found
+            arrays["b", number, -1] = layer.bias
+        arrays |= {("IW", number, source): weight.value for source, weight in layer.input_weights.items()}
+        arrays |= {("LW", number, source): weight.value for source, weight in layer.layer_weights.items()}
+    return arrays
 
 
 def parameter_vector(program: Program, arrays: dict[ParameterKey, Array]) -> FloatArray:

@@ -13,13 +13,13 @@ from matnet.simulate import Program
 
 def seeds(program: Program, signals: Sequence[int], directions: Array) -> dict[int, MaskedDirections]:
     """The part of `directions` (..., Σ sizes) for each signal, (..., 1, size), summed for repeated signals."""
-    found: dict[int, Array] = {}
+    pieces: dict[int, Array] = {}
     start = 0
     for signal in signals:
         piece = directions[..., None, start : start + program.sizes[signal]]
-        found[signal] = found[signal] + piece if signal in found else piece
+        pieces[signal] = pieces[signal] + piece if signal in pieces else piece
         start += program.sizes[signal]
-    return {signal: MaskedDirections(piece, np.ones(1, dtype=np.bool_)) for signal, piece in found.items()}
+    return {signal: MaskedDirections(piece, np.ones(1, dtype=np.bool_)) for signal, piece in pieces.items()}
 
 
 def jvp(program: Program, values: Sequence[Array], of: Sequence[int], wrt: Sequence[int], x: Array, v: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What can be computed from a network: each quantity is a function of the network's Program and the arguments.
+"""The quantities that can be computed from a network: functions of the network's Program and the arguments.
 
 A quantity with settings is a frozen dataclass, one without is a plain class. Equal settings give the same object, so a
 quantity is also the key of its recorded tape; the same objects are recorded, run and exported.

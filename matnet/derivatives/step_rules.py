@@ -19,8 +19,8 @@ from matnet.simulate import Directions, ParameterKey, Step, WeightStep
 class CustomRuleStep(Step):
     """A step with one source, ``step``, whose value, tangent and cotangent a library differentiates by custom rules.
 
-    ``weight`` is the step's weight, or None, and ``rule`` the step without it: no array is hidden in a function, where
-    a library's transforms would not see it.
+    ``weight`` is the step's weight, or None, and ``rule`` the step without it: an array hidden in a function would be
+    invisible to a library's transforms.
     """
 
     step: Step

@@ -230,10 +230,10 @@ class Series:
         inputs, layers, _ = self.histories(x, input_states, layer_states)
         argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, self._argument_size)
         signals = (*self.program.outputs, *(self.program.layers[index] for index in self._fed_back))
-        found = self.evaluate(SignalJacobian(signals), argument)[0]
+        jacobians = self.evaluate(SignalJacobian(signals), argument)[0]
         neurons = [k for index in self._fed_back for k in range(*_edges(self._columns["layer"], index))]
         rows = {leaf.signal: self._dependent(signals, leaf) for leaf in self.program.leaves}
-        return found.reshape(batch, steps, *found.shape[1:]), neurons, rows
+        return jacobians.reshape(batch, steps, *jacobians.shape[1:]), neurons, rows
 
     def _dependent(self, signals: Sequence[int], leaf: Leaf) -> slice | NDArray[np.intp]:
         """Which elements of the concatenated `signals` depend on a leaf."""

@@ -1,4 +1,4 @@
-"""What the page's script is given: names, ranges, rows of the table, classes, and how to repeat the point elsewhere."""
+"""The data for the page's script: names, ranges, rows of the table, classes, and code that computes the same point."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Subject:
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """Everything as JSON's types; numbers that are not finite stay what they are, as JavaScript writes them."""
+        """Everything in JSON's types; numbers that are not finite remain, in JavaScript's notation."""
         return {
             "inputs": self._inputs(),
             "outputs": self._outputs(),
@@ -133,7 +133,8 @@ class Subject:
 
     @cached_property
     def _box(self) -> FloatArray:
-        """(R, 2): the range of each input if it is known, else that of the table, else what points are taken from."""
+        """(R, 2): the range of each input if it is known, else that of the table, else the range from which points are
+        taken."""
         box, known = input_box(self.net.structure), self.net.input_extent.known
         if self._table is None:
             return box
@@ -265,7 +266,7 @@ class Subject:
         return {"from": low, "to": high, "names": [f"{low:g}", f"{high:g}"]} if low < high else None
 
     def _flat(self) -> str:
-        """Why every derivative is 0, if that is so."""
+        """Why every derivative is 0; empty if that is not so."""
         if self.net.dynamic or not only_chooses(self.net):
             return ""
         return (

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from matnet.errors import UnsupportedError
+from matnet.errors import UnsupportedError, counted
 from matnet.exporters.loops import Body, Constants, Language, dense, four_a_line
+from matnet.exporters.operators import ARITHMETIC, COMPARISONS, functions
 from matnet.exporters.recording import Function, Precision, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -33,20 +34,11 @@ PUBLIC = {
 
 
 _TABLE = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
+    **ARITHMETIC,
+    **COMPARISONS,
+    **functions("{name}{{f}}"),
     "abs": "fabs{f}({0})",
     "sign": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0}",
-    "exp": "exp{f}({0})",
-    "tanh": "tanh{f}({0})",
-    "sqrt": "sqrt{f}({0})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
     "logical_and": "{0} && {1}",
     "logical_or": "{0} || {1}",
     "logical_not": "!{0}",
@@ -149,9 +141,9 @@ def _function(recording: Recording, function: Function, constants: Constants, la
 
 def _usage(recording: Recording) -> list[str]:
     sizes = recording.sizes
-    lines = [f"One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides."]
+    lines = [f"One sample: x has {counted(sizes['R'], 'element')}, y has {sizes['S']}, raw scale on both sides."]
     if any(function.name == "value_and_jacobian" for function in recording.functions):
-        lines.append(f"dydx has {sizes['S']} rows of {sizes['R']}: dydx[i * {sizes['R']} + j] is dy_i/dx_j.")
+        lines.append(f"dydx has {counted(sizes['S'], 'row')} of {sizes['R']}: dydx[i * {sizes['R']} + j] is dy_i/dx_j.")
     if any(function.name == "step_and_jacobians" for function in recording.printed):
         lines.append("Derivatives are written row by row: dy_dstates[i * states + j] is dy_i/dstates_j, and so on.")
     return [*lines, "Several threads may call it; results must not overlap arguments."]

@@ -11,7 +11,7 @@ NAMES = ("cc", "gcc", "clang")
 
 
 def c_compiler(chosen: str) -> tuple[tuple[str, ...], str]:
-    """The command of the C compiler, or an empty one and the reason why there is none.
+    """The command of the C compiler, or an empty one with the reason why there is none.
 
     Parameters
     ----------
@@ -21,12 +21,12 @@ def c_compiler(chosen: str) -> tuple[tuple[str, ...], str]:
     Raises
     ------
     UnsupportedError
-        The variable cannot be read.
+        The variable cannot be parsed.
     """
     try:
         words = shlex.split(chosen)
     except ValueError as error:
-        raise UnsupportedError(f"the variable CC is {chosen!r}, which cannot be read: {error}") from error
+        raise UnsupportedError(f"the variable CC is {chosen!r}, which cannot be parsed: {error}") from error
     for first in words[:1] or NAMES:
         path = shutil.which(first)
         if path:

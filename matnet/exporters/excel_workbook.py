@@ -1,8 +1,8 @@
 """Excel: a workbook that computes y and dy/dx by formulas, one sample per row.
 
 The sheet "network" has a row of formulas: inputs, outputs, derivatives, and in grouped columns on the right the steps
-between them. Their weights are on the sheet "weights", one row per step, so that numbers keep the digits that a formula
-of Excel would drop.
+between them. Their weights are on the sheet "weights", one row per step: a formula in Excel would drop digits of its
+numbers.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from matnet.errors import MissingExtraError, UnsupportedError
+from matnet.errors import UnsupportedError
 from matnet.exporters.libreoffice import FIRST_SHEET, MAIN, computed_rows, libreoffice
 from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Recording
 from matnet.exporters.target import Job, Target
+from matnet.extras import need
 from matnet.files import ExactFloat
 from matnet.formulas.documents import (
     MOST_COLUMNS,
@@ -51,7 +52,7 @@ _STRUCTURAL = 4
 
 
 class _Weights:
-    """The rows of the sheet of weights, and where each number is."""
+    """The rows of the sheet "weights", and the cell of each number."""
 
     def __init__(self) -> None:
         self.rows: list[list[str | float]] = []
@@ -119,7 +120,7 @@ class _SheetPrinter(Printer):
         return Text("+".join(pieces), SUM)
 
     def _runs(self, operands: Sequence[Expression]) -> list[tuple[int, int]]:
-        """The first and the last place of operands that are side by side in the sheet."""
+        """The first and the last column of operands that are adjacent in the sheet."""
         runs: list[tuple[int, int]] = []
         places = [self._columns.get(operand.number) for operand in operands]
         for k, place in enumerate(places):
@@ -159,10 +160,7 @@ def _structural(value: float | bool) -> bool:
 
 
 def _render(recording: Recording) -> bytes:
-    try:
-        import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
-    except ImportError:
-        raise MissingExtraError("an Excel workbook needs packages: pip install 'matnet[excel]'") from None
+    xlsxwriter = need("an Excel workbook", "excel", "xlsxwriter")
     if recording.net.dynamic:
         raise UnsupportedError(
             "a dynamic network is not written as a workbook: its rows would depend on each other; matnet formula gives "
@@ -183,22 +181,22 @@ def _render(recording: Recording) -> bytes:
 class _Sheet:
     """The cells of the row of a sample: names and formulas, column by column, and the values for a first sample."""
 
-    def __init__(self, found: Recorded) -> None:
-        self.found = found
-        steps = steps_of(found, "steps", [f"={k}" for k in range(len(found.results))], Names("text"), ranges=True)
-        self.inputs, self.results = len(found.arguments), len(found.results)
+    def __init__(self, recorded: Recorded) -> None:
+        self.found = recorded
+        steps = steps_of(recorded, "steps", [f"={k}" for k in range(len(recorded.results))], Names("text"), ranges=True)
+        self.inputs, self.results = len(recorded.arguments), len(recorded.results)
         self.between = [step for step in steps.sequence if step.result is None]
         check_columns(1 + self.inputs + self.results + len(self.between))
         self.weights = _Weights()
         self.formulas = self._formulas(steps)
         self.heads = [
-            *(argument.name for argument in found.arguments),
-            *(result.name for result in found.results),
+            *(argument.name for argument in recorded.arguments),
+            *(result.name for result in recorded.results),
             *(step.name for step in self.between),
         ]
-        middle = points(found, 3)[:1]
+        middle = points(recorded, 3)[:1]
         self.sample = np.array([rounding(3)(value) for value in middle[0].tolist()])
-        computed_parts = [result.expression for result in found.results] + [step.expression for step in self.between]
+        computed_parts = [result.expression for result in recorded.results] + [step.expression for step in self.between]
         self.values = computed(computed_parts, self.sample[None, :], rounding(None))[0]
 
     def _cell(self, column: int) -> str:
@@ -239,7 +237,7 @@ class _Sheet:
         return [part for part in needed([s.expression for s in steps.sequence]) if part.operation == "input"]
 
     def _guard(self, steps: Steps) -> str:
-        """The condition that every input that is used is a number: an empty cell is not 0."""
+        """The condition that every input in use is a number: an empty cell is not 0."""
         used = sorted(int(part.value) for part in self._input_expressions(steps))
         runs: list[list[int]] = []
         for place in used:
@@ -336,7 +334,7 @@ def _filled_down(book: Path, x: FloatArray, target: Path) -> None:
 
 def _with_rows(content: bytes, x: FloatArray) -> bytes:
     ElementTree.register_namespace("", MAIN.strip("{}"))
-    root = ElementTree.fromstring(content)  # of a file that matnet wrote itself
+    root = ElementTree.fromstring(content)  # the file was written by matnet itself
     data = root.find(f"{MAIN}sheetData")
     assert data is not None
     first = next(row for row in data if row.get("r") == str(FIRST_ROW))

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 
-from matnet.errors import UnsupportedError
+from matnet.errors import UnsupportedError, counted
 from matnet.exporters.loops import Body, Constants, Language, four_a_line
 from matnet.exporters.names import NameRule
+from matnet.exporters.operators import ARITHMETIC, COMPARISONS, functions
 from matnet.exporters.recording import Function, Port, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -25,19 +26,10 @@ _WORK_LIMIT = 1 << 22  # bytes of local arrays; a thread's stack often holds no 
 _LONGEST_LINE = 128  # of 132, to leave room for the continuation mark
 
 _TABLE = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
-    "abs": "abs({0})",
+    **ARITHMETIC,
+    **COMPARISONS,
+    **functions(),
     "sign": "merge(1.0_dp, merge(-1.0_dp, {0}, {0} < 0.0_dp), {0} > 0.0_dp)",
-    "exp": "exp({0})",
-    "tanh": "tanh({0})",
-    "sqrt": "sqrt({0})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}",
     "not_equal": "{0} /= {1}",
     "logical_and": "{0} .and. {1}",
     "logical_or": "{0} .or. {1}",
@@ -156,7 +148,7 @@ def _render(recording: Recording) -> bytes:
         f"{recording.name}: written by matnet; Fortran 2008 without dependencies.",
         *recording.origin,
         "",
-        f"One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides.",
+        f"One sample: x has {counted(sizes['R'], 'element')}, y has {sizes['S']}, raw scale on both sides.",
         "dydx(i, j) is dy_i/dx_j, and so on. The names for C begin with the module's.",
         "",
         "Inputs, x(k)",

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from matnet.errors import counted
 from matnet.exporters.c_source import CLanguage
 from matnet.exporters.loops import Body, Constants, dense, four_a_line
 from matnet.exporters.names import NameRule, plain
+from matnet.exporters.operators import functions
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -50,8 +52,7 @@ class _JavaScript(CLanguage):
 
     def __init__(self) -> None:
         super().__init__("float64")
-        functions = {name: f"Math.{name}({{0}})" for name in ("abs", "sign", "exp", "tanh", "sqrt")}
-        self.table = {**self.table, **functions, "equal": "{0} === {1}", "not_equal": "{0} !== {1}"}
+        self.table = {**self.table, **functions("Math.{name}"), "equal": "{0} === {1}", "not_equal": "{0} !== {1}"}
 
     def literal(self, item: float | bool | int) -> str:
         """A number at full precision."""
@@ -90,7 +91,7 @@ def _function(recording: Recording, function: Function, constants: Constants) ->
     kind, value = _RETURNS[function.name]
     return [
         "/**",
-        *(f" * @param {{ArrayLike<number>}} {port.name} {port.size} numbers" for port in function.arguments),
+        *(f" * @param {{ArrayLike<number>}} {port.name} {counted(port.size, 'number')}" for port in function.arguments),
         f" * @returns {{{kind}}}",
         " */",
         f"export function {_PUBLIC[function.name]}({', '.join(port.name for port in function.arguments)}) {{",
@@ -127,7 +128,7 @@ def _render(recording: Recording) -> bytes:
         f" * {plain(recording.name)}: written by matnet; an ES module without dependencies.",
         *(f" * {line}" for line in recording.origin),
         " *",
-        f" * One sample: x has {sizes['R']} elements, y has {sizes['S']}, raw scale on both sides.",
+        f" * One sample: x has {counted(sizes['R'], 'element')}, y has {sizes['S']}, raw scale on both sides.",
         " * dydx[i][j] is dy_i/dx_j, counted from 0.",
         " *",
         " * Inputs, x[k - 1]",

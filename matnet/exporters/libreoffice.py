@@ -1,4 +1,4 @@
-"""LibreOffice, which computes workbooks: the numbers of their first sheets."""
+"""LibreOffice computes workbooks: the numbers of their first sheets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
 </item>
 </oor:items>
 """
-"""A workbook is computed when it is opened: the results that are stored in it are not taken."""
+"""Settings with which a workbook is recalculated when it is opened; stored results are not used."""
 
 _AT_ONCE = 100
 

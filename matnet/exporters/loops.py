@@ -1,6 +1,6 @@
 """Shared by C-like languages: buffers with strides, loops over them, and the statements of a tape in such loops.
 
-A node that only views another (a slice, a transpose, a broadcast) costs nothing: it is a *view*, a buffer with
+A node that only rearranges another (a slice, a transpose, a broadcast) costs nothing: it is a *view*, a buffer with
 strides. Every other node is a loop into a buffer of its own; buffers are reused once they are no longer needed.
 """
 

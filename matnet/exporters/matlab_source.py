@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.errors import counted
 from matnet.exporters.names import NameRule
+from matnet.exporters.operators import ARITHMETIC, COMPARISONS, functions
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -21,19 +23,12 @@ from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node
 
 _TABLE = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
+    **ARITHMETIC,
+    **COMPARISONS,
+    **functions(),
     "multiply": "{0} .* {1}",
     "divide": "{0} ./ {1}",
-    "negative": "-{0}",
-    "abs": "abs({0})",
-    "sign": "sign({0})",
-    "exp": "exp({0})",
-    "tanh": "tanh({0})",
-    "sqrt": "sqrt({0})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}",
+    "not_equal": "{0} ~= {1}",
     "logical_and": "{0} & {1}",
     "logical_or": "{0} | {1}",
     "logical_not": "~{0}",
@@ -278,7 +273,7 @@ def _checked_arguments(recording: Recording) -> list[str]:
     for port in recording.functions[0].arguments:
         lines += [
             f"if ndims({port.name}) > 2 || size({port.name}, 1) ~= {port.size}",
-            f"    error('{recording.name}: {port.name} must have {port.size} rows, samples are columns');",
+            f"    error('{recording.name}: {port.name} must have {counted(port.size, 'row')}, samples are columns');",
             "end",
             f"{port.name} = double({port.name});",
         ]

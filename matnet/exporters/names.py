@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matnet.errors import Parameter, UnsupportedError
+from matnet.errors import Parameter, UnsupportedError, counted
 from matnet.model.ranges import Extent, Origin
 
 
 @dataclass(frozen=True)
 class NameRule:
-    """What a function of a language may be called.
+    """The rules for a function's name in a language.
 
     ``free`` if any text is allowed. ``words`` are its keywords and the names that the written code uses itself, if they
     matter, in lower case if ``caseless``; ``longest`` is the maximum length; ``file`` says who calls the function, if
@@ -93,26 +93,22 @@ def checked_names(
         There are too many or too few, one is empty or has a control character, or two inputs or two outputs have the
         same name.
     """
-    found: list[tuple[str, ...]] = []
+    checked: list[tuple[str, ...]] = []
     for what, given, size in (("input", inputs, input_size), ("output", outputs, output_size)):
         names = tuple(given)
         if len(names) != size:
             raise UnsupportedError(
-                f"{_counted(len(names), f'{what} name')} given, but the network has {_counted(size, f'{what} element')}"
+                f"{counted(len(names), f'{what} name')} given, but the network has {counted(size, f'{what} element')}"
             )
-        any_objects: Sequence[object] = names  # from a program that nothing has checked
+        any_objects: Sequence[object] = names  # a program may pass anything
         for number, name in enumerate(any_objects, start=1):
             if not isinstance(name, str) or not name.strip() or not name.isprintable():
                 raise UnsupportedError(f"{what} name {number} is {name!r}, expected printable text")
         twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise UnsupportedError(f"two {what}s are called {', '.join(twice)}; each needs a name of its own")
-        found.append(names)
-    return found[0], found[1]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+        checked.append(names)
+    return checked[0], checked[1]
 
 
 def plain(text: str) -> str:

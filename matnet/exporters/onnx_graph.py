@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import MissingExtraError, UnsupportedError
+from matnet.errors import UnsupportedError
 from matnet.exporters.recording import Recording, remembered
+from matnet.extras import need
 from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node, Tape
 
@@ -126,7 +126,7 @@ class Graph:
 
 def _softmaxes(tape: Tape) -> dict[int, int]:
     """The nodes that are softmax along the last axis, each with the node of its argument."""
-    found = {}
+    arguments = {}
     for number, node in enumerate(tape.nodes):
         if node.operation == "divide":
             above, below = (tape.nodes[operand] for operand in node.operands)
@@ -136,8 +136,8 @@ def _softmaxes(tape: Tape) -> dict[int, int]:
                     argument, most = shifted.operands
                     largest = tape.nodes[most]
                     if largest.operation == "max" and largest.operands == (argument,) and largest.attributes[1]:
-                        found[number] = argument
-    return found
+                        arguments[number] = argument
+    return arguments
 
 
 def _needed(tape: Tape, softmax: Mapping[int, int]) -> list[int]:
@@ -235,21 +235,16 @@ _FORMS: dict[str, Callable[[Graph, Node, Sequence[str], Sequence[Node]], str]] =
 
 def import_onnx() -> Any:
     """The package onnx."""
-    try:
-        return import_module("onnx")
-    except ImportError as error:
-        raise MissingExtraError(
-            "writing .onnx needs the package onnx, which is not installed; install it with: pip install 'matnet[onnx]'"
-        ) from error
+    return need("writing .onnx", "onnx", "onnx")
 
 
 def _metadata(recording: Recording, scale: str) -> dict[str, str]:
     def known(limits: FloatArray) -> list[list[float | None]]:
         return [[number if np.isfinite(number) else None for number in row] for row in limits.tolist()]
 
-    found = dict(line.split(": ", 1) for line in recording.origin)
+    origin = dict(line.split(": ", 1) for line in recording.origin)
     return {
-        **found,
+        **origin,
         "inputs": json.dumps(recording.inputs),
         "outputs": json.dumps(recording.outputs),
         **_units("input_units", recording.net.input_units),
@@ -277,17 +272,17 @@ def checked_opset(onnx: Any, asked: int | None) -> int:
 
 
 Ports = Sequence[tuple[str, Sequence[int | str]]]
-"""The names and shapes of arguments or results; a name in a shape stands for a size that is not fixed."""
+"""The names and shapes of arguments or results; a name in a shape stands for a variable size."""
 
 
 def model(recording: Recording, graph: Graph, arguments: Ports, results: Ports, scale: str) -> bytes:
     """The bytes of a model with the nodes of `graph`; `scale` says what its numbers are."""
     onnx = graph.onnx
     if graph.bytes > _LARGEST_BYTES:
-        raise UnsupportedError(f"the constants take {graph.bytes} bytes, ONNX' files hold {_LARGEST_BYTES}")
+        raise UnsupportedError(f"the constants take {graph.bytes} bytes; an ONNX file holds at most {_LARGEST_BYTES}")
     kind = onnx.TensorProto.DOUBLE if recording.options.precision == "float64" else onnx.TensorProto.FLOAT
     opsets = [onnx.helper.make_opsetid("", graph.opset)]
-    found = onnx.helper.make_model(
+    result = onnx.helper.make_model(
         onnx.helper.make_graph(
             graph.nodes,
             recording.name,
@@ -300,8 +295,8 @@ def model(recording: Recording, graph: Graph, arguments: Ports, results: Ports, 
         producer_name="matnet",
         doc_string=f"{recording.name}: written by matnet",
     )
-    onnx.helper.set_model_props(found, _metadata(recording, scale))
-    onnx.checker.check_model(found, full_check=True)
-    content = found.SerializeToString()
+    onnx.helper.set_model_props(result, _metadata(recording, scale))
+    onnx.checker.check_model(result, full_check=True)
+    content = result.SerializeToString()
     assert isinstance(content, bytes)
     return content

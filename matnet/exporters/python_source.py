@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.exporters.names import NameRule
+from matnet.exporters.operators import ARITHMETIC, COMPARISONS, functions
 from matnet.exporters.recording import Function, Recording, remembered
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job, Target
@@ -18,19 +19,9 @@ from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node
 
 _TABLE = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
-    "abs": "np.abs({0})",
-    "sign": "np.sign({0})",
-    "exp": "np.exp({0})",
-    "tanh": "np.tanh({0})",
-    "sqrt": "np.sqrt({0})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}",
+    **ARITHMETIC,
+    **COMPARISONS,
+    **functions("np.{name}"),
     "logical_and": "{0} & {1}",
     "logical_or": "{0} | {1}",
     "logical_not": "~{0}",

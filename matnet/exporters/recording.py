@@ -13,7 +13,7 @@ from math import prod
 from typing import Literal, TypeAlias
 
 from matnet.derivatives import quantities
-from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
+from matnet.errors import Advice, ModelError, Parameter, UnsupportedError, counted
 from matnet.exporters.names import checked_names, documented, plain
 from matnet.exporters.stepping import present, state_size, step_jacobian_of, step_jacobians_of, step_of
 from matnet.functions.namespace import FloatArray
@@ -104,7 +104,7 @@ class Recording:
 
     @cached_property
     def printed(self) -> tuple[Function, ...]:
-        """The computations that a program gets: with a step the one that gives its derivatives too."""
+        """The computations that are written: for a step the one with its derivatives."""
         if self.net.dynamic and self.options.jacobian and self.net.program.leaves:
             return (*self.functions, self.step_and_jacobians)
         return self.functions
@@ -127,7 +127,8 @@ class Recording:
 
     @cached_property
     def step_and_jacobians(self) -> Function:
-        """One step of a dynamic network with the derivatives of y and the next states by x and the states."""
+        """One step of a dynamic network with the derivatives of y and the next states with respect to x and the
+        states."""
         net = self.net
         x, states = Port("x", (net.input_size,)), Port("states", (state_size(net),))
         y, following = Port("y", (net.output_size,)), Port("next_states", states.shape)
@@ -255,7 +256,8 @@ def remembered(recording: Recording) -> list[str]:
     if not recording.net.dynamic:
         return []
     return [
-        f"States, {recording.sizes['states']} numbers, 0 before the first step: the inputs of earlier steps, raw,",
+        f"States, {counted(recording.sizes['states'], 'number')}, 0 before the first step: the inputs of earlier "
+        "steps, raw,",
         "oldest first, then the outputs of all layers of earlier steps, at layer scale, oldest first",
     ]
 

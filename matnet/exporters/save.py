@@ -123,7 +123,7 @@ def rendered(net: Network, path: Path, options: Options) -> Export:
         raise UnsupportedError(f"{target.name} does not have the option '{option}'; supported by {having}", place=path)
     try:
         name, note = function_name(target.names, path.stem, options.name)
-        # what a target cannot be asked to leave out it does not have
+        # a target without the option jacobian writes no dy/dx
         chosen = replace(options, jacobian=options.jacobian and "jacobian" in target.options)
         recording = Recording(net, name, chosen)
         beside = {}

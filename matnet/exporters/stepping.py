@@ -77,8 +77,8 @@ def step_jacobians_of(net: Network) -> Callable[[Program, Array, Array], tuple[A
         argument = layout.argument(program, x, states)
         values = program.run(argument)
         of, wrt = (*program.outputs, *program.layers), tuple(leaf.signal for leaf in program.leaves)
-        found = layout.by_states(program, jacobian(program, values, of, wrt, argument))
-        rows = found[..., : net.output_size, :], layout.next_rows(found[..., net.output_size :, :])
+        derivatives = layout.by_states(program, jacobian(program, values, of, wrt, argument))
+        rows = derivatives[..., : net.output_size, :], layout.next_rows(derivatives[..., net.output_size :, :])
         slopes = [part for row in rows for part in (row[..., : net.input_size], row[..., net.input_size :])]
         return outputs(program, values, argument), layout.next_states(program, values, argument, x, states), *slopes
 
@@ -92,7 +92,7 @@ def present(program: Program) -> tuple[int, ...]:
 
 
 class _Layout:
-    """Where the inputs and the layers of earlier steps are among the states."""
+    """The positions of earlier inputs and layers' outputs among the states."""
 
     def __init__(self, net: Network) -> None:
         check_step(net)
@@ -140,7 +140,7 @@ class _Layout:
         return namespace(derivative).take(side_by_side([derivative, nothing]), indices(derivative, columns), axis=-1)
 
     def next_rows(self, layers: Array) -> Array:
-        """The derivative of the next states by x and the states from that of all layers' outputs."""
+        """The derivative of the next states with respect to x and the states, from that of all layers' outputs."""
         width, reach = self.width["input"], self.depth["input"]
         kept = max(self.depth["layer"] - 1, 0) * self.width["layer"]
         moves = np.zeros((reach * width + kept, width + self._size))

@@ -101,12 +101,12 @@ class Target:
 @cache
 def targets() -> dict[str, Target]:
     """Every target by its suffix."""
-    found = {}
+    by_suffix = {}
     for module in pkgutil.iter_modules(matnet.exporters.__path__):
         target = getattr(importlib.import_module(f"matnet.exporters.{module.name}"), "TARGET", None)
         if isinstance(target, Target):
-            found[target.suffix] = target
-    return dict(sorted(found.items()))
+            by_suffix[target.suffix] = target
+    return dict(sorted(by_suffix.items()))
 
 
 def target_of(path: Path) -> Target:

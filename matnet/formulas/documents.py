@@ -14,13 +14,13 @@ from matnet.formulas.recording import Recorded
 from matnet.formulas.syntax import MOST_CHARACTERS, SYNTAX, Format, Printer, latex_name
 
 FUNCTION = "network"
-"""What the function of a formula is called in a programming language."""
+"""The name of a formula's function in a programming language."""
 
 MOST_COLUMNS, MOST_IN_CELL, MOST_NESTED = 16_384, 8_192, 64
-"""Excel's limits: columns of a sheet, characters of a formula, functions within each other."""
+"""Excel's limits: columns of a sheet, characters of a formula, levels of nested functions."""
 
 RESULT = "result"
-"""What the array of several results is called in C."""
+"""The name of the array of several results in C."""
 
 _WIDTH = 110
 
@@ -44,7 +44,7 @@ _WORDS: dict[Format, str] = {
     "c": f"{_C_WORDS} {RESULT}",
     "sympy": f"{' '.join(keyword.kwlist)} {_SYMPY_WORDS}",
 }
-"""What names in a formula may not be: words of the language, and names that the text uses itself."""
+"""Words that may not be names in a formula: those of the language, and names that the text uses itself."""
 
 _WITH_FUNCTION: frozenset[Format] = frozenset({"python", "matlab", "c"})
 
@@ -57,7 +57,7 @@ class Names:
         self._given: set[str] = {*_WORDS[format].split(), *([function] if format in _WITH_FUNCTION else ())}
 
     def __call__(self, name: str) -> str:
-        """A legal name: the one given where that is possible."""
+        """A legal name, the given one if possible."""
         made = name
         if self._format != "latex":
             made = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
@@ -109,18 +109,18 @@ def written(
 
 
 def _lines(steps: Steps, printer: Printer) -> tuple[tuple[Step, str], ...]:
-    found, length = [], 0
+    lines, length = [], 0
     for step in steps.sequence:
         own = steps.named.get(step.expression.number) == step.name
         text = printer.written(step.expression) if own else printer.referred(step.expression)
-        found.append((step, text))
+        lines.append((step, text))
         length += len(text)
         if length > MOST_CHARACTERS:
             raise UnsupportedError(
                 f"the formula has more than {MOST_CHARACTERS:,} characters; write it in steps, write fewer results, or "
                 "export it as code: matnet convert"
             )
-    return tuple(found)
+    return tuple(lines)
 
 
 def _operations(steps: Steps) -> frozenset[str]:
@@ -147,12 +147,12 @@ def wrapped(line: str, indent: str, ending: str = "") -> list[str]:
 
 def _breaks(line: str, first: int) -> list[tuple[int, int]]:
     """The blanks before plus and minus signs: how many parentheses each is in, and its place."""
-    found, depth = [], 0
+    breaks, depth = [], 0
     for place, sign in enumerate(line):
         depth += (sign == "(") - (sign == ")")
         if place > first and sign == " " and line[place + 1 : place + 3] in ("+ ", "- "):
-            found.append((depth, place))
-    return found
+            breaks.append((depth, place))
+    return breaks
 
 
 def text_document(formula: Written, header: Sequence[str], nested: bool) -> str:
@@ -310,19 +310,19 @@ def excel_cells(recorded: Recorded, layout: Layout, rounded: Callable[[float], f
 
 
 def check_columns(count: int) -> None:
-    """Checks that a row has so many cells.
+    """Checks that a row can have this many cells.
 
     Raises
     ------
     UnsupportedError
-        It has not.
+        It cannot.
     """
     if count > MOST_COLUMNS:
         raise UnsupportedError(f"the formulas need {count:,} columns, and a sheet of Excel has {MOST_COLUMNS:,}")
 
 
 def checked_cell(formula: str, head: str) -> str:
-    """The formula, if Excel takes one of its length and depth.
+    """The formula, after a check that Excel accepts its length and depth.
 
     Raises
     ------
@@ -331,7 +331,7 @@ def checked_cell(formula: str, head: str) -> str:
     """
     if len(formula) > MOST_IN_CELL:
         raise UnsupportedError(
-            f"the formula of {head} has {len(formula):,} characters, and Excel takes {MOST_IN_CELL:,} in a cell; "
+            f"the formula of {head} has {len(formula):,} characters, and Excel accepts {MOST_IN_CELL:,} in a cell; "
             "write it in steps or with fewer digits, or write a workbook: matnet convert net.mat net.xlsx"
         )
     depth = deepest = 0
@@ -340,7 +340,7 @@ def checked_cell(formula: str, head: str) -> str:
         deepest = max(deepest, depth)
     if deepest > MOST_NESTED:
         raise UnsupportedError(
-            f"the formula of {head} is nested {deepest} deep, and Excel takes {MOST_NESTED}; write it in steps"
+            f"the formula of {head} is nested {deepest} levels deep, and Excel accepts {MOST_NESTED}; write it in steps"
         )
     return formula
 

@@ -227,10 +227,10 @@ class Builder:
         return self._all(conditions)
 
     def _all(self, conditions: Sequence[Expression]) -> Expression:
-        found: Expression = self.number(True)
+        every: Expression = self.number(True)
         for condition in conditions:
-            found = self._logical_and(found, condition)
-        return found
+            every = self._logical_and(every, condition)
+        return every
 
     def _logical_and(self, a: Expression, b: Expression) -> Expression:
         return self._logical("logical_and", a, b, neutral=True)
@@ -321,11 +321,11 @@ def _factors(part: Expression) -> Sequence[Expression]:
 
 def needed(results: Sequence[Expression]) -> list[Expression]:
     """The expressions that results consist of, in the order of computation."""
-    found: dict[int, Expression] = {}
+    reached: dict[int, Expression] = {}
     waiting = list(results)
     while waiting:
         part = waiting.pop()
-        if part.number not in found:
-            found[part.number] = part
+        if part.number not in reached:
+            reached[part.number] = part
             waiting += part.operands
-    return [found[number] for number in sorted(found)]
+    return [reached[number] for number in sorted(reached)]

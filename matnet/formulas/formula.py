@@ -1,4 +1,4 @@
-"""The formula of a network in a language, compared with the network before it is given out."""
+"""The formula of a network in a language, compared with the network before it is returned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from matnet.simulate import Program
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 EXCEL_DIGITS = 15
-"""The digits of a number in a formula that Excel reads; it drops the others."""
+"""The digits of a number in a formula that Excel keeps."""
 
 FIRST_ROW = 2
 """The row of a sheet for which the cells of a formula are written."""
@@ -47,7 +47,7 @@ class Formula:
     ranges
         A line about the range of each input that has one.
     assumed
-        Lines about what is taken for the range of the others.
+        Lines about the range that is assumed for the others.
     format, layout, digits
         As in ``Network.formula``.
     function
@@ -125,7 +125,7 @@ class Formula:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must know about the formula: a line each."""
+        """What a reader must know about the formula, one line each."""
         notes = []
         if self.recorded.fed_back:
             notes.append("one time step: names that end in _lag1, _lag2, ... are values of earlier steps")
@@ -209,7 +209,7 @@ class Formula:
         return writers[self.format](formula, header, nested, self.function)
 
     def _header(self) -> list[str]:
-        """What stands above a formula."""
+        """The comment lines above a formula."""
         named = zip(self.written.inputs, self.recorded.arguments, strict=True)
         lines = list(self.ranges[:_MOST_RANGES])
         lines += [f"{name} is {entry.name}" for name, entry in named if name != entry.name]
@@ -243,8 +243,8 @@ def formula(
         raise ShapeError(Parameter("digits"), f" is {digits!r}, expected a whole number from 1 to 17")
     ranges, assumed = _ranges(structure), _assumed(structure)
     for short_slopes in (True, False):
-        found = recorded(structure, program, wanted, short_slopes)
-        made = Formula(found, ranges, assumed, chosen_format, chosen_layout, digits, function)
+        expressions = recorded(structure, program, wanted, short_slopes)
+        made = Formula(expressions, ranges, assumed, chosen_format, chosen_layout, digits, function)
         if made.exact:
             return made
     worst = made.worst
@@ -274,13 +274,13 @@ def _ranges(structure: Structure) -> tuple[str, ...]:
 
 
 def _assumed(structure: Structure) -> tuple[str, ...]:
-    """A line about the inputs whose range is not known, for each pair of limits that are taken instead."""
+    """A line about the inputs whose range is not known, for each pair of limits used instead."""
     assumed: dict[str, list[str]] = {}
     extent, names = input_extent(structure), element_names(structure.inputs, "x")
     for name, known, (low, high) in zip(names, extent.known, input_box(structure), strict=True):
         if not known:
             assumed.setdefault(f"{low:.6g} to {high:.6g}", []).append(name)
-    lines = [f"{_listed(found)}: range not known, {limits} is taken for it" for limits, found in assumed.items()]
+    lines = [f"{_listed(found)}: range not known, {limits} is assumed" for limits, found in assumed.items()]
     return tuple(lines[:_MOST_RANGES])
 
 

@@ -1,4 +1,4 @@
-"""Which expressions of a formula are steps of their own, and what they are called."""
+"""Which expressions of a formula become separate steps, and the names of these."""
 
 from __future__ import annotations
 

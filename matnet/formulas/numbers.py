@@ -1,4 +1,4 @@
-"""A formula computed in NumPy with the digits that are written, and how far that is from the network."""
+"""A formula computed in NumPy with the digits that are written, and its difference from the network."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from matnet.model.points import points_in
 from matnet.tape.symbols import ELEMENTWISE
 
 POINTS = 1000
-"""At how many points of the range of the inputs a formula is compared with its network."""
+"""The number of points in the range of the inputs at which a formula is compared with its network."""
 
 TOLERANCE = 1e-12
-"""Of the range of a result: how far a formula with all digits may be from the network."""
+"""The largest allowed difference between a formula with all digits and the network, relative to a result's range."""
 
 ROUNDING = 2e-15
-"""Of the size of a result that hardly varies: the rounding that may be in it, nine units of its last digit."""
+"""The rounding allowed in a result that hardly varies, relative to its size: nine units of its last digit."""
 
 
 def rounding(digits: int | None) -> Callable[[float], float]:
-    """The function that rounds a number to so many significant digits; None leaves it as it is."""
+    """A function that rounds to this many significant digits, or leaves numbers unchanged for None."""
     return float if digits is None else lambda value: float(f"{value:.{digits - 1}e}")
 
 
@@ -60,7 +60,7 @@ def _value(part: Expression, operands: list[Any], x: FloatArray, rounded: Callab
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a formula's result is from what is expected: at most `size`; `share` is that of the result's range.
+    """How far a formula's result is from the expected one: at most `size`, or `share` of the result's range.
 
     ``rounding`` is whether the difference is no more than rounding.
     """

@@ -1,4 +1,4 @@
-"""What a formula is of: the results asked for as expressions, and what their inputs and layers are called."""
+"""The content of a formula: the requested results as expressions, and the names of their inputs and layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matnet.derivatives.jacobian import jacobian
-from matnet.errors import UnsupportedError
+from matnet.errors import UnsupportedError, counted
 from matnet.formulas.expressions import Builder, Expression
 from matnet.formulas.scalars import Elements, elements_of, expanded
 from matnet.functions.namespace import Array, FloatArray, namespace
@@ -20,12 +20,12 @@ from matnet.tape.simplify import simplified
 from matnet.tape.symbols import record
 
 MOST_TERMS = 3_000_000
-"""Terms of all expressions of a formula; a larger network is for a program with arrays."""
+"""The most terms of all expressions of a formula; a larger network should be exported as code with arrays."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a formula is of: rows of the outputs or of layer `layer` (from 0), or derivatives with respect to inputs.
+    """The requested results: rows of the outputs or of layer `layer` (from 0), or derivatives with respect to inputs.
 
     ``rows`` and ``columns`` are positions, None for all; ``derivative`` is whether dy/dx is wanted and ``value``
     whether y is.
@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Argument:
-    """An input of a formula: its name, what is written about it, and the limits of points to compare at."""
+    """An input of a formula: its name, its description, and the limits of the points used for comparison."""
 
     name: str
     about: str
@@ -50,7 +50,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Result:
-    """A result of a formula: its name, the two names that a derivative's consists of, and its expression."""
+    """A result of a formula: its name, for a derivative the two names in it, and its expression."""
 
     name: str
     parts: tuple[str, ...]
@@ -74,7 +74,7 @@ class Recorded:
 
 
 def recorded(structure: Structure, program: Program, wanted: Wanted, short_slopes: bool = False) -> Recorded:
-    """The expressions of what is wanted; `short_slopes` as for a Builder.
+    """The expressions of the requested results; `short_slopes` as for a Builder.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def recorded(structure: Structure, program: Program, wanted: Wanted, short_slope
     tape = simplified(record(program, plan.everything, (size,)))
     if elements_of(tape) > MOST_TERMS:
         raise UnsupportedError(
-            f"the network is too large for a formula: {elements_of(tape):,} terms, at most {MOST_TERMS:,}; "
+            f"the network is too large for a formula: {counted(elements_of(tape), 'term')}, at most {MOST_TERMS:,}; "
             "export it as code instead, which computes with arrays: matnet convert"
         )
     builder = Builder(short_slopes)
@@ -118,7 +118,7 @@ def _arguments(structure: Structure, program: Program) -> tuple[Argument, ...]:
     units = [unit for entry in structure.inputs for unit in entry.units or ("",) * entry.size]
     box = input_box(structure)
     starts = np.cumsum([0, *(entry.size for entry in structure.inputs)])
-    found = []
+    arguments = []
     for leaf in program.leaves:
         for k in range(leaf.size):
             if leaf.kind == "layer":
@@ -126,14 +126,14 @@ def _arguments(structure: Structure, program: Program) -> tuple[Argument, ...]:
                 initial = structure.layers[leaf.index].initial
                 start = "0" if initial is None else f"{initial[k]:.17g}"
                 about = f"{own}, {_steps(leaf.delay)} before; {start} before the first step"
-                found.append(Argument(f"{own}_lag{leaf.delay}", about, -1.0, 1.0))
+                arguments.append(Argument(f"{own}_lag{leaf.delay}", about, -1.0, 1.0))
                 continue
             place = starts[leaf.index] + k
             low, high = box[place].tolist()
             name = names[place] if not leaf.delay else f"{names[place]}_lag{leaf.delay}"
             about = units[place] if not leaf.delay else f"{names[place]}, {_steps(leaf.delay)} before"
-            found.append(Argument(name, about, low, high))
-    return tuple(found)
+            arguments.append(Argument(name, about, low, high))
+    return tuple(arguments)
 
 
 def _steps(count: int) -> str:
@@ -145,7 +145,7 @@ def _delayed(leaf: Leaf) -> str:
 
 
 class _Plan:
-    """The computation of what is wanted, with the layers' outputs and net inputs that it needs."""
+    """The computation of the requested results, with the layers' outputs and net inputs."""
 
     def __init__(self, structure: Structure, program: Program, wanted: Wanted, arguments: Sequence[Argument]) -> None:
         self.structure, self.program, self.wanted, self.arguments = structure, program, wanted, arguments
@@ -156,26 +156,27 @@ class _Plan:
 
     @property
     def count(self) -> int:
-        """The number of arrays that are wanted."""
+        """The number of requested arrays."""
         return self.wanted.value + self.wanted.derivative + len(self.loops)
 
     def results(self, program: Program, x: Array) -> tuple[list[Array], list[Array]]:
-        """The arrays that are wanted, and the values of all signals."""
+        """The requested arrays, and the values of all signals."""
         values = program.run(x)
-        found = []
+        arrays = []
         if self.wanted.value:
             y = batched(side_by_side([values[signal] for signal in self.targets]), x)
-            found.append(_chosen(y, self.wanted.rows, -1))
+            arrays.append(_chosen(y, self.wanted.rows, -1))
         if self.wanted.derivative:
             slopes = jacobian(program, values, self.targets, tuple(leaf.signal for leaf in program.leaves), x)
             slopes = _chosen(slopes, self.wanted.rows, -2)
-            found.append(_chosen(slopes, self.columns, -1))
-        found += [batched(values[program.layers[index]], x) for index in self.loops]
-        return found, values
+            arrays.append(_chosen(slopes, self.columns, -1))
+        arrays += [batched(values[program.layers[index]], x) for index in self.loops]
+        return arrays, values
 
     @property
     def columns(self) -> tuple[int, ...] | None:
-        """The positions of the arguments that are differentiated by: the inputs wanted, at every delay."""
+        """The positions of the arguments with respect to which is differentiated: the requested inputs, at every
+        delay."""
         if self.wanted.columns is None:
             return None
         starts = np.cumsum([0, *(entry.size for entry in self.structure.inputs)])
@@ -183,39 +184,39 @@ class _Plan:
         return tuple(k for column in self.wanted.columns for k, place in enumerate(places) if place == column)
 
     def everything(self, program: Program, x: Array) -> list[Array]:
-        """The arrays that are wanted, then the output and the net input of each layer."""
-        found, values = self.results(program, x)
+        """The requested arrays, then the output and the net input of each layer."""
+        arrays, values = self.results(program, x)
         for signal in program.layers:
-            found += [batched(values[signal], x), batched(values[_transfer(program, signal).sources[0]], x)]
-        return found
+            arrays += [batched(values[signal], x), batched(values[_transfer(program, signal).sources[0]], x)]
+        return arrays
 
     def reference(self, x: FloatArray) -> FloatArray:
         """The results (N, results) by the plain rows."""
         with np.errstate(all="ignore"):
-            found, _ = self.results(self.program, x)
-        return np.concatenate([array.reshape(len(x), -1) for array in found], axis=1)
+            arrays, _ = self.results(self.program, x)
+        return np.concatenate([array.reshape(len(x), -1) for array in arrays], axis=1)
 
     def names(self) -> list[tuple[str, tuple[str, ...]]]:
-        """The name of each result, and the names of which it consists."""
+        """The name of each result, and the names in it."""
         if self.wanted.layer is None:
             own = element_names(self.structure.outputs, "y")
         else:
             own = _neurons(self.structure, self.wanted.layer)
         rows = [own[row] for row in (range(len(own)) if self.wanted.rows is None else self.wanted.rows)]
-        found: list[tuple[str, tuple[str, ...]]] = []
+        named: list[tuple[str, tuple[str, ...]]] = []
         if self.wanted.value:
-            found += [(name, (name,)) for name in rows]
+            named += [(name, (name,)) for name in rows]
         if self.wanted.derivative:
             names = [argument.name for argument in self.arguments]
             columns = [names[k] for k in (range(len(names)) if self.columns is None else self.columns)]
-            found += [(f"d{y}_d{x}", (y, x)) for y in rows for x in columns]
+            named += [(f"d{y}_d{x}", (y, x)) for y in rows for x in columns]
         for index in self.loops:
-            found += [(name, (name,)) for name in _neurons(self.structure, index)]
-        return found
+            named += [(name, (name,)) for name in _neurons(self.structure, index)]
+        return named
 
 
 def _chosen(array: Array, places: tuple[int, ...] | None, axis: int) -> Array:
-    """Elements on one of the last two axes."""
+    """Selected elements of one of the last two axes."""
     if places is None:
         return array
     xp = namespace(array)
@@ -238,12 +239,12 @@ def _neurons(structure: Structure, layer: int) -> tuple[str, ...]:
 
 def _labels(structure: Structure, program: Program, arrays: Sequence[Elements]) -> dict[int, str]:
     """The names of layers' outputs and net inputs by the numbers of their expressions; an output's name comes first."""
-    found: dict[int, str] = {}
+    labels: dict[int, str] = {}
     for number in range(len(program.layers)):
         # in a radial layer the net input is replaced by its square, which has no name
         plain = _transfer(program, program.layers[number]).row.name == structure.layers[number].transfer
         for letter, array in zip("an" if plain else "a", arrays[2 * number : 2 * number + 1 + plain], strict=True):
             for k, expression in enumerate(array.reshape(-1).tolist(), start=1):
                 if not expression.atomic:
-                    found.setdefault(expression.number, f"{letter}{number + 1}_{k}")
-    return found
+                    labels.setdefault(expression.number, f"{letter}{number + 1}_{k}")
+    return labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from matnet.errors import MissingExtraError
+from matnet.extras import need
 from matnet.formulas.expressions import Expression, needed
 from matnet.formulas.recording import Recorded
 
@@ -18,10 +18,7 @@ def sympy_expressions(recorded: Recorded, rounded: Callable[[float], float]) -> 
     MissingExtraError
         SymPy is not installed.
     """
-    try:
-        import sympy
-    except ImportError:
-        raise MissingExtraError("format='sympy' needs SymPy: pip install 'matnet[symbolic]'") from None
+    sympy = need("format='sympy'", "symbolic", "sympy")
     symbols = [sympy.Symbol(argument.name, real=True) for argument in recorded.arguments]
     functions = {
         "product": sympy.Mul,

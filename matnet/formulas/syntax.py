@@ -1,4 +1,4 @@
-"""How expressions are written in each language: one table of operations each."""
+"""How expressions are written in each language: one table of operations per language."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from matnet.formulas.expressions import Expression
 Number: TypeAlias = Callable[[float], str]
 
 CHOICE, SUM, PRODUCT, POWER, ATOM = range(5)
-"""How strongly the outermost operation of a text binds."""
+"""The precedence of the outermost operation of a text."""
 
 _SMALLEST, _LARGEST = 2.2250738585072014e-308, 9.99e307
-"""The numbers of Excel that are not 0."""
+"""The range of Excel's numbers other than 0."""
 
 MOST_CHARACTERS = 4_000_000
-"""Of a formula: what is longer is not meant to be read, and hardly any language takes it."""
+"""The most characters of a formula: a longer one is unreadable, and few languages accept it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Syntax:
 
 @dataclass(frozen=True)
 class Text:
-    """The text of an expression, and how strongly its outermost operation binds."""
+    """The text of an expression, and the precedence of its outermost operation."""
 
     text: str
     binding: int
@@ -114,7 +114,7 @@ class Printer:
         return self.text(expression).text
 
     def _own(self, expression: Expression) -> Text:
-        """An expression in full, even if it has a name; those that it consists of come first."""
+        """An expression written in full, even if it has a name; its operands are written first."""
         waiting = [expression]
         while waiting:
             part = waiting[-1]
@@ -123,14 +123,14 @@ class Printer:
                 waiting += missing
                 continue
             waiting.pop()
-            found = self._composed(part)
-            if len(found.text) > MOST_CHARACTERS:
+            text = self._composed(part)
+            if len(text.text) > MOST_CHARACTERS:
                 raise UnsupportedError(
                     f"an expression of the formula has more than {MOST_CHARACTERS:,} characters; write it in steps"
                 )
             if part is not expression or part.number not in self.named:
-                self._texts[part.number] = found
-        return found
+                self._texts[part.number] = text
+        return text
 
     def text(self, part: Expression) -> Text:
         """The text by which an expression is referred to: its name if it has one."""
@@ -192,9 +192,9 @@ class Printer:
         return Text(f"-{text}", SUM) if value < 0.0 else Text(text, ATOM)
 
     def enclosed(self, part: Expression, binding: int) -> str:
-        """The text of an expression, in parentheses if it binds less strongly than that."""
-        found = self.text(part)
-        return found.text if found.binding >= binding else self._in_parentheses(found.text)
+        """The text of an expression, in parentheses if its precedence is lower."""
+        text = self.text(part)
+        return text.text if text.binding >= binding else self._in_parentheses(text.text)
 
     def _in_parentheses(self, text: str) -> str:
         return f"{self.syntax.opening}{text}{self.syntax.closing}"
@@ -302,9 +302,9 @@ _LATEX_SIGNS = str.maketrans(
 
 def latex_name(name: str) -> str:
     """x_{1} for x1, a_{1,2} for a1_2; other names upright."""
-    found = re.fullmatch(r"([A-Za-z])(\d+)(?:_(\d+))?", name)
-    if found:
-        letter, *places = found.groups()
+    match = re.fullmatch(r"([A-Za-z])(\d+)(?:_(\d+))?", name)
+    if match:
+        letter, *places = match.groups()
         return f"{letter}_{{{','.join(place for place in places if place)}}}"
     return name if re.fullmatch("[A-Za-z]", name) else f"\\mathrm{{{name.translate(_LATEX_SIGNS)}}}"
 

@@ -8,7 +8,7 @@ from matnet.functions.namespace import Array, indices, namespace
 
 
 def spread_channels(values: Array, elements: int) -> Array:
-    """One number for each channel, (..., C), as one for each element, (..., R)."""
+    """One number per channel, (..., C), repeated for each element, (..., R)."""
     channels = values.shape[-1]
     if channels == elements:
         return values

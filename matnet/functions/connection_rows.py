@@ -31,7 +31,7 @@ class FixedConnection(WeightFunction):
 
 
 class Unweighted(FixedConnection):
-    """z = p: what a layer receives as it is."""
+    """z = p: the input of a layer, unchanged."""
 
     def keeps_channels(self, channels: int) -> bool:
         """Each element depends on one."""
@@ -102,19 +102,19 @@ def taken(p: Array, positions: NDArray[np.intp]) -> Array:
 
 
 _MOST_TERMS = 16
-"""Up to so many elements are added one after the other."""
+"""Up to this many elements are added one after the other."""
 
 
 def takers_of(positions: NDArray[np.intp], elements: int) -> NDArray[np.intp]:
-    """For each of `elements`, the numbers of the positions at which it stands, (elements, m), filled up with −1."""
+    """For each of `elements` the positions that refer to it, (elements, m), padded with −1."""
     inside = np.flatnonzero(positions >= 0)
     order = inside[np.argsort(positions[inside], kind="stable")]
     counts = np.bincount(positions[order], minlength=elements)
     most = int(counts.max(initial=0))
-    found: NDArray[np.intp] = np.full((elements, most), -1, dtype=np.intp)
+    takers: NDArray[np.intp] = np.full((elements, most), -1, dtype=np.intp)
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    found[positions[order], rank] = order
-    return found
+    takers[positions[order], rank] = order
+    return takers
 
 
 def gathered_back(u: Array, takers: NDArray[np.intp]) -> Array:
@@ -164,7 +164,7 @@ class Scaling(FixedConnection):
 
 @dataclass(frozen=True, eq=False)
 class ChannelwiseScale(WeightFunction):
-    """z = w_c q for the elements of channel c: w (C, 1) are its scales, q is what a subclass makes of p."""
+    """z = w_c q for the elements of channel c: w (C, 1) are its scales, q is what a subclass computes from p."""
 
     channels: int
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.functions.connection_rows import (
     BatchNormalization,
     Gather,
@@ -40,7 +40,7 @@ _Text: TypeAlias = tuple[str, str, str]
 """Name, formula and derivative of a row."""
 
 MOST_PLACES = 2**25
-"""The most places of all windows of a convolution or pooling together: their table has 8 bytes for each."""
+"""The most places in all windows of a convolution or pooling: their table has 8 bytes for each."""
 
 
 def _one_by_one(settings: Settings, name: str, function: str) -> FloatArray:
@@ -54,7 +54,7 @@ def _one_by_one(settings: Settings, name: str, function: str) -> FloatArray:
 def _number(settings: Settings, name: str, function: str) -> float:
     value = _one_by_one(settings, name, function)
     if value.size != 1:
-        raise ModelError(f"the setting {name} of {function} has {value.size} numbers, expected 1")
+        raise ModelError(f"the setting {name} of {function} has {counted(value.size, 'number')}, expected 1")
     return float(value[0])
 
 
@@ -72,7 +72,7 @@ def _unweighted(text: _Text, settings: Settings) -> WeightFunction:
 def _gather(text: _Text, settings: Settings) -> WeightFunction:
     index, elements = _one_by_one(settings, "index", "gather"), _count(settings, "elements", "gather")
     if not ((index == np.floor(index)) & (index >= 0) & (index <= elements)).all():
-        raise ModelError(f"the setting index of gather has other numbers than 0 to {elements}")
+        raise ModelError(f"the setting index of gather has numbers other than 0 to {elements}")
     positions = index.astype(np.intp) - 1
     return Gather(*text, positions, elements, takers_of(positions, elements), analytic=True, linear=True)
 
@@ -86,7 +86,7 @@ def _batch_normalization(text: _Text, settings: Settings) -> WeightFunction:
     mean, variance = (_one_by_one(settings, key, "batchnorm") for key in ("TrainedMean", "TrainedVariance"))
     squares = variance + _number(settings, "Epsilon", "batchnorm")
     if len(variance) != len(mean):
-        raise ModelError(f"batchnorm has {len(mean)} means and {len(variance)} variances")
+        raise ModelError(f"batchnorm has {counted(len(mean), 'mean')} and {counted(len(variance), 'variance')}")
     if not (squares > 0.0).all():
         raise ModelError(f"batchnorm has a variance + Epsilon of {squares.min():g}, expected one above 0")
     return BatchNormalization(*text, len(mean), mean, np.sqrt(squares), analytic=True, linear=True, parameter="Scale")
@@ -137,7 +137,10 @@ def _convolution(text: _Text, settings: Settings) -> WeightFunction:
     filters, groups = (_count(settings, name, "convolution") for name in ("filters", "groups"))
     channels = _sizes(settings, "image", "convolution", 3)[2]
     if channels % groups or filters % groups:
-        raise ModelError(f"convolution: {channels} channels and {filters} filters do not make {groups} groups")
+        raise ModelError(
+            f"convolution: {counted(channels, 'channel')} and {counted(filters, 'filter')} cannot be divided into "
+            f"{counted(groups, 'group')}"
+        )
     each = channels // groups
     image, window, stride, dilation, padding = _windows(settings, "convolution", channels)
     tables = tuple(
@@ -186,7 +189,7 @@ def _average_pooling(text: _Text, settings: Settings) -> WeightFunction:
 
 
 def _real_first(table: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The windows with their padding last, so that a largest element of -Inf comes before it."""
+    """The windows with their padding last, so that a largest element of -Inf is found before it."""
     return np.take_along_axis(table, np.argsort(table < 0, axis=1, kind="stable"), axis=1)
 
 
@@ -200,7 +203,7 @@ def _pooled(settings: Settings, function: str) -> tuple[int, int, NDArray[np.int
 
 @dataclass(frozen=True)
 class Connection:
-    """An entry of the table: the formulas, the names of the settings, and what makes the row from them."""
+    """An entry of the table: the formulas, the names of the settings, and the function that makes the row from them."""
 
     name: str
     formula: str
@@ -272,7 +275,7 @@ def connection(name: str, settings: Settings) -> WeightFunction:
     UnsupportedError
         There is no such function.
     ModelError
-        A setting is missing, unknown or not what the function needs.
+        A setting is missing, unknown or invalid.
     """
     if name in WEIGHT:
         if settings:

@@ -22,7 +22,7 @@ Sizes = tuple[int, ...]
 
 
 def output_sizes(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes, padding: Sizes) -> tuple[int, int]:
-    """The height and width of what windows of that size give; padding is (top, bottom, left, right)."""
+    """The height and width of the output; padding is (top, bottom, left, right)."""
     rows, columns = (
         (image[k] + padding[2 * k] + padding[2 * k + 1] - (window[k] - 1) * dilation[k] - 1) // stride[k] + 1
         for k in (0, 1)
@@ -32,12 +32,12 @@ def output_sizes(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes, pa
 
 def same_padding(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
     """The padding with which the output has ceil(size / stride) places; the larger half comes after the image."""
-    found: list[int] = []
+    padding: list[int] = []
     for k in (0, 1):
         places = -(-image[k] // stride[k])
         total = max((places - 1) * stride[k] + (window[k] - 1) * dilation[k] + 1 - image[k], 0)
-        found.extend((total // 2, total - total // 2))
-    return tuple(found)
+        padding.extend((total // 2, total - total // 2))
+    return tuple(padding)
 
 
 def window_table(
@@ -74,7 +74,7 @@ class Convolution(WeightFunction):
 
     @property
     def windows(self) -> int:
-        """How many windows there are: the height times the width of the output."""
+        """The number of windows: the height times the width of the output."""
         return len(self.tables[0])
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
@@ -154,7 +154,7 @@ class Convolution(WeightFunction):
 
 @dataclass(frozen=True, eq=False)
 class Pooling(FixedConnection):
-    """A connection that makes one number of the elements of each window, channel by channel."""
+    """A connection that reduces each window to one number, channel by channel."""
 
     elements: int
     channels: int
@@ -166,16 +166,16 @@ class Pooling(FixedConnection):
         return (0, 0) if (neurons, elements) == (len(self.table), self.elements) else None
 
     def keeps_channels(self, channels: int) -> bool:
-        """Windows lie in one channel of the image each."""
+        """Each window lies within one channel of the image."""
         return channels == self.channels
 
     def _patches(self, p: Array, fill: float) -> Array:
         """The elements of each window, (..., S, places), with `fill` for the padding."""
         xp, flat = namespace(p), self.table.reshape(-1)
-        found = xp.reshape(taken(p, flat), (*p.shape[:-1], *self.table.shape))
+        patches = xp.reshape(taken(p, flat), (*p.shape[:-1], *self.table.shape))
         if fill == 0.0 or (flat >= 0).all():
-            return found
-        return xp.where(constant(p, (self.table < 0).astype(np.float64)) == 1.0, fill, found)
+            return patches
+        return xp.where(constant(p, (self.table < 0).astype(np.float64)) == 1.0, fill, patches)
 
     def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
         """0, (..., J, K)."""

@@ -1,4 +1,4 @@
-"""The maps that processing functions are made of, each with its value, tangent and cotangent (see processing.py)."""
+"""The maps that processing functions consist of, each with its value, tangent and cotangent (see processing.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matnet.functions.namespace import Array, FloatArray, constant, indices, nam
 
 
 class Identity:
-    """x, left as it is."""
+    """x, unchanged."""
 
     def value(self, x: Array) -> Array:
         """x."""

@@ -20,7 +20,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ModelError
+from matnet.errors import ModelError, counted
 from matnet.functions.maps import (
     FlagUnknowns,
     Identity,
@@ -137,7 +137,7 @@ def _rows(raw: Mapping[str, object], key: str, rows: int | None = None) -> Float
     if rows is not None and value.size == 1:
         return np.full(rows, value[0])
     if rows is not None and value.size != rows:
-        raise ModelError(f"the setting {key} has {value.size} numbers for {rows} rows")
+        raise ModelError(f"the setting {key} has {counted(value.size, 'number')} for {counted(rows, 'row')}")
     return value
 
 
@@ -166,7 +166,7 @@ def _row_numbers(raw: Mapping[str, object], key: str, rows: int) -> FloatArray:
 def _agrees(raw: Mapping[str, object], key: str, rows: int) -> None:
     count = _count(raw, key)
     if count is not None and count != rows:
-        raise ModelError(f"the setting {key} is {count}, but the other settings are for {rows} rows")
+        raise ModelError(f"the setting {key} is {count}, but the other settings are for {counted(rows, 'row')}")
 
 
 def _places(settings: Settings, key: str) -> NDArray[np.intp]:
@@ -297,11 +297,11 @@ def _read_removal(raw: Mapping[str, object]) -> dict[str, FloatArray]:
         removed_count = _number(raw, "remove").size if "remove" in raw else 0
         rows = kept.size + removed_count
     if kept.size > rows:
-        raise ModelError(f"the setting keep lists {kept.size} of {rows} rows")
+        raise ModelError(f"the setting keep lists {kept.size} of {counted(rows, 'row')}")
     # a count alone must not determine how much memory is used: every removed row has a constant, or is listed
     told = max(_number(raw, key).size if key in raw else 0 for key in ("remove", "constants", "value"))
     if rows > kept.size + max(told, MAX_UNTOLD):
-        raise ModelError(f"the setting xrows is {rows}, but keep and remove list {kept.size + told} rows")
+        raise ModelError(f"the setting xrows is {rows}, but keep and remove list {counted(kept.size + told, 'row')}")
     keep = _row_numbers(raw, "keep", rows)
     removed = np.setdiff1d(np.arange(1.0, rows + 1), keep)
     if "remove" in raw:
@@ -322,7 +322,7 @@ def _read_removeconstantrows(raw: Mapping[str, object]) -> dict[str, FloatArray]
     # genFunction writes only keep for inputs, where no row is put back
     constants = _rows(raw, names[0]) if names else np.full(removed, np.nan)
     if len(constants) != removed:
-        raise ModelError(f"the setting {names[0]} has {len(constants)} numbers for {removed} removed rows")
+        raise ModelError(f"the setting {names[0]} has {counted(len(constants), 'number')} for {removed} removed rows")
     return {**settings, "constants": constants}
 
 

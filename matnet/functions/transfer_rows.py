@@ -85,10 +85,10 @@ class TransferFunction:
     make: Callable[[Mapping[str, float]], TransferFunction] | None = field(default=None, kw_only=True)
 
     coupled: ClassVar[bool] = True
-    """Whether a_i depends on more than n_i."""
+    """Whether a_i depends on other elements of n than n_i."""
 
     def with_settings(self, settings: Mapping[str, float]) -> TransferFunction:
-        """The row with these settings; those of the table where there are none.
+        """The row with these settings; the table's own row if there are none.
 
         Raises
         ------

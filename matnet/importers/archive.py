@@ -45,9 +45,9 @@ def _checked(content: bytes, limit: int, allow_nonfinite: bool) -> Network:
     if not allow_nonfinite:
         _refuse_nonfinite(archive.structure)
     net = Network(archive.structure, archive.provenance, archive.name)
-    found = differing(net, archive.checks)
-    if found is not None:
-        point, what, deviation = found
+    difference = differing(net, archive.checks)
+    if difference is not None:
+        point, what, deviation = difference
         raise FormatError(
             f".checks.{what}[{point}]: the network gives another answer than the one stored with it, "
             f"by {deviation:.3g} of the range where {TOLERANCE:g} is allowed; a number in the file was changed: "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from matnet.errors import FormatError, MatnetError, UnsupportedError
+from matnet.errors import FormatError, MatnetError, UnsupportedError, counted
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.matfile import open_mat
@@ -36,7 +36,7 @@ def read_array(
     limit
         Bytes of memory that the file's contents may take.
     isolation
-        Whether a version 7.3 file is read in a process of its own, as for ``load``.
+        Whether a version 7.3 file is read in a separate process, as for ``load``.
     image
         (H, W, C) where H×W×C or H×W×C×N images may stand instead of a matrix: (H·W·C, N) is returned.
 
@@ -77,7 +77,7 @@ def as_matrix(value: Value, path: Place | str) -> FloatArray:
     if not isinstance(value, Numeric | Sparse):
         raise UnsupportedError(f"{path} is a {describe(value)}, expected a matrix of numbers")
     if len(value.shape) != 2:
-        raise UnsupportedError(f"{path} has {len(value.shape)} dimensions, expected a matrix")
+        raise UnsupportedError(f"{path} has {counted(len(value.shape), 'dimension')}, expected a matrix")
     try:
         return value.floats()
     except MatnetError as error:
@@ -138,10 +138,10 @@ def _joined(cell: Cell, path: Place | str) -> FloatArray:
     blocks = [as_matrix(item, path) for item in cell.items]
     widths = {block.shape[1] for block in blocks}
     if len(widths) > 1 or (steps > 1 and widths != {1}):
-        found = ", ".join(sorted({describe_shape(block.shape) for block in blocks})[:4])
+        shapes = ", ".join(sorted({describe_shape(block.shape) for block in blocks})[:4])
         raise UnsupportedError(
-            f"{path} is a {describe(cell)} of matrices {found}: joining them is ambiguous; "
-            f"expected one column a cell, or name one cell as in {path}{{1}}"
+            f"{path} is a {describe(cell)} of matrices {shapes}: joining them is ambiguous; "
+            f"expected one column per cell, or name one cell as in {path}{{1}}"
         )
     columns = [blocks[step * signals : (step + 1) * signals] for step in range(steps)]
     heights = {tuple(len(block) for block in column) for column in columns}

@@ -39,18 +39,18 @@ def contents(file: MatFile) -> Contents:
     FormatError
         The file is broken.
     """
-    found = Contents({}, {}, {}, {})
+    result = Contents({}, {}, {}, {})
     for place, value in walk(file, lambda value: is_network(value) or is_training_record(value)):
         if is_network(value):
-            found.networks[str(place)] = value
+            result.networks[str(place)] = value
         elif isinstance(value, Struct) and is_training_record(value):
-            found.records[str(place)] = value
+            result.records[str(place)] = value
         elif value.class_name in OTHER_NETWORKS or value.class_name == CLASS_NAME:
-            if not found.others:
-                found.others[str(place)] = value
-        elif len(found.scaling) < _MOST_SCALINGS:
+            if not result.others:
+                result.others[str(place)] = value
+        elif len(result.scaling) < _MOST_SCALINGS:
             words = settings_in(value)
             if words:
-                found.scaling[str(place)] = words
-    found.scaling.update(pairs_in(file))
-    return found
+                result.scaling[str(place)] = words
+    result.scaling.update(pairs_in(file))
+    return result

@@ -49,7 +49,7 @@ def load(
     allow_nonfinite
         Whether weights that are NaN or Inf are accepted; otherwise they are refused.
     isolation
-        Whether a version 7.3 MAT-file is read in a process of its own, so that a damaged file cannot crash this one.
+        Whether a version 7.3 MAT-file is read in a separate process, so that a damaged file cannot crash this one.
         False saves the fraction of a second that the process takes to start, for files that you trust.
     input_names, output_names
         Names for its elements, as ``Network.with_names`` takes them.

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from matnet.errors import Advice, MatnetError, ModelError, Parameter, UnsupportedError
+from matnet.errors import Advice, MatnetError, ModelError, Parameter, UnsupportedError, counted
 from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
-from matnet.importers.found import FoundNetwork, unconfirmed
 from matnet.importers.mat.fields import Fields, at_place, fields_of, numbers_of
 from matnet.importers.mat.paths import describe
 from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
+from matnet.importers.stored_network import StoredNetwork, unconfirmed
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 
 CLASS_NAME = "network"
@@ -68,7 +68,7 @@ def is_network_object(value: Value) -> bool:
     return isinstance(value, Opaque) and value.class_name == CLASS_NAME
 
 
-def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool = False) -> FoundNetwork:
+def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool = False) -> StoredNetwork:
     """The network in a value for which ``is_network_object`` holds; `path` is where it was found, for messages.
 
     The network keeps numbers of its own, for which the file's `budget` is asked.
@@ -91,7 +91,7 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool 
         structure = Structure(tuple(inputs), tuple(layers), tuple(outputs), performance)
     _check_sizes(fields, structure)
     _check_delays(fields, structure)
-    return FoundNetwork(
+    return StoredNetwork(
         structure,
         fields.label("version", ""),
         stored_as,
@@ -162,7 +162,7 @@ def _range(part: Fields) -> FloatArray | None:
 def _check_processed_size(part: Fields, computed: int) -> None:
     stored = part.count("processedSize", computed)
     if stored != computed:
-        raise ModelError(f"{stored}, but its processing makes {computed}", place=f"{part.place}.processedSize")
+        raise ModelError(f"{stored}, but its processing gives {computed}", place=f"{part.place}.processedSize")
 
 
 def _feedback_output(part: Fields, network: Fields) -> int | None:
@@ -295,7 +295,8 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
     feedback_input = part.count("feedbackInput") - 1 if mode == "open" else None
     if feedback_input is not None and not 0 <= feedback_input < network.count("numInputs"):
         raise ModelError(
-            f"{feedback_input + 1}, there are {network.count('numInputs')} inputs", place=f"{part.place}.feedbackInput"
+            f"{feedback_input + 1}, but the network has {counted(network.count('numInputs'), 'input')}",
+            place=f"{part.place}.feedbackInput",
         )
     with at_place(f"{part.place}: "):
         entry = Output(
@@ -384,7 +385,7 @@ def _refuse_unconnected(value: Value | None, place: str, connect: str) -> None:
 def _weight_values(value: Value | None, place: str, notes: _Notes) -> FloatArray:
     values = numbers_of(value, place)
     if values.ndim != 2:
-        raise ModelError(f"{values.ndim} dimensions, expected a matrix", place=place)
+        raise ModelError(f"{counted(values.ndim, 'dimension')}, expected a matrix", place=place)
     notes.budget.take(values.nbytes)
     if isinstance(value, Sparse):
         notes.sparse.append(place)
@@ -407,7 +408,7 @@ def _weights(
     count, sources = len(sizes), len(source_sizes)
     connected = fields.connections(connect, count, sources)
     part_slots, value_slots = fields.slots(parts, count, sources), fields.slots(matrices, count, sources)
-    found: list[dict[int, Weight]] = [{} for _ in range(count)]
+    weights: list[dict[int, Weight]] = [{} for _ in range(count)]
     for row, column in value_slots.filled():
         if not connected[row, column]:
             place = f"{fields.place}.{matrices}{{{row + 1},{column + 1}}}"
@@ -419,8 +420,8 @@ def _weights(
         if value is None and not source_sizes[column]:
             # all rows of the input were constant and are removed, so there are no columns
             value = Numeric(np.zeros((sizes[row], 0)))
-        found[row][column] = _weight(part, value, f"{fields.place}.{matrices}{index}", notes)
-    return found
+        weights[row][column] = _weight(part, value, f"{fields.place}.{matrices}{index}", notes)
+    return weights
 
 
 def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Weight:
@@ -517,8 +518,8 @@ def _check_size(part: Fields, shape: tuple[int, ...]) -> None:
         return
     stored = tuple(part.floats("size").ravel().tolist())
     if stored != shape:
-        said, found = ("x".join(f"{number:g}" for number in sizes) for sizes in (stored, shape))
-        raise ModelError(f"{said}, but the values are {found}: the file is damaged", place=f"{part.place}.size")
+        said, actual = ("x".join(f"{number:g}" for number in sizes) for sizes in (stored, shape))
+        raise ModelError(f"{said}, but the values are {actual}: the file is damaged", place=f"{part.place}.size")
 
 
 def _check_delays(fields: Fields, structure: Structure) -> None:

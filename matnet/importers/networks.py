@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from matnet.importers.found import FoundNetwork
 from matnet.importers.mat.values import MatFile, Opaque, Value
 from matnet.importers.network_object import is_network_object
 from matnet.importers.network_object import read_network as read_network_object
+from matnet.importers.stored_network import StoredNetwork
 
 
 def is_network(value: Value) -> bool:
@@ -22,7 +22,7 @@ def _is_successor(value: Value) -> bool:
     return is_fitted(value) or is_layered(value)
 
 
-def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) -> FoundNetwork:
+def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) -> StoredNetwork:
     """The network in a value for which ``is_network`` holds; `path` is where it lies in the file.
 
     Raises

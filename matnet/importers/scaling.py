@@ -9,7 +9,7 @@ import math
 import re
 from pathlib import Path
 
-from matnet.errors import FormatError, MatnetError
+from matnet.errors import FormatError, MatnetError, counted
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.fields import at_place
@@ -30,19 +30,19 @@ def settings_in(value: Value) -> str:
     if not function or not isinstance(value, Struct):
         return ""
     first = value.get(SETTINGS[function][0])
-    return f"settings of {function} for {math.prod(first.shape) if first is not None else 0} rows"
+    return f"settings of {function} for {counted(math.prod(first.shape) if first is not None else 0, 'row')}"
 
 
 def pairs_in(file: MatFile) -> dict[str, str]:
     """The pairs of variables that look like the results of an older function, with a description."""
-    found = {}
+    descriptions = {}
     for names, pair in PAIRS.items():
         variables = [file.variables.get(name) for name in names]
         shapes = {entry.shape for entry in variables if entry is not None and not entry.holds_values}
         if None not in variables and len(shapes) == 1:
             rows = math.prod(shapes.pop())
-            found[",".join(names)] = f"what {pair.maker} returned for the {pair.side}, {rows} rows"
-    return found
+            descriptions[",".join(names)] = f"what {pair.maker} returned for the {pair.side}, {counted(rows, 'row')}"
+    return descriptions
 
 
 def load_scaling(
@@ -63,7 +63,7 @@ def load_scaling(
     limit
         Bytes of memory that the file's contents may take.
     isolation
-        Whether a version 7.3 file is read in a process of its own, as for ``load``.
+        Whether a version 7.3 file is read in a separate process, as for ``load``.
 
     Returns
     -------

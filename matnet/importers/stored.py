@@ -46,7 +46,7 @@ class StoredValues:
     limit
         Bytes of memory that the file's contents may take.
     isolation
-        Whether a version 7.3 file is read in a process of its own, as for ``load``.
+        Whether a version 7.3 file is read in a separate process, as for ``load``.
 
     Raises
     ------

@@ -11,12 +11,12 @@ from pathlib import Path
 from matnet.errors import Advice, FormatError, MatnetError, NoNetworkError, Parameter, UnsupportedError
 from matnet.files import sha256
 from matnet.importers.contents import contents
-from matnet.importers.found import FoundNetwork
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import container, describe, find, listing
 from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME
 from matnet.importers.networks import is_network, read_network
+from matnet.importers.stored_network import StoredNetwork
 from matnet.importers.training_record import training_of, training_record
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
@@ -26,7 +26,7 @@ SUPPORTED = (
     "models of fitrnet and fitcnet, and SeriesNetwork, DAGNetwork and dlnetwork"
 )
 _TEMPLATES = ("nnet.cnn.LayerGraph", "nnet.cnn.layer.Layer")
-"""Classes of layers from which a network is trained."""
+"""Classes of layers before training."""
 
 
 class Workspace:
@@ -59,21 +59,21 @@ class Workspace:
         One that cannot be used is an error, or is passed to `leave_out` if there are others.
         """
         self._refuse_none()
-        found: dict[str, Network] = {}
+        loaded: dict[str, Network] = {}
         errors: list[MatnetError] = []
         for place, value in self._networks.items():
             try:
-                found[place] = self._network(place, value)
+                loaded[place] = self._network(place, value)
             except MatnetError as error:
                 if leave_out is None:
                     raise
                 errors.append(error)
-        if not found:
+        if not loaded:
             raise errors[0]
         if leave_out is not None:
             for failure in errors:
                 leave_out(failure)
-        return found
+        return loaded
 
     def _named(self, network: str) -> Value:
         value = find(self._file, network)
@@ -90,29 +90,29 @@ class Workspace:
                 raise FormatError(f"{place} is a {describe(value)}: an array of networks without elements")
             if value.class_name in _TEMPLATES:
                 raise UnsupportedError(
-                    f"{place} is a {value.class_name}: layers from which a network is trained, without its weights; "
-                    "needed is the trained network, as trainnet or trainNetwork returns it"
+                    f"{place} is a {value.class_name}: layers before training, without weights; save the trained "
+                    "network that trainnet or trainNetwork returns"
                 )
             raise UnsupportedError(f"{place} is a {value.class_name}; {SUPPORTED}")
         raise NoNetworkError(f"no network in it; found: {listing(self._file)}; {SUPPORTED}")
 
     def _network(self, place: str, value: Value) -> Network:
-        found = read_network(self._file, value, place, self._allow_nonfinite)
+        stored = read_network(self._file, value, place, self._allow_nonfinite)
         provenance = Provenance(
             file=self._path.name,
             sha256=self._sha256,
             path=place,
             header=self._file.header,
-            toolbox_version=found.version,
-            stored_as=found.stored_as,
-            training=self._training(place, found),
-            oddities=found.oddities,
+            toolbox_version=stored.version,
+            stored_as=stored.stored_as,
+            training=self._training(place, stored),
+            oddities=stored.oddities,
             scaling_candidates=self._contents.scaling,
-            precision=found.precision,
+            precision=stored.precision,
         )
-        network = Network(found.structure, provenance, place)
+        network = Network(stored.structure, provenance, place)
         record = self._record_beside(place)
-        performance = found.structure.performance
+        performance = stored.structure.performance
         if record is None or performance is None:
             return network
         from matnet.functions.performance import PERFORMANCE
@@ -128,20 +128,20 @@ class Workspace:
     def _sha256(self) -> str:
         return sha256(self._path)
 
-    def _training(self, place: str, found: FoundNetwork) -> Training | None:
+    def _training(self, place: str, stored: StoredNetwork) -> Training | None:
         """The record beside the network, if there are one record and one network; else the network's information."""
         record = self._record_beside(place)
         if record is not None:
             return training_of(record)
-        if found.train_function or found.divide_function:
-            return Training(found.train_function, division=found.divide_function)
+        if stored.train_function or stored.divide_function:
+            return Training(stored.train_function, division=stored.divide_function)
         return None
 
     def _record_beside(self, place: str) -> Struct | None:
         """The record beside a network, if there are one record and one network."""
         networks, records = self._by_container
-        found = records.get(container(place), [])
-        return found[0] if networks[container(place)] == len(found) == 1 else None
+        beside = records.get(container(place), [])
+        return beside[0] if networks[container(place)] == len(beside) == 1 else None
 
     @cached_property
     def _by_container(self) -> tuple[Counter[str], dict[str, list[Struct]]]:

@@ -134,22 +134,22 @@ def loads(text: str) -> Archive:
     """
     node = parse(text)
     _check_version(node)
-    found = node.keys(_KEYS, ("parameter_order",))
+    entries = node.keys(_KEYS, ("parameter_order",))
     # no genuine input has more elements than its archive has characters: this limits the memory that a size can claim
     most = len(text)
-    inputs = tuple(_read_input(entry, most) for entry in found["inputs"].items())
-    layers = tuple(_read_layer(entry, most) for entry in found["layers"].items())
-    outputs = tuple(_read_output(entry, most) for entry in found["outputs"].items())
-    performance = _read_performance(found["performance"])
+    inputs = tuple(_read_input(entry, most) for entry in entries["inputs"].items())
+    layers = tuple(_read_layer(entry, most) for entry in entries["layers"].items())
+    outputs = tuple(_read_output(entry, most) for entry in entries["outputs"].items())
+    performance = _read_performance(entries["performance"])
     order: Literal["getwb", "layers"] = "getwb"
-    if "parameter_order" in found:
-        if found["parameter_order"].text() != "layers":
-            found["parameter_order"].refuse("'layers'")
+    if "parameter_order" in entries:
+        if entries["parameter_order"].text() != "layers":
+            entries["parameter_order"].refuse("'layers'")
         order = "layers"
     structure = Structure(inputs, layers, outputs, performance, order)
-    provenance = _read_provenance(found["provenance"])
-    checks = _read_checks(found["checks"], structure)
-    return Archive(structure, provenance, found["name"].text(), checks, found["digest"].text())
+    provenance = _read_provenance(entries["provenance"])
+    checks = _read_checks(entries["checks"], structure)
+    return Archive(structure, provenance, entries["name"].text(), checks, entries["digest"].text())
 
 
 def _check_version(node: Node) -> None:
@@ -167,7 +167,7 @@ def _check_version(node: Node) -> None:
 
 @contextmanager
 def _at(node: Node) -> Iterator[None]:
-    """Puts the place before the messages of the model's dataclasses, which do not know it."""
+    """Adds the place to errors of the model's dataclasses, which do not know it."""
     try:
         yield
     except FormatError:
@@ -224,14 +224,14 @@ def _read_processing(node: Node) -> tuple[Process, ...]:
 
 
 def _read_process(node: Node) -> Process:
-    found = node.keys(("function", "settings"))
-    function = found["function"].text()
-    settings = found["settings"].entries()
+    entries = node.keys(("function", "settings"))
+    function = entries["function"].text()
+    settings = entries["settings"].entries()
     raw = {name: _read_setting(name, entry) for name, entry in settings.items()}
     if function == "fixunknowns":
         for key in ("xrows", "unknown", "xmeans"):
             if key not in settings:
-                raise FormatError(f"the key '{key}' is missing", place=found["settings"].place)
+                raise FormatError(f"the key '{key}' is missing", place=entries["settings"].place)
         rows = settings["xrows"].count()
         if rows > settings["xmeans"].array((None,)).size:
             settings["xrows"].refuse("as many rows as xmeans has")
@@ -240,7 +240,7 @@ def _read_process(node: Node) -> Process:
         process = Process.from_matlab(function, raw)
     expected = _write_settings(process).keys()
     if expected != settings.keys():
-        found["settings"].refuse(f"the settings {', '.join(expected)} and no others")
+        entries["settings"].refuse(f"the settings {', '.join(expected)} and no others")
     return process
 
 
@@ -258,8 +258,8 @@ def _write_labels(entry: Input | Output) -> dict[str, Json]:
     return {key: list(getattr(entry, key)) for key in _LABELS if getattr(entry, key)}
 
 
-def _read_labels(found: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
-    return {key: tuple(entry.text() for entry in found[key].items()) for key in _LABELS if key in found}
+def _read_labels(entries: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(entry.text() for entry in entries[key].items()) for key in _LABELS if key in entries}
 
 
 def _write_input(entry: Input) -> Json:
@@ -275,17 +275,17 @@ def _write_input(entry: Input) -> Json:
 
 
 def _read_input(node: Node, most: int) -> Input:
-    found = node.keys(_INPUT, (*_LABELS, "shape"))
-    processing, limits = _read_processing(found["processing"]), _read_range(found["range"])
+    entries = node.keys(_INPUT, (*_LABELS, "shape"))
+    processing, limits = _read_processing(entries["processing"]), _read_range(entries["range"])
     with _at(node):
         return Input(
-            _size(found["size"], most),
+            _size(entries["size"], most),
             processing,
             limits,
-            found["name"].text(),
-            _zero_based(found["feedback_output"]),
-            **_read_labels(found),
-            shape=tuple(entry.count(1) for entry in found["shape"].items()) if "shape" in found else (),
+            entries["name"].text(),
+            _zero_based(entries["feedback_output"]),
+            **_read_labels(entries),
+            shape=tuple(entry.count(1) for entry in entries["shape"].items()) if "shape" in entries else (),
         )
 
 
@@ -326,35 +326,35 @@ def _write_weights(weights: Mapping[int, Weight]) -> Json:
 
 
 def _read_layer(node: Node, most: int) -> Layer:
-    found = node.keys(_LAYER, _FURTHER)
-    input_weights, layer_weights = _read_weights(found["input_weights"]), _read_weights(found["layer_weights"])
-    bias = None if found["bias"].value is None else found["bias"].array((None,))
+    entries = node.keys(_LAYER, _FURTHER)
+    input_weights, layer_weights = _read_weights(entries["input_weights"]), _read_weights(entries["layer_weights"])
+    bias = None if entries["bias"].value is None else entries["bias"].array((None,))
     with _at(node):
         return Layer(
-            _size(found["size"], most),
-            found["transfer"].text(),
+            _size(entries["size"], most),
+            entries["transfer"].text(),
             input_weights,
             layer_weights,
             bias,
-            found["net_input"].text(),
-            found["name"].text(),
-            **_read_further(found),
+            entries["net_input"].text(),
+            entries["name"].text(),
+            **_read_further(entries),
         )
 
 
-def _read_further(found: Mapping[str, Node]) -> dict[str, Any]:
+def _read_further(entries: Mapping[str, Node]) -> dict[str, Any]:
     further: dict[str, Any] = {}
-    if "settings" in found:
-        further["settings"] = {key: entry.number() for key, entry in found["settings"].entries().items()}
-    if "shape" in found:
-        further["shape"] = tuple(entry.count(1) for entry in found["shape"].items())
-    if "kind" in found:
-        further["kind"] = found["kind"].text()
-    if "part_of" in found:
-        further["part_of"] = found["part_of"].count(1) - 1
-    if "initial" in found:
-        further["initial"] = found["initial"].array((None,))
-    return {**further, "backward": _read_mark(found, "backward")}
+    if "settings" in entries:
+        further["settings"] = {key: entry.number() for key, entry in entries["settings"].entries().items()}
+    if "shape" in entries:
+        further["shape"] = tuple(entry.count(1) for entry in entries["shape"].items())
+    if "kind" in entries:
+        further["kind"] = entries["kind"].text()
+    if "part_of" in entries:
+        further["part_of"] = entries["part_of"].count(1) - 1
+    if "initial" in entries:
+        further["initial"] = entries["initial"].array((None,))
+    return {**further, "backward": _read_mark(entries, "backward")}
 
 
 def _read_weights(node: Node) -> dict[int, Weight]:
@@ -380,10 +380,10 @@ def _read_mark(found: Mapping[str, Node], key: str) -> bool:
     return True
 
 
-def _read_weight_settings(found: Mapping[str, Node]) -> dict[str, FloatArray]:
-    if "settings" not in found:
+def _read_weight_settings(entries: Mapping[str, Node]) -> dict[str, FloatArray]:
+    if "settings" not in entries:
         return {}
-    return {key: entry.array((None,)) for key, entry in found["settings"].entries().items()}
+    return {key: entry.array((None,)) for key, entry in entries["settings"].entries().items()}
 
 
 def _write_output(entry: Output) -> Json:
@@ -401,19 +401,19 @@ def _write_output(entry: Output) -> Json:
 
 
 def _read_output(node: Node, most: int) -> Output:
-    found = node.keys(_OUTPUT, _LABELS)
-    processing, limits = _read_processing(found["processing"]), _read_range(found["range"])
+    entries = node.keys(_OUTPUT, _LABELS)
+    processing, limits = _read_processing(entries["processing"]), _read_range(entries["range"])
     with _at(node):
         return Output(
-            found["layer"].count(1) - 1,
-            _size(found["size"], most),
+            entries["layer"].count(1) - 1,
+            _size(entries["size"], most),
             processing,
             limits,
-            found["name"].text(),
-            found["feedback_mode"].text(),
-            _zero_based(found["feedback_input"]),
-            found["feedback_delay"].count(),
-            **_read_labels(found),
+            entries["name"].text(),
+            entries["feedback_mode"].text(),
+            _zero_based(entries["feedback_input"]),
+            entries["feedback_delay"].count(),
+            **_read_labels(entries),
         )
 
 
@@ -432,11 +432,13 @@ def _write_performance(entry: Performance | None) -> Json:
 def _read_performance(node: Node) -> Performance | None:
     if node.value is None:
         return None
-    found = node.keys(_PERFORMANCE, optional=("form",))
-    form = found["form"].text() if "form" in found else ""
+    entries = node.keys(_PERFORMANCE, optional=("form",))
+    form = entries["form"].text() if "form" in entries else ""
     if form not in ("", "targets", "both"):
-        found["form"].refuse("'targets' or 'both'")
-    return Performance(found["function"].text(), found["regularization"].number(), found["unsupported"].text(), form)
+        entries["form"].refuse("'targets' or 'both'")
+    return Performance(
+        entries["function"].text(), entries["regularization"].number(), entries["unsupported"].text(), form
+    )
 
 
 def _write_provenance(entry: Provenance) -> Json:
@@ -455,18 +457,18 @@ def _write_provenance(entry: Provenance) -> Json:
 
 
 def _read_provenance(node: Node) -> Provenance:
-    found = node.keys(_PROVENANCE, ("precision",))
+    entries = node.keys(_PROVENANCE, ("precision",))
     return Provenance(
-        file=found["file"].text(),
-        sha256=found["sha256"].text(),
-        path=found["path"].text(),
-        header=found["header"].text(),
-        toolbox_version=found["toolbox_version"].text(),
-        stored_as=found["stored_as"].text(),
-        training=_read_training(found["training"]),
-        oddities=tuple(entry.text() for entry in found["oddities"].items()),
-        scaling_candidates={name: entry.text() for name, entry in found["scaling_candidates"].entries().items()},
-        precision=found["precision"].text() if "precision" in found else "",
+        file=entries["file"].text(),
+        sha256=entries["sha256"].text(),
+        path=entries["path"].text(),
+        header=entries["header"].text(),
+        toolbox_version=entries["toolbox_version"].text(),
+        stored_as=entries["stored_as"].text(),
+        training=_read_training(entries["training"]),
+        oddities=tuple(entry.text() for entry in entries["oddities"].items()),
+        scaling_candidates={name: entry.text() for name, entry in entries["scaling_candidates"].entries().items()},
+        precision=entries["precision"].text() if "precision" in entries else "",
     )
 
 
@@ -486,19 +488,23 @@ def _write_training(entry: Training | None) -> Json:
 def _read_training(node: Node) -> Training | None:
     if node.value is None:
         return None
-    found = node.keys(_TRAINING)
-    best = [None if entry.value is None else entry.number() for entry in found["best_performance"].items()]
+    entries = node.keys(_TRAINING)
+    best = [None if entry.value is None else entry.number() for entry in entries["best_performance"].items()]
     if len(best) != 3:
-        found["best_performance"].refuse("a list of 3")
-    epochs, best_epoch = (None if found[key].value is None else found[key].count() for key in ("epochs", "best_epoch"))
-    return Training(found["function"].text(), epochs, best_epoch, (best[0], best[1], best[2]), found["division"].text())
+        entries["best_performance"].refuse("a list of 3")
+    epochs, best_epoch = (
+        None if entries[key].value is None else entries[key].count() for key in ("epochs", "best_epoch")
+    )
+    return Training(
+        entries["function"].text(), epochs, best_epoch, (best[0], best[1], best[2]), entries["division"].text()
+    )
 
 
 def _read_checks(node: Node, structure: Structure) -> Checks:
-    found = node.keys(_CHECKS)
-    points, inputs, outputs = found["inputs"].length(), structure.input_size, structure.output_size
+    entries = node.keys(_CHECKS)
+    points, inputs, outputs = entries["inputs"].length(), structure.input_size, structure.output_size
     return Checks(
-        found["inputs"].array((points, inputs)),
-        found["outputs"].array((points, outputs)),
-        found["jacobians"].array((points, outputs, inputs)),
+        entries["inputs"].array((points, inputs)),
+        entries["outputs"].array((points, outputs)),
+        entries["jacobians"].array((points, outputs, inputs)),
     )

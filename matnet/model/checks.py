@@ -19,7 +19,7 @@ from matnet.model.structure import Structure
 
 
 class Answering(Protocol):
-    """The part of a Network that is needed here; the model does not import that class."""
+    """The methods of a Network that are needed here; this room cannot import that class."""
 
     structure: Structure
 

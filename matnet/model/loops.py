@@ -21,7 +21,8 @@ from matnet.model.structure import Input, Layer, Output, Process, Structure, Wei
 
 
 def feedback_marked(structure: Structure) -> Structure:
-    """The structure with feedbackMode 'closed' wherever a layer sees an output with a delay: function files lack it."""
+    """The structure with feedbackMode 'closed' wherever a layer takes an output with a delay; function files do not say
+    so."""
     outputs = tuple(
         replace(output, feedback_mode="closed")
         if output.feedback_mode == "none" and seen_later(structure, output)
@@ -32,7 +33,7 @@ def feedback_marked(structure: Structure) -> Structure:
 
 
 def seen_later(structure: Structure, output: Output) -> list[int]:
-    """The layers, from 0, that see the output's layer with a delay."""
+    """The layers, from 0, that take the output's layer with a delay."""
     return [
         number
         for number, layer in enumerate(structure.layers)
@@ -64,8 +65,8 @@ def open_loops(structure: Structure) -> dict[int, Output]:
         entry, output = structure.inputs[number], structure.outputs[source]
         if entry.size != output.size or not _same_processing(entry.processing, output.processing):
             raise ModelError(
-                f"inputs{{{number + 1}}} is not processed as outputs{{{output.layer + 1}}} is, which is fed back "
-                "through it: closing the loop would change its values; give both the same scaling"
+                f"inputs{{{number + 1}}} and outputs{{{output.layer + 1}}}, which is fed back through it, have "
+                "different processing: closing the loop would change the values; give both the same scaling"
             )
     return {number: structure.outputs[source] for number, source in loops.items()}
 
@@ -84,10 +85,10 @@ def closed_loop(structure: Structure) -> Structure:
     loops = open_loops(structure)
     if not loops:
         if any(output.feedback_mode == "closed" for output in structure.outputs):
-            raise ModelError("the loop is closed already")
+            raise ModelError("the loop is already closed")
         raise ModelError(
-            "there is no loop to close: no input is said to be the feedback of an output (feedbackMode 'open'), as in "
-            "networks made by narxnet and narnet"
+            "there is no loop to close: no input is marked as the feedback of an output (feedbackMode 'open'), as in "
+            "networks that narxnet and narnet create"
         )
     kept = [number for number in range(len(structure.inputs)) if number not in loops]
     numbers = {number: place for place, number in enumerate(kept)}
@@ -106,7 +107,7 @@ def closed_loop(structure: Structure) -> Structure:
 
 
 def _closed_layer(place: int, layer: Layer, loops: Mapping[int, Output], numbers: Mapping[int, int]) -> Layer:
-    """A layer, the number `place` from 1, that takes outputs where it took the inputs that carried them."""
+    """Layer `place`, counted from 1, with the fed-back outputs in place of the inputs that carried them."""
     inputs: dict[int, Weight] = {}
     layers = dict(layer.layer_weights)
     for source, weight in layer.input_weights.items():
@@ -117,32 +118,34 @@ def _closed_layer(place: int, layer: Layer, loops: Mapping[int, Output], numbers
         moved = _shifted(weight, output.feedback_delay)
         if moved.delays[0] == 0:
             raise ModelError(
-                f"IW{{{place},{source + 1}}} sees the feedback with a delay of 0: in a closed loop "
-                f"outputs{{{output.layer + 1}}} would be needed before it is known; expected delays of 1 or more"
+                f"IW{{{place},{source + 1}}} takes the feedback without delay: in a closed loop "
+                f"outputs{{{output.layer + 1}}} would be needed before it is computed; expected delays of at least 1"
             )
         if output.layer in layers:
             raise UnsupportedError(
-                f"IW{{{place},{source + 1}}} would become LW{{{place},{output.layer + 1}}}, which exists already; "
-                "a loop beside another connection of the same layers is not supported"
+                f"IW{{{place},{source + 1}}} would become LW{{{place},{output.layer + 1}}}, which already exists; "
+                "a loop parallel to another connection of the same layers is not supported"
             )
         layers[output.layer] = moved
     return replace(layer, input_weights=inputs, layer_weights=layers)
 
 
 def opened_loop(structure: Structure) -> Structure:
-    """The structure with every closed loop opened, its feedback the last inputs; see ``Network.open_loop``."""
+    """The structure with every closed loop opened; the feedback becomes the last inputs; see ``Network.open_loop``."""
     marked = feedback_marked(structure)
     closed = [number for number, output in enumerate(marked.outputs) if output.feedback_mode == "closed"]
     if not closed:
         if open_loops(structure):
-            raise ModelError("the loop is open already")
-        raise ModelError("there is no loop to open: no layer sees an output with a delay")
+            raise ModelError("the loop is already open")
+        raise ModelError("there is no loop to open: no layer takes an output with a delay")
     inputs, layers, outputs = list(marked.inputs), list(marked.layers), list(marked.outputs)
     for number in closed:
         output = outputs[number]
         takers = seen_later(marked, output)
         if not takers:
-            raise ModelError(f"outputs{{{output.layer + 1}}} is closed, but no layer sees it with a delay")
+            raise ModelError(
+                f"outputs{{{output.layer + 1}}} has feedbackMode 'closed', but no layer takes it with a delay"
+            )
         for taker in takers:
             layers[taker] = _opened_layer(taker + 1, layers[taker], output, len(inputs))
         outputs[number] = replace(output, feedback_mode="open", feedback_input=len(inputs))
@@ -152,13 +155,13 @@ def opened_loop(structure: Structure) -> Structure:
 
 
 def _opened_layer(place: int, layer: Layer, output: Output, feedback: int) -> Layer:
-    """A layer, the number `place` from 1, that takes the input `feedback` where it took an output."""
+    """Layer `place`, counted from 1, with the input `feedback` in place of an output."""
     layers = dict(layer.layer_weights)
     weight = layers.pop(output.layer)
     if weight.delays[0] == 0:
         raise UnsupportedError(
-            f"LW{{{place},{output.layer + 1}}} sees outputs{{{output.layer + 1}}} with delays and without; opening a "
-            "loop of which a part must stay closed is not supported"
+            f"LW{{{place},{output.layer + 1}}} takes outputs{{{output.layer + 1}}} both with and without delay; "
+            "opening only part of a loop is not supported"
         )
     if weight.delays[0] < output.feedback_delay:
         raise ModelError(
@@ -170,7 +173,7 @@ def _opened_layer(place: int, layer: Layer, output: Output, feedback: int) -> La
 
 
 def delays_removed(structure: Structure, steps: int) -> Structure:
-    """The structure with `steps` less delay from every input; see ``Network.remove_delay``."""
+    """The structure with every input delay shorter by `steps`; see ``Network.remove_delay``."""
     structure = feedback_marked(structure)
     _check_inputs(structure)
     for place, layer in enumerate(structure.layers, start=1):
@@ -183,7 +186,7 @@ def delays_removed(structure: Structure, steps: int) -> Structure:
 
 
 def delays_added(structure: Structure, steps: int) -> Structure:
-    """The structure with `steps` more delay from every input; see ``Network.add_delay``."""
+    """The structure with every input delay longer by `steps`; see ``Network.add_delay``."""
     structure = feedback_marked(structure)
     _check_inputs(structure)
     for output in structure.outputs:

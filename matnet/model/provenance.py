@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Training:
-    """What the file says about the training: shown to the user, never used in a computation.
+    """What the file says about the training; it is shown to the user and never used in a computation.
 
     ``best_performance`` holds the record's best_perf, best_vperf and best_tperf; NaN for an empty set, None if the
     record has none. ``division`` is the name of the data division function (divideFcn).
@@ -23,7 +23,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Provenance:
-    """File, variable and toolbox version of a network; ``oddities`` are remarks that users should read.
+    """File, variable and toolbox version of a network; ``oddities`` are remarks that the user should read.
 
     ``precision`` is "single" if MATLAB computes the network in single precision.
     """

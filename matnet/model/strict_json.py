@@ -111,12 +111,12 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
+    entries: dict[str, Json] = {}
     for key, value in pairs:
-        if key in found:
+        if key in entries:
             raise FormatError(f"the key '{key}' occurs twice in one object")
-        found[key] = value
-    return found
+        entries[key] = value
+    return entries
 
 
 def _check_depth(value: Json) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from matnet.errors import MatnetError, ModelError, UnsupportedError
+from matnet.errors import MatnetError, ModelError, UnsupportedError, counted
 from matnet.functions.namespace import Array, FloatArray, of_another_library
 from matnet.functions.net_input import NET_INPUT
 from matnet.functions.processing import PROCESSING, Map, Settings
@@ -96,7 +96,7 @@ def _processed_size(size: int, processing: Sequence[Process]) -> int:
     for step, process in enumerate(processing, start=1):
         if process.raw_size != size:
             raise ModelError(
-                f"{process.function} is for {process.raw_size} rows, but receives {size}",
+                f"{process.function} is for {counted(process.raw_size, 'row')}, but receives {size}",
                 place=f"processSettings{{{step}}}",
             )
         size = process.processed_size
@@ -108,7 +108,7 @@ def _checked_labels(entry: Input | Output, field_name: str, empty_allowed: bool)
     what, labels = field_name.replace("_", " "), tuple(getattr(entry, field_name))
     object.__setattr__(entry, field_name, labels)
     if labels and len(labels) != entry.size:
-        raise ModelError(f"{len(labels)} {what} for {entry.size} elements, expected one for each")
+        raise ModelError(f"{len(labels)} {what} for {counted(entry.size, 'element')}, expected one for each")
     for label in labels:
         fits = isinstance(label, str) and label == label.strip() and label.isprintable() and (label or empty_allowed)
         if not fits:
@@ -118,7 +118,7 @@ def _checked_labels(entry: Input | Output, field_name: str, empty_allowed: bool)
 
 
 def _without_row(entry: Weight | Layer) -> dict[str, Any]:
-    """What a copy is made of: a row holds functions, which cannot be copied to another process, and is found again."""
+    """The attributes to copy: a row holds functions, which cannot be sent to another process; it is looked up again."""
     return {name: value for name, value in vars(entry).items() if name != "row"}
 
 
@@ -408,7 +408,7 @@ class Structure:
         elements = self.input_size + self.output_size + self.layer_elements
         if elements > MAX_ELEMENTS:
             raise UnsupportedError(
-                f"inputs, layers and outputs have {elements} elements; at most {MAX_ELEMENTS} are supported"
+                f"inputs, layers and outputs have {counted(elements, 'element')}; at most {MAX_ELEMENTS} are supported"
             )
         self._check_parts()
         for number, layer in enumerate(self.layers):
@@ -467,12 +467,14 @@ class Structure:
             got = tuple(weight.value.shape)
             if expected is None:
                 raise ModelError(
-                    f"{weight.function} cannot join {elements} elements to {layer.size} neurons", place=place
+                    f"{weight.function} cannot join {counted(elements, 'element')} to {counted(layer.size, 'neuron')}",
+                    place=place,
                 )
             if got != expected:
                 raise ModelError(
                     f"{' by '.join(map(str, got))}, expected {expected[0]} by {expected[1]} "
-                    f"({layer.size} neurons, {source_size} elements, {len(weight.delays)} delays)",
+                    f"({counted(layer.size, 'neuron')}, {counted(source_size, 'element')}, "
+                    f"{counted(len(weight.delays), 'delay')})",
                     place=place,
                 )
 
@@ -497,8 +499,8 @@ class Structure:
             size = self.layers[output.layer].size
             if output.processed_size != size:
                 raise ModelError(
-                    f"its processing gives {output.processed_size} rows for "
-                    f"{output.size}, but its layer has {size} neurons",
+                    f"its processing gives {counted(output.processed_size, 'row')} for "
+                    f"{output.size}, but its layer has {counted(size, 'neuron')}",
                     place=f"outputs{{{output.layer + 1}}}",
                 )
         taken = [output.layer for output in self.outputs]
@@ -605,20 +607,20 @@ class Structure:
 
     @cached_property
     def listed(self) -> tuple[Layer, ...]:
-        """The layers that MATLAB has, without those that are parts of others."""
+        """MATLAB's own layers, without those that are parts of others."""
         return tuple(layer for layer in self.layers if layer.part_of is None)
 
     def whole(self, number: int) -> int:
-        """The number (from 0) of the layer of MATLAB's that a layer is, or is a part of."""
+        """The number (from 0) of the MATLAB layer that a layer is, or is a part of."""
         owner = self.layers[number].part_of
         return number if owner is None else owner
 
     def parts(self, number: int) -> tuple[Layer, ...]:
-        """The layers that are parts of a layer of MATLAB's."""
+        """The layers that are parts of a MATLAB layer."""
         return tuple(layer for layer in self.layers[len(self.listed) :] if layer.part_of == number)
 
     def received(self, number: int) -> Received:
-        """What a layer of MATLAB's receives: its weights and those of its parts, without those between them."""
+        """What a MATLAB layer receives: its weights and those of its parts, without those between them."""
         parts = self.parts(number)
         every = (self.layers[number], *parts)
         from_inputs = {source: weight for part in every for source, weight in part.input_weights.items()}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.derivatives.time import Run
-from matnet.errors import Parameter, ShapeError, UnsupportedError
+from matnet.errors import Parameter, ShapeError, UnsupportedError, counted
 from matnet.functions.namespace import Array, FloatArray, namespace, of_another_library
 from matnet.model.ranges import Extent
 from matnet.model.structure import Structure
@@ -195,7 +195,8 @@ def check_last_axis(x: Array, size: int, parameter: str, expected: str = "") -> 
         return
     advice = ""
     if not expected and x.ndim == 1 and size == 1:
-        advice = f"; a 1-D array is one sample, write {parameter}[:, None] for a batch of {x.shape[0]} samples"
+        batch = counted(x.shape[0], "sample")
+        advice = f"; a 1-D array is one sample, write {parameter}[:, None] for a batch of {batch}"
     elif not expected and x.ndim == 2 and x.shape[0] == size:
         advice = f"; samples are rows here, write {parameter}.T if they are columns as in MATLAB"
     raise ShapeError(f"{parameter} has shape {tuple(x.shape)}, expected {expected or f'(..., {size})'}{advice}")

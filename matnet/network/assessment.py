@@ -93,8 +93,8 @@ class Assessment:
     def _outputs(self) -> FloatArray:
         if not self.structure.dynamic:
             return np.asarray(self.evaluation.on_samples(VALUE, (self.series.x[0],)))
-        found = self.over_time.histories(self.series.x, self.series.input_states, self.series.layer_states)[2]
-        return found.reshape(-1, self.structure.output_size)
+        outputs = self.over_time.histories(self.series.x, self.series.input_states, self.series.layer_states)[2]
+        return outputs.reshape(-1, self.structure.output_size)
 
     def gradient(self, wrt: str) -> FloatArray:
         """The cost's derivative with respect to the inputs, the parameters or the initial states."""
@@ -111,8 +111,8 @@ class Assessment:
             return share * by_parameters + self.cost.regularization * 2.0 * theta / len(theta)
         if wrt == "inputs":
             return share * by_inputs.reshape(self.shape)
-        found = by_input_states if wrt == "input_states" else by_layer_states
-        return share * found.reshape(self.series.lead + found.shape[1:])
+        by_states = by_input_states if wrt == "input_states" else by_layer_states
+        return share * by_states.reshape(self.series.lead + by_states.shape[1:])
 
     def _over_samples(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """With respect to x (N, R) and the parameters (P,): in blocks of samples, with one backward pass each.

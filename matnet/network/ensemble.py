@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.derivatives.quantities import VALUE, VALUE_AND_JACOBIAN, Hessian, Jacobian, Quantity
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.ranges import Extent, common_extent
 from matnet.network.arguments import array_of, in_range, real_array
@@ -45,7 +45,8 @@ def _members(networks: object) -> tuple[Network, ...]:
 
 
 def _named(elements: Sequence[Elements], what: str) -> Elements:
-    """The elements of the members: those of the first with names; all other members with names must have the same."""
+    """The elements of the members, with the first names that a member has; all members with names must have the
+    same."""
     named = [(number, own) for number, own in enumerate(elements, start=1) if own.names != own.numbered]
     for number, own in named[1:]:
         if own.names != named[0][1].names:
@@ -96,8 +97,8 @@ class Ensemble:
         if name.startswith("_") or not (hasattr(Network, name) or name in ("structure", "provenance", "name")):
             raise AttributeError(f"'Ensemble' object has no attribute '{name}'")
         raise _MemberOnlyError(
-            f"an Ensemble has no '{name}': it is the mean of {len(self.networks)} networks; take one of them, as "
-            "ensemble.networks[0]"
+            f"an Ensemble has no '{name}': it is the mean of {counted(len(self.networks), 'network')}; take one of "
+            "them, as ensemble.networks[0]"
         )
 
     @property

@@ -21,7 +21,7 @@ from matnet.network.frames import Elements, frame_input, is_frame
 
 
 class SeriesData(NamedTuple):
-    """What ``Network.prepare`` gives: a series with the states before it, for ``Network.run``, and its targets.
+    """The result of ``Network.prepare``: a series with the states before it, for ``Network.run``, and its targets.
 
     ``x`` (..., T', R) and ``input_states`` (..., ID, R) at raw scale, ``layer_states`` (..., LD, N) at layer scale,
     ``targets`` (..., T', S) at raw scale, NaN where they lie after the end of the series.
@@ -95,10 +95,10 @@ def aligned(structure: Structure, t: FloatArray) -> FloatArray:
 
 
 def looks_back(structure: Structure) -> tuple[int, int]:
-    """How many steps become the states of a series, and by how many its outputs come early.
+    """How many steps become the states of a series, and how many steps early its outputs come.
 
-    The delays of recurrent layers are inside them: such networks start from their own initial states, and no step of
-    the series tells these.
+    The delays of recurrent layers are internal: such networks start from their own initial states, which no step of the
+    series determines.
     """
     ahead = max((output.feedback_delay for output in structure.outputs), default=0)
     inside = structure.parameter_order == "layers"
@@ -106,7 +106,7 @@ def looks_back(structure: Structure) -> tuple[int, int]:
 
 
 def first_states(structure: Structure, x: FloatArray, t: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """The states that the first steps tell: x (T, R) are all their inputs, t (T, S) their outputs as measured.
+    """The states that the first steps determine: x (T, R) are all their inputs, t (T, S) their measured outputs.
 
     t is only needed where outputs are fed back inside the network, with as many more steps as outputs come early.
     """
@@ -196,12 +196,12 @@ def fed_elements(structure: Structure) -> tuple[int, ...]:
 def opened_elements(structure: Structure) -> dict[int, int]:
     """The elements of the inputs through which outputs are fed back, with those of the outputs, counted from 0."""
     own = [columns for _, columns, _ in output_layers(structure)]
-    found, start = {}, 0
+    elements, start = {}, 0
     for entry in structure.inputs:
         if entry.feedback_output is not None:
-            found.update({start + k: own[entry.feedback_output].start + k for k in range(entry.size)})
+            elements.update({start + k: own[entry.feedback_output].start + k for k in range(entry.size)})
         start += entry.size
-    return found
+    return elements
 
 
 def _inputs_beside(structure: Structure, x: Any, parameter: str, expected: tuple[int, ...], reason: str) -> FloatArray:
@@ -252,7 +252,7 @@ def output_layers(structure: Structure) -> Iterator[tuple[Output, slice, slice]]
 
 
 def _at_layer_scale(output: Output, y: FloatArray) -> FloatArray:
-    """Raw values of an output as its layer gives them."""
+    """Raw values of an output at the scale of its layer."""
     for process in output.processing:
         y = process.apply.value(y)
     return y
@@ -269,7 +269,7 @@ def _to_raw_scale(output: Output, y: FloatArray, u: FloatArray) -> FloatArray:
 
 
 class _Loop:
-    """A structure with what it takes to run it over a series."""
+    """A structure, ready to be run over a series."""
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
@@ -300,7 +300,7 @@ class Forecaster:
                 "the network feeds no output back, so there is nothing to forecast with: use net.run, and give its "
                 "states to the next run"
             )
-        # outputs that come early are forecast at their own time: the delays that were removed are put back
+        # outputs that come early are forecast at their own time: removed delays are put back
         ahead = max(output.feedback_delay for output in marked.outputs)
         if ahead:
             marked = delays_added(marked, ahead)
@@ -375,8 +375,8 @@ class Forecaster:
 
     def forecast(self, known: _Known) -> FloatArray:
         """The outputs over the future, (..., K, S)."""
-        found = self.closed.series.run(known.future, *self._states(known)).outputs
-        return found.reshape(known.lead + found.shape[1:])
+        outputs = self.closed.series.run(known.future, *self._states(known)).outputs
+        return outputs.reshape(known.lead + outputs.shape[1:])
 
     def jacobian(self, known: _Known, wrt: str) -> FloatArray:
         """The forecast's derivative; see ``Network.forecast_jacobian``."""
@@ -390,11 +390,11 @@ class Forecaster:
         """With respect to the future inputs, (B, K, S, K, R)."""
         steps = known.future.shape[1]
         by_lag = self.closed.series.jacobian_by_lag(known.future, *states, max(steps - 1, 0))
-        found = np.zeros((len(by_lag), steps, by_lag.shape[3], steps, by_lag.shape[4]))
+        derivative = np.zeros((len(by_lag), steps, by_lag.shape[3], steps, by_lag.shape[4]))
         for time in range(steps):
             for source in range(time + 1):
-                found[:, time, :, source] = by_lag[:, time, time - source]
-        return found
+                derivative[:, time, :, source] = by_lag[:, time, time - source]
+        return derivative
 
     def _by_past(self, known: _Known, states: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
         """With respect to the past inputs (B, K, S, T, R) and the past outputs (B, K, S, T, S)."""
@@ -410,13 +410,13 @@ class Forecaster:
             past = known.y[:, None, None, latest, own]
             u = by_layers[..., neurons]
             by_y[..., latest, own] = _to_raw_scale(output, np.broadcast_to(past, (*lead, *past.shape[3:])), u)
-            by_layers[..., neurons] = 0.0  # known, whatever came before
+            by_layers[..., neurons] = 0.0  # known outputs do not depend on anything earlier
         if self.opened.structure.layer_delay:
             self._add_inner_layers(known, by_layers, by_x, by_y)
         return by_x, by_y
 
     def _add_inner_layers(self, known: _Known, by_layers: FloatArray, by_x: FloatArray, by_y: FloatArray) -> None:
-        """The share of the layers that remember the past by themselves: carried back through the open loops."""
+        """The contribution of layers with a memory of their own, carried back through the open loops."""
         opened, lead = self.opened, by_layers.shape[:3]
         each = lead[1] * lead[2]
         inputs, layers = (np.repeat(history, each, axis=0) for history in self._past(known))
@@ -426,11 +426,11 @@ class Forecaster:
         late = by_layers.reshape(len(layers), *by_layers.shape[3:])
         seeds[:, steps - seen :] = late[:, late.shape[1] - seen :]
         by_series, _, by_states, _ = opened.series.adjoints(inputs, layers, opened.program.layers, seeds)
-        found = np.concatenate([by_states, by_series], axis=1)
-        found = found.reshape(*lead, *found.shape[1:])
-        start = known.y.shape[1] - found.shape[3]
-        by_x[..., start:, :] += found[..., : by_x.shape[-1]]
+        combined = np.concatenate([by_states, by_series], axis=1)
+        combined = combined.reshape(*lead, *combined.shape[1:])
+        start = known.y.shape[1] - combined.shape[3]
+        by_x[..., start:, :] += combined[..., : by_x.shape[-1]]
         column = by_x.shape[-1]
         for output, own, _ in self._fed_back():
-            by_y[..., start:, own] += found[..., column : column + output.size]
+            by_y[..., start:, own] += combined[..., column : column + output.size]
             column += output.size

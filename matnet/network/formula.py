@@ -1,4 +1,4 @@
-"""What a formula is of, from the arguments of ``Network.formula``."""
+"""The results of a formula, chosen by the arguments of ``Network.formula``."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Output, element_names
 from matnet.network.names import listed
@@ -142,7 +142,9 @@ def frame_matrix(x: Any, elements: Elements, parameter: str) -> FloatArray:
     """
     labels = _labels(x, parameter)
     if len(x) != len(labels):
-        raise ShapeError(f"{parameter} has {len(x)} rows and {len(labels)} columns, expected a square matrix")
+        raise ShapeError(
+            f"{parameter} has {counted(len(x), 'row')} and {counted(len(labels), 'column')}, expected a square matrix"
+        )
     columns = column_order(labels, elements, parameter, "columns")
     rows = columns
     index = list(getattr(x, "index", range(len(labels))))

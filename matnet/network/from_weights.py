@@ -24,7 +24,7 @@ _ALIASES = {
     "linear": "purelin",
     "identity": "purelin",
 }
-"""What other libraries call a function of the toolbox: the same formula."""
+"""Other libraries' names for functions of the toolbox with the same formula."""
 
 
 def from_weights(
@@ -40,7 +40,7 @@ def from_weights(
     net_inputs: str | Sequence[str] = "netsum",
     name: str = "",
 ) -> Network:
-    """A network of layers in a row from its matrices: a_i = f_i(W_i a_(i-1) + b_i).
+    """A network of consecutive layers from its matrices: a_i = f_i(W_i a_(i-1) + b_i).
 
     Parameters
     ----------
@@ -135,29 +135,29 @@ def _numbers(value: Any, parameter: str) -> FloatArray:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
             raise TypeError
-        found: FloatArray = np.array(array, dtype=np.float64)
+        numbers: FloatArray = np.array(array, dtype=np.float64)
     except (TypeError, ValueError):
         raise ModelError(f"{parameter} is not an array of real numbers") from None
-    if not np.isfinite(found).all():
+    if not np.isfinite(numbers).all():
         raise ModelError(f"{parameter} has NaN or Inf in it")
-    return found
+    return numbers
 
 
 def _matrix(value: Any, parameter: str) -> FloatArray:
-    found = _numbers(value, parameter)
-    if found.ndim != 2 or not found.size:
+    matrix = _numbers(value, parameter)
+    if matrix.ndim != 2 or not matrix.size:
         raise ModelError(
-            f"{parameter} has shape {found.shape}, expected a matrix with a row for each neuron and a column for each "
+            f"{parameter} has shape {matrix.shape}, expected a matrix with a row for each neuron and a column for each "
             "element that it sees"
         )
-    return found
+    return matrix
 
 
 def _bias(value: Any, neurons: int, parameter: str) -> FloatArray:
-    found = _numbers(value, parameter)
-    if found.size != neurons or found.ndim > 2 or (found.ndim == 2 and 1 not in found.shape):
-        raise ModelError(f"{parameter} has shape {found.shape}, expected ({neurons},): one for each neuron")
-    return found.reshape(-1)
+    bias = _numbers(value, parameter)
+    if bias.size != neurons or bias.ndim > 2 or (bias.ndim == 2 and 1 not in bias.shape):
+        raise ModelError(f"{parameter} has shape {bias.shape}, expected ({neurons},): one for each neuron")
+    return bias.reshape(-1)
 
 
 def _each(value: str | Sequence[str], layers: int, known: Collection[str], parameter: str) -> list[str]:
@@ -165,11 +165,11 @@ def _each(value: str | Sequence[str], layers: int, known: Collection[str], param
     given = [value] * layers if isinstance(value, str) else list(value)
     if len(given) != layers:
         raise ModelError(f"{parameter} has {counted(len(given), 'name')} for {counted(layers, 'layer')}")
-    found = [_ALIASES.get(entry, entry) for entry in given]
-    for entry in found:
+    functions = [_ALIASES.get(entry, entry) for entry in given]
+    for entry in functions:
         if entry not in known:
             raise UnsupportedError(f"{parameter}: unknown function {entry!r}; known: {', '.join(sorted(known))}")
-    return found
+    return functions
 
 
 def _misfit(number: int, w: FloatArray, size: int) -> str:

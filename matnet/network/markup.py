@@ -1,4 +1,4 @@
-"""HTML built from elements: anything that is not an element is text, and is escaped."""
+"""HTML built from elements; anything that is not an element is text and is escaped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Html(str):
 
 
 def text(value: object) -> Html:
-    """A value as escaped text; characters that could move, hide or reorder text are escaped as well."""
+    """A value as escaped text, including characters that could move, hide or reorder text."""
     if isinstance(value, Html):
         return value
     shown = "".join(

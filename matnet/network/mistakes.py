@@ -1,7 +1,8 @@
 """Where your own computation first differs from the network's, and which common mistake explains it.
 
-A mistake is a change of one step of the network: its scaling left out, its bias forgotten. Each is tried; the one whose
-numbers are those given is the answer, the computation goes on from there, and so later mistakes are found as well.
+A mistake is a change of one step of the network: its scaling left out, its bias forgotten. Each is tried; the one that
+reproduces the given numbers is the answer. The computation continues from there, so that later mistakes are found as
+well.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ from matnet.network.stages import Numbers, Route
 from matnet.simulate import NetInputStep, ProcessingStep, Step, TransferStep, WeightStep
 
 ROUNDING = 1e-9
-"""Numbers that differ by so much of the largest of their stage agree."""
+"""Numbers agree up to this difference, relative to the largest number of their stage."""
 
 SINGLE = 1e-5
-"""Numbers that differ by at most so much were computed in single precision or with rounded weights."""
+"""Up to this difference, numbers were computed in single precision or with rounded weights."""
 
 _PAIR_COST = 1 << 27
-"""Two usual mistakes at once are tried where pairs times weights are at most so many."""
+"""Pairs of usual mistakes are tried if pairs times weights are at most this many."""
 
 _CANCELLED = 1e-13
-"""A derivative of a saturated layer has this error, of what it were with slopes of 1, if computed as 1 - a²."""
+"""The error of a saturated layer's derivative computed as 1 - a², relative to its value with slopes of 1."""
 
 _REASONS = 3
-"""At most so many reasons are given for a difference."""
+"""The most reasons given for a difference."""
 
 _MOST = 20
-"""At most so many mistakes are searched for."""
+"""The most mistakes that are searched for."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A number of somebody's own computation; ``unit`` is that of its last digit, where it was written with few."""
+    """A number of the user's own computation; ``unit`` is that of its last digit if it was rounded."""
 
     value: float
     unit: float = 0.0
@@ -50,7 +51,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Number:
-    """A number given, with its place in the route: stage and element."""
+    """A given number with its position in the route: stage and element."""
 
     quantity: str
     stage: int
@@ -60,7 +61,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Difference:
-    """A quantity that differs: the number given, the one expected, and what that usually means.
+    """A quantity that differs: the given number, the expected one, and what that usually means.
 
     ``expected`` is the network's, for a later difference that of the network with the mistakes before it. Each of the
     ``reasons`` gives the number; there is none if no usual mistake does.
@@ -92,7 +93,7 @@ class _Change:
 
 
 def differences(route: Route, given: Sequence[Number]) -> tuple[Difference, ...]:
-    """The quantities at which the numbers given, in the route's order, leave the network's; empty if all agree.
+    """The quantities at which the given numbers, in the route's order, depart from the network's; empty if all agree.
 
     The first is relative to the network, each later one to the computation with the mistakes found before it.
     """
@@ -117,8 +118,8 @@ class _Search:
     def run(self) -> tuple[Difference, ...]:
         """All differences that can be told apart."""
         done: list[_Change] = []
-        found: list[Difference] = []
-        while len(found) < _MOST:
+        differing: list[Difference] = []
+        while len(differing) < _MOST:
             numbers = self._numbers(done)
             first = self._first(numbers)
             if first == len(self._numbers_given):
@@ -127,11 +128,11 @@ class _Search:
             reasons, changes = self._reasons(done, first, numbers)
             own = self._numbers_given[first]
             expected = float(numbers[own.stage][own.element])
-            found.append(Difference(own.quantity, own.given.value, expected, reasons))
+            differing.append(Difference(own.quantity, own.given.value, expected, reasons))
             if not changes and self._slack == slack:
                 break
             done += changes
-        return tuple(found)
+        return tuple(differing)
 
     def _numbers(self, changes: Sequence[_Change]) -> Numbers:
         program = self._route.program
@@ -147,14 +148,14 @@ class _Search:
         return self._route.numbers(changed[0], changed[1], reverse)
 
     def _first(self, numbers: Numbers) -> int:
-        """The first number given that differs; their count where all agree."""
+        """The position of the first given number that differs; their count if all agree."""
         for place in range(len(self._numbers_given)):
             if not self._agrees(numbers, place):
                 return place
         return len(self._numbers_given)
 
     def _agrees(self, numbers: Numbers, place: int) -> bool:
-        """Whether a number given is that of `numbers`; a derivative may be the network's own, whatever y is."""
+        """Whether a given number agrees with `numbers`; a derivative may also be the network's own, whatever y is."""
         derivative = self._numbers_given[place].stage >= len(self._route.values)
         return self._is_same(numbers, place) or (derivative and self._is_same(self._own, place))
 
@@ -172,7 +173,7 @@ class _Search:
     def _reasons(
         self, done: Sequence[_Change], first: int, numbers: Numbers
     ) -> tuple[tuple[str, ...], Sequence[_Change]]:
-        """What the difference usually means, and the changes with which to go on."""
+        """What the difference usually means, and the changes with which to continue."""
         stage = self._numbers_given[first].stage
         last = max(place for place, number in enumerate(self._numbers_given) if number.stage == stage)
         if self._slack == ROUNDING and self._small(numbers, first, last):
@@ -220,7 +221,7 @@ def _largest(numbers: FloatArray) -> float:
 
 
 def _overlaps(change: _Change, done: Sequence[_Change]) -> bool:
-    """Whether a step was changed already, or would be changed in the values after its derivative."""
+    """Whether a step was already changed, or would be changed in the values after its derivative."""
     return any(
         (earlier.reverse and change.reverse) or (change.step is not None and earlier.position == change.position)
         for earlier in done
@@ -229,18 +230,18 @@ def _overlaps(change: _Change, done: Sequence[_Change]) -> bool:
 
 def _changes(route: Route) -> list[_Change]:
     """The usual mistakes, those of the values before those of the derivatives alone."""
-    found = [
+    changes = [
         _Change(words, position, changed, usual=usual)
         for position, step in enumerate(route.program.steps)
         for usual, words, changed in _mistakes(route, step)
     ]
     slopes = [
         replace(change, words=f"in the derivative, {change.words}", values=False)
-        for change in found
+        for change in changes
         if not isinstance(change.step, NetInputStep)
     ]
-    reverse = _Change("the reverse processing was applied to the derivative, which takes only its gain", reverse=True)
-    return [*found, *slopes, reverse]
+    reverse = _Change("the reverse processing was applied to the derivative, which needs only its gain", reverse=True)
+    return [*changes, *slopes, reverse]
 
 
 def _mistakes(route: Route, step: Step) -> Iterator[tuple[bool, str, Step]]:

@@ -57,7 +57,7 @@ def parameter_names(program: Program, structure: Structure) -> tuple[str, ...]:
 
 
 def parameter_place(structure: Structure, key: ParameterKey) -> str:
-    """What MATLAB calls a weight or bias: ``b{1}``, ``IW{1,1}``; ``fc_1.Weights`` in the order by layers."""
+    """MATLAB's name for a weight or bias: ``b{1}``, ``IW{1,1}``; ``fc_1.Weights`` in the order by layers."""
     kind, number, source = key
     layer = structure.layers[number]
     if structure.parameter_order == "layers":
@@ -216,14 +216,14 @@ def element_numbers(which: object, names: Sequence[str], letter: str, parameter:
     if not isinstance(given, Iterable) or isinstance(given, bytes):
         raise ShapeError(f"{parameter}={which!r} is not the name of {what}; the names are {listed(names)}")
     known = {name: k for known in (_numbered(letter, len(names)), names) for k, name in enumerate(known)}
-    found: list[int] = []
+    positions: list[int] = []
     for name in given:
         if not isinstance(name, str) or name not in known:
             raise ShapeError(f"{parameter}={name!r} is not the name of {what}; the names are {listed(names)}")
-        if known[name] in found:
+        if known[name] in positions:
             raise ShapeError(f"{parameter} names {name} twice")
-        found.append(known[name])
-    return tuple(found)
+        positions.append(known[name])
+    return tuple(positions)
 
 
 def chosen(which: Names, names: Sequence[str], letter: str, parameter: str, what: str) -> tuple[str, ...]:
@@ -232,7 +232,7 @@ def chosen(which: Names, names: Sequence[str], letter: str, parameter: str, what
 
 
 def differentiated(structure: Structure, wrt: Names, kinds: Sequence[str]) -> tuple[str, list[int] | None]:
-    """The meaning of `wrt`: one of the kinds, or "inputs" and the selected ones.
+    """What `wrt` selects: one of the kinds, or "inputs" and the selected ones.
 
     Raises
     ------

@@ -48,7 +48,7 @@ from matnet.network.parameter_jacobian import parameter_jacobian
 from matnet.network.scaling import Scaling, with_scaling
 from matnet.simulate import Program
 
-if TYPE_CHECKING:  # not every program that opens a network needs them
+if TYPE_CHECKING:  # many programs that open a network do not need them
     from matnet.network.assessment import Assessment
     from matnet.network.forecast import Forecaster, SeriesData
     from matnet.network.trace import Trace
@@ -153,10 +153,10 @@ class Network:
         ShapeError
             There is no such layer.
         """
-        found = selection(self.structure, layer).layer
-        if found is None:
+        number = selection(self.structure, layer).layer
+        if number is None:
             raise ShapeError(f"layer={layer!r} is not a layer; the layers are {listed(self.layer_names)}")
-        entry = self.structure.layers[found]
+        entry = self.structure.layers[number]
         return entry.shape or (entry.size,)
 
     @property
@@ -616,8 +616,8 @@ class Network:
             As in ``performance``, or `wrt` is none of these.
         """
         kind, columns = differentiated(self.structure, wrt, ("inputs", "parameters", "input_states", "layer_states"))
-        found = self._assessment(x, t, name, error_weights, regularization, form, states).gradient(kind)
-        return found if columns is None else found[..., columns]
+        gradient = self._assessment(x, t, name, error_weights, regularization, form, states).gradient(kind)
+        return gradient if columns is None else gradient[..., columns]
 
     def run(
         self,
@@ -703,11 +703,11 @@ class Network:
         given = series_arguments(self.structure, x, input_states, layer_states, steps)
         lags = None if lags is None else whole(lags, "lags")
         ahead = whole(leads, "leads")
-        found = self.series.jacobian(given.x, given.input_states, given.layer_states, kind, lags, ahead)
-        found = found.reshape(given.lead + found.shape[1:])
+        derivative = self.series.jacobian(given.x, given.input_states, given.layer_states, kind, lags, ahead)
+        derivative = derivative.reshape(given.lead + derivative.shape[1:])
         if rows is not None:
-            found = np.take(found, rows, axis=-2 if kind == "inputs" else -3)
-        return found if columns is None else found[..., columns]
+            derivative = np.take(derivative, rows, axis=-2 if kind == "inputs" else -3)
+        return derivative if columns is None else derivative[..., columns]
 
     def close_loop(self) -> Network:
         """The network with every open loop closed, as MATLAB's ``closeloop``.
@@ -717,7 +717,7 @@ class Network:
 
         Returns
         -------
-        A network that computes its feedback itself: an input less for each loop.
+        A network that computes its feedback itself: one input less for each loop.
 
         Raises
         ------
@@ -814,8 +814,8 @@ class Network:
     def prepare(self, x: Array | None, t: Array) -> SeriesData:
         """A series and the states before it from known inputs and outputs, as MATLAB's ``preparets``.
 
-        The first steps, as many as the network looks back, become the states; the series begins after them. Layers that
-        no known output determines start from 0.
+        The first steps, as many as the network's delays reach back, become the states; the series begins after them.
+        Layers that no known output determines start from 0.
 
         Parameters
         ----------
@@ -1007,12 +1007,12 @@ class Network:
             series = frame_series(self.structure, frame, states)
             y = _below(series.rows, self.run(series.x, **series.states).outputs)
             places = lags_shown(self.structure.input_delay if lags is None else lags, leads)
-            found = self.run_jacobian(series.x, lags=lags, leads=leads, **series.states)
+            derivatives = self.run_jacobian(series.x, lags=lags, leads=leads, **series.states)
             if series.rows:
                 head = series.x[: max(places)]
-                add_states(found, self.run_jacobian(head, wrt="input_states", **series.states), max(places))
+                add_states(derivatives, self.run_jacobian(head, wrt="input_states", **series.states), max(places))
             kept = [self.output_names.index(name) for name in outputs], [self.input_names.index(j) for j in inputs]
-            slopes = _below(series.rows, found[:, places][:, :, kept[0]][..., kept[1]])
+            slopes = _below(series.rows, derivatives[:, places][:, :, kept[0]][..., kept[1]])
         elif lags is not None or leads:
             raise ShapeError(f"{'leads' if lags is None else 'lags'} is for dynamic networks, and this one is static")
         else:
@@ -1110,7 +1110,7 @@ class Network:
 
     @cached_property
     def series(self) -> Series:
-        """The network in time, for ``run`` and ``run_jacobian``."""
+        """The network's layout in time, for ``run`` and ``run_jacobian``."""
         return Series(self.structure, self.program, self.evaluation.on_rows)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from matnet.errors import counted
 from matnet.model.structure import Process, Received, Structure, Weight
 from matnet.network.markup import Html, element, joined, table
 
@@ -28,9 +29,9 @@ def summary(structure: Structure) -> str:
     """A description of the network in one sentence without a full stop."""
     count = sum(layer.parameters for layer in structure.layers)
     words = [
-        f"{structure.input_size} {_plural('input', structure.input_size)}",
-        f"{len(structure.listed)} {_plural('layer', len(structure.listed))}",
-        f"{structure.output_size} {_plural('output', structure.output_size)}",
+        counted(structure.input_size, "input"),
+        counted(len(structure.listed), "layer"),
+        counted(structure.output_size, "output"),
         f"{count:,} weights and biases",
     ]
     kind = "dynamic" if structure.dynamic else "static"
@@ -42,10 +43,6 @@ def sentence(structure: Structure) -> str:
     kind, _, rest = summary(structure).partition(", ")
     functions = list(dict.fromkeys(layer.transfer for layer in structure.layers))
     return f"A {kind} network: {rest}; {', '.join(functions)}."
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
 
 
 def overview(structure: Structure) -> Html:

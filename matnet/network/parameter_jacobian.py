@@ -75,7 +75,7 @@ def _of_channels(
 
 
 def _sparse(found: Array) -> Any:
-    """A full array (..., S, P) as a sparse one, (N·S, P), which keeps what is NaN."""
+    """A full array (..., S, P) as a sparse one, (N·S, P); NaN is kept."""
     import scipy.sparse
 
     return scipy.sparse.csr_array(np.asarray(found).reshape(math.prod(found.shape[:-1]), found.shape[-1]))

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Output, Process, Structure
 
 _Entry = TypeVar("_Entry", Input, Output)
 
 Scaling: TypeAlias = Mapping[str, object] | Process | NDArray[Any]
-"""The settings of mapminmax or mapstd, as a mapping or as scipy reads it, or {minp, maxp}, {meanp, stdp} (…t)."""
+"""The settings of mapminmax or mapstd, as a mapping or as SciPy reads them, or {minp, maxp}, {meanp, stdp} (…t)."""
 
 
 class Pair(NamedTuple):
@@ -82,7 +82,7 @@ def process(scaling: Scaling) -> Process:
     if not isinstance(values, Mapping):
         raise UnsupportedError(
             f"a scaling of type {type(values).__name__}; expected the settings of mapminmax or mapstd as a mapping, or "
-            "as scipy.io.loadmat gives them"
+            "as scipy.io.loadmat returns them"
         )
     for names, pair in PAIRS.items():
         if all(name in values for name in names):
@@ -98,11 +98,11 @@ def process(scaling: Scaling) -> Process:
 
 
 def _struct_of_scipy(array: NDArray[Any]) -> Mapping[str, object]:
-    """The numbers of a struct as ``scipy.io.loadmat`` gives it: a structured array of one element."""
+    """The numbers of a struct as ``scipy.io.loadmat`` returns it: a structured array of one element."""
     if array.dtype.names is None or array.size != 1:
         raise UnsupportedError(
             f"an array of shape {array.shape} and type {array.dtype} is not a scaling; expected the settings struct "
-            "that mapminmax or mapstd returned, as scipy.io.loadmat gives it"
+            "that mapminmax or mapstd returned, as scipy.io.loadmat returns it"
         )
     record = array.reshape(-1)[0]
     values = {name: np.asarray(record[name]) for name in array.dtype.names}
@@ -130,7 +130,8 @@ def _paired(
     )
     if len(listed) != len(entries):
         raise ModelError(
-            f"{len(listed)} scalings for {len(entries)} {what}s; give one for each, None for those without"
+            f"{counted(len(listed), 'scaling')} for {counted(len(entries), what)}; give one for each, None for those "
+            "without"
         )
     return list(zip(entries, listed, strict=True))
 
@@ -140,7 +141,7 @@ def _scaled(entry: _Entry, scaling: Scaling | None) -> _Entry:
         return entry
     outer = process(scaling)
     if outer.raw_size != entry.size:
-        raise ModelError(f"the scaling is for {outer.raw_size} rows, but there are {entry.size}")
+        raise ModelError(f"the scaling is for {counted(outer.raw_size, 'row')}, but there are {entry.size}")
     limits = entry.range
     if limits is not None:
         raw: FloatArray = outer.reverse.value(limits.T).T

@@ -41,7 +41,7 @@ from matnet.simulate import (
 
 @dataclass(frozen=True, eq=False)
 class ValueStage:
-    """The elements of one signal, computed by one step; None for what is given."""
+    """The elements of one signal, computed by one step; the step is None for given values."""
 
     title: str
     names: tuple[str, ...]
@@ -213,7 +213,7 @@ class Route:
         return self._stage(title, names, step.target, step)
 
     def _unprocessed(self, number: int, signal: int) -> Iterator[ValueStage]:
-        """An output that is its layer's output: its own names for the same values."""
+        """An output without processing: its own names for the values of its layer."""
         if not self.structure.outputs[number].processing:
             layer = self.structure.outputs[number].layer + 1
             title = f"output {number + 1}: the output of layer {layer}, without processing"
@@ -386,11 +386,11 @@ class Route:
 
     @property
     def program_size(self) -> int:
-        """The number of weights and biases, to which the work of a computation is in proportion."""
+        """The number of weights and biases: the work of a computation is proportional to it."""
         return sum(self.program.parameter_sizes)
 
     def numbers(self, values: Program, slopes: Program, reverse_values: bool = False) -> Numbers:
-        """The numbers of the stages by these programs, which have the signals of the network's own.
+        """The numbers of the stages, computed by these programs, which have the signals of the network's own program.
 
         With `reverse_values`, dy/dx is the reverse processing applied to the derivative as if it were a value.
         """

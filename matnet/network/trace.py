@@ -68,25 +68,25 @@ class Trace:
     @cached_property
     def places(self) -> Mapping[str, tuple[int, int]]:
         """The stage and element of each quantity, by its name."""
-        found: dict[str, tuple[int, int]] = {}
+        positions: dict[str, tuple[int, int]] = {}
         for place, stage in enumerate(self.stages):
             for element, name in enumerate(stage.quantities):
-                found.setdefault(name, (place, element))
-        return found
+                positions.setdefault(name, (place, element))
+        return positions
 
     @cached_property
     def _by_key(self) -> Mapping[tuple[str, ...], str]:
-        """The quantities by the letters and numbers of their names; those that share them are left out."""
-        found: dict[tuple[str, ...], str] = {}
+        """The quantities by the letters and numbers of their names; ambiguous ones are left out."""
+        quantities: dict[tuple[str, ...], str] = {}
         shared: set[tuple[str, ...]] = set()
         for name, alias in self._aliases():
             key = _key(alias)
-            if found.setdefault(key, name) != name:
+            if quantities.setdefault(key, name) != name:
                 shared.add(key)
-        return {key: name for key, name in found.items() if key not in shared}
+        return {key: name for key, name in quantities.items() if key not in shared}
 
     def _aliases(self) -> Iterator[tuple[str, str]]:
-        """Each quantity with the names that it answers to: also x1 and y1, and without the (1) of a single element."""
+        """Each quantity with its alternative names: x1 and y1, and the name without the (1) of a single element."""
         program, names = self.route.program, self.route.names
         for name in self.places:
             yield name, name
@@ -115,13 +115,13 @@ class Trace:
         """
         if name in self.places:
             return name
-        found = self._by_key.get(_key(name))
-        if found is None:
+        full = self._by_key.get(_key(name))
+        if full is None:
             raise ShapeError(f"there is no quantity '{name}'{self._hint(name)}")
-        return found
+        return full
 
     def _hint(self, name: str) -> str:
-        """The quantities of the same kind, which have other numbers; or those that are written in a similar way."""
+        """A hint: the quantities of the same kind with other numbers, or those with similar names."""
         import difflib  # slow to import
 
         beginning = _key(name)[:-1]
@@ -157,14 +157,14 @@ class Trace:
         ShapeError
             There is no quantity of a name, or two names mean the same one.
         """
-        found: dict[str, Number] = {}
+        numbers: dict[str, Number] = {}
         for name, value in given.items():
             quantity = self.quantity(name)
-            if quantity in found:
+            if quantity in numbers:
                 raise ShapeError(f"'{name}' is given twice: it means {quantity}")
             own = value if isinstance(value, Given) else Given(float(value))
-            found[quantity] = Number(quantity, *self.places[quantity], own)
-        return differences(self.route, sorted(found.values(), key=lambda number: (number.stage, number.element)))
+            numbers[quantity] = Number(quantity, *self.places[quantity], own)
+        return differences(self.route, sorted(numbers.values(), key=lambda number: (number.stage, number.element)))
 
     def rows(self, full: bool = False) -> Iterator[tuple[str, float, str]]:
         """Each quantity with its value and how it is computed, in order; `full`: however many terms a sum has."""
@@ -272,7 +272,7 @@ def trace(
 def _instant(
     structure: Structure, series: Series, x: Array, step: int | None, input_states: Array, layer_states: Array
 ) -> FloatArray:
-    """What the network sees in one time step of a series: the inputs and outputs of its delays."""
+    """The network's arguments in one time step of a series: the inputs, and the delayed inputs and outputs."""
     steps = whole(step, "step") if x is None and step is not None else None
     given = series_arguments(structure, x, input_states, layer_states, steps)
     if given.lead:

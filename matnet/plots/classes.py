@@ -13,17 +13,16 @@ from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.plots.style import (
     BLACK,
-    DASHES,
     GREEN,
     GREY,
-    LINES,
     SMALL,
     VERMILION,
     legend_below,
+    line_style,
     names,
     new_axes,
+    panel,
     plain,
-    tidy,
     title,
     x_label,
     y_label,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CLASSES = 25
-"""The most classes of a confusion matrix; a larger one would be illegible."""
+"""The most classes of a confusion matrix; a larger matrix would be illegible."""
 
 
 FEWEST_CLASSIFIED = 10
@@ -97,7 +96,7 @@ def classes(net: Model, x: Any, t: Any, outputs: Sequence[str] | None = None) ->
     kept = np.isfinite(y).all(axis=1) & np.isfinite(targets).all(axis=1)
     y, targets = y[kept], targets[kept]
     if not len(y):
-        raise ShapeError("at no sample are the outputs and their targets known: there is nothing to compare")
+        raise ShapeError("no sample has known outputs and targets: there is nothing to compare")
     if net.output_size > 1:
         known = names(outputs, outputs_of(net))
         return Classes(known, targets.argmax(axis=1), y.argmax(axis=1), y, kept)
@@ -136,7 +135,8 @@ def confusion(
     outputs
         Names of the classes (default: y1 .. yS). With one output the classes are called by their target values.
     ax
-        Where to draw; None for a new figure. name
+        Where to draw; None for a new figure.
+    name
         The name of the samples in the title.
 
     Returns
@@ -150,14 +150,20 @@ def confusion(
     MissingExtraError
         matplotlib is not installed.
     """
-    found = classes(net, x, t, outputs)
-    count = len(found.names)
+    classified = classes(net, x, t, outputs)
+    count = len(classified.names)
     if count > MOST_CLASSES:
         raise ShapeError(f"a confusion matrix is drawn for up to {MOST_CLASSES} classes, the network has {count}")
     if members is not None:
-        chosen = np.asarray(members, dtype=bool)[found.kept]
-        found = Classes(found.names, found.target[chosen], found.output[chosen], found.scores[chosen], found.kept)
-    numbers = found.matrix
+        chosen = np.asarray(members, dtype=bool)[classified.kept]
+        classified = Classes(
+            classified.names,
+            classified.target[chosen],
+            classified.output[chosen],
+            classified.scores[chosen],
+            classified.kept,
+        )
+    numbers = classified.matrix
     ax = new_axes(ax, *confusion_size(count))
     total = max(int(numbers.sum()), 1)
     ax.set_xlim(-0.5, count + 0.5)
@@ -175,9 +181,9 @@ def confusion(
     for level in np.arange(count) + 0.5:
         ax.axhline(level, color="white", linewidth=1.0)
         ax.axvline(level, color="white", linewidth=1.0)
-    turned = 90 if max(map(len, found.names)) > 5 else 0
-    ax.set_xticks(range(count), found.names, fontsize=SMALL, rotation=turned)
-    ax.set_yticks(range(count), found.names, fontsize=SMALL)
+    turned = 90 if max(map(len, classified.names)) > 5 else 0
+    ax.set_xticks(range(count), classified.names, fontsize=SMALL, rotation=turned)
+    ax.set_yticks(range(count), classified.names, fontsize=SMALL)
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -215,29 +221,27 @@ def roc(
     the area under each curve. The parameters, returns and errors are those of ``confusion``; with one output the curve
     is that of the higher class.
     """
-    found = classes(net, x, t, outputs)
-    ax = new_axes(ax, 5.0, 5.2)
-    tidy(ax)
-    shown = range(len(found.names)) if net.output_size > 1 else (1,)
+    classified = classes(net, x, t, outputs)
+    ax = panel(ax, 5.0, 5.2)
+    shown = range(len(classified.names)) if net.output_size > 1 else (1,)
     for number, k in enumerate(shown):
-        positive = found.target == k
+        positive = classified.target == k
         if positive.all() or not positive.any():
             continue
-        false, true, area = roc_curve(found.scores[:, k], positive)
+        false, true, area = roc_curve(classified.scores[:, k], positive)
         ax.plot(
             false,
             true,
-            color=LINES[number % len(LINES)],
-            linestyle=DASHES[number % len(DASHES)],
             linewidth=1.5,
-            label=f"{found.names[k]}: area {area:.4f}",
+            label=f"{classified.names[k]}: area {area:.4f}",
+            **line_style(number, marked=False),
         )
     ax.plot([0.0, 1.0], [0.0, 1.0], color=BLACK, linewidth=0.8, zorder=1)
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(-0.02, 1.02)
     x_label(ax, "false positive rate")
     y_label(ax, "true positive rate")
-    title(ax, f"Receiver operating characteristic: {counted(len(found.target), 'sample')}")
+    title(ax, f"Receiver operating characteristic: {counted(len(classified.target), 'sample')}")
     legend_below(ax, 3)
     return ax
 

@@ -13,16 +13,13 @@ from matnet.network import Network
 from matnet.plots.style import (
     BLACK,
     BLUE,
-    DASHES,
-    LINES,
-    MARKERS,
     ORANGE,
     VERMILION,
     chosen,
     legend_below,
+    line_style,
     names,
-    new_axes,
-    tidy,
+    panel,
     title,
     x_label,
     y_label,
@@ -88,8 +85,7 @@ def series(
     y = net.run(given, steps=steps, **states).outputs
     i = chosen(of, outputs, outputs_of(net))
     name = names(outputs, outputs_of(net))[i]
-    ax = new_axes(ax, 7.5, 3.2)
-    tidy(ax)
+    ax = panel(ax, 7.5, 3.2)
     time = np.arange(first_step, first_step + len(y))
     curves = [y[:, i]]
     if t is not None:
@@ -190,10 +186,11 @@ def error_autocorrelation(
     if not states:
         errors = errors[net.structure.input_delay + net.structure.layer_delay :]
     if len(errors) <= lags:
-        raise ShapeError(f"{lags} lags need a longer series, this one has {counted(len(errors), 'step')} with an error")
+        raise ShapeError(
+            f"{counted(lags, 'lag')} need a longer series, this one has {counted(len(errors), 'step')} with an error"
+        )
     values, limit = autocorrelation(errors, lags)
-    ax = new_axes(ax, 6.5, 3.8)
-    tidy(ax)
+    ax = panel(ax, 6.5, 3.8)
     places = np.arange(lags + 1)
     ax.bar(places, values, color=BLUE, width=0.6)
     ax.axhline(0.0, color=BLACK, linewidth=0.8)
@@ -270,22 +267,18 @@ def lags(
     scale = widths.scale[i] if widths.outputs[i] > 0.0 else np.ones(net.input_size)
     derivatives = lag_derivatives(net, x, lags, **states)[:, :, i, :] * scale
     order = np.argsort(-np.nansum(derivatives**2, axis=(0, 1)), kind="stable")[:top]
-    ax = new_axes(ax, 6.5, 3.8)
-    tidy(ax)
+    ax = panel(ax, 6.5, 3.8)
     places = np.arange(derivatives.shape[1]) + first_lag(net, derivatives.shape[1])
     for number, j in enumerate(order):
-        colour = LINES[number % len(LINES)]
+        style = line_style(number)
         low, middle, high = quantiles(derivatives[:, :, j], (0.05, 0.5, 0.95))
-        ax.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0.0)
+        ax.fill_between(places, low, high, color=style["color"], alpha=0.18, linewidth=0.0)
         ax.plot(
             places,
             middle,
-            color=colour,
-            linestyle=DASHES[number % len(DASHES)],
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=4,
             linewidth=1.3,
             label=known[j],
+            **style,
         )
     ax.axhline(0.0, color=BLACK, linewidth=0.8)
     ax.locator_params(axis="x", integer=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from matnet.errors import counted
 from matnet.functions.transfer import TRANSFER
 from matnet.model.structure import Process, Structure, Weight
 from matnet.network import Network
@@ -21,9 +22,8 @@ MOST_COLUMNS = 4
 _WIDTH, _GAP, _SPACE = 2.5, 1.1, 0.45
 _LINE, _PADDING = 0.27, 0.3
 _INCHES, _LANE, _SLOT = 0.66, 0.36, 0.16
-"""Of a box: its width, the gap to the next column and the space to the box below; the height of a line of its text and
-what is added to all of them; inches per unit; the distances of arrows side by side in the lanes between bands and in
-the gaps between columns."""
+"""For boxes: width, gap to the next column, space to the box below, height of a line of text and of the margins. Then
+inches per unit, and the distances of adjacent arrows in the lanes between bands and in the gaps between columns."""
 
 Place = tuple[str, int]
 """("input", 0), ("layer", 1), ("output", 0)."""
@@ -278,21 +278,21 @@ def _words(place: Place, structure: Structure) -> tuple[tuple[str, ...], str]:
         back = entry.feedback_output
         role = () if back is None else (f"feedback of {plain(structure.outputs[back].name)}",)
         title = _title("input", number, [other.name for other in structure.inputs])
-        return (title, _counted(entry.size, "element"), *role, *_processing(entry.processing)), GREEN
+        return (title, counted(entry.size, "element"), *role, *_processing(entry.processing)), GREEN
     if kind == "output":
         output = structure.outputs[number]
         loop = {"none": (), "open": ("open loop",), "closed": ("closed loop",)}[output.feedback_mode]
         title = _title("output", number, [other.name for other in structure.outputs])
-        return (title, _counted(output.size, "element"), *loop, *_processing(output.processing)), VERMILION
+        return (title, counted(output.size, "element"), *loop, *_processing(output.processing)), VERMILION
     layer = structure.layers[number]
     title = _title("layer", number, [other.name for other in structure.listed])
     bias = () if layer.bias is not None else ("no bias",)
     net_input = () if layer.net_input == "netsum" else (layer.net_input,)
     if layer.kind:
-        size = "×".join(map(str, layer.shape)) or _counted(layer.size, "element")
+        size = "×".join(map(str, layer.shape)) or counted(layer.size, "element")
         settings = (f"{name} {value:g}" for name, value in layer.settings.items())
         return (title, layer.kind, *settings, size), BLUE
-    return (title, _counted(layer.size, "neuron"), layer.transfer, *net_input, *bias), BLUE
+    return (title, counted(layer.size, "neuron"), layer.transfer, *net_input, *bias), BLUE
 
 
 def _title(kind: str, number: int, names: Sequence[str]) -> str:
@@ -301,10 +301,6 @@ def _title(kind: str, number: int, names: Sequence[str]) -> str:
     if name in ("", kind.capitalize()):
         return f"{kind.capitalize()} {number + 1}"
     return plain(name) if names.count(name) == 1 else f"{plain(name)} ({kind} {number + 1})"
-
-
-def _counted(size: int, what: str) -> str:
-    return f"{size} {what}" + ("" if size == 1 else "s")
 
 
 def _processing(steps: Sequence[Process]) -> tuple[str, ...]:

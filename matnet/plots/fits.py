@@ -21,8 +21,7 @@ from matnet.plots.style import (
     chosen,
     legend_below,
     names,
-    new_axes,
-    tidy,
+    panel,
     title,
     x_label,
     y_label,
@@ -88,9 +87,9 @@ def fits(
     i = chosen(of, outputs, outputs_of(net))
     known = np.isfinite(y[:, i]) & np.isfinite(targets[:, i])
     if not known.any():
-        raise ShapeError(f"at no sample are output {i + 1} and its target both known: nothing to compare")
-    found = [Fit(name, y[flags & known, i], targets[flags & known, i]) for name, flags in _flags(sets, len(y))]
-    return [fit for fit in found if len(fit.t)], int(np.count_nonzero(~known))
+        raise ShapeError(f"no sample has both a known output {i + 1} and a known target: nothing to compare")
+    by_set = [Fit(name, y[flags & known, i], targets[flags & known, i]) for name, flags in _flags(sets, len(y))]
+    return [fit for fit in by_set if len(fit.t)], int(np.count_nonzero(~known))
 
 
 def _flags(sets: Sets | None, count: int) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -100,7 +99,9 @@ def _flags(sets: Sets | None, count: int) -> Iterator[tuple[str, NDArray[np.bool
     rest = np.ones(count, dtype=bool)
     for name, flags in sets.items():
         if np.shape(flags) != (count,):
-            raise ShapeError(f"the set '{name}' has flags for {np.size(flags)} samples, but there are {count}")
+            raise ShapeError(
+                f"the set '{name}' has flags for {counted(np.size(flags), 'sample')}, but there are {count}"
+            )
         rest &= ~flags
         yield name, np.asarray(flags, dtype=bool)
     yield _REST, rest
@@ -146,14 +147,13 @@ def parity(
     MissingExtraError
         matplotlib is not installed.
     """
-    found, unknown = fits(net, x, t, of, sets, outputs, **states)
-    name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
-    ax = new_axes(ax, 5.0, 4.8)
-    tidy(ax)
-    for number, fit in enumerate(found):
+    by_set, unknown = fits(net, x, t, of, sets, outputs, **states)
+    name = _output_name(net, of, outputs)
+    ax = panel(ax, 5.0, 4.8)
+    for number, fit in enumerate(by_set):
         r2 = "" if np.isnan(fit.r2) else f", R² {fit.r2:.4f}"
         _dots(ax, fit.t, fit.y, number, fit.name, f"{fit.name}: {len(fit.t):,}, rmse {fit.rmse:.3g}{r2}")
-    everything = np.concatenate([values for fit in found for values in (fit.t, fit.y)])
+    everything = np.concatenate([values for fit in by_set for values in (fit.t, fit.y)])
     ends = [everything.min(), everything.max()]
     ax.plot(ends, ends, color=BLACK, linewidth=0.9, zorder=2)
     x_label(ax, f"target of {name}")
@@ -161,6 +161,10 @@ def parity(
     title(ax, _with_unknown(f"Outputs against targets: {name}", unknown))
     legend_below(ax, 1)
     return ax
+
+
+def _output_name(net: Model, of: int | str, outputs: Sequence[str] | None) -> str:
+    return names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
 
 
 def _with_unknown(text: str, unknown: int) -> str:
@@ -196,13 +200,12 @@ def residuals(
 
     The parameters, returns and errors are those of ``parity``; dashed lines stand at plus and minus twice the rmse.
     """
-    found, unknown = fits(net, x, t, of, sets, outputs, **states)
-    name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
-    ax = new_axes(ax, 6.0, 4.0)
-    tidy(ax)
-    for number, fit in enumerate(found):
+    by_set, unknown = fits(net, x, t, of, sets, outputs, **states)
+    name = _output_name(net, of, outputs)
+    ax = panel(ax, 6.0, 4.0)
+    for number, fit in enumerate(by_set):
         _dots(ax, fit.y, fit.t - fit.y, number, fit.name, f"{fit.name}: mean {np.mean(fit.t - fit.y):.2g}")
-    errors = np.concatenate([fit.t - fit.y for fit in found])
+    errors = np.concatenate([fit.t - fit.y for fit in by_set])
     twice = 2.0 * float(np.sqrt(np.mean(errors**2)))
     ax.axhline(0.0, color=BLACK, linewidth=0.9)
     for level in (-twice, twice):
@@ -210,7 +213,7 @@ def residuals(
     x_label(ax, f"output {name}")
     y_label(ax, f"target − output of {name}")
     title(ax, _with_unknown(f"Residuals of {name}; dashed: ±2 rmse", unknown))
-    legend_below(ax, len(found))
+    legend_below(ax, len(by_set))
     return ax
 
 
@@ -228,17 +231,16 @@ def error_histogram(
 
     The parameters, returns and errors are those of ``parity``; the line stands at an error of 0.
     """
-    found, unknown = fits(net, x, t, of, sets, outputs, **states)
-    name = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
-    ax = new_axes(ax, 6.0, 4.0)
-    tidy(ax)
-    errors = [fit.t - fit.y for fit in found]
+    by_set, unknown = fits(net, x, t, of, sets, outputs, **states)
+    name = _output_name(net, of, outputs)
+    ax = panel(ax, 6.0, 4.0)
+    errors = [fit.t - fit.y for fit in by_set]
     ax.hist(
         errors,
         bins=np.histogram_bin_edges(np.concatenate(errors), 20).tolist(),
         stacked=True,
-        color=[SET_COLOURS.get(fit.name, GREY) for fit in found],
-        label=[f"{fit.name}: {len(fit.t):,}" for fit in found],
+        color=[SET_COLOURS.get(fit.name, GREY) for fit in by_set],
+        label=[f"{fit.name}: {len(fit.t):,}" for fit in by_set],
         edgecolor="white",
         linewidth=0.4,
     )
@@ -246,5 +248,5 @@ def error_histogram(
     x_label(ax, f"target − output of {name}")
     y_label(ax, "samples")
     title(ax, _with_unknown(f"Errors of {name}", unknown))
-    legend_below(ax, len(found))
+    legend_below(ax, len(by_set))
     return ax

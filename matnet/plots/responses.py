@@ -12,18 +12,17 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.ranges import DESCRIPTION
 from matnet.plots.style import (
     BLACK,
-    DASHES,
     FAINT,
     GREY,
-    LINES,
     MANY,
     SMALL,
     chosen,
     legend_below,
+    line_style,
     names,
-    new_axes,
     new_pair,
     numbers,
+    panel,
     slope,
     tidy,
     title,
@@ -59,7 +58,7 @@ def response(
 ) -> tuple[Axes, Axes]:
     """An output and its derivative along one input, the other inputs held at quantiles of the data.
 
-    The shaded range is the one the title names; outside it the network extrapolates.
+    The shaded range is named in the title; outside it the network extrapolates.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ def response(
     wrt, of
         The input and the output, by number from 1 or by name.
     at
-        Shares from 0 to 1, a curve each: all other inputs at that quantile together.
+        Shares from 0 to 1, one curve each, with all other inputs at that quantile.
     inputs, outputs
         Names; x1 .. xR and y1 .. yS without them.
     axes
@@ -105,7 +104,7 @@ def response(
         line = np.tile(others, (_POINTS, 1))
         line[:, j] = along
         y, jacobian = net.value_and_jacobian(line)
-        style = {"color": LINES[number % len(LINES)], "linestyle": DASHES[number % len(DASHES)], "linewidth": 1.5}
+        style = {**line_style(number, marked=False), "linewidth": 1.5}
         upper.plot(along, y[:, i], label=label, **style)
         lower.plot(along, jacobian[:, i, j], **style)
     name_x, name_y = names(inputs, inputs_of(net))[j], names(outputs, outputs_of(net))[i]
@@ -147,17 +146,17 @@ def limits(net: Model, x: Any) -> FloatArray:
         x does not fit, or a range is neither known nor in the data.
     """
     extent = net.input_extent
-    found = extent.limits
+    bounds = extent.limits
     if x is not None:
         values = samples(net, x)
         data = quantiles(np.where(np.isfinite(values), values, np.nan), (0.0, 1.0)).T
-        found = np.where(extent.known[:, None], found, data)
-    missing = [name for name, row in zip(inputs_of(net).names, found, strict=True) if not np.isfinite(row).all()]
+        bounds = np.where(extent.known[:, None], bounds, data)
+    missing = [name for name, row in zip(inputs_of(net).names, bounds, strict=True) if not np.isfinite(row).all()]
     if missing:
         more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
         advice = "give samples of them" if x is None else "the samples have no finite value of them"
         raise ShapeError(f"the range of {', '.join(missing[:12])}{more} is not known: {advice}")
-    low, high = found.T
+    low, high = bounds.T
     pad = np.where(low == high, np.maximum(np.abs(low), 1.0) / 2.0, 0.0)
     return np.stack([low - pad, high + pad], axis=1)
 
@@ -169,11 +168,11 @@ def _held(net: Model, x: Any, at: Sequence[float], point: Sequence[float] | None
     if not at or not all(0.0 <= share <= 1.0 for share in at):
         raise ShapeError(f"at is {list(at)}, expected shares from 0 to 1, as in (0.25, 0.5, 0.75)")
     if x is not None:
-        found = quantiles(samples(net, x), at)
-        if np.isnan(found).any():
-            column = int(np.argmax(np.isnan(found).any(axis=0))) + 1
-            raise ShapeError(f"x has nothing but NaN in column {column}, so it has no quantile")
-        return found
+        values = quantiles(samples(net, x), at)
+        if np.isnan(values).any():
+            column = int(np.argmax(np.isnan(values).any(axis=0))) + 1
+            raise ShapeError(f"column {column} of x contains only NaN, so it has no quantile")
+        return values
     samples(net, np.zeros((1, net.input_size)))
     box = limits(net, None)
     shares = np.asarray(at)[:, None]
@@ -205,8 +204,7 @@ def contour(
     i = chosen(of, outputs, outputs_of(net))
     held = _held(net, x, (at,), point)[0]
     box = limits(net, x)[[j, k]]
-    ax = new_axes(ax, 5.8, 4.6)
-    tidy(ax)
+    ax = panel(ax, 5.8, 4.6)
     ax.grid(visible=False)
     points, shape = _grid(held, box, (j, k), _GRID)
     y = np.asarray(net(points))[:, i].reshape(shape)

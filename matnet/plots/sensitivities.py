@@ -14,17 +14,16 @@ from matnet.functions.transfer import TRANSFER
 from matnet.plots.style import (
     BLACK,
     BLUE,
-    DASHES,
     GREY,
-    LINES,
-    MARKERS,
     SKY,
     SMALL,
     VERMILION,
     chosen,
     legend_below,
+    line_style,
     names,
     new_axes,
+    panel,
     plain,
     text_width,
     tidy,
@@ -85,14 +84,18 @@ class Shown:
 
     @property
     def left_out(self) -> str:
-        """What the plot does not show, for its title."""
+        """What the plot does not show, in words for its title."""
         parts = []
         if len(self.inputs) < self.total:
             parts.append(f"the {len(self.inputs)} strongest of {self.total} inputs")
         unknown = self.rows - int(np.nanmin(self.found.count, initial=self.rows))
         if unknown:
-            parts.append(f"at {unknown:,} of {self.rows:,} samples the derivative is not known")
+            parts.append(f"at {unknown:,} of {counted(self.rows, 'sample')} the derivative is not known")
         return "; ".join(parts)
+
+    def titled(self, words: str) -> str:
+        """A title, with what is left out on a line of its own."""
+        return f"{words}\n{self.left_out}" if self.left_out else words
 
 
 def gather(
@@ -142,7 +145,7 @@ def gather(
 
 
 def _shown(net: Model, x: Any, of: int | str, unit: Unit, top: int, **names: Any) -> Shown:
-    """As ``gather``, refused where all derivatives are 0 because of a step function."""
+    """As ``gather``, but refused if all derivatives are 0 because of a step function."""
     shown = gather(net, x, of, unit, top, **names)
     steps = stepwise_layers(net)
     if steps and not np.any(shown.derivatives):
@@ -224,7 +227,7 @@ def draw_sensitivity(shown: Shown, ax: Axes | None, numbers: bool) -> Axes:
     if numbers:
         _numbers(ax, shown)
     words = f"Sensitivity of {shown.output} ({counted(shown.rows, 'sample')})"
-    title(ax, "\n".join(filter(None, (words, shown.left_out))), beside)
+    title(ax, shown.titled(words), beside)
     return ax
 
 
@@ -295,8 +298,7 @@ def draw_map(shown: Shown, ax: Axes | None) -> Axes:
     """``sensitivity_map`` of gathered samples."""
     if shown.rows < 2:
         raise ShapeError("x has 1 sample: a standard deviation needs at least two")
-    ax = new_axes(ax, 5.2, 4.4)
-    tidy(ax)
+    ax = panel(ax, 5.2, 4.4)
     mean, sd = shown.found.mean, shown.found.sd
     reach = float(np.nanmax(np.hypot(mean, sd), initial=0.0)) or 1.0
     for share in (0.25, 0.5, 0.75, 1.0):
@@ -310,7 +312,7 @@ def draw_map(shown: Shown, ax: Axes | None) -> Axes:
     x_label(ax, f"mean of {_slope(shown.output, shown.unit)}", beside)
     y_label(ax, "standard deviation over the samples")
     words = f"Mean and spread of the sensitivities of {shown.output}"
-    title(ax, "\n".join(filter(None, (words, shown.left_out))))
+    title(ax, shown.titled(words))
     return ax
 
 
@@ -352,26 +354,22 @@ def alpha_curves(
 
 def draw_alpha_curves(shown: Shown, ax: Axes | None) -> Axes:
     """``alpha_curves`` of gathered samples, for at most the first MOST_CURVES inputs."""
-    ax = new_axes(ax, 6.2, 4.0)
-    tidy(ax)
+    ax = panel(ax, 6.2, 4.0)
     curves = alpha_means(shown.derivatives, (*ALPHAS, np.inf))
     places = np.arange(len(ALPHAS) + 1.0)
     for number, label in enumerate(shown.labels):
         ax.plot(
             places,
             curves[:, number],
-            color=LINES[number % len(LINES)],
-            linestyle=DASHES[number % len(DASHES)],
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=4,
             linewidth=1.4,
             label=label,
+            **line_style(number),
         )
     ax.set_xticks(places, [*(f"{alpha:g}" for alpha in ALPHAS), "∞"])
     ax.set_ylim(bottom=0.0)
     x_label(ax, "α: 1 mean, 2 rms, ∞ largest of |dy/dx|")
     y_label(ax, f"|d{shown.output}/dx|" + _slope(shown.output, shown.unit).removeprefix(f"d{shown.output}/dx"))
-    title(ax, "\n".join(filter(None, (f"Alpha curves of {shown.output}", shown.left_out))))
+    title(ax, shown.titled(f"Alpha curves of {shown.output}"))
     legend_below(ax, len(shown.labels))
     return ax
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from matnet.errors import MissingExtraError, ShapeError, counted
+from matnet.errors import ShapeError, counted
+from matnet.extras import need
 from matnet.network.frames import Elements
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ def matplotlib(module: str = "") -> Any:
     MissingExtraError
         It is not installed.
     """
-    try:
-        return import_module(f"matplotlib.{module}" if module else "matplotlib")
-    except ImportError as error:
-        raise MissingExtraError(
-            "plots need the package matplotlib, which is not installed; install it with: pip install 'matnet[plots]'"
-        ) from error
+    return need("a plot", "plots", f"matplotlib.{module}" if module else "matplotlib")
 
 
 def figure(width: float, height: float) -> Figure:
@@ -72,6 +67,19 @@ def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
         return ax
     made: Axes = matplotlib("pyplot").subplots(figsize=(width, height), layout="constrained")[1]
     return made
+
+
+def panel(ax: Axes | None, width: float, height: float) -> Axes:
+    """As ``new_axes``, in the style of all plots with two axes of numbers; see ``tidy``."""
+    ax = new_axes(ax, width, height)
+    tidy(ax)
+    return ax
+
+
+def line_style(number: int, marked: bool = True) -> dict[str, Any]:
+    """Colour, dashes and marker of a curve, distinct for the first curves of a figure."""
+    style = {"color": LINES[number % len(LINES)], "linestyle": DASHES[number % len(DASHES)]}
+    return {**style, "marker": MARKERS[number % len(MARKERS)], "markersize": 4} if marked else style
 
 
 def new_pair(axes: Sequence[Axes] | None, width: float, height: float) -> tuple[Axes, Axes]:

@@ -16,8 +16,7 @@ from matnet.plots.style import (
     MARKERS,
     SET_COLOURS,
     legend_below,
-    new_axes,
-    tidy,
+    panel,
     title,
     x_label,
     y_label,
@@ -50,8 +49,7 @@ def training(record: TrainingRecord, ax: Axes | None = None) -> Axes:
     """
     if not record.curves:
         raise ShapeError(f"the training record {record.path} keeps no curve of the performance")
-    ax = new_axes(ax, 6.0, 4.0)
-    tidy(ax)
+    ax = panel(ax, 6.0, 4.0)
     for number, (name, values) in enumerate(record.curves.items()):
         few = len(values) <= 40
         ax.plot(
@@ -103,8 +101,7 @@ def training_state(record: TrainingRecord, of: str, ax: Axes | None = None) -> A
         known = ", ".join(record.states) or "none"
         raise ShapeError(f"the training record {record.path} has no quantity '{of}'; it has {known}")
     values = record.states[of]
-    ax = new_axes(ax, 6.0, 2.6)
-    tidy(ax)
+    ax = panel(ax, 6.0, 2.6)
     ax.plot(record.epochs, values, color=BLUE, linewidth=1.5)
     known_values = values[np.isfinite(values)]
     if len(known_values) and (known_values > 0.0).all() and known_values.max() > 10.0 * known_values.min():

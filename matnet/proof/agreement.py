@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.errors import counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.network import Network
@@ -129,7 +130,7 @@ def _note(computed_single: bool, single: bool, digits: int) -> str:
         return "MATLAB computes this network in single precision, so only 6 digits are compared"
     if single:
         return "the answers were stored in single precision, so only 6 digits are compared"
-    return f"the answers were written with {digits} digits, and these are compared" if digits else ""
+    return f"the answers were written with {counted(digits, 'digit')}, and these are compared" if digits else ""
 
 
 def _written(net: Network, data: InputData, stored: FloatArray, digits: int) -> FloatArray:
@@ -168,10 +169,11 @@ def doubt(
     """
     if found.left_out > _MOST_LEFT_OUT * (found.samples + found.left_out):
         return (
-            f"at {found.left_out} of {found.samples + found.left_out} samples rounding decides, and the answers differ"
+            f"at {found.left_out} of {counted(found.samples + found.left_out, 'sample')} rounding decides, and the "
+            "answers differ"
         )
     if found.evidence < _LEAST_SAMPLES:
-        return f"only {found.evidence} different sample{'' if found.evidence == 1 else 's'} to compare"
+        return f"only {counted(found.evidence, 'different sample')} to compare"
     rows = stored[~np.isnan(stored).all(axis=1)]
     if len(_different(net, rows)) < 2:
         return "the stored answers are the same for all samples"
@@ -179,8 +181,9 @@ def doubt(
         return "the stored answers are the inputs themselves"
     kinds = _kinds(net, rows)
     if tried * float(kinds) ** -found.evidence > CHANCE:
-        pairs = "" if tried == 1 else f", and {tried} pairs of variables were tried"
-        return f"could be chance: {found.evidence} samples, {kinds} different answers that the network gives{pairs}"
+        pairs = "" if tried == 1 else f", and {counted(tried, 'pair')} of variables were tried"
+        answers_given = f"{counted(kinds, 'different answer')} of the network"
+        return f"could be chance: {counted(found.evidence, 'sample')}, {answers_given}{pairs}"
     learnt = "" if named else _exactly_learnt(net, y, stored, found)
     if learnt:
         return learnt

@@ -108,7 +108,8 @@ class Rounding:
 
     @property
     def base(self) -> float:
-        """How much two machines may differ, of the output's range; MATLAB computes some networks in single."""
+        """How much two machines may differ, relative to the output's range; MATLAB computes some networks in single
+        precision."""
         if self.single:
             return SINGLE_AGREES
         if self.net.dynamic:

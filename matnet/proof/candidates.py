@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import ShapeError, UnsupportedError
+from matnet.errors import ShapeError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.importers.arrays import holds_images
 from matnet.importers.stored import StoredArray
@@ -40,12 +40,12 @@ class Matrix:
 def oriented(matrix: Matrix, elements: int) -> list[Matrix]:
     """A MATLAB matrix with its samples in rows: both orientations if both fit `elements`."""
     values = matrix.values
-    found = []
+    orientations = []
     if values.shape[0] == elements:
-        found.append(Matrix(matrix.label, np.ascontiguousarray(values.T)))
+        orientations.append(Matrix(matrix.label, np.ascontiguousarray(values.T)))
     if values.shape[1] == elements and (values.shape[0] != values.shape[1] or elements != 1):
-        found.append(Matrix(f"{matrix.label}'", np.ascontiguousarray(values)))
-    return found
+        orientations.append(Matrix(f"{matrix.label}'", np.ascontiguousarray(values)))
+    return orientations
 
 
 def named_matrix(matrix: Matrix, elements: int, what: str) -> list[Matrix]:
@@ -56,11 +56,11 @@ def named_matrix(matrix: Matrix, elements: int, what: str) -> list[Matrix]:
     ShapeError
         Neither of its dimensions is `elements`.
     """
-    found = oriented(matrix, elements)
-    if not found:
+    orientations = oriented(matrix, elements)
+    if not orientations:
         size = " by ".join(map(str, matrix.values.shape))
-        raise ShapeError(f"{matrix.label} is {size}, but {what} needs {elements} rows or columns")
-    return found
+        raise ShapeError(f"{matrix.label} is {size}, but {what} needs {counted(elements, 'row')} or columns")
+    return orientations
 
 
 class Candidates:
@@ -108,7 +108,7 @@ class Candidates:
             try:
                 self._read[entry.path, image] = Matrix(entry.path, entry.read(image))
             except UnsupportedError:
-                # complex numbers and the like cannot be a network's
+                # complex numbers and the like cannot belong to a network
                 self._read[entry.path, image] = None
         return self._read[entry.path, image]
 

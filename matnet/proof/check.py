@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in, sample_points
 from matnet.network import Network
@@ -104,7 +104,7 @@ class Check:
         ):
             parts += [f"{counts[verdict]} {words}"] if counts[verdict] else []
         parts[-1] += f": {self.method}"
-        parts += [f"{self.samples} sample{'' if self.samples == 1 else 's'}"]
+        parts += [counted(self.samples, "sample")]
         parts += [f"{self.at_kinks} of them near a kink"] if self.at_kinks else []
         parts += [f"{self.undefined} of them with outputs that are not finite"] if self.undefined else []
         return ", ".join(parts)
@@ -231,23 +231,23 @@ def _best_difference(along: Callable[[float], FloatArray], widths: FloatArray) -
             above, below = along(0.5 * share), along(-0.5 * share)
             fine = (above - below) / step
             rounding = 4.0 * np.finfo(np.float64).eps * np.maximum(np.abs(above), np.abs(below)) / step
-            found = [fine + (fine - coarse) / 3.0, np.abs(fine - coarse) + rounding]
+            trial = [fine + (fine - coarse) / 3.0, np.abs(fine - coarse) + rounding]
         if best:
-            better = (found[1] < best[1]) | np.isnan(best[1])
-            found = [np.where(better, new, old) for new, old in zip(found, best, strict=True)]
-        best = found
+            better = (trial[1] < best[1]) | np.isnan(best[1])
+            trial = [np.where(better, new, old) for new, old in zip(trial, best, strict=True)]
+        best = trial
     return best[0], best[1]
 
 
 def _at_kinks(network: Network, x: FloatArray, changes: FloatArray) -> FloatArray:
     """1.0 for the samples (N,) with a kink within the smallest difference step along a change (K, R)."""
-    found = np.zeros(len(x), dtype=bool)
+    kinks = np.zeros(len(x), dtype=bool)
     here = _pieces(network.program, x)
     for change in changes:
         for sign in (1.0, -1.0):
             moved = x + sign * _STEPS[-1] * change
-            found |= (_pieces(network.program, moved) != here).any(axis=-1)
-    return found.astype(float)
+            kinks |= (_pieces(network.program, moved) != here).any(axis=-1)
+    return kinks.astype(float)
 
 
 def _pieces(program: Program, x: FloatArray) -> FloatArray:
@@ -336,11 +336,11 @@ def _kinks_of_series(network: Network, x: FloatArray, moved: FloatArray, before:
 def _by_lag(by_step: FloatArray, lags: int, leads: int) -> FloatArray:
     """Derivatives (s, R, t, S) of step t with respect to step s as (t, lags + 1 + leads, S, R), 0 outside of it."""
     steps, size, _, outputs = by_step.shape
-    found = np.zeros((steps, lags + 1 + leads, outputs, size))
+    by_lag = np.zeros((steps, lags + 1 + leads, outputs, size))
     for time in range(steps):
         for lag in range(max(-leads, time - steps + 1), min(lags, time) + 1):
-            found[time, lag] = by_step[time - lag, :, time].T
-    return found
+            by_lag[time, lag] = by_step[time - lag, :, time].T
+    return by_lag
 
 
 def _check_states(network: Network) -> Check:

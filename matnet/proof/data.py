@@ -1,4 +1,4 @@
-"""The data that a network may have been evaluated on: what the user named, else what fits by its shape."""
+"""The data that a network may have been evaluated on: those that the user named, else those of fitting shape."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def output_image(net: Network) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class NamedData:
-    """What the user named, in MATLAB's layout. The rest is searched for in the file."""
+    """The data that the user named, in MATLAB's layout. The rest is searched for in the file."""
 
     inputs: Matrix | None = None
     outputs: Matrix | None = None
@@ -68,11 +68,11 @@ class DataSource:
         return self.named.inputs is not None or not self.net.input_size
 
     def outputs(self) -> list[Matrix]:
-        """What could be stored outputs."""
+        """Matrices that could be stored outputs."""
         return self._with_outputs(self.named.outputs)
 
     def targets(self) -> list[Matrix]:
-        """What could be targets."""
+        """Matrices that could be targets."""
         return self._with_outputs(self.named.targets)
 
     def _with_outputs(self, named: Matrix | None) -> list[Matrix]:
@@ -84,7 +84,7 @@ class DataSource:
         return images + self._candidates.with_elements(size, least=1 if input_image(self.net) else 2)
 
     def inputs(self, lengths: set[int]) -> Iterator[InputData]:
-        """Everything that could be inputs, with as many samples as some stored outputs; a series with its states."""
+        """Data that could be inputs, with as many samples as some stored outputs; a series with its states."""
         if not self.net.dynamic:
             yield from (InputData(matrix.values, matrix.label) for matrix in self._input_matrices())
             return
@@ -115,7 +115,7 @@ class DataSource:
             yield from (InputData(matrix.values, matrix.label) for matrix in self._input_matrices())
             return
         steps = [self.named.steps] if self.named.steps is not None else sorted(lengths)
-        yield from (InputData(np.zeros((count, 0)), f"{count} steps") for count in steps)
+        yield from (InputData(np.zeros((count, 0)), f"{counted(count, 'step')}") for count in steps)
 
     def _input_states(self) -> Iterator[tuple[FloatArray, str]]:
         zeros = np.zeros((self.net.structure.input_delay, self.net.input_size))
@@ -150,7 +150,7 @@ class DataSource:
 
     @cached_property
     def _consistent(self) -> bool:
-        """Whether inputs and outputs agree on what is fed back, so that known outputs tell the states."""
+        """Whether inputs and outputs agree on what is fed back, so that known outputs determine the states."""
         try:
             open_loops(self.net.structure)
         except ModelError:
@@ -191,6 +191,6 @@ def _named_state(matrix: Matrix, delay: int, size: int, what: str) -> FloatArray
     if matrix.values.size == 0 and delay * size == 0:
         return np.zeros((delay, size))
     if matrix.values.shape != (size, delay):
-        found = " by ".join(map(str, matrix.values.shape))
-        raise ShapeError(f"{matrix.label} is {found}, but {what} are {size} by {delay}")
+        actual = " by ".join(map(str, matrix.values.shape))
+        raise ShapeError(f"{matrix.label} is {actual}, but {what} are {size} by {delay}")
     return matrix.values.T

@@ -95,7 +95,7 @@ def _points(net: Network) -> int:
 
 
 _Plan: TypeAlias = tuple[list[Job], Callable[[list[list[FloatArray]]], dict[str, float]]]
-"""What is run, and what the largest differences are in its results."""
+"""The functions that are run, and the largest differences of their results."""
 
 
 def _file(recording: Recording, functions: Sequence[Function], path: Path, x: FloatArray, box: FloatArray) -> _Plan:
@@ -170,7 +170,7 @@ def _family(recording: Recording, path: Path, x: FloatArray, box: FloatArray) ->
 def _answered(
     net: Network, function: Function, arguments: tuple[FloatArray, ...], known: list[FloatArray]
 ) -> list[FloatArray]:
-    """What a function should give; `known` are the results of a dynamic network's step."""
+    """The expected results of a function; `known` are those of a dynamic network's step."""
     if function.name == "value":
         return [net(*arguments)]
     if function.name == "value_and_jacobian":

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from matnet.errors import FormatError, MissingExtraError
+from matnet.errors import FormatError
 from matnet.exporters.libreoffice import computed_rows, libreoffice
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
 from matnet.exporters.target import Job
+from matnet.extras import need
 from matnet.files import ExactFloat
 from matnet.formulas.documents import FUNCTION
 from matnet.formulas.formula import FIRST_ROW, Formula
@@ -27,7 +28,7 @@ from matnet.functions.namespace import FloatArray
 
 _POINTS = 100
 _FIFTEEN_DIGITS = 5e-15
-"""The rounding of a number that LibreOffice writes, as a share of it."""
+"""The rounding of a number that LibreOffice writes, relative to it."""
 
 
 @dataclass(frozen=True)
@@ -208,10 +209,7 @@ def _in_c(formula: Formula, text: str, x: FloatArray, folder: Path) -> FloatArra
 
 def _in_libreoffice(formula: Formula, text: str, x: FloatArray, folder: Path) -> FloatArray:
     """The row pasted into a sheet and filled down."""
-    try:
-        import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
-    except ImportError:
-        raise MissingExtraError("a workbook needs packages: pip install 'matnet[excel]'") from None
+    xlsxwriter = need("an Excel workbook", "excel", "xlsxwriter")
     cells = text.splitlines()[1].split("\t")
     size = x.shape[1]
     book: Any = xlsxwriter.Workbook(folder / "formula.xlsx")
@@ -247,4 +245,4 @@ _RUNTIMES: dict[Format, tuple[str, Callable[[], str], _Runner]] = {
     "c": ("the C compiler", lambda: "" if _compiler() else "a C compiler", _in_c),
     "excel": ("LibreOffice", _needs_libreoffice, _in_libreoffice),
 }
-"""What runs each format, what it needs that is not installed, and the run."""
+"""For each format the program that runs it, what is missing for it, and the function that runs it."""

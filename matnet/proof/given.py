@@ -1,4 +1,4 @@
-"""Numbers of somebody's own computation, read from a CSV file of quantities and values."""
+"""Numbers of the user's own computation, read from a CSV file of quantities and values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_given(file: str) -> dict[str, Given]:
     Raises
     ------
     TableError
-        The file cannot be read, a value is not a number, or a quantity stands in it twice.
+        The file cannot be read, a value is not a number, or a quantity occurs twice.
     """
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
@@ -32,13 +32,13 @@ def read_given(file: str) -> dict[str, Given]:
         raise TableError("is not text in UTF-8", place=file) from None
     lines = text.splitlines()
     delimiter = next((mark for mark in ";\t" if lines and mark in lines[0]), ",")
-    found: dict[str, Given] = {}
+    numbers: dict[str, Given] = {}
     columns: tuple[int, int] | None = None
     for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), start=1):
         if not any(cell.strip() for cell in cells):
             continue
         header = [cell.strip().casefold() for cell in cells]
-        if columns is None and not found and all(name in header for name in _COLUMNS):
+        if columns is None and not numbers and all(name in header for name in _COLUMNS):
             columns = header.index(_COLUMNS[0]), header.index(_COLUMNS[1])
             continue
         name, value = _row(cells, columns, delimiter)
@@ -46,12 +46,12 @@ def read_given(file: str) -> dict[str, Given]:
         given = _given(value)
         if given is None:
             raise TableError(f"'{value}' is not a number; each row is a quantity and a value", place=place)
-        if name in found:
-            raise TableError(f"{name} stands here a second time", place=place)
-        found[name] = given
-    if not found:
+        if name in numbers:
+            raise TableError(f"{name} occurs a second time", place=place)
+        numbers[name] = given
+    if not numbers:
         raise TableError("has no numbers; each row is a quantity and a value", place=file)
-    return found
+    return numbers
 
 
 def _row(cells: Sequence[str], columns: tuple[int, int] | None, delimiter: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a fitrnet or fitcnet model carries of its own training, computed again."""
+"""The losses and scores that a fitrnet or fitcnet model carries of its own training, computed again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matnet.proof.finding import Finding
 from matnet.proof.outputs import OutputsCheck
 from matnet.proof.records import AGREES, SMALL
 
-_UNCERTAIN = "the loss differs, but it is not known whether MATLAB stored it of these weights"
+_UNCERTAIN = "the loss differs, but it is not known whether MATLAB stored it for these weights"
 _CHANGED = "the model or its data changed after this training"
 
 
@@ -32,15 +32,15 @@ class LossesCheck:
         self.in_session = in_session(self._net.provenance.path)
 
     def findings(self) -> list[Finding]:
-        """One for each loss and for the test scores; none where there are none, or scaling was put around the model."""
+        """One for each loss and for the test scores; none if there are none, or scaling was added around the model."""
         path = self._net.provenance.path
         if not path or not _as_stored(self._net):
             return []
-        found = [self._loss(loss) for loss in self._stored.losses(path)]
+        losses = [self._loss(loss) for loss in self._stored.losses(path)]
         for scores in self._stored.scores(path):
             named = NamedData(inputs=Matrix("test data", scores.x.T), outputs=Matrix(scores.what, scores.y.T))
-            found += OutputsCheck(self._rounding, DataSource(self._net, None, named)).findings()
-        return found
+            losses += OutputsCheck(self._rounding, DataSource(self._net, None, named)).findings()
+        return losses
 
     def _loss(self, loss: StoredLoss) -> Finding:
         data = InputData(loss.x)
@@ -49,14 +49,14 @@ class LossesCheck:
         apart = abs(value - loss.expected)
         relative = apart / abs(loss.expected) if loss.expected else float(apart > 0.0)
         tolerance = AGREES * abs(loss.expected) + 4.0 * moved
-        found = Finding(loss.what, len(loss.x), apart, relative, "proved")
+        finding = Finding(loss.what, len(loss.x), apart, relative, "proved")
         if not apart <= tolerance:
             reason = f"MATLAB stored {loss.expected!r}, the network gives {value!r}"
             if loss.certain:
-                return found._replace(verdict="contradicted", reason=f"{reason}: {_CHANGED}")
-            return found._replace(verdict="unclear", reason=f"{reason}: {_UNCERTAIN}")
+                return finding._replace(verdict="contradicted", reason=f"{reason}: {_CHANGED}")
+            return finding._replace(verdict="unclear", reason=f"{reason}: {_UNCERTAIN}")
         if moved > SMALL * abs(loss.expected):
-            return found._replace(verdict="weak", reason="the loss is so small that rounding makes it")
+            return finding._replace(verdict="weak", reason="the loss is so small that it consists of rounding")
 
         def shows(theta: FloatArray) -> bool:
             other = loss_of(loss, answers_with(self._net, theta, data), theta)
@@ -64,8 +64,8 @@ class LossesCheck:
 
         block = unnoticed_change(self._net, shows)
         if block:
-            return found._replace(verdict="weak", reason=f"a change of {block} by 1 % would not have shown")
-        return found
+            return finding._replace(verdict="weak", reason=f"a change of {block} by 1 % would not have shown")
+        return finding
 
 
 def loss_of(loss: StoredLoss, y: FloatArray, theta: FloatArray) -> float:
@@ -83,7 +83,7 @@ def loss_of(loss: StoredLoss, y: FloatArray, theta: FloatArray) -> float:
 
 
 def _as_stored(net: Network) -> bool:
-    """Whether the network has the processing of its model alone."""
+    """Whether the network has only the processing of its model."""
     inputs, outputs = net.structure.inputs, net.structure.outputs
     steps = [step.function for entry in inputs for step in entry.processing]
     return steps in ([], ["standardize"]) and not any(entry.processing for entry in outputs)

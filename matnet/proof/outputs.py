@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.proof.agreement import Agreement, Verdict, agreement, doubt
 from matnet.proof.answers import Rounding
 from matnet.proof.candidates import MOST_PAIRS, Pair, named_pairs, nearest, search
@@ -15,9 +15,7 @@ from matnet.proof.finding import Finding
 _MOST_EXPLAINED = 2
 """Pairs of variables for which an explanation is sought if none agrees."""
 
-UNEXPLAINED = (
-    "the stored numbers are not this network's answers: targets would differ like this, and another network's answers"
-)
+UNEXPLAINED = "the stored numbers are not this network's answers: they may be targets or another network's answers"
 DIFFERENT = "the stored answers are not those of this network"
 NO_NUMBERS = "none of the stored numbers can be compared: all are NaN, or rounding decides them"
 
@@ -84,9 +82,10 @@ class OutputsCheck:
         stored, data = self._source.outputs(), list(self._source.inputs(lengths))
         pairs = named_pairs(self._net, data, stored)
         if not pairs:
-            samples = " or ".join(dict.fromkeys(str(len(one.x)) for one in data)) or "another number of"
+            samples = " or ".join(dict.fromkeys(counted(len(one.x), "sample") for one in data))
             raise ShapeError(
-                f"{stored[0].label} has {len(stored[0].values)} samples, but the inputs have {samples} samples"
+                f"{stored[0].label} has {counted(len(stored[0].values), 'sample')}, but the inputs have "
+                f"{samples or 'another number'}"
             )
         return min((self._decided(pair) for pair in pairs), key=lambda entry: (_ORDER.index(entry.verdict), entry.size))
 

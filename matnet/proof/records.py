@@ -133,7 +133,8 @@ class RecordsCheck:
         ]
 
     def _inputs(self, lengths: set[int]) -> list[InputData]:
-        """What the network may have been trained on; a series is slow, so only the likeliest, with their states."""
+        """The data that the network may have been trained on; a series is slow, so only the likeliest ones, with their
+        states."""
         if not self._net.dynamic or self._source.named.inputs is not None:
             return [data for data in self._source.inputs(lengths) if len(data.x) in lengths]
         return [pair.data for pair in self._proved if len(pair.data.x) in lengths]
@@ -155,8 +156,10 @@ class RecordsCheck:
         trials = []
         for data, matrix in pairs:
             for cost in costs:
-                found = [outputs[id(data)].performance(cost, matrix.values * entry.mask.T) for entry in record.best]
-                values, moved = (tuple(numbers) for numbers in zip(*found, strict=True))
+                performances = [
+                    outputs[id(data)].performance(cost, matrix.values * entry.mask.T) for entry in record.best
+                ]
+                values, moved = (tuple(numbers) for numbers in zip(*performances, strict=True))
                 trials.append(_Trial(data, matrix, cost, values, moved))
         return trials
 
@@ -172,7 +175,7 @@ class RecordsCheck:
     def _doubt(self, record: TrainingRecord, trial: _Trial) -> str:
         best = record.best
         if any(moved > SMALL * abs(entry.value) for entry, moved in zip(best, trial.moved, strict=True)):
-            return "the performance is so small that rounding makes it"
+            return "the performance is so small that it consists of rounding"
         y, t = answers(self._net, trial.data), trial.targets.values
         if all((values[np.isfinite(values)] % 1.0 == 0.0).all() for values in (y, t)):
             return "outputs and targets are whole numbers, so a performance has few values and may agree by chance"
@@ -199,14 +202,14 @@ def _shows(net: Network, theta: FloatArray, record: TrainingRecord, trial: _Tria
 
 
 def _findings(record: TrainingRecord, trial: _Trial, verdict: Verdict, reasons: Sequence[str]) -> list[Finding]:
-    found = []
+    findings = []
     for entry, value, reason in zip(record.best, trial.values, reasons, strict=True):
         apart = abs(value - entry.value)
         relative = apart / abs(entry.value) if entry.value else float(apart > 0.0)
         samples = int((~np.isnan(entry.mask)).any(axis=0).sum())
         what = f"{record.path}.{entry.field} ({trial.label})"
-        found.append(Finding(what, samples, apart, relative, verdict, reason))
-    return found
+        findings.append(Finding(what, samples, apart, relative, verdict, reason))
+    return findings
 
 
 def _contradicted(record: TrainingRecord, trial: _Trial) -> list[Finding]:

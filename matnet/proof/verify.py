@@ -1,4 +1,4 @@
-"""What MATLAB stored beside a network, computed again: outputs, series, training records and losses."""
+"""Answers that MATLAB stored beside a network, computed again: outputs, series, training records and losses."""
 
 from __future__ import annotations
 
@@ -60,14 +60,16 @@ def verify(net: Network, stored: StoredValues | None, named: NamedData | None = 
     outputs = OutputsCheck(rounding, source)
     records = RecordsCheck(rounding, source, outputs.answers, outputs.proved)
     about_training = named.targets is not None or named.record is not None
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if named.outputs is not None or not about_training:
-        found += outputs.findings()
+        findings += outputs.findings()
     if named.outputs is None or about_training:
-        found += records.findings()
+        findings += records.findings()
         # targets differ from the outputs, and a record whose performances are reproduced shows that they are targets
-        found = [finding for finding in found if finding.verdict != "unclear" or finding.what not in records.trained_on]
-    return (*own, *found) or (_nothing(net),)
+        findings = [
+            finding for finding in findings if finding.verdict != "unclear" or finding.what not in records.trained_on
+        ]
+    return (*own, *findings) or (_nothing(net),)
 
 
 def _nothing(net: Network) -> Finding:

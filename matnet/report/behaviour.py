@@ -1,4 +1,4 @@
-"""What the network does: over the data, along each input, against its targets, in time."""
+"""The network's behaviour: over the data, along each input, against its targets, in time."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def shown(made: Figure, caption: str) -> Html:
 
 
 def by_width(wide: Figure, narrow: Figure, caption: str) -> Html:
-    """One figure where there is room for it, another on a telephone."""
+    """One figure on a wide page, another on a telephone."""
     source = Html(
         element("source", media="(max-width: 700px)", srcset=_address(narrow), width=_pixels(narrow)).removesuffix(
             "</source>"

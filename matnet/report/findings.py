@@ -89,7 +89,7 @@ class Findings:
             return ShownSamples(x, material.t, material.sets, f"Over the {counted(len(x), 'row')} of the table.")
         step = -(-len(x) // MOST_ROWS)
         sets = None if material.sets is None else {name: flags[::step] for name, flags in material.sets.items()}
-        text = f"Over one in {step} of the {len(x):,} rows of the table."
+        text = f"Over one in {step} of the {counted(len(x), 'row')} of the table."
         return ShownSamples(x[::step], None if material.t is None else material.t[::step], sets, text)
 
     @cached_property
@@ -117,7 +117,7 @@ class Findings:
         material = self.material
         if material.t is None or material.x is None or not len(material.x):
             return ()
-        found = []
+        by_output = []
         for i, name in enumerate(material.output_names):
             try:
                 of_sets, unknown = fits(
@@ -128,8 +128,8 @@ class Findings:
             if len(of_sets) > 1:
                 y, t = (np.concatenate([getattr(fit, part) for fit in of_sets]) for part in ("y", "t"))
                 of_sets = [*of_sets, Fit("all samples", y, t)]
-            found.append((name, of_sets, unknown))
-        return tuple(found)
+            by_output.append((name, of_sets, unknown))
+        return tuple(by_output)
 
     @cached_property
     def classifies(self) -> bool:
@@ -151,7 +151,7 @@ class Findings:
         unknown = int(np.count_nonzero(~extent.known))
         rest = f" The range of {counted(unknown, 'input')} is not known." if unknown else ""
         if not rows:
-            every = "The only row lies" if len(x) == 1 else f"All {len(x):,} rows lie"
+            every = "The only row lies" if len(x) == 1 else f"All {counted(len(x), 'row')} lie"
             return f"{every} within {where}.{rest}"
         lie = "lies" if rows == 1 else "lie"
         return f"{rows:,} of {counted(len(x), 'row')} {lie} outside {where}: there the network extrapolates.{rest}"

@@ -26,9 +26,9 @@ def origin(material: Material) -> Iterator[Section]:
     """The sections on structure, origin and training."""
     yield Section("network", "The network", _structure(material))
     yield Section("origin", "Where it came from", (_provenance(material), *_remarks(material)))
-    found = _training(material)
-    if found:
-        yield Section("training", "Training", found)
+    training = _training(material)
+    if training:
+        yield Section("training", "Training", training)
 
 
 def _structure(material: Material) -> tuple[Html, ...]:

@@ -48,20 +48,20 @@ def _proof(findings: Findings) -> tuple[Html, ...]:
 
 
 def _derivatives(findings: Findings) -> tuple[Html, ...]:
-    found, material = findings.check, findings.material
-    words = element("p", f"{found.summary}.", class_=f"verdict {'good' if found.agrees else 'bad'}")
-    if not found.elements:
+    check, material = findings.check, findings.material
+    words = element("p", f"{check.summary}.", class_=f"verdict {'good' if check.agrees else 'bad'}")
+    if not check.elements:
         return (words,)
-    inputs = material.input_names or tuple(f"state{1 + n}" for n in range(1 + max(e.input for e in found.elements)))
+    inputs = material.input_names or tuple(f"state{1 + n}" for n in range(1 + max(e.input for e in check.elements)))
     rows = [
         (
-            found.name(entry, material.output_names, inputs),
+            check.name(entry, material.output_names, inputs),
             f"{entry.analytic:.9g}",
             f"{entry.numerical:.9g}",
             f"{entry.difference:.2g}",
             {"kink": "at a kink"}.get(entry.verdict, entry.verdict),
         )
-        for entry in found.elements[:LISTED]
+        for entry in check.elements[:LISTED]
     ]
     head = ("derivative", "analytic", "numerical", "difference", "verdict")
     listed = f"The {len(rows)} furthest apart, each at its worst sample"

@@ -114,7 +114,7 @@ class Accumulator:
             self._kept()
 
     def _kept(self) -> FloatArray:
-        """The chosen samples in their order; the rest is discarded."""
+        """The chosen samples in their order; the others are discarded."""
         keys = np.concatenate([np.zeros(0), *(part for part, _ in self._parts)])
         values = np.concatenate([np.zeros((0, *self._shape)), *(part for _, part in self._parts)])
         if len(keys) > self._capacity:
@@ -150,9 +150,9 @@ def quantiles(values: FloatArray, shares: Sequence[float]) -> FloatArray:
     """Quantiles (len(shares), ...) over the first axis, NaN left out; linear between order statistics."""
     ordered = np.sort(values, axis=0)  # NaN goes to the end
     count = (~np.isnan(values)).sum(axis=0)
-    found = np.full((len(shares), *values.shape[1:]), np.nan)
+    result = np.full((len(shares), *values.shape[1:]), np.nan)
     if len(values) == 0:
-        return found
+        return result
     for number, share in enumerate(shares):
         place = share * np.maximum(count - 1, 0)
         low = np.floor(place).astype(int)
@@ -160,8 +160,8 @@ def quantiles(values: FloatArray, shares: Sequence[float]) -> FloatArray:
         below, above = (np.take_along_axis(ordered, index[None], axis=0)[0] for index in (low, high))
         with np.errstate(invalid="ignore"):  # equal infinities
             between = np.where(above == below, below, below + (place - low) * (above - below))
-        found[number] = np.where(count > 0, between, np.nan)
-    return found
+        result[number] = np.where(count > 0, between, np.nan)
+    return result
 
 
 def measures(derivatives: FloatArray) -> Measures:
@@ -172,19 +172,19 @@ def measures(derivatives: FloatArray) -> Measures:
 
 
 def alpha_means(derivatives: FloatArray, alphas: Sequence[float]) -> FloatArray:
-    """(len(alphas), ...): (Σ |s|^α / N)^(1/α) over the samples (N, ...), for ∞ the largest |s|; NaN left out."""
+    """(len(alphas), ...): (Σ |s|^α / N)^(1/α) over the samples (N, ...), for ∞ the largest |s|; NaN is ignored."""
     sizes = np.abs(derivatives)
     known = ~np.isnan(sizes)
     count = known.sum(axis=0)
     largest = np.where(known, sizes, 0.0).max(axis=0, initial=0.0)
-    found = []
+    means = []
     with np.errstate(all="ignore"):
         # divided by the largest, so that no power overflows
         shares = np.where(known & (largest > 0.0), sizes / largest, 0.0)
         for alpha in alphas:
             mean = (shares**alpha).sum(axis=0) / count if np.isfinite(alpha) else np.ones(largest.shape)
-            found.append(np.where(count > 0, largest * mean ** (1.0 / alpha), np.nan))
-    return np.stack(found)
+            means.append(np.where(count > 0, largest * mean ** (1.0 / alpha), np.nan))
+    return np.stack(means)
 
 
 def ranks(rms: FloatArray, widths: FloatArray) -> FloatArray:

@@ -22,10 +22,10 @@ def width_record(widths: Widths, inputs: Sequence[str], outputs: Sequence[str]) 
 
 
 def sensitivity_records(
-    found: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str], first_lag: int = 0
+    measures: Measures, widths: Widths, inputs: Sequence[str], outputs: Sequence[str], first_lag: int = 0
 ) -> list[Record]:
     """A record for each output and input, and each lag from `first_lag` on where there are lags; by output and rank."""
-    places = ranks(found.rms, widths.inputs)
+    places = ranks(measures.rms, widths.inputs)
     lags = range(len(places)) if places.ndim == 3 else None
     records = []
     for i, output in enumerate(outputs):
@@ -34,25 +34,25 @@ def sensitivity_records(
             for lag in (None,) if lags is None else lags:
                 place = (i, j) if lag is None else (lag, i, j)
                 record: Record = {"output": output, "input": name} | ({} if lag is None else {"lag": lag + first_lag})
-                of_output.append(record | {"rank": int(places[place])} | _measures(found, place, widths.scale[i, j]))
+                of_output.append(record | {"rank": int(places[place])} | _measures(measures, place, widths.scale[i, j]))
         records += sorted(of_output, key=lambda record: record["rank"])
     return records
 
 
-def _measures(found: Measures, place: tuple[int, ...], scale: float) -> Record:
-    mean, sd, rms = float(found.mean[place]), float(found.sd[place]), float(found.rms[place])
-    spread = {f"q{share * 100:02.0f}": float(found.quantiles[(k, *place)]) for k, share in enumerate(QUANTILES)}
+def _measures(measures: Measures, place: tuple[int, ...], scale: float) -> Record:
+    mean, sd, rms = float(measures.mean[place]), float(measures.sd[place]), float(measures.rms[place])
+    spread = {f"q{share * 100:02.0f}": float(measures.quantiles[(k, *place)]) for k, share in enumerate(QUANTILES)}
     return {
         "mean": mean,
         "sd": sd,
         "rms": rms,
-        "min": float(found.smallest[place]),
+        "min": float(measures.smallest[place]),
         **spread,
-        "max": float(found.largest[place]),
-        "positive": float(found.positive[place]),
-        "negative": float(found.negative[place]),
-        "sign_changes": int(found.sign_changes[place]),
-        "samples": int(found.count[place]),
+        "max": float(measures.largest[place]),
+        "positive": float(measures.positive[place]),
+        "negative": float(measures.negative[place]),
+        "sign_changes": int(measures.sign_changes[place]),
+        "samples": int(measures.count[place]),
         "scaled_mean": mean * float(scale),
         "scaled_sd": sd * float(scale),
         "scaled_rms": rms * float(scale),
@@ -60,7 +60,7 @@ def _measures(found: Measures, place: tuple[int, ...], scale: float) -> Record:
 
 
 def interaction_records(
-    found: Interactions, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]
+    interactions: Interactions, widths: Widths, inputs: Sequence[str], outputs: Sequence[str]
 ) -> list[Record]:
     """A record for each output and pair of inputs; by output, the strongest pair first."""
     records = []
@@ -70,8 +70,11 @@ def interaction_records(
             for k in range(j, len(inputs)):
                 scale = float(widths.scale[i, j] * widths.inputs[k])
                 pair: Record = {"output": output, "input1": first, "input2": inputs[k], "rank": 0}
-                pair |= {"mean": float(found.mean[i, j, k]), "rms": float(found.rms[i, j, k])}
-                pair |= {"samples": int(found.count[i, j, k]), "scaled_rms": float(found.rms[i, j, k]) * scale}
+                pair |= {"mean": float(interactions.mean[i, j, k]), "rms": float(interactions.rms[i, j, k])}
+                pair |= {
+                    "samples": int(interactions.count[i, j, k]),
+                    "scaled_rms": float(interactions.rms[i, j, k]) * scale,
+                }
                 pairs.append(pair)
         pairs.sort(key=lambda pair: -pair["scaled_rms"] if math.isfinite(pair["scaled_rms"]) else math.inf)
         records += [pair | {"rank": place} for place, pair in enumerate(pairs, start=1)]

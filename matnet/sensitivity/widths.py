@@ -15,8 +15,8 @@ from matnet.sensitivity.samples import Model
 class Widths:
     """The widths of the ranges of inputs and outputs: those seen in training, else those of the data.
 
-    Derivatives multiplied by input width / output width compare inputs of different units: the share of the output's
-    range by which the output would move if the slope held over all of the input's range.
+    Derivatives multiplied by input width / output width compare inputs of different units: the change of the output, as
+    a share of its range, if the slope held over all of the input's range.
     """
 
     told_inputs: FloatArray

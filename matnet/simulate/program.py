@@ -70,11 +70,11 @@ class Program:
 
     def reached(self, signal: int) -> frozenset[int]:
         """The signal and all signals that depend on it."""
-        found = {signal}
+        signals = {signal}
         for step in self.steps:
-            if not isinstance(step, BiasStep) and not found.isdisjoint(step.sources):
-                found.add(step.target)
-        return frozenset(found)
+            if not isinstance(step, BiasStep) and not signals.isdisjoint(step.sources):
+                signals.add(step.target)
+        return frozenset(signals)
 
 
 def batched(value: Array, x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Numbers in memory as a source of rows: a variable of a MAT-file, a table that lies across, one point."""
+"""Numbers in memory as a source of rows: a variable of a MAT-file, a table with samples in columns, one point."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ArrayTable(Table):
     source
         What is hashed.
     names
-        Those of the elements, where they have any.
+        The names of the elements, if they have any.
     across
-        Whether the samples lie in columns in the file.
+        Whether the samples are columns in the file.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ArrayTable(Table):
         Raises
         ------
         TableError
-            The array's other side is not R, or columns are to be kept that it has not.
+            The array's other dimension is not R, or columns are to be kept that it does not have.
         """
         if columns.keep or columns.group is not None or columns.targets:
             parameter = KEEP if columns.keep else TARGETS if columns.targets else GROUP

@@ -11,7 +11,7 @@ from matnet.tables.interfaces import Rows
 
 CHUNK_BYTES = 8 << 20
 FEWEST_ROWS, MOST_ROWS = 8, 1 << 14
-"""The evaluator's blocks have at least as many rows as the fewest, and a power of two of them."""
+"""The fewest rows of the evaluator's blocks; their number of rows is a power of two."""
 LARGEST_BLOCK = 1 << 12
 """No block of the evaluator has more rows."""
 
@@ -19,8 +19,8 @@ LARGEST_BLOCK = 1 << 12
 def chunk_rows(width: int, asked: int | None = None) -> int:
     """How many rows go through the network at once, a whole number of the evaluator's blocks.
 
-    As many as are `asked` for, rounded up to whole blocks; without that a power of two such that `width` numbers a row
-    make 8 MiB of result at most.
+    As many as are `asked` for, rounded up to whole blocks; by default a power of two such that `width` numbers per row
+    make at most 8 MiB of result.
     """
     rows = MOST_ROWS
     while rows > FEWEST_ROWS and rows * width * 8 > CHUNK_BYTES:
@@ -34,7 +34,7 @@ def chunk_rows(width: int, asked: int | None = None) -> int:
 def rechunked(parts: Iterable[Rows | None], size: int) -> Iterator[Rows]:
     """The same rows in the same order, `size` at a time, fewer only at the end and before a None.
 
-    A None stands where a part of a table ends: chunks begin anew with every part, so that a part gives the same numbers
+    A None stands where a part of a table ends: every part begins a new chunk, so that a part gives the same numbers
     whether it is computed alone or with others.
     """
     waiting: list[Rows] = []

@@ -21,7 +21,7 @@ INPUTS, OUTPUTS, KEEP, GROUP, WRT, OF, TARGETS = map(
 
 
 class Header(NamedTuple):
-    """Names of the columns, and whether they are written in the table."""
+    """The names of the columns, and whether the table contains them."""
 
     names: tuple[str, ...]
     written: bool
@@ -95,7 +95,7 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
     place
         The table's name in messages.
     advice
-        What to do where the columns do not fit, if something is known of it.
+        What to do if the columns do not fit, if the table suggests something.
 
     Raises
     ------
@@ -164,15 +164,15 @@ def _misfit(header: Header, free: int, input_size: int, place: str, advice: Advi
 
 
 def expanded(names: Sequence[str], among: Sequence[str]) -> tuple[str, ...]:
-    """The names with those in place of ``first:last`` that stand from the one to the other."""
-    found: list[str] = []
+    """The names, with ``first:last`` replaced by all names from the one to the other."""
+    columns: list[str] = []
     for name in names:
         first, mark, last = (part.strip() for part in name.partition(":"))
         if mark and name not in among and first in among and last in among:
-            found.extend(among[list(among).index(first) : list(among).index(last) + 1] or (name,))
+            columns.extend(among[list(among).index(first) : list(among).index(last) + 1] or (name,))
         else:
-            found.append(name)
-    return tuple(found)
+            columns.append(name)
+    return tuple(columns)
 
 
 def _found(
@@ -218,7 +218,7 @@ def output_names(columns: Columns, output_size: int) -> tuple[str, ...]:
 
 
 def selected(names: Sequence[str], chosen: Sequence[str] | None, parameter: Parameter) -> tuple[int, ...]:
-    """Indices of the chosen names, all where none are chosen.
+    """Indices of the chosen names, all if none are chosen.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def check_clash(names: Sequence[str]) -> None:
     for name in names:
         if name in seen:
             raise TableError(
-                f"two columns of the result would be named {shown(name)}; name the inputs or outputs otherwise (",
+                f"two columns of the result would be named {shown(name)}; use other names for the inputs or outputs (",
                 INPUTS,
                 ", ",
                 OUTPUTS,

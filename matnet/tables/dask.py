@@ -1,7 +1,7 @@
 """Tables in parts over a Dask cluster: every part is computed by one worker as it would be on one machine.
 
-A worker that dies loses the part it was at; the scheduler gives that to another. A result appears under its name when
-it is complete, so that a part done twice is one file written twice; all of them appear when the last is done.
+If a worker dies, the scheduler gives its current part to another. A result appears under its name when
+it is complete, so a part that is computed twice is one file written twice; all of them appear when the last is done.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
-from matnet.errors import Advice, MissingExtraError, Parameter, TableError
+from matnet.errors import Advice, Parameter, TableError
+from matnet.extras import need
 from matnet.network import Network
 from matnet.tables.formats import TABLE_SUFFIXES, format_for
 from matnet.tables.jobs import Model
@@ -31,7 +32,7 @@ from matnet.tables.target import open_target
 
 SCHEDULER = Parameter("scheduler")
 ANSWER_WITHIN = 10
-"""Seconds that a scheduler has to answer."""
+"""Seconds within which a scheduler must answer."""
 
 Command = Callable[..., Summary]
 
@@ -56,8 +57,8 @@ def run_on_dask(
 ) -> Summary:
     """Run `predict` or `gradients` for every part of a table, each to a file of its own in `folder`.
 
-    The files lie in `folder` as the parts lie in the table and have the same rows; each is to the byte what the same
-    command makes of the part on one machine. The workers must reach the files under the same names.
+    The files in `folder` are arranged like the parts of the table and have the same rows; each is identical to the
+    result of the same command for the part on one machine. The workers must reach the files under the same names.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def run_on_dask(
     table
         A folder or pattern.
     folder
-        A name where there is nothing yet.
+        The name of a folder that does not exist yet.
     options, reading
         As on one machine; each part is computed by one thread.
     cluster
@@ -100,7 +101,7 @@ def run_on_dask(
             run = _Part(command, replace(options, workers=1), reading, table, parts[0])
             summary = _gathered(client, run, model, {part: beside / results[part] for part in parts}, progress)
         for left in beside.rglob(".*.tmp"):
-            left.unlink()  # of a worker that died while it wrote
+            left.unlink()  # left by a worker that died while writing
         beside.rename(final)
     except OSError as error:
         raise TableError(f"cannot be written: {error.strerror or error}", place=folder) from error
@@ -175,22 +176,19 @@ def _itself(model: Model) -> Model:
 
 @contextmanager
 def _client(cluster: Cluster) -> Iterator[Any]:
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError:
-        raise MissingExtraError("a Dask cluster needs packages: pip install 'matnet[dask]'") from None
+    distributed = need("a Dask cluster", "dask", "distributed")
     if cluster.scheduler is None:
         processes = {} if cluster.processes is None else {"n_workers": cluster.processes}
         with _interrupts_held_back():
-            local = LocalCluster(  # type: ignore[no-untyped-call, unused-ignore]
+            local = distributed.LocalCluster(
                 threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL, **processes
             )
-        with local, Client(local) as client:  # type: ignore[no-untyped-call, unused-ignore]
+        with local, distributed.Client(local) as client:
             yield client
         return
     _check_protocol(cluster.scheduler)
     try:
-        remote = Client(cluster.scheduler, timeout=ANSWER_WITHIN)  # type: ignore[no-untyped-call, unused-ignore]
+        remote = distributed.Client(cluster.scheduler, timeout=ANSWER_WITHIN)
     except (OSError, ValueError) as error:
         raise TableError(
             SCHEDULER,
@@ -220,8 +218,7 @@ def _check_protocol(address: str) -> None:
 def _interrupts_held_back() -> Iterator[None]:
     """Ctrl-C waits until this is left, and never reaches the threads and processes that are started meanwhile.
 
-    A terminal sends it to the workers too, which each would answer with a traceback; it is for this process alone to
-    end them.
+    A terminal sends it to the workers too, each of which would print a traceback; only this process may end them.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -254,11 +251,12 @@ def _gathered(
         except KilledWorker as error:
             client.cancel(list(futures))
             raise TableError(
-                "the workers that computed it died one after another; have they memory enough?", place=part
+                "the workers that computed it died one after another; do they have enough memory?", place=part
             ) from error
         except (CancelledError, CommClosedError) as error:
             raise TableError(
-                "the connection to the Dask scheduler was lost; see whether it still runs, and begin again", place=part
+                "the connection to the Dask scheduler was lost; check whether it is still running, and start again",
+                place=part,
             ) from error
         rows += done[part].rows
         if progress is not None:

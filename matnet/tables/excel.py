@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from matnet.errors import MissingExtraError, TableError
+from matnet.errors import TableError
+from matnet.extras import need
 from matnet.files import ExactFloat
 from matnet.tables.columns import check_clash, numbered
 from matnet.tables.csv.dialect import Dialect
@@ -26,9 +27,9 @@ from matnet.tables.target import Target
 from matnet.tables.wording import listed, shown
 
 MOST_ROWS, MOST_COLUMNS = (1 << 20) - 1, 1 << 14
-"""Rows of a sheet, without its header, and its columns."""
+"""The most rows of a sheet, without its header, and the most columns."""
 MOST_LETTERS = 31
-"""Letters of the name of a sheet."""
+"""The most characters of a sheet's name."""
 
 
 def read_sheet(
@@ -50,7 +51,7 @@ def read_sheet(
     limit
         Bytes of memory that the process which reads it may take, beside ten times the file.
     isolation
-        Whether it is read in a process of its own.
+        Whether it is read in a separate process.
     sheet
         The name of the sheet.
     wanted
@@ -83,12 +84,7 @@ def read_sheet(
 
 def _workbook(held: io.BytesIO, place: str, **settings: Any) -> Any:
     """A workbook that is written to `held`; text is written as text, never as a formula."""
-    try:
-        import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
-    except ImportError:
-        raise MissingExtraError(
-            f"{place} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
-        ) from None
+    xlsxwriter = need("an Excel workbook", "excel", "xlsxwriter", place=place)
     return xlsxwriter.Workbook(held, {"strings_to_formulas": False, "strings_to_urls": False, **settings})
 
 
@@ -137,9 +133,9 @@ def _sheet_name(name: str, taken: set[str]) -> str:
     """The name of a sheet, cut to what a workbook allows and not taken by another."""
     numbered = (f"{name[: MOST_LETTERS - 1 - len(str(k))]}~{k}" for k in itertools.count(2))
     candidates = itertools.chain([name[:MOST_LETTERS]], numbered)
-    found = next(candidate for candidate in candidates if candidate.casefold() not in taken)
-    taken.add(found.casefold())
-    return found
+    free = next(candidate for candidate in candidates if candidate.casefold() not in taken)
+    taken.add(free.casefold())
+    return free
 
 
 class ExcelSink(Sink):

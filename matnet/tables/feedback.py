@@ -1,4 +1,4 @@
-"""What a series in a table begins with, and which columns hold the measured outputs that a network feeds back."""
+"""How a series in a table starts, and which columns hold the measured outputs that a network feeds back."""
 
 from __future__ import annotations
 
@@ -52,9 +52,8 @@ class Start:
 
     ``choice`` are the columns that are read: as its inputs all of the network's, as its targets those of the
     ``elements`` of the outputs, from 0, that are fed back inside the network, unless they are in ``array`` (N, S).
-    ``names`` are those of all outputs.
-    ``rows`` is how many rows become the states, ``ahead`` how many more must be known. ``words`` say it for people,
-    and ``doubts`` what is noticed about the states when they are read.
+    ``names`` are those of all outputs. ``rows`` is how many rows become the states, ``ahead`` how many more must be
+    known. ``words`` describe it for the user, and ``doubts`` are warnings about the states once they are read.
     """
 
     choice: Choice
@@ -69,12 +68,12 @@ class Start:
     doubts: list[str] = field(default_factory=list)
 
     def doubt(self, message: str) -> None:
-        """Add a message that has not been said of another series, if it says anything."""
+        """Add a warning, unless it is empty or was already given for another series."""
         if message and message not in self.doubts:
             self.doubts.append(message)
 
     def doubt_measured(self, net: Network, t: FloatArray) -> None:
-        """Notice the scale of the measured outputs (N, S) that become states."""
+        """Check the scale of the measured outputs (N, S) that become states."""
         if self.elements:
             fed = list(self.elements)
             names = [self.names[k] for k in fed]
@@ -97,11 +96,11 @@ class Start:
             if len(self.array) < before + len(rows):
                 self.check_length(before + len(rows))
             return self.array[before : before + len(rows)]
-        found = np.full((len(rows), size), np.nan)
+        outputs = np.full((len(rows), size), np.nan)
         first = len(rows.texts.columns) - len(self.elements)
         for place, element in enumerate(self.elements):
-            found[:, element] = as_numbers(rows.texts.to_series(first + place), dialect)
-        return found
+            outputs[:, element] = as_numbers(rows.texts.to_series(first + place), dialect)
+        return outputs
 
 
 def check_targets(targets: int, samples: int, place: str) -> None:
@@ -117,7 +116,7 @@ def check_targets(targets: int, samples: int, place: str) -> None:
 
 
 def as_numbers(column: pl.Series, dialect: Dialect) -> FloatArray:
-    """A column that was read as text, or as what it is, as numbers; NaN where there is none.
+    """A column of text or numbers as numbers; NaN for a missing one.
 
     Raises
     ------
@@ -126,15 +125,15 @@ def as_numbers(column: pl.Series, dialect: Dialect) -> FloatArray:
     """
     if column.dtype.is_numeric() or column.dtype == pl.Null:
         return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    found = np.empty(len(column))
+    numbers = np.empty(len(column))
     for place, cell in enumerate(column.cast(pl.String).to_list()):
         if cell is None or dialect.is_missing(cell):
-            found[place] = np.nan
+            numbers[place] = np.nan
         elif dialect.is_number(cell):
-            found[place] = float(dialect.plain(cell))
+            numbers[place] = float(dialect.plain(cell))
         else:
             raise TableError(TARGETS, f": {shown(cell)} is not a number")
-    return found
+    return numbers
 
 
 def start_of_series(
@@ -160,12 +159,12 @@ def start_of_series(
     targets
         (N, S), the measured outputs where they are kept elsewhere.
     early
-        Whether outputs may come any number of steps early: forecasts put the delays back.
+        Whether outputs may come any number of steps early, as forecasts restore the delays.
 
     Raises
     ------
     TableError
-        The columns do not fit, or the first rows do not tell the states.
+        The columns do not fit, or the first rows do not determine the states.
     """
     columns = _with_targets(net, table, columns, targets)
     choice = _choice(net, table, columns)
@@ -199,8 +198,8 @@ def start_of_series(
     if ahead > 1 and not early:
         raise TableError(
             STATES,
-            f": the outputs of this network come {ahead} steps early, so that its first rows do not tell its states; "
-            "give them as FILE.mat:Xi,Ai",
+            f": the outputs of this network come {counted(ahead, 'step')} early, so its first rows do not determine "
+            "its states; give them as FILE.mat:Xi,Ai",
         )
     words = _words(net, table.place, steps, choice.group is not None)
     names = output_names(columns, net.output_size)
@@ -230,7 +229,7 @@ def _words(net: Network, place: str, steps: int, grouped: bool) -> str:
     if not inner:
         return told
     which = f"layer {inner[0]}" if len(inner) == 1 else f"layers {', '.join(map(str, inner))}"
-    return f"{told}; what {which} gave before is not known and taken as 0"
+    return f"{told}; the earlier outputs of {which} are not known and taken as 0"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -238,7 +237,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _with_targets(net: Network, table: Table, columns: Columns, array: FloatArray | None) -> Columns:
-    """The columns of the outputs that are fed back, by their names where no others are given."""
+    """The columns of the outputs that are fed back, by default those with the outputs' names."""
     size, fed = net.output_size, fed_elements(net.structure)
     if columns.targets:
         targets = expanded(columns.targets, table.header.names)
@@ -340,7 +339,7 @@ def with_array(net: Network, table: Table, targets: FloatArray | None) -> tuple[
 
 
 class Opening:
-    """The first rows of a series, until they tell its states."""
+    """The first rows of a series, collected until they determine its states."""
 
     def __init__(self, net: Network, start: Start) -> None:
         self._net = net
@@ -373,10 +372,10 @@ class Opening:
         TableError
             An output that they need is missing in the table.
         """
-        found = first_states(self._net.structure, self._x, self._t if self._start.elements else None)
-        check_known(self._start, found[1], table)
+        before = first_states(self._net.structure, self._x, self._t if self._start.elements else None)
+        check_known(self._start, before[1], table)
         self._start.doubt_measured(self._net, self._t)
-        return found
+        return before
 
 
 @dataclass(frozen=True, eq=False)
@@ -402,7 +401,7 @@ def read_series(
     Raises
     ------
     TableError
-        The columns do not fit, or the first rows do not tell the states.
+        The columns do not fit, or the first rows do not determine the states.
     """
     table, targets = with_array(net, table, targets)
     columns = _with_targets(net, table, columns, targets)
@@ -431,12 +430,14 @@ def read_series(
     inputs, layers = first_states(
         net.structure, rows.x[first], known[first] if start.elements and known is not None else None
     )
-    found = {"input_states": inputs, "layer_states": layers}
-    return SeriesData(start, rows.x[start.rows :], None if t is None else t[start.rows :], found, start.rows + 1)
+    states_before = {"input_states": inputs, "layer_states": layers}
+    return SeriesData(
+        start, rows.x[start.rows :], None if t is None else t[start.rows :], states_before, start.rows + 1
+    )
 
 
 def check_known(start: Start, layers: FloatArray, table: Table) -> None:
-    """Check that no measured output was missing from which the layer states were made, unless that is allowed.
+    """Check that no measured output needed for the layer states is missing, unless that is allowed.
 
     Raises
     ------
@@ -446,12 +447,12 @@ def check_known(start: Start, layers: FloatArray, table: Table) -> None:
     if start.elements and start.array is None and table.dialect.missing == "error" and np.isnan(layers).any():
         raise TableError(
             f"{table.place}: the first rows of the series are its states, and a measured output is missing there",
-            Advice("; go on all the same with ", Parameter("missing", "nan")),
+            Advice("; to continue anyway, use ", Parameter("missing", "nan")),
         )
 
 
 def too_short(place: str, which: str, rows: int, needed: int) -> TableError:
-    """The error for a series that is too short to tell its states."""
+    """The error for a series that is too short to determine its states."""
     return TableError(
         f"{place}: {which} has {counted(rows, 'row')}, but the network looks back over {needed}, which become its "
         "states; give more rows, or the states with ",

@@ -1,4 +1,4 @@
-"""Forecasts from a table: its series up to now, and the steps that follow with their derivatives."""
+"""Forecasts from a table: the known part of its series, and the following steps with their derivatives."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Forecast:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What was noticed about the known past, once there are columns."""
+        """Warnings about the known past, once the columns are computed."""
         return tuple(self._start.doubts)
 
     def columns(self) -> list[pl.Series]:
@@ -134,17 +134,17 @@ class Forecast:
         net, T, K = self.net, len(known[1]), self._steps
         by = {wrt: net.forecast_jacobian(*known, wrt=wrt, steps=K) for wrt in ("x_past", "y_past", "x_future")}
         sources = len(self._sources)
-        found = np.zeros((K, self._lags + 1, net.output_size, sources))
+        slopes = np.zeros((K, self._lags + 1, net.output_size, sources))
         elements = list(self._start.elements)
         for k in range(K):
             for lag in range(min(self._lags, T + k) + 1):
                 time = T + k - lag
                 if time >= T:
-                    found[k, lag, :, : net.input_size] = by["x_future"][k, :, time - T]
+                    slopes[k, lag, :, : net.input_size] = by["x_future"][k, :, time - T]
                 elif time >= 0:
-                    found[k, lag, :, : net.input_size] = by["x_past"][k, :, time]
-                    found[k, lag, :, net.input_size :] = by["y_past"][k, :, time][:, elements]
-        chosen = found[:, :, list(self._of)][..., list(self._wrt)]
+                    slopes[k, lag, :, : net.input_size] = by["x_past"][k, :, time]
+                    slopes[k, lag, :, net.input_size :] = by["y_past"][k, :, time][:, elements]
+        chosen = slopes[:, :, list(self._of)][..., list(self._wrt)]
         inputs = [place for place, j in enumerate(self._wrt) if j < net.input_size]
         return [*columns_of(chosen[:, 0][..., inputs]), *columns_of(chosen[:, 1:])]
 
@@ -152,7 +152,8 @@ class Forecast:
 def _split(
     net: Network, table: Table, columns: Columns, targets: FloatArray | None
 ) -> tuple[Table, Columns, FloatArray | None]:
-    """The inputs of an open loop that carry outputs taken as what they are: the outputs measured."""
+    """The derivatives with respect to the inputs of an open loop that carry outputs, as those with respect to the
+    measured outputs."""
     opened = opened_elements(net.structure)
     if not opened:
         return table, columns, targets

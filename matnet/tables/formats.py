@@ -1,6 +1,6 @@
 """The formats of tables: the one list that reading, writing, tables in parts and the commands use.
 
-To add a format is to add a row here. What reads and writes it is imported when it is used.
+To add a format is to add a row here. Its reader and writer are imported on first use.
 """
 
 from __future__ import annotations
@@ -120,18 +120,18 @@ FORMATS = (
 )
 NAMES = tuple(form.name for form in FORMATS)
 SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
-"""Of results."""
+"""The suffixes of results."""
 TEXT_SUFFIXES = tuple(suffix for form in FORMATS if form.delimiter for suffix in form.suffixes)
-"""Of results that are text."""
+"""The suffixes of results that are text."""
 TABLE_SUFFIXES = (
     *(suffix for form in FORMATS if form.read is not None or form.delimiter for suffix in form.suffixes),
     *COMPRESSIONS,
 )
-"""Of files that are read as tables."""
+"""The suffixes of files that are read as tables."""
 
 
 def format_for(name: str, form: str | None = None) -> Format:
-    """The format of a result: the one that `form` names, else by its suffix; standard output and devices get CSV.
+    """The format of a result: the one that `form` names, else that of its suffix; standard output and devices get CSV.
 
     Raises
     ------
@@ -163,15 +163,15 @@ def _by_suffix(name: str, forms: Sequence[Format]) -> Format:
         forms = [form for form in forms if form.delimiter]
     if name == "-" or (not suffix and PurePath(name).is_absolute() and PurePath(name).parts[1:2] == ("dev",)):
         return forms[0]
-    found = next((form for form in forms if suffix in form.suffixes), None)
-    if found is None:
+    match = next((form for form in forms if suffix in form.suffixes), None)
+    if match is None:
         known = ", ".join(suffix for form in forms for suffix in form.suffixes)
         raise TableError(
             f"results are not written in this format; known: {known}, or - for standard output",
             Advice("; or choose the format with ", FORM),
             place=name,
         )
-    return found
+    return match
 
 
 def format_of(path: Path) -> Format | None:

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from matnet.errors import Advice, Parameter, TableError
+from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns, Header, check_clash, choose
 from matnet.tables.csv.dialect import Dialect
@@ -30,7 +30,7 @@ from matnet.tables.wording import shown
 EXACT = 2**53
 
 _WAITING = 2  # chunks that wait to be written
-_LOOK = 0.05  # seconds between two looks whether the writer still takes chunks
+_LOOK = 0.05  # seconds between two checks whether the writer still takes chunks
 
 
 def read_frame(path: Path, dialect: Dialect, form: FrameFormat, limit: int, isolation: bool) -> FrameTable:
@@ -47,7 +47,7 @@ def read_frame(path: Path, dialect: Dialect, form: FrameFormat, limit: int, isol
     limit
         Bytes of memory that the process which reads it may take, beside ten times the file.
     isolation
-        Whether it is read in a process of its own.
+        Whether it is read in a separate process.
 
     Raises
     ------
@@ -152,7 +152,8 @@ class FrameTable(Table):
             self._done += batch.height
         if self._done != self._rows:
             raise TableError(
-                f"{self._done} rows were read, expected {self._rows}; was it being written?", place=self.place
+                f"only {self._done} of {counted(self._rows, 'row')} could be read; was it being written?",
+                place=self.place,
             )
 
     def _check_numbers(self, inputs: list[str]) -> None:
@@ -208,7 +209,7 @@ class FrameTable(Table):
         if isinstance(smallest, int) and isinstance(largest, int) and (smallest < -EXACT or largest > EXACT):
             beyond = values > EXACT
             if smallest < -EXACT:
-                # not asked of an unsigned type, which polars compares with no negative number
+                # not for an unsigned type, which polars cannot compare with a negative number
                 beyond |= values < -EXACT
             row = int(np.flatnonzero(beyond.fill_null(False).to_numpy())[0])
             raise TableError(
@@ -280,7 +281,7 @@ class FrameSink(Sink):
         return pl.DataFrame(dict(zip(self._schema, columns, strict=True)), schema=dict(self._schema))
 
     def write(self, rows: list[bytes] | pl.DataFrame) -> None:
-        """Hand rows to the writer; its failures are raised here."""
+        """Pass rows to the writer; its failures are raised here."""
         assert isinstance(rows, pl.DataFrame)
         self._put(rows)
 
@@ -315,7 +316,7 @@ class FrameSink(Sink):
 
 
 class _Watched:
-    """A target whose failure is remembered: polars makes a text of its own of it."""
+    """A target that remembers its failure: polars would replace the error by one of its own."""
 
     def __init__(self, target: Target) -> None:
         self._target = target

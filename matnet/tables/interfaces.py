@@ -1,4 +1,4 @@
-"""What every source of rows and every result can do, whatever its format."""
+"""The interfaces of every source of rows and every result, whatever its format."""
 
 from __future__ import annotations
 
@@ -87,11 +87,12 @@ class Table(ABC):
 
 
 class Sink(ABC):
-    """Takes a result in chunks of rows, in order; when it is left by an error nothing more is written."""
+    """Takes a result in chunks of rows, in order; after an error nothing more is written."""
 
     @abstractmethod
     def formatted(self, columns: Sequence[pl.Series]) -> list[bytes] | pl.DataFrame:
-        """Rows as `write` takes them, from columns of one length: text, whole numbers, floats. In any thread."""
+        """Rows as `write` takes them, from columns of equal length: text, whole numbers, floats. May be called in any
+        thread."""
 
     @abstractmethod
     def write(self, rows: list[bytes] | pl.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""Parquet, Arrow and Excel files, read by polars and fastexcel in a process of its own."""
+"""Parquet, Arrow and Excel files, read by polars and fastexcel in a separate process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Reader:
             self._process = IsolatedProcess(__name__, str(path.absolute()), form, str(limit), place)
         except OSError as error:
             raise TableError(
-                f"the file is read in a process of its own, which cannot be started ({error.strerror})",
+                f"the file is read in a separate process, which cannot be started ({error.strerror})",
                 Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
                 place=place,
             ) from error
@@ -63,7 +63,7 @@ class _Reader:
 
 
 class IsolatedScan:
-    """A Parquet file, or one of Arrow's file format, that polars reads in a process of its own.
+    """A Parquet file, or one of Arrow's file format, that polars reads in a separate process.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class IsolatedScan:
 
 
 class IsolatedBook:
-    """A workbook that fastexcel reads in a process of its own.
+    """A workbook that fastexcel reads in a separate process.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is computed for the rows of a table, and the columns that it makes."""
+"""The computations for the rows of a table, and the columns that they produce."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INPUT_SD = Parameter("input_sd")
 RANGE_FLAG = "inputs_outside_range"
 
 _FEW = 10_000
-"""How many numbers a small table has."""
+"""The number of values up to which a table is small."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Job:
 def flagged(job: Job, extent: Extent) -> Job:
     """The job with a last column: how many of a row's inputs lie outside their extent.
 
-    It is null where none does so far as is known, but the range of some input is not known.
+    It is null if none is known to, but the range of some input is not known.
     """
     known = bool(extent.known.all())
 

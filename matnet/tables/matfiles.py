@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
-from matnet.errors import MatnetError, TableError
+from matnet.errors import MatnetError, TableError, counted
 from matnet.files import DEFAULT_LIMIT
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.columns import check_clash
@@ -46,7 +46,7 @@ def read_variable(
     address
         File and path in it.
     samples
-        How they lie in an array, by default in columns as MATLAB's networks take them.
+        Whether they are rows or columns of an array, by default columns as for MATLAB's networks.
     dialect
         Whether a missing number is an error or NaN.
     limit
@@ -116,7 +116,8 @@ def _of_table(table: MatlabTable, place: str) -> tuple[pl.DataFrame, str]:
         for column in found:
             if len(column) != table.rows:
                 raise TableError(
-                    f"column {shown(column.name)} has {len(column)} elements in a table of {table.rows} rows",
+                    f"column {shown(column.name)} has {counted(len(column), 'element')} in a table of "
+                    f"{counted(table.rows, 'row')}",
                     place=place,
                 )
             if column.name in columns:
@@ -129,22 +130,22 @@ def _of_table(table: MatlabTable, place: str) -> tuple[pl.DataFrame, str]:
 
 
 def _columns(name: str, value: Value) -> Iterator[pl.Series]:
-    """The columns that a value is: of numbers, of text, or none."""
+    """The columns of a value: numbers, text, or none."""
     from matnet.importers.mat.classes import Categorical, Strings, decoded
     from matnet.importers.mat.values import Cell, Char, Numeric, Sparse
 
-    found = decoded(value)
-    if isinstance(found, Numeric | Sparse) and len(found.shape) == 2:
-        floats = found.floats()
+    entry = decoded(value)
+    if isinstance(entry, Numeric | Sparse) and len(entry.shape) == 2:
+        floats = entry.floats()
         if 1 in floats.shape:
             yield pl.Series(name, floats.reshape(-1))
         else:
             yield from (pl.Series(f"{name}_{k}", column) for k, column in enumerate(floats.T, start=1))
-    elif isinstance(found, Cell) and all(isinstance(item, Char) and len(item.rows) <= 1 for item in found.items):
-        texts = ["".join(item.rows) for item in found.items if isinstance(item, Char)]
+    elif isinstance(entry, Cell) and all(isinstance(item, Char) and len(item.rows) <= 1 for item in entry.items):
+        texts = ["".join(item.rows) for item in entry.items if isinstance(item, Char)]
         yield pl.Series(name, texts, dtype=pl.String)
-    elif isinstance(found, Strings | Categorical) and 1 in found.shape:
-        yield pl.Series(name, found.items, dtype=pl.String)
+    elif isinstance(entry, Strings | Categorical) and 1 in entry.shape:
+        yield pl.Series(name, entry.items, dtype=pl.String)
 
 
 class MatSink(Sink):

@@ -26,10 +26,10 @@ from matnet.tables.parts import PartedTable, parts_of
 class Reading:
     """How a table is read.
 
-    ``samples`` is how they lie, by default in rows, and in the columns of an array of a MAT-file; ``hashed`` takes the
-    hash of what is read; ``encoding`` is that of text. With ``unbuffered`` no more of a stream is waited for than
-    there is. ``limit`` bounds the memory for a file, and ``isolation`` reads MAT-files of version 7.3, Parquet, Arrow
-    and Excel files in a process of their own.
+    ``samples`` says whether they are rows or columns, by default rows, and columns of an array of a MAT-file;
+    ``hashed`` computes the hash of what is read; ``encoding`` is that of text. With ``unbuffered`` available data of a
+    stream is used without waiting for more. ``limit`` bounds the memory for a file, and ``isolation`` reads MAT-files
+    of version 7.3, Parquet, Arrow and Excel files in a separate process.
     """
 
     dialect: Dialect = field(default_factory=Dialect)
@@ -41,7 +41,7 @@ class Reading:
     isolation: bool = True
 
     def dialect_of(self, name: str) -> Dialect:
-        """The dialect of a file of text: that of a .tsv is divided by tabs unless something else is said."""
+        """The dialect of a text file: a .tsv is divided by tabs unless the user says otherwise."""
         tabs = self.dialect.delimiter is None and ".tsv" in PurePath(name.lower()).suffixes[-2:]
         return replace(self.dialect, delimiter="\t") if tabs else self.dialect
 

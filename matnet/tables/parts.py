@@ -36,20 +36,20 @@ def parts_of(name: str) -> list[Path] | None:
     """
     path = Path(name)
     if path.is_dir():
-        found = [file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path))]
-        foreign = sorted(file for file in found if file.suffix.lower() not in TABLE_SUFFIXES)
+        files = [file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path))]
+        foreign = sorted(file for file in files if file.suffix.lower() not in TABLE_SUFFIXES)
         if foreign:
             raise TableError(
                 f"{foreign[0].relative_to(path)} is not a table; name the tables with a pattern, e.g. {path / '*.csv'}",
                 place=name,
             )
     elif glob.has_magic(name) and not path.exists():
-        found = [Path(file) for file in glob.glob(name, recursive=True) if Path(file).is_file()]
+        files = [Path(file) for file in glob.glob(name, recursive=True) if Path(file).is_file()]
     else:
         return None
-    if not found:
+    if not files:
         raise TableError("no table matches", place=name)
-    return sorted(found)
+    return sorted(files)
 
 
 def _hidden(path: Path) -> bool:
@@ -57,7 +57,7 @@ def _hidden(path: Path) -> bool:
 
 
 def folder_values(path: Path) -> dict[str, str | None]:
-    """What the folders of a file say: of ``a/site=7/b.csv`` the column site with the text 7."""
+    """The columns in the names of a file's folders: for ``a/site=7/b.csv`` the column site with the text 7."""
     from urllib.parse import unquote
 
     values: dict[str, str | None] = {}
@@ -142,7 +142,7 @@ class PartedTable(Table):
         return choose(self.header, columns, input_size, self.place)
 
     def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
-        """As in the first part; what folders say is text."""
+        """As in the first part; values in names of folders are text."""
         with self._opener(self._first) as table:
             return self._types(table, choice)
 
@@ -151,7 +151,7 @@ class PartedTable(Table):
         return tuple(next(own) if index < len(self._names) else pl.String() for index in choice.texts)
 
     def _inner(self, choice: Choice) -> Choice:
-        """What is chosen of a part itself."""
+        """The part of the choice that is read from a file itself."""
         own = len(self._names)
         return Choice(
             tuple(index for index in choice.inputs if index < own),
@@ -199,7 +199,7 @@ class PartedTable(Table):
                 )
 
     def _completed(self, piece: Piece, said: list[str | None], choice: Choice, path: Path) -> Rows:
-        """The rows of a piece with the columns that the folders say."""
+        """The rows of a piece with the columns in the folders' names."""
         rows = piece()
         own = len(self._names)
         numbers, texts = iter(rows.x.T), iter(rows.texts.get_columns())

@@ -1,7 +1,7 @@
-"""Work shared out to threads, its results taken in order.
+"""Work distributed to threads, with its results in order.
 
-The thread that asks reads and writes, so that an interrupt finds it at once; the others parse, compute and format.
-What is under way at one time is bounded, and so is the memory that it takes.
+The calling thread reads and writes, so that an interrupt reaches it at once; the others parse, compute and format.
+The amount of work in progress is bounded, and so is its memory.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """Threads that work ahead."""
+    """Threads that compute ahead."""
 
     def __init__(self, pool: ThreadPoolExecutor, count: int) -> None:
         self._pool = pool
         self._count = count
 
     def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """`work` of every item, in the order of the items; what it raises is raised where its result would be.
+        """`work` of every item, in the order of the items; its errors are raised in place of its result.
 
         Items are taken in the calling thread, one more than there are threads before the first result.
         """

@@ -34,7 +34,7 @@ Progress = Callable[[int, float | None], None]
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What a result is made of: the names and selections, and the second derivatives and the long form on request.
+    """The contents of a result: the names and selections, and the second derivatives and the long form on request.
 
     ``form`` is the name of the result's format. ``tidy`` writes one row per sample, output and input. Of a dynamic
     network ``states`` are what came before a series, its first rows if they are None, ``lags`` how many steps back
@@ -153,7 +153,7 @@ def _over_series(
     """Write every time step of the series, or the steps after them, and on request the derivatives."""
     if options.forecast is not None:
         return _forecast(net, table, target, options, derivatives)
-    # imported here: a static network does without them, and importing them takes time at every start
+    # imported here: static networks do not need them, and importing them takes time at every start
     from matnet.tables.feedback import start_of_series, with_array
     from matnet.tables.series import series_gradient, series_prediction
 
@@ -197,7 +197,7 @@ def _named(options: BatchOptions | None, model: Model) -> BatchOptions:
 
 
 def _lags(net: Network, options: BatchOptions) -> int:
-    """How many steps back derivatives go: as asked, else as far as the taps on the inputs."""
+    """How many steps back derivatives go: as requested, else to the longest input delay."""
     return net.structure.input_delay if options.lags is None else options.lags
 
 
@@ -230,7 +230,7 @@ def _run(
         return _finished(summary, table, started, [] if start is None else start.doubts)
     with workers(options.workers) as threads, sink:
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
-        # a series goes through the network step by step, and how it is cut may move the last digit
+        # a series is computed step by step, and how it is divided may change the last digit
         size = chunk_rows(job.width, None if job.sequential else options.chunk_size)
         if job.whole:
             parsed, size = (part for part in parsed if part is not None), sys.maxsize

@@ -1,4 +1,4 @@
-"""States at another scale than the one that is meant, as far as the known ranges tell."""
+"""States at the wrong scale, as far as the known ranges show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matnet.network.forecast import closed_elements, output_layers
 from matnet.tables.wording import listed
 
 _SCALED = 1.1
-"""Scaled values lie within −1 and 1, except for some that leave the training range a little."""
+"""Scaled values lie within −1 and 1, except for some slightly outside the training range."""
 
 
 class _Element(NamedTuple):
@@ -26,30 +26,30 @@ class _Element(NamedTuple):
 
 
 def raw_doubt(what: str, values: FloatArray, limits: FloatArray, names: Sequence[str]) -> str:
-    """What to say if values (..., n), meant at raw scale, look as if they were scaled; empty if they do not.
+    """A warning if values (..., n) that should be at raw scale look scaled; else empty.
 
     They do where all values of an element lie within −1 and 1, not all of them 0, and its range (n, 2) does not reach
-    there. An element that is NaN or has no known range tells nothing.
+    there. An element that is NaN or has no known range is ignored.
     """
-    found = []
+    doubtful = []
     for k, (low, high) in enumerate(limits):
         given = values[..., k][~np.isnan(values[..., k])]
         apart = low > _SCALED or high < -_SCALED
         if apart and given.any() and np.abs(given).max() <= _SCALED:
-            found.append(str(_Element(names[k], low, high)))
-    if not found:
+            doubtful.append(str(_Element(names[k], low, high)))
+    if not doubtful:
         return ""
-    which = listed(found, 3).replace("'", "")
-    return f"{what} lie within -1 and 1, outside the range ({which}); they are meant in original units, not scaled"
+    which = listed(doubtful, 3).replace("'", "")
+    return f"{what} lie within -1 and 1, outside the range ({which}); they should be in original units, not scaled"
 
 
 def layer_doubt(net: Network, layers: FloatArray, names: Sequence[str]) -> str:
-    """What to say if layer states (LD, N), meant at layer scale, hold outputs in original units; empty if they do not.
+    """A warning if layer states (LD, N) that should be at layer scale look like outputs in original units; else empty.
 
     They do where all values of an output that is fed back lie in its range at raw scale, and none near its range at
     layer scale.
     """
-    limits, fed, found = net.output_range, set(closed_elements(net.structure)), []
+    limits, fed, doubtful = net.output_range, set(closed_elements(net.structure)), []
     for output, own, neurons in output_layers(net.structure):
         scaled = limits[own].T
         for process in output.processing:
@@ -63,11 +63,11 @@ def layer_doubt(net: Network, layers: FloatArray, names: Sequence[str]) -> str:
             bottom, top = np.sort(scaled[:, k])
             away = (given < bottom - (top - bottom)) | (given > top + (top - bottom))
             if given.size and away.all() and bool(((given >= low) & (given <= high)).all()):
-                found.append(str(_Element(names[own.start + k], low, high)))
-    if not found:
+                doubtful.append(str(_Element(names[own.start + k], low, high)))
+    if not doubtful:
         return ""
-    which = listed(found, 3).replace("'", "")
+    which = listed(doubtful, 3).replace("'", "")
     return (
-        f"the layer states lie in the range of the outputs ({which}); they are meant at the scale of the "
+        f"the layer states lie in the range of the outputs ({which}); they should be at the scale of the "
         "layer, after the outputs' processing"
     )

@@ -9,7 +9,8 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
-from matnet.errors import MissingExtraError, TableError
+from matnet.errors import TableError
+from matnet.extras import need
 
 FrameFormat = Literal["parquet", "arrow"]
 
@@ -118,12 +119,7 @@ class OpenBook:
     """
 
     def __init__(self, path: Path, place: str) -> None:
-        try:
-            import fastexcel
-        except ImportError:
-            raise MissingExtraError(
-                f"{place} is an Excel workbook, which needs packages: pip install 'matnet[excel]'"
-            ) from None
+        fastexcel = need("an Excel workbook", "excel", "fastexcel", place=place)
         self._damage: type[Exception] = fastexcel.FastExcelError
         self._place = place
         with self._damage_named():

@@ -24,7 +24,7 @@ Step: TypeAlias = Callable[["History", FloatArray], list[FloatArray]]
 
 @dataclass
 class History:
-    """Where a series stands: the states before its last ``past`` rows, which derivatives at earlier lags still need.
+    """The state of a series: the states before its last ``past`` rows, which derivatives at earlier lags still need.
 
     ``measured`` says whether the states are rows of the series, with respect to which there are derivatives too.
     """
@@ -87,7 +87,8 @@ def series_gradient(net: Network, columns: Columns, table: Table, start: Start, 
 
 
 class _Groups:
-    """`step` for each group's rows of a chunk, put back where the rows stand; results are NaN where a row is a state.
+    """`step` for each group's rows of a chunk, put back in the order of the rows; results are NaN where a row is a
+    state.
 
     ``shapes`` are those of a row's results.
     """

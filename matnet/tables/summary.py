@@ -1,4 +1,4 @@
-"""What a run over a table did, for people and for programs."""
+"""The summary of a run over a table, for people and for programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Counts(NamedTuple):
 
 
 def counts(x: FloatArray, extent: Extent, results: Sequence[pl.Series]) -> Counts:
-    """What is to be counted of a chunk with inputs x (N, R) and their extent; what is not known is not outside."""
+    """The counts of a chunk with inputs x (N, R) and their extent; values without a known range are not outside."""
     outside = extent.outside(x)
     by_input = tuple(np.count_nonzero(outside, axis=0).tolist())
     rows_outside = int(np.count_nonzero(outside.any(axis=1))) if any(by_input) else 0
@@ -39,15 +39,15 @@ def _rows_with_nan(results: Sequence[pl.Series]) -> int:
     columns = [column.to_numpy() for column in results if column.dtype == pl.Float64]
     # a sum over a NaN is NaN, and a sum is the fastest way through a column
     with np.errstate(all="ignore"):
-        found = [np.isnan(column) for column in columns if np.isnan(column.sum())]
-    return int(np.count_nonzero(np.any(found, axis=0))) if found else 0
+        unknown = [np.isnan(column) for column in columns if np.isnan(column.sum())]
+    return int(np.count_nonzero(np.any(unknown, axis=0))) if unknown else 0
 
 
 @dataclass
 class Summary:
     """What was done: rows read, how many of them lie outside the range of the inputs, in all and by input.
 
-    ``origin`` says for each input where its range is known from; see `matnet.model.ranges`. ``rows_with_nan`` are rows
+    ``origin`` is the origin of each input's range; see `matnet.model.ranges`. ``rows_with_nan`` are rows
     of the result. ``note`` tells the user how the inputs were found, ``states`` what a series starts with, and
     ``doubts`` what may be wrong with that.
     """
@@ -74,7 +74,7 @@ class Summary:
 
     @property
     def range_description(self) -> str:
-        """How to call the range that rows lie outside of."""
+        """The name of the range that rows lie outside of."""
         words = {word for word, count in zip(self.origin, self.outside_by_input, strict=True) if count}
         return DESCRIPTION[words.pop()] if len(words) == 1 else "the range of the inputs"
 

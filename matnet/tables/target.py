@@ -26,7 +26,7 @@ class Target:
             self._raw.write(data)
 
     def flush(self) -> None:
-        """Hand over to the system what was written."""
+        """Pass buffered data to the system."""
         with _failures_named(self.place):
             self._raw.flush()
 
@@ -39,10 +39,9 @@ def _failures_named(place: str) -> AbstractContextManager[None]:
 def open_target(name: str, stdout: BinaryIO | None) -> Iterator[Target]:
     """The target named `name`; ``-`` is `stdout`.
 
-    A file is written beside its place under another name and moved there when all went well: on any failure it is
-    absent or as it was before. It keeps the permissions of the file that it replaces. A symbolic link to a file
-    in the same folder is followed, one that leads elsewhere is refused. Devices and named pipes are written to as they
-    are.
+    A file is written under another name and moved into place on success: after any failure it is absent or unchanged.
+    It keeps the permissions of the file that it replaces. A symbolic link to a file in the same folder is followed, one
+    that leads elsewhere is refused. Devices and named pipes are written to as they are.
 
     Raises
     ------
@@ -71,7 +70,7 @@ def open_target(name: str, stdout: BinaryIO | None) -> Iterator[Target]:
 
 @contextmanager
 def _compressed(raw: BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """What is written to it as gzip or zstd where the name ends so."""
+    """The target with gzip or zstd compression, if its name ends so."""
     suffix = PurePath(name).suffix.lower()
     if suffix == ".gz":
         import gzip

@@ -1,4 +1,4 @@
-"""How names and counts of a user's table stand in a message."""
+"""How names and text of a user's table are shown in messages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ LISTED = 12
 
 
 def shown(text: str) -> str:
-    """A text of the user's in quotes: one line, not too long."""
+    """A text of the user's in quotes, on one line and shortened."""
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return f"'{printable(text)}'"
 
 
 def listed(names: Sequence[str], most: int = LISTED) -> str:
-    """The first names with commas between, and how many more there are."""
+    """The first names, separated by commas, and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(shown, names[:most])) + more

@@ -114,7 +114,7 @@ def _slots(tape: Tape) -> dict[int, ConcatSlot]:
 
 
 class Block:
-    """The instructions for blocks of `rows` rows, bound to buffers of their own."""
+    """The instructions for blocks of `rows` rows, bound to their own buffers."""
 
     def __init__(self, plan: Plan, rows: int) -> None:
         self.rows = rows

@@ -1,4 +1,4 @@
-"""Tapes of one form computed together: the members of an ensemble differ in their numbers alone.
+"""Tapes of one form computed together: the members of an ensemble differ only in their numbers.
 
 Every array has an axis of members in front of those of the tape, so a few NumPy calls serve all members. For a few
 samples the calls take most of the time; for many, the members' own evaluators are as fast and use all cores.
@@ -35,7 +35,7 @@ class _Step:
 
     @property
     def form(self) -> tuple[object, ...]:
-        """All but the values of the constants; positions that are taken are a part of the form."""
+        """The step without the values of its constants; the positions of a take belong to the form."""
         operands = tuple(operand if isinstance(operand, int) else operand.shape for operand in self.operands)
         positions = self.operands[1] if self.operation == "take" else None
         taken = positions.tobytes() if isinstance(positions, np.ndarray) else None

@@ -47,7 +47,7 @@ MOST_ELEMENTS = 110_000_000  # of a result: larger ones are left out, they measu
 
 
 def result_size(quantity: str, sizes: Sequence[int]) -> int:
-    """Numbers a row."""
+    """Numbers per row."""
     inputs, outputs = sizes[0], sizes[-1]
     parameters = sum(b * (a + 1) for a, b in itertools.pairwise(sizes))
     return (
@@ -208,7 +208,7 @@ def cases(chosen: argparse.Namespace) -> Iterator[tuple[str, int, str]]:
 
 
 def beside_jax(chosen: argparse.Namespace) -> None:
-    """What a fresh process does: ours and JAX in turn, one JSON line a case."""
+    """The work of a fresh process: ours and JAX in turn, one JSON line per case."""
     for name, rows, quantity in cases(chosen):
         sizes, x = NETWORKS[name], samples(NETWORKS[name], rows)
         both = [ours(quantity, sizes, x), jax_function(quantity, sizes, x)]

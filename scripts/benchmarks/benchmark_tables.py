@@ -53,7 +53,7 @@ STARTS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took."""
+    """The cost of a process."""
 
     seconds: float
     cpu: float

@@ -1,5 +1,5 @@
-"""What a fuzzer looks for."""
+"""The error that fuzzers look for."""
 
 
 class FindingError(Exception):
-    """What must not be."""
+    """A result that must never occur."""

@@ -72,7 +72,7 @@ def judged_frame(file: Path, isolation: bool) -> str:
     Raises
     ------
     FindingError
-        Something that must not be.
+        A result that must never occur.
     """
     form = next(form for form in FORMATS if file.suffix in form.suffixes)
     assert form.read is not None

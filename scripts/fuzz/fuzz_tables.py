@@ -1,4 +1,4 @@
-"""Changed CSV tables for the fuzzers, and what must come of them: the numbers of Python's csv module, or an error."""
+"""Changed CSV tables for the fuzzers, and their required outcome: the numbers of Python's csv module, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documentation site holds beside the files of docs: a hook that MkDocs runs (see mkdocs.yml).
+"""Pages of the documentation site that are not files in docs: a hook that MkDocs runs (see mkdocs.yml).
 
 A page for each function with its plot, the reference from the docstrings, the pictures of the gallery and the changelog
 are made while the site is built; the code they come from is their only source.

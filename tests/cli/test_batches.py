@@ -1,4 +1,4 @@
-"""What the commands over tables share: formats, summaries, workers, parts and the engine."""
+"""Options that the commands over tables share: formats, summaries, workers, parts and the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands from their arguments to what they write, say and return."""
+"""The commands: their arguments, results, messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_rows_outside_the_range_are_said(said: Said) -> None:
         "matnet: warning: standard input: 2 of 3 rows lie outside the range seen in training (x1: 2, x2: 1)\n",
     )
     _, _, err = said("predict", PUMP, "-", stdin="x1,x2\n101,1500\n")
-    assert err == "matnet: warning: standard input: 1 of 1 rows lies outside the range seen in training (x1: 1)\n"
+    assert err == "matnet: warning: standard input: 1 of 1 row lies outside the range seen in training (x1: 1)\n"
 
 
 def test_a_bad_cell_leaves_no_file(said: Said, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What people type, and what should happen: tables as they have them, options where they expect them."""
+"""Commands as users type them: tables in the form users have, options where users expect them."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_the_summary_on_standard_output(said: Said) -> None:
     assert said("predict", PUMP, "-", "--summary", "-", stdin=TEXT) == (
         2,
         "",
-        "matnet: --summary -: standard output takes the result already; name a file for one of them, with -o\n",
+        "matnet: --summary -: standard output already takes the result; name a file for one of them, with -o\n",
     )
 
 
@@ -405,7 +405,7 @@ def test_a_table_that_lies_across(said: Said, tmp_path: Path) -> None:
     assert (status, out.splitlines()[0]) == (0, "y1,dy1_dflow,dy1_dspeed")
     np.testing.assert_array_equal(cells(out)[:2, :1], expected)
     assert said("predict", PUMP, "c.csv")[2].endswith(
-        "matnet: c.csv: the network takes 2 inputs, but the table has 3 columns; the table seems to lie across: "
+        "matnet: c.csv: the network takes 2 inputs, but the table has 3 columns; the samples seem to be in columns: "
         "--samples columns\n"
     )
 

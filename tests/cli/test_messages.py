@@ -144,7 +144,7 @@ def test_a_hint_is_given_where_the_command_has_the_option() -> None:
 
 
 def test_no_message_of_a_command_speaks_python() -> None:
-    """Names of the library's calls and keywords are for those who program it."""
+    """Names of the library's calls and keywords mean nothing to a user of the commands."""
     for path in sorted(CLI.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("note", "warn", "complain", "TableError"):

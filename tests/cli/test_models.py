@@ -111,7 +111,7 @@ def settings(low: list[float], high: list[float]) -> dict[str, object]:
 
 
 def test_scaling_that_was_kept_beside_the_network(said: Said, tmp_path: Path) -> None:
-    """x of the table is scaled to what the network takes, and what it gives is scaled back."""
+    """x of the table is scaled for the network, and its outputs are scaled back."""
     file = beside(tmp_path, ps=settings([-60.0, 0.0], [60.0, 4.0]), ts=settings([0.0], [10.0]))
     options = ["--input-scaling", "ps", "--output-scaling", "ts"]
     status, lines, _ = said("gradients", file, "-", *options, stdin="x1,x2\n1200,3000\n")
@@ -199,7 +199,7 @@ def test_scaling_for_another_number_of_rows(said: Said, tmp_path: Path) -> None:
     assert said("predict", file, "-", "--input-scaling", "ps") == (
         2,
         [],
-        f"matnet: {file}: the scaling is for 1 rows, but there are 2\n",
+        f"matnet: {file}: the scaling is for 1 row, but there are 2\n",
     )
 
 

@@ -75,7 +75,7 @@ def test_targets_in_columns_of_the_table(said: Said, requests: list[Request]) ->
     np.testing.assert_array_equal(request.x, [[20, 1500], [60, 2800], [40, 2000]])
     np.testing.assert_array_equal(request.t, [[9], [33], [16]])
     assert (request.inputs, request.outputs, request.sets) == (("flow", "speed"), ("head",), None)
-    assert err == "matnet: note: the training record tr is of 165 samples, the table has 3: sets are not shown\n"
+    assert err == "matnet: note: the training record tr is for 165 samples, the table has 3: sets are not shown\n"
 
 
 def test_targets_and_sets_from_a_workspace(said: Said, requests: list[Request], corpus: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_record_of_other_samples_is_passed_over(said: Said, requests: list[Req
     header = "x1,x2,x3,x4,x5,x6,x7,x8,t"
     status, _, err = said("parity", file, "-", "--targets", "t", "-o", "out.png", stdin=f"{header}\n{rows}\n")
     assert status == 0
-    assert err == "matnet: note: the training record tr is of 498 samples, the table has 2: sets are not shown\n"
+    assert err == "matnet: note: the training record tr is for 498 samples, the table has 2: sets are not shown\n"
     assert requests[0].sets is None
 
 
@@ -123,7 +123,7 @@ def test_chosen_outputs_and_inputs(said: Said, requests: list[Request]) -> None:
         ),
         (
             ("parity", PUMP, "-", "--targets", "a,b", "-o", "out.png"),
-            "--targets names 2 columns, the network has 1 outputs",
+            "--targets names 2 columns, the network has 1 output",
         ),
         (
             ("training", PUMP, "--record", "net", "-o", "out.png"),

@@ -30,7 +30,7 @@ def test_a_page_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     text = Path("pump.html").read_text(encoding="utf-8")
     assert "24 rows of pump_inputs.csv." in text
     assert "Sensitivity of head" in text
-    # the page names the table, not where it lies on this machine
+    # the page names the table, not its path on this machine
     assert str(FIXTURES) not in text
 
 

@@ -1,4 +1,4 @@
-"""Dynamic networks on the command line: what a series starts from, and what the commands say about it."""
+"""Dynamic networks on the command line: how a series starts, and the messages about it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_forecast(said: Said) -> None:
 
 
 def test_matlabs_own_series(said: Said, corpus: Path) -> None:
-    """What MATLAB computed from preparets, by nothing but the names of its variables."""
+    """MATLAB's own results after preparets, with only the names of its variables."""
     arx, nar = corpus / "dynamic_arx_closed.mat", corpus / "dynamic_nar_open_closed.mat"
     status, out, _ = said("predict", arx, f"{arx}:X", "--targets", f"{arx}:T")
     y = read_array(arx, "outputs").T
@@ -110,7 +110,7 @@ def test_matlabs_own_series(said: Said, corpus: Path) -> None:
     np.testing.assert_allclose(numbers(out), read_array(nar, "y2").T, rtol=0, atol=1e-13)
 
 
-WARNED = "the measured outputs lie within -1 and 1, outside the range (y1: 67 to 310); they are meant in original units"
+WARNED = "the measured outputs lie within -1 and 1, outside the range (y1: 67 to 310); they should be in original units"
 
 
 @pytest.mark.parametrize("options", [(), ("--forecast", "3")], ids=str)
@@ -142,7 +142,7 @@ def test_states_of_a_file_at_the_other_scale_are_noticed(said: Said, corpus: Pat
     # x1 and x2 begin at 0, which scaled values reach too; x3 begins at 12
     assert "the input states lie within -1 and 1, outside the range (x3: 12 to 73)" in said_of["scaled,Ai"]
     assert (
-        "the layer states lie in the range of the outputs (y1: 67 to 310); they are meant at the scale of"
+        "the layer states lie in the range of the outputs (y1: 67 to 310); they should be at the scale of"
         in (said_of["Xi,raw"])
     )
 
@@ -252,8 +252,8 @@ def test_a_recurrent_layer_starts_at_rest_and_says_so(said: Said) -> None:
     status, out, err = said("predict", "layrec.json", "-", stdin="x1\n1\n2\n3\n")
     assert (status, err) == (
         0,
-        "matnet: note: standard input: the first row of the series is its states; their outputs are NaN; what layer 1 "
-        "gave before is not known and taken as 0\n",
+        "matnet: note: standard input: the first row of the series is its states; their outputs are NaN; the earlier "
+        "outputs of layer 1 are not known and taken as 0\n",
     )
     np.testing.assert_array_equal(numbers(out)[1:], net.run(x[1:]).outputs)
 
@@ -333,8 +333,8 @@ def test_a_trace_counts_the_rows_of_the_table(said: Said) -> None:
     status, _, err = said("trace", "closed.json", "t.csv", "--row", "3", "--quiet")
     assert (status, err) == (
         2,
-        "matnet: t.csv: --row 3: the series has outputs from row 4 on, what is before are its states; name a later "
-        "row, or start from zeros with --states zeros\n",
+        "matnet: t.csv: --row 3: the rows before row 4 are the states of the series and have no outputs; name a "
+        "later row, or start from zeros with --states zeros\n",
     )
 
 

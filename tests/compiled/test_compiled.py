@@ -203,7 +203,7 @@ def test_a_broken_entry_is_rebuilt(cache: Path, harm: str) -> None:
     if harm == "writable by others":
         entry.chmod(0o777)
     else:
-        # a new file: what is loaded must not change under the program's feet
+        # a new file: loaded code must not change while it is in use
         entry.unlink()
     if harm == "a link":
         target = cache.parent / "elsewhere.so"
@@ -241,8 +241,8 @@ def test_a_cache_of_others(cache: Path) -> None:
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
     assert str(refused.value) == (
-        f"{cache} must be a folder of your own that nobody else may enter (mode 0700), since code is loaded from it; "
-        "remove it, or set XDG_CACHE_HOME to another place"
+        f"{cache} must be a folder of your own that nobody else can enter (mode 0700), since code is loaded from it; "
+        "remove it, or set XDG_CACHE_HOME to another folder"
     )
 
 
@@ -286,8 +286,8 @@ def test_a_folder_on_the_way_that_others_may_write(
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
     assert str(refused.value) == (
-        f"{shared}, in which compiled networks are kept, may be changed by others (owner {os.getuid()}, mode 0775), "
-        "and code is loaded from it; take the right to write from them, or set XDG_CACHE_HOME to another place"
+        f"{shared}, which holds compiled networks, can be changed by other users (owner {os.getuid()}, mode 0775), but "
+        "code is loaded from it; remove their write permission, or set XDG_CACHE_HOME to another folder"
     )
     shared.chmod(0o1777)  # as /tmp: in it everyone changes only their own
     close(matnet.compile(fitting()).jacobian(np.ones(3)), fitting().jacobian(np.ones(3)))
@@ -295,7 +295,7 @@ def test_a_folder_on_the_way_that_others_may_write(
 
 @pytest.mark.usefixtures("c_compiler")
 def test_an_entry_that_changes_after_it_was_checked_is_not_loaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bytes that were compared are those that are loaded, whatever happens to the file meanwhile."""
+    """The bytes that were compared are the ones that are loaded, whatever happens to the file meanwhile."""
     built("int answer(void) { return 42; }", lambda library: None)
     built("int answer(void) { return 43; }", lambda library: None)
     first, second = entries(cache)
@@ -391,11 +391,11 @@ def test_a_compiler_that_fails(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp
         ),
         (
             'case "$*" in *-dM*) exit 0;; esac',
-            "{cc} ends without an error and has made no file; the source is kept as {kept}",
+            "{cc} ended without an error but wrote no file; the source is kept as {kept}",
         ),
         (
             'case "$*" in *-dM*) exit 0;; esac; while [ "$1" != -o ]; do shift; done; mkdir "$2"',
-            "{cc} ends without an error and has made no file; the source is kept as {kept}",
+            "{cc} ended without an error but wrote no file; the source is kept as {kept}",
         ),
     ],
 )
@@ -438,7 +438,7 @@ def test_a_compiler_that_cannot_be_run(cache: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CC", "cc 'open")
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
-    assert str(refused.value) == 'the variable CC is "cc \'open", which cannot be read: No closing quotation'
+    assert str(refused.value) == 'the variable CC is "cc \'open", which cannot be parsed: No closing quotation'
 
 
 def test_cc_may_hold_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch, c_compiler: str) -> None:

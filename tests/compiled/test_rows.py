@@ -101,14 +101,14 @@ def test_real_networks(corpus: Path) -> None:
             ranges(net),
             strict=True,
         ):
-            # a network that magnifies rounding is no nearer to itself than this
+            # a network that magnifies rounding does not agree with itself more closely than this
             change = np.max(np.abs(moved - theirs))
             size = np.maximum(span, np.max(np.abs(theirs)))
             assert np.all(np.abs(ours - theirs) <= 1e-14 * size + change), name
 
 
 def ranges(net: Network) -> tuple[Real, Real]:
-    """How far each output goes in training, 1 where the file does not say, and that for one input's way."""
+    """The range of each output in training, 1 if the file does not state it, and that per range of each input."""
     (low, high), (first, last) = net.output_range.T, net.input_range.T
     span, way = high - low, last - first
     span, way = (np.where(np.isfinite(each) & (each > 0), each, 1.0) for each in (span, way))

@@ -1,4 +1,4 @@
-"""Derivatives by the weights of real networks, against differences of the values."""
+"""Derivatives with respect to the weights of real networks, against differences of the values."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Real = NDArray[np.float64]
 def differences(net: Network, x: Real, direction: Real) -> tuple[Real, Real]:
     """The derivative of net(x) along a direction of the weights, with an estimate of its error.
 
-    Of several steps each element takes the one that its double agrees with best: rounding asks for long steps, bends
-    for short ones.
+    Of several steps each element takes the one that agrees best with its double: rounding needs long steps, curvature
+    short ones.
     """
     theta = net.parameters
     steps = [2.0**-k for k in range(12, 24, 3)]

@@ -124,7 +124,7 @@ def test_no_known_error_at_all_is_nan() -> None:
 
 @pytest.mark.parametrize("form", ["targets", "both"])
 def test_crossentropy_refuses_a_target_that_is_not_known(form: str) -> None:
-    """MATLAB's training leaves it out, its perform counts it as 1: neither number is what everybody means."""
+    """MATLAB's training leaves it out, its perform counts it as 1: neither is right for everybody."""
     net = softmax_network(form=form)
     x, t, _ = data(net)
     t[3, 0] = np.nan
@@ -184,7 +184,7 @@ def test_regularization() -> None:
 
 @pytest.mark.parametrize("transfer", ["softmax", "logsig"])
 def test_crossentropy_of_a_saturated_output_keeps_its_gradient(transfer: str) -> None:
-    """At outputs that have gone to 0 and 1 the derivative with respect to the net input is still a − t, never 0·∞."""
+    """At outputs of 0 and 1 the derivative with respect to the net input is still a − t, never 0·∞."""
     count = 4 if transfer == "softmax" else 1
     net = softmax_network(count, transfer, gain=30000.0)
     x = np.random.default_rng(3).normal(size=(6, 3))

@@ -114,7 +114,7 @@ def test_hessians_are_symmetric_to_the_bit(structure: Structure) -> None:
 @few
 @given(structures(**ANALYTIC))
 def test_jacobians_by_complex_step(structure: Structure) -> None:
-    """A second way to every Jacobian that knows nothing of the rows' derivatives."""
+    """A second way to compute every Jacobian, independent of the rows' derivatives."""
     net = Network(structure)
     x, h = samples(net, 3), 1e-150
     stepped = np.stack([net(x + 1j * h * e).imag / h for e in np.eye(net.input_size)], axis=-1)
@@ -134,7 +134,7 @@ def test_hessians_are_differences_of_jacobians(structure: Structure) -> None:
         return found
 
     coarse, fine = difference(2 * h), difference(h)
-    # where halving the step still changes the difference, that change bounds what the difference is worth
+    # where halving the step still changes the difference, that change bounds its accuracy
     doubt = 1e-6 * (1.0 + np.abs(H).max()) + 4.0 * np.abs(coarse - fine)
     near_kink = np.abs(coarse - fine) > 1e-4 * (1.0 + np.abs(H))
     assert (near_kink | (np.abs(H - fine) <= doubt)).all()

@@ -46,7 +46,7 @@ def test_the_pump_is_learned_from_random_weights(pump: tuple[matnet.Network, Rea
 
 
 def test_a_wrong_jacobian_does_not_learn_it(pump: tuple[matnet.Network, Real, Real]) -> None:
-    """So that the test above tests the derivative: with one in the order of another vector it gets nowhere."""
+    """Shows that the test above tests the derivative: with its columns in another order, training fails."""
     net, x, t = pump
     start = np.random.default_rng(2).uniform(-1.0, 1.0, net.parameters.size)
     fit = least_squares(

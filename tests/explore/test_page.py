@@ -1,4 +1,4 @@
-"""The page that computes, without a browser: what it is given, that it needs nothing else, and what it refuses."""
+"""The interactive page, without a browser: its data, that it needs nothing else, and what it refuses."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert re.fullmatch(r"matnet: note: pump\.html: written, \d+ kB; open it in a browser\n", err)
     text = Path("pump.html").read_text(encoding="utf-8")
     assert "matnet gradients pump.mat --at=" in text
-    # not where the files are on this machine
+    # not the paths of the files on this machine
     assert str(FIXTURES) not in text
     assert run(["explore", str(PUMP), "-o", "-"]) == 0
     assert capsys.readouterr().out.startswith("<!DOCTYPE html>\n")

@@ -154,7 +154,7 @@ def test_extreme_constants(target: Target, tmp_path: Path) -> None:
         np.nan,
         -np.inf,
     ]
-    # of no use but to see each number arrive: y_i = w_i x
+    # only to see each number arrive: y_i = w_i x
     net = network(Layer(len(hard), "purelin", {0: Weight(np.array(hard)[:, None])}))
     path, x = tmp_path / f"hard{target.suffix}", np.array([[1.0], [-1.0]])
     write(net, path, Options())

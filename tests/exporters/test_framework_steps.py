@@ -42,7 +42,7 @@ EVERY = pytest.mark.parametrize("name", NETWORKS)
 
 
 class Known:
-    """A series of a network, and what the network itself says of it."""
+    """A series of a network with the network's own results."""
 
     def __init__(self, net: Network) -> None:
         structure, rng = net.structure, np.random.default_rng(4)

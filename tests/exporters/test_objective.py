@@ -194,7 +194,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "everything fixed": (
         lambda: matnet.objective(PUMP, fixed={"flow": 1.0, "speed": 2000.0}),
-        "fixed names all inputs, so that nothing is left to vary",
+        "fixed names all inputs, so nothing is left to vary",
     ),
     "dynamic": (
         lambda: matnet.objective(DYNAMIC),

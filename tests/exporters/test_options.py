@@ -1,4 +1,4 @@
-"""What a user may ask for wrongly: the whole message, and no file, nor half of one."""
+"""Invalid options: the whole message, and neither a file nor part of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scikit-learn: estimators in its own tools, with the scores that its metrics give."""
+"""scikit-learn: estimators in its own tools, with the scores of its metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that look back in time: one step with explicit states, in every target, against ``net.run``."""
+"""Dynamic networks: one step with explicit states, in every target, against ``net.run``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formulas of networks: what they say, how exact they are, what is refused."""
+"""Formulas of networks: their text, their accuracy, and refusals."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_the_error_of_fewer_digits_is_measured(digits: int) -> None:
 
 
 def test_where_the_range_is_not_known_what_is_taken_for_it_is_said() -> None:
-    unknown = "x1, x2, x3: range not known, -1 to 1 is taken for it"
+    unknown = "x1, x2, x3: range not known, -1 to 1 is assumed"
     assert formula(small(), digits=3).notes[:2] == ["not used: x2", unknown]
     assert formula(small()).notes == ["not used: x2"]
 
@@ -199,7 +199,7 @@ def test_with_all_digits_no_error_is_stated() -> None:
 
 @pytest.mark.parametrize("wrt", [False, True])
 def test_every_row_and_random_networks(wrt: bool) -> None:
-    """As near to the network's plain rows as rounding allows, or refused by name."""
+    """As close to the network's plain rows as rounding allows, or refused by name."""
     refused = []
     for name, net in {**row_networks(), **random_networks(40)}.items():
         found = formula_or_reason(net, net.input_names if wrt else None)
@@ -360,7 +360,7 @@ def test_a_cell_of_excel_is_too_short() -> None:
     with pytest.raises(UnsupportedError) as caught:
         wide(200).formula(format="excel", layout="nested")
     assert re.fullmatch(
-        r"the formula of y1 has [\d,]+ characters, and Excel takes 8,192 in a cell; write it in steps or with fewer "
+        r"the formula of y1 has [\d,]+ characters, and Excel accepts 8,192 in a cell; write it in steps or with fewer "
         r"digits, or write a workbook: matnet convert net\.mat net\.xlsx",
         str(caught.value),
     )

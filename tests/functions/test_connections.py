@@ -351,12 +351,12 @@ WRONG: dict[str, tuple[str, Settings, str]] = {
     "a position outside": (
         "gather",
         {"index": [4], "elements": [3]},
-        "the setting index of gather has other numbers than",
+        "the setting index of gather has numbers other than",
     ),
     "half a position": (
         "gather",
         {"index": [0.5], "elements": [3]},
-        "the setting index of gather has other numbers than",
+        "the setting index of gather has numbers other than",
     ),
     "no elements": ("gather", {"index": [1], "elements": [0]}, "the setting elements of gather is 0, expected a whole"),
     "two counts": (
@@ -370,7 +370,7 @@ WRONG: dict[str, tuple[str, Settings, str]] = {
     "other sizes": (
         "batchnorm",
         {"TrainedMean": [1, 2], "TrainedVariance": [1], "Epsilon": [0.1]},
-        "batchnorm has 2 means and 1 variances",
+        "batchnorm has 2 means and 1 variance",
     ),
     "a window that does not fit": (
         "maxpool",
@@ -390,7 +390,7 @@ WRONG: dict[str, tuple[str, Settings, str]] = {
     "groups that do not fit": (
         "convolution",
         {**GROUPS, "dilation": [1, 1], "filters": [3], "groups": [2]},
-        "convolution: 2 channels and 3 filters do not make 2 groups",
+        "convolution: 2 channels and 3 filters cannot be divided into 2 groups",
     ),
     "no variance": (
         "batchnorm",

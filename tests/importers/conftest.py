@@ -1,4 +1,4 @@
-"""Files to read, made on the spot: a small network object, edited and saved."""
+"""Files to read, made for each test: a small network object, edited and saved."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_cell_of_columns_is_a_series(save: Save) -> None:
     assert read_array(file, "signals{3}").tolist() == [[4.0]]
 
 
-AMBIGUOUS = "joining them is ambiguous; expected one column a cell, or name one cell as in"
+AMBIGUOUS = "joining them is ambiguous; expected one column per cell, or name one cell as in"
 
 NO_MATRIX = {
     "text": "text is a char 1x3, expected a matrix of numbers",
@@ -157,7 +157,7 @@ def test_scaling_beside_the_network_is_pointed_out(small: MatlabObject, save: Sa
         "ps": "settings of mapminmax for 2 rows",
         "s.output_ps": "settings of mapstd for 2 rows",
         "minp,maxp": "what premnmx returned for the inputs, 3 rows",
-        "meant,stdt": "what prestd returned for the targets, 1 rows",
+        "meant,stdt": "what prestd returned for the targets, 1 row",
     }
 
 
@@ -189,7 +189,7 @@ NO_SCALING = {
     "mint,maxt": "there is no variable mint; found: x (double 1x1), minp (double 2x2), bad (struct 1x1)",
     "mapminmax:x": "expected two arrays, and perhaps two numbers that they become, got x",
     "mapminmax:x,minp,a,b": "expected two arrays, and perhaps two numbers that they become, got x,minp,a,b",
-    "mapstd:x,bad.xmax": "x,bad.xmax: the setting xstd has 3 numbers for 1 rows",
+    "mapstd:x,bad.xmax": "x,bad.xmax: the setting xstd has 3 numbers for 1 row",
     "bad": "bad: the setting xmax has 3 numbers for 2 rows",
 }
 

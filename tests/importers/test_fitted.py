@@ -1,4 +1,4 @@
-"""Models of fitrnet and fitcnet: what they become, and everything that is refused by name."""
+"""Models of fitrnet and fitcnet: their networks, and everything that is refused by name."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def test_what_a_user_should_know_is_said(tmp_path: Path) -> None:
     changes = {"DefaultResponse": {"Median": 7.25, "Mean": 8.0}, "Activations": "relu"}
     net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, changes, single)))
     assert net.provenance.oddities == (
-        "trained in single precision: MATLAB computes with about 7 digits, and here with 16",
-        "where a predictor is NaN MATLAB predicts the median of the responses, 7.25; here it is NaN",
+        "trained in single precision: MATLAB computes with about 7 digits, matnet with 16",
+        "where a predictor is NaN, MATLAB predicts the median response, 7.25; matnet gives NaN",
         "relu: not confirmed by numbers from MATLAB: the slope at 0, where it jumps, is 0; that of poslin is 1",
     )
     assert np.isnan(net(np.array([np.nan, 1.0]))).all()
@@ -137,7 +137,7 @@ def test_what_a_user_should_know_is_said(tmp_path: Path) -> None:
     cost = {"ClassSummary": {"ClassNames": plain(labels(store, 4, column([1, 2, 3, 4]))), "Cost": np.ones((4, 4))}}
     net = matnet.load(saved(tmp_path / "m.mat", store, net=classification(store, changes=cost)))
     assert net.provenance.oddities == (
-        "misclassification costs are set: MATLAB's label is the class of least expected cost",
+        "misclassification costs are set: MATLAB's label is the class with the least expected cost",
     )
 
 
@@ -162,7 +162,7 @@ def test_models_in_a_file_of_version_7_3(tmp_path: Path, isolation: bool) -> Non
 
 Model = Callable[[ObjectStore], Reference]
 IMPL = "net.NeuralNetworkImpl"
-LEARNED = "what MATLAB makes of it is not known; train without it"
+LEARNED = "how MATLAB treats it is not known; train without it"
 
 REFUSED: dict[str, tuple[Model, str]] = {
     "categorical predictors": (
@@ -183,15 +183,15 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "a response transform": (
         lambda store: regression(store, {"PrivResponseTransform": handle("@(y)exp(y)")}),
-        "net.PrivResponseTransform is '@(y)exp(y)', and transforms other than the identity are not supported; in "
-        "MATLAB, set ResponseTransform of the model to 'none' and save it again",
+        "net.PrivResponseTransform: the transform '@(y)exp(y)' is not supported; in MATLAB, set ResponseTransform of "
+        "the model to 'none' and save it again",
     ),
     "a score transform": (
         lambda store: classification(
             store, changes={"PrivScoreTransform": handle("classreg.learning.transform.logit")}
         ),
-        "net.PrivScoreTransform is 'logit', and transforms other than the identity are not supported; in MATLAB, set "
-        "ScoreTransform of the model to 'none' and save it again",
+        "net.PrivScoreTransform: the transform 'logit' is not supported; in MATLAB, set ScoreTransform of the model to "
+        "'none' and save it again",
     ),
     "no transform": (
         lambda store: regression(store, {"PrivResponseTransform": None}),
@@ -199,20 +199,19 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "standardized responses": (
         lambda store: regression(store, {"ModelParams": parameters(store, StandardizeResponses=np.array([[True]]))}),
-        "net.ModelParams.StandardizeResponses is true, and standardized responses are not supported; train without "
-        "them",
+        "net.ModelParams.StandardizeResponses: standardized responses are not supported; train without them",
     ),
     "an architecture of its own": (
         lambda store: regression(store, inner={"LayerWeights": np.empty((0, 0), dtype=object)}),
-        f"{IMPL}.LayerWeights is empty: models with an architecture of their own (a dlnetwork) are not supported",
+        f"{IMPL}.LayerWeights: empty: models with a custom architecture (a dlnetwork) are not supported",
     ),
     "a Sigma of 0": (
         lambda store: regression(store, {"Sigma": np.array([[2.0, 0.0]])}),
-        f"net.Sigma(2) is 0: predictor 2 was constant or missing in the training, and {LEARNED}",
+        f"net.Sigma(2): 0: predictor 2 was constant or missing in the training data, and {LEARNED}",
     ),
     "a Sigma of NaN": (
         lambda store: regression(store, {"Sigma": np.array([[np.nan, 1.0]])}),
-        f"net.Sigma(1) is nan: predictor 1 was constant or missing in the training, and {LEARNED}",
+        f"net.Sigma(1): nan: predictor 1 was constant or missing in the training data, and {LEARNED}",
     ),
     "a Mu of NaN": (
         lambda store: regression(store, {"Mu": np.array([[np.nan, 1.0]])}),
@@ -220,31 +219,31 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "too few in Mu": (
         lambda store: regression(store, {"Mu": np.array([[1.0]])}),
-        "net.Mu has 1 numbers for 2 predictors",
+        "net.Mu: 1 number for 2 predictors",
     ),
     "Mu without Sigma": (
         lambda store: regression(store, {"Sigma": None}),
-        "net.Sigma has 0 numbers for 2 predictors",
+        "net.Sigma: 0 numbers for 2 predictors",
     ),
     "standardizing without Mu": (
         lambda store: regression(store, {"Mu": None, "Sigma": None}),
-        "net.StandardizeData is true, but Mu and Sigma are not there",
+        "net.StandardizeData: true, but Mu and Sigma are missing",
     ),
     "Mu without standardizing": (
         lambda store: regression(store, {"StandardizeData": np.array([[False]])}),
-        "net.StandardizeData is false, but Mu and Sigma are there",
+        "net.StandardizeData: false, but Mu and Sigma are present",
     ),
     "a property that is not known": (
         lambda store: regression(store, {"ResponseMu": 3.0}),
-        "net.ResponseMu: the property is not known here, and may change what the model predicts",
+        "net.ResponseMu: unknown property, which may change what the model predicts",
     ),
     "a property of the weights that is not known": (
         lambda store: regression(store, inner={"Network": 3.0}),
-        f"{IMPL}.Network: the property is not known here, and may change what the model predicts",
+        f"{IMPL}.Network: unknown property, which may change what the model predicts",
     ),
     "a model for quantiles": (
         lambda store: regression(store, inner={"LossFcnName": "quantile"}),
-        f"{IMPL}.LossFcnName is 'quantile': models trained for it are not supported",
+        f"{IMPL}.LossFcnName: models trained with the loss 'quantile' are not supported, expected 'mse'",
     ),
     "several responses": (
         lambda store: regression(
@@ -257,7 +256,7 @@ REFUSED: dict[str, tuple[Model, str]] = {
             },
             changes={"LayerSizes": 3.0},
         ),
-        f"{IMPL}.NumOutputs is 2: several responses are not supported",
+        f"{IMPL}.NumOutputs: 2 responses are not supported, expected 1",
     ),
     "another activation": (
         lambda store: regression(store, {"Activations": "swish"}, {"Activations": "swish"}),
@@ -265,23 +264,23 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "activations that contradict each other": (
         lambda store: regression(store, inner={"Activations": "relu"}),
-        f"{IMPL}.Activations is not what net.Activations is: the file is damaged",
+        f"{IMPL}.Activations: differs from net.Activations: the file is damaged",
     ),
     "expanded activations that contradict them": (
         lambda store: regression(store, {"ExpandedActivations": ["tanh", "relu", "linear"]}),
-        "net.ExpandedActivations does not fit Activations: the file is damaged",
+        "net.ExpandedActivations: contradicts Activations: the file is damaged",
     ),
     "another activation of the outputs": (
         lambda store: regression(store, {"ExpandedActivations": ["tanh", "tanh", "exp"]}),
-        "net: an output layer with the activation 'exp' is not supported, expected 'none'",
+        "net: the output activation 'exp' is not supported, expected 'none'",
     ),
     "too few activations": (
         lambda store: regression(store, {"Activations": ["tanh"]}),
-        "net.Activations has 1 names for 2 hidden layers",
+        "net.Activations: 1 name for 2 hidden layers",
     ),
     "biases missing": (
         lambda store: regression(store, inner={"LayerBiases": [column(BIASES[0])]}),
-        f"{IMPL}.LayerBiases: 1 layers, but LayerWeights has 3",
+        f"{IMPL}.LayerBiases: 1 layer, but LayerWeights has 3",
     ),
     "another number of layers": (
         lambda store: regression(store, inner={"NumLayers": 2.0}),
@@ -289,23 +288,23 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "matrices that do not fit": (
         lambda store: regression(store, inner={"LayerWeights": [WEIGHTS[0], WEIGHTS[1].T, WEIGHTS[2]]}),
-        f"{IMPL}.LayerWeights{{2}} is 3x2, expected 2x3",
+        f"{IMPL}.LayerWeights{{2}}: 3x2, expected 2x3",
     ),
     "text among the weights": (
         lambda store: regression(store, inner={"LayerWeights": [WEIGHTS[0], "x", WEIGHTS[2]]}),
-        f"{IMPL}.LayerWeights{{2}} is a char 1x1, expected a matrix of numbers",
+        f"{IMPL}.LayerWeights{{2}}: a char 1x1, expected a matrix of numbers",
     ),
     "weights that are NaN": (
         lambda store: regression(store, inner={"LayerWeights": [np.nan * WEIGHTS[0], *WEIGHTS[1:]]}),
-        f"{IMPL}.LayerWeights{{1}} has values that are NaN or Inf; allow_nonfinite=True loads them as they are",
+        f"{IMPL}.LayerWeights{{1}}: values that are NaN or Inf; allow_nonfinite=True loads them as they are",
     ),
     "other sizes": (
         lambda store: regression(store, {"LayerSizes": np.array([[3.0, 4.0]])}),
-        "net.LayerSizes is [3.0, 4.0], but the weights have [3, 2]: the file is damaged",
+        "net.LayerSizes: [3.0, 4.0], but the weights have [3, 2]: the file is damaged",
     ),
     "another number of predictors": (
         lambda store: regression(store, {"NumPredictors": 3.0}),
-        "net.NumPredictors is 3, but the weights have 2: the file is damaged",
+        "net.NumPredictors: 3, but the weights have 2: the file is damaged",
     ),
     "names of other predictors": (
         lambda store: regression(store, data={"PredictorNames": ["a", "b", "c"]}),
@@ -321,17 +320,16 @@ REFUSED: dict[str, tuple[Model, str]] = {
     ),
     "classes of text": (
         lambda store: classification(store, labels(store, 1, "ab")),
-        "net.ClassSummary.ClassNames: class labels of type 1 (char 1x2) are not supported; supported are categorical, "
-        "logical and numeric ones, and string arrays",
+        "net.ClassSummary.ClassNames: class labels of type 1 (char 1x2) are not supported, expected categorical, "
+        "logical or numeric labels, or a string array",
     ),
     "too few classes": (
         lambda store: classification(store, labels(store, 4, column([1.0, 2.0]))),
-        "net.ClassSummary.ClassNames has 2 classes, but the model has 4 outputs",
+        "net.ClassSummary.ClassNames: 2 classes, but the model has 4 outputs",
     ),
     "classes that are none": (
         lambda store: classification(store, changes={"ClassSummary": {"ClassNames": 3.0}}),
-        "net.ClassSummary.ClassNames is a double 1x1, expected an object of class "
-        "classreg.learning.internal.ClassLabel",
+        "net.ClassSummary.ClassNames: a double 1x1, expected an object of class classreg.learning.internal.ClassLabel",
     ),
 }
 
@@ -366,9 +364,9 @@ def test_an_export_with_principal_components_is_refused(tmp_path: Path) -> None:
         matnet.load(file)
     path = f"trainedModel.{REGRESSION}"
     assert str(refused.value) == (
-        f"{file}: trainedModel is exported by a learner app with the further field PCACenters: its predictFcn "
-        "transforms the predictors before the model sees them, which is not supported; without it, save the model "
-        f"alone: net = {path}; save('net.mat', 'net')"
+        f"{file}: trainedModel: the learner app exported the further field PCACenters: predictFcn transforms the "
+        "predictors before the model sees them, which is not supported; to use the model without it, save only the "
+        f"model: net = {path}; save('net.mat', 'net')"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a function file as a whole may be: its provenance, its text, sizes it leaves open, and limits."""
+"""Function files as a whole: provenance, text, undetermined sizes, and limits."""
 
 from __future__ import annotations
 

@@ -190,13 +190,16 @@ def test_older_versions_pad_both_sides_alike(tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "over time": (
         {"ConvolveOverTime": np.array([[True]])},
-        "layer 'conv'.ConvolveOverTime is true, which is not supported",
+        "layer 'conv'.ConvolveOverTime: true is not supported, expected false",
     ),
-    "another padding": ({"PaddingValue": "symmetric-include-edge"}, "layer 'conv'.PaddingValue is not 0, which is not"),
-    "another mode": ({"PaddingMode": "causal"}, "layer 'conv'.PaddingMode is 'causal', expected manual or same"),
+    "another padding": (
+        {"PaddingValue": "symmetric-include-edge"},
+        "layer 'conv'.PaddingValue: only padding with 0 is supported",
+    ),
+    "another mode": ({"PaddingMode": "causal"}, "layer 'conv'.PaddingMode: 'causal', expected 'manual' or 'same'"),
     "other channels": (
         {"Weights": learnable(np.ones((2, 2, 3, 4)))},
-        "layer 'conv'.Weights is 2x2x3x4, but the filters are 2x2 and the image has 1 channels",
+        "layer 'conv'.Weights: 2x2x3x4, but the filters are 2x2 and the image has 1 channel",
     ),
     "a window that is too large": (
         {"FilterSize": pair(6, 2), "Weights": learnable(np.ones((6, 2, 1, 4)))},
@@ -225,7 +228,7 @@ def test_refused_by_name(tmp_path: Path, case: str) -> None:
 def test_an_image_layer_needs_an_image(tmp_path: Path) -> None:
     pool = layer("GlobalAveragePooling2DLayer", "pool")
     flat = [image(2, 2, 1), layer("FlattenLayer", "flat"), pool]
-    with pytest.raises(matnet.UnsupportedError, match="layer 'pool' receives 4 features, expected an image"):
+    with pytest.raises(matnet.UnsupportedError, match="layer 'pool': input of 4 features, expected an image"):
         load(tmp_path, flat)
 
 

@@ -114,7 +114,7 @@ def test_single_weights_are_said_to_be_single(tmp_path: Path) -> None:
     net = load(tmp_path, lambda store: series(store, layers))
     assert net.provenance.precision == "single"
     assert net.provenance.oddities == (
-        "MATLAB computes this network in single precision, with about 7 digits, and here it is computed with 16",
+        "MATLAB computes this network in single precision, with about 7 digits; matnet computes it with 16",
     )
     np.testing.assert_allclose(net(X), X @ W1.astype(np.float32).T.astype(float) + B1.astype(np.float32), rtol=1e-13)
 
@@ -367,7 +367,7 @@ def test_a_sequence_input_is_one_step(tmp_path: Path) -> None:
     entry = layer("SequenceInputLayer", "input", 5, InputSize=number(3), Normalization=EMPTY, MinLength=number(1))
     net = load(tmp_path, lambda store: series(store, [entry, dense("fc", W1, B1)]))
     np.testing.assert_allclose(net(X), X @ W1.T + B1, rtol=1e-14)
-    assert net.provenance.oddities == ("a sample is one time step of a sequence: each step is computed by itself",)
+    assert net.provenance.oddities == ("a sample is one time step of a sequence: each step is computed separately",)
 
 
 def test_parameter_jacobian_of_a_layer_has_the_parameters_up_to_it(tmp_path: Path) -> None:
@@ -383,25 +383,25 @@ def test_parameter_jacobian_of_a_layer_has_the_parameters_up_to_it(tmp_path: Pat
     assert net.parameter_jacobian(X).shape == (6, 2, 26)
 
 
-UNTRAINED = "needed is the trained network, as trainnet or trainNetwork returns it, and not its layers"
+UNTRAINED = "save the trained network that trainnet or trainNetwork returns, not its layers"
 
 REFUSED: dict[str, tuple[Make, str]] = {
     "a layer that is not built": (
         lambda store: series(store, [features(3), layer("SelfAttentionLayer", "attention")]),
-        "net: layer 'attention' is a SelfAttentionLayer, which is not supported; needed is a network without it",
+        "net: layer 'attention': layer type not supported: SelfAttentionLayer",
     ),
     "a layer of the user's own": (
         lambda store: dlnetwork(store, [features(3), layer("my.pkg.MagicLayer", "magic", 0)]),
-        "net: layer 'magic' is of the class my.pkg.MagicLayer, which is not one of MATLAB's own: its formula is code, "
-        "which is not in the file; needed is a network without it",
+        "net: layer 'magic': custom layer of class my.pkg.MagicLayer: its formula is code, which the file does not "
+        "contain",
     ),
     "an unknown version": (
         lambda store: series(store, [features(3), layer("ReLULayer", "relu", 7)]),
-        "net: layer 'relu' is a ReLU layer of version 7, which is not known; known: 1",
+        "net: layer 'relu': unknown version 7 of the ReLU layer; known: 1",
     ),
     "an unknown field": (
         lambda store: series(store, [features(3), layer("ReLULayer", "relu", Threshold=number(2))]),
-        "net: layer 'relu'.Threshold: this field of a ReLU layer is not known, and may change what the layer computes",
+        "net: layer 'relu'.Threshold: unknown field of the ReLU layer, which may change what the layer computes",
     ),
     "an unknown version of the network": (
         lambda store: dlnetwork(store, SIMPLE, Version=number(3)),
@@ -409,11 +409,11 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "empty weights": (
         lambda store: series(store, [features(3), dense("fc", W1, B1, Weights=learnable(EMPTY))]),
-        f"net: layer 'fc'.Weights is empty: the layer was never trained; {UNTRAINED}",
+        f"net: layer 'fc'.Weights: empty: the layer was never trained; {UNTRAINED}",
     ),
     "no learnable at all": (
         lambda store: series(store, [features(3), dense("fc", W1, B1, Bias=EMPTY)]),
-        f"net: layer 'fc'.Bias is empty: the layer was never trained; {UNTRAINED}",
+        f"net: layer 'fc'.Bias: empty: the layer was never trained; {UNTRAINED}",
     ),
     "a dlnetwork that is not initialized": (
         lambda store: dlnetwork(store, SIMPLE, Initialized=np.array([[False]])),
@@ -421,12 +421,12 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "a quantized network": (
         lambda store: dlnetwork(store, SIMPLE, SerializedQuantizationInfo={"version": number(1), "data": "x"}),
-        "net.SerializedQuantizationInfo is set: quantized networks are not supported; save the network from before the "
+        "net.SerializedQuantizationInfo: quantized networks are not supported; save the network from before the "
         "quantization",
     ),
     "a normalization that was not seen": (
         lambda store: series(store, [features(3, normalization={"Type": "zscore", "Mean": column([1.0, 2.0, 3.0])})]),
-        "net: layer 'input'.Normalization: the normalization 'zscore' is not supported; needed is zerocenter, "
+        "net: layer 'input'.Normalization: the normalization 'zscore' is not supported, expected zerocenter, "
         "rescale-zero-one, rescale-symmetric or none",
     ),
     "an average that was never computed": (
@@ -435,23 +435,23 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "complex inputs": (
         lambda store: series(store, [features(3, SplitComplexInputs=np.array([[True]]))]),
-        "net: layer 'input'.SplitComplexInputs is true: complex inputs are not supported",
+        "net: layer 'input'.SplitComplexInputs: complex inputs are not supported",
     ),
     "NaN in a weight": (
         lambda store: series(store, [features(3), dense("fc", W1 * np.nan, B1)]),
-        "net: layer 'fc'.Weights has values that are NaN or Inf; allow_nonfinite=True loads them as they are",
+        "net: layer 'fc'.Weights: values that are NaN or Inf; allow_nonfinite=True loads them as they are",
     ),
     "weights of another size": (
         lambda store: series(store, [features(3), dense("fc", W2, B2)]),
-        "net: layer 'fc'.Weights has 8 numbers, expected 6",
+        "net: layer 'fc'.Weights: 8 numbers, expected 6",
     ),
     "weights the other way around": (
         lambda store: series(store, [features(3), dense("fc", W1.T, B1)]),
-        "net: layer 'fc'.Weights is 3x4, expected 4x3",
+        "net: layer 'fc'.Weights: 3x4, expected 4x3",
     ),
     "a bias of another size": (
         lambda store: series(store, [features(3), dense("fc", W1, B1, Bias=learnable(column(B2)))]),
-        "net: layer 'fc'.Bias has 2 numbers, expected 4",
+        "net: layer 'fc'.Bias: 2 numbers, expected 4",
     ),
     "a ceiling of 0": (
         lambda store: series(store, [features(3), layer("ClippedReLULayer", "clip", Ceiling=number(0))]),
@@ -459,15 +459,14 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "softmax over an image": (
         lambda store: series(store, [image(2, 2, 3), layer("SoftmaxLayer", "softmax", 3)]),
-        "net: layer 'softmax': softmax over the channels at each of 4 places of an image is not supported; needed is a "
-        "fully connected layer or a global pooling before it",
+        "net: layer 'softmax': softmax at each of 4 positions of an image is not supported; place a fully connected or "
+        "global pooling layer before it",
     ),
     "a variance that was never computed": (
         lambda store: series(
             store, [features(4), batch_normalization("bn", B1, np.ones(4), B1, B1, TrainedVariance=EMPTY)]
         ),
-        "net: layer 'bn'.TrainedVariance is empty: the layer was never trained; needed is the trained network, and not "
-        "its layers",
+        f"net: layer 'bn'.TrainedVariance: empty: the layer was never trained; {UNTRAINED}",
     ),
     "a negative variance": (
         lambda store: series(store, [features(4), batch_normalization("bn", B1, -np.ones(4), B1, B1)]),
@@ -477,9 +476,9 @@ REFUSED: dict[str, tuple[Make, str]] = {
         lambda store: series(store, [features(3), dense("input", W1, B1)]),
         "net.Layers: layers 1 and 2 are both named 'input'",
     ),
-    "a circle": (
+    "a loop": (
         lambda store: dlnetwork(store, branches(), [*WIRES[:1], ("join", "first"), *WIRES[2:]], outputs=["join"]),
-        "net: the layers 'join', 'first' feed each other in a circle",
+        "net: layers 'join', 'first' form a loop",
     ),
     "a port that nothing feeds": (
         lambda store: directed(store, branches(), [WIRES[0], *WIRES[1:2], *WIRES[3:]]),
@@ -487,7 +486,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "a layer that nothing feeds": (
         lambda store: directed(store, branches(), [WIRES[0], *WIRES[2:]]),
-        "net: layer 'first' receives no input, expected the output of another layer",
+        "net: layer 'first': no input connected, expected the output of another layer",
     ),
     "a port that two layers feed": (
         lambda store: directed(store, branches(), [*WIRES, ("a", "join/in1")]),
@@ -495,11 +494,11 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "a connection to nowhere": (
         lambda store: dlnetwork(store, branches(), [*WIRES, ("a", "nowhere")], outputs=["join"]),
-        "net.LayerGraph.Connections: there is no 'nowhere': it is neither a layer nor one of a layer's ports",
+        "net.LayerGraph.Connections: 'nowhere' is neither a layer nor a port of one",
     ),
     "an output that is not a layer": (
         lambda store: dlnetwork(store, SIMPLE, outputs=["fc_3"]),
-        "net.OutputNames: there is no 'fc_3': it is neither a layer nor one of a layer's ports",
+        "net.OutputNames: 'fc_3' is neither a layer nor a port of one",
     ),
     "the same output twice": (
         lambda store: directed(
@@ -507,7 +506,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
             [features(3), layer("AdditionLayer", "twice", NumInputs=number(2))],
             [("input", "twice/in1"), ("input", "twice/in2")],
         ),
-        "net: layer 'twice' receives the same output at two of its inputs, which is not supported",
+        "net: layer 'twice': the same output is connected to two inputs of this layer, which is not supported",
     ),
     "sizes that cannot be added": (
         lambda store: directed(
@@ -515,13 +514,13 @@ REFUSED: dict[str, tuple[Make, str]] = {
             [features(3), dense("fc", W1, B1), layer("AdditionLayer", "sum", NumInputs=number(2))],
             [("input", "sum/in1"), ("fc", "sum/in2"), ("input", "fc")],
         ),
-        "net: layer 'sum' combines outputs of the sizes 3, 4, expected equal sizes",
+        "net: layer 'sum': inputs of different sizes: 3, 4, expected equal sizes",
     ),
     "another dimension": (
         lambda store: directed(
             store, branches(joined=layer("ConcatenationLayer", "join", NumInputs=number(2), Dim=number(2))), WIRES
         ),
-        "net: layer 'join'.Dim is 2: concatenation along other dimensions than the channels is not supported",
+        "net: layer 'join'.Dim: concatenation along dimension 2 is not supported, expected that of the channels",
     ),
     "concatenation of images one below the other": (
         lambda store: directed(
@@ -534,11 +533,11 @@ REFUSED: dict[str, tuple[Make, str]] = {
             ],
             [("input", "one"), ("input", "other"), ("one", "join/in1"), ("other", "join/in2")],
         ),
-        "net: layer 'join'.Dim is 1: concatenation along other dimensions than the channels is not supported",
+        "net: layer 'join'.Dim: concatenation along dimension 1 is not supported, expected that of the channels",
     ),
     "a further output": (
         lambda store: dlnetwork(store, SIMPLE, outputs=["fc_2/out2"]),
-        "net.OutputNames: fc_2/out2 is a further output of its layer, which is not supported",
+        "net.OutputNames: fc_2/out2: only the first output of a layer is supported",
     ),
     "more features than fit": (
         lambda store: series(store, [features(2**30)]),
@@ -547,11 +546,11 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "no input layer": (
         lambda store: series(store, [dense("fc", W1, B1)]),
-        "net: layer 'fc' receives no input, expected the output of another layer",
+        "net: layer 'fc': no input connected, expected the output of another layer",
     ),
     "an approximation that is not known": (
         lambda store: series(store, [features(3), layer("GELULayer", "gelu", 0, Approximation="sigmoid")]),
-        "net: layer 'gelu'.Approximation is 'sigmoid', expected none or tanh",
+        "net: layer 'gelu'.Approximation: 'sigmoid', expected 'none' or 'tanh'",
     ),
 }
 
@@ -574,8 +573,8 @@ def test_layers_without_a_network_are_templates(tmp_path: Path) -> None:
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.load(file)
     assert str(refused.value) == (
-        f"{file}: layers is a nnet.cnn.layer.Layer: layers from which a network is trained, without its weights; "
-        "needed is the trained network, as trainnet or trainNetwork returns it"
+        f"{file}: layers is a nnet.cnn.layer.Layer: layers before training, without weights; save the trained "
+        "network that trainnet or trainNetwork returns"
     )
     # beside a trained network they are passed over
     store = ObjectStore()

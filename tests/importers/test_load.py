@@ -1,4 +1,4 @@
-"""`load` and `load_all`: which network is meant, what is said of it, and files that hold none."""
+"""`load` and `load_all`: which network is loaded, its remarks, and files without networks."""
 
 from __future__ import annotations
 
@@ -148,10 +148,7 @@ def test_no_network_lists_what_is_there(save: Save) -> None:
     assert str(refused.value) == f"{file}: no network in it; found: {found}; {SUPPORTED}"
 
 
-TEMPLATE = (
-    ": layers from which a network is trained, without its weights; needed is the trained network, as trainnet or "
-    "trainNetwork returns it"
-)
+TEMPLATE = ": layers before training, without weights; save the trained network that trainnet or trainNetwork returns"
 
 
 @pytest.mark.parametrize("name", sorted(OTHER_NETWORKS))

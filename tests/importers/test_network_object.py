@@ -230,7 +230,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a weight of the wrong width": (
         lambda net: field(net, "IW").__setitem__((0, 0), np.zeros((3, 3))),
-        "net: IW{1,1}: 3 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
+        "net: IW{1,1}: 3 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delay)",
     ),
     "a weight missing": (
         lambda net: field(net, "LW").__setitem__((1, 0), np.zeros((0, 0))),
@@ -278,7 +278,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a connection that is neither 0 nor 1": (
         lambda net: put(net, "layerConnect", np.array([[0.0, 0.0], [2.0, 0.0]])),
-        "net.layerConnect: other numbers than 0 and 1",
+        "net.layerConnect: numbers other than 0 and 1",
     ),
     "connections of another size": (
         lambda net: put(net, "inputConnect", np.array([[True]])),
@@ -349,7 +349,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "a processed size that its settings do not give": (
         lambda net: part(net, "inputs").update(processedSize=5.0),
-        "net.inputs{1}.processedSize: 5, but its processing makes 2",
+        "net.inputs{1}.processedSize: 5, but its processing gives 2",
     ),
     "a range of the wrong size": (
         lambda net: part(net, "inputs").update(range=np.zeros((3, 2))),
@@ -401,7 +401,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "an open loop whose input does not exist": (
         lambda net: (open_loop(net), part(net, "outputs", 0, 1).update(feedbackInput=3.0)),
-        "net.outputs{2}.feedbackInput: 3, there are 2 inputs",
+        "net.outputs{2}.feedbackInput: 3, but the network has 2 inputs",
     ),
     "an open loop from a layer that is not an output": (
         lambda net: (open_loop(net), part(net, "inputs", 1).update(feedbackOutput=1.0)),

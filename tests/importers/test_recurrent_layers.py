@@ -277,7 +277,7 @@ REFUSED: list[tuple[str, list[Any], str]] = [
     (
         "a state in the middle of a series",
         [sequences(), recurrent("LSTM", "rnn", 1, CellState={"Value": np.ones((H, 1)), "Remember": true(True)})],
-        "layer 'rnn'.CellState is not the initial one",
+        "layer 'rnn'.CellState: not the initial state",
     ),
     (
         "a state that resetState would change",
@@ -292,12 +292,12 @@ REFUSED: list[tuple[str, list[Any], str]] = [
     (
         "outputs of states",
         [sequences(), recurrent("LSTM", "rnn", 1, HasStateOutputs=true(True))],
-        "layer 'rnn'.HasStateOutputs is true",
+        "layer 'rnn'.HasStateOutputs: true is not supported",
     ),
     (
         "an unknown function",
         [sequences(), recurrent("LSTM", "rnn", 1, StateActivationFunction="relu")],
-        "layer 'rnn'.StateActivationFunction is 'relu', which is not supported; known: tanh, softsign",
+        "layer 'rnn'.StateActivationFunction: 'relu' is not supported, expected 'tanh' or 'softsign'",
     ),
     (
         "another reset",
@@ -308,12 +308,12 @@ REFUSED: list[tuple[str, list[Any], str]] = [
     (
         "a single step that goes on",
         [sequences(), recurrent("LSTM", "one", 1, last=True), recurrent("LSTM", "two", 1, size=H)],
-        "layer 'two' receives the last step of a sequence, expected a sequence",
+        "layer 'two': the input is the last step of a sequence, expected a whole sequence",
     ),
     (
         "features",
         [features(R), recurrent("LSTM", "rnn", 1)],
-        "layer 'input' is a layer of feature input in a network with recurrent layers",
+        "layer 'input': a network with recurrent layers needs a sequence input; this is a layer of feature input",
     ),
     (
         "both directions behind a single step",
@@ -340,9 +340,9 @@ def test_what_is_refused_by_the_name_of_its_layer(tmp_path: Path, layers: list[A
 )
 def test_matrices_of_other_sizes_contradict_the_layer(tmp_path: Path, name: str, value: Any) -> None:
     other: dict[str, Any] = {name: learnable(value)}
-    with pytest.raises(matnet.ModelError, match=rf"layer 'rnn'\.{name} is \d+x\d+, expected 16x"):
+    with pytest.raises(matnet.ModelError, match=rf"layer 'rnn'\.{name}: \d+x\d+, expected 16x"):
         load(tmp_path, [sequences(), recurrent("LSTM", "rnn", 1, **other)])
-    with pytest.raises(matnet.ModelError, match=r"layer 'rnn'\.Bias has 15 numbers, expected 16"):
+    with pytest.raises(matnet.ModelError, match=r"layer 'rnn'\.Bias: 15 numbers, expected 16"):
         load(tmp_path, [sequences(), recurrent("LSTM", "rnn", 1, Bias=learnable(column(np.ones(15))))])
 
 

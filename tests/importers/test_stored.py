@@ -1,4 +1,4 @@
-"""What lies beside a network in a file: matrices and training records."""
+"""Values beside a network in a file: matrices and training records."""
 
 from __future__ import annotations
 

@@ -237,46 +237,45 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no feedback": (
         lambda: static().close_loop(),
         ModelError,
-        "there is no loop to close: no input is said to be the feedback of an output (feedbackMode 'open'), as in "
-        "networks made by narxnet and narnet",
+        "there is no loop to close: no input is marked as the feedback of an output (feedbackMode 'open'), as in "
+        "networks that narxnet and narnet create",
     ),
-    "closed already": (lambda: open_network().close_loop().close_loop(), ModelError, "the loop is closed already"),
-    "open already": (lambda: open_network().open_loop(), ModelError, "the loop is open already"),
+    "closed already": (lambda: open_network().close_loop().close_loop(), ModelError, "the loop is already closed"),
+    "open already": (lambda: open_network().open_loop(), ModelError, "the loop is already open"),
     "nothing to open": (
         lambda: static().open_loop(),
         ModelError,
-        "there is no loop to open: no layer sees an output with a delay",
+        "there is no loop to open: no layer takes an output with a delay",
     ),
     "closed and unseen": (
         lambda: unseen().open_loop(),
         ModelError,
-        "outputs{2} is closed, but no layer sees it with a delay",
+        "outputs{2} has feedbackMode 'closed', but no layer takes it with a delay",
     ),
     "feedback without delay": (
         lambda: open_network(delays=(0, 1)).close_loop(),
         ModelError,
-        "IW{1,2} sees the feedback with a delay of 0: in a closed loop outputs{2} would be needed before it is known; "
-        "expected delays of 1 or more",
+        "IW{1,2} takes the feedback without delay: in a closed loop outputs{2} would be needed before it is computed; "
+        "expected delays of at least 1",
     ),
     "other processing": (
         lambda: unequal().close_loop(),
         ModelError,
-        "inputs{2} is not processed as outputs{2} is, which is fed back through it: closing the loop would change its "
-        "values; give both the same scaling",
+        "inputs{2} and outputs{2}, which is fed back through it, have different processing: closing the loop would "
+        "change the values; give both the same scaling",
     ),
     "disagreement": (lambda: with_output(open_network(), feedback_mode="none").close_loop(), ModelError, DISAGREE),
     "no feedback input": (lambda: with_output(open_network(), feedback_input=None).close_loop(), ModelError, DISAGREE),
     "connected already": (
         lambda: twice().close_loop(),
         UnsupportedError,
-        "IW{1,2} would become LW{1,2}, which exists already; a loop beside another connection of the same layers is "
-        "not supported",
+        "IW{1,2} would become LW{1,2}, which already exists; a loop parallel to another connection of the same layers "
+        "is not supported",
     ),
     "partly without delay": (
         lambda: partly_without_delay().open_loop(),
         UnsupportedError,
-        "LW{2,1} sees outputs{1} with delays and without; opening a loop of which a part must stay closed is not "
-        "supported",
+        "LW{2,1} takes outputs{1} both with and without delay; opening only part of a loop is not supported",
     ),
     "a feedback delay too long": (
         lambda: with_output(open_network().close_loop(), feedback_delay=2).open_loop(),

@@ -1,4 +1,4 @@
-"""Where a range is known from, and what is said where none is."""
+"""The origin of a range, and messages where it is unknown."""
 
 from __future__ import annotations
 

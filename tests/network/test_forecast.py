@@ -378,8 +378,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "feedback without delay": (
         lambda: open_network(delays=(0, 1)).forecast(**GIVEN),
         ModelError,
-        "IW{1,2} sees the feedback with a delay of 0: in a closed loop outputs{2} would be needed before it is known; "
-        "expected delays of 1 or more",
+        "IW{1,2} takes the feedback without delay: in a closed loop outputs{2} would be needed before it is computed; "
+        "expected delays of at least 1",
     ),
     "short past": (
         lambda: open_network().forecast(**known(past=2)),

@@ -104,7 +104,7 @@ def test_what_is_wrong(arguments: tuple[Any, ...], kind: type[MatnetError], mess
     [
         ({"input_names": ["a"]}, "input_names: inputs: expected a name for each of 2, got 1: a"),
         ({"output_scaling": {"xmin": [0.0], "xmax": [1.0], "ymin": 0.0, "ymax": 1.0}}, "output_scaling: the scaling is "
-         "for 1 rows, but there are 2"),
+         "for 1 row, but there are 2"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_names_and_scaling(options: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a hand port got wrong: each planted mistake is named, alone and among others."""
+"""Mistakes in a hand-written port: each planted mistake is named, alone and among others."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MISTAKES = {
     "transposed": "IW{1,1} was transposed: it has a row for each neuron, and MATLAB stores it column by column",
     "rows": "rows that removeconstantrows of input 1 removes were not removed: row 2 must be left out before the "
     "weights",
-    "reverse": "the reverse processing was applied to the derivative, which takes only its gain",
+    "reverse": "the reverse processing was applied to the derivative, which needs only its gain",
 }
 
 
@@ -188,7 +188,7 @@ def test_a_file_of_numbers(tmp_path: Path) -> None:
     for text, message in (
         ("", "has no numbers; each row is a quantity and a value"),
         ("y1,high\n", "line 1: 'high' is not a number; each row is a quantity and a value"),
-        ("y1,1\ny1,2\n", "line 2: y1 stands here a second time"),
+        ("y1,1\ny1,2\n", "line 2: y1 occurs a second time"),
     ):
         file.write_text(text)
         with pytest.raises(TableError) as error:

@@ -1,4 +1,4 @@
-"""Names belong to the network: what they are, where they are kept, and what they select."""
+"""The names of a network: their values, where they are kept, and what they select."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public face: what it takes, what it refuses and with which words, and what it keeps."""
+"""The public interface: accepted arguments, refusals with their messages, and what is preserved."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_what_is_not_a_mapping_is_refused(scaling: Any, name: str) -> None:
         Network(BARE).with_scaling(inputs=scaling)
     assert str(caught.value) == (
         f"a scaling of type {name}; expected the settings of mapminmax or mapstd as a mapping, or as "
-        "scipy.io.loadmat gives them"
+        "scipy.io.loadmat returns them"
     )
 
 
@@ -111,9 +111,9 @@ def test_what_is_not_a_mapping_is_refused(scaling: Any, name: str) -> None:
         (
             {"xmin": [0.0], "xmax": [1.0], "ymin": -1.0, "ymax": 1.0},
             ModelError,
-            "the scaling is for 1 rows, but there are 2",
+            "the scaling is for 1 row, but there are 2",
         ),
-        ([{}, {}], ModelError, "2 scalings for 1 inputs; give one for each, None for those without"),
+        ([{}, {}], ModelError, "2 scalings for 1 input; give one for each, None for those without"),
     ],
 )
 def test_scaling_that_does_not_fit_is_refused(scaling: Any, error: type[Exception], message: str) -> None:

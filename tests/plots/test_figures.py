@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from figure_faults import faults
+from matnet import extras
 from matnet.cli import plot
 from matnet.errors import MissingExtraError, ShapeError, TableError, UnsupportedError
 from matnet.importers.training_record import TrainingRecord
@@ -178,8 +179,10 @@ def test_without_matplotlib_the_extra_is_named(pump: Network, monkeypatch: pytes
     def missing(name: str) -> None:
         raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 
-    monkeypatch.setattr(style, "import_module", missing)
-    message = "plots need the package matplotlib, which is not installed; install it with: pip install 'matnet[plots]'"
+    monkeypatch.setattr(extras, "import_module", missing)
+    message = (
+        "a plot needs the package matplotlib, which is not installed; install it with: pip install 'matnet[plots]'"
+    )
     with pytest.raises(MissingExtraError, match=f"^{re.escape(message)}$"):
         draw("network", Request(pump))
 

@@ -97,7 +97,7 @@ def test_a_record_without_curves() -> None:
     [
         (T[:3], None, "t has 3 rows, but x has 4"),
         (T[:, :1], None, "t has shape (4, 1), expected (..., 2)"),
-        (np.full((4, 2), np.nan), None, "at no sample are output 1 and its target both known: nothing to compare"),
+        (np.full((4, 2), np.nan), None, "no sample has both a known output 1 and a known target: nothing to compare"),
         (T, {"test": np.ones(3, dtype=bool)}, "the set 'test' has flags for 3 samples, but there are 4"),
     ],
 )

@@ -100,7 +100,7 @@ def test_flat_parts_of_a_contour_have_no_arrows() -> None:
         ({"wrt": 3}, "there is no input 3: they are numbered from 1 to 2"),
         ({"wrt": "speed"}, "no input is called 'speed'; the names are x1, x2"),
         ({"at": (50,)}, "at is [50], expected shares from 0 to 1, as in (0.25, 0.5, 0.75)"),
-        ({"x": [[1.0, np.nan]]}, "x has nothing but NaN in column 2, so it has no quantile"),
+        ({"x": [[1.0, np.nan]]}, "column 2 of x contains only NaN, so it has no quantile"),
     ],
 )
 def test_what_a_response_refuses(by_hand: Network, arguments: dict[str, object], message: str) -> None:

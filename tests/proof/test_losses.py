@@ -115,7 +115,7 @@ def test_after_patience_the_iteration_of_the_least_validation_loss_counts(tmp_pa
     rows = found(saved(tmp_path / "m.mat", store, net=full(store, info, **validation)))
     assert [row.verdict for row in rows] == ["unclear", "unclear"]
     assert all(
-        row.reason.endswith(": the loss differs, but it is not known whether MATLAB stored it of these weights")
+        row.reason.endswith(": the loss differs, but it is not known whether MATLAB stored it for these weights")
         for row in rows
     )
 

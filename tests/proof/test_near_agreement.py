@@ -75,7 +75,7 @@ def test_a_performance_that_rounding_makes_is_weak() -> None:
     best = (BestPerformance("best_perf", net.performance(x, t), np.ones((2, 40))),)
     record = TrainingRecord("tr", x[:0], {}, 3, {}, "mse", best)
     (row,) = verify(net, None, NamedData(inputs=Matrix("x", x.T), targets=Matrix("t", t.T), record=record))
-    assert (row.verdict, row.reason) == ("weak", "the performance is so small that rounding makes it")
+    assert (row.verdict, row.reason) == ("weak", "the performance is so small that it consists of rounding")
 
 
 def test_a_performance_of_nothing_at_all_is_weak() -> None:

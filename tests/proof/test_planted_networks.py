@@ -186,9 +186,7 @@ ONE_WEIGHT = ("one weight in its 6th digit", "one weight left out")
 """Not looked for in series."""
 
 SCALED = "the stored answers are the network's, scaled: y"
-UNEXPLAINED = (
-    "the stored numbers are not this network's answers: targets would differ like this, and another network's answers"
-)
+UNEXPLAINED = "the stored numbers are not this network's answers: they may be targets or another network's answers"
 
 
 def stored_file(folder: Path, **variables: Any) -> StoredValues:

@@ -54,9 +54,7 @@ def summary(rows: tuple[Finding, ...]) -> list[tuple[str, str, str]]:
 
 
 NOTHING = "no stored answers were found for 3 inputs and 2 outputs"
-UNEXPLAINED = (
-    "the stored numbers are not this network's answers: targets would differ like this, and another network's answers"
-)
+UNEXPLAINED = "the stored numbers are not this network's answers: they may be targets or another network's answers"
 
 
 @pytest.mark.parametrize("x_in_rows", [False, True])
@@ -204,7 +202,7 @@ def test_few_answers_of_two_kinds_could_be_chance(tmp_path: Path) -> None:
     x = samples(net, 8)
     told = NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", net(x).T))
     (row,) = verify(net, None, told)
-    reason = "could be chance: 8 samples, 2 different answers that the network gives"
+    reason = "could be chance: 8 samples, 2 different answers of the network"
     assert (row.verdict, row.reason) == ("weak", reason)
     x = samples(net, 11)
     told = NamedData(inputs=Matrix("x", x.T), outputs=Matrix("y", net(x).T))
@@ -212,9 +210,7 @@ def test_few_answers_of_two_kinds_could_be_chance(tmp_path: Path) -> None:
     assert (row.verdict, row.reason) == ("weak", "a change of b{1} by 1 % would not have shown")
     variables = {"x": x.T, "y": net(x).T} | {f"v{k}": samples(net, 11, 10 + k).T for k in range(5)}
     (row,) = verify(net, beside(tmp_path, variables))
-    reason = (
-        "could be chance: 11 samples, 2 different answers that the network gives, and 6 pairs of variables were tried"
-    )
+    reason = "could be chance: 11 samples, 2 different answers of the network, and 6 pairs of variables were tried"
     assert (row.verdict, row.reason) == ("weak", reason)
 
 

@@ -64,7 +64,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "text_longer_than_it_says.mat": (
         matnet.FormatError,
-        "net (byte 128): byte 40: broken: 6 characters for 1 rows of 4",
+        "net (byte 128): byte 40: broken: 6 characters for 1 row of 4",
     ),
     "name_of_other_bytes_v73.mat": (matnet.FormatError, "broken: a name that is not UTF-8"),
     "sparse_columns_in_one_number_v73.mat": (

@@ -1,4 +1,4 @@
-"""Models and networks as nested dictionaries, changed at random and written as objects: what fuzzers need."""
+"""Models and networks as nested dictionaries, changed at random and written as objects, for fuzzers."""
 
 from __future__ import annotations
 

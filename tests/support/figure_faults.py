@@ -1,4 +1,4 @@
-"""What can be wrong with how a figure looks, measured with matplotlib's own renderer."""
+"""Faults in the look of a figure, measured with matplotlib's own renderer."""
 
 from __future__ import annotations
 

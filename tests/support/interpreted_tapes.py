@@ -1,4 +1,4 @@
-"""Tapes interpreted node by node, each in memory of its own: what an evaluator or a rewriting must not differ from."""
+"""Tapes interpreted node by node, each in its own memory: the reference for evaluators and rewritings."""
 
 from __future__ import annotations
 

@@ -229,12 +229,12 @@ def test_rows_outside_the_range_are_counted() -> None:
         (
             Columns(keep=("y1",)),
             "two columns of the result would be named 'y1'; "
-            "name the inputs or outputs otherwise (inputs, outputs), or leave a column out of keep",
+            "use other names for the inputs or outputs (inputs, outputs), or leave a column out of keep",
         ),
         (
             Columns(outputs=("a", "da_dx1")),
             "two columns of the result would be named 'da_dx1'; "
-            "name the inputs or outputs otherwise (inputs, outputs), or leave a column out of keep",
+            "use other names for the inputs or outputs (inputs, outputs), or leave a column out of keep",
         ),
         (Columns(outputs=("a",)), "outputs gives 1 name ('a'), the network has 2 outputs"),
         (Columns(outputs=("a", "a")), "outputs gives 'a' twice"),

@@ -1,4 +1,4 @@
-"""CSV text to numbers and kept text: what is accepted, and what each refusal says."""
+"""CSV text to numbers and kept text: what is accepted, and the message of each refusal."""
 
 from __future__ import annotations
 
@@ -358,22 +358,25 @@ def test_zstd_is_known_by_its_first_bytes() -> None:
 
 def test_zstd_that_breaks_off_or_is_damaged() -> None:
     packed = zstd.compress(b"x1,x2\n" + b"1.234,2\n" * 1000)
-    assert refusal(packed[:-5], 2) == "t.csv: the compressed data break off; the file is incomplete"
+    assert refusal(packed[:-5], 2) == "t.csv: the compressed data end early; the file is incomplete"
     damaged = packed[:20] + bytes(byte ^ 0xFF for byte in packed[20:30]) + packed[30:]
     assert refusal(damaged, 2).startswith("t.csv: the compressed data are damaged: ")
 
 
 def test_zstd_without_a_package_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("compression", "backports"):
+    for name in ("compression", "backports", "backports.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError) as raised:
         read(zstd.compress(b"x1\n1\n"), 1)
-    assert str(raised.value) == "t.csv is compressed with zstd, which needs a package: pip install 'matnet[zstd]'"
+    assert str(raised.value) == (
+        "t.csv: zstd compression needs the package backports.zstd, which is not installed; install it with: "
+        "pip install 'matnet[zstd]'"
+    )
 
 
 def test_gzip_that_breaks_off() -> None:
     packed = gzip.compress(b"x1,x2\n" + b"1.234,2\n" * 1000, mtime=0)
-    assert refusal(packed[:-20], 2) == "t.csv: the compressed data break off; the file is incomplete"
+    assert refusal(packed[:-20], 2) == "t.csv: the compressed data end early; the file is incomplete"
 
 
 def test_gzip_that_is_damaged() -> None:

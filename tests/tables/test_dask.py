@@ -199,4 +199,7 @@ def test_dask_is_an_extra(folder: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError) as raised:
         run_on_dask(predict, NET, str(folder), str(tmp_path / "out"), BatchOptions(), Reading(), Cluster())
-    assert str(raised.value) == "a Dask cluster needs packages: pip install 'matnet[dask]'"
+    assert str(raised.value) == (
+        "a Dask cluster needs the package distributed, which is not installed; install it with: "
+        "pip install 'matnet[dask]'"
+    )

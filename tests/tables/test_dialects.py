@@ -1,4 +1,4 @@
-"""Tables as people have them: how they are written is found out, or one option that the refusal names says it."""
+"""Tables as users have them: their dialect is detected, or set by an option that the refusal names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gzip files as tables: what Python's gzip module reads is what is read here, and what it refuses is refused."""
+"""Gzip files as tables: read exactly as by Python's gzip module, and refused where it refuses."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_one_that_breaks_off_anywhere(end: int) -> None:
         gzip.decompress(PACKED[:end])
     with pytest.raises(TableError) as refused:
         unpacked(PACKED[:end], [64])
-    assert str(refused.value) == "t.csv.gz: the compressed data break off; the file is incomplete"
+    assert str(refused.value) == "t.csv.gz: the compressed data end early; the file is incomplete"
 
 
 @pytest.mark.parametrize("place", [-8, -1])

@@ -185,6 +185,6 @@ def test_a_trusted_file_is_read_in_this_process(
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     assert run(["predict", network, str(table), "--quiet"]) == 2
     assert capfd.readouterr().err == (
-        f"matnet: {table}: the file is read in a process of its own, which cannot be started "
+        f"matnet: {table}: the file is read in a separate process, which cannot be started "
         "(No such file or directory); --no-isolation reads it in this one, if you trust it\n"
     )

@@ -318,7 +318,7 @@ def test_outputs_that_come_early() -> None:
     with pytest.raises(TableError) as raised:
         from_first_rows(predict, table, net=twice)
     assert str(raised.value) == (
-        "states: the outputs of this network come 2 steps early, so that its first rows do not tell its states; give "
+        "states: the outputs of this network come 2 steps early, so its first rows do not determine its states; give "
         "them as FILE.mat:Xi,Ai"
     )
 
@@ -408,8 +408,8 @@ REFUSED = {
         NET,
         "x1,x2,y1\n1,2,3\n1,2,3\n1,2,\n1,2,3\n",
         BatchOptions(),
-        "t.csv: the first rows of the series are its states, and a measured output is missing there; go on all the "
-        "same with missing='nan'",
+        "t.csv: the first rows of the series are its states, and a measured output is missing there; to continue "
+        "anyway, use missing='nan'",
     ),
     "another number of targets": (
         NET,

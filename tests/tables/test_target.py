@@ -1,4 +1,4 @@
-"""Where results go: whole or absent, permissions kept, links and devices as they should be."""
+"""Where results go: whole or absent, with permissions kept, and links and devices treated correctly."""
 
 from __future__ import annotations
 

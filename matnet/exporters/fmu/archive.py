@@ -35,12 +35,12 @@ def _render(recording: Recording) -> bytes:
     marks = digest.hexdigest()
     token = f"{{{marks[:8]}-{marks[8:12]}-{marks[12:16]}-{marks[16:20]}-{marks[20:32]}}}"
     members = _sources(recording, fmi, token)
-    found = compiler()
-    if found.command:
+    chosen = compiler()
+    if chosen.command:
         units = {name.removeprefix("sources/"): content.decode() for name, content in members.items()}
         units = {name: text for name, text in units.items() if name.endswith((".c", ".h"))}
-        place = f"binaries/{found.folder(fmi)}/{recording.name}.{found.suffix}"
-        members[place] = library(units, found)
+        place = f"binaries/{chosen.folder(fmi)}/{recording.name}.{chosen.suffix}"
+        members[place] = library(units, chosen)
     return _zipped(members)
 
 

@@ -19,7 +19,7 @@ from matnet.functions.namespace import FloatArray
 
 @dataclass(frozen=True)
 class _Variable:
-    """An input or output element. ``start`` is the value that an input begins with."""
+    """An input or output element. ``start`` is the start value of an input."""
 
     name: str
     reference: int
@@ -37,7 +37,7 @@ class _Variable:
 
 
 def starts(ranges: FloatArray) -> list[float]:
-    """What each input begins with: the middle of its range, or 0 where it is unknown."""
+    """The start value of each input: the middle of its range, or 0 if it is unknown."""
     return [
         max(low, min(low / 2 + high / 2, high)) if np.isfinite(low) and np.isfinite(high) and low <= high else 0.0
         for low, high in ranges.tolist()

@@ -1,4 +1,4 @@
-"""The C files of an FMU, and the shared library that a compiler makes of them."""
+"""The C files of an FMU, and the shared library that a compiler builds from them."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def _compiler(chosen: str, path: str) -> Compiler:
     architecture = next((name for macro, name in _ARCHITECTURES.items() if macro in defined), "")
     system, suffix = next((names for macro, names in _SYSTEMS.items() if macro in defined), ("", ""))
     if not architecture or not system:
-        return Compiler(reason=f"{shlex.join(command)} makes programs for another system than Linux or macOS")
+        return Compiler(reason=f"{shlex.join(command)} builds for a system other than Linux or macOS")
     return Compiler(command, architecture, system, suffix)
 
 
-def library(sources: dict[str, str], found: Compiler) -> bytes:
+def library(sources: dict[str, str], chosen: Compiler) -> bytes:
     """The bytes of the shared library, the same for the same sources and compiler.
 
     Raises
@@ -85,13 +85,13 @@ def library(sources: dict[str, str], found: Compiler) -> bytes:
     FormatError
         The compiler fails.
     """
-    name = shlex.join(found.command)
+    name = shlex.join(chosen.command)
     with tempfile.TemporaryDirectory() as folder:
         for file, text in sources.items():
             (Path(folder) / file).write_text(text, encoding="utf-8")
         units = [file for file in sources if file.endswith(".c")]
         try:
-            done = finished([*found.command, *_FLAGS, *units, "-o", "unit", "-lm"], Path(folder), seconds=_SECONDS)
+            done = finished([*chosen.command, *_FLAGS, *units, "-o", "unit", "-lm"], Path(folder), seconds=_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise FormatError(f"the C compiler {name} does not work: {error}") from error
         if done.returncode:

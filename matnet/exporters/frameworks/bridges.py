@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from matnet.exporters.frameworks.requirements import need, static_network
+from matnet.exporters.frameworks.requirements import static_network
 from matnet.exporters.recording import one_network
 from matnet.exporters.stepping import check_step
+from matnet.extras import need
 from matnet.network import Network
 
 if TYPE_CHECKING:

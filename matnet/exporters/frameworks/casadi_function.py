@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import ShapeError
-from matnet.exporters.frameworks.requirements import need, recorded
+from matnet.exporters.frameworks.requirements import recorded
 from matnet.exporters.names import NameRule, function_name
 from matnet.exporters.recording import Function, Options, Recording, elements, one_network
 from matnet.exporters.stepping import state_size
+from matnet.extras import need
 from matnet.network import Network
 from matnet.network.arguments import whole
 from matnet.tape.symbols import Node

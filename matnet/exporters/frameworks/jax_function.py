@@ -112,7 +112,7 @@ def _array(values: Array, size: int, name: str) -> Array:
 
 
 def _check_parameters(parameters: Any, shapes: dict[str, tuple[int, ...]]) -> None:
-    """Refuses parameters that are not those of the network, of which a broadcast would make other numbers."""
+    """Refuses parameters that do not fit the network: broadcasting them would give wrong numbers."""
     if not isinstance(parameters, dict):
         raise ShapeError(f"parameters is {type(parameters).__name__}, expected a dictionary of {', '.join(shapes)}")
     if parameters.keys() != shapes.keys():

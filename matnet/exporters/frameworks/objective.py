@@ -1,4 +1,5 @@
-"""SciPy: a number made of a network's outputs, with exact gradient and Hessian, for ``scipy.optimize.minimize``."""
+"""SciPy: an objective function of a network's outputs with exact gradient and Hessian, for
+``scipy.optimize.minimize``."""
 
 from __future__ import annotations
 
@@ -90,7 +91,7 @@ class Objective:
 
     @property
     def bounds(self) -> Bounds:
-        """The limits of x, for ``bounds=``: the ranges of the inputs, or those that were given.
+        """The limits of x, for ``bounds=``: those that were given, else the ranges of the inputs.
 
         Raises
         ------
@@ -172,7 +173,7 @@ class Objective:
         return last[1], last[2]
 
     def _hessian(self, x: Array, rows: Sequence[int]) -> FloatArray:
-        """The second derivatives (rows, n, n) of outputs by x."""
+        """The second derivatives (rows, n, n) of outputs with respect to x."""
         return np.asarray(self._net.hessian(self.inputs(x))[np.ix_(rows, self._free, self._free)])
 
     def _known_limits(self) -> FloatArray:
@@ -260,7 +261,7 @@ def objective(
     for name, j, pair in _by_name(net, bounds, "bounds"):
         limits[j] = _limits(pair, f"bounds['{name}']")
     if len(values) == net.input_size:
-        raise ShapeError("fixed names all inputs, so that nothing is left to vary")
+        raise ShapeError("fixed names all inputs, so nothing is left to vary")
     return Objective(net, rows, -factors if maximize else factors, desired, values, limits)
 
 

@@ -19,7 +19,7 @@ from matnet.network.arguments import analytic_throughout, whole
 from matnet.network.names import listed
 
 _FORBIDDEN = re.compile(r"[.*?!\[\]]")
-"""What OpenMDAO keeps for paths and patterns."""
+"""The characters that OpenMDAO reserves for paths and patterns."""
 
 _POWER = r"(?:\*\*-?\d)?"
 _ATOM = rf"(?:1|[A-Za-z]\w*){_POWER}"

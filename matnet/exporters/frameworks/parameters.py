@@ -1,4 +1,4 @@
-"""What the weights and biases of a network are called in a framework."""
+"""The names of a network's weights and biases in a framework."""
 
 from __future__ import annotations
 

@@ -222,8 +222,8 @@ def _reduced(reduction: Callable[..., Element], arrays: Sequence[NDArray[Any]], 
     moved = [np.moveaxis(array, axis, -1) for array in arrays]
     lead = moved[0].shape[:-1]
     rows = [array.reshape(math.prod(lead), array.shape[-1]).tolist() for array in moved]
-    found = _objects([reduction(*parts) for parts in zip(*rows, strict=True)]).reshape(lead)
-    return np.expand_dims(found, axis) if kept else found
+    result = _objects([reduction(*parts) for parts in zip(*rows, strict=True)]).reshape(lead)
+    return np.expand_dims(result, axis) if kept else result
 
 
 def _element(operation: str, elements: Sequence[Element]) -> Element:

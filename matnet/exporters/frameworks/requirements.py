@@ -1,33 +1,10 @@
-"""What a framework asks for: its package, and a single static network."""
+"""What a framework needs: a single static network, and its tapes."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from matnet.errors import Advice, MissingExtraError, UnsupportedError
+from matnet.errors import Advice, UnsupportedError
 from matnet.exporters.recording import Function, Options, Recording, one_network
 from matnet.network import Network
-
-_DISTRIBUTIONS = {"array_api_compat": "array-api-compat", "sklearn": "scikit-learn"}
-"""The names under which packages are installed, where they differ from those under which they are imported."""
-
-
-def need(call: str, extra: str, *packages: str) -> None:
-    """Imports packages, or names the extra that installs them.
-
-    Raises
-    ------
-    MissingExtraError
-        One of them is not installed.
-    """
-    for package in packages:
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(
-                f"{call} needs the package {_DISTRIBUTIONS.get(package, package)}, which is not installed; "
-                f"install it with: pip install 'matnet[{extra}]'"
-            ) from error
 
 
 def static_network(net: Network, call: str) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from matnet.errors import Parameter, ShapeError, UnsupportedError
+from matnet.errors import Parameter, ShapeError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
 from matnet.network.arguments import real_array
@@ -23,7 +23,7 @@ _ROUNDING = 1e-9
 
 
 class _FittedNetwork(BaseEstimator):  # type: ignore[misc]
-    """What regressor and classifier share: they are fitted from the start."""
+    """The base of regressor and classifier, which are fitted from the start."""
 
     net: Network
 
@@ -194,7 +194,9 @@ def _check_labels(classes: Any, size: int) -> None:
         raise ShapeError(f"classes is of type {type(classes).__name__}, expected a label for each output")
     labels = list(classes)
     if len(labels) != size:
-        raise ShapeError(f"classes has {len(labels)} labels ({listed(labels)}), expected {size}, one for each output")
+        raise ShapeError(
+            f"classes has {counted(len(labels), 'label')} ({listed(labels)}), expected {size}, one for each output"
+        )
     if np.asarray(labels).dtype.kind in "US" and not all(isinstance(label, str) for label in labels):
         raise ShapeError(f"classes mixes text and numbers: {listed(labels)}")
     if len(set(labels)) < size:

@@ -34,11 +34,11 @@ class NetworkModule(torch.nn.Module):
             self.register_parameter(parameter_name(key), torch.nn.Parameter(tensor))
 
     def extra_repr(self) -> str:
-        """What the module's text says of it."""
+        """The module's description, as PyTorch prints it."""
         return repr(self._net)
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the computation, which is laid out again from the network's structure."""
+        """Everything but the computation, which is laid out again from the network's structure."""
         net = self._net
         return {**self.__dict__, "_net": (net.structure, net.provenance, net.name)}
 
@@ -55,8 +55,8 @@ class NetworkModule(torch.nn.Module):
             x is not a tensor of floating-point numbers with R elements on its last axis.
         """
         _check(x, self._net.input_size, "x")
-        found: torch.Tensor = VALUE(self._program(x), x)
-        return found
+        y: torch.Tensor = VALUE(self._program(x), x)
+        return y
 
     def _program(self, x: torch.Tensor) -> Program:
         """The network's steps with the module's parameters and the rows' derivatives."""
@@ -110,8 +110,8 @@ class StepModule(NetworkModule):
     def _step(self, x: torch.Tensor, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         lead = np.broadcast_shapes(tuple(x.shape[:-1]), tuple(states.shape[:-1]))
         both = (part.expand((*lead, part.shape[-1])) for part in (x, states))
-        found: tuple[torch.Tensor, torch.Tensor] = step_of(self._net)(self._program(x), *both)
-        return found
+        result: tuple[torch.Tensor, torch.Tensor] = step_of(self._net)(self._program(x), *both)
+        return result
 
 
 def _check(values: torch.Tensor, size: int, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Three classes of MATLAB in which data are often kept: string, categorical and table.
+"""Three MATLAB classes that often hold data: string, categorical and table.
 
 How their objects are stored was measured on real files; all other classes stay what they are, `Opaque` values.
 """
@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from matnet.errors import FormatError
+from matnet.errors import FormatError, counted
 from matnet.importers.mat.values import Cell, Char, Numeric, Opaque, Shape, Struct, Value
 
 _VERSION = 1
@@ -60,16 +60,16 @@ class Table:
 
 
 Decoded: TypeAlias = Value | Strings | Categorical | Table
-"""A value, or what an object of one of the three classes holds."""
+"""A value, or the contents of an object of one of the three classes."""
 
 
 def decoded(value: Value) -> Decoded:
-    """What an object of the classes string, categorical and table holds; any other value is given back as it is.
+    """The contents of an object of class string, categorical or table; any other value is returned unchanged.
 
     Raises
     ------
     FormatError
-        The object is broken, or stored in a way that is not known.
+        The object is broken, or stored in an unknown way.
     """
     if not isinstance(value, Opaque) or value.class_name not in _DECODERS or len(value.numbers) != 1:
         return value
@@ -135,7 +135,9 @@ def _table(properties: Struct) -> Table:
         raise FormatError("a table without its variables, their names or its number of rows")
     columns = tuple(name or "" for name in texts(names))
     if len(columns) != len(data.items) or len(set(columns)) != len(columns):
-        raise FormatError(f"a table with {len(data.items)} variables and {len(set(columns))} names")
+        raise FormatError(
+            f"a table with {counted(len(data.items), 'variable')} and {counted(len(set(columns)), 'name')}"
+        )
     count = float(rows.floats().reshape(-1)[0])
     if not count.is_integer() or count < 0.0:
         raise FormatError(f"a table with {count:g} rows")

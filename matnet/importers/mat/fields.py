@@ -15,7 +15,7 @@ from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Opaque, Spar
 
 
 class Slots:
-    """A cell array of rows and columns, of which most may never have been set: there are as many as layers squared."""
+    """A cell array of rows and columns, most of them never set: there are as many cells as layers squared."""
 
     def __init__(self, items: tuple[Value, ...], rows: int, columns: int) -> None:
         self._items = items
@@ -23,12 +23,12 @@ class Slots:
         self._columns = columns
 
     def get(self, row: int, column: int = 0) -> Value | None:
-        """The value in a slot, counted from 0; None where it was never set."""
+        """The value in a cell, counted from 0; None if it was never set."""
         item = self._items[row + column * self._rows] if self._items else None
         return None if _unset(item) else item
 
     def filled(self) -> Iterator[tuple[int, int]]:
-        """Row and column of the slots that were set, row by row."""
+        """Row and column of the cells that were set, row by row."""
         filled = [number for number, item in enumerate(self._items) if not _unset(item)]
         return iter(sorted((number % self._rows, number // self._rows) for number in filled))
 
@@ -39,7 +39,7 @@ def _unset(item: Value | None) -> bool:
 
 @contextmanager
 def at_place(place: str) -> Iterator[None]:
-    """Puts a place before the message of what goes wrong within."""
+    """Adds a place to the errors that are raised inside."""
     try:
         yield
     except MatnetError as error:
@@ -77,7 +77,7 @@ class Fields:
         raise self.wrong(name, "one line of text")
 
     def label(self, name: str, default: str) -> str:
-        """A field that only people read: the default where it is not a line of text."""
+        """A field that is only displayed; the default if it is not a line of text."""
         value = self.get(name)
         return value.text if isinstance(value, Char) and len(value.rows) == 1 and value.text else default
 
@@ -108,11 +108,11 @@ class Fields:
                 f"{got}, expected {rows}x{columns} by the numbers of inputs and layers", place=f"{self.place}.{name}"
             )
         if not ((matrix == 0) | (matrix == 1)).all():
-            raise ModelError("other numbers than 0 and 1", place=f"{self.place}.{name}")
+            raise ModelError("numbers other than 0 and 1", place=f"{self.place}.{name}")
         return matrix
 
     def slots(self, name: str, rows: int, columns: int) -> Slots:
-        """A cell array; a single row or column may lie either way."""
+        """A cell array; a single row or column may be stored as either."""
         value = self.get(name)
         if rows * columns == 0:
             return Slots((), rows, columns)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import FormatError, MatnetError
+from matnet.errors import FormatError, MatnetError, counted
 from matnet.files import Budget
 from matnet.importers.mat.mcos import Subsystem, opaque
 from matnet.importers.mat.values import (
@@ -52,7 +52,7 @@ _FILTERS = frozenset({1, 2})
 """deflate and shuffle, which are all that MATLAB writes. A checksum (fletcher32) has crashed the HDF5 library."""
 
 _LARGEST_CHUNK = 1 << 25
-"""Bytes that a chunk may have where its data are fewer."""
+"""The size in bytes up to which a chunk may be larger than its data."""
 
 _DEFLATE_RATIO = 1032
 
@@ -103,7 +103,7 @@ class OpenFile:
         return self._known.pop(name)
 
     def cells(self) -> tuple[Value, ...]:
-        """The subsystem's column of cells; one that cannot be read does no harm as long as nothing asks for it."""
+        """The subsystem's column of cells; an unreadable one is an error only if it is used."""
         with _refused_as_format_error(_SUBSYSTEM):
             references = self._references_in(self.item(self._file, _SUBSYSTEM))
             found: dict[int, Value] = {}
@@ -122,13 +122,13 @@ class OpenFile:
     def names(self, group: Any) -> list[str]:
         """The members of a group."""
         self._budget.take(ITEM_COST * len(group))
-        found = list(group)
-        if not all(isinstance(name, str) for name in found):
+        members = list(group)
+        if not all(isinstance(name, str) for name in members):
             raise FormatError("broken: a name that is not UTF-8")
-        longest = max(map(len, found), default=0)
+        longest = max(map(len, members), default=0)
         if longest > MAX_NAME:
             raise FormatError(f"broken: a name of {longest} characters; MATLAB's have at most {MAX_NAME}")
-        return found
+        return members
 
     def item(self, group: Any, name: str) -> Any:
         """A member of a group, by plain links only."""
@@ -140,12 +140,12 @@ class OpenFile:
             if link is None:
                 raise FormatError(f"broken: there is no {name}")
             if not isinstance(link, h5py.HardLink):
-                raise FormatError(f"{part} is a link to elsewhere, which MATLAB never writes and which is not followed")
+                raise FormatError(f"{part} is a link out of its group, which MATLAB never writes; it is not followed")
             found = found[part]
         return found
 
     def _heading(self, name: str) -> tuple[str, Shape]:
-        """Class and size of a variable, without reading it where that is not needed."""
+        """Class and size of a variable; its value is read only if they depend on it."""
         import h5py
 
         with _refused_as_format_error(name):
@@ -228,7 +228,7 @@ class OpenFile:
         return EMPTY if class_name == "canonical empty" else Opaque(class_name, "", shape)
 
     def _stored(self, item: Any) -> NDArray[Any]:
-        """The data of a dataset, once they are found to be in the file and bearable."""
+        """The data of a dataset, after a check that they are in the file and within the limit."""
         import h5py
 
         if not isinstance(item, h5py.Dataset):
@@ -291,10 +291,10 @@ class OpenFile:
         return Sparse((rows, len(starts) - 1), data, indices, starts, self._budget, _class_name(item))
 
     def _starts(self, item: Any) -> NDArray[np.int64]:
-        """Where the columns of a sparse matrix start, and at last where they end."""
+        """Where each column of a sparse matrix starts, and where the last one ends."""
         starts = self._whole(item, "jc")
         if not starts.size:
-            raise FormatError("broken: a sparse matrix without an end of its columns")
+            raise FormatError("broken: a sparse matrix whose columns have no end")
         return starts
 
     def _whole(self, item: Any, name: str) -> NDArray[np.int64]:
@@ -325,7 +325,9 @@ class OpenFile:
         for name, member in members.items():
             fields[name] = self._items(member, depth) if _column(member) else (self._value(member, depth + 1),)
             if len(fields[name]) != math.prod(shape):
-                raise FormatError(f"broken: field {name} has {len(fields[name])} values, expected {math.prod(shape)}")
+                raise FormatError(
+                    f"broken: field {name} has {counted(len(fields[name]), 'value')}, expected {math.prod(shape)}"
+                )
         return Struct(shape, fields, _class_name(item) or "struct")
 
     def _members(self, item: Any) -> dict[str, Any]:

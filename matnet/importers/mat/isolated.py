@@ -1,4 +1,4 @@
-"""Reading a version 7.3 file, for which the HDF5 library is needed, in a process of its own."""
+"""Reading a version 7.3 file, for which the HDF5 library is needed, in a separate process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ERRORS: Mapping[str, type[MatnetError]] = {"FormatError": FormatError, "Unsuppo
 
 
 class IsolatedFile:
-    """A version 7.3 file as ``hdf5.OpenFile`` reads it, but in a process of its own, which ends with this object."""
+    """A version 7.3 file as ``hdf5.OpenFile`` reads it, but in a separate process, which ends with this object."""
 
     def __init__(self, path: Path, budget: Budget, subsystem: Callable[[], Subsystem]) -> None:
         self._budget = budget
@@ -26,7 +26,7 @@ class IsolatedFile:
             self._process = IsolatedProcess(__name__, str(path.absolute()), str(budget.limit))
         except OSError as error:
             raise FormatError(
-                f"a version 7.3 MAT-file is read in a process of its own, which cannot be started ({error.strerror})",
+                f"a version 7.3 MAT-file is read in a separate process, which cannot be started ({error.strerror})",
                 Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
             ) from error
 
@@ -57,7 +57,7 @@ class IsolatedFile:
 
 
 def serve(questions: BinaryIO, answers: BinaryIO, name: str, limit: str) -> None:
-    """What the process does: answers questions about the file until there are none."""
+    """What the process does: it answers requests about the file until its input is closed."""
     from matnet.importers.mat.hdf5 import OpenFile
 
     path, budget = Path(name), Budget(int(limit))
@@ -88,7 +88,7 @@ def serve(questions: BinaryIO, answers: BinaryIO, name: str, limit: str) -> None
 
 
 def _each_once(cells: tuple[Value, ...], arrays: list[Any]) -> object:
-    """The cells that differ, and which of them stands at each place."""
+    """The distinct cells, and which of them is at each position."""
     distinct = {id(cell): cell for cell in cells}
     places = {key: number for number, key in enumerate(distinct)}
     return [[encode(cell, arrays) for cell in distinct.values()], [places[id(cell)] for cell in cells]]

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import FormatError
+from matnet.errors import FormatError, counted
 from matnet.files import Budget
 from matnet.importers.mat.mcos import FILE_WRAPPER, Subsystem, opaque
 from matnet.importers.mat.values import (
@@ -61,15 +61,15 @@ _NUMERIC_NAMES = dict(zip(_NUMERIC, NUMERIC_CLASSES, strict=True))
 
 HEADER_SIZE = 128
 _FLUSHED = b"\x00\x00\xff\xff"
-"""How a stream of deflate ends after a flush: a block without bytes."""
+"""The end of a deflate stream after a flush: an empty block."""
 
 _PEEK = 4096
-"""Bytes that hold the header of any variable: flags, dimensions and names."""
+"""Enough bytes for the header of any variable: flags, dimensions and names."""
 
 
 _NOTHING = memoryview(b"")
 _ENOUGH_ALIKE = 4
-"""Elements of one size in a row from which on it is worth looking how many more there are."""
+"""After so many consecutive elements of one size it pays to count how many more follow."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ class _Source:
 
     @cached_property
     def two(self) -> Callable[[memoryview, int], tuple[int, int]]:
-        """Reads two numbers of four bytes without a sign."""
+        """Reads two unsigned four-byte numbers."""
         return struct.Struct(self.order + "II").unpack_from
 
 
 class _Element(NamedTuple):
-    """A data element: its type and its bytes, `place` bytes into what it was found in."""
+    """A data element: its type and its bytes, `place` bytes from the start of what contains it."""
 
     kind: int
     data: memoryview
@@ -118,7 +118,7 @@ class _Elements:
         return len(self._data) - self._position
 
     def next(self, *kinds: int, padded: bool = True) -> _Element:
-        """The next element, which must be of one of the kinds, if any are given."""
+        """The next element; it must be of one of the given kinds, if there are any."""
         start = self._position
         kind, size, head = self.tag()
         begin = start + head
@@ -134,7 +134,7 @@ class _Elements:
         return _Element(kind, self._data[begin:end], start)
 
     def tag(self) -> tuple[int, int, int]:
-        """What announces the next element, which is not passed over: its type, its bytes, and the bytes before them."""
+        """The tag of the next element, which is not consumed: its type, its size, and the bytes before its data."""
         if len(self._data) - self._position < 8:
             raise FormatError(f"byte {self._position}: the file is cut off: a data element was expected")
         first, second = self._source.two(self._data, self._position)
@@ -172,7 +172,7 @@ class _Elements:
         return _array(element, self._source.order).astype(np.int64)
 
     def whole(self, *kinds: int) -> tuple[int, ...]:
-        """The next element as a few whole numbers of four bytes: what every value begins with."""
+        """The next element as a few four-byte integers, with which every value begins."""
         element = self.next(*kinds)
         if len(element.data) == 8 and element.kind == MI_UINT32:
             return self._source.two(element.data, 0)
@@ -266,7 +266,7 @@ def _read_contents(elements: _Elements, source: _Source, depth: int) -> Value:
 def _read_items(elements: _Elements, source: _Source, count: int, depth: int) -> tuple[Value, ...]:
     if count * 8 > elements.left:
         raise FormatError(
-            f"the file is cut off or broken: {count} values are announced, {elements.left} bytes are left"
+            f"the file is cut off or broken: {counted(count, 'value')} are announced, {elements.left} bytes are left"
         )
     source.budget.take(ITEM_COST * count)
     items: list[Value] = []
@@ -286,7 +286,7 @@ def _read_items(elements: _Elements, source: _Source, count: int, depth: int) ->
 
 
 def _read_alike(elements: _Elements, source: _Source, first: _Element, value: Value, most: int) -> list[Value]:
-    """The values after one that differ from it only in their numbers, `most` at most, read in one go.
+    """The following values that differ from one only in their numbers, at most `most`, read at once.
 
     Cells with some numbers a time step are written so. `first` is the element before them and `value` what it holds;
     none are like a value that is neither empty nor real numbers.
@@ -335,7 +335,9 @@ def _read_char(elements: _Elements, source: _Source, header: _Header) -> Char:
     # MATLAB counts a character outside the basic plane twice, and programs that know only bytes count those
     counts = {len(text)} if rows > 1 else {len(text), len(text.encode("utf-16-le")) // 2, len(element.data)}
     if rows * columns not in counts:
-        raise FormatError(f"byte {element.place}: broken: {len(text)} characters for {rows} rows of {columns}")
+        raise FormatError(
+            f"byte {element.place}: broken: {counted(len(text), 'character')} for {counted(rows, 'row')} of {columns}"
+        )
     single = (text,) if rows == 1 else ()
     return Char(header.shape, single if rows == 1 or not columns else tuple(text[row::rows] for row in range(rows)))
 
@@ -355,7 +357,7 @@ def _read_parts(elements: _Elements, source: _Source, header: _Header) -> tuple[
 def _read_numeric(elements: _Elements, source: _Source, header: _Header) -> Numeric:
     flat, kind = _read_parts(elements, source, header)
     if len(flat) != math.prod(header.shape):
-        raise FormatError(f"broken: {len(flat)} numbers for an array of {'x'.join(map(str, header.shape))}")
+        raise FormatError(f"broken: {counted(len(flat), 'number')} for an array of {'x'.join(map(str, header.shape))}")
     target = np.dtype("?" if header.logical else _NUMERIC[header.kind])
     if flat.dtype.kind != "c":
         source.budget.take(target.itemsize * len(flat))
@@ -383,7 +385,7 @@ def _read_sparse(elements: _Elements, source: _Source, header: _Header) -> Spars
     # rows and numbers may have spare room after the last element
     count = int(starts[-1]) if len(starts) else 0
     if not 0 <= count <= min(len(rows), len(data)):
-        raise FormatError(f"broken: {count} elements of a sparse matrix are announced, {len(data)} are there")
+        raise FormatError(f"broken: a sparse matrix of {counted(count, 'element')}, {len(data)} are stored")
     return Sparse(header.shape, data[:count], rows[:count], starts, source.budget, header.class_name)
 
 
@@ -472,7 +474,8 @@ def _matrix_head(element: _Element, source: _Source) -> memoryview:
 
 
 def _decompressed(element: _Element, source: _Source) -> _Element:
-    """The matrix element itself; a compressed one is inflated to the size it announces, once that is found bearable."""
+    """The matrix element itself; a compressed one is inflated to its announced size, after a check against the
+    limit."""
     if element.kind == MI_MATRIX:
         return element
     stream = zlib.decompressobj()
@@ -500,7 +503,7 @@ def _inflate(stream: zlib._Decompress, data: memoryview | bytes, size: int) -> b
 
 
 def _read_subsystem(value: Value, source: _Source) -> tuple[Value, ...]:
-    """The cells in which the objects of newer classes are kept: a MAT-file of its own within a row of bytes."""
+    """The cells that hold the objects of newer classes: a complete MAT-file within a row of bytes."""
     if not isinstance(value, Numeric) or value.array.dtype != np.uint8 or value.array.size < 16:
         raise FormatError("the subsystem is not a row of bytes")
     data = memoryview(np.ascontiguousarray(value.array.reshape(-1, order="F")).tobytes())

@@ -1,4 +1,4 @@
-"""Opening a MAT-file of any version that can hold a network: by what is in it, not by its name."""
+"""Opening a MAT-file of any version that can hold a network: by its content, not its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VERSION_73 = b"MATLAB 7.3 MAT-file"
 def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
     """The header and the variables of a MAT-file; values are read when they are asked for.
 
-    A version 7.3 file is read in a process of its own, unless `isolation` is false.
+    A version 7.3 file is read in a separate process, unless `isolation` is false.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def _open_version_73(path: Path, start: bytes, budget: Budget, isolation: bool) 
 
 
 def first_bytes(path: Path) -> bytes:
-    """The bytes by which the kind of a file is recognised.
+    """The first bytes, by which the kind of a file is recognised.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def reference(content: Numeric) -> tuple[Shape, tuple[int, ...], int]:
 
 
 def opaque(class_name: str, content: Value, home: Callable[[], Subsystem]) -> Opaque:
-    """The object that a reference means; one that is stored in a way that is not known is an object all the same."""
+    """The object that a reference stands for; if it is stored in an unknown way, only its class is known."""
     if isinstance(content, Numeric) and _is_reference(content):
         shape, numbers, _ = reference(content)
         return Opaque(class_name, "MCOS", shape, numbers, home)

@@ -36,8 +36,12 @@ def describe(value: Value) -> str:
 
 def listing(file: MatFile) -> str:
     """The variables of a file in one line, for messages."""
-    found = [f"{entry.name} ({entry.class_name} {describe_shape(entry.shape)})" for entry in file.variables.values()]
-    return f"{', '.join(found[:20])}, and {len(found) - 20} more" if len(found) > 20 else ", ".join(found) or "nothing"
+    entries = [f"{entry.name} ({entry.class_name} {describe_shape(entry.shape)})" for entry in file.variables.values()]
+    return (
+        f"{', '.join(entries[:20])}, and {len(entries) - 20} more"
+        if len(entries) > 20
+        else ", ".join(entries) or "nothing"
+    )
 
 
 def find(file: MatFile, path: str) -> Value:
@@ -46,7 +50,7 @@ def find(file: MatFile, path: str) -> Value:
     Raises
     ------
     FormatError
-        The path is none, or there is nothing at it; the message says how far it leads.
+        It is not a path, or there is nothing at it; the message says how far it leads.
     """
     path = re.sub(r"\s", "", path)
     start = _NAME.match(path)
@@ -175,7 +179,7 @@ def _all_met(value: Opaque, traversal: Traversal) -> bool:
 def _steps(
     value: Value, closed: Callable[[Value], bool], leaves: bool, traversal: Traversal
 ) -> Iterator[tuple[Step, Value]]:
-    """What is within a value that is not closed, without objects that were met elsewhere."""
+    """The values directly within a value that is not closed, without objects that were visited before."""
     if closed(value):
         if isinstance(value, Opaque):
             traversal.objects.update(value.numbers)

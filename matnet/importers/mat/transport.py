@@ -1,4 +1,4 @@
-"""MATLAB values as JSON and bytes, from the process that reads a version 7.3 file to the one that asked for it.
+"""MATLAB values as JSON and bytes, sent by the process that reads a version 7.3 file to the one that asked for it.
 
 The JSON refers to the bytes of all arrays, one after the other, by kind and shape.
 """

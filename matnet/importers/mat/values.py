@@ -14,26 +14,26 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import FormatError, UnsupportedError
+from matnet.errors import FormatError, UnsupportedError, counted
 from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
 
 Shape: TypeAlias = tuple[int, ...]
 
 Step: TypeAlias = tuple[str, ...]
-"""What MATLAB writes to reach a value within another, in parts that are joined when it is shown."""
+"""MATLAB's syntax for a nested value, in parts that are joined when it is shown."""
 
 ITEM_COST = 128
-"""Bytes of memory that a value within another takes in the end, about, whatever it holds."""
+"""The approximate memory in bytes of a nested value itself, without its contents."""
 
 MAX_DEPTH = 64
-"""How deep values may be nested in each other; what lies deeper is not read."""
+"""How deeply values may be nested; anything deeper is not read."""
 
 MAX_NAME = 2048
 """The longest name that MATLAB gives a variable or a field (namelengthmax: 63 until R2024b)."""
 
 TOO_DEEP = f"value nested more than {MAX_DEPTH} deep"
-"""What stands for a value that lies deeper, as the class of an opaque one."""
+"""The class of the opaque value that replaces a more deeply nested one."""
 
 
 def describe_shape(shape: Shape) -> str:
@@ -87,7 +87,7 @@ class Sparse:
         if not fits or starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 0).any():
             raise FormatError("a sparse matrix whose column starts contradict its size")
         if count and not (self.rows.min() >= 0 and self.rows.max() < self.shape[0]):
-            raise FormatError(f"a sparse matrix with elements outside its {self.shape[0]} rows")
+            raise FormatError(f"a sparse matrix with elements outside its {counted(self.shape[0], 'row')}")
 
     def floats(self) -> FloatArray:
         """Dense, as float64.
@@ -163,7 +163,7 @@ class Function:
 
 
 class Objects(Protocol):
-    """Where the objects of a file live that it refers to by number (mcos.py)."""
+    """The objects of a file, to which its values refer by number (mcos.py)."""
 
     def object(self, number: int) -> Struct:
         """The properties that are stored of object `number` (from 1)."""
@@ -216,7 +216,7 @@ Value: TypeAlias = Numeric | Sparse | Char | Cell | Struct | Function | Opaque
 """Any MATLAB value."""
 
 _HOLDERS = (Cell, Struct, Opaque)
-"""Values that other values may be within."""
+"""Values that can contain other values."""
 
 EMPTY = Numeric(np.zeros((0, 0)))
 """The empty matrix []."""
@@ -224,7 +224,7 @@ EMPTY = Numeric(np.zeros((0, 0)))
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """A variable of a file: known by name, class and size at once, read when it is asked for."""
+    """A variable of a file: name, class and size are known at once, the value is read on request."""
 
     name: str
     class_name: str
@@ -256,7 +256,7 @@ _PLAIN = frozenset({*NUMERIC_CLASSES, "logical", "char", "function_handle"})
 
 @dataclass(frozen=True, eq=False)
 class MatFile:
-    """A MAT-file: its header line, its variables in the file's order, and what memory is left for its contents."""
+    """A MAT-file: its header line, its variables in the file's order, and the memory left for its contents."""
 
     header: str
     variables: Mapping[str, Variable]
@@ -271,7 +271,7 @@ class Traversal:
     properties: set[int] = field(default_factory=set)
 
     def first_visit(self, value: Value) -> bool:
-        """Whether a property's value was not met before; it is from now on."""
+        """Whether a property's value is visited for the first time; it is marked as visited."""
         if not isinstance(value, Cell | Struct):
             return True
         known = id(value) in self.properties
@@ -280,7 +280,7 @@ class Traversal:
 
 
 def children(value: Value, leaves: bool = True, traversal: Traversal | None = None) -> Iterator[tuple[Step, Value]]:
-    """What is directly within a value, each with what MATLAB writes to reach it: ``{3}``, ``.net``, ``(2)``.
+    """The values directly within a value, each with MATLAB's syntax to reach it: ``{3}``, ``.net``, ``(2)``.
 
     An object that cannot be read has nothing within. `leaves` says whether numbers, texts and the like count: there
     may be millions of them. What was `traversal` among objects and their properties is left out, and what is entered is

@@ -1,4 +1,4 @@
-"""Models of what followed the class `network`: fitrnet and fitcnet (fitted.py), networks of layers (layered.py)."""
+"""Models of the classes that followed `network`: fitrnet and fitcnet (fitted.py), networks of layers (layered.py)."""
 
 from matnet.importers.successors.evidence import StoredLoss, StoredScores, in_session, stored_losses, stored_scores
 from matnet.importers.successors.fitted import is_fitted, read_fitted

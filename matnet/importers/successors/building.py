@@ -1,4 +1,4 @@
-"""What MATLAB's layers are made of: the stored layer, its sources, and the network under construction."""
+"""The pieces of which networks of layers are built: stored layers, their sources, the network under construction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
+from matnet.errors import Advice, ModelError, Parameter, UnsupportedError, counted
 from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.fields import Fields, at_place, part_of
@@ -25,8 +25,8 @@ Shape: TypeAlias = tuple[int, ...]
 class StoredLayer:
     """A layer as the file has it.
 
-    ``packed`` is whether its class packs its fields into a struct with a version, ``written`` are the fields that the
-    file has, without those that have their class's default, ``kind`` is what people call its class.
+    ``packed`` is whether its class packs its fields into a struct with a version. ``written`` are the fields in the
+    file; a field that has its class's default is not stored. ``kind`` is the usual name of its class.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Source:
 
 @dataclass(eq=False)
 class Arrangement:
-    """The network under construction: its layers and what they give by MATLAB's number, its inputs by their order.
+    """The network under construction: its layers and their outputs by MATLAB's number, its inputs by their order.
 
     ``ranks`` are the places of the inputs among all inputs by the numbers of their layers. ``count`` is how many layers
     MATLAB has; ``parts`` are the layers that these are made of where one is not enough, by their numbers. ``ahead`` are
@@ -80,8 +80,8 @@ class Arrangement:
     reserved: int = 0
     single: bool = False
 
-    def place(self, number: int, layer: Layer) -> None:
-        """Puts the Layer of a MATLAB layer at its number."""
+    def store(self, number: int, layer: Layer) -> None:
+        """Stores the Layer of a MATLAB layer under its number."""
         self.layers[number] = layer
         self.sources[number] = Source("layer", number, layer.size, layer.shape)
         self._follow(number, layer)
@@ -108,20 +108,14 @@ class Arrangement:
         value = None if part is None else part.get("Value")
         place = f"{layer.fields.place}.{name}"
         if value is None:
-            raise ModelError(
-                f"{place} is empty: the layer was never trained; needed is the trained network, as trainnet or "
-                "trainNetwork returns it, and not its layers"
-            )
+            raise untrained(place)
         if not isinstance(value, Numeric) or value.class_name not in ("single", "double"):
-            raise ModelError(f"{place}.Value is a {describe(value)}, expected numbers, single or double")
+            raise ModelError(f"a {describe(value)}, expected single or double numbers", place=f"{place}.Value")
         self.single |= value.class_name == "single"
         with at_place(f"{place}.Value: "):
             numbers = value.floats().reshape(-1, order="F")
         if not self.allow_nonfinite and not np.isfinite(numbers).all():
-            raise ModelError(
-                f"{place} has values that are NaN or Inf",
-                Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
-            )
+            raise nonfinite(place)
         self.budget.take(numbers.nbytes)
         return numbers, value.shape
 
@@ -134,9 +128,9 @@ class Arrangement:
 UNWEIGHTED = Weight(np.zeros((0, 0)), "unweighted")
 
 
-def gathered(positions: NDArray[np.intp], elements: int, before: int = 0, behind: int = 0) -> Weight:
-    """The connection that takes the elements at `positions` (from 0) of as many, with zeros before and behind them."""
-    index = np.pad(positions + 1.0, (before, behind))
+def gathered(positions: NDArray[np.intp], elements: int, before: int = 0, after: int = 0) -> Weight:
+    """The connection that takes the elements at `positions` (from 0) of as many, with zeros before and after them."""
+    index = np.pad(positions + 1.0, (before, after))
     settings = {"index": index, "elements": np.array([float(elements)])}
     return Weight(np.zeros((0, 0)), "gather", settings=settings)
 
@@ -145,14 +139,15 @@ def sizes(layer: StoredLayer, name: str) -> Shape:
     """A field with sizes, each a whole number above 0."""
     numbers = layer.fields.floats(name).ravel(order="F").tolist()
     if not numbers or len(numbers) > 5 or any(not number.is_integer() or number < 1 for number in numbers):
-        raise ModelError(f"{layer.fields.place}.{name} is {numbers[:6]}, expected sizes")
-    found = tuple(map(int, numbers))
-    if math.prod(found) > MAX_ELEMENTS:
+        raise ModelError(f"{numbers[:6]}, expected whole numbers above 0", place=f"{layer.fields.place}.{name}")
+    shape = tuple(map(int, numbers))
+    if math.prod(shape) > MAX_ELEMENTS:
         raise UnsupportedError(
-            f"{layer.fields.place}.{name} is {describe_shape(found)}: {math.prod(found)} elements, which take "
-            f"{math.prod(found) >> 17} MB for each sample; at most {MAX_ELEMENTS} are supported"
+            f"{math.prod(shape)} elements, which take {math.prod(shape) >> 17} MB for each sample; at most "
+            f"{MAX_ELEMENTS} are supported",
+            place=f"{layer.fields.place}.{name}",
         )
-    return found
+    return shape
 
 
 def arranged(
@@ -164,12 +159,13 @@ def arranged(
     shape: Shape = (),
     **more: Any,
 ) -> Layer:
-    """A Layer with its connections; the size is that of the first source where it is not given."""
+    """A Layer with its connections; its size is by default that of the first source."""
     weights: dict[str, dict[int, Weight]] = {"input": {}, "layer": {}}
     for source, weight in connections:
         if source.number in weights[source.kind]:
             raise UnsupportedError(
-                f"{layer.fields.place} receives the same output at two of its inputs, which is not supported"
+                "the same output is connected to two inputs of this layer, which is not supported",
+                place=layer.fields.place,
             )
         weights[source.kind][source.number] = weight
     first = connections[0][0]
@@ -188,7 +184,35 @@ def arranged(
 
 
 def of_size(layer: StoredLayer, name: str, numbers: FloatArray, size: int) -> FloatArray:
-    """The numbers, as many as they must be."""
+    """The numbers, after a check of how many there are."""
     if len(numbers) != size:
-        raise ModelError(f"{layer.fields.place}.{name} has {len(numbers)} numbers, expected {size}")
+        raise ModelError(f"{counted(len(numbers), 'number')}, expected {size}", place=f"{layer.fields.place}.{name}")
     return numbers
+
+
+def untrained(place: str) -> ModelError:
+    """The error of a parameter that training would have set."""
+    return ModelError(
+        "empty: the layer was never trained; save the trained network that trainnet or trainNetwork returns, not its "
+        "layers",
+        place=place,
+    )
+
+
+def nonfinite(place: str) -> ModelError:
+    """The error of weights that are NaN or Inf."""
+    return ModelError(
+        "values that are NaN or Inf",
+        Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
+        place=place,
+    )
+
+
+def other_shape(shape: Shape, expected: Shape, place: str) -> ModelError:
+    """The error of a matrix of another size than expected."""
+    return ModelError(f"{describe_shape(shape)}, expected {describe_shape(expected)}", place=place)
+
+
+def refused_flag(name: str, place: str) -> UnsupportedError:
+    """The error of a setting that may not be true."""
+    return UnsupportedError("true is not supported, expected false", place=f"{place}.{name}")

@@ -1,4 +1,4 @@
-"""What MATLAB stored of a model's own answers: the losses of its training, and the test scores of a session."""
+"""A model's own answers that MATLAB stored: the losses of its training, and the test scores of a session."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def stored_losses(file: MatFile, path: str) -> list[StoredLoss]:
     expected, row, certain = _expected(fields)
     classifier = is_classifier(value)
     decay = _number(parameters, "Lambda")
-    found = []
+    losses = []
     for name, loss in expected.items():
         place, holder, *names = sets[name]
         data = _data(fields, holder, names, classifier)
@@ -76,8 +76,8 @@ def stored_losses(file: MatFile, path: str) -> list[StoredLoss]:
             what = f"{path}.ConvergenceInfo.{row}{name} ({place}{names[0]} -> {place}{names[1]})"
             penalty = decay if name == "TrainingLoss" else 0.0
             known = certain and not (classifier and (penalty or _has_costs(fields)))
-            found.append(StoredLoss(what, x, t, weights, penalty, classifier, loss, known))
-    return found
+            losses.append(StoredLoss(what, x, t, weights, penalty, classifier, loss, known))
+    return losses
 
 
 def _has_costs(fields: Fields) -> bool:
@@ -121,7 +121,7 @@ def _data(
 
 
 def _classes(fields: Fields, stored: Value, holder: Fields, name: str) -> FloatArray | None:
-    """1 for the true class of each sample, else 0."""
+    """For each sample, 1 for the true class, else 0."""
     summary = part_of(fields, "ClassSummary")
     classes = labels(summary.get("ClassNames"), f"{summary.place}.ClassNames")
     true = labels(stored, f"{holder.place}.{name}")
@@ -137,17 +137,17 @@ def _matrix(value: Value | None) -> FloatArray | None:
 
 
 def _column(value: Value | None) -> FloatArray | None:
-    found = _matrix(value)
-    return None if found is None or 1 not in found.shape else found.ravel()
+    matrix = _matrix(value)
+    return None if matrix is None or 1 not in matrix.shape else matrix.ravel()
 
 
 def _number(fields: Fields, name: str) -> float:
-    found = _column(fields.get(name))
-    return float(found[0]) if found is not None and found.size == 1 else float("nan")
+    column = _column(fields.get(name))
+    return float(column[0]) if column is not None and column.size == 1 else float("nan")
 
 
 def in_session(path: str) -> bool:
-    """Whether a model lies where a session of a learner app keeps its models."""
+    """Whether a path leads into a learner app's session, where it keeps its models."""
     return _SESSION_MODEL.match(path) is not None
 
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matnet.errors import Advice, ModelError, Parameter, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.files import Budget
 from matnet.functions.namespace import FloatArray
-from matnet.importers.found import FoundNetwork, unconfirmed
 from matnet.importers.mat.classes import texts
 from matnet.importers.mat.fields import Fields, at_place, part_of
 from matnet.importers.mat.paths import describe
-from matnet.importers.mat.values import Cell, Char, Function, MatFile, Numeric, Opaque, Value, describe_shape
+from matnet.importers.mat.values import Cell, Char, Function, MatFile, Numeric, Opaque, Value
+from matnet.importers.stored_network import StoredNetwork, unconfirmed
+from matnet.importers.successors.building import nonfinite, other_shape
 from matnet.importers.successors.labels import labels
 from matnet.importers.successors.surroundings import check_surroundings
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
@@ -51,7 +52,7 @@ _IMPLEMENTATION_PROPERTIES = frozenset(
         *("MaxHistorySize", "NumLayers", "NumOutputs"),
     }
 )
-"""What is known of a model and of the object with its weights: all of it is read, or has no effect on a prediction."""
+"""The known properties of a model and of the object with its weights: they are read, or do not affect predictions."""
 
 
 def is_fitted(value: Value) -> bool:
@@ -82,7 +83,7 @@ class _Weights:
     single: bool
 
 
-def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> FoundNetwork:
+def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> StoredNetwork:
     """The model in a value for which ``is_fitted`` holds; `path` is where it lies in the file.
 
     Raises
@@ -102,33 +103,33 @@ def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool = 
     _check_predictors(summary)
     release = _check_transform(fields, "PrivScoreTransform" if classifier else "PrivResponseTransform")
     _check_training(fields)
-    found = _weights(fields, classifier, file.budget, allow_nonfinite)
-    predictors = found.weights[0].shape[1]
+    stored = _weights(fields, classifier, file.budget, allow_nonfinite)
+    predictors = stored.weights[0].shape[1]
     processing, limits = _standardizing(fields, predictors), _range(fields, predictors)
     names = predictor_names(summary, predictors)
-    outputs = len(found.biases[-1])
+    outputs = len(stored.biases[-1])
     classes = _classes(fields, outputs) if classifier else ()
     with at_place(f"{path}: "):
         entry = Input(predictors, processing, limits, "Predictors", element_names=names)
         name = "Scores" if classifier else "Response"
-        exit_entry = Output(len(found.weights) - 1, outputs, name=name, element_names=classes)
-        structure = Structure((entry,), tuple(_layers(found)), (exit_entry,), parameter_order="layers")
-    remarks = (*_remarks(fields, found, classifier), *unconfirmed(structure))
+        exit_entry = Output(len(stored.weights) - 1, outputs, name=name, element_names=classes)
+        structure = Structure((entry,), tuple(_layers(stored)), (exit_entry,), parameter_order="layers")
+    remarks = (*_remarks(fields, stored, classifier), *unconfirmed(structure))
     kind = f"{value.class_name.rpartition('.')[2]} object"
-    precision = "single" if found.single else ""
-    return FoundNetwork(structure, release, kind, oddities=remarks, precision=precision)
+    precision = "single" if stored.single else ""
+    return StoredNetwork(structure, release, kind, oddities=remarks, precision=precision)
 
 
 def _check_known(fields: Fields, known: frozenset[str]) -> None:
     for name in fields.names:
         if name not in known and fields.get(name) is not None:
             raise UnsupportedError(
-                "the property is not known here, and may change what the model predicts", place=f"{fields.place}.{name}"
+                "unknown property, which may change what the model predicts", place=f"{fields.place}.{name}"
             )
 
 
 def _check_predictors(summary: Fields) -> None:
-    """All predictors are numbers."""
+    """Check that all predictors are numeric."""
     if summary.get("CategoricalPredictors") is not None:
         raise UnsupportedError(
             "categorical predictors are not supported", place=f"{summary.place}.CategoricalPredictors"
@@ -151,28 +152,29 @@ def _check_predictors(summary: Fields) -> None:
 
 
 def _check_transform(fields: Fields, name: str) -> str:
-    """The release of MATLAB, as the handle of a transform that changes nothing shows it."""
+    """Check that a transform is the identity; the MATLAB release that its handle records."""
     value = fields.get(name)
     if not isinstance(value, Function):
         raise fields.wrong(name, "a function handle")
     if value.name != _IDENTITY:
         what = value.name.removeprefix("classreg.learning.transform.")
         raise UnsupportedError(
-            f"{fields.place}.{name} is {what!r}, and transforms other than the identity are not supported; in MATLAB, "
-            f"set {name.removeprefix('Priv')} of the model to 'none' and save it again"
+            f"the transform {what!r} is not supported; in MATLAB, set {name.removeprefix('Priv')} of the model to "
+            "'none' and save it again",
+            place=f"{fields.place}.{name}",
         )
     return value.release
 
 
 def _check_training(fields: Fields) -> None:
-    """A full model says how it was trained; standardized responses are scaled back in a way that is not known."""
+    """Check the training parameters of a full model: how MATLAB scales standardized responses back is not known."""
     if fields.get("ModelParams") is None:
         return
     flag = part_of(fields, "ModelParams").get("StandardizeResponses")
     if isinstance(flag, Numeric) and flag.array.any():
         raise UnsupportedError(
-            f"{fields.place}.ModelParams.StandardizeResponses is true, and standardized responses are not supported; "
-            "train without them"
+            "standardized responses are not supported; train without them",
+            place=f"{fields.place}.ModelParams.StandardizeResponses",
         )
 
 
@@ -185,22 +187,24 @@ def _weights(fields: Fields, classifier: bool, budget: Budget, allow_nonfinite: 
     weights, biases = _matrices(part, "LayerWeights"), _matrices(part, "LayerBiases")
     if not weights:
         raise UnsupportedError(
-            f"{part.place}.LayerWeights is empty: models with an architecture of their own (a dlnetwork) are not "
-            "supported"
+            "empty: models with a custom architecture (a dlnetwork) are not supported",
+            place=f"{part.place}.LayerWeights",
         )
     _check_loss(part, classifier)
     for what, number in (("LayerBiases", len(biases)), ("NumLayers", part.count("NumLayers"))):
         if number != len(weights):
-            raise ModelError(f"{number} layers, but LayerWeights has {len(weights)}", place=f"{part.place}.{what}")
-    found = _Weights(
+            raise ModelError(
+                f"{counted(number, 'layer')}, but LayerWeights has {len(weights)}", place=f"{part.place}.{what}"
+            )
+    result = _Weights(
         _values(part, "LayerWeights", weights, allow_nonfinite),
         tuple(bias.ravel() for bias in _values(part, "LayerBiases", biases, allow_nonfinite)),
         _transfer(fields, part, classifier, len(weights)),
         any(entry.class_name == "single" for entry in (*weights, *biases)),
     )
-    budget.take(sum(array.nbytes for array in (*found.weights, *found.biases)))
-    _check_sizes(fields, part, found, classifier)
-    return found
+    budget.take(sum(array.nbytes for array in (*result.weights, *result.biases)))
+    _check_sizes(fields, part, result, classifier)
+    return result
 
 
 def _matrices(part: Fields, name: str) -> Sequence[Numeric]:
@@ -209,62 +213,68 @@ def _matrices(part: Fields, name: str) -> Sequence[Numeric]:
         return ()
     if not isinstance(value, Cell):
         raise part.wrong(name, "a cell of matrices")
-    found = []
+    matrices = []
     for number, entry in enumerate(value.items, 1):
         if not isinstance(entry, Numeric) or len(entry.shape) != 2 or entry.class_name not in ("double", "single"):
-            raise ModelError(f"{part.place}.{name}{{{number}}} is a {describe(entry)}, expected a matrix of numbers")
-        found.append(entry)
-    return found
+            raise ModelError(
+                f"a {describe(entry)}, expected a matrix of numbers", place=f"{part.place}.{name}{{{number}}}"
+            )
+        matrices.append(entry)
+    return matrices
 
 
 def _values(part: Fields, name: str, entries: Sequence[Numeric], allow_nonfinite: bool) -> tuple[FloatArray, ...]:
-    found = []
+    matrices = []
     for number, entry in enumerate(entries, 1):
         place = f"{part.place}.{name}{{{number}}}"
         with at_place(f"{place}: "):
-            found.append(entry.floats())
-        if not allow_nonfinite and not np.isfinite(found[-1]).all():
-            raise ModelError(
-                f"{place} has values that are NaN or Inf",
-                Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are"),
-            )
-    return tuple(found)
+            matrices.append(entry.floats())
+        if not allow_nonfinite and not np.isfinite(matrices[-1]).all():
+            raise nonfinite(place)
+    return tuple(matrices)
 
 
 def _check_loss(part: Fields, classifier: bool) -> None:
     name, expected = part.text("LossFcnName"), "crossentropy" if classifier else "mse"
     if name != expected:
-        raise UnsupportedError(f"{part.place}.LossFcnName is '{name}': models trained for it are not supported")
+        raise UnsupportedError(
+            f"models trained with the loss '{name}' are not supported, expected '{expected}'",
+            place=f"{part.place}.LossFcnName",
+        )
 
 
 def _transfer(fields: Fields, part: Fields, classifier: bool, count: int) -> tuple[str, ...]:
-    """The layers' transfer functions; what MATLAB writes twice must agree."""
+    """The layers' transfer functions; MATLAB stores them twice, and both must agree."""
     hidden = _activations(fields, count - 1)
     if _activations(part, count - 1) != hidden:
-        raise ModelError(f"{part.place}.Activations is not what {fields.place}.Activations is: the file is damaged")
+        raise ModelError(
+            f"differs from {fields.place}.Activations: the file is damaged", place=f"{part.place}.Activations"
+        )
     output, expected = ("softmax", "softmax") if classifier else ("purelin", "none")
     for activation in (fields.text("OutputLayerActivation", expected), *_last(fields, hidden)):
         if _OUTPUT.get(activation) != output:
             raise UnsupportedError(
-                f"an output layer with the activation '{activation}' is not supported, expected '{expected}'",
+                f"the output activation '{activation}' is not supported, expected '{expected}'",
                 place=fields.place,
             )
     return (*hidden, output)
 
 
 def _activations(fields: Fields, count: int) -> tuple[str, ...]:
-    """The transfer functions of the hidden layers: one text serves all."""
+    """The transfer functions of the hidden layers; a single text applies to all."""
     value = fields.get("Activations")
     if value is None and not count:
         return ()
     if value is None:
-        raise fields.wrong("Activations", "a text, or a cell with one for each hidden layer")
+        raise fields.wrong("Activations", "a text, or a cell with one text per hidden layer")
     with at_place(f"{fields.place}.Activations: "):
         names = texts(value)
     if isinstance(value, Char) and len(names) == 1:
         names = names * count
     if len(names) != count:
-        raise ModelError(f"{fields.place}.Activations has {len(names)} names for {count} hidden layers")
+        raise ModelError(
+            f"{counted(len(names), 'name')} for {counted(count, 'hidden layer')}", place=f"{fields.place}.Activations"
+        )
     for name in names:
         if name not in _TRANSFER:
             known = ", ".join(sorted(_TRANSFER))
@@ -281,30 +291,33 @@ def _last(fields: Fields, hidden: Sequence[str]) -> tuple[str, ...]:
         names = texts(value)
     known = {**_TRANSFER, "linear": "purelin"}
     if len(names) != len(hidden) + 1 or [known.get(name or "") for name in names[:-1]] != list(hidden):
-        raise ModelError(f"{fields.place}.ExpandedActivations does not fit Activations: the file is damaged")
+        raise ModelError("contradicts Activations: the file is damaged", place=f"{fields.place}.ExpandedActivations")
     return (names[-1] or "",)
 
 
-def _check_sizes(fields: Fields, part: Fields, found: _Weights, classifier: bool) -> None:
-    """Every matrix fits the one before, and the sizes that MATLAB writes beside them."""
-    sources = [found.weights[0].shape[1], *(len(bias) for bias in found.biases)]
-    for number, (weight, bias) in enumerate(zip(found.weights, found.biases, strict=True), 1):
+def _check_sizes(fields: Fields, part: Fields, model: _Weights, classifier: bool) -> None:
+    """Check that every matrix fits the one before, and the sizes that MATLAB stores beside them."""
+    sources = [model.weights[0].shape[1], *(len(bias) for bias in model.biases)]
+    for number, (weight, bias) in enumerate(zip(model.weights, model.biases, strict=True), 1):
         expected = (len(bias), sources[number - 1])
         if weight.shape != expected:
-            raise ModelError(
-                f"{part.place}.LayerWeights{{{number}}} is {describe_shape(weight.shape)}, expected "
-                f"{describe_shape(expected)}"
-            )
-    hidden = [len(bias) for bias in found.biases[:-1]]
+            raise other_shape(weight.shape, expected, f"{part.place}.LayerWeights{{{number}}}")
+    hidden = [len(bias) for bias in model.biases[:-1]]
     sizes = [] if fields.get("LayerSizes") is None else fields.floats("LayerSizes").ravel().tolist()
     if sizes != hidden:
-        raise ModelError(f"{fields.place}.LayerSizes is {sizes}, but the weights have {hidden}: the file is damaged")
-    for place, name, number in ((fields, "NumPredictors", sources[0]), (part, "NumOutputs", sources[-1])):
-        stored = place.count(name)
-        if stored != number:
-            raise ModelError(f"{place.place}.{name} is {stored}, but the weights have {number}: the file is damaged")
+        raise ModelError(
+            f"{sizes}, but the weights have {hidden}: the file is damaged", place=f"{fields.place}.LayerSizes"
+        )
+    for owner, name, number in ((fields, "NumPredictors", sources[0]), (part, "NumOutputs", sources[-1])):
+        announced = owner.count(name)
+        if announced != number:
+            raise ModelError(
+                f"{announced}, but the weights have {number}: the file is damaged", place=f"{owner.place}.{name}"
+            )
     if not classifier and sources[-1] != 1:
-        raise UnsupportedError(f"{part.place}.NumOutputs is {sources[-1]}: several responses are not supported")
+        raise UnsupportedError(
+            f"{sources[-1]} responses are not supported, expected 1", place=f"{part.place}.NumOutputs"
+        )
 
 
 def _standardizing(fields: Fields, predictors: int) -> tuple[Process, ...]:
@@ -315,21 +328,24 @@ def _standardizing(fields: Fields, predictors: int) -> tuple[Process, ...]:
             settings[name] = fields.floats(name)
     if bool(settings) != announced:
         raise ModelError(
-            f"{fields.place}.StandardizeData is {str(announced).lower()}, but Mu and Sigma are "
-            f"{'there' if settings else 'not there'}"
+            f"{str(announced).lower()}, but Mu and Sigma are {'present' if settings else 'missing'}",
+            place=f"{fields.place}.StandardizeData",
         )
     if not settings:
         return ()
     for name in ("Mu", "Sigma"):
         size = settings[name].size if name in settings else 0
         if size != predictors:
-            raise ModelError(f"{fields.place}.{name} has {size} numbers for {predictors} predictors")
+            raise ModelError(
+                f"{counted(size, 'number')} for {counted(predictors, 'predictor')}", place=f"{fields.place}.{name}"
+            )
     deviations = settings["Sigma"].ravel()
     wrong = np.flatnonzero(~(deviations > 0.0) | ~np.isfinite(deviations))
     if wrong.size:
         raise UnsupportedError(
-            f"{fields.place}.Sigma({wrong[0] + 1}) is {deviations[wrong[0]]:g}: predictor {wrong[0] + 1} was constant "
-            "or missing in the training, and what MATLAB makes of it is not known; train without it"
+            f"{deviations[wrong[0]]:g}: predictor {wrong[0] + 1} was constant or missing in the training data, and how "
+            "MATLAB treats it is not known; train without it",
+            place=f"{fields.place}.Sigma({wrong[0] + 1})",
         )
     with at_place(f"{fields.place}: "):
         return (Process.from_matlab("standardize", settings),)
@@ -345,20 +361,21 @@ def _range(fields: Fields, predictors: int) -> FloatArray | None:
 
 
 def predictor_names(summary: Fields, predictors: int) -> tuple[str, ...]:
-    """The predictors' names; none where a model was trained on a matrix, which stores only their number."""
+    """The predictors' names; none if the model was trained on a matrix: it then stores only their number."""
     value = summary.get("PredictorNames")
     if isinstance(value, Numeric):
-        found: int = summary.count("PredictorNames")
+        count: int = summary.count("PredictorNames")
         names: tuple[str, ...] = ()
     elif value is None:
         raise summary.wrong("PredictorNames", "a cell of names or a number")
     else:
         with at_place(f"{summary.place}.PredictorNames: "):
             names = tuple(name or "" for name in texts(value))
-        found = len(names)
-    if found != predictors:
+        count = len(names)
+    if count != predictors:
         raise ModelError(
-            f"{found} predictors, but the weights have {predictors}", place=f"{summary.place}.PredictorNames"
+            f"{counted(count, 'predictor')}, but the weights have {predictors}",
+            place=f"{summary.place}.PredictorNames",
         )
     return names
 
@@ -368,27 +385,29 @@ def _classes(fields: Fields, outputs: int) -> tuple[str, ...]:
     place = f"{fields.place}.ClassSummary.ClassNames"
     names = labels(part_of(fields, "ClassSummary").get("ClassNames"), place)
     if len(names) != outputs:
-        raise ModelError(f"{place} has {len(names)} classes, but the model has {outputs} outputs")
+        raise ModelError(
+            f"{counted(len(names), 'class', 'classes')}, but the model has {counted(outputs, 'output')}", place=place
+        )
     return tuple(name or "" for name in names)
 
 
-def _layers(found: _Weights) -> Iterator[Layer]:
-    last = len(found.weights) - 1
-    for number, (weight, bias, transfer) in enumerate(zip(found.weights, found.biases, found.transfer, strict=True)):
+def _layers(model: _Weights) -> Iterator[Layer]:
+    last = len(model.weights) - 1
+    for number, (weight, bias, transfer) in enumerate(zip(model.weights, model.biases, model.transfer, strict=True)):
         inputs, layers = ({0: Weight(weight)}, {}) if not number else ({}, {number - 1: Weight(weight)})
         name = "Output" if number == last else f"Hidden {number + 1}"
         yield Layer(len(bias), transfer, inputs, layers, bias, name=name)
 
 
-def _remarks(fields: Fields, found: _Weights, classifier: bool) -> Iterator[str]:
-    """Where MATLAB's answers differ from those given here, and why."""
-    if found.single:
-        yield "trained in single precision: MATLAB computes with about 7 digits, and here with 16"
+def _remarks(fields: Fields, model: _Weights, classifier: bool) -> Iterator[str]:
+    """Remarks on where MATLAB's answers differ from matnet's, and why."""
+    if model.single:
+        yield "trained in single precision: MATLAB computes with about 7 digits, matnet with 16"
     if not classifier:
         response = fields.get("DefaultResponse")
         median = None if response is None else part_of(fields, "DefaultResponse").get("Median")
         if isinstance(median, Numeric) and median.array.size == 1:
             value = float(median.array.ravel()[0])
-            yield f"where a predictor is NaN MATLAB predicts the median of the responses, {value:.10g}; here it is NaN"
+            yield f"where a predictor is NaN, MATLAB predicts the median response, {value:.10g}; matnet gives NaN"
     elif part_of(fields, "ClassSummary").get("Cost") is not None:
-        yield "misclassification costs are set: MATLAB's label is the class of least expected cost"
+        yield "misclassification costs are set: MATLAB's label is the class with the least expected cost"

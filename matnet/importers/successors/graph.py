@@ -1,4 +1,4 @@
-"""The layers of a network of layers, by name and in stored order, and what goes into each of their ports."""
+"""The layers of a network of layers, by name and in stored order, and the connections between their ports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.importers.mat.classes import Table, decoded, texts
 from matnet.importers.mat.fields import Fields, at_place, fields_of
 from matnet.importers.mat.paths import describe
@@ -15,7 +15,7 @@ from matnet.importers.successors.building import StoredLayer
 from matnet.importers.successors.layers import LAYERS, layer_kind
 
 _MOST_LAYERS = 10_000
-"""More of them are a damaged file."""
+"""A file with more layers is damaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +33,19 @@ class Graph:
     ends: tuple[int, ...]
 
     def output(self, text: str, place: str) -> int:
-        """The layer, from 0, whose only output a text such as ``fc`` or ``fc/out`` means."""
+        """The layer, from 0, whose only output a text such as ``fc`` or ``fc/out`` names."""
         return _output(self.numbers, text, place)
 
 
 def read_graph(holder: Fields, place: str, series: bool) -> Graph:
     """The layers that a network or a layer graph holds; those of a series feed each other in stored order.
 
-    `place` is that of the network, for messages about its layers.
+    `place` is where the network is, for messages about its layers.
 
     Raises
     ------
     ModelError
-        Names are missing or repeated, a connection leads nowhere, or layers feed each other in a circle.
+        Names are missing or repeated, a connection leads nowhere, or layers form a loop.
     UnsupportedError
         A layer is not supported.
     """
@@ -67,8 +67,10 @@ def _layers(holder: Fields, place: str) -> tuple[StoredLayer, ...]:
     if not isinstance(value, Opaque):
         raise holder.wrong("Layers", "an array of layers")
     if not 1 <= len(value.numbers) <= _MOST_LAYERS:
-        raise ModelError(f"{holder.place}.Layers has {len(value.numbers)} layers, expected 1 to {_MOST_LAYERS}")
-    found: list[StoredLayer] = []
+        raise ModelError(
+            f"{counted(len(value.numbers), 'layer')}, expected 1 to {_MOST_LAYERS:,}", place=f"{holder.place}.Layers"
+        )
+    layers: list[StoredLayer] = []
     names: dict[str, int] = {}
     with at_place(f"{holder.place}.Layers: "):
         elements, stored = value.whole(), value.objects()
@@ -80,10 +82,10 @@ def _layers(holder: Fields, place: str) -> tuple[StoredLayer, ...]:
                 place=f"{holder.place}.Layers",
             )
         names[layer.name] = number
-        found.append(layer)
-    for layer in found:
+        layers.append(layer)
+    for layer in layers:
         _check_known(layer)
-    return tuple(found)
+    return tuple(layers)
 
 
 def _layer(holder: str, place: str, number: int, element: Struct, written: tuple[str, ...]) -> StoredLayer:
@@ -92,7 +94,7 @@ def _layer(holder: str, place: str, number: int, element: Struct, written: tuple
     record = element if packed is None else packed
     name = fields_of(record, here).text("Name")
     if not name or not name.isprintable():
-        raise ModelError(f"{here}.Name is {name!r}, expected a line of text")
+        raise ModelError(f"{name!r}, expected one line of text", place=f"{here}.Name")
     fields = fields_of(record, f"{place}: layer '{name}'")
     names = written if packed is None else fields.names
     kind = LAYERS[element.class_name].kind if element.class_name in LAYERS else ""
@@ -100,29 +102,27 @@ def _layer(holder: str, place: str, number: int, element: Struct, written: tuple
 
 
 def _check_known(layer: StoredLayer) -> None:
-    """The layer is of a class and a version that are known, and has no fields that are not."""
+    """Check that the class, the version and all fields of a layer are known."""
     known = LAYERS.get(layer.class_name)
     place, fields = layer.fields.place, layer.fields
     if known is None:
         if layer.class_name.startswith("nnet."):
-            raise UnsupportedError(
-                f"{place} is a {layer_kind(layer.class_name)}, which is not supported; needed is a network without it"
-            )
+            raise UnsupportedError(f"layer type not supported: {layer_kind(layer.class_name)}", place=place)
         raise UnsupportedError(
-            f"{place} is of the class {layer.class_name}, which is not one of MATLAB's own: its formula is code, which "
-            "is not in the file; needed is a network without it"
+            f"custom layer of class {layer.class_name}: its formula is code, which the file does not contain",
+            place=place,
         )
     if layer.packed:
         version = fields.count("Version")
         if known.versions and version not in known.versions:
             listed = ", ".join(map(str, known.versions))
             raise UnsupportedError(
-                f"{place} is a {layer_kind(layer.class_name)} of version {version}, which is not known; known: {listed}"
+                f"unknown version {version} of the {layer_kind(layer.class_name)}; known: {listed}", place=place
             )
     for name in layer.written:
         if name not in known.fields and fields.get(name) is not None:
             raise UnsupportedError(
-                f"this field of a {layer_kind(layer.class_name)} is not known, and may change what the layer computes",
+                f"unknown field of the {layer_kind(layer.class_name)}, which may change what the layer computes",
                 place=f"{fields.place}.{name}",
             )
 
@@ -133,37 +133,40 @@ def _check_count(layer: StoredLayer, count: int) -> None:
     expected = layer.fields.count("NumInputs", 2) if several else most
     if (count < least) or count != expected:
         raise ModelError(
-            f"{layer.fields.place} receives {count} inputs, expected {expected}"
+            f"{counted(count, 'input')} connected, expected {expected}"
             if several or count > least
-            else f"{layer.fields.place} receives no input, expected the output of another layer"
+            else "no input connected, expected the output of another layer",
+            place=layer.fields.place,
         )
 
 
 def _sources(
     holder: Fields, layers: tuple[StoredLayer, ...], numbers: Mapping[str, int]
 ) -> tuple[tuple[int, ...], ...]:
-    """For each layer those that feed it, in the order of its ports, which is not that of the table."""
+    """For each layer those that feed it, in the order of its ports; the table may list them in another order."""
     place = f"{holder.place}.Connections"
     value = holder.get("Connections")
     table = None if value is None else decoded(value)
     if not isinstance(table, Table) or not {"Source", "Destination"} <= set(table.names):
-        got = "is missing" if value is None else f"is a {describe(value)}"
-        raise ModelError(f"{place} {got}, expected a table of Source and Destination")
+        got = "missing" if value is None else f"a {describe(value)}"
+        raise ModelError(f"{got}, expected a table with Source and Destination", place=place)
     sources, destinations = (_names(table, column, place) for column in ("Source", "Destination"))
     if len(sources) != len(destinations):
-        raise ModelError(f"{place} has {len(sources)} sources and {len(destinations)} destinations")
-    found: list[dict[int, int]] = [{} for _ in layers]
+        raise ModelError(
+            f"{counted(len(sources), 'source')} and {counted(len(destinations), 'destination')}", place=place
+        )
+    feeding_ports: list[dict[int, int]] = [{} for _ in layers]
     for source, destination in zip(sources, destinations, strict=True):
         feeding = _output(numbers, source, place)
         fed, port = _port(numbers, destination, place, "in")
-        if port in found[fed]:
+        if port in feeding_ports[fed]:
             raise ModelError(f"two layers feed {destination}", place=place)
-        found[fed][port] = feeding
-    for layer, ports in zip(layers, found, strict=True):
+        feeding_ports[fed][port] = feeding
+    for layer, ports in zip(layers, feeding_ports, strict=True):
         if sorted(ports) != list(range(len(ports))):
             missing = next(port for port in range(len(ports) + 1) if port not in ports)
             raise ModelError(f"nothing feeds {layer.name}/in{missing + 1}", place=place)
-    return tuple(tuple(ports[port] for port in range(len(ports))) for ports in found)
+    return tuple(tuple(ports[port] for port in range(len(ports))) for ports in feeding_ports)
 
 
 def _names(table: Table, column: str, place: str) -> tuple[str, ...]:
@@ -175,18 +178,18 @@ def _names(table: Table, column: str, place: str) -> tuple[str, ...]:
 def _output(numbers: Mapping[str, int], text: str, place: str) -> int:
     number, port = _port(numbers, text, place, "out")
     if port:
-        raise UnsupportedError(f"{text} is a further output of its layer, which is not supported", place=place)
+        raise UnsupportedError(f"{text}: only the first output of a layer is supported", place=place)
     return number
 
 
 def _port(numbers: Mapping[str, int], text: str, place: str, kind: str) -> tuple[int, int]:
-    """The layer and the port, both from 0, that a text such as ``add/in2`` means."""
+    """The layer and the port, both from 0, that a text such as ``add/in2`` names."""
     if text in numbers:
         return numbers[text], 0
     name, _, port = text.rpartition("/")
     if name in numbers and re.fullmatch(rf"{kind}([1-9][0-9]{{0,2}})?", port, re.ASCII):
         return numbers[name], int(port.removeprefix(kind) or 1) - 1
-    raise ModelError(f"there is no {text!r}: it is neither a layer nor one of a layer's ports", place=place)
+    raise ModelError(f"{text!r} is neither a layer nor a port of one", place=place)
 
 
 def _order(layers: tuple[StoredLayer, ...], sources: tuple[tuple[int, ...], ...], place: str) -> tuple[int, ...]:
@@ -207,5 +210,5 @@ def _order(layers: tuple[StoredLayer, ...], sources: tuple[tuple[int, ...], ...]
                 ready.append(fed)
     if len(done) < len(layers):
         loop = ", ".join(f"'{layers[number].name}'" for number, count in enumerate(missing) if count)
-        raise ModelError(f"the layers {loop} feed each other in a circle", place=place)
+        raise ModelError(f"layers {loop} form a loop", place=place)
     return tuple(done)

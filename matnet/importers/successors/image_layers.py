@@ -1,4 +1,4 @@
-"""MATLAB's layers of images: convolution and pooling."""
+"""MATLAB's image layers: convolution and pooling."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.functions.images import Sizes, output_sizes, same_padding
 from matnet.importers.mat.fields import at_place
 from matnet.importers.mat.values import Numeric, describe_shape
-from matnet.importers.successors.building import Arrangement, Source, StoredLayer, arranged, sizes
+from matnet.importers.successors.building import Arrangement, Source, StoredLayer, arranged, refused_flag, sizes
 from matnet.model.structure import Layer, Weight
 
 CONVOLUTION = (
@@ -28,7 +28,9 @@ POOLING = (
 def _image(layer: StoredLayer, sources: Sequence[Source]) -> tuple[Source, Sizes]:
     (source,) = sources
     if len(source.shape) != 3:
-        raise UnsupportedError(f"{layer.fields.place} receives {source.size} features, expected an image")
+        raise UnsupportedError(
+            f"input of {counted(source.size, 'feature')}, expected an image", place=layer.fields.place
+        )
     return source, source.shape
 
 
@@ -36,24 +38,22 @@ def _refuse_flags(layer: StoredLayer, *names: str) -> None:
     for name in names:
         flag = layer.fields.get(name)
         if isinstance(flag, Numeric) and flag.array.any():
-            raise UnsupportedError(
-                f"{layer.fields.place}.{name} is true, which is not supported; needed is a layer without it"
-            )
+            raise refused_flag(name, layer.fields.place)
 
 
 def _check_plane(layer: StoredLayer, over_time: str, dimensions: str) -> None:
-    """The windows move over the height and the width of an image."""
+    """Check that the windows move over the height and the width of an image."""
     _refuse_flags(layer, over_time, "DistributeOverTime")
     value = layer.fields.get(dimensions)
     if value is not None and layer.fields.floats(dimensions).ravel().tolist() != [1.0, 2.0]:
-        raise UnsupportedError(f"{layer.fields.place}.{dimensions} is not [1 2], which is not supported")
+        raise UnsupportedError("only [1 2], height and width, is supported", place=f"{layer.fields.place}.{dimensions}")
 
 
 def _two(layer: StoredLayer, name: str) -> Sizes:
-    found = sizes(layer, name)
-    if len(found) != 2:
-        raise ModelError(f"{layer.fields.place}.{name} has {len(found)} numbers, expected 2")
-    return found
+    pair = sizes(layer, name)
+    if len(pair) != 2:
+        raise ModelError(f"{counted(len(pair), 'number')}, expected 2", place=f"{layer.fields.place}.{name}")
+    return pair
 
 
 def _padding(layer: StoredLayer, image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
@@ -63,19 +63,19 @@ def _padding(layer: StoredLayer, image: Sizes, window: Sizes, stride: Sizes, dil
     if mode == "same":
         return same_padding(image, window, stride, dilation)
     if mode != "manual":
-        raise UnsupportedError(f"{fields.place}.PaddingMode is '{mode}', expected manual or same")
+        raise UnsupportedError(f"'{mode}', expected 'manual' or 'same'", place=f"{fields.place}.PaddingMode")
     name = "PaddingSize" if fields.get("PaddingSize") is not None else "Padding"
     numbers = fields.floats(name).ravel(order="F").tolist()
     if any(not number.is_integer() or not 0 <= number < 2**20 for number in numbers) or len(numbers) not in (2, 4):
-        raise ModelError(f"{fields.place}.{name} is {numbers[:6]}, expected 2 or 4 whole numbers")
-    found = tuple(map(int, numbers))
-    return found if len(found) == 4 else (found[0], found[0], found[1], found[1])
+        raise ModelError(f"{numbers[:6]}, expected 2 or 4 whole numbers", place=f"{fields.place}.{name}")
+    padding = tuple(map(int, numbers))
+    return padding if len(padding) == 4 else (padding[0], padding[0], padding[1], padding[1])
 
 
 def _check_zero_padding(layer: StoredLayer) -> None:
     value = layer.fields.get("PaddingValue")
     if value is not None and not (isinstance(value, Numeric) and value.array.size == 1 and not value.array.any()):
-        raise UnsupportedError(f"{layer.fields.place}.PaddingValue is not 0, which is not supported")
+        raise UnsupportedError("only padding with 0 is supported", place=f"{layer.fields.place}.PaddingValue")
 
 
 def convolution(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
@@ -97,8 +97,9 @@ def convolution(layer: StoredLayer, sources: Sequence[Source], network: Arrangem
         groups, channels, filters = 1, full[2], full[3]
     if len(stored) > len(full) or full[:2] != window or channels != image[2]:
         raise ModelError(
-            f"{layer.fields.place}.Weights is {describe_shape(stored)}, but the filters are {describe_shape(window)} "
-            f"and the image has {image[2]} channels"
+            f"{describe_shape(stored)}, but the filters are {describe_shape(window)} and the image has "
+            f"{counted(image[2], 'channel')}",
+            place=f"{layer.fields.place}.Weights",
         )
     bias = network.vector(layer, "Bias", filters)
     settings = _settings(image, window, stride, padding) | {
@@ -143,7 +144,7 @@ def _padding_counts(layer: StoredLayer) -> bool:
         return True
     if layer.fields.label("PaddingValue", "") == "mean":
         return False
-    raise UnsupportedError(f"{layer.fields.place}.PaddingValue is neither 0 nor 'mean', which is not supported")
+    raise UnsupportedError("only padding with 0 or 'mean' is supported", place=f"{layer.fields.place}.PaddingValue")
 
 
 def global_pooling(function: str) -> Callable[..., Layer]:

@@ -27,22 +27,22 @@ def labels(value: Value | None, place: str) -> tuple[str | None, ...]:
         The labels are of a type that is not known.
     """
     if not isinstance(value, Opaque) or value.class_name != _CLASS or math.prod(value.shape) != 1:
-        got = "is missing" if value is None else f"is a {describe(value)}"
-        raise ModelError(f"{place} {got}, expected an object of class {_CLASS}")
+        got = "missing" if value is None else f"a {describe(value)}"
+        raise ModelError(f"{got}, expected an object of class {_CLASS}", place=place)
     fields = Fields(value.whole()[0], place)
     kind, stored = fields.count("Type"), fields.get("L")
-    found = None if stored is None else decoded(stored)
-    if isinstance(found, Categorical | Strings):
+    entries = None if stored is None else decoded(stored)
+    if isinstance(entries, Categorical | Strings):
         # these are texts, whatever type the user's labels had
-        return found.items
-    if kind == _LOGICAL and isinstance(found, Numeric) and found.class_name == "logical":
-        return tuple("true" if entry else "false" for entry in found.array.ravel(order="F").tolist())
-    if kind == _NUMERIC and isinstance(found, Numeric) and found.class_name != "logical":
-        return tuple(_text(number) for number in found.floats().ravel(order="F").tolist())
+        return entries.items
+    if kind == _LOGICAL and isinstance(entries, Numeric) and entries.class_name == "logical":
+        return tuple("true" if entry else "false" for entry in entries.array.ravel(order="F").tolist())
+    if kind == _NUMERIC and isinstance(entries, Numeric) and entries.class_name != "logical":
+        return tuple(_text(number) for number in entries.floats().ravel(order="F").tolist())
     what = "nothing" if stored is None else describe(stored)
     raise UnsupportedError(
-        f"class labels of type {kind} ({what}) are not supported; supported are categorical, logical and "
-        "numeric ones, and string arrays",
+        f"class labels of type {kind} ({what}) are not supported, expected categorical, logical or numeric labels, or "
+        "a string array",
         place=place,
     )
 

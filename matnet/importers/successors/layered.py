@@ -1,6 +1,6 @@
 """SeriesNetwork, DAGNetwork and dlnetwork objects as a Structure.
 
-How it goes: ``graph.py`` reads an object's layers, by name and in stored order, and which layer's output goes into
+In short: ``graph.py`` reads an object's layers, by name and in stored order, and which layer's output goes into
 which port of which layer. Here each layer is arranged after those that feed it: the table ``LAYERS`` of ``layers.py``
 has for each of MATLAB's layer classes the fields and versions that are known, and a function that makes a Layer of the
 model from them and from the sources that it receives. All the rest of matnet works on the Structure.
@@ -26,9 +26,9 @@ from collections.abc import Iterator
 
 from matnet.errors import UnsupportedError
 from matnet.files import Budget
-from matnet.importers.found import FoundNetwork, unconfirmed
 from matnet.importers.mat.fields import Fields, at_place, fields_of, part_of
 from matnet.importers.mat.values import Cell, Char, MatFile, Numeric, Opaque, Value
+from matnet.importers.stored_network import StoredNetwork, unconfirmed
 from matnet.importers.successors.building import Arrangement
 from matnet.importers.successors.graph import Graph, read_graph
 from matnet.importers.successors.layers import LAYERS, output_names
@@ -44,7 +44,7 @@ def is_layered(value: Value) -> bool:
     return value.class_name in _VERSIONS and isinstance(value, Opaque) and math.prod(value.shape) == 1
 
 
-def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> FoundNetwork:
+def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> StoredNetwork:
     """The network in a value for which ``is_layered`` holds; `path` is where it lies in the file.
 
     Raises
@@ -74,11 +74,11 @@ def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool =
         *unconfirmed(structure),
     )
     kind = f"{value.class_name} object"
-    return FoundNetwork(structure, "", kind, oddities=remarks, precision="single" if single else "")
+    return StoredNetwork(structure, "", kind, oddities=remarks, precision="single" if single else "")
 
 
 def _check_state(stored: Fields, class_name: str) -> None:
-    """Nothing about the network as a whole changes its predictions."""
+    """Check that no setting of the network as a whole changes its predictions."""
     if class_name == "dlnetwork":
         flag = stored.get("Initialized")
         if not isinstance(flag, Numeric) or not flag.array.all():
@@ -89,8 +89,8 @@ def _check_state(stored: Fields, class_name: str) -> None:
     info = stored.get("SerializedQuantizationInfo")
     if info is not None and not _empty_map(stored):
         raise UnsupportedError(
-            f"{stored.place}.SerializedQuantizationInfo is set: quantized networks are not supported; save the network "
-            "from before the quantization"
+            "quantized networks are not supported; save the network from before the quantization",
+            place=f"{stored.place}.SerializedQuantizationInfo",
         )
 
 
@@ -128,7 +128,7 @@ def _structure(
     for number in graph.order:
         layer = graph.layers[number]
         sources = [arrangement.sources[source] for source in graph.sources[number]]
-        arrangement.place(number, LAYERS[layer.class_name].make(layer, sources, arrangement))
+        arrangement.store(number, LAYERS[layer.class_name].make(layer, sources, arrangement))
     outputs = []
     for number in ends:
         layer, source = graph.layers[number], arrangement.sources[number]
@@ -142,9 +142,9 @@ def _structure(
 
 
 def _remarks(single: bool, structure: Structure, class_name: str) -> Iterator[str]:
-    """Where MATLAB's answers differ from those given here, and why."""
+    """Remarks on where MATLAB's answers differ from matnet's, and why."""
     if single:
-        yield "MATLAB computes this network in single precision, with about 7 digits, and here it is computed with 16"
+        yield "MATLAB computes this network in single precision, with about 7 digits; matnet computes it with 16"
     ends = [structure.layers[entry.layer].transfer for entry in structure.outputs]
     if class_name == "dlnetwork" and "softmax" in ends:
         yield "a dlnetwork holds no class names: the outputs are in the order of the classes that it was trained with"
@@ -154,7 +154,7 @@ def _remarks_on_sequences(graph: Graph, looks_ahead: bool) -> Iterator[str]:
     """What a sample is where the input is a sequence."""
     if not any(layer.kind in RECURRENT_KINDS for layer in graph.layers):
         if any(layer.kind == "sequence input" for layer in graph.layers):
-            yield "a sample is one time step of a sequence: each step is computed by itself"
+            yield "a sample is one time step of a sequence: each step is computed separately"
         return
     if looks_ahead:
         yield "the outputs depend on later steps too: a series is computed as a whole, as MATLAB's predict does"

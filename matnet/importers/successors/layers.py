@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.classes import texts
 from matnet.importers.mat.fields import Fields, at_place, part_of
@@ -27,7 +27,9 @@ from matnet.importers.successors.building import (
     arranged,
     gathered,
     of_size,
+    other_shape,
     sizes,
+    untrained,
 )
 from matnet.importers.successors.image_layers import CONVOLUTION, POOLING, convolution, global_pooling, pooling
 from matnet.importers.successors.recurrent_layers import GRU, LSTM, bidirectional, gru, lstm
@@ -63,10 +65,10 @@ def _input(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) 
     expected = 3 if kind == "image input" else 1
     if len(shape) != expected:
         what = "height, width and channels" if expected == 3 else "a number of features"
-        raise UnsupportedError(f"{layer.fields.place}.InputSize is {describe_shape(shape)}, expected {what}")
+        raise UnsupportedError(f"{describe_shape(shape)}, expected {what}", place=f"{layer.fields.place}.InputSize")
     flag = layer.fields.get("SplitComplexInputs")
     if isinstance(flag, Numeric) and flag.array.any():
-        raise UnsupportedError(f"{layer.fields.place}.SplitComplexInputs is true: complex inputs are not supported")
+        raise UnsupportedError("complex inputs are not supported", place=f"{layer.fields.place}.SplitComplexInputs")
     size = math.prod(shape)
     network.budget.take(8 * size)
     with at_place(f"{layer.fields.place}.Normalization: "):
@@ -92,8 +94,7 @@ def _normalization(layer: StoredLayer, shape: Shape) -> list[Process]:
         settings = {name: _statistic(stored, name, shape) for name in ("Min", "Max", "TargetMin", "TargetMax")}
         return [Process.from_matlab("rescale", settings)]
     raise UnsupportedError(
-        f"the normalization '{kind}' is not supported; needed is zerocenter, rescale-zero-one, rescale-symmetric or "
-        "none"
+        f"the normalization '{kind}' is not supported, expected zerocenter, rescale-zero-one, rescale-symmetric or none"
     )
 
 
@@ -105,7 +106,7 @@ def _statistic(stored: Fields, name: str, shape: Shape) -> FloatArray:
         return np.broadcast_to(numbers, (size,))
     if len(numbers) == channels:
         return np.repeat(numbers, size // channels)
-    raise ModelError(f"{name} has {len(numbers)} numbers, expected 1, {channels} or {size}")
+    raise ModelError(f"{name} has {counted(len(numbers), 'number')}, expected 1, {channels} or {size}")
 
 
 def _fully_connected(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
@@ -121,9 +122,7 @@ def _fully_connected(layer: StoredLayer, sources: Sequence[Source], network: Arr
     elif stored == (size, source.size):
         weights = numbers.reshape((size, source.size), order="F")
     else:
-        raise ModelError(
-            f"{layer.fields.place}.Weights is {describe_shape(stored)}, expected {describe_shape((size, source.size))}"
-        )
+        raise other_shape(stored, (size, source.size), f"{layer.fields.place}.Weights")
     bias = network.vector(layer, "Bias", size)
     shape = (*(1 for _ in source.shape[:-1]), size) if source.shape and not network.flattens else ()
     return arranged(layer, "fully connected", [(source, Weight(weights))], size=size, shape=shape, bias=bias)
@@ -145,7 +144,7 @@ def _setting(layer: StoredLayer, name: str, default: float | None) -> float:
         return default
     numbers = layer.fields.floats(name).ravel()
     if numbers.size != 1:
-        raise UnsupportedError(f"{layer.fields.place}.{name} has {numbers.size} numbers, expected 1")
+        raise UnsupportedError(f"{counted(numbers.size, 'number')}, expected 1", place=f"{layer.fields.place}.{name}")
     return float(numbers[0])
 
 
@@ -153,15 +152,17 @@ def _gelu(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -
     approximation = layer.fields.text("Approximation", "none")
     rows = {"none": "gelu", "tanh": "gelutanh"}
     if approximation not in rows:
-        raise UnsupportedError(f"{layer.fields.place}.Approximation is '{approximation}', expected none or tanh")
+        raise UnsupportedError(
+            f"'{approximation}', expected 'none' or 'tanh'", place=f"{layer.fields.place}.Approximation"
+        )
     return arranged(layer, "GELU", [(sources[0], UNWEIGHTED)], rows[approximation])
 
 
 def _softmax(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
     if sources[0].places != 1:
         raise UnsupportedError(
-            f"softmax over the channels at each of {sources[0].places} places of an image is not "
-            "supported; needed is a fully connected layer or a global pooling before it",
+            f"softmax at each of {sources[0].places} positions of an image is not supported; place a fully connected "
+            "or global pooling layer before it",
             place=layer.fields.place,
         )
     return arranged(layer, "softmax", [(sources[0], UNWEIGHTED)], "softmax")
@@ -172,10 +173,7 @@ def _batch_normalization(layer: StoredLayer, sources: Sequence[Source], network:
     settings = {"Epsilon": layer.fields.floats("Epsilon")}
     for name in ("TrainedMean", "TrainedVariance"):
         if layer.fields.get(name) is None:
-            raise ModelError(
-                f"{layer.fields.place}.{name} is empty: the layer was never trained; needed is the trained network, "
-                "and not its layers"
-            )
+            raise untrained(f"{layer.fields.place}.{name}")
         settings[name] = of_size(layer, name, layer.fields.floats(name).reshape(-1, order="F"), source.channels)
     scale, offset = (network.vector(layer, name, source.channels) for name in ("Scale", "Offset"))
     with at_place(f"{layer.fields.place}: "):
@@ -187,11 +185,11 @@ def _layer_normalization(layer: StoredLayer, sources: Sequence[Source], network:
     (source,) = sources
     over = layer.fields.text("OperationDimension", "auto")
     if over not in ("auto", "batch-excluded", "spatial-channel", "channel-only"):
-        raise UnsupportedError(f"{layer.fields.place}.OperationDimension is '{over}', which is not known")
+        raise UnsupportedError(f"unknown value '{over}'", place=f"{layer.fields.place}.OperationDimension")
     if over == "channel-only" and source.places != 1:
         raise UnsupportedError(
-            f"{layer.fields.place}.OperationDimension is 'channel-only', which is not supported for images; needed is "
-            "'auto'"
+            "'channel-only' is not supported for images, expected 'auto'",
+            place=f"{layer.fields.place}.OperationDimension",
         )
     scale, offset = (network.vector(layer, name, source.channels) for name in ("Scale", "Offset"))
     settings = {"Epsilon": layer.fields.floats("Epsilon"), "channels": np.array([float(source.channels)])}
@@ -204,7 +202,7 @@ def _combination(net_input: str) -> Callable[..., Layer]:
     def make(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
         if any((source.size, source.shape) != (sources[0].size, sources[0].shape) for source in sources):
             got = ", ".join(describe_shape(source.shape or (source.size,)) for source in sources)
-            raise UnsupportedError(f"{layer.fields.place} combines outputs of the sizes {got}, expected equal sizes")
+            raise UnsupportedError(f"inputs of different sizes: {got}, expected equal sizes", place=layer.fields.place)
         kind = layer.kind
         return arranged(layer, kind, [(source, UNWEIGHTED) for source in sources], net_input=net_input)
 
@@ -218,17 +216,17 @@ def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arran
         dimension = layer.fields.count("Dim")
         if dimension != (1 if vectors else 3):
             raise UnsupportedError(
-                f"{layer.fields.place}.Dim is {dimension}: concatenation along other dimensions than the channels is "
-                "not supported"
+                f"concatenation along dimension {dimension} is not supported, expected that of the channels",
+                place=f"{layer.fields.place}.Dim",
             )
     if len({source.shape[:-1] for source in sources}) > 1:
         got = ", ".join(describe_shape(source.shape or (source.size,)) for source in sources)
-        raise ModelError(f"{layer.fields.place} puts outputs of the sizes {got} side by side, which do not fit")
+        raise ModelError(f"inputs that cannot be concatenated: sizes {got}", place=layer.fields.place)
     total = sum(source.size for source in sources)
     connections, start = [], 0
     for source in sources:
-        behind = total - start - source.size
-        connections.append((source, gathered(np.arange(source.size), source.size, start, behind)))
+        after = total - start - source.size
+        connections.append((source, gathered(np.arange(source.size), source.size, start, after)))
         start += source.size
     first = sources[0].shape
     shape = (*first[:-1], sum(source.channels for source in sources)) if first else ()
@@ -242,7 +240,9 @@ def _scaling(layer: StoredLayer, sources: Sequence[Source], network: Arrangement
         absent = layer.fields.get(name) is None
         numbers = np.array([default]) if absent else layer.fields.floats(name).reshape(-1, order="F")
         if len(numbers) not in (1, source.size):
-            raise ModelError(f"{layer.fields.place}.{name} has {len(numbers)} numbers, expected 1 or {source.size}")
+            raise ModelError(
+                f"{counted(len(numbers), 'number')}, expected 1 or {source.size}", place=f"{layer.fields.place}.{name}"
+            )
         settings[name] = numbers
     with at_place(f"{layer.fields.place}: "):
         weight = Weight(np.zeros((0, 0)), "scaling", settings=settings)
@@ -344,22 +344,25 @@ _DEFAULT_RESPONSE = re.compile(r"Response ?[0-9]*")
 
 
 def output_names(layer: StoredLayer, size: int) -> tuple[str, ...]:
-    """The names of the elements of an output: those of the classes, or of the responses where they have their own."""
+    """The names of an output's elements: the class names, or the response names unless they are MATLAB's defaults."""
     for name in (*_CLASS_NAMES, "ResponseNames"):
         value = layer.fields.get(name)
         if value is None or layer.kind not in ("classification output", "regression output"):
             continue
         with at_place(f"{layer.fields.place}.{name}: "):
-            found = tuple(text or "" for text in texts(value))
-        if name == "ResponseNames" and (len(found) != size or _DEFAULT_RESPONSE.fullmatch(found[0])):
+            names = tuple(text or "" for text in texts(value))
+        if name == "ResponseNames" and (len(names) != size or _DEFAULT_RESPONSE.fullmatch(names[0])):
             return ()
-        if len(found) != size:
-            raise ModelError(f"{layer.fields.place}.{name} has {len(found)} classes for {size} outputs")
-        return found
+        if len(names) != size:
+            raise ModelError(
+                f"{counted(len(names), 'class', 'classes')} for {counted(size, 'output')}",
+                place=f"{layer.fields.place}.{name}",
+            )
+        return names
     return ()
 
 
 def layer_kind(class_name: str) -> str:
-    """A layer class as people call it, or its name without its package."""
+    """The usual name of a layer class, or its own name without its package."""
     known = LAYERS.get(class_name)
     return f"{known.kind} layer" if known else class_name.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""MATLAB's recurrent layers, each an arrangement of layers with delays.
+"""MATLAB's recurrent layers, each built from layers with delays.
 
 The layer itself is its hidden state, at its own number. Its gates, and what else its formula needs, are parts of it:
 layers with names such as ``lstm/cell`` and numbers after those of all layers that MATLAB has. A part sees the states of
@@ -47,10 +47,10 @@ from typing import Any
 
 import numpy as np
 
-from matnet.errors import ModelError, UnsupportedError
+from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.importers.mat.fields import part_of
-from matnet.importers.mat.values import Numeric, describe_shape
+from matnet.importers.mat.values import Numeric
 from matnet.importers.successors.building import (
     UNWEIGHTED,
     Arrangement,
@@ -58,6 +58,8 @@ from matnet.importers.successors.building import (
     StoredLayer,
     arranged,
     gathered,
+    other_shape,
+    refused_flag,
     sizes,
 )
 from matnet.model.structure import Layer, Weight
@@ -93,33 +95,29 @@ class _Parts:
         self.direction, self.directions = direction, 2 if prefix else 1
         (self.source,) = sources
         if self.source.shape:
-            raise UnsupportedError(f"{layer.fields.place} receives images, expected a sequence of features")
+            raise UnsupportedError("the input is an image, expected a sequence of features", place=layer.fields.place)
         (self.units,) = _one(layer, "NumHiddenUnits")
         for name in ("HasStateInputs", "HasStateOutputs"):
             if _flag(layer, name):
-                raise UnsupportedError(
-                    f"{layer.fields.place}.{name} is true, which is not supported; needed is a layer without it"
-                )
+                raise refused_flag(name, layer.fields.place)
         self.state_function = self._function("StateActivationFunction", _STATE_FUNCTIONS, "tanh")
         self.gate_function = self._function("GateActivationFunction", _GATE_FUNCTIONS, "sigmoid")
 
     def _function(self, name: str, known: Mapping[str, str], default: str) -> str:
-        found = self.layer.fields.text(name, default)
-        if found not in known:
+        function = self.layer.fields.text(name, default)
+        if function not in known:
             raise UnsupportedError(
-                f"{self.layer.fields.place}.{name} is '{found}', which is not supported; known: {', '.join(known)}"
+                f"'{function}' is not supported, expected {' or '.join(map(repr, known))}",
+                place=f"{self.layer.fields.place}.{name}",
             )
-        return known[found]
+        return known[function]
 
     def matrix(self, name: str, blocks: int, columns: int) -> FloatArray:
         """InputWeights or RecurrentWeights: the rows of so many blocks."""
         numbers, stored = self.network.learnable(self.layer, name)
         rows = blocks * self.units
         if stored != (self.directions * rows, columns):
-            raise ModelError(
-                f"{self.layer.fields.place}.{name} is {describe_shape(stored)}, expected "
-                f"{describe_shape((self.directions * rows, columns))}"
-            )
+            raise other_shape(stored, (self.directions * rows, columns), f"{self.layer.fields.place}.{name}")
         return self._own(numbers.reshape(stored, order="F"), rows)
 
     def vector(self, name: str, blocks: int) -> FloatArray:
@@ -185,14 +183,14 @@ class _Parts:
         return self.part(name, [(straight, _STRAIGHT)], "clippedrelu", size, settings={"Ceiling": 1.0})
 
     def bias(self, numbers: FloatArray) -> Source:
-        """A part that is a bias alone, blocks of which several parts add."""
+        """A part that is only a bias, blocks of which several parts add."""
         name, kind = f"{self.layer.name}/bias", f"{self.layer.kind} bias"
         return self.network.add(
             Layer(len(numbers), "purelin", bias=numbers, name=name, kind=kind, part_of=self.layer.number)
         )
 
     def block(self, source: Source, *blocks: int) -> tuple[Source, Weight]:
-        """Blocks of as many elements as the layer has units, of a part that has several."""
+        """Some of a part's blocks; each has as many elements as the layer has units."""
         positions = np.concatenate([np.arange(self.units) + block * self.units for block in blocks])
         return source, gathered(positions, source.size)
 
@@ -224,7 +222,7 @@ class _Parts:
 
 _BEFORE_UNWEIGHTED = replace(UNWEIGHTED, delays=_BEFORE)
 _COMPLEMENT = Weight(np.zeros((0, 0)), "scaling", settings={"Scale": np.array([-1.0]), "Bias": np.array([1.0])})
-"""1 minus what a part gives."""
+"""1 minus the output of a part."""
 _STRAIGHT = Weight(np.zeros((0, 0)), "scaling", settings={"Scale": np.array([0.2]), "Bias": np.array([0.5])})
 """The straight line of hard-sigmoid."""
 
@@ -277,7 +275,8 @@ def gru(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> 
     mode = layer.fields.text("ResetGateMode", _AFTER)
     if mode not in _RESET_MODES:
         raise UnsupportedError(
-            f"{layer.fields.place}.ResetGateMode is '{mode}', which is not supported; known: {', '.join(_RESET_MODES)}"
+            f"'{mode}' is not supported, expected {' or '.join(map(repr, _RESET_MODES))}",
+            place=f"{layer.fields.place}.ResetGateMode",
         )
     units, hidden = parts.units, parts.hidden()
     entering: list[tuple[Source, Weight]] = [
@@ -313,10 +312,10 @@ def gru(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> 
 
 
 def _one(layer: StoredLayer, name: str) -> tuple[int, ...]:
-    found = sizes(layer, name)
-    if len(found) != 1:
-        raise ModelError(f"{layer.fields.place}.{name} has {len(found)} numbers, expected 1")
-    return found
+    size = sizes(layer, name)
+    if len(size) != 1:
+        raise ModelError(f"{counted(len(size), 'number')}, expected 1", place=f"{layer.fields.place}.{name}")
+    return size
 
 
 def _flag(layer: StoredLayer, name: str, default: bool = False) -> bool:
@@ -329,7 +328,7 @@ def _flag(layer: StoredLayer, name: str, default: bool = False) -> bool:
 
 
 def ends_sequence(layer: StoredLayer) -> bool:
-    """Whether a recurrent layer gives the last step of a sequence alone."""
+    """Whether a recurrent layer returns only the last step of a sequence."""
     return layer.kind in RECURRENT_KINDS and not _flag(layer, "ReturnSequence", default=True)
 
 
@@ -338,12 +337,13 @@ RECURRENT_KINDS = ("LSTM", "GRU", "bidirectional LSTM")
 
 
 def check_sequences(layers: Sequence[StoredLayer], sources: Sequence[Sequence[int]], order: Sequence[int]) -> None:
-    """A recurrent layer receives a sequence, nothing joins a sequence with the last step of one or sums over its steps.
+    """Check how a network treats sequences.
 
     Raises
     ------
     UnsupportedError
-        It is otherwise.
+        A recurrent layer does not receive a sequence, or a layer joins a sequence with the last step of one or
+        computes statistics over the steps.
     """
     sequence = any(layer.kind == "sequence input" for layer in layers)
     for layer in layers:
@@ -351,8 +351,8 @@ def check_sequences(layers: Sequence[StoredLayer], sources: Sequence[Sequence[in
             over = layer.fields.text("OperationDimension", "auto")
             if over == "batch-excluded":
                 raise UnsupportedError(
-                    f"{layer.fields.place}.OperationDimension is '{over}', which is not supported for sequences: it "
-                    "includes all steps; needed is 'auto'"
+                    f"'{over}' is not supported for sequences: it includes all time steps; expected 'auto'",
+                    place=f"{layer.fields.place}.OperationDimension",
                 )
     if not any(layer.kind in RECURRENT_KINDS for layer in layers):
         return
@@ -361,13 +361,15 @@ def check_sequences(layers: Sequence[StoredLayer], sources: Sequence[Sequence[in
         layer, feeding = layers[number], [ended[source] for source in sources[number]]
         if not feeding and layer.kind != "sequence input":
             raise UnsupportedError(
-                f"{layer.fields.place} is a layer of {layer.kind} in a network with recurrent layers, which is not "
-                "supported; needed is a sequence input"
+                f"a network with recurrent layers needs a sequence input; this is a layer of {layer.kind}",
+                place=layer.fields.place,
             )
         if layer.kind in RECURRENT_KINDS and any(feeding):
-            raise UnsupportedError(f"{layer.fields.place} receives the last step of a sequence, expected a sequence")
+            raise UnsupportedError(
+                "the input is the last step of a sequence, expected a whole sequence", place=layer.fields.place
+            )
         if len(set(feeding)) > 1:
             raise UnsupportedError(
-                f"{layer.fields.place} joins a sequence with the last step of one, which is not supported"
+                "joining a sequence with the last step of one is not supported", place=layer.fields.place
             )
         ended[number] = any(feeding) or ends_sequence(layer)

@@ -1,4 +1,4 @@
-"""What lies around a model: the struct that a learner app exports, and the session that it saves."""
+"""The values that contain a model: the struct that a learner app exports, and the session that it saves."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def check_surroundings(file: MatFile, path: str) -> None:
             further = [name for name in value.fields if name not in _EXPORTED and name != model]
             if further:
                 raise UnsupportedError(
-                    f"{place} is exported by a learner app with the further field {further[0]}: its predictFcn "
-                    "transforms the predictors before the model sees them, which is not supported; without it, save "
-                    f"the model alone: net = {path}; save('net.mat', 'net')"
+                    f"the learner app exported the further field {further[0]}: predictFcn transforms the predictors "
+                    "before the model sees them, which is not supported; to use the model without it, save only the "
+                    f"model: net = {path}; save('net.mat', 'net')",
+                    place=place,
                 )
         elif value.class_name.startswith(_TRANSFORMATIONS) and value.class_name != _SELECTION:
             name = value.class_name.removeprefix(_TRANSFORMATIONS)
@@ -44,7 +45,7 @@ def check_surroundings(file: MatFile, path: str) -> None:
 
 
 def surroundings(file: MatFile, path: str) -> Iterator[tuple[str, Value]]:
-    """What a value lies in, from the inside out, each with its path."""
+    """The values that contain the value at `path`, innermost first, each with its path."""
     while place := container(path):
         yield place, find(file, place)
         path = place

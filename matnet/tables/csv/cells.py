@@ -1,9 +1,9 @@
 """From a block of records to numbers and kept text.
 
-Three readers of one meaning. The fast one gives the block to polars with the inputs as float64; where anything is odd
-(a cell that polars cannot read, an infinity, a count that does not fit) the second has polars read text and turns
-it into numbers with spaces, decimal commas and missing cells in mind; where that too finds something odd, the third
-walks through the cells one by one and either reads them or names the line and column of the first bad one.
+Three readers with the same meaning. The fast one gives the block to polars with the inputs as float64; where anything
+is odd (a cell that polars cannot read, an infinity, a count that does not fit) the second has polars read text and
+turns it into numbers with spaces, decimal commas and missing cells in mind; where that too finds something odd, the
+third walks through the cells one by one and either reads them or names the line and column of the first bad one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMENT_MARKS = ("%", "#")
 """What other programs begin a comment with."""
 NAN_ALLOWED = Advice(" with ", Parameter("missing", "nan"))
 TAKEN_FOR_COMPRESSED = (BOM, b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
-"""How a block can begin that polars would unpack, or whose first character it would drop."""
+"""First bytes of blocks that polars would decompress, or whose first character it would drop."""
 
 
 class Layout(NamedTuple):
@@ -76,7 +76,7 @@ def read_rows(block: Block, layout: Layout) -> Rows:
 
 
 def _parse(block: Block, layout: Layout, records: int, *, as_text: bool) -> Rows | None:
-    """The rows as polars reads them; None where it reads anything else than plain good rows."""
+    """The rows as polars reads them; None if anything in them is unusual."""
     frame = _frame(block, layout, as_text=as_text)
     if frame is None or frame.height != records:
         return None
@@ -136,7 +136,7 @@ def _finite(numbers: FloatArray) -> bool:
 
 
 def _numbers(texts: pl.Series, dialect: Dialect) -> FloatArray | None:
-    """Numbers from text; None where a text is not a number, or missing where that is not allowed."""
+    """Numbers from text; None if a text is not a number, or is missing where that is not allowed."""
     texts = texts.str.strip_chars()
     if dialect.decimal == ",":
         if texts.str.contains(".", literal=True).any():
@@ -198,7 +198,7 @@ def _decoded(raw: bytes, place: str, line: int) -> str:
 
 
 def unquoted(cell: str) -> str | None:
-    """What a cell says; None where nothing is written, not even quotes."""
+    """The text of a cell; None if it is empty, without even quotes."""
     if cell.startswith('"'):
         return cell[1:-1].replace('""', '"')
     return cell or None
@@ -219,7 +219,7 @@ def _check_count(line: int, cells: Sequence[str], layout: Layout) -> None:
 
 
 def blank_line(place: str, line: int, columns: int) -> TableError:
-    """What is said of a blank line among the rows of a table of so many columns."""
+    """The message for a blank line among the rows of a table with this many columns."""
     instead = ", or write NaN for a missing number" if columns == 1 else ""
     return TableError(f"line {line} is blank; delete the line{instead}", place=place)
 
@@ -250,7 +250,7 @@ def _comment_advice(cell: str, dialect: Dialect) -> list[Advice]:
 
 
 def _comma_advice(cells: Sequence[str], expected: int, dialect: Dialect) -> list[Advice]:
-    """What a single column of numbers with decimal commas needs, which fall into two cells each."""
+    """Advice for a single column of numbers with decimal commas, each of which is split into two cells."""
     if expected != 1 or dialect.mark != "," or not WITH_COMMA.fullmatch(",".join(cells)):
         return []
     return [Advice("; if the comma is a decimal sign: ", Parameter("decimal", ","))]

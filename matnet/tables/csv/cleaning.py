@@ -1,4 +1,4 @@
-"""Blocks of text in the form in which they are parsed: without comments, and with one tab where there are blanks."""
+"""Blocks of text prepared for parsing: without comments, and with one tab in place of blanks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _BLANKS = re.compile(rb'("(?:[^"]|"")*")|(^[ \t]+|[ \t]+(?=\r?$))|[ \t]+', re.MU
 
 
 def without_comments(blocks: Iterable[Block], mark: str) -> Iterator[Block]:
-    """The blocks without the lines that begin with `mark`, unless that is in quotes.
+    """The blocks without the lines that begin with `mark`, unless it is in quotes.
 
-    A block is cut where lines are left out, so that what is left keeps the numbers of its lines.
+    A block is split where lines are left out, so that the remaining lines keep their numbers.
     """
     for block in blocks:
         if mark.encode() in block.data:

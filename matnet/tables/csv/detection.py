@@ -1,7 +1,7 @@
-"""How a table is written, found out from its first lines where nobody says it.
+"""The dialect of a table, detected from its first lines where the user does not state it.
 
-A comma is taken wherever it fits. Another delimiter is taken only where every one of the first lines has the same
-number of cells by it, and numbers in those cells; a decimal comma only where no number could mean thousands.
+A comma is taken whenever it fits. Another delimiter is taken only if it divides all of the first lines into the same
+number of cells with numbers in them; a decimal comma only if no number could mean thousands.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def detected(block: Block, dialect: Dialect, place: str) -> tuple[Dialect, str]:
     lines = _first_lines(block)
     delimiter = dialect.delimiter or _delimiter(lines, dialect)
     decimal: Literal[".", ","] = dialect.decimal or _decimal(lines, delimiter, place)
-    found = replace(dialect, delimiter=delimiter, decimal=decimal)
+    complete = replace(dialect, delimiter=delimiter, decimal=decimal)
     said = [] if dialect.delimiter or delimiter == "," else [f"cells are divided by {NAMES[delimiter]}"]
     said += [] if dialect.decimal or decimal == "." else ["numbers have decimal commas"]
-    return found, f"{place}: {' and '.join(said)}" if said else ""
+    return complete, f"{place}: {' and '.join(said)}" if said else ""
 
 
 def _first_lines(block: Block) -> list[bytes]:
@@ -54,7 +54,7 @@ def _first_lines(block: Block) -> list[bytes]:
 
 
 def _cells(lines: Sequence[bytes], delimiter: str) -> list[list[str]]:
-    """The cells of each line as a delimiter divides them; none where quotes or bytes are not as they should be."""
+    """The cells of each line as a delimiter divides them; none if quotes or bytes are invalid."""
     text = b"".join(lines)
     dialect = Dialect(delimiter)
     if delimiter == BLANKS:

@@ -12,17 +12,18 @@ NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|n
 WITH_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What may stand around a number: Unicode's white space. Four control characters that Python strips too are damage."""
+"""Characters allowed around a number: Unicode's white space. Four control characters that Python strips too are
+damage."""
 DELIMITERS = "space, tab or one of , ; | : ! # $ % & * / @ \\ ^ _ ~"
 BLANKS = "blanks"
 """The delimiter of tables whose cells are divided by any number of blanks and tabs, as save -ascii writes them."""
 MISSING_WORDS = frozenset({"na", "n/a", "null"})
-"""What programs write for a missing number, whatever the case; NaN is a number."""
+"""Words that programs write for a missing number, in any case; NaN is a number."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table is written; what is None is found out from its first lines.
+    """How a table is written; what is None is detected from its first lines.
 
     ``header`` says whether line 1 names the columns; ``missing`` what an empty cell of an input is, or one that holds a
     word for a missing number: NA, N/A, null or one of ``na``. Lines that begin with ``comment`` are left out, and
@@ -55,13 +56,13 @@ class Dialect:
 
     @property
     def mark(self) -> str:
-        """The delimiter once the text is in the form in which it is parsed, where blanks have become tabs."""
-        assert self.delimiter is not None, "not found out yet"
+        """The delimiter of the text that is parsed, in which blanks have become tabs."""
+        assert self.delimiter is not None, "not detected yet"
         return "\t" if self.delimiter == BLANKS else self.delimiter
 
     @property
     def byte(self) -> int:
-        """The same as it stands in the text."""
+        """The same, as a byte of the text."""
         return ord(self.mark)
 
     def plain(self, text: str) -> str:

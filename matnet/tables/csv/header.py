@@ -1,4 +1,4 @@
-"""Line 1 of a table: the names of its columns, or numbers already."""
+"""Line 1 of a table: the names of its columns, or the first row of numbers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ OTHER_DELIMITERS = {";": ";", "\t": "tab", "|": "|", ",": ","}
 def read_header(block: Block, place: str, dialect: Dialect, wanted: Sequence[str] = ()) -> tuple[Header, Block | None]:
     """The header of a table from its first block, and what follows it in the block.
 
-    Without a header the columns are x1, x2 and so on. `wanted` are names that, all found, show that line 1 is one.
+    Without a header the columns are x1, x2 and so on. `wanted` are names: if all of them are there, line 1 is a header.
 
     Raises
     ------
     TableError
-        Line 1 is blank, holds numbers and names side by side, names a column twice, or ends like no other line.
+        Line 1 is blank, holds both numbers and names, names a column twice, or ends unlike all other lines.
     """
     end = first_record_end(block.data)
     first = Block(block.data[:end], block.line)
@@ -44,7 +44,7 @@ def has_header(cells: Sequence[str], place: str, dialect: Dialect, wanted: Seque
     Raises
     ------
     TableError
-        Some are numbers and some are not, and nobody said what they are.
+        Some are numbers and some are not, and the user does not say what they are.
     """
     if dialect.header is not None:
         return dialect.header
@@ -76,8 +76,8 @@ def other_delimiter(names: Sequence[str], dialect: Dialect) -> Advice | None:
     """Advice where a header of one column looks as if another delimiter divided it."""
     if len(names) != 1:
         return None
-    found = [mark for mark in OTHER_DELIMITERS if mark != dialect.mark and mark in names[0]]
-    if not found:
+    marks = [mark for mark in OTHER_DELIMITERS if mark != dialect.mark and mark in names[0]]
+    if not marks:
         return None
-    best = max(found, key=names[0].count)
+    best = max(marks, key=names[0].count)
     return Advice(f"; line 1 is one cell with {shown(best)} in it: ", Parameter("delimiter", OTHER_DELIMITERS[best]))

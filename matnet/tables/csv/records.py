@@ -20,7 +20,7 @@ from matnet.tables.csv.streams import Reader
 BLOCK_BYTES = 2 << 20
 LONGEST_RECORD = 64 << 20
 MOST_BLANK = 1 << 12
-"""Bytes of blank lines that are kept, of any number of them after a record."""
+"""The most bytes of blank lines after a record that are kept."""
 NEWLINE, RETURN, QUOTE = 10, 13, 34
 LINE_ENDS = b"\r\n"
 BOM = b"\xef\xbb\xbf"
@@ -83,7 +83,7 @@ def _cut(rest: bytes, chunk: bytes) -> tuple[bytes, bytes]:
     end = chunk.rfind(b"\n") + 1
     simple = end > 1 and chunk[end - 2] not in LINE_ENDS and QUOTE not in chunk and QUOTE not in rest
     if simple:
-        # as most tables are: what is joined is copied once
+        # the common case: joined data is copied only once
         return b"".join((rest, memoryview(chunk)[:end])), chunk[end:]
     data = rest + chunk
     end = _whole_records(data)
@@ -101,7 +101,7 @@ def _last_blocks(rest: bytes, line: int) -> Iterator[Block]:
 
 
 def _whole_records(data: bytes) -> int:
-    """Where the last whole record ends; blank lines after it stay for later, they may be the table's last."""
+    """Where the last whole record ends; blank lines after it are kept for later, as they may end the table."""
     content = len(data[: _last_record_end(data)].rstrip(LINE_ENDS))
     return data.index(b"\n", content) + 1 if content else 0
 
@@ -128,20 +128,20 @@ def first_record_end(data: bytes) -> int:
 
 
 def positions(data: bytes, byte: int) -> NDArray[np.int64]:
-    """Where `byte` stands in `data`."""
+    """The positions of `byte` in `data`."""
     return np.flatnonzero(np.frombuffer(data, np.uint8) == byte).astype(np.int64, copy=False)
 
 
 def check_marks(block: Block, place: str, delimiter: int) -> None:
-    """Whether quotes and carriage returns stand only where all readers take them for the same.
+    """Check that quotes and carriage returns are only where all readers agree on their meaning.
 
-    Every quote opens or closes a cell, or is doubled inside one; a carriage return stands before a newline or within
+    Every quote opens or closes a cell, or is doubled inside one; a carriage return comes before a newline or is within
     quotes.
 
     Raises
     ------
     TableError
-        Names the line of the first mark that does not.
+        Another quote or carriage return; the message names its line.
     """
     quotes = positions(block.data, QUOTE) if block.quoted else np.zeros(0, np.int64)
     _check_quotes(block, place, delimiter, quotes)
@@ -191,17 +191,17 @@ def _line(block: Block, position: int) -> int:
 
 
 def _among(values: NDArray[Any], *choices: int) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.isin(values, choices)
-    return found
+    matches: NDArray[np.bool_] = np.isin(values, choices)
+    return matches
 
 
 def marks(data: bytes, delimiter: int) -> NDArray[np.int64]:
     """Where the cells end: the delimiters and newlines outside quotes."""
     text = np.frombuffer(data, np.uint8)
-    found = (text == delimiter) | (text == NEWLINE)
+    ends = (text == delimiter) | (text == NEWLINE)
     if QUOTE in data:
-        found &= np.bitwise_xor.accumulate(text == QUOTE) == 0
-    return np.flatnonzero(found).astype(np.int64, copy=False)
+        ends &= np.bitwise_xor.accumulate(text == QUOTE) == 0
+    return np.flatnonzero(ends).astype(np.int64, copy=False)
 
 
 def even(block: Block, delimiter: int, columns: int) -> int | None:

@@ -19,7 +19,7 @@ NEEDS_QUOTES = frozenset('",;\t\r\n')
 
 
 class _Pieces(list[bytes]):
-    """What polars writes, as it comes: unlike in a BytesIO nothing is copied or grows."""
+    """Collects what polars writes; unlike a BytesIO it copies nothing and never grows."""
 
     def write(self, data: bytes) -> int:
         self.append(data)
@@ -37,9 +37,9 @@ def _with_commas(texts: pl.Series) -> pl.Series:
 
 
 class CsvSink(Sink):
-    """A table that is written in chunks of rows; its header comes out with the first of them, or when it is finished.
+    """A table that is written in chunks of rows; its header is written with the first of them, or when it is finished.
 
-    Names are disarmed for spreadsheets (`safe_name`); kept text is the user's own data and stays as it is.
+    Names are made safe for spreadsheets (`safe_name`); kept text is the user's own data and is unchanged.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class CsvSink(Sink):
             columns = [_with_commas(column) if column.dtype == pl.String else column for column in columns]
         frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
         text = _Pieces()
-        target = cast(IO[bytes], text)  # polars calls write and flush alone
+        target = cast(IO[bytes], text)  # polars calls only write and flush
         frame.write_csv(
             target,
             include_header=False,

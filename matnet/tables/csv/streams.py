@@ -1,4 +1,4 @@
-"""Opening what a table is read from: a file or a stream, plain or compressed, known by its first bytes."""
+"""Opening the source of a table: a file or a stream, plain or compressed, recognised by its first bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from matnet.errors import Advice, MissingExtraError, Parameter, TableError
+from matnet.errors import Advice, Parameter, TableError
+from matnet.extras import need
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -38,9 +39,9 @@ class Reader(Protocol):
 
 
 class Stream:
-    """A readable stream of plain bytes that knows what to call itself in messages and how far it has come.
+    """A readable stream of plain bytes with its name for messages and its progress.
 
-    Reading raises TableError where the file breaks off or its compression is damaged.
+    Reading raises TableError if the file ends early or its compressed data is damaged.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Stream:
         try:
             yield
         except EOFError:
-            raise TableError("the compressed data break off; the file is incomplete", place=self.place) from None
+            raise TableError("the compressed data end early; the file is incomplete", place=self.place) from None
         except zlib.error as error:
             raise TableError(f"the compressed data are damaged: {error}", place=self.place) from error
         except OSError as error:
@@ -104,7 +105,7 @@ class _Counted(io.RawIOBase):
     """A stream that counts and hashes what was taken from it and lets the first bytes be looked at."""
 
     def __init__(self, raw: BinaryIO, digest: hashlib._Hash | None, unbuffered: bool) -> None:
-        # a stream that has nothing yet but half a line gives that; one without such a method waits
+        # a stream that has only part of a line yet returns that; one without such a method waits
         self._take = getattr(raw, "read1", raw.read) if unbuffered else raw.read
         self._unbuffered = unbuffered
         self.digest = digest
@@ -163,7 +164,7 @@ class _Gunzipped:
         return b"".join(pieces)
 
     def _next(self) -> bytes:
-        """More packed bytes of this member, or of the next; none where the file ends as it should."""
+        """More compressed bytes of this member, or of the next; none at the regular end of the file."""
         if not self._member.eof:
             data = self._ahead or self._packed.read(self._chunk)
             if not data:
@@ -219,7 +220,7 @@ def _zstd(raw: BinaryIO, place: str) -> Reader:
 
 
 def zstd_module(place: str) -> Any:
-    """What reads and writes zstd.
+    """The module that reads and writes zstd.
 
     Raises
     ------
@@ -229,17 +230,12 @@ def zstd_module(place: str) -> Any:
     try:
         from compression import zstd  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        try:
-            from backports import zstd  # type: ignore[attr-defined, import-not-found, unused-ignore]
-        except ImportError:
-            raise MissingExtraError(
-                f"{place} is compressed with zstd, which needs a package: pip install 'matnet[zstd]'"
-            ) from None
+        return need("zstd compression", "zstd", "backports.zstd", place=place)
     return zstd
 
 
 class _ZstdErrors:
-    """zstd's errors under the name that gzip's have."""
+    """zstd's errors as those of gzip."""
 
     def __init__(self, plain: Reader, error: type[BaseException]) -> None:
         self._plain = plain
@@ -258,7 +254,8 @@ def open_stream(
 ) -> Iterator[Stream]:
     """The table named `name` as a stream of plain bytes in UTF-8; ``-`` is `stdin`.
 
-    It is `hashed` as it is read if asked; `unbuffered` it gives what there is without waiting for more.
+    If `hashed`, its hash is computed while it is read; if `unbuffered`, it returns available data without waiting for
+    more.
 
     Raises
     ------

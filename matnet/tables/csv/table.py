@@ -26,7 +26,7 @@ class CsvTable(Table):
     Parameters
     ----------
     stream
-        Where the text comes from; read once, front to back.
+        The source of the text, read once from front to back.
     dialect
         How the text is written.
     wanted
@@ -86,7 +86,7 @@ class CsvTable(Table):
             mark = self.header.names[0][0]
             return Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))
         if self._records == input_size and not self.header.written:
-            return Advice("; the table seems to lie across: ", Parameter("samples", "columns"))
+            return Advice("; the samples seem to be in columns: ", Parameter("samples", "columns"))
         return other_delimiter(self.header.names, self.dialect)
 
     def pieces(self, choice: Choice) -> Iterator[Piece]:
@@ -102,13 +102,13 @@ class CsvTable(Table):
                 raise blank_line(self.place, blank.line, len(names))
             if not block.blank:
                 yield partial(read_rows, block, layout)
-            elif len(names) == 1:  # where they could be missing numbers, not even the last lines may be blank
+            elif len(names) == 1:  # if they could be missing numbers, not even the last lines may be blank
                 raise blank_line(self.place, block.line, 1)
             else:
                 blank = blank or block
 
     def text_types(self, choice: Choice) -> tuple[pl.DataType, ...]:
-        """Text, whatever stands in the cells."""
+        """Text, whatever the cells contain."""
         return (pl.String(),) * len(choice.texts)
 
     @property

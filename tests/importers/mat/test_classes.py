@@ -157,7 +157,7 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
     "two variables of one name": (
         "table",
         {"data": [1.0, 2.0], "varnames": ["a", "a"], "nrows": 1.0},
-        "a table with 2 variables and 1 names",
+        "a table with 2 variables and 1 name",
     ),
 }
 

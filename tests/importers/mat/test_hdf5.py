@@ -256,10 +256,10 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     "a circle of references": (circle, "c: broken: a value is referred to from two places"),
     "a value with two references": (shared, "c: broken: a value is referred to from two places"),
     "a reference to nothing": (nothing_referred_to, "c: broken: a reference to nothing"),
-    "a soft link": (soft_link, "s: b is a link to elsewhere, which MATLAB never writes and which is not followed"),
+    "a soft link": (soft_link, "s: b is a link out of its group, which MATLAB never writes; it is not followed"),
     "an external link": (
         external_link,
-        "s: b is a link to elsewhere, which MATLAB never writes and which is not followed",
+        "s: b is a link out of its group, which MATLAB never writes; it is not followed",
     ),
     "data in another file": (external_storage, "x: the data lie in another file, which is not read"),
     "a virtual dataset": (virtual, "x: the data lie in another file, which is not read"),
@@ -298,7 +298,7 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     "columns of fractions": (columns(data=np.zeros(2)), "z: broken: jc of a sparse matrix is float64 of shape (2,)"),
     "columns without an end": (
         columns(data=np.zeros(0, dtype=np.uint64)),
-        "z: broken: a sparse matrix without an end of its columns",
+        "z: broken: a sparse matrix whose columns have no end",
     ),
     "columns that are a group": (columns(), "z: broken: a group where data are expected"),
     "one dimension": (lambda file: replace(file, "x", np.zeros(3), "double"), "x: broken: data of the shape (3,)"),

@@ -35,6 +35,7 @@ from mat5_bytes import (
     packed,
     read,
 )
+from matnet.errors import counted
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import find, walk
@@ -135,7 +136,7 @@ def test_a_text_of_another_length_than_it_says_is_refused(shape: tuple[int, int]
     with pytest.raises(matnet.FormatError) as refused:
         read(file_of(data))["s"].value  # noqa: B018 - values are read when they are asked for
     rows, columns = shape
-    assert str(refused.value).endswith(f"broken: 5 characters for {rows} rows of {columns}")
+    assert str(refused.value).endswith(f"broken: 5 characters for {counted(rows, 'row')} of {columns}")
 
 
 def test_a_file_without_variables_is_empty() -> None:
@@ -176,11 +177,11 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "an empty variable": (file_of(element(MATRIX, b"")), "byte 128: broken: an empty variable"),
     "more numbers than bytes": (
         file_of(matrix([1.0], (HUGE, HUGE))),
-        f"x (byte 128): broken: 1 numbers for an array of {HUGE}x{HUGE}",
+        f"x (byte 128): broken: 1 number for an array of {HUGE}x{HUGE}",
     ),
     "more cells than bytes": (
         file_of(element(MATRIX, head(CELL, (HUGE, HUGE), b"x"))),
-        f"x (byte 128): the file is cut off or broken: {HUGE**2} values are announced, 0 bytes are left",
+        f"x (byte 128): the file is cut off or broken: {HUGE**2:,} values are announced, 0 bytes are left",
     ),
     "a negative dimension": (file_of(matrix([1.0], (-1, 1))), "byte 128: broken: the dimensions are [-1, 1]"),
     "a single dimension": (file_of(matrix([1.0], (1,))), "byte 128: broken: the dimensions are [1]"),

@@ -1,4 +1,4 @@
-"""Cells that are written alike are read in one go: they hold what scipy reads, and what is wrong in one is found."""
+"""Cells that are written alike are read at once: they hold what scipy reads, and an error in one is found."""
 
 from __future__ import annotations
 

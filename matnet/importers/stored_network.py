@@ -1,4 +1,4 @@
-"""A network as an importer found it in a MAT-file, and which of its rules MATLAB has not confirmed."""
+"""A network as a MAT-file stores it, and the rules in it that MATLAB has not confirmed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from matnet.functions.processing import PROCESSING
 from matnet.model.structure import Structure
 
 
-class FoundNetwork(NamedTuple):
-    """A network as read, with what its object says of itself; ``precision`` is "single" if MATLAB computes in it."""
+class StoredNetwork(NamedTuple):
+    """A network as read, with what its object records; ``precision`` is "single" if MATLAB computes in single
+    precision."""
 
     structure: Structure
     version: str
@@ -22,7 +23,7 @@ class FoundNetwork(NamedTuple):
 
 
 def unconfirmed(structure: Structure) -> Iterator[str]:
-    """The rules in use that rest on no evidence from MATLAB itself."""
+    """Remarks on rules of the network that are not confirmed by evidence from MATLAB itself."""
     transfer = {layer.transfer: layer.row.unconfirmed for layer in structure.layers}
     weights = {weight.function: weight.row.unconfirmed for layer in structure.layers for weight in layer.weights}
     steps = [entry.processing for entry in structure.inputs] + [entry.processing for entry in structure.outputs]
