@@ -408,7 +408,7 @@ class Structure:
         elements = self.input_size + self.output_size + self.layer_elements
         if elements > MAX_ELEMENTS:
             raise UnsupportedError(
-                f"inputs, layers and outputs have {counted(elements, 'element')}; at most {MAX_ELEMENTS} are supported"
+                f"inputs, layers and outputs have {elements} elements; at most {MAX_ELEMENTS} are supported"
             )
         self._check_parts()
         for number, layer in enumerate(self.layers):

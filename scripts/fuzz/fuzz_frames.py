@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 from collections.abc import Iterator
 from importlib.util import find_spec

@@ -106,7 +106,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[MatnetError], str]] = {
     "a matrix of another shape": (
         lambda: structure(inputs=(Input(2),)),
         ModelError,
-        "IW{1,1}: 2 by 3, expected 2 by 2 (2 neurons, 2 elements, 1 delays)",
+        "IW{1,1}: 2 by 3, expected 2 by 2 (2 neurons, 2 elements, 1 delay)",
     ),
     "a loop without delay": (
         lambda: structure(layers=chain(0, 0), outputs=(Output(1, 1),)),

@@ -166,7 +166,7 @@ def test_the_command_finds_equal_networks_equal(
     (tmp_path / "net.json").write_text(archive_text(pump))
     assert run(["diff", f"{FIXTURES / 'pump.mat'}:net", str(tmp_path / "net.json")]) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "outputs: no difference over 1000 points of the input range",
+        "outputs: no difference over 1,000 points of the input range",
         "equal",
     ]
 

@@ -30,7 +30,7 @@ MESSAGES: Mapping[str, tuple[type[matnet.MatnetError], str]] = {
     ),
     "weights_turned.mat": (
         matnet.ModelError,
-        "net: IW{1,1}: 2 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delays)",
+        "net: IW{1,1}: 2 by 3, expected 3 by 2 (3 neurons, 2 elements, 1 delay)",
     ),
     "processing_functions_called_empty.mat": (
         matnet.FormatError,
