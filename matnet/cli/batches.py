@@ -282,8 +282,8 @@ class Targets:
             return None
         import numpy as np
 
+        from matnet.tables.binary.matfiles import read_variable
         from matnet.tables.columns import Columns
-        from matnet.tables.matfiles import read_variable
 
         table = read_variable(self.address, options["samples"], dialect(options), **file_reading())
         columns = Columns(own_inputs=model.output_names)

@@ -61,7 +61,7 @@ def command(**options: Any) -> None:
     out = options["out"]
     suffix = Path(out).suffix.lower()
     if suffix == ".xlsx":
-        from matnet.tables.excel import workbook
+        from matnet.tables.binary.excel import workbook
 
         _write(out, workbook([(matrix.name, _rows(matrix)) for matrix in tables], out), options)
     elif out == "-" or suffix == ".csv":

@@ -69,43 +69,43 @@ def _write_tsv(target: Target, names: Sequence[str], types: Sequence[Any], group
 
 
 def _write_parquet(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
-    from matnet.tables.frames import FrameSink
+    from matnet.tables.binary.frames import FrameSink
 
     return FrameSink(target, names, types, "parquet", group_rows)
 
 
 def _write_arrow(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
-    from matnet.tables.frames import FrameSink
+    from matnet.tables.binary.frames import FrameSink
 
     return FrameSink(target, names, types, "arrow", group_rows)
 
 
 def _read_parquet(path: Path, dialect: Dialect, limit: int, isolation: bool) -> Table:
-    from matnet.tables.frames import read_frame
+    from matnet.tables.binary.frames import read_frame
 
     return read_frame(path, dialect, "parquet", limit, isolation)
 
 
 def _read_arrow(path: Path, dialect: Dialect, limit: int, isolation: bool) -> Table:
-    from matnet.tables.frames import read_frame
+    from matnet.tables.binary.frames import read_frame
 
     return read_frame(path, dialect, "arrow", limit, isolation)
 
 
 def _write_excel(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
-    from matnet.tables.excel import ExcelSink
+    from matnet.tables.binary.excel import ExcelSink
 
     return ExcelSink(target, names)
 
 
 def _read_excel(path: Path, dialect: Dialect, limit: int, isolation: bool) -> Table:
-    from matnet.tables.excel import read_sheet
+    from matnet.tables.binary.excel import read_sheet
 
     return read_sheet(path, dialect, limit, isolation)
 
 
 def _write_mat(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
-    from matnet.tables.matfiles import MatSink
+    from matnet.tables.binary.matfiles import MatSink
 
     return MatSink(target, names)
 

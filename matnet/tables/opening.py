@@ -57,7 +57,7 @@ def open_table(name: str, columns: Columns, reading: Reading, stdin: BinaryIO | 
     """
     address = mat_address(name)
     if address is not None:
-        from matnet.tables.matfiles import read_variable
+        from matnet.tables.binary.matfiles import read_variable
 
         how = reading.samples, reading.dialect, reading.limit, reading.isolation
         yield read_variable(address, *how, image=columns.image)
@@ -96,7 +96,7 @@ def _wanted(columns: Columns) -> tuple[str, ...]:
 def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: BinaryIO | None = None) -> Iterator[Table]:
     sheet = None if Path(name).exists() else sheet_address(name)
     if sheet is not None:
-        from matnet.tables.excel import read_sheet
+        from matnet.tables.binary.excel import read_sheet
 
         file, name = sheet
         workbook = read_sheet(Path(file), reading.dialect, reading.limit, reading.isolation, name, wanted)

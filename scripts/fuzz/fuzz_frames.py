@@ -15,6 +15,8 @@ import polars as pl
 from fuzz_findings import FindingError
 from matnet.errors import TableError
 from matnet.files import DEFAULT_LIMIT
+from matnet.tables.binary.frames import read_frame
+from matnet.tables.binary.scans import FrameFormat
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import FORMATS

@@ -12,7 +12,7 @@ import pytest
 import matnet
 from matnet.cli.entry import run
 from matnet.functions.namespace import FloatArray
-from matnet.tables.excel import workbook
+from matnet.tables.binary.excel import workbook
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")

@@ -13,10 +13,10 @@ import pytest
 from matnet.errors import TableError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from matnet.tables.binary.frames import FrameSink
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import format_for
-from matnet.tables.frames import FrameSink
 from matnet.tables.opening import Reading, open_table
 from matnet.tables.parts import folder_values
 from matnet.tables.run import BatchOptions, gradients, predict

@@ -26,11 +26,11 @@ from matnet.cli.entry import run
 from matnet.errors import TableError
 from matnet.files import DEFAULT_LIMIT
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.tables.binary.frames import read_frame
+from matnet.tables.binary.isolated import IsolatedScan
+from matnet.tables.binary.scans import FrameFormat, scan_file
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.frames import read_frame
-from matnet.tables.isolated import IsolatedScan
-from matnet.tables.scans import FrameFormat, scan_file
 
 LINE = Layer(1, "purelin", {0: Weight(np.array([[2.0]]))})
 NET = matnet.Network(Structure((Input(1),), (LINE,), (Output(0, 1),)))

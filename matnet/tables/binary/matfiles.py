@@ -14,11 +14,11 @@ import polars as pl
 from matnet.errors import MatnetError, TableError, counted
 from matnet.files import DEFAULT_LIMIT
 from matnet.tables.arrays import ArrayTable
+from matnet.tables.binary.frames import FrameTable
+from matnet.tables.binary.scans import HeldFrame
 from matnet.tables.columns import check_clash
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.frames import FrameTable
 from matnet.tables.interfaces import Sink, Source, Table
-from matnet.tables.scans import HeldFrame
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 

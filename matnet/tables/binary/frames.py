@@ -18,12 +18,12 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from matnet.errors import Advice, Parameter, TableError, counted
+from matnet.tables.binary.isolated import IsolatedScan
+from matnet.tables.binary.scans import FrameFormat, Scan, scan_file
 from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns, Header, check_clash, choose
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.interfaces import Piece, Rows, Sink, Source, Table
-from matnet.tables.isolated import IsolatedScan
-from matnet.tables.scans import FrameFormat, Scan, scan_file
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 

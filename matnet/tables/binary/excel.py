@@ -16,13 +16,13 @@ import polars as pl
 from matnet.errors import TableError
 from matnet.extras import need
 from matnet.files import ExactFloat
+from matnet.tables.binary.frames import FrameTable
+from matnet.tables.binary.isolated import IsolatedBook
+from matnet.tables.binary.scans import Book, HeldFrame, OpenBook
 from matnet.tables.columns import check_clash, numbered
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.header import check_names, has_header
-from matnet.tables.frames import FrameTable
 from matnet.tables.interfaces import Sink
-from matnet.tables.isolated import IsolatedBook
-from matnet.tables.scans import Book, HeldFrame, OpenBook
 from matnet.tables.target import Target
 from matnet.tables.wording import listed, shown
 

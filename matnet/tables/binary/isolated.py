@@ -11,7 +11,7 @@ import polars as pl
 from matnet.errors import Advice, FormatError, MatnetError, MissingExtraError, Parameter, TableError
 from matnet.files import Budget
 from matnet.isolation import Bounds, EndedError, IsolatedProcess, receive, send
-from matnet.tables.scans import Book, FrameFormat, OpenBook, Scan, scan_file
+from matnet.tables.binary.scans import Book, FrameFormat, OpenBook, Scan, scan_file
 
 _ERRORS: dict[str, type[MatnetError]] = {"TableError": TableError, "MissingExtraError": MissingExtraError}
 _LARGEST_QUESTION = 1 << 26

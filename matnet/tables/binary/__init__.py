@@ -1,0 +1,1 @@
+"""Tables in binary formats: Excel workbooks, Parquet and Arrow files, MAT-files."""
