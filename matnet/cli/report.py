@@ -222,6 +222,7 @@ def _made(net: Network, fields: dict[str, Any], file: str, record: TrainingRecor
 
 
 def _stored(file: str) -> StoredValues | None:
+    from matnet.importers.load import may_be_mat
     from matnet.importers.stored import StoredValues
 
-    return None if PurePath(file).suffix.lower() in (".m", ".json") else StoredValues(file, **file_reading())
+    return StoredValues(file, **file_reading()) if may_be_mat(file) else None

@@ -132,9 +132,10 @@ def training_record(options: dict[str, Any], needed: bool = False) -> TrainingRe
     FormatError
         There is none at the path that is named, or none at all and it is needed.
     """
+    from matnet.importers.load import may_be_mat
     from matnet.importers.training_record import read_training_record, training_record_paths
 
-    if needed and options["file"].lower().endswith((".m", ".json")):
+    if needed and not may_be_mat(options["file"]):
         raise FormatError(
             "holds no training record; give the MAT-file that MATLAB saved the network and its record to",
             place=options["file"],

@@ -143,12 +143,13 @@ def _verified(
     file: str, network: str | None, options: Mapping[str, Any], places: _Places
 ) -> dict[str, Sequence[Finding]]:
     """The findings for each network of a file."""
+    from matnet.importers.load import may_be_mat
     from matnet.importers.stored import StoredValues
     from matnet.proof.data import NamedData, input_image, output_image
     from matnet.proof.verify import verify
 
     nets = {path: completed(net, {"file": file, **options}) for path, net in _networks(file, network).items()}
-    stored = StoredValues(file, **file_reading()) if _is_mat(file) else None
+    stored = StoredValues(file, **file_reading()) if may_be_mat(file) else None
     record = None if places.record is None else _record(stored, places.record)
     read: dict[tuple[str, tuple[int, ...]], Matrix] = {}
 
@@ -218,10 +219,6 @@ def _networks(file: str, network: str | None) -> dict[str, Network]:
         if network is None
         else {network: matnet.load(file, network=network, **loading())}
     )
-
-
-def _is_mat(file: str) -> bool:
-    return os.path.splitext(file)[1].lower() not in (".m", ".json")
 
 
 def _matrix(

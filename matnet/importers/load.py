@@ -85,7 +85,7 @@ def _load_one(path: str | os.PathLike[str], network: str | None, options: _Optio
     file = Path(file_name(path))
     if network is not None and not isinstance(network, str):
         raise FormatError(f"network={network!r} is not a path, expected one as in network='nets{{3}}'")
-    if file.suffix.lower() in _OTHER_FORMATS:
+    if not may_be_mat(file):
         if network is not None:
             raise FormatError(f"holds a single network, which has no path in it; got network='{network}'", place=file)
         return _load_other(file, options)
@@ -164,7 +164,7 @@ def _load_many(pattern: str, options: _Options, leave_out: _LeaveOut | None) -> 
                 raise
             errors.append(error)
             continue
-        single = file.suffix.lower() in _OTHER_FORMATS
+        single = not may_be_mat(file)
         found |= {name if single else f"{name}:{inner}": network for inner, network in networks.items()}
     if not found:
         raise errors[0] if errors else NoNetworkError("no network in any of its files", place=pattern)
@@ -187,7 +187,7 @@ def files(pattern: str) -> list[tuple[str, Path]]:
 
 def _load_file(path: str | Path, options: _Options, leave_out: _LeaveOut | None) -> dict[str, Network]:
     file = Path(path)
-    if file.suffix.lower() in _OTHER_FORMATS:
+    if not may_be_mat(file):
         return {file.name: _load_other(file, options)}
     from matnet.importers.workspace import Workspace
 
@@ -234,3 +234,8 @@ def _load_archive(file: Path, limit: int, allow_nonfinite: bool) -> Network:
 
 _OTHER_FORMATS: Mapping[str, Callable[[Path, int, bool], Network]] = {".m": _load_function, ".json": _load_archive}
 """Formats by suffix; anything else is treated as a MAT-file, which is recognised by its first bytes."""
+
+
+def may_be_mat(file: str | Path) -> bool:
+    """Whether a file is treated as a MAT-file, by its suffix."""
+    return Path(file).suffix.lower() not in _OTHER_FORMATS
