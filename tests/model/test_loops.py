@@ -147,7 +147,7 @@ def test_an_output_that_a_layer_sees_at_once_is_no_feedback() -> None:
     assert [output.feedback_mode for output in net.add_delay().structure.outputs] == ["none", "none"]
     with pytest.raises(ModelError) as caught:
         net.open_loop()
-    assert str(caught.value) == "there is no loop to open: no layer sees an output with a delay"
+    assert str(caught.value) == "there is no loop to open: no layer takes an output with a delay"
 
 
 def test_a_loop_whose_processing_has_unknown_numbers_is_closed() -> None:
@@ -166,7 +166,7 @@ def test_a_loop_whose_processing_has_unknown_numbers_is_closed() -> None:
         other = Process.from_matlab(
             "removeconstantrows", {"keep": [1], "remove": [2], "constants": constants, "xrows": 2}
         )
-        with pytest.raises(ModelError, match="closing the loop would change its values"):
+        with pytest.raises(ModelError, match="closing the loop would change the values"):
             opened(other).close_loop()
 
 

@@ -385,7 +385,7 @@ def _read_sparse(elements: _Elements, source: _Source, header: _Header) -> Spars
     # rows and numbers may have spare room after the last element
     count = int(starts[-1]) if len(starts) else 0
     if not 0 <= count <= min(len(rows), len(data)):
-        raise FormatError(f"broken: a sparse matrix of {counted(count, 'element')}, {len(data)} are stored")
+        raise FormatError(f"broken: {count} elements of a sparse matrix are announced, {len(data)} are there")
     return Sparse(header.shape, data[:count], rows[:count], starts, source.budget, header.class_name)
 
 
