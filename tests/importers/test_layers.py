@@ -541,7 +541,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     ),
     "more features than fit": (
         lambda store: series(store, [features(2**30)]),
-        "net: layer 'input'.InputSize is 1073741824: 1073741824 elements, which take 8192 MB for "
+        "net: layer 'input'.InputSize: 1073741824 elements, which take 8192 MB for "
         "each sample; at most 16777216 are supported",
     ),
     "no input layer": (

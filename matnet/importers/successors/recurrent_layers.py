@@ -147,8 +147,9 @@ class _Parts:
             now = held.floats("Value").reshape(-1)
             if now.size != size or (now != start).any():
                 raise UnsupportedError(
-                    f"{place}.{name} is not the initial one: the network was saved in the middle of a series, and "
-                    "predictions would go on from there, which is not supported; save resetState(net)"
+                    "not the initial state: the network was saved in the middle of a sequence and would continue from "
+                    "there, which is not supported; save resetState(net)",
+                    place=f"{place}.{name}",
                 )
         return self._own(start, self.units) if start.any() else None
 
