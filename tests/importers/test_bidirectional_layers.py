@@ -380,11 +380,11 @@ def test_initial_states_are_where_a_series_starts(tmp_path: Path, kind: str) -> 
 
 
 def test_initial_states_of_another_number(tmp_path: Path) -> None:
-    with pytest.raises(matnet.ModelError, match=r"layer 'both'\.InitialCellState has 4 numbers, expected 8"):
+    with pytest.raises(matnet.ModelError, match=r"layer 'both'\.InitialCellState: 4 numbers, expected 8"):
         load(tmp_path, [sequences(), both(InitialCellState=np.ones((H, 1)))])
-    with pytest.raises(matnet.ModelError, match=r"layer 'both'\.InputWeights is 16x3, expected 32x3"):
+    with pytest.raises(matnet.ModelError, match=r"layer 'both'\.InputWeights: 16x3, expected 32x3"):
         load(tmp_path, [sequences(), both(InputWeights=learnable(np.ones((4 * H, R))))])
-    with pytest.raises(matnet.ModelError, match=r"layer 'both'\.Bias has 16 numbers, expected 32"):
+    with pytest.raises(matnet.ModelError, match=r"layer 'both'\.Bias: 16 numbers, expected 32"):
         load(tmp_path, [sequences(), both(Bias=learnable(column(np.ones(4 * H))))])
 
 

@@ -282,12 +282,12 @@ REFUSED: list[tuple[str, list[Any], str]] = [
     (
         "a state that resetState would change",
         [sequences(), recurrent("GRU", "rnn", 1, InitialHiddenState=np.ones((H, 1)))],
-        "layer 'rnn'.HiddenState is not the initial one",
+        "layer 'rnn'.HiddenState: not the initial state",
     ),
     (
         "one of the two directions in the middle of a series",
         [sequences(), recurrent("BiLSTM", "both", 1, HiddenState={"Value": np.eye(2 * H)[:, -1:]})],
-        "layer 'both'.HiddenState is not the initial one",
+        "layer 'both'.HiddenState: not the initial state",
     ),
     (
         "outputs of states",

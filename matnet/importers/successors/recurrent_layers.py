@@ -141,7 +141,7 @@ class _Parts:
         if self.layer.fields.get(f"Initial{name}") is not None:
             start = self.layer.fields.floats(f"Initial{name}").reshape(-1)
             if start.size != size:
-                raise ModelError(f"{place}.Initial{name} has {start.size} numbers, expected {size}")
+                raise ModelError(f"{counted(start.size, 'number')}, expected {size}", place=f"{place}.Initial{name}")
         held = None if self.layer.fields.get(name) is None else part_of(self.layer.fields, name)
         if held is not None and held.get("Value") is not None:
             now = held.floats("Value").reshape(-1)
