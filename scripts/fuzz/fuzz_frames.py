@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import io
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -15,12 +14,10 @@ import polars as pl
 from fuzz_findings import FindingError
 from matnet.errors import TableError
 from matnet.files import DEFAULT_LIMIT
-from matnet.tables.binary.frames import read_frame
 from matnet.tables.binary.scans import FrameFormat
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import FORMATS
-from matnet.tables.scans import FrameFormat
 
 _COMPRESSIONS: tuple[Literal["uncompressed", "zstd", "lz4"], ...] = ("uncompressed", "zstd", "lz4")
 
@@ -75,7 +72,7 @@ def judged_frame(file: Path, isolation: bool) -> str:
     Raises
     ------
     FindingError
-        A result that must never occur.
+        Something that must not be.
     """
     form = next(form for form in FORMATS if file.suffix in form.suffixes)
     assert form.read is not None

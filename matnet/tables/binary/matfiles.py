@@ -52,7 +52,7 @@ def read_variable(
     limit
         Bytes of memory that the file's contents may take.
     isolation
-        Whether a version 7.3 file is read in a process of its own.
+        Whether a version 7.3 file is read in a separate process.
     image
         (H, W, C) where the array may hold images, H×W×C or H×W×C×N: the last are N samples.
 
