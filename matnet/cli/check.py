@@ -41,8 +41,9 @@ AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
 
 
 class Checked(NamedTuple):
-    """A checked network: the network, the result, and the names of its outputs and inputs."""
+    """A checked network: its file and path, itself, the result, and the names of its outputs and inputs."""
 
+    label: str
     net: Network
     found: Check
     outputs: tuple[str, ...]
@@ -91,11 +92,11 @@ def command(files: tuple[str, ...], **options: Any) -> int:
     failures: list[dict[str, str]] = []
     checked = list(_all_checked(names, options, failures) if several else _one_checked(names[0], options))
     if options["as_json"]:
-        networks = [_document(*entry) for entry in checked]
+        networks = [_document(entry) for entry in checked]
         click.echo(json_text({"networks": networks, **({"failures": failures} if several else {})}))
     elif several or len(checked) > 1:
         for entry in checked:
-            click.echo(printable(f"{label(entry.net)}: {entry.found.summary}"))
+            click.echo(printable(f"{entry.label}: {entry.found.summary}"))
     else:
         _show(checked[0], options["everything"])
     if not all(entry.found.agrees for entry in checked):
@@ -110,19 +111,19 @@ def _one_checked(file: str, options: dict[str, Any]) -> Iterator[Checked]:
     model = load_model({"file": file, **options})
     remark_on_steps(model)
     for net in model.networks if isinstance(model, Ensemble) else (model,):
-        yield _checked(net, options)
+        yield _checked(file, net, options)
 
 
 def _all_checked(names: Sequence[str], options: dict[str, Any], failures: list[dict[str, str]]) -> Iterator[Checked]:
     """All networks of several files, folders and patterns."""
     for file, net in all_networks(names, options, failures):
         try:
-            yield _checked(net, options)
+            yield _checked(file, net, options)
         except MatnetError as error:
             report_failure(file, error.at(file), failures)
 
 
-def _checked(net: Network, options: dict[str, Any]) -> Checked:
+def _checked(file: str, net: Network, options: dict[str, Any]) -> Checked:
     from matnet.proof.check import check
     from matnet.tables.columns import Columns, output_names
 
@@ -134,11 +135,12 @@ def _checked(net: Network, options: dict[str, Any]) -> Checked:
     outputs = output_names(Columns(outputs=options["outputs"]).named_by(net), net.output_size)
     # a network without inputs is checked with respect to its initial layer states, named after their neurons
     states = max((element.input for element in result.elements), default=0)
-    return Checked(net, result, outputs, inputs or tuple(f"state{number + 1}" for number in range(1 + states)))
+    inputs = inputs or tuple(f"state{number + 1}" for number in range(1 + states))
+    return Checked(label(file, net), net, result, outputs, inputs)
 
 
 def _show(checked: Checked, everything: bool) -> None:
-    _, result, outputs, inputs = checked
+    _, _, result, outputs, inputs = checked
     shown = len(result.elements) if everything else LISTED
     if result.elements:
         click.echo("\n".join(_table(result, shown, outputs, inputs)))
@@ -146,7 +148,8 @@ def _show(checked: Checked, everything: bool) -> None:
     click.echo(result.summary + (f" ({and_more(left_out)})" if left_out else ""))
 
 
-def _document(net: Network, result: Check, outputs: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
+def _document(checked: Checked) -> dict[str, Any]:
+    name, net, result, outputs, inputs = checked
     derivatives = [
         {
             "output": outputs[element.output],
@@ -161,7 +164,7 @@ def _document(net: Network, result: Check, outputs: tuple[str, ...], inputs: tup
         for element in result.elements
     ]
     return {
-        "network": label(net),
+        "network": name,
         "agrees": result.agrees,
         "method": result.method,
         **({"random_directions": result.directions} if result.directions else {}),

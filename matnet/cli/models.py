@@ -90,9 +90,11 @@ def ensemble(members: Network | dict[str, Network], options: dict[str, Any]) -> 
         raise error.at(options["file"]) from error.__cause__
 
 
-def label(net: Network) -> str:
-    """A network's file, and its path within it if it has one."""
-    return ":".join(part for part in (net.provenance.file, net.provenance.path) if part) or net.name
+def label(file: str, net: Network) -> str:
+    """A network's file, and its path within it if it has one; an archive has none, but its network may have had."""
+    own = Path(file).name
+    path = net.provenance.path if net.provenance.file == own else None
+    return f"{own}:{path}" if path else own
 
 
 def file_names(names: Iterable[str]) -> tuple[str, ...]:

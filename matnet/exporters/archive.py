@@ -37,7 +37,8 @@ def archive_text(net: Network) -> str:
 
 
 def _render(recording: Recording) -> bytes:
-    return archive_text(recording.net).encode("utf-8")
+    inputs, outputs = recording.options.inputs, recording.options.outputs
+    return archive_text(recording.net.with_names(inputs, outputs)).encode("utf-8")
 
 
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
@@ -66,6 +67,6 @@ TARGET = Target(
     lambda: "",
     _run,
     about="the network itself, to be loaded by matnet again",
-    options=frozenset(),
+    options=frozenset({"inputs", "outputs"}),
     names=NameRule(free=True),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,7 +81,14 @@ class Choice:
         return (*self.keep, *(() if self.group is None else (self.group,)), *self.targets)
 
 
-def choose(header: Header, columns: Columns, input_size: int, place: str, advice: Advice | None = None) -> Choice:
+def no_advice() -> Advice | None:
+    """Nothing is known of what to do."""
+    return None
+
+
+def choose(
+    header: Header, columns: Columns, input_size: int, place: str, advise: Callable[[], Advice | None] = no_advice
+) -> Choice:
     """The inputs by their names, else the network's own names or x1 .. xR, else by position under the header's names.
 
     Parameters
@@ -94,8 +101,8 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
         R, how many columns feed the network.
     place
         The table's name in messages.
-    advice
-        What to do if the columns do not fit, if the table suggests something.
+    advise
+        What to do, if something is known of it; called only where the columns do not fit.
 
     Raises
     ------
@@ -105,26 +112,26 @@ def choose(header: Header, columns: Columns, input_size: int, place: str, advice
     """
     every = columns.keep == (ALL,) and ALL not in header.names
     kept = expanded(columns.keep, header.names)
-    keep = tuple(range(len(header.names))) if every else _found(header, kept, KEEP, place, advice)
-    group = None if columns.group is None else _found(header, (columns.group,), GROUP, place, advice)[0]
-    targets = _found(header, expanded(columns.targets, header.names), TARGETS, place, None)
+    keep = tuple(range(len(header.names))) if every else _found(header, kept, KEEP, place, advise)
+    group = None if columns.group is None else _found(header, (columns.group,), GROUP, place, advise)[0]
+    targets = _found(header, expanded(columns.targets, header.names), TARGETS, place, no_advice)
     default = columns.own_inputs or numbered("x", input_size)
     wanted = None if columns.inputs is None else expanded(columns.inputs, header.names)
     if wanted is not None:
         check_names(wanted, input_size, INPUTS, "input")
         if header.written or set(wanted) <= set(header.names):
-            return Choice(_found(header, wanted, INPUTS, place, advice), keep, wanted, group=group, targets=targets)
+            return Choice(_found(header, wanted, INPUTS, place, advise), keep, wanted, group=group, targets=targets)
     elif header.written:
         for names in (default, numbered("x", input_size)):
             if set(names) <= set(header.names):
-                return Choice(_found(header, names, INPUTS, place, advice), keep, names, group=group, targets=targets)
+                return Choice(_found(header, names, INPUTS, place, advise), keep, names, group=group, targets=targets)
     taken = {*(() if every else keep), *targets, group}
     free = tuple(index for index in range(len(header.names)) if index not in taken)
     if wanted is None and header.written:
         for names in (default, numbered("x", input_size)):
             _check_partial(header, free, names, place)
     if len(free) != input_size:
-        raise _misfit(header, len(free), input_size, place, advice)
+        raise _misfit(header, len(free), input_size, place, advise)
     if not header.written:
         return Choice(free, keep, wanted or default, group=group, targets=targets)
     names = tuple(header.names[index] for index in free)
@@ -150,11 +157,12 @@ def _shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-def _misfit(header: Header, free: int, input_size: int, place: str, advice: Advice | None) -> TableError:
+def _misfit(header: Header, free: int, input_size: int, place: str, advise: Callable[[], Advice | None]) -> TableError:
     beside = " beside those named" if free < len(header.names) else ""
     needed, there = counted(input_size, "input"), counted(free, "column")
     listing = f" ({listed(header.names)})" if header.written else ""
     parts: list[str | Advice] = [f"{place}: the network takes {needed}, but the table has {there}{beside}{listing}"]
+    advice = advise()
     if advice is not None:
         parts.append(advice)
     elif free > input_size:
@@ -176,13 +184,14 @@ def expanded(names: Sequence[str], among: Sequence[str]) -> tuple[str, ...]:
 
 
 def _found(
-    header: Header, names: Sequence[str], parameter: Parameter, place: str, advice: Advice | None
+    header: Header, names: Sequence[str], parameter: Parameter, place: str, advise: Callable[[], Advice | None]
 ) -> tuple[int, ...]:
     check_twice(names, parameter)
     missing = [name for name in names if name not in header.names]
     if missing:
         what = "column" if len(missing) == 1 else "columns"
         named = f": no {what} {', '.join(map(shown, missing))} in the table; it has {listed(header.names)}"
+        advice = advise()
         raise TableError(parameter, named, *(() if advice is None else (advice,)), place=place)
     return tuple(header.names.index(name) for name in names)
 

@@ -35,6 +35,13 @@ def test_an_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"{place}: written; run by matnet at 101 points; largest difference, of the range: 0 in y\n"
     )
     assert matnet.load(place)([[50.0, 2400.0]]) == matnet.load(PUMP)([[50.0, 2400.0]])
+    assert run(["convert", PUMP, str(place), "--inputs", "flow,Δp in %"]) == 0
+    named = matnet.load(place)
+    assert (named.input_names, named.output_names) == (("flow", "Δp in %"), ("y1",))
+    capsys.readouterr()
+    assert run(["convert", PUMP, str(place), "--outputs", "head,power"]) == 2
+    message = f"matnet: {place}: outputs: expected a name for each of 1, got 2: head, power\n"
+    assert capsys.readouterr().err == message
 
 
 def test_without_the_derivative(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

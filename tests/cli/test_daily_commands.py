@@ -398,16 +398,19 @@ def test_numbers_for_people(said: Said) -> None:
 def test_a_table_that_lies_across(said: Said, tmp_path: Path) -> None:
     np.savetxt(tmp_path / "a.csv", np.vstack([X.T] * 1), delimiter=",")
     (tmp_path / "b.csv").write_text("flow,20,60.5,1\nspeed,1500,2800,1500\n")
-    (tmp_path / "c.csv").write_text("1,20,60.5\n1500,1500,2800\n")
     expected = NET(X)
     np.testing.assert_array_equal(cells(said("predict", PUMP, "a.csv", "--samples", "columns")[1]), expected)
     status, out, _ = said("gradients", PUMP, "b.csv", "--samples", "columns", "--no-header")
     assert (status, out.splitlines()[0]) == (0, "y1,dy1_dflow,dy1_dspeed")
     np.testing.assert_array_equal(cells(out)[:2, :1], expected)
-    assert said("predict", PUMP, "c.csv")[2].endswith(
-        "matnet: c.csv: the network takes 2 inputs, but the table has 3 columns; the samples seem to be in columns: "
-        "--samples columns\n"
-    )
+    for ending in ("\n", ""):  # with a newline after the last row, and without
+        (tmp_path / "c.csv").write_text("1,20,60.5\n1500,1500,2800" + ending)
+        assert said("predict", PUMP, "c.csv")[2].endswith(
+            "matnet: c.csv: the network takes 2 inputs, but the table has 3 columns; the samples seem to be in columns: "
+            "--samples columns\n"
+        )
+    (tmp_path / "c.csv").write_text("1,20,60.5\n1500,1500,2800\n1,2,3")
+    assert "seem to be in columns" not in said("predict", PUMP, "c.csv")[2]
 
 
 def test_rows_are_answered_as_they_come(said: Said) -> None:

@@ -123,9 +123,18 @@ def test_check_of_many_networks(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     files = folder(tmp_path)
     assert run(["check", str(files)]) == 0
     agrees = "2 of 2 derivatives agree: complex step, 20 samples"
-    assert capsys.readouterr().out.splitlines() == [f"a.mat:net: {agrees}", f"pump.mat:net: {agrees}"]
+    assert capsys.readouterr().out.splitlines() == [f"a.mat:net: {agrees}", f"b.json: {agrees}"]
     found = document(capsys, 0, "check", str(files))
     assert [entry["agrees"] for entry in found["networks"]] == [True, True]
+
+
+def test_an_archive_is_checked_under_its_own_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name in ("run1.json", "run2.json"):
+        matnet.save(matnet.load(PUMP), tmp_path / name)
+    found = document(capsys, 0, "check", str(tmp_path))
+    assert [entry["network"] for entry in found["networks"]] == ["run1.json", "run2.json"]
+    found = document(capsys, 0, "check", str(tmp_path / "run1.json"))
+    assert [entry["network"] for entry in found["networks"]] == ["run1.json"]
 
 
 @pytest.fixture

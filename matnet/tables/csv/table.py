@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 import polars as pl
 
@@ -59,7 +59,6 @@ class CsvTable(Table):
         self.header, rest = read_header(first, self.place, self.dialect, wanted)
         self._blocks = without_first_records(chain(() if rest is None else (rest,), text), dialect.skip_rows)
         self._second_line = first.line + self.header.written
-        self._records = first.lines
 
     @property
     def fraction(self) -> float | None:
@@ -78,16 +77,27 @@ class CsvTable(Table):
 
     def choose(self, columns: Columns, input_size: int) -> Choice:
         """Which columns feed the network; see `matnet.tables.columns.choose`."""
-        return choose(self.header, columns, input_size, self.place, self._advice(input_size))
+        return choose(self.header, columns, input_size, self.place, lambda: self._advice(input_size))
 
     def _advice(self, input_size: int) -> Advice | None:
         """What to do if the columns do not fit."""
         if self.header.names[0].startswith(COMMENT_MARKS) and not self.dialect.comment:
             mark = self.header.names[0][0]
             return Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))
-        if self._records == input_size and not self.header.written:
+        if self._lies_across(input_size):
             return Advice("; the samples seem to be in columns: ", Parameter("samples", "columns"))
         return other_delimiter(self.header.names, self.dialect)
+
+    def _lies_across(self, input_size: int) -> bool:
+        """Whether there is a row for each input, and the columns cannot be the inputs.
+
+        A first block without the last record, which no newline ends, is completed from the next.
+        """
+        if self.header.written or len(self.header.names) == input_size:
+            return False
+        read = list(islice(self._blocks, 2))
+        self._blocks = chain(read, self._blocks)
+        return sum(block.lines for block in read) == input_size
 
     def pieces(self, choice: Choice) -> Iterator[Piece]:
         """The rows in order, a block at a time: read here, parsed where the piece is called.
