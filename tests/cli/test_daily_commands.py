@@ -406,8 +406,8 @@ def test_a_table_that_lies_across(said: Said, tmp_path: Path) -> None:
     for ending in ("\n", ""):  # with a newline after the last row, and without
         (tmp_path / "c.csv").write_text("1,20,60.5\n1500,1500,2800" + ending)
         assert said("predict", PUMP, "c.csv")[2].endswith(
-            "matnet: c.csv: the network takes 2 inputs, but the table has 3 columns; the samples seem to be in columns: "
-            "--samples columns\n"
+            "matnet: c.csv: the network takes 2 inputs, but the table has 3 columns; the samples seem to be in columns"
+            ": --samples columns\n"
         )
     (tmp_path / "c.csv").write_text("1,20,60.5\n1500,1500,2800\n1,2,3")
     assert "seem to be in columns" not in said("predict", PUMP, "c.csv")[2]
