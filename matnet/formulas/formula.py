@@ -285,8 +285,8 @@ def _assumed(structure: Structure) -> tuple[str, ...]:
 
 
 def _safe(text: str) -> str:
-    """Text without characters that could end a comment of a language."""
-    return re.sub(r"[^\w .:,()=+%;'-]", "_", text)[:500]
+    """Text without characters that could end a comment of a language: a / needs a * before it to end one in C."""
+    return re.sub(r"[^\w .:,()=+%;'/&<>°·-]", "_", text)[:500]
 
 
 def _listed(names: Sequence[str]) -> str:

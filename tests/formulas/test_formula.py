@@ -150,8 +150,16 @@ def test_scaling_is_part_of_it() -> None:
 
 
 def test_units_stand_beside_the_range() -> None:
-    net = pump().with_names(units={"flow": "m3/h"})
-    assert net.formula().splitlines()[0] == "# flow: 0 to 100 m3_h, the range seen in training"
+    net = pump().with_names(units={"flow": "m³/h", "speed": "°C"})
+    assert net.formula().splitlines()[:2] == [
+        "# flow: 0 to 100 m³/h, the range seen in training",
+        "# speed: 1450 to 2900 °C, the range seen in training",
+    ]
+
+
+def test_a_name_does_not_end_a_comment() -> None:
+    net = pump().with_names(inputs=["flow */ x; /*", "speed"])
+    assert net.formula(format="c").splitlines()[0] == "/* flow _/ x; /_: 0 to 100, the range seen in training */"
 
 
 def test_the_formats_that_there_are() -> None:
