@@ -85,7 +85,8 @@ def command(
 
     Outputs are found by their shape, or named by --inputs and --outputs; the best performances of training records by
     their masks, or named by --inputs, --targets and --record. Samples may be in rows or in columns; images are arrays
-    H×W×C, or H×W×C×N, of the network's own sizes.
+    H×W×C, or H×W×C×N, of the network's own sizes. Of a recurrent network, several series in a cell array are
+    compared with the last answer of each.
 
     A row is proved if MATLAB's numbers come out again and a wrong network would have shown; weak if they would come out
     for other networks too; unclear if they differ but may be targets; contradicted if they differ and can only be this
@@ -145,7 +146,8 @@ def _verified(
     """The findings for each network of a file."""
     from matnet.importers.load import may_be_mat
     from matnet.importers.stored import StoredValues
-    from matnet.proof.data import NamedData, input_image, output_image
+    from matnet.proof.candidates import Series
+    from matnet.proof.data import NamedData, input_image, output_image, takes_series
     from matnet.proof.verify import verify
 
     nets = {path: completed(net, {"file": file, **options}) for path, net in _networks(file, network).items()}
@@ -156,14 +158,19 @@ def _verified(
     def named_for(net: Network) -> NamedData:
         images = {"inputs": input_image(net), "outputs": output_image(net), "targets": output_image(net)}
         matrices: dict[str, Matrix | None] = dict.fromkeys(places.matrices)
+        series: Series | None = None
         for name, place in places.matrices.items():
             if place is None:
+                continue
+            parts = _cell(stored, place) if name == "inputs" and takes_series(net) else None
+            if parts is not None:
+                series = Series(place, parts)
                 continue
             image = images.get(name, ())
             if (place, image) not in read:
                 read[place, image] = _matrix(stored, place, options, name.endswith("_states"), image)
             matrices[name] = read[place, image]
-        return NamedData(record=record, steps=places.steps, states=places.states, **matrices)
+        return NamedData(record=record, series=series, steps=places.steps, states=places.states, **matrices)
 
     return {path: verify(net, stored, named_for(net)) for path, net in nets.items()}
 
@@ -239,6 +246,20 @@ def _matrix(
     if stored is None or columns is not None or name.lower().endswith(TABLE_SUFFIXES) or sheet_address(name):
         return Matrix(place, _table_numbers(name, columns, options))
     return Matrix(place, stored.states(place) if states else stored.array(place, image))
+
+
+def _cell(stored: StoredValues | None, place: str) -> tuple[FloatArray, ...] | None:
+    """The matrices of a cell array in a MAT-file, each a series; None if the place holds something else."""
+    from matnet.importers.stored import StoredValues
+    from matnet.tables.formats import TABLE_SUFFIXES, mat_address, sheet_address
+
+    address = mat_address(place)
+    if address is not None:
+        return StoredValues(address[0], **file_reading()).cell(address[1])
+    name, columns = _named_columns(place)
+    if stored is None or columns is not None or name.lower().endswith(TABLE_SUFFIXES) or sheet_address(name):
+        return None
+    return stored.cell(place)
 
 
 def _named_columns(place: str) -> tuple[str, tuple[str, ...] | None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from matnet.errors import MatnetError
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
-from matnet.importers.arrays import as_samples, as_states
+from matnet.importers.arrays import as_matrix, as_samples, as_states
 from matnet.importers.contents import Contents, contents
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import Place, find, walk
@@ -34,6 +34,15 @@ class StoredArray:
     def path(self) -> str:
         """MATLAB's path of it."""
         return str(self.place)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredCell:
+    """A cell vector of matrices in a file: its path, their sizes, and how to read them."""
+
+    path: str
+    shapes: tuple[Shape, ...]
+    read: Callable[[], tuple[FloatArray, ...]] = field(repr=False)
 
 
 class StoredValues:
@@ -69,6 +78,20 @@ class StoredValues:
             return arrays_in(self._mat)
 
     @cached_property
+    def cells(self) -> list[StoredCell]:
+        """All cell vectors of matrices of numbers, each a series of its own, as networks of layers take them."""
+
+        def ends(value: Value) -> bool:
+            return is_network(value) or is_training_record(value) or _holds_matrices(value)
+
+        with self._file_in_errors():
+            return [
+                StoredCell(str(place), tuple(item.shape for item in value.items), partial(_matrices, value, place))
+                for place, value in walk(self._mat, ends)
+                if isinstance(value, Cell) and _holds_matrices(value)
+            ]
+
+    @cached_property
     def records(self) -> list[TrainingRecord]:
         """All training records."""
         with self._file_in_errors():
@@ -98,6 +121,12 @@ class StoredValues:
         """The matrix, or the images, at a path, as ``read_array`` returns them."""
         with self._file_in_errors():
             return as_samples(find(self._mat, path), path, image)
+
+    def cell(self, path: str) -> tuple[FloatArray, ...] | None:
+        """The matrices of the cell vector at a path; None if there is something else."""
+        with self._file_in_errors():
+            value = find(self._mat, path)
+            return _matrices(value, path) if isinstance(value, Cell) and _holds_matrices(value) else None
 
     def states(self, path: str) -> FloatArray:
         """The states at a path, as ``as_states`` returns them."""
@@ -161,3 +190,20 @@ def _is_series(value: Value) -> bool:
         and all(isinstance(item, Numeric) and len(item.shape) == 2 and item.shape[1] == 1 for item in value.items)
         and all(item.shape == value.items[number % value.shape[0]].shape for number, item in enumerate(value.items))
     )
+
+
+def _holds_matrices(value: Value) -> bool:
+    """Whether a cell is a vector of several matrices that are not single columns, the steps of one series."""
+    return (
+        isinstance(value, Cell)
+        and len(value.shape) == 2
+        and min(value.shape) == 1
+        and len(value.items) > 1
+        and not _is_series(value)
+        and all(isinstance(item, Numeric | Sparse) and len(item.shape) == 2 for item in value.items)
+        and all(min(item.shape) > 0 for item in value.items if isinstance(item, Numeric | Sparse))
+    )
+
+
+def _matrices(cell: Cell, path: Place | str) -> tuple[FloatArray, ...]:
+    return tuple(as_matrix(item, f"{path}{{{number}}}") for number, item in enumerate(cell.items, start=1))

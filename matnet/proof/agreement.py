@@ -77,7 +77,8 @@ def not_stored(net: Network, data: InputData, y: FloatArray, stored: FloatArray)
     unknown = np.asarray(np.isnan(data.x).any(axis=1))
     if net.dynamic:
         states = [state for state in (data.input_states, data.layer_states) if state is not None]
-        unknown = np.logical_or.accumulate(unknown)
+        if data.lengths is None:
+            unknown = np.logical_or.accumulate(unknown)
         unknown |= any(bool(np.isnan(state).any()) for state in states)
     return np.asarray(np.isnan(stored) & ~np.isnan(y) & ~unknown[:, None])
 
@@ -216,7 +217,7 @@ def _exactly_learnt(net: Network, y: FloatArray, stored: FloatArray, found: Agre
 
 def _shows(net: Network, theta: FloatArray, data: InputData, y: FloatArray, tolerance: FloatArray) -> bool:
     """Whether other parameters give different answers where they are compared."""
-    for rows in (leading(net, len(y), _FIRST_ROWS), len(y)):
+    for rows in (leading(net, data, _FIRST_ROWS), len(y)):
         apart = distances(answers_with(net, theta, data.first(rows)), y[:rows])
         if (apart > tolerance[:rows]).any():
             return True

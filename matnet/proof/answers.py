@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matnet.derivatives.cost import Cost
 from matnet.derivatives.parameters import parameter_arrays
+from matnet.errors import counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Output, Process, Structure
 from matnet.network import Network
@@ -22,16 +24,32 @@ answers that MATLAB stored, or computed, in single precision."""
 
 _ROUNDING, _FIFTEEN_DIGITS = 2.0**-50, 5e-15
 _CHANGE = 0.01
+_MOST_STEPS = 20_000
+"""The most steps that are computed together."""
 
 
 @dataclass(frozen=True, eq=False)
 class InputData:
-    """Samples, or the steps of a series, (Q, R), with the initial states of the series; ``label`` names them."""
+    """Samples, or the steps of a series, (Q, R), with the initial states of the series; ``label`` names them.
+
+    With ``lengths`` (N,), the numbers of their steps, whole series: x (N, T·R) has one in each row, step after step and
+    then 0, and its answer is the last output. All of them start from the same states.
+    """
 
     x: FloatArray
     label: str = ""
     input_states: FloatArray | None = None
     layer_states: FloatArray | None = None
+    lengths: NDArray[np.intp] | None = None
+
+    @property
+    def size(self) -> str:
+        """How many there are, in words."""
+        return counted(len(self.x), "sample") if self.lengths is None else f"{len(self.x)} series"
+
+    def some(self, rows: NDArray[np.intp] | slice) -> InputData:
+        """The samples, steps or series of these numbers."""
+        return replace(self, x=self.x[rows], lengths=None if self.lengths is None else self.lengths[rows])
 
     def scaled(self, factor: float) -> InputData:
         """The same with every number changed by a factor."""
@@ -40,7 +58,7 @@ class InputData:
 
     def first(self, rows: int) -> InputData:
         """The first samples or steps, from the same states."""
-        return replace(self, x=self.x[:rows])
+        return self.some(slice(rows))
 
     def states(self) -> dict[str, Any]:
         """The states, if there are any, as keyword arguments of the network's methods."""
@@ -48,20 +66,36 @@ class InputData:
         return {name: state for name, state in named.items() if state is not None}
 
 
-def leading(net: Network, rows: int, count: int) -> int:
-    """How many of the first of `rows` steps have the outputs that they have in the whole series, `count` at most.
+def leading(net: Network, data: InputData, count: int) -> int:
+    """How many of the first steps have the outputs that they have in the whole series, `count` at most.
 
     All are needed where outputs depend on later steps.
     """
-    return rows if net.structure.looks_ahead else min(rows, count)
+    every = net.structure.looks_ahead and data.lengths is None
+    return len(data.x) if every else min(len(data.x), count)
 
 
 def answers(net: Network, data: InputData) -> FloatArray:
     """The network's outputs, (Q, S)."""
     if not net.dynamic:
         return np.asarray(net(data.x))
+    if data.lengths is not None:
+        return _last_answers(net, data, data.lengths)
     steps = None if net.input_size else len(data.x)
     return np.asarray(net.run(data.x if net.input_size else None, steps=steps, **data.states()).outputs)
+
+
+def _last_answers(net: Network, data: InputData, lengths: NDArray[np.intp]) -> FloatArray:
+    """The last outputs of whole series, (N, S); those of one length are computed together."""
+    y = np.empty((len(data.x), net.output_size))
+    for length in np.unique(lengths).tolist():
+        same = np.flatnonzero(lengths == length)
+        together = max(1, _MOST_STEPS // length)
+        for rows in (same[first : first + together] for first in range(0, len(same), together)):
+            x = data.x[rows, : length * net.input_size].reshape(len(rows), length, net.input_size)
+            states: dict[str, Any] = {name: np.tile(state, (len(rows), 1, 1)) for name, state in data.states().items()}
+            y[rows] = net.run(x, **states).outputs[:, -1]
+    return y
 
 
 def answers_once(net: Network, data: InputData) -> FloatArray:

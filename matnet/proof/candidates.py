@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
@@ -35,6 +35,21 @@ class Matrix:
 
     label: str
     values: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Series, each a MATLAB matrix with its steps in columns or in rows; ``label`` says where they come from."""
+
+    label: str
+    parts: tuple[FloatArray, ...]
+
+    def oriented(self, elements: int) -> list[Series]:
+        """The same with their steps in rows: both orientations if both fit `elements`."""
+        columns = all(part.shape[0] == elements for part in self.parts)
+        rows = all(part.shape[1] == elements for part in self.parts) and {part.shape for part in self.parts} != {(1, 1)}
+        turned = Series(self.label, tuple(part.T for part in self.parts))
+        return [turned] * columns + [Series(f"{self.label}'", self.parts)] * rows
 
 
 def oriented(matrix: Matrix, elements: int) -> list[Matrix]:
@@ -169,9 +184,9 @@ def nearest(net: Network, data: Iterable[InputData], stored: Sequence[Matrix], c
     short = {id(matrix): not computed(matrix.values) for matrix in stored}
     beyond = {id(matrix): _beyond(matrix.values, net.output_range) for matrix in stored}
     for one, matrices in islice(_beside(data, stored), _MOST_RANKED_SERIES if net.dynamic else _MOST_RANKED):
-        some = _spread_rows(len(one.x)) if not net.dynamic else np.arange(leading(net, len(one.x), _RANKED_ROWS))
-        y = answers(net, replace(one, x=one.x[some]))
-        inputs_beyond = _beyond(one.x, net.input_range)
+        some = _spread_rows(len(one.x)) if not net.dynamic else np.arange(leading(net, one, _RANKED_ROWS))
+        y = answers(net, one.some(some))
+        inputs_beyond = one.lengths is None and _beyond(one.x, net.input_range)
         for matrix in matrices:
             out_of_range = inputs_beyond + beyond[id(matrix)]
             ranked.append(((short[id(matrix)], out_of_range, unexplained(y, matrix.values[some])), one, matrix))
@@ -228,8 +243,8 @@ def _close(net: Network, data: InputData, matrices: Sequence[Matrix]) -> list[Ma
 
     Where MATLAB computes in single precision that is a millionth of the outputs' range.
     """
-    rows = np.arange(leading(net, len(data.x), _PREFIX)) if net.dynamic else _telling_rows(data.x)
-    y = answers(net, replace(data, x=data.x[rows]))
+    rows = np.arange(leading(net, data, _PREFIX)) if net.dynamic else _telling_rows(data.x)
+    y = answers(net, data.some(rows))
     heads = np.stack([matrix.values[rows] for matrix in matrices])
     with np.errstate(all="ignore"):
         allowed = 1e-6 * (1e-3 + np.abs(y) + np.abs(heads))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from matnet.errors import ModelError, ShapeError, counted
+from matnet.errors import ModelError, ShapeError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.importers.stored import StoredValues
 from matnet.importers.training_record import TrainingRecord
@@ -17,9 +17,17 @@ from matnet.model.loops import open_loops
 from matnet.network import Network
 from matnet.network.forecast import closed_elements, looks_back, opened_elements
 from matnet.proof.answers import InputData
-from matnet.proof.candidates import Candidates, Matrix, named_matrix, oriented
+from matnet.proof.candidates import Candidates, Matrix, Series, named_matrix, oriented
 
 FROM_ZEROS, FROM_OWN = "from zeros", "from its initial states"
+
+_BATCH = 128
+"""MATLAB's predict pads this many series at a time to the longest of them, unless it is told otherwise."""
+
+
+def takes_series(net: Network) -> bool:
+    """Whether it has recurrent layers of MATLAB's, and so takes whole series, and may give the last answer of each."""
+    return any(layer.part_of is not None for layer in net.structure.layers)
 
 
 def input_image(net: Network) -> tuple[int, ...]:
@@ -36,9 +44,13 @@ def output_image(net: Network) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class NamedData:
-    """The data that the user named, in MATLAB's layout. The rest is searched for in the file."""
+    """The data that the user named, in MATLAB's layout. The rest is searched for in the file.
+
+    ``series`` stand in place of ``inputs`` where these are several series, in a cell array.
+    """
 
     inputs: Matrix | None = None
+    series: Series | None = None
     outputs: Matrix | None = None
     targets: Matrix | None = None
     record: TrainingRecord | None = None
@@ -65,7 +77,13 @@ class DataSource:
     @property
     def names_inputs(self) -> bool:
         """Whether the user named the inputs, or the network has none."""
-        return self.named.inputs is not None or not self.net.input_size
+        return self.named.inputs is not None or self.named.series is not None or not self.net.input_size
+
+    @property
+    def may_be_padded(self) -> bool:
+        """Whether the series that were named have several lengths, which MATLAB pads."""
+        series = self.named.series
+        return series is not None and len({part.shape for part in series.parts}) > 1
 
     def outputs(self) -> list[Matrix]:
         """Matrices that could be stored outputs."""
@@ -80,8 +98,9 @@ class DataSource:
         if named is not None:
             return named_matrix(named, size, f"an output of {counted(size, 'element')}")
         images = self._candidates.images(output_image(self.net))
-        # one sample is enough where the inputs are an image, which is found by more than one size
-        return images + self._candidates.with_elements(size, least=1 if input_image(self.net) else 2)
+        # one sample is enough where the inputs are an image or a series, which is found by more than one size
+        alone = bool(input_image(self.net)) or takes_series(self.net)
+        return images + self._candidates.with_elements(size, least=1 if alone else 2)
 
     def inputs(self, lengths: set[int]) -> Iterator[InputData]:
         """Data that could be inputs, with as many samples as some stored outputs; a series with its states."""
@@ -97,7 +116,7 @@ class DataSource:
                     known = states_label or layer_label
                     start = FROM_OWN if self.net.structure.starts_elsewhere else FROM_ZEROS
                     label = ", ".join(filter(None, (data.label, states_label, layer_label if known else start)))
-                    yield InputData(data.x, label, input_states, layer_states)
+                    yield replace(data, label=label, input_states=input_states, layer_states=layer_states)
         if self.named.states is None and self.named.input_states is None and self.named.layer_states is None:
             yield from self._from_first_rows(lengths)
 
@@ -108,14 +127,46 @@ class DataSource:
             if self.named.targets is not None and beside != size and oriented(self.named.inputs, beside):
                 return oriented(self.named.inputs, size)
             return named_matrix(self.named.inputs, size, f"an input of {counted(size, 'element')}")
+        if self.named.series is not None:
+            return []
         return self._candidates.images(input_image(self.net)) + self._candidates.with_elements(size)
 
     def _series(self, lengths: set[int]) -> Iterator[InputData]:
         if self.net.input_size:
-            yield from (InputData(matrix.values, matrix.label) for matrix in self._input_matrices())
+            matrices = self._input_matrices()
+            if not self.net.structure.ends:
+                yield from (InputData(matrix.values, matrix.label) for matrix in matrices)
+            if takes_series(self.net):
+                for matrix in matrices:
+                    yield from _whole([matrix.values], matrix.label)
+                for series in self._cells():
+                    yield from _whole(series.parts, series.label)
             return
         steps = [self.named.steps] if self.named.steps is not None else sorted(lengths)
         yield from (InputData(np.zeros((count, 0)), f"{counted(count, 'step')}") for count in steps)
+
+    def _cells(self) -> list[Series]:
+        """Several series in a cell array, with their steps in rows."""
+        size = self.net.input_size
+        named = self.named.series
+        if named is not None:
+            found = named.oriented(size)
+            if not found:
+                shapes = ", ".join(dict.fromkeys(" by ".join(map(str, part.shape)) for part in named.parts[:4]))
+                raise ShapeError(
+                    f"{named.label} holds matrices {shapes}, but each series needs {counted(size, 'row')} or columns"
+                )
+            return found
+        if self.named.inputs is not None or self.file is None:
+            return []
+        cells = []
+        for entry in self.file.cells:
+            if any(all(shape[axis] == size for shape in entry.shapes) for axis in (0, 1)):
+                try:
+                    cells += Series(entry.path, entry.read()).oriented(size)
+                except UnsupportedError:
+                    continue  # complex numbers cannot belong to a network
+        return cells
 
     def _input_states(self) -> Iterator[tuple[FloatArray, str]]:
         zeros = np.zeros((self.net.structure.input_delay, self.net.input_size))
@@ -184,6 +235,29 @@ class DataSource:
         label = f"{data.label} from step {start + 1} on"
         for layer_states, layer_label in self._layer_states():
             yield InputData(data.x[start:], ", ".join(filter(None, (label, layer_label))), before, layer_states)
+
+
+def _whole(parts: Sequence[FloatArray], label: str) -> Iterator[InputData]:
+    """Series (T, R) as they are and, if they differ in length, padded with 0 as MATLAB does."""
+    lengths = np.array([len(part) for part in parts])
+    yield _side_by_side(parts, label)
+    if len(set(lengths.tolist())) == 1:
+        return
+    batches = [lengths[first : first + _BATCH] for first in range(0, len(lengths), _BATCH)]
+    missing = np.concatenate([batch.max() - batch for batch in batches])
+    longest = "the longest" if len(batches) == 1 else f"the longest of each {_BATCH}"
+    for words, before in (("end", 0), ("front", 1)):
+        pads = [((count * before, count * (1 - before)), (0, 0)) for count in missing.tolist()]
+        padded = [np.pad(part, pad) for part, pad in zip(parts, pads, strict=True)]
+        yield _side_by_side(padded, f"{label} padded with 0 at the {words} to {longest}")
+
+
+def _side_by_side(parts: Sequence[FloatArray], label: str) -> InputData:
+    lengths = np.array([len(part) for part in parts])
+    x = np.zeros((len(parts), max(part.size for part in parts)))
+    for row, part in zip(x, parts, strict=True):
+        row[: part.size] = part.reshape(-1)
+    return InputData(x, label, lengths=lengths)
 
 
 def _named_state(matrix: Matrix, delay: int, size: int, what: str) -> FloatArray:

@@ -64,9 +64,9 @@ def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray
     if scaled is not None:
         return scaled
     # another value of a weight may explain linear targets that a linear network has not quite learnt
-    if _linear(net):
+    if _linear(net) or data.lengths is not None:
         return None
-    rows = np.arange(leading(net, len(y), _ROWS)) if net.dynamic else different[:_ROWS]
+    rows = np.arange(leading(net, data, _ROWS)) if net.dynamic else different[:_ROWS]
     some = replace(data, x=data.x[rows])
     reason = _exchanged(net, some, y[rows], stored[rows]) or _other_network(net, some, stored[rows])
     reason = reason or _other_parameters(net, some, stored[rows])
@@ -136,7 +136,7 @@ def _swapped(size: int, i: int, j: int) -> list[int]:
 
 def _other_network(net: Network, data: InputData, stored: FloatArray) -> str:
     """Which network that differs from this one in a single function or matrix gives the stored answers."""
-    first = replace(data, x=data.x[: leading(net, len(data.x), _LEAST_SAMPLES)])
+    first = replace(data, x=data.x[: leading(net, data, _LEAST_SAMPLES)])
     for reason, structure in _other_structures(net):
         try:
             other = Network(structure, net.provenance, net.name)

@@ -8,7 +8,7 @@ from matnet.errors import ShapeError, counted
 from matnet.proof.agreement import Agreement, Verdict, agreement, doubt
 from matnet.proof.answers import Rounding
 from matnet.proof.candidates import MOST_PAIRS, Pair, named_pairs, nearest, search
-from matnet.proof.data import DataSource
+from matnet.proof.data import DataSource, takes_series
 from matnet.proof.explain import Explanation, explanation
 from matnet.proof.finding import Finding
 
@@ -17,9 +17,13 @@ _MOST_EXPLAINED = 2
 
 UNEXPLAINED = "the stored numbers are not this network's answers: they may be targets or another network's answers"
 DIFFERENT = "the stored answers are not those of this network"
+MAY_BE_PADDED = (
+    "they are not the last answers of the series as they are, nor padded with 0 to the longest; MATLAB may have padded "
+    "them otherwise, unless MiniBatchSize was 1"
+)
 NO_NUMBERS = "none of the stored numbers can be compared: all are NaN, or rounding decides them"
 
-_ORDER: Sequence[Verdict] = ("proved", "weak", "contradicted", "nothing to compare")
+_ORDER: Sequence[Verdict] = ("proved", "weak", "contradicted", "unclear", "nothing to compare")
 
 
 class OutputsCheck:
@@ -58,7 +62,8 @@ class OutputsCheck:
         """The explanation of a difference of stored numbers, else the nearest ones: they may be targets."""
         stored = self._source.outputs()
         lengths = {len(matrix.values) for matrix in stored}
-        pairs = nearest(self._net, self._source.inputs(lengths), stored, _MOST_EXPLAINED)
+        several = [matrix for matrix in stored if len(matrix.values) > 1 or not takes_series(self._net)]
+        pairs = nearest(self._net, self._source.inputs(lengths), several, _MOST_EXPLAINED)
         explained: list[tuple[Pair, Explanation]] = []
         for pair in pairs:
             why = explanation(self._net, pair.data, pair.y, pair.stored.values)
@@ -82,20 +87,25 @@ class OutputsCheck:
         stored, data = self._source.outputs(), list(self._source.inputs(lengths))
         pairs = named_pairs(self._net, data, stored)
         if not pairs:
-            samples = " or ".join(dict.fromkeys(counted(len(one.x), "sample") for one in data))
+            samples = " or ".join(dict.fromkeys(one.size for one in data))
             raise ShapeError(
                 f"{stored[0].label} has {counted(len(stored[0].values), 'sample')}, but the inputs have "
                 f"{samples or 'another number'}"
             )
-        return min((self._decided(pair) for pair in pairs), key=lambda entry: (_ORDER.index(entry.verdict), entry.size))
+        findings = (self._decided(pair, len(pairs)) for pair in pairs)
+        best = min(findings, key=lambda entry: (_ORDER.index(entry.verdict), entry.size))
+        alone = best.samples == 1 and takes_series(self._net)
+        if best.verdict == "contradicted" and (alone or self._source.may_be_padded):
+            return best._replace(verdict="unclear", reason=MAY_BE_PADDED)
+        return best
 
-    def _decided(self, pair: Pair) -> Finding:
+    def _decided(self, pair: Pair, tried: int) -> Finding:
         """A pair that can only be this network's answers."""
         result = self._compared(pair, named=True)
         if not result.samples:
             return Finding(pair.label, 0, None, None, "nothing to compare", NO_NUMBERS)
         if result.agrees:
-            return self._agreeing(pair, result, 1, named=True)
+            return self._agreeing(pair, result, tried, named=True)
         why = explanation(self._net, pair.data, pair.y, pair.stored.values)
         numbers = (result.samples, result.largest, result.relative)
         reason = DIFFERENT if why is None else why.reason
