@@ -1,7 +1,8 @@
 """Reading files with other people's libraries in a separate process.
 
 Such a library can be made to crash by a damaged file, and no check of ours before it can be complete. In a process of
-its own a crash is an error like any other, and so is a file that takes the library too much memory or processor time.
+its own a crash is an error like any other, and so is a file for which the library needs too much memory or processor
+time.
 
 A message is two lengths, a text of JSON and bytes, to which the JSON refers.
 """
@@ -42,17 +43,17 @@ _LIBRARIES, _PER_CORE = 256 << 20, 16 << 20
 """Bytes that the libraries need, and each core's thread."""
 
 _RESERVED = 4 << 30
-"""Bytes of addresses that are reserved and not used."""
+"""Bytes of address space that are reserved but not used."""
 
 _PIPE = 1 << 20
-"""Bytes that wait between the two processes, where the system lets us say how many."""
+"""The size of the pipes between the two processes, where the system lets us set it."""
 
 _LAST_SECONDS = 10
 """How long a process that has closed its output may take to end."""
 
 
 class EndedError(Exception):
-    """The process has ended, or what it says is no answer; the text says how, as in "crashed (signal 11)"."""
+    """The process ended, or sent no valid answer; the text says how, as in "crashed (signal 11)"."""
 
 
 class IsolatedProcess:
@@ -122,7 +123,7 @@ class IsolatedProcess:
             raise EndedError(self._last_words()) from None
         finally:
             if not answered:
-                # what is left of a message is not the start of the next
+                # the rest of a message would be taken for the start of the next one
                 self._end()
         return found
 
@@ -130,20 +131,20 @@ class IsolatedProcess:
         try:
             status = self._process.wait(_LAST_SECONDS)
         except subprocess.TimeoutExpired:
-            return "was ended, since it gave no answer"
+            return "was ended because it gave no answer"
         if status < 0:
             return f"crashed (signal {-status})"
         return f"ended with status {status}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The process ends when nothing is left to be asked."""
+    """End the process and close its streams."""
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):
-                # what the process did not read of a question
+                # closing flushes what the process did not read of a question
                 stream.close()
 
 
@@ -179,12 +180,12 @@ def receive(stream: BinaryIO, budget: Budget) -> tuple[Any, bytes]:
 
 
 class Bounds:
-    """What this process may take from now on, where the system can bound it.
+    """Limits on what this process may use from now on, where the system can enforce them.
 
     Parameters
     ----------
     memory
-        Bytes, beside what threads and libraries need.
+        Bytes, in addition to what threads and libraries need.
     size
         Bytes of the file that is read, which decides on the processor time.
     """
@@ -208,7 +209,7 @@ class Bounds:
 
 
 def _taken() -> tuple[int, int]:
-    """Bytes of addresses and of data that this process has; 0 where the system does not say."""
+    """Bytes of address space and of data that this process has; 0 where the system does not say."""
     try:
         numbers = Path("/proc/self/statm").read_text(encoding="ascii").split()
     except OSError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parent.parent
-PAGES = sorted((PROJECT / "docs" / "contributing").glob("*.md"))
+PAGES = sorted((PROJECT / "docs" / "contributing").glob("add-*.md"))
 STEP = re.compile(
     r"^<!-- (?:write (?P<new>\S+)|insert into (?P<old>\S+) (?P<side>before|after): (?P<line>.*?)) -->\n"
     r"```\w+\n(?P<text>.*?)^```$"

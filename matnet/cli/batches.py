@@ -47,7 +47,7 @@ BATCH_OPTIONS = (
 COLUMN_OPTIONS = ("inputs", "outputs", "keep", "wrt", "of", "group")
 LISTED = 6
 _BYTES_PER_NUMBER = 10
-"""Roughly, in the files of tables: 8 in binary ones, up to 20 in text."""
+"""Bytes per number in the files of tables, roughly: 8 in binary ones, up to 20 in text."""
 _FEW = 100_000
 """A number of rows that is never worth a build."""
 DONE, NOT_CLEAN = 0, 1

@@ -62,7 +62,7 @@ class Checked(NamedTuple):
 @states_option
 @table_options
 @json_option
-@click.option("--directions", type=click.IntRange(min=0), help="How many random directions; 0: each input by itself.")
+@click.option("--directions", type=click.IntRange(min=0), help="How many random directions; 0: each input separately.")
 @click.option("--all", "everything", is_flag=True, help=f"List every derivative, not only the {LISTED} worst.")
 def command(files: tuple[str, ...], **options: Any) -> int:
     """Compare the derivatives of the network in FILE with numerical ones.
@@ -75,8 +75,9 @@ def command(files: tuple[str, ...], **options: Any) -> int:
     central differences with an error estimate. For each derivative the sample with the largest difference is shown, the
     worst first. Near a kink, where the derivative jumps, a difference proves nothing and is marked as such.
 
-    A network with more than 256 inputs, as one of images, is checked along 3 random directions of all inputs at once: a
-    wrong derivative changes the sums along them. --directions takes another number of them, and 0 each input by itself.
+    A network with more than 256 inputs, such as one of images, is checked along 3 random directions of all inputs at
+    once: a wrong derivative changes the sums along them. --directions sets another number; 0 checks each input
+    separately.
 
     Exit status 0: all agree; 1: some differ; 2: one of several files cannot be used.
     """

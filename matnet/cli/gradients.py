@@ -79,10 +79,10 @@ def command(**options: Any) -> int:
 
     For a dynamic network, rows are time steps, and the derivatives are total ones, through all delays and feedback:
     dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before, dy1_dx1_lead1 to
-    that of the step behind. The first rows of a
-    series are its states, which have no outputs (--states). With --forecast there is a row for each step of the
-    forecast, and derivatives with respect to the outputs measured before it too, dy1_dy1_lag1. If FILE is a folder or a
-    pattern, results are for the mean of its networks, and y1_std is their standard deviation.
+    that of the step after. The first rows of a series are its states, which have no outputs (--states). With --forecast
+    there is a row for each step of the forecast, and derivatives with respect to the outputs measured before it too,
+    dy1_dy1_lag1. If FILE is a folder or a pattern, results are for the mean of its networks, and y1_std is their
+    standard deviation.
     """
     from matnet.tables.run import gradients
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import chosen_columns, opened, samples, states_given, targets_given
+from matnet.cli.models import is_several
 from matnet.cli.options import file_reading
 from matnet.cli.speech import note, warn
 from matnet.errors import FormatError, TableError, counted
@@ -142,7 +143,7 @@ def training_record(options: dict[str, Any], needed: bool = False) -> TrainingRe
         )
     if options["record"] is not None or needed:
         return read_training_record(options["file"], options["record"], **file_reading())
-    if not options["file"].lower().endswith(".mat"):
+    if is_several(options["file"]) or not may_be_mat(options["file"]):
         return None
     try:
         return read_training_record(options["file"], **file_reading())

@@ -11,7 +11,7 @@ from matnet.simulate import Program
 
 _NUMBER = 8
 _UNKNOWN = 2**34
-"""16 GiB: the memory of a machine that does not tell it."""
+"""16 GiB: assumed where the system does not report its memory."""
 
 
 @cache
@@ -60,5 +60,5 @@ def check_directions(program: Program, of: Sequence[int], wrt: Sequence[int], or
 
 
 def _widest(program: Program) -> int:
-    """The most numbers that a step has before it and behind it."""
+    """The most numbers that a step reads and writes."""
     return max((sum(program.sizes[k] for k in {*step.sources, step.target}) for step in program.steps), default=0)

@@ -83,7 +83,7 @@ def with_parameters(structure: Structure, program: Program, theta: Array) -> Str
     vector = np.asarray(theta, dtype=np.float64)
     if vector.shape != (sum(program.parameter_sizes),):
         raise ShapeError(f"theta has shape {vector.shape}, expected ({sum(program.parameter_sizes)},)")
-    # the last piece is behind the last parameter and empty
+    # the last piece is what follows the last parameter: nothing
     pieces = np.split(vector, np.cumsum(program.parameter_sizes))[:-1]
     shapes = {key: array.shape for key, array in parameter_arrays(structure).items()}
     arrays = {key: piece.reshape(shapes[key][::-1]).T for key, piece in zip(program.parameters, pieces, strict=True)}

@@ -15,7 +15,7 @@ is the same, with t + d for t − d, taken in the order of the passes.
 
 Arrays here have a flat batch: x (B, T, R), input states (B, ID, R), layer states (B, LD, N), N the neurons of all
 layers, the oldest step first; of a layer that runs backward the step that it computed first. A history of layers has
-LD steps before the series, and where layers run backward LD more behind it.
+LD steps before the series, and where layers run backward LD more after it.
 """
 
 from __future__ import annotations
@@ -281,8 +281,8 @@ class Series:
         except MemoryError:
             raise ShapeError(
                 f"the derivatives of {x.shape[1]:,} steps at {places:,} lags are {numbers:,} numbers, "
-                f"{numbers * 8 / 1e9:,.1f} GB alone, and computing them takes more than the memory that there is; take "
-                "fewer lags, or a shorter series"
+                f"{numbers * 8 / 1e9:,.1f} GB alone, and computing them takes more memory than this machine has; use "
+                "fewer lags or a shorter series"
             ) from None
 
     def jacobian_by_lag(
@@ -383,7 +383,7 @@ class Series:
             for time in range(steps):
                 source = self.source(leaf, time, steps)
                 if leaf.kind == kind and source is not None and not 0 <= source < steps:
-                    # the states of a layer that runs backward are those behind the series, the nearest of them last
+                    # the states of a layer that runs backward are those after the series, the nearest of them last
                     place = reach + source if source < 0 else reach - 1 - (source - steps)
                     total[:, time, :, place, self.columns(leaf)] += step[:, time, :, own]
         self._accumulate(total, *derivatives)

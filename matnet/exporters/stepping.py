@@ -19,7 +19,7 @@ from matnet.simulate import Leaf, Program, batched, outputs, side_by_side
 
 
 def check_step(net: Network) -> None:
-    """Refuses a network that one step after the other, from states of 0, does not compute.
+    """Refuses a network that cannot be computed one step after the other from states of 0.
 
     Raises
     ------
@@ -29,7 +29,8 @@ def check_step(net: Network) -> None:
     advice = "save it as .json, and compute a series with net.run"
     if net.structure.looks_ahead:
         raise UnsupportedError(
-            f"the network has no step of its own: its outputs depend on later steps of the series too; {advice}"
+            "the network cannot be computed step by step: its outputs depend on later steps of the series too; "
+            f"{advice}"
         )
     if net.structure.starts_elsewhere:
         raise UnsupportedError(

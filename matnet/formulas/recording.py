@@ -84,7 +84,7 @@ def recorded(structure: Structure, program: Program, wanted: Wanted, short_slope
     """
     if structure.looks_ahead:
         raise UnsupportedError(
-            "the network has no formula of one time step: its outputs depend on later steps of the series too"
+            "the network has no formula for one time step: its outputs depend on later steps of the series too"
         )
     recurrent = any(leaf.kind == "layer" for leaf in program.leaves)
     if recurrent and wanted.derivative:

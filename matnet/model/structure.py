@@ -427,7 +427,8 @@ class Structure:
         for number, layer in enumerate(self.layers):
             if any(weight.last for weight in layer.input_weights.values()):
                 raise ModelError(
-                    f"layers{{{number + 1}}} takes the last step of an input; only that of a layer is known"
+                    "takes the last step of an input; only the last step of a layer is supported",
+                    place=f"layers{{{number + 1}}}",
                 )
             for source, weight in layer.layer_weights.items():
                 followers[source].append(number)

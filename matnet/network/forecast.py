@@ -119,7 +119,7 @@ def first_states(structure: Structure, x: FloatArray, t: FloatArray | None) -> t
 
 
 def add_states(jacobian: FloatArray, wrt_states: FloatArray, lags: int) -> None:
-    """Fill in derivatives (T, lags + 1, S, R), or with more behind them, at lags that lead before the series.
+    """Fill in derivatives (T, lags + 1, S, R), or with more after them, at lags that reach before the series.
 
     They are those with respect to the input states, (T', S, ID, R).
     """

@@ -637,7 +637,7 @@ class Network:
         layer_states
             (..., LD, N): all layers' outputs before the series, layer scale, oldest first; None for the network's
             initial states, which are zeros unless it was saved with others. Entries that no weight uses may be NaN.
-            For a layer that runs backward in time they are its outputs behind the series, the nearest last. States are
+            For a layer that runs backward in time they are its outputs after the series, the nearest last. States are
             taken as they are, at any scale: only the commands, which read them from files, look at it and warn.
         steps
             T, for a network without inputs.

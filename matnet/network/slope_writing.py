@@ -32,7 +32,7 @@ class SlopeWriting:
 
     def __init__(self, route: Route, found: Sequence[FloatArray]) -> None:
         self._route = route
-        self._behind = {layer: route.depended_on(layer) for layer in route.program.output_layers}
+        self._needed = {layer: route.depended_on(layer) for layer in route.program.output_layers}
         self._found = {
             (stage.of, stage.wrt): (stage, values) for stage, values in zip(route.slopes, found, strict=True)
         }
@@ -101,14 +101,14 @@ class SlopeWriting:
         return substituted(row.saturated if saturated else row.derivative, {"n": n[i], "a": a[i], **row.settings})
 
     def _through_layers(self, layer: int, wrt: int, i: int, j: int) -> Computation:
-        """An output's layer by a signal: the sum over the layers that take the signal."""
+        """The derivative of an output's layer with respect to a signal: the sum over the layers that take it."""
         route = self._route
         transferred = route.transferred.get(wrt)
         if transferred is not None:
             return _products([[self._row(layer, transferred, i), self._column(transferred, wrt, j)]])
         groups = []
         for consumer in route.consumers.get(wrt, ()):
-            if consumer.n in self._behind[layer]:
+            if consumer.n in self._needed[layer]:
                 groups.append([self._row(layer, consumer.n, i), *self._consumed(consumer, j)])
         return _products(groups)
 

@@ -144,13 +144,13 @@ class Route:
                 chains[step.target] = ("output", ends[step.target], 0, 0)
 
     def _time(self, leaf: Leaf) -> tuple[str, str]:
-        """When a leaf is from, behind its name and in words; nothing for the present."""
+        """When a leaf is from, as a suffix of its name and in words; nothing for the present."""
         backward = leaf.kind == "layer" and self.structure.layers[leaf.index].backward
         if leaf.last:
             return "(last)", f", its {'first' if backward else 'last'} step of the series"
         if not leaf.delay:
             return "", ""
-        sign, word = ("+", "behind") if backward else ("-", "before")
+        sign, word = ("+", "after") if backward else ("-", "before")
         return f"(t{sign}{leaf.delay})", f", {leaf.delay} time step{'' if leaf.delay == 1 else 's'} {word}"
 
     def _stage(self, title: str, names: tuple[str, ...], signal: int, step: Step | None) -> ValueStage:
@@ -257,12 +257,12 @@ class Route:
             yield self._slope("step", title, step.target, step.sources[0], diagonal=not step.row.coupled)
 
     def _layer_slopes(self, layer: int) -> Iterator[SlopeStage]:
-        """From an output's layer back to the inputs: its derivatives by the n and a of each layer on the way."""
+        """From an output's layer back to the inputs: its derivatives with respect to n and a of each layer."""
         program = self.program
-        behind = self.depended_on(layer)
+        needed = self.depended_on(layer)
         a = f"da{{{program.layers.index(layer) + 1}}}"
         for step in reversed(program.steps):
-            if not isinstance(step, TransferStep) or step.target not in behind or step.target == layer:
+            if not isinstance(step, TransferStep) or step.target not in needed or step.target == layer:
                 continue
             number = program.layers.index(step.target) + 1
             title = f"{a}/da{{{number}}}: for each layer that takes a{{{number}}}, sum({a}/dn dn/dz dz/da{{{number}}})"
@@ -272,7 +272,7 @@ class Route:
         for leaf in self._present_leaves():
             p = program.processed[leaf.index]
             name = f"p{{{leaf.index + 1}}}" if p != leaf.signal else f"input {leaf.index + 1}"
-            title = f"dny/dnx: {a} by {name}: for each layer that takes it, sum({a}/dn dn/dz dz/dp)"
+            title = f"dny/dnx: {a} with respect to {name}: for each layer that takes it, sum({a}/dn dn/dz dz/dp)"
             yield self._slope("layers", title, layer, p)
 
     def depended_on(self, signal: int) -> frozenset[int]:

@@ -125,7 +125,7 @@ def check(
     count
         Number of generated points.
     directions
-        How many random directions of all inputs are compared; 0 for each input by itself; None for 3 if a static
+        How many random directions of all inputs are compared; 0 for each input separately; None for 3 if a static
         network has more than 256 inputs, else 0.
     states
         ``input_states`` and ``layer_states`` before a series, as for ``Network.run``; zeros without them.

@@ -59,7 +59,7 @@ def series_gradient(net: Network, columns: Columns, table: Table, start: Start, 
     """The outputs of every time step and their total derivatives with respect to the inputs up to `lags` steps before.
 
     dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before, and so on: all of
-    lag 0, then all of lag 1, and at the end all of the step behind, dy1_dx1_lead1, up to `leads`. It is 0 where the lag
+    lag 0, then all of lag 1, and at the end all of the step after, dy1_dx1_lead1, up to `leads`. It is 0 where the lag
     leads out of the rows of the table; states that are given are held fixed.
     """
     names, inputs = output_names(columns, net.output_size), start.choice.input_names

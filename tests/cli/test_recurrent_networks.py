@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "started": ("LSTM", plain_lstm, {"InitialCellState": np.ones((H, 1)), "CellState": {"Value": np.ones((H, 1))}}),
 }
 STEPWISE = ("lstm", "gru-after", "gru-before")
-NO_STEP = "the network has no step of its own: its outputs depend on later steps of the series too"
+NO_STEP = "the network cannot be computed step by step: its outputs depend on later steps of the series too"
 OTHER_START = "an exported step starts from states of 0, and layer 'rnn' was saved with other initial states"
 ADVICE = "save it as .json, and compute a series with net.run"
 
@@ -121,7 +121,7 @@ def test_frameworks_get_a_step_or_refuse(kind: str) -> None:
     for library, call in (("torch", matnet.to_torch), ("jax", matnet.to_jax), ("casadi", matnet.to_casadi)):
         pytest.importorskip(library)
         if kind not in STEPWISE:
-            with pytest.raises(matnet.UnsupportedError, match=r"no step of its own|starts from states of 0"):
+            with pytest.raises(matnet.UnsupportedError, match=r"computed step by step|starts from states of 0"):
                 call(net)
     for other in (matnet.to_openmdao, matnet.compile):
         with pytest.raises(matnet.UnsupportedError, match="dynamic"):
@@ -131,7 +131,7 @@ def test_frameworks_get_a_step_or_refuse(kind: str) -> None:
 def test_formula_trace_weights_and_inspect(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = said(capsys, "formula", "net.mat")
     if "bilstm" in kind:
-        reason = "the network has no formula of one time step: its outputs depend on later steps of the series too"
+        reason = "the network has no formula for one time step: its outputs depend on later steps of the series too"
         assert (status, out, err) == (2, "", f"matnet: {reason}\n")
     else:
         first = "1" if kind == "started" else "0"
@@ -140,7 +140,7 @@ def test_formula_trace_weights_and_inspect(kind: str, capsys: pytest.CaptureFixt
     assert status == 0
     y = matnet.load("net.mat").run(X).outputs[-1, 0]
     assert f"{y:.10g}" in out
-    assert (", 1 time step behind" in out) == ("bilstm" in kind)
+    assert (", 1 time step after" in out) == ("bilstm" in kind)
     assert (", its first step of the series" in out) == (kind == "last-bilstm")
     status, out, _ = said(capsys, "weights", "net.mat", "-o", "weights")
     assert status == 0

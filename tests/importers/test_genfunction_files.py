@@ -225,7 +225,7 @@ def test_module_functions_that_grow_without_end(statements: list[str]) -> None:
     body = "\n".join(["a = n;", *statements])
     text = main("a1 = f_apply(IW1_1*x1);", "y1 = a1;") + f"function a = f_apply(n)\n{body}\nend\n"
     assert refusal(text, UnsupportedError) == (
-        "net.m:7: a = n: the body of 'f_apply' is none of the known formulas (compet, dist, dotprod, elliot2sig, "
+        "net.m:7: a = n: the body of 'f_apply' matches none of the known formulas (compet, dist, dotprod, elliot2sig, "
         "elliotsig, hardlim, hardlims, logsig, mapminmax, mapstd, negdist, netinv, normprod, poslin, purelin, radbas, "
         "radbasn, removeconstantrows, satlin, satlins, softmax, tansig, tribas)"
     )

@@ -130,7 +130,7 @@ def _recognise(function: Function, functions: Mapping[str, Function]) -> Recogni
                 return RecognisedFunction(formula.kind, formula.function, settings, len(parameters))
     known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
     first = function.lines[0].place if function.lines else function.place
-    raise first.error(UnsupportedError(f"the body of '{function.name}' is none of the known formulas ({known})"))
+    raise first.error(UnsupportedError(f"the body of '{function.name}' matches none of the known formulas ({known})"))
 
 
 def _settings(
@@ -154,7 +154,7 @@ def recognised(main: Function, modules: Iterable[Function]) -> Modules:
         if function.name in (main.name, *named):
             raise function.place.error(FormatError("the function is defined a second time"))
         if function.name in BUILTIN:
-            reason = f"the file defines MATLAB's own function '{function.name}' anew"
+            reason = f"the file redefines MATLAB's own function '{function.name}'"
             raise function.place.error(UnsupportedError(reason))
         named[function.name] = function
     rows = {name: _recognise(named[name], named) for name in sorted(main.names & named.keys())}

@@ -137,7 +137,7 @@ class MainFunction:
             return
         wrong = next((name for name in results if _RESULT.fullmatch(name) is None), None)
         if wrong is not None:
-            raise UnsupportedError(f"'{wrong}' is no result of a generated function (y1, xf1, af1, …)")
+            raise UnsupportedError(f"'{wrong}' is not a result of a generated function (y1, xf1, af1, …)")
         for kind, listed in (("x", parameters), ("y", results)):
             numbers = [int(name[1:]) for name in listed if name[1:].isdigit() and name[0] == kind]
             if numbers != list(range(1, len(numbers) + 1)) or (kind == "y" and not numbers):
@@ -422,12 +422,12 @@ def _assigned(text: str) -> tuple[str, str, str]:
     if name is not None and value and not value.startswith("="):
         return name[1], target, value
     if (not target or not value or value.startswith("=")) and re.search(r"^=|\w \w", text):
-        raise FormatError("this is no MATLAB statement; is a % missing?")
+        raise FormatError("this is not a MATLAB statement; is a % missing?")
     raise UnsupportedError(ADVICE)
 
 
 def _constant_of(text: str) -> FloatArray | None:
-    """The constant that an assignment of a literal makes; None where the expression is none."""
+    """The constant that an assignment of a literal makes; None if the expression is not a literal."""
     matrix = text.removesuffix("'")
     if matrix.startswith("[") and matrix.endswith("]"):
         return literal_array(matrix) if matrix == text else literal_array(matrix).T

@@ -91,7 +91,7 @@ def _head(line: Line) -> Function:
     results = (head[1] or head[2] or "").replace(",", " ").split()
     parameters = head[4].split(",") if head[4] else []
     if not all(re.fullmatch(f"{NAME}|~", name) for name in (*results, *parameters)):
-        raise line.place.error(FormatError("an argument or a result of the function is no name"))
+        raise line.place.error(FormatError("an argument or a result of the function is not a name"))
     return Function(head[3], tuple(parameters), tuple(results), line.place)
 
 

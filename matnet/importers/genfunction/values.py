@@ -40,7 +40,7 @@ class Variables:
         self.place = Place("", 0, 0)
 
     def value(self, text: str) -> Value:
-        """What an expression stands for; an error where it is none that genFunction writes."""
+        """What an expression stands for; an error if genFunction does not write such an expression."""
         value = self.argument(text) or self._taps(text) or self._called(text) or self._total(text)
         if isinstance(value, Signal) and value.kind == "input":
             self.taken.add(value.number)
@@ -114,7 +114,7 @@ class Variables:
             return self._processed(function, arguments)
         total = self.value(arguments[0]) if len(arguments) == 1 else None
         if not isinstance(total, Total):
-            raise UnsupportedError(f"'{name}' is called with something that is no net input of a layer")
+            raise UnsupportedError(f"'{name}' is called with something that is not a net input of a layer")
         return self._enter(total, function.function)
 
     def _enter(self, total: Total, transfer: str) -> Signal:

@@ -87,12 +87,12 @@ class Arrangement:
         self._follow(number, layer)
 
     def reserve(self, size: int) -> Source:
-        """What a part of a MATLAB layer will give that is added later."""
+        """The output of a part of a MATLAB layer that is added later."""
         self.reserved += 1
         return Source("layer", self.count + self.reserved - 1, size)
 
     def add(self, part: Layer, at: Source | None = None) -> Source:
-        """Adds a part of a MATLAB layer, where there is one at its reserved place; what it gives."""
+        """Adds a part of a MATLAB layer, at its reserved place if it has one, and returns its output."""
         source = at or self.reserve(part.size)
         self.parts[source.number] = part
         self._follow(source.number, part)

@@ -143,7 +143,7 @@ def serve(questions: BinaryIO, answers: BinaryIO, name: str, form: str, limit: s
 
 
 class _Parts:
-    """What polars writes, as it comes: putting it together in one piece takes longer than all else here."""
+    """What polars writes, in pieces: joining them takes longer than everything else here."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
