@@ -44,8 +44,8 @@ class Format:
     """A format of tables.
 
     ``suffixes`` are those of its files, the first the usual one. Files are known by their first bytes, ``magic``; a
-    file with none of them is text, and is read as a stream. ``read`` opens a file of it, given the memory limit in bytes
-    and whether to read in a separate process; ``write`` opens a result. Text has a ``delimiter``.
+    file with none of them is text, and is read as a stream. ``read`` opens a file of it, given the memory limit in
+    bytes and whether to read in a separate process; ``write`` opens a result. Text has a ``delimiter``.
     """
 
     name: str
