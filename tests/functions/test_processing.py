@@ -170,7 +170,7 @@ def test_rows_that_are_removed_and_not_listed_have_a_limit() -> None:
     assert row.settings({"keep": [1], "xrows": 2**20 + 1})["remove"].size == 2**20
     with pytest.raises(ModelError) as caught:
         row.settings({"keep": [1], "xrows": 2**20 + 2})
-    assert str(caught.value) == "the setting xrows is 1048578, but keep and remove list 1 rows"
+    assert str(caught.value) == "the setting xrows is 1048578, but keep and remove list 1 row"
 
 
 def test_fixunknowns_derivative_by_hand() -> None:
