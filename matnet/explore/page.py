@@ -12,7 +12,7 @@ from importlib.resources import files
 from matnet.errors import UnsupportedError
 from matnet.explore.engine import functions, module
 from matnet.explore.subject import Subject
-from matnet.exporters.stepping import check_step, state_size
+from matnet.exporters.stepping import check_start, check_step, state_size
 from matnet.network.markup import Html, element
 from matnet.network.overview import sentence
 
@@ -55,6 +55,7 @@ def live(subject: Subject) -> Live:
     """
     if subject.net.dynamic:
         check_step(subject.net)
+        check_start(subject.net, "the page")
     if not subject.net.input_size and not (subject.net.dynamic and state_size(subject.net)):
         raise UnsupportedError(
             "the network has neither inputs nor delays, so there is nothing to move: its outputs are constants"

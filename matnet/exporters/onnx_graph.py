@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from matnet.errors import UnsupportedError
 from matnet.exporters.recording import Recording, remembered
+from matnet.exporters.stepping import first_states
 from matnet.extras import need
 from matnet.functions.namespace import FloatArray
 from matnet.tape.symbols import Node, Tape
@@ -242,17 +243,19 @@ def _metadata(recording: Recording, scale: str) -> dict[str, str]:
     def known(limits: FloatArray) -> list[list[float | None]]:
         return [[number if np.isfinite(number) else None for number in row] for row in limits.tolist()]
 
+    net = recording.net
     origin = dict(line.split(": ", 1) for line in recording.origin)
     return {
         **origin,
         "inputs": json.dumps(recording.inputs),
         "outputs": json.dumps(recording.outputs),
-        **_units("input_units", recording.net.input_units),
-        **_units("output_units", recording.net.output_units),
+        **_units("input_units", net.input_units),
+        **_units("output_units", net.output_units),
         "input_range": json.dumps(known(recording.input_range)),
         "output_range": json.dumps(known(recording.output_range)),
         "scale": scale,
-        **({"states": " ".join(remembered(recording))} if remembered(recording) else {}),
+        **({"states": " ".join(remembered(recording)[:2])} if remembered(recording) else {}),
+        **({"first_states": json.dumps(first_states(net).tolist())} if net.structure.starts_elsewhere else {}),
     }
 
 

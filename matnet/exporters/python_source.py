@@ -144,7 +144,7 @@ def value_and_jacobian(x):
 ''',
     "step": '''
 def step(x, states):
-    """y (..., {S}) and the next states of x (..., {R}) and states (..., {states}), which are zeros to begin with."""
+    """y (..., {S}) and the next states of x (..., {R}) and states (..., {states}), {start} to begin with."""
     y, next_states = _run(_step, (x, {R}), (states, {states}))
     return y, next_states
 ''',
@@ -180,7 +180,8 @@ def _run(function, *arguments):
 def _render(recording: Recording) -> bytes:
     constants = _Constants()
     private = [line for function in recording.printed for line in _function(function, constants)]
-    public = "".join(_PUBLIC[function.name].format(**recording.sizes) for function in recording.printed)
+    start = "those above" if recording.net.structure.starts_elsewhere else "which are zeros"
+    public = "".join(_PUBLIC[function.name].format(**recording.sizes, start=start) for function in recording.printed)
     head = [
         f'"""{recording.name}: written by matnet; needs only NumPy.',
         "",

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from math import prod
 from typing import Literal, TypeAlias
 
 from matnet.derivatives import quantities
 from matnet.errors import Advice, ModelError, Parameter, UnsupportedError, counted
 from matnet.exporters.names import checked_names, documented, plain
-from matnet.exporters.stepping import present, state_size, step_jacobian_of, step_jacobians_of, step_of
+from matnet.exporters.stepping import first_states, present, state_size, step_jacobian_of, step_jacobians_of, step_of
 from matnet.functions.namespace import FloatArray
 from matnet.network import Ensemble, Network
 from matnet.simulate import BiasStep, Program, TransferStep
@@ -255,11 +256,23 @@ def remembered(recording: Recording) -> list[str]:
     """A description of the states of a dynamic network; nothing for a static one."""
     if not recording.net.dynamic:
         return []
+    elsewhere = bool(recording.net.structure.starts_elsewhere)
+    start = "" if elsewhere else ", 0 before the first step"
     return [
-        f"States, {counted(recording.sizes['states'], 'number')}, 0 before the first step: the inputs of earlier "
-        "steps, raw,",
+        f"States, {counted(recording.sizes['states'], 'number')}{start}: the inputs of earlier steps, raw,",
         "oldest first, then the outputs of all layers of earlier steps, at layer scale, oldest first",
+        *(_start(recording.net) if elsewhere else []),
     ]
+
+
+def _start(net: Network) -> list[str]:
+    """The states before the first step, equal ones in one line."""
+    lines, first = ["States before the first step, counted from 1"], 1
+    for value, run in groupby(first_states(net).tolist()):
+        last = first + len(list(run)) - 1
+        lines.append(f"    {first}: {value!r}" if first == last else f"    {first} to {last}: {value!r}")
+        first = last + 1
+    return lines
 
 
 def elements(shape: Shape) -> tuple[int, ...]:

@@ -12,30 +12,42 @@ from itertools import accumulate
 import numpy as np
 
 from matnet.derivatives.jacobian import jacobian
+from matnet.derivatives.time import flat_states
 from matnet.errors import UnsupportedError
-from matnet.functions.namespace import Array, constant, indices, namespace
+from matnet.functions.namespace import Array, FloatArray, constant, indices, namespace
 from matnet.network import Network
 from matnet.simulate import Leaf, Program, batched, outputs, side_by_side
 
+_ADVICE = "save it as .json, and compute a series with net.run"
+
 
 def check_step(net: Network) -> None:
-    """Refuses a network that cannot be computed one step after the other from states of 0.
+    """Refuses a network that cannot be computed one step after the other.
 
     Raises
     ------
     UnsupportedError
-        Its outputs depend on later steps, or it starts from other states.
+        Its outputs depend on later steps.
     """
-    advice = "save it as .json, and compute a series with net.run"
     if net.structure.looks_ahead:
         raise UnsupportedError(
             "the network cannot be computed step by step: its outputs depend on later steps of the series too; "
-            f"{advice}"
+            f"{_ADVICE}"
         )
+
+
+def check_start(net: Network, what: str) -> None:
+    """Refuses a network that does not start from states of 0; `what` does.
+
+    Raises
+    ------
+    UnsupportedError
+        It starts from other states.
+    """
     if net.structure.starts_elsewhere:
         raise UnsupportedError(
-            f"an exported step starts from states of 0, and layer '{net.structure.starts_elsewhere}' was saved with "
-            f"other initial states; {advice}"
+            f"{what} starts from states of 0, and layer '{net.structure.starts_elsewhere}' was saved with other "
+            f"initial states; {_ADVICE}"
         )
 
 
@@ -43,6 +55,13 @@ def state_size(net: Network) -> int:
     """The number of states."""
     structure = net.structure
     return structure.input_delay * structure.input_size + structure.layer_delay * structure.layer_elements
+
+
+def first_states(net: Network) -> FloatArray:
+    """(n,) the states before the first step of a series."""
+    structure = net.structure
+    inputs = np.zeros((structure.input_delay, structure.input_size))
+    return flat_states(inputs, structure.initial_states())
 
 
 def step_of(net: Network) -> Callable[[Program, Array, Array], tuple[Array, Array]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import matnet
 from layered_networks import dense, random_numbers, saved, series
 from matnet.cli.entry import run
 from object_files import ObjectStore
-from recurrent_networks import H, R, plain_bilstm, plain_bilstm_last, plain_gru, plain_lstm, recurrent, sequences
+from recurrent_networks import H, R, load, plain_bilstm, plain_bilstm_last, plain_gru, plain_lstm, recurrent, sequences
 
 S, T = 2, 9
 X = np.random.default_rng(1).normal(size=(T, R))
@@ -24,9 +27,9 @@ KINDS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "last-bilstm": ("BiLSTM", plain_bilstm_last, {"last": True}),
     "started": ("LSTM", plain_lstm, {"InitialCellState": np.ones((H, 1)), "CellState": {"Value": np.ones((H, 1))}}),
 }
-STEPWISE = ("lstm", "gru-after", "gru-before")
+STEPWISE = ("lstm", "gru-after", "gru-before", "started")
 NO_STEP = "the network cannot be computed step by step: its outputs depend on later steps of the series too"
-OTHER_START = "an exported step starts from states of 0, and layer 'rnn' was saved with other initial states"
+OTHER_START = "starts from states of 0, and layer 'rnn' was saved with other initial states"
 ADVICE = "save it as .json, and compute a series with net.run"
 
 
@@ -105,13 +108,13 @@ def test_exports_are_steps_or_refused(kind: str, capsys: pytest.CaptureFixture[s
     status, out, _ = said(capsys, "diff", "net.mat", "net.json")
     assert (status, "outputs: no difference" in out) == (0, True)
     for name in ("net.py", "net.c", "net.m", "net.f90", "net.js", "net.onnx", "net.fmu"):
-        if kind in STEPWISE:
+        if kind in STEPWISE and (kind, name) != ("started", "net.fmu"):
             if name == "net.py":
                 status, out, err = said(capsys, "convert", "net.mat", name)
                 assert (status, err, "largest difference" in out) == (0, "", True)
             continue
         status, out, err = said(capsys, "convert", "net.mat", name)
-        reason = OTHER_START if kind == "started" else NO_STEP
+        reason = f"an FMU {OTHER_START}" if kind == "started" else NO_STEP
         assert (status, out, err) == (2, "", f"matnet: {name}: {reason}; {ADVICE}\n")
         assert not Path(name).exists()
 
@@ -121,11 +124,75 @@ def test_frameworks_get_a_step_or_refuse(kind: str) -> None:
     for library, call in (("torch", matnet.to_torch), ("jax", matnet.to_jax), ("casadi", matnet.to_casadi)):
         pytest.importorskip(library)
         if kind not in STEPWISE:
-            with pytest.raises(matnet.UnsupportedError, match=r"computed step by step|starts from states of 0"):
+            with pytest.raises(matnet.UnsupportedError, match="computed step by step"):
                 call(net)
     for other in (matnet.to_openmdao, matnet.compile):
         with pytest.raises(matnet.UnsupportedError, match="dynamic"):
             other(net)
+
+
+def documented_start(text: str) -> Any:
+    """The states that the comment of a file says to begin with."""
+    _, _, lines = text.partition("States before the first step, counted from 1\n")
+    states: list[float] = []
+    for line in lines.splitlines():
+        said_so = re.fullmatch(r"[ *!%/]*(\d+)(?: to (\d+))?: (\S+)", line)
+        if said_so is None:
+            break
+        first, last = int(said_so[1]), int(said_so[2] or said_so[1])
+        assert first == len(states) + 1
+        states += [float(said_so[3])] * (last - first + 1)
+    return np.array(states)
+
+
+@pytest.mark.parametrize("name", ["net.py", "net.c", "net.m", "net.f90", "net.js"])
+def test_files_say_with_which_states_a_series_begins(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(5)
+    hidden, cell = rng.normal(size=(2, H, 1))
+    states = {"InitialHiddenState": hidden, "InitialCellState": cell}
+    states |= {"HiddenState": {"Value": hidden}, "CellState": {"Value": cell}}
+    net = load(tmp_path, [sequences(), recurrent("LSTM", "rnn", 3, **states)])
+    monkeypatch.chdir(tmp_path)
+    matnet.save(net, name)
+    text = Path(name).read_text()
+    start = documented_start(text)
+    np.testing.assert_array_equal(start, net.run(X[:0]).states)
+    assert np.count_nonzero(start) == 2 * H
+    assert "0 before the first step" not in text
+    assert "zeros to begin with" not in text
+    if name == "net.py":
+        module, outputs = runpy.run_path(name), []
+        for row in X:
+            y, start = module["step"](row, start)
+            outputs.append(y)
+        np.testing.assert_allclose(outputs, net.run(X).outputs, rtol=1e-13)
+
+
+def test_metadata_says_with_which_states_a_series_begins(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    name, _, more = KINDS["started"]
+    net = load(tmp_path, [sequences(), recurrent(name, "rnn", 3, **more)])
+    matnet.save(net, tmp_path / "net.onnx")
+    metadata = {entry.key: entry.value for entry in onnx.load(tmp_path / "net.onnx").metadata_props}
+    np.testing.assert_array_equal(json.loads(metadata["first_states"]), net.run(X[:0]).states)
+    assert metadata["states"].endswith("oldest first")
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_a_scan_begins_with_the_states_of_the_network(library: str, tmp_path: Path) -> None:
+    array = pytest.importorskip(library)
+    name, _, more = KINDS["started"]
+    net = load(tmp_path, [sequences(), recurrent(name, "rnn", 3, **more)])
+    start = net.run(X[:0]).states
+    if library == "torch":
+        y, _ = matnet.to_torch(net).scan(array.tensor(X), array.tensor(start))
+        np.testing.assert_allclose(y.detach().numpy(), net.run(X).outputs, rtol=1e-13)
+    else:
+        step, parameters = matnet.to_jax(net)
+        y, _ = step.scan(parameters, X, start)
+        np.testing.assert_allclose(np.asarray(y), net.run(X).outputs, rtol=1e-5)
 
 
 def test_formula_trace_weights_and_inspect(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,10 +225,10 @@ def test_sensitivity_and_explore(kind: str, capsys: pytest.CaptureFixture[str]) 
     lags = {int(line.split(",")[2]) for line in out.splitlines()[1:]}
     assert lags == ({-2, -1, 0, 1, 2} if kind == "bilstm" else {0, 1, 2})
     status, out, err = said(capsys, "explore", "net.mat", "-o", "page.html")
-    if kind in STEPWISE:
+    if kind in STEPWISE and kind != "started":
         assert status == 0
     else:
-        reason = OTHER_START if kind == "started" else NO_STEP
+        reason = f"the page {OTHER_START}" if kind == "started" else NO_STEP
         assert (status, err) == (2, f"matnet: net.mat: {reason}; {ADVICE}\n")
 
 
@@ -183,7 +250,7 @@ def test_figures_and_the_report(kind: str, capsys: pytest.CaptureFixture[str]) -
     status, _, err = said(capsys, "report", "net.mat", "x.csv", "-o", "report.html")
     assert status == 0, err
     text = Path("report.html").read_text()
-    assert ("There are no sliders here" in text) == (kind not in STEPWISE)
+    assert ("There are no sliders here" in text) == (kind not in STEPWISE or kind == "started")
 
 
 def test_steps_ahead_are_for_dynamic_networks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

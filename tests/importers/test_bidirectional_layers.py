@@ -376,7 +376,7 @@ def test_initial_states_are_where_a_series_starts(tmp_path: Path, kind: str) -> 
     np.testing.assert_array_equal(from_zeros, zeros)
     if kind != "BiLSTM":
         with pytest.raises(matnet.UnsupportedError, match="starts from states of 0, and layer 'rnn' was saved"):
-            matnet.save(net, tmp_path / "net.py")
+            matnet.save(net, tmp_path / "net.fmu")
 
 
 def test_initial_states_of_another_number(tmp_path: Path) -> None:

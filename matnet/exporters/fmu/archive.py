@@ -19,6 +19,7 @@ from matnet.exporters.fmu.sources import compiler, functions_of, library, source
 from matnet.exporters.names import NameRule
 from matnet.exporters.recording import Function, Recording
 from matnet.exporters.running import IN, OUT, execute, read_results, write_arguments
+from matnet.exporters.stepping import check_start
 from matnet.exporters.target import Job, Target
 from matnet.functions.namespace import FloatArray
 
@@ -28,6 +29,7 @@ VERSIONS = ("3.0", "2.0")
 def _render(recording: Recording) -> bytes:
     fmi = _version(recording)
     _check_step(recording)
+    check_start(recording.net, "an FMU")
     unsigned = _sources(recording, fmi, "")
     digest = hashlib.sha256()
     for name, content in unsigned.items():

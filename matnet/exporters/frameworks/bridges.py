@@ -33,7 +33,8 @@ def to_torch(net: Network) -> torch.nn.Module:
 
     For a dynamic network x (..., R), states (..., n) -> y (..., S), next states (..., n); and for a series
     ``module.scan(x, states)``, x (..., T, R) -> y (..., T, S) and the states after it, differentiable through time. The
-    states are ``net.prepare(x, t).states`` or ``net.run(x).states``; ``module.state_size`` is n.
+    states are ``net.prepare(x, t).states`` or ``net.run(x).states``, before a series ``net.run(x[:0]).states``;
+    ``module.state_size`` is n.
 
     Raises
     ------
@@ -72,8 +73,8 @@ def to_jax(net: Network) -> tuple[Any, dict[str, Any]]:
 
     For a dynamic network ``step(parameters, x, states)``, x (..., R), states (..., n) -> y (..., S), next states
     (..., n), and ``step.scan(parameters, x, states)`` for a series: x (..., T, R) -> y (..., T, S) and the states after
-    it, by ``jax.lax.scan``. The states are ``net.prepare(x, t).states`` or ``net.run(x).states``; ``step.state_size``
-    is n.
+    it, by ``jax.lax.scan``. The states are ``net.prepare(x, t).states`` or ``net.run(x).states``, before a series
+    ``net.run(x[:0]).states``; ``step.state_size`` is n.
 
     Raises
     ------
