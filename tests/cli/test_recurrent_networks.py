@@ -187,7 +187,8 @@ def test_a_scan_begins_with_the_states_of_the_network(library: str, tmp_path: Pa
     net = load(tmp_path, [sequences(), recurrent(name, "rnn", 3, **more)])
     start = net.run(X[:0]).states
     if library == "torch":
-        y, _ = matnet.to_torch(net).scan(array.tensor(X), array.tensor(start))
+        module: Any = matnet.to_torch(net)
+        y, _ = module.scan(array.tensor(X), array.tensor(start))
         np.testing.assert_allclose(y.detach().numpy(), net.run(X).outputs, rtol=1e-13)
     else:
         step, parameters = matnet.to_jax(net)
