@@ -10,6 +10,8 @@ A message is two lengths, a text of JSON and bytes, to which the JSON refers.
 from __future__ import annotations
 
 import contextlib
+import errno
+import faulthandler
 import json
 import math
 import os
@@ -19,7 +21,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -28,16 +30,28 @@ from matnet.files import Budget
 
 if sys.platform != "win32":
     import resource
+if sys.platform == "linux":
+    import fcntl
 
-_PROGRAM = """import json, sys
+_PROGRAM = """import json, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = json.loads(sys.argv[1])
 from importlib import import_module
 import_module(sys.argv[2]).serve(sys.stdin.buffer, sys.stdout.buffer, *sys.argv[3:])
 """
 _LENGTHS = struct.Struct("<QQ")
 
+_ROOT = str(Path(__file__).absolute().parents[1])
+"""Where matnet is imported from, whatever the working directory is later."""
+
+_INSIDE = "MATNET_ISOLATED"
+"""The variable by which such a process knows that it is one."""
+
 _SECONDS, _SECONDS_PER_GB = 60, 120
 """Processor time that an answer may take, and more of it for a large file."""
+
+_PATIENCE = 10
+"""How many times longer an answer may take than its processor time: a thread that waits for ever takes none."""
 
 _LIBRARIES, _PER_CORE = 256 << 20, 16 << 20
 """Bytes that the libraries need, and each core's thread."""
@@ -70,21 +84,29 @@ class IsolatedProcess:
     ------
     OSError
         It cannot be started.
+
+    Notes
+    -----
+    Ctrl-C reaches both processes; only the one that asks takes note of it, and ends the other.
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._lock = threading.Lock()
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": ""}
-        path = json.dumps([entry for entry in sys.path if entry])
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", _INSIDE: "1"}
+        # the same bytes are the same name in both
+        encoding = ["-X", "utf8"] if sys.flags.utf8_mode else []
         self._process = subprocess.Popen(
-            [sys.executable or "", "-I", "-c", _PROGRAM, path, module, *arguments],
+            [_python(), "-I", *encoding, "-c", _PROGRAM, json.dumps(_import_path()), module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
-            pipesize=_PIPE,
         )
         self._end = weakref.finalize(self, _end, self._process)
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                # a user may have so many bytes in pipes
+                fcntl.fcntl(cast(BinaryIO, self._process.stdout), fcntl.F_SETPIPE_SZ, _PIPE)
 
     def ask(self, question: object, budget: Budget) -> tuple[Any, bytes]:
         """The answer to a question: its content and its bytes.
@@ -96,7 +118,7 @@ class IsolatedProcess:
         FormatError
             The answer is larger than the limit.
         """
-        with self._lock:
+        with self._lock, self._ended_by_failure():
             try:
                 send(cast(BinaryIO, self._process.stdin), question)
             except (OSError, ValueError):
@@ -105,27 +127,28 @@ class IsolatedProcess:
 
     def more(self, budget: Budget) -> tuple[Any, bytes]:
         """The next answer to the same question; errors as of `ask`."""
-        with self._lock:
+        with self._lock, self._ended_by_failure():
             return self._received(budget)
 
     def end(self) -> None:
         """End the process."""
         self._end()
 
+    @contextlib.contextmanager
+    def _ended_by_failure(self) -> Iterator[None]:
+        """End the process if something fails: the rest of a message would be taken for the start of the next one."""
+        with contextlib.ExitStack() as failed:
+            failed.callback(self._end)
+            yield
+            failed.pop_all()
+
     def _received(self, budget: Budget) -> tuple[Any, bytes]:
-        answered = False
         try:
-            found = receive(cast(BinaryIO, self._process.stdout), budget)
-            answered = True
-        except (EOFError, OSError, ValueError) as error:
-            if isinstance(error, MatnetError):
-                raise
+            return receive(cast(BinaryIO, self._process.stdout), budget)
+        except MatnetError:
+            raise
+        except (EOFError, OSError, ValueError):
             raise EndedError(self._last_words()) from None
-        finally:
-            if not answered:
-                # the rest of a message would be taken for the start of the next one
-                self._end()
-        return found
 
     def _last_words(self) -> str:
         try:
@@ -135,6 +158,31 @@ class IsolatedProcess:
         if status < 0:
             return f"crashed (signal {-status})"
         return f"ended with status {status}"
+
+
+def _python() -> str:
+    """The program that runs Python.
+
+    Raises
+    ------
+    OSError
+        It is another, with Python in it, which would be started anew; or this process is isolated itself.
+    """
+    program = sys.executable or ""
+    if getattr(sys, "frozen", False) or "py" not in Path(program).name.lower():
+        raise OSError(errno.ENOEXEC, f"{program or 'the program that runs'} is not Python")
+    if _INSIDE in os.environ:
+        raise OSError(errno.EPERM, "this process is one")
+    return program
+
+
+def _import_path() -> list[str]:
+    """Where the other process finds what this one imports."""
+    path = [str(entry) for entry in sys.path if entry]
+    if _ROOT in path:
+        return path
+    # the working directory of the start, or a relative name
+    return [_ROOT, *path] if "" in sys.path else [*path, _ROOT]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -192,6 +240,7 @@ class Bounds:
 
     def __init__(self, memory: int, size: int) -> None:
         self._seconds = _SECONDS + size * _SECONDS_PER_GB // 10**9
+        self.begin()
         if sys.platform == "win32":
             return
         addresses, data = _taken()
@@ -200,12 +249,16 @@ class Bounds:
         # where data are not counted; addresses are reserved far beyond what is used
         _bound(resource.RLIMIT_AS, addresses + _RESERVED + 2 * most)
         _bound(resource.RLIMIT_CORE, 0)
-        self.begin()
 
     def begin(self) -> None:
-        """Give the next answer its processor time."""
+        """Give the next answer its time."""
+        faulthandler.dump_traceback_later(_PATIENCE * self._seconds, exit=True)
         if sys.platform != "win32":
             _bound(resource.RLIMIT_CPU, math.ceil(time.process_time()) + self._seconds)
+
+    def rest(self) -> None:
+        """The answer is there: how long the other process takes to accept it, and to ask again, does not count."""
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _taken() -> tuple[int, int]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import matnet
 from matnet import isolation
 from matnet.errors import FormatError
 from matnet.files import Budget
+from matnet.importers.arrays import read_array
+from matnet.importers.stored import StoredValues
 from matnet.isolation import EndedError, IsolatedProcess
 
 PLENTY = 1 << 20
 ROOT = str(Path(isolation.__file__).parents[1])
+V73 = Path(ROOT, "fixtures", "pump_v73.mat")
 ECHO = f"""
 import sys
 sys.path.insert(0, {ROOT!r})
@@ -91,13 +98,55 @@ def test_a_process_that_is_killed_ends_in_words(when: str, monkeypatch: pytest.M
 def test_a_process_that_hangs_is_ended_by_its_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
     process = process_of(
         f"import sys; sys.path.insert(0, {ROOT!r})\n"
-        "from matnet import isolation; isolation._SECONDS = 0; isolation.Bounds(0, 0)\n"
+        "from matnet import isolation; isolation._SECONDS = 1; isolation.Bounds(0, 0)\n"
         "while True: pass",
         monkeypatch,
     )
     with pytest.raises(EndedError) as ended:
         process.ask("what", Budget(PLENTY))
     assert str(ended.value) == f"crashed (signal {signal.SIGXCPU.value})"
+
+
+def test_a_process_that_waits_for_ever_is_ended_though_it_takes_no_processor_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = process_of(
+        f"import sys; sys.path.insert(0, {ROOT!r})\n"
+        "from matnet import isolation; isolation._SECONDS = isolation._PATIENCE = 1; bounds = isolation.Bounds(0, 0)\n"
+        "import threading\n"
+        "bounds.rest(); sys.stdin.buffer.read(1); threading.Event().wait(1.5); bounds.begin()\n"
+        "isolation.send(sys.stdout.buffer, 'awake'); threading.Event().wait()",
+        monkeypatch,
+    )
+    assert process.ask("what", Budget(PLENTY)) == ("awake", b"")
+    with pytest.raises(EndedError) as ended:
+        process.more(Budget(PLENTY))
+    assert str(ended.value) == "ended with status 1"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_an_interrupt_ends_a_process_half_way_through_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that asks is interrupted while it waits; what it asks next is not answered by the rest."""
+    program = (
+        "import os, signal, sys; sys.stdin.buffer.read(9)\n"
+        "sys.stdout.buffer.write(bytes([9] + [0] * 16)); sys.stdout.flush()\n"
+        "os.kill(os.getppid(), signal.SIGINT); sys.stdin.buffer.read(10 ** 9)"
+    )
+    process = process_of(program, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        process.ask("what", Budget(PLENTY))
+    assert process._process.poll() == -signal.SIGKILL
+    with pytest.raises(EndedError):
+        process.ask("what", Budget(PLENTY))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_an_interrupt_of_both_is_noticed_by_the_one_that_asks() -> None:
+    """Ctrl-C reaches both, and a program that goes on in spite of it gets its answer."""
+    process = IsolatedProcess("matnet.importers.mat.isolated", str(V73), str(PLENTY))
+    process.ask(["headings", ""], Budget(PLENTY))
+    os.kill(process._process.pid, signal.SIGINT)
+    assert process.ask(["headings", ""], Budget(PLENTY))[0][0] == ""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what a process takes")
@@ -129,7 +178,86 @@ def test_no_process_outlives_the_one_that_asked() -> None:
 
 
 def test_a_program_that_cannot_be_started_is_an_error_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    for python in ("/no/such/python", None):
+    for python, words in (
+        ("/no/such/python", "No such file"),
+        (None, "the program that runs is not Python"),
+        ("/opt/simulator/bin/simulate", "/opt/simulator/bin/simulate is not Python"),
+    ):
         monkeypatch.setattr(sys, "executable", python)
-        with pytest.raises(OSError, match=r"No such file|Permission denied"):
+        with pytest.raises(OSError, match=words):
             IsolatedProcess("no.module")
+
+
+def test_a_program_with_python_in_it_is_never_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(OSError, match="is not Python"):
+        IsolatedProcess("no.module")
+    monkeypatch.delattr(sys, "frozen")
+    monkeypatch.setenv("MATNET_ISOLATED", "1")
+    with pytest.raises(OSError, match="this process is one"):
+        IsolatedProcess("no.module")
+
+
+def in_a_program(program: str, folder: Path, *arguments: str) -> str:
+    """What a program prints that is started in another folder, without matnet on its path."""
+    variables = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    ran = subprocess.run(
+        [sys.executable, *arguments, program], check=True, capture_output=True, text=True, cwd=folder, env=variables
+    )
+    return ran.stdout
+
+
+def test_matnet_is_found_wherever_it_was_imported_from(tmp_path: Path) -> None:
+    """Through the working directory, a relative folder, an object that is a path, or an archive."""
+    archive = tmp_path / "matnet.pyz"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for file in Path(ROOT, "matnet").rglob("*.py"):
+            packed.write(file, file.relative_to(ROOT))
+    read = f"import os; import matnet; os.chdir('/'); print(matnet.__file__, matnet.load({str(V73)!r}).input_size)"
+    # without the .pth file that makes an editable installation
+    here = "import os, sys; from pathlib import Path; sys.path = [p for p in sys.path if p != {root!r}]; ".format(
+        root=ROOT
+    )
+    for entry in ("''", "'.'", "'matnet.pyz'"):
+        folder = tmp_path if "pyz" in entry else Path(ROOT)
+        said = in_a_program(f"{here}sys.path[:0] = [{entry}]; sys.path.append(Path('x')); {read}", folder, "-c")
+        assert said.split()[-1] == "2"
+        assert ("pyz" in said) == ("pyz" in entry)
+
+
+def test_reading_leaves_no_process_behind(tmp_path: Path) -> None:
+    """Neither after success nor while the errors of many files are kept, without waiting for the garbage collector."""
+    objects = Path(ROOT, "fixtures", "objects_v73.mat")
+    broken = V73.read_bytes()
+    for number in range(3):
+        (tmp_path / f"{number}.mat").write_bytes(broken[: len(broken) - 2000 * number])
+    started: list[Any] = []
+    kept: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(isolation.IsolatedProcess, "__init__", _noting(started))
+        gc.disable()
+        try:
+            kept.append(matnet.load(V73))
+            kept.append(matnet.load_all(tmp_path, on_error=kept.append))
+            for path in ("x", "no"):
+                try:
+                    kept.append(read_array(V73, path))
+                except FormatError as error:
+                    kept.append(error)
+            stored = StoredValues(V73)
+            kept.append(stored.networks)
+            del stored
+        finally:
+            gc.enable()
+    assert len(started) >= 6
+    assert [process.poll() is None for process in started] == [False] * len(started)
+
+
+def _noting(started: list[Any]) -> Any:
+    before = isolation.IsolatedProcess.__init__
+
+    def start(self: IsolatedProcess, module: str, *arguments: str) -> None:
+        before(self, module, *arguments)
+        started.append(self._process)
+
+    return start

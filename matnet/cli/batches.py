@@ -332,8 +332,8 @@ def _state(file: str, name: str) -> FloatArray | None:
 
     try:
         given = file_reading()
-        opened_file = open_mat(Path(file), given.get("limit", DEFAULT_LIMIT), given.get("isolation", True))
-        states = as_states(find(opened_file, name), name)
+        with open_mat(Path(file), given.get("limit", DEFAULT_LIMIT), given.get("isolation", True)) as mat:
+            states = as_states(find(mat, name), name)
         return states.T if states.size else None
     except MatnetError as error:
         raise error.at(file) from error.__cause__

@@ -59,7 +59,8 @@ def read_array(
     (2, 165)
     """
     try:
-        return as_samples(find(open_mat(Path(file), limit, isolation), path), path, image)
+        with open_mat(Path(file), limit, isolation) as mat:
+            return as_samples(find(mat, path), path, image)
     except MatnetError as error:
         raise error.at(os.fspath(file)) from error.__cause__
 

@@ -92,7 +92,8 @@ def _load_one(path: str | os.PathLike[str], network: str | None, options: _Optio
     from matnet.importers.workspace import Workspace
 
     try:
-        return Workspace(file, options.limit, options.allow_nonfinite, options.isolation).only(network)
+        with Workspace(file, options.limit, options.allow_nonfinite, options.isolation) as workspace:
+            return workspace.only(network)
     except MatnetError as error:
         raise error.at(file) from error.__cause__
 
@@ -193,7 +194,8 @@ def _load_file(path: str | Path, options: _Options, leave_out: _LeaveOut | None)
 
     leave_out_here = None if leave_out is None else lambda error: leave_out(error.at(file))
     try:
-        return Workspace(file, options.limit, options.allow_nonfinite, options.isolation).all(leave_out_here)
+        with Workspace(file, options.limit, options.allow_nonfinite, options.isolation) as workspace:
+            return workspace.all(leave_out_here)
     except MatnetError as error:
         raise error.at(file) from error.__cause__
 

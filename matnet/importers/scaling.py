@@ -88,7 +88,8 @@ def load_scaling(
         raise FormatError(f"'{address}' does not name a file; expected FILE.mat:NAME")
     file, name = (parts["file"], parts["name"]) if parts else (beside, address)
     try:
-        return read_scaling(open_mat(Path(str(file)), limit, isolation), name)
+        with open_mat(Path(str(file)), limit, isolation) as mat:
+            return read_scaling(mat, name)
     except MatnetError as error:
         raise error.at(file) from error.__cause__
 

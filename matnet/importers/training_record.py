@@ -146,9 +146,9 @@ def read_training_record(
         of different lengths.
     """
     try:
-        mat = open_mat(Path(file), limit, isolation)
-        place, value = _only_record(mat) if path is None else (path, find(mat, path))
-        record = training_record(value, place)
+        with open_mat(Path(file), limit, isolation) as mat:
+            place, value = _only_record(mat) if path is None else (path, find(mat, path))
+            record = training_record(value, place)
         if len({len(flags) for flags in record.members.values()}) > 1:
             raise FormatError("the masks of its sets have different lengths", place=place)
         return record
@@ -166,7 +166,8 @@ def training_record_paths(
     FormatError
         The file is broken.
     """
-    return tuple(_records(open_mat(Path(file), limit, isolation)))
+    with open_mat(Path(file), limit, isolation) as mat:
+        return tuple(_records(mat))
 
 
 def _records(mat: MatFile) -> dict[str, Value]:

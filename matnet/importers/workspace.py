@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from matnet.errors import Advice, FormatError, MatnetError, NoNetworkError, Parameter, UnsupportedError
 from matnet.files import sha256
-from matnet.importers.contents import contents
+from matnet.importers.contents import Contents, contents
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import container, describe, find, listing
 from matnet.importers.mat.values import MatFile, Struct, Value
@@ -36,8 +36,20 @@ class Workspace:
         self._path = path
         self._allow_nonfinite = allow_nonfinite
         self._file: MatFile = open_mat(path, limit, isolation)
-        self._contents = contents(self._file)
-        self._networks = self._contents.networks
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._file.end()
+
+    @cached_property
+    def _contents(self) -> Contents:
+        return contents(self._file)
+
+    @property
+    def _networks(self) -> Mapping[str, Value]:
+        return self._contents.networks
 
     def only(self, network: str | None) -> Network:
         """The network at a path, or the only one."""

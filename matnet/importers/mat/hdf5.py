@@ -89,6 +89,10 @@ class OpenFile:
         with _refused_as_format_error(""):
             self._file = h5py.File(path, "r", locking=False)
 
+    def end(self) -> None:
+        """Close the file: nothing more is read."""
+        self._file.close()
+
     def headings(self) -> dict[str, tuple[str, Shape]]:
         """Class and size of each variable."""
         with _refused_as_format_error(""):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,44 +17,70 @@ from matnet.isolation import Bounds, EndedError, IsolatedProcess, receive, send
 _ERRORS: Mapping[str, type[MatnetError]] = {"FormatError": FormatError, "UnsupportedError": UnsupportedError}
 
 
-class IsolatedFile:
-    """A version 7.3 file as ``hdf5.OpenFile`` reads it, but in a separate process, which ends with this object."""
+class _Reader:
+    """What is asked of the process that reads a file."""
 
-    def __init__(self, path: Path, budget: Budget, subsystem: Callable[[], Subsystem]) -> None:
-        self._budget = budget
-        self._subsystem = subsystem
+    def __init__(self, path: Path, budget: Budget) -> None:
+        self.budget = budget
         try:
-            self._process = IsolatedProcess(__name__, str(path.absolute()), str(budget.limit))
+            self._process = IsolatedProcess(__name__, os.path.realpath(path), str(budget.limit))
         except OSError as error:
             raise FormatError(
                 f"a version 7.3 MAT-file is read in a separate process, which cannot be started ({error.strerror})",
                 Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
             ) from error
 
-    def headings(self) -> dict[str, tuple[str, Shape]]:
-        """Class and size of each variable."""
-        content, _ = self._ask("headings", "")
-        return {name: (class_name, tuple(shape)) for name, class_name, shape in content}
+    def end(self) -> None:
+        """End the process."""
+        self._process.end()
 
-    def value(self, name: str) -> Value:
-        """The value of a variable."""
-        content, buffer = self._ask("value", name)
-        return Decoder(buffer, self._budget, self._subsystem).value(content)
-
-    def cells(self) -> tuple[Value, ...]:
-        """The subsystem's column of cells."""
-        (content, order), buffer = self._ask("cells", "")
-        cells = tuple(map(Decoder(buffer, self._budget, self._subsystem).value, content))
-        return tuple(cells[number] for number in order)
-
-    def _ask(self, what: str, name: str) -> tuple[Any, bytes]:
+    def ask(self, what: str, name: str = "") -> tuple[Any, bytes]:
+        """The answer to a question, and its bytes."""
         try:
-            (error, *content), buffer = self._process.ask([what, name], self._budget)
+            (error, *content), buffer = self._process.ask([what, name], self.budget)
         except EndedError as end:
             raise FormatError(f"broken: the HDF5 library {end} when it read the file") from None
         if error:
             raise _ERRORS[error](*content)
         return content[0], buffer
+
+
+class _Objects:
+    """The subsystem; once it has been read it holds no process, though its values refer to it in a circle."""
+
+    def __init__(self, reader: _Reader) -> None:
+        self._known: _Reader | Subsystem = reader
+
+    def subsystem(self) -> Subsystem:
+        """The subsystem, which is read when it is first needed."""
+        known = self._known
+        if isinstance(known, _Reader):
+            (content, order), buffer = known.ask("cells")
+            cells = tuple(map(Decoder(buffer, known.budget, self.subsystem).value, content))
+            known = self._known = Subsystem(tuple(cells[number] for number in order))
+        return known
+
+
+class IsolatedFile:
+    """A version 7.3 file as ``hdf5.OpenFile`` reads it, but in a separate process, which ends with this object."""
+
+    def __init__(self, path: Path, budget: Budget) -> None:
+        self._reader = _Reader(path, budget)
+        self._objects = _Objects(self._reader)
+
+    def end(self) -> None:
+        """End the process: nothing more is read."""
+        self._reader.end()
+
+    def headings(self) -> dict[str, tuple[str, Shape]]:
+        """Class and size of each variable."""
+        content, _ = self._reader.ask("headings")
+        return {name: (class_name, tuple(shape)) for name, class_name, shape in content}
+
+    def value(self, name: str) -> Value:
+        """The value of a variable."""
+        content, buffer = self._reader.ask("value", name)
+        return Decoder(buffer, self._reader.budget, self._objects.subsystem).value(content)
 
 
 def serve(questions: BinaryIO, answers: BinaryIO, name: str, limit: str) -> None:
@@ -80,10 +107,13 @@ def serve(questions: BinaryIO, answers: BinaryIO, name: str, limit: str) -> None
                 answer = _each_once(file.cells(), arrays)
         except MatnetError as error:
             kind = next(key for key, kind in _ERRORS.items() if isinstance(error, kind))
+            bounds.rest()
             send(answers, [kind, str(error)])
         except MemoryError:
+            bounds.rest()
             send(answers, ["FormatError", f"the file needs more than {limit} bytes of memory"])
         else:
+            bounds.rest()
             send(answers, ["", answer], [array.tobytes(order="F") for array in arrays])
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import struct
+from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.files import Budget, read_bytes
 from matnet.importers.mat.mat5 import HEADER_SIZE, read_mat5
 from matnet.importers.mat.mcos import Subsystem
 from matnet.importers.mat.values import MatFile, Variable
+
+if TYPE_CHECKING:
+    from matnet.importers.mat.hdf5 import OpenFile
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF5_USER_BLOCK = 512
@@ -52,23 +57,33 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
 def _open_version_73(path: Path, start: bytes, budget: Budget, isolation: bool) -> MatFile:
     if not start.startswith(_VERSION_73):
         raise FormatError("an HDF5 file, but not a MAT-file: its first bytes are not MATLAB's")
-
-    @cache
-    def subsystem() -> Subsystem:
-        return Subsystem(file.cells())
+    if not path.is_file():
+        raise FormatError("a version 7.3 MAT-file is read from a file of its own only, not from a pipe")
 
     file: OpenFile | IsolatedFile
     if isolation:
         from matnet.importers.mat.isolated import IsolatedFile
 
-        file = IsolatedFile(path, budget, subsystem)
+        file = IsolatedFile(path, budget)
     else:
-        from matnet.importers.mat.hdf5 import OpenFile
-
-        file = OpenFile(path, budget, subsystem)
-    headings = file.headings()
+        file = _open_here(path, budget)
+    with ExitStack() as failed:
+        failed.callback(file.end)
+        headings = file.headings()
+        failed.pop_all()
     variables = {name: Variable(name, *heading, partial(file.value, name)) for name, heading in headings.items()}
-    return MatFile(start[:116].decode("latin-1").strip(" \t\n\0"), variables, budget)
+    return MatFile(start[:116].decode("latin-1").strip(" \t\n\0"), variables, budget, file.end)
+
+
+def _open_here(path: Path, budget: Budget) -> OpenFile:
+    from matnet.importers.mat.hdf5 import OpenFile
+
+    @cache
+    def subsystem() -> Subsystem:
+        return Subsystem(file.cells())
+
+    file = OpenFile(path, budget, subsystem)
+    return file
 
 
 def first_bytes(path: Path) -> bytes:

@@ -254,6 +254,10 @@ NUMERIC_CLASSES = ("double", "single", "int8", "uint8", "int16", "uint16", "int3
 _PLAIN = frozenset({*NUMERIC_CLASSES, "logical", "char", "function_handle"})
 
 
+def _nothing_is_open() -> None:
+    pass
+
+
 @dataclass(frozen=True, eq=False)
 class MatFile:
     """A MAT-file: its header line, its variables in the file's order, and the memory left for its contents."""
@@ -261,6 +265,14 @@ class MatFile:
     header: str
     variables: Mapping[str, Variable]
     budget: Budget
+    end: Callable[[], None] = _nothing_is_open
+
+    def __enter__(self) -> MatFile:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Nothing more is read; a process that reads it ends."""
+        self.end()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

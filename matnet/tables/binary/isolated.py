@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -24,7 +25,7 @@ class _Reader:
         self._place = place
         self._limit = limit
         try:
-            self._process = IsolatedProcess(__name__, str(path.absolute()), form, str(limit), place)
+            self._process = IsolatedProcess(__name__, os.path.realpath(path), form, str(limit), place)
         except OSError as error:
             raise TableError(
                 f"the file is read in a separate process, which cannot be started ({error.strerror})",
@@ -49,6 +50,8 @@ class _Reader:
                 raise TableError(*large.args, place=self._place) from None
             (kind, content, more), buffer = message
             if kind:
+                # whoever keeps the error keeps no process
+                self._process.end()
                 text, place = content
                 raise _ERRORS[kind](text, place=place)
             if not more:
@@ -130,15 +133,19 @@ def serve(questions: BinaryIO, answers: BinaryIO, name: str, form: str, limit: s
             for content, frame in _answers(file, *question):
                 parts = _Parts()
                 frame.write_ipc_stream(cast(IO[bytes], parts), compat_level=pl.CompatLevel.newest())
+                bounds.rest()
                 send(answers, ["", content, True], parts.written)
                 bounds.begin()
         except MatnetError as error:
             kind = next(key for key, kind in _ERRORS.items() if isinstance(error, kind))
+            bounds.rest()
             send(answers, [kind, [error.text, error.place], False])
         except MemoryError:
             text = f"the file needs more than {limit} bytes of memory"
+            bounds.rest()
             send(answers, ["TableError", [text, place], False])
         else:
+            bounds.rest()
             send(answers, ["", None, False])
 
 

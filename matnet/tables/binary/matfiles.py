@@ -73,14 +73,15 @@ def read_variable(
     file, path = address
     name = f"{file}:{path}"
     try:
-        value = find(open_mat(Path(file), limit, isolation), path)
-        whole = decoded(value)
-        if isinstance(whole, MatlabTable):
-            frame, note = _of_table(whole, name)
-            return FrameTable(HeldFrame(frame), name, dialect, file, note=note)
-        if isinstance(value, Struct) and value.shape == (1, 1):
-            return FrameTable(HeldFrame(_of_struct(value, name)), name, dialect, file)
-        array = as_samples(value, path, image)
+        with open_mat(Path(file), limit, isolation) as mat:
+            value = find(mat, path)
+            whole = decoded(value)
+            if isinstance(whole, MatlabTable):
+                frame, note = _of_table(whole, name)
+                return FrameTable(HeldFrame(frame), name, dialect, file, note=note)
+            if isinstance(value, Struct) and value.shape == (1, 1):
+                return FrameTable(HeldFrame(_of_struct(value, name)), name, dialect, file)
+            array = as_samples(value, path, image)
     except TableError:
         raise
     except MatnetError as error:

@@ -49,6 +49,15 @@ def damage_named(place: str) -> Iterator[None]:
         raise TableError(f"cannot be read: {_first_line(error)}", place=place) from error
 
 
+def _named(path: Path, place: str) -> str:
+    """The name of a file for libraries that take UTF-8 only."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise TableError("its name is not UTF-8, as the library that reads it needs; rename it", place=place) from error
+    return str(path)
+
+
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
@@ -103,7 +112,7 @@ def scan_file(path: Path, form: FrameFormat, place: str) -> LazyScan:
     """
     scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
     with damage_named(place):
-        frame = scan(path, glob=False, hive_partitioning=False)
+        frame = scan(_named(path, place), glob=False, hive_partitioning=False)
     return LazyScan(frame, place)
 
 
@@ -123,7 +132,7 @@ class OpenBook:
         self._damage: type[Exception] = fastexcel.FastExcelError
         self._place = place
         with self._damage_named():
-            self._book: Any = fastexcel.read_excel(path)
+            self._book: Any = fastexcel.read_excel(_named(path, place))
 
     @contextmanager
     def _damage_named(self) -> Iterator[None]:
