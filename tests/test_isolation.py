@@ -208,17 +208,15 @@ def in_a_program(program: str, folder: Path, *arguments: str) -> str:
 
 
 def test_matnet_is_found_wherever_it_was_imported_from(tmp_path: Path) -> None:
-    """Through the working directory, a relative folder, an object that is a path, or an archive."""
+    """Through the working directory, a relative folder, or an archive, and with a path that is no text."""
     archive = tmp_path / "matnet.pyz"
     with zipfile.ZipFile(archive, "w") as packed:
         for file in Path(ROOT, "matnet").rglob("*.py"):
             packed.write(file, file.relative_to(ROOT))
     read = f"import os; import matnet; os.chdir('/'); print(matnet.__file__, matnet.load({str(V73)!r}).input_size)"
     # without the .pth file that makes an editable installation
-    here = "import os, sys; from pathlib import Path; sys.path = [p for p in sys.path if p != {root!r}]; ".format(
-        root=ROOT
-    )
-    for entry in ("''", "'.'", "'matnet.pyz'"):
+    here = f"import os, sys; from pathlib import Path; sys.path = [p for p in sys.path if p != {ROOT!r}]; "
+    for entry in ("''", "'.'", repr(str(archive))):
         folder = tmp_path if "pyz" in entry else Path(ROOT)
         said = in_a_program(f"{here}sys.path[:0] = [{entry}]; sys.path.append(Path('x')); {read}", folder, "-c")
         assert said.split()[-1] == "2"
@@ -227,7 +225,6 @@ def test_matnet_is_found_wherever_it_was_imported_from(tmp_path: Path) -> None:
 
 def test_reading_leaves_no_process_behind(tmp_path: Path) -> None:
     """Neither after success nor while the errors of many files are kept, without waiting for the garbage collector."""
-    objects = Path(ROOT, "fixtures", "objects_v73.mat")
     broken = V73.read_bytes()
     for number in range(3):
         (tmp_path / f"{number}.mat").write_bytes(broken[: len(broken) - 2000 * number])
