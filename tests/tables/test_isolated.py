@@ -10,6 +10,7 @@ import io
 import os
 import signal
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -188,3 +189,26 @@ def test_a_trusted_file_is_read_in_this_process(
         f"matnet: {table}: the file is read in a separate process, which cannot be started "
         "(No such file or directory); --no-isolation reads it in this one, if you trust it\n"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows any bytes in names")
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_name_that_is_not_utf_8_is_refused(
+    trusted: bool, network: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / os.fsdecode(b"a\xff.parquet")
+    pl.DataFrame({"x": [1.0]}).write_parquet(tmp_path / "t.parquet")
+    os.rename(tmp_path / "t.parquet", table)
+    assert run(["predict", network, str(table), "--quiet", *["--no-isolation"] * trusted]) == 2
+    assert capfd.readouterr().err.endswith("its name is not UTF-8, as the library that reads it needs; rename it\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/stdin is a file of Linux")
+def test_a_file_that_is_redirected_is_read(network: str, tmp_path: Path) -> None:
+    """The process that reads it has another standard input."""
+    pl.DataFrame({"x": [1.0, 2.0]}).write_parquet(tmp_path / "t.parquet")
+    command = [sys.executable, "-m", "matnet", "predict", network, "/dev/stdin", "--quiet"]
+    with open(tmp_path / "t.parquet", "rb") as stream:
+        assert (
+            subprocess.run(command, stdin=stream, check=True, capture_output=True, text=True).stdout == "y1\n2.0\n4.0\n"
+        )
