@@ -40,6 +40,7 @@ KINDS = (
     "sensitivity",
     "map",
     "alpha",
+    "pixels",
     "response",
     "contour",
     "parity",
@@ -55,7 +56,7 @@ KINDS = (
 )
 OF_RECORD = frozenset({"training", "training-state"})
 WITH_TARGETS = frozenset({"parity", "residuals", "error-histogram", "confusion", "roc", "error-autocorrelation"})
-WITH_DATA = frozenset({"sensitivity", "map", "alpha", "lags", *WITH_TARGETS})
+WITH_DATA = frozenset({"sensitivity", "map", "alpha", "pixels", "lags", *WITH_TARGETS})
 WITH_POINT = frozenset({"response", "contour"})
 UNIT = "range: multiply derivatives by input range / output range, so that inputs can be compared; real: as they are."
 
@@ -136,6 +137,7 @@ def command(**options: Any) -> None:
       sensitivity            the distribution of dy/dx over the data, the strongest first
       map                    mean of dy/dx against its standard deviation
       alpha                  alpha curves: from the mean of |dy/dx| to its largest
+      pixels                 the rms of dy/dx at each pixel, of a network that takes images
       response               y and dy/dx along each input, the others held constant (--at)
       contour                y over two inputs (--wrt) with gradient arrows
       parity                 outputs against --targets, by training, validation and test set

@@ -69,7 +69,8 @@ INTERACTION_INPUTS = 256
     "--lags",
     type=click.IntRange(0),
     metavar="COUNT",
-    help="Dynamic networks: the largest lag (default: the longest that the delays reach, at most 20).",
+    help="Dynamic networks: the largest lag (default: the longest that the delays reach, at most 20 and half of the "
+    "steps).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON; what is not known is null.")
 @table_options

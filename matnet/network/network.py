@@ -153,7 +153,8 @@ class Network:
         ShapeError
             There is no such layer.
         """
-        number = selection(self.structure, layer).layer
+        by_name = isinstance(layer, str) and layer not in {entry.name for entry in self.structure.layers}
+        number = None if by_name else selection(self.structure, layer).layer
         if number is None:
             raise ShapeError(f"layer={layer!r} is not a layer; the layers are {listed(self.layer_names)}")
         entry = self.structure.layers[number]

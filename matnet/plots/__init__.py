@@ -7,6 +7,7 @@ from matnet.plots.classes import confusion, roc
 from matnet.plots.courses import error_autocorrelation, lags, series
 from matnet.plots.diagram import network
 from matnet.plots.fits import error_histogram, parity, residuals
+from matnet.plots.images import sensitivity_image
 from matnet.plots.responses import contour, response
 from matnet.plots.sensitivities import alpha_curves, sensitivity, sensitivity_map
 from matnet.plots.training_record import training, training_state
@@ -24,6 +25,7 @@ __all__ = [
     "response",
     "roc",
     "sensitivity",
+    "sensitivity_image",
     "sensitivity_map",
     "series",
     "training",

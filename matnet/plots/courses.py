@@ -237,7 +237,7 @@ def lags(
     of
         The output, by number from 1 or by name.
     lags
-        The largest lag; None for the longest that the delays reach, at most 20.
+        The largest lag; None for the longest that the delays reach, at most 20 and half of the steps.
     top
         How many inputs are shown, the strongest.
     inputs, outputs

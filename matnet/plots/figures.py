@@ -15,7 +15,7 @@ from matnet.errors import ShapeError, TableError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.training_record import TrainingRecord
 from matnet.network import Network
-from matnet.plots import classes, courses, diagram, fits, responses, sensitivities, training_record
+from matnet.plots import classes, courses, diagram, fits, images, responses, sensitivities, training_record
 from matnet.plots.style import SMALL, figure, matplotlib, plain, wrapped
 from matnet.sensitivity.samples import Model
 
@@ -184,6 +184,10 @@ def _map(request: Request) -> Figure:
 def _alpha(request: Request) -> Figure:
     top = request.top or sensitivities.MOST_CURVES
     return _by_output(sensitivities.alpha_curves, 6.2, 4.0, request, top=top, unit=request.unit, **request.named)
+
+
+def _pixels(request: Request) -> Figure:
+    return _by_output(images.sensitivity_image, 4.6, 4.2, request, **request.named)
 
 
 def _lags(request: Request) -> Figure:
@@ -384,6 +388,7 @@ KINDS: Mapping[str, Kind] = {
     "sensitivity": Kind("the distribution of dy/dx over the data, the strongest input first", _sensitivity),
     "map": Kind("mean of dy/dx against its standard deviation", _map),
     "alpha": Kind("alpha curves: from the mean of |dy/dx| to its largest", _alpha),
+    "pixels": Kind("the rms of dy/dx at each pixel, of a network that takes images", _pixels),
     "response": Kind("y and dy/dx along each input, the others at quantiles", _response),
     "contour": Kind("y over two inputs with gradient arrows", _contour),
     "parity": Kind(

@@ -16,10 +16,10 @@ MOST_LAGS = 20
 def lag_derivatives(net: Network, x: Any, lags: int | None = None, **states: Any) -> FloatArray:
     """dy(t)/dx(t − k) over a series, (T', lags + 1, S, R), for the steps t that have all `lags` steps before them.
 
-    `lags` is by default the longest that the delays reach, at most MOST_LAGS. `states` are ``input_states`` and
-    ``layer_states``, as for ``Network.run``; zeros without them. Of a network that looks ahead (T', 2 lags + 1, S, R),
-    from lag −`lags` on (``first_lag``), for the steps that have all these steps around them; where there is an output
-    at the last step alone, (1, lags + 1, S, R).
+    `lags` is by default the longest that the delays reach, at most MOST_LAGS, and so few where layers are fed back that
+    half of the steps have them all. `states` are ``input_states`` and ``layer_states``, as for ``Network.run``; zeros
+    without them. Of a network that looks ahead (T', 2 lags + 1, S, R), from lag −`lags` on (``first_lag``), for the
+    steps that have all these steps around them; where there is an output at the last step alone, (1, lags + 1, S, R).
 
     Raises
     ------
@@ -32,7 +32,11 @@ def lag_derivatives(net: Network, x: Any, lags: int | None = None, **states: Any
     structure = net.structure
     reach = MOST_LAGS if structure.layer_delay else structure.input_delay
     around = 2 if structure.looks_ahead and not structure.ends else 1
-    reach = min(reach, MOST_LAGS, max(len(given) - 1, 0) // around) if lags is None else lags
+    if lags is None:
+        share = around if structure.ends or not structure.layer_delay else 2 * around
+        reach = min(reach, MOST_LAGS, max(len(given) - 1, 0) // share)
+    else:
+        reach = lags
     if not 0 <= reach * around < len(given):
         raise ShapeError(f"{reach} lags need a series of at least {reach * around + 1} steps, x has {len(given)}")
     if around == 1:

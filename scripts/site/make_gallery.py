@@ -34,7 +34,7 @@ OF_THE_PUMP = (
 )
 OF_CLASSES = ("confusion", "roc")
 OVER_TIME = ("series", "lags", "error-autocorrelation")
-NAMES = ("network", *OF_THE_PUMP, *OF_CLASSES, *OVER_TIME)
+NAMES = ("network", *OF_THE_PUMP, "pixels", *OF_CLASSES, *OVER_TIME)
 
 
 def pump() -> Request:
@@ -80,12 +80,19 @@ def classifier() -> Request:
     return Request(net, x, np.eye(3)[labels], outputs=("low", "right", "high"))
 
 
+def digits() -> Request:
+    """Images of noise, and the network that takes digits for its first two classes."""
+    net = matnet.load(FIXTURES / "digits.mat")
+    return Request(net, np.random.default_rng(5).uniform(size=(4, net.input_size)), of=(0, 1))
+
+
 def pictures() -> Iterator[tuple[str, bytes]]:
     """The name and the SVG of every picture."""
     static, classes, dynamic = pump(), classifier(), closed_loop()
     yield "network", image(draw("network", Request(dynamic.net)), ".svg")
     for kind in OF_THE_PUMP:
         yield kind, image(draw(kind, static), ".svg")
+    yield "pixels", image(draw("pixels", digits()), ".svg")
     for kind in OF_CLASSES:
         yield kind, image(draw(kind, classes), ".svg")
     for kind in OVER_TIME:

@@ -150,6 +150,8 @@ def test_images_and_their_elements_are_the_same_input() -> None:
     assert net.layer_shape("fc") == (1, 1, 10)
     with pytest.raises(matnet.ShapeError, match="layer='y1' is not a layer; the layers are imageinput, conv_1"):
         net.layer_shape("y1")
+    with pytest.raises(matnet.ShapeError, match="layer='nope' is not a layer; the layers are imageinput, conv_1"):
+        net.layer_shape("nope")
 
 
 WRONG = {

@@ -93,6 +93,7 @@ MEANINGLESS = (
     "the targets are not classes",
     "needs a training record",
     "is a step function",
+    "this plot shows images",
 )
 
 

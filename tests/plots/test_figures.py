@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import matnet
 from figure_faults import faults
 from matnet import extras
 from matnet.cli import plot
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.usefixtures("figures")
 
 Matrix = NDArray[np.float64]
 
+DIGITS = Path(__file__).parent.parent.parent / "fixtures" / "digits.mat"
+
 OVER_TIME = {"series", "lags", "error-autocorrelation"}
 OF_CLASSES = {"confusion", "roc"}
 
@@ -37,6 +40,9 @@ def request_for(kind: str, static: Network, dynamic: Network) -> Request:
     x = np.random.default_rng(1).uniform(0.0, 2.0, (30, 2))
     if kind in OF_CLASSES:
         return Request(static, x, np.where(x[:, :1] > 1.0, 1.0, 0.0))
+    if kind == "pixels":
+        net = matnet.load(DIGITS)
+        return Request(net, np.zeros((1, net.input_size)), of=[0])
     return Request(static, x, np.asarray(static(x)) + x[:, :1], record=record)
 
 

@@ -47,6 +47,8 @@ def test_the_lags_of_a_linear_network_are_its_impulse_response(arx: Network) -> 
     derivatives = lag_derivatives(arx, np.ones((8, 1)), lags=4)
     assert derivatives.shape == (4, 5, 1, 1)
     np.testing.assert_allclose(derivatives[:, :, 0, 0], np.tile([0.0, 2.0, 1.0, 0.5, 0.25], (4, 1)))
+    # layers that are fed back reach without end: half of the steps are samples
+    assert lag_derivatives(arx, np.ones((8, 1))).shape == (5, 4, 1, 1)
     ax = plots.lags(arx, X, lags=3)
     # the range of x is 2 and that of y 4.25, both by the data
     np.testing.assert_allclose(np.asarray(ax.lines[0].get_ydata()), np.array([0.0, 2.0, 1.0, 0.5]) * 2.0 / 4.25)
