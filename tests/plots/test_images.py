@@ -34,7 +34,7 @@ def test_every_pixel_has_the_rms_of_its_derivatives(tmp_path: Path, images: Floa
         slope = (net(images + moved) - net(images - moved))[:, 1] / (2 * h)
         expected[row, column] += np.square(slope).sum() / (N * SHAPE[2])
     ax = plots.sensitivity_image(net, images, of=2)
-    np.testing.assert_allclose(ax.images[0].get_array(), np.sqrt(expected), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(ax.images[0].get_array()), np.sqrt(expected), rtol=1e-6)
     assert ax.get_title(loc="left") == "Sensitivity of y2 by pixel\n(3 samples)"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("column", "row")
 
