@@ -33,8 +33,10 @@ if sys.platform != "win32":
 if sys.platform == "linux":
     import fcntl
 
-_PROGRAM = """import json, signal, sys
+_PROGRAM = """import faulthandler, json, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+# a library may wait for ever when it is imported, as polars where threads get no addresses
+faulthandler.dump_traceback_later(300, exit=True)
 sys.path[:] = json.loads(sys.argv[1])
 from importlib import import_module
 import_module(sys.argv[2]).serve(sys.stdin.buffer, sys.stdout.buffer, *sys.argv[3:])

@@ -124,6 +124,16 @@ def test_a_process_that_waits_for_ever_is_ended_though_it_takes_no_processor_tim
     assert str(ended.value) == "ended with status 1"
 
 
+def test_a_process_that_waits_for_ever_at_its_start_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "waits.py").write_text("import threading; threading.Event().wait()", encoding="ascii")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "later(300," in isolation._PROGRAM
+    monkeypatch.setattr(isolation, "_PROGRAM", isolation._PROGRAM.replace("later(300,", "later(1,"))
+    process = IsolatedProcess("waits")
+    with pytest.raises(EndedError, match="ended with status 1"):
+        process.ask("what", Budget(PLENTY))
+
+
 @pytest.mark.parametrize("at", ["send", "receive"])
 def test_an_interrupt_ends_a_process_half_way(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked next is never answered by the rest of what was interrupted."""
