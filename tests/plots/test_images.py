@@ -16,6 +16,8 @@ from matnet.functions.namespace import FloatArray
 from matnet.network import Network
 from matnet.plots.figures import Request, draw
 
+pytestmark = pytest.mark.usefixtures("figures")
+
 N = 3
 
 
