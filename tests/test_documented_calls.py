@@ -192,6 +192,7 @@ def files(names: dict[str, Any]) -> None:
     series = np.arange(24.0)[:, None] % 5.0
     measured = np.concatenate([series, series, series], axis=1)
     np.savetxt("series.csv", measured, delimiter=",", header="x1,y1,t", comments="")
+    np.savetxt("images.csv", np.random.default_rng(0).uniform(size=(2, 784)), delimiter=",")
 
 
 def test_there_are_commands_in_sentences() -> None:
@@ -212,6 +213,9 @@ def test_the_command_runs(page: Path, command: str, capsys: pytest.CaptureFixtur
     kind = words[1] if words[0] == "plot" else ""
     if kind in DYNAMIC:
         others = {"net.mat": "dynamic.json", "table.csv": "series.csv"}
+        words = [others.get(word, word) for word in words]
+    if kind == "pixels":
+        others = {"net.mat": "fixtures/digits.mat", "table.csv": "images.csv"}
         words = [others.get(word, word) for word in words]
     if kind in ("confusion", "roc"):
         words = ["classes.csv" if word == "table.csv" else word for word in words]

@@ -16,6 +16,7 @@ from matnet.derivatives import memory
 LAST = ("dense", "GlobalMaxPooling2DLayer", "GlobalAveragePooling2DLayer")
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @pytest.mark.parametrize("last", LAST)
 def test_value_jacobian_and_hessian_against_pytorch(tmp_path: Path, last: str) -> None:
     torch = pytest.importorskip("torch")
