@@ -90,6 +90,17 @@ def ensemble(members: Network | dict[str, Network], options: dict[str, Any]) -> 
         raise error.at(options["file"]) from error.__cause__
 
 
+def named_alike(members: dict[str, Network], model: Network | Ensemble) -> dict[str, Network]:
+    """The members of an ensemble with its names, which are those that any of them has."""
+    inputs, outputs = model.input_names, model.output_names
+    return {
+        name: net
+        if (net.input_names, net.output_names) == (inputs, outputs)
+        else net.with_names(inputs=inputs, outputs=outputs)
+        for name, net in members.items()
+    }
+
+
 def label(file: str, net: Network) -> str:
     """A network's file, and its path within it if it has one; an archive has none, but its network may have had."""
     own = Path(file).name
@@ -98,11 +109,13 @@ def label(file: str, net: Network) -> str:
 
 
 def file_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of networks as names of files: letters, digits and _ alone, and no two the same."""
+    """Names of networks as names of files: letters, digits and _ alone, and no two the same, in capitals or not."""
     found: list[str] = []
+    taken: set[str] = set()
     for name in names:
         text = re.sub(r"\W+", "_", re.sub(r"\.(mat|json|m)\b", "", name, flags=re.IGNORECASE)).strip("_") or "network"
-        found.append(next(made for made in _candidates(text) if made not in found))
+        found.append(next(made for made in _candidates(text) if made.casefold() not in taken))
+        taken.add(found[-1].casefold())
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.models import ensemble, file_names, is_several, load_members, member_places
+from matnet.cli.models import ensemble, file_names, is_several, load_members, member_places, named_alike
 from matnet.cli.options import (
     file_argument,
     file_reading,
@@ -86,8 +86,7 @@ def command(**options: Any) -> None:
     form = (options["form"] or "html") if folder else _format(options)
     members = load_members(options)
     if isinstance(members, dict):
-        ensemble(members, options)
-        _write_several(members, options, form, folder)
+        _write_several(named_alike(members, ensemble(members, options)), options, form, folder)
         return
     form = _format(options)
     check_place(options["out"], options)
@@ -119,8 +118,7 @@ def _write_several(networks: dict[str, Network], options: dict[str, Any], form: 
         )
     if options["table"] == "-" and any(net.dynamic for net in networks.values()):
         raise TableError("standard input can be read only once, but there are several networks; name a table")
-    names = file_names(networks)
-    *places, index = member_places(template, [*names, "index" if "index" not in names else "index_of_all"], options)
+    index, *places = member_places(template, file_names(["index", *networks]), options)
     members = []
     for name, place, material in zip(networks, places, _materials(networks, options), strict=True):
         _write_page(material, place, form)

@@ -8,7 +8,7 @@ import click
 
 from matnet.cli.batches import check_points, samples, states_given
 from matnet.cli.csv_text import csv_text
-from matnet.cli.models import ensemble, load_members
+from matnet.cli.models import ensemble, load_members, named_alike
 from matnet.cli.options import (
     at_option,
     fed_back_option,
@@ -156,7 +156,7 @@ def _traces(members: Network | dict[str, Network], options: dict[str, Any]) -> T
     if options["table"] is not None and options["at"]:
         raise click.UsageError("TABLE and --at are alternatives; give one of them")
     check_points(model, options)
-    networks = list(members.values()) if isinstance(members, dict) else [members]
+    networks = list(named_alike(members, model).values()) if isinstance(members, dict) else [members]
     if options["outputs"]:
         networks = [net.with_names(outputs=options["outputs"]) for net in networks]
     if not model.input_size or any(net.dynamic for net in networks):

@@ -16,8 +16,8 @@ That contraction takes one of three forms, the cheapest first:
 - If T varies with the sample, H is T diag(d) Tᵀ for each sample.
 - Otherwise the row computes it: the outputs i are one more axis between the batch and the directions.
 
-The curvature of a piecewise linear function, such as relu, is 0, or NaN in a sample that is not known: no product of T
-is formed for it.
+The curvature of a piecewise linear transfer function, such as relu, is 0, or NaN in a sample that is not known; that of
+a piecewise linear weight function, such as max pooling, is 0 always: no product of T is formed for them.
 
 Only the pairs on and above the diagonal are summed, then copied, so H is symmetric to the bit.
 """

@@ -291,10 +291,11 @@ def _box(w: Array, p: Array) -> Array:
     return xp.max(xp.abs(_difference(w, p)), axis=-1)
 
 
-def _box_side(w: Array, p: Array) -> Array:
+def _box_side(w: Array, p: Array, z: Array) -> Array:
+    """The sign of w - p at the first largest difference, else 0; NaN where the distance is."""
     d = _difference(w, p)
     xp = namespace(d)
-    return first_largest(xp.abs(d)) * xp.sign(d)
+    return xp.where((z == z)[..., None], first_largest(xp.abs(d)) * xp.sign(d), np.nan)
 
 
 def _total(p: Array) -> Array:
@@ -409,8 +410,8 @@ _ROWS: tuple[WeightFunction, ...] = (
         "max(|w_i - p|)",
         "sign(p_j - w_ij) at the first largest difference, else 0",
         _box,
-        lambda w, p, z: _box_side(w, p),
-        lambda w, p, z: -_box_side(w, p),
+        lambda w, p, z: _box_side(w, p, z),
+        lambda w, p, z: -_box_side(w, p, z),
         no_curvature,
         piecewise_linear=True,
     ),

@@ -122,8 +122,10 @@ class Route:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """The names of the network's outputs."""
-        return element_names(self.structure.outputs, "y")
+        """The names of the network's outputs; y1, y2, … for those that are called like an input."""
+        inputs = set(element_names(self.structure.inputs, "x"))
+        names = element_names(self.structure.outputs, "y")
+        return tuple(f"y{k}" if name in inputs else name for k, name in enumerate(names, start=1))
 
     def _value_stages(self) -> Iterator[ValueStage]:
         chains: dict[int, tuple[str, int, int, int]] = {}

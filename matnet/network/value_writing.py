@@ -70,8 +70,9 @@ class ValueWriting:
             above = Sum(w[k] * p, lambda j: f"{factor(w[k, j])} * {factor(p[j])}")
             return Sums((above, Sum(p, lambda j: factor(p[j]))), "({}) / ({})")
         if row.name == "maxpool":
-            (place,) = self._route.entries(step, k)[0].tolist()
-            return Line(f"= {self._route.names[step.sources[0]][place]}")
+            # of a window with NaN, every element counts
+            places = self._route.entries(step, k)[0].tolist()
+            return Line(f"= {self._route.names[step.sources[0]][places[0]]}") if len(places) == 1 else None
         return None
 
     def _linear(self, step: WeightStep, p: FloatArray, k: int) -> Computation:

@@ -30,12 +30,16 @@ _CHECKED_ROWS, _CHECKED_STEPS, _CHECKED_ELEMENTS = 20, 40, 40_000
 
 @dataclass(frozen=True, eq=False)
 class ShownSamples:
-    """The samples that the figures show, and a sentence that describes them."""
+    """The samples that the figures show, and a sentence that describes them.
+
+    ``step`` says that they are one in so many rows of the table; it is 0 for points that are in no table.
+    """
 
     x: FloatArray
     t: FloatArray | None
     sets: Sets | None
     words: str
+    step: int
 
 
 class Findings:
@@ -84,13 +88,13 @@ class Findings:
             origins = dict.fromkeys(self.net.input_extent.origin)
             where = " and ".join(DESCRIPTION[origin] for origin in origins)
             text = f"No table was given: these are {_POINTS} points spread evenly over {where}."
-            return ShownSamples(points, None, None, text)
+            return ShownSamples(points, None, None, text, 0)
         if len(x) <= MOST_ROWS:
-            return ShownSamples(x, material.t, material.sets, f"Over the {counted(len(x), 'row')} of the table.")
+            return ShownSamples(x, material.t, material.sets, f"Over the {counted(len(x), 'row')} of the table.", 1)
         step = -(-len(x) // MOST_ROWS)
         sets = None if material.sets is None else {name: flags[::step] for name, flags in material.sets.items()}
         text = f"Over one in {step} of the {counted(len(x), 'row')} of the table."
-        return ShownSamples(x[::step], None if material.t is None else material.t[::step], sets, text)
+        return ShownSamples(x[::step], None if material.t is None else material.t[::step], sets, text, step)
 
     @cached_property
     def steps(self) -> str:

@@ -93,7 +93,7 @@ class _Compared:
         samples = Findings(self._first).samples
         self._words = "" if samples is None else samples.words
         self._x = None if samples is None else samples.x
-        self._t = None if samples is None else samples.t
+        self._step = 0 if samples is None else samples.step
 
     def sections(self) -> Iterator[Section]:
         """Of the outputs, and of the derivatives of each output."""
@@ -109,23 +109,23 @@ class _Compared:
 
     def _outputs(self, x: FloatArray) -> Iterator[Html]:
         mean, spread = np.asarray(self._mean(x)), self._mean.std(x)
-        head = ["output", "mean", "spread", "largest spread", "in row"]
+        head = ["output", "mean", "spread", "largest spread", *(["in row"] if self._step else [])]
         rows = []
         for i, name in enumerate(self._first.output_names):
             known = np.flatnonzero(np.isfinite(spread[:, i]))
             worst = known[np.argmax(spread[known, i])] if len(known) else None
-            error = self._error(x, i)
+            at = "–" if worst is None else f"{worst * self._step + 1:,}"
             rows.append(
                 (
                     name,
                     _short(_average(mean[:, i])),
                     _short(_average(spread[:, i])),
                     "–" if worst is None else _short(spread[worst, i]),
-                    "–" if worst is None else f"{worst + 1:,}",
-                    *([error] if self._t is not None else []),
+                    *([at] if self._step else []),
+                    *([self._error(i)] if self._first.t is not None else []),
                 )
             )
-        head += ["RMSE of the mean"] if self._t is not None else []
+        head += ["RMSE of the mean"] if self._first.t is not None else []
         yield wide_table(head, rows, range(1, len(head)), f"{len(rows)} outputs")
         text = (
             f"The mean of the {len(self._mean.networks)} networks, and their standard deviation (n - 1): averages over "
@@ -133,11 +133,10 @@ class _Compared:
         )
         yield element("p", text)
 
-    def _error(self, x: FloatArray, i: int) -> str:
-        if self._t is None:
-            return ""
+    def _error(self, i: int) -> str:
+        """Over all rows of the table, as the errors of the members."""
         try:
-            found, _ = fits(self._mean, x, self._t, i + 1)
+            found, _ = fits(self._mean, self._first.x, self._first.t, i + 1)
         except ShapeError:
             return "–"
         return _short(found[-1].rmse)

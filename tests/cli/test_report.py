@@ -108,6 +108,31 @@ def test_a_folder_of_pages_with_mean_and_spread() -> None:
     assert "n1.json" not in Path("pages/n0.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+def test_pages_of_many_rows_and_of_networks_of_which_one_has_names() -> None:
+    """Rows are counted in the whole table, errors are those of all rows, and columns go by the names of any network."""
+    net = matnet.load(PUMP)
+    named = net.with_parameters(net.parameters * 1.02).with_names(inputs=["p", "q"])
+    Path("nets").mkdir()
+    matnet.save(net, "nets/Index.json")
+    matnet.save(named, "nets/b.json")
+    x = np.random.default_rng(3).uniform([0.0, 1450.0], [100.0, 2900.0], size=(20_001, 2))
+    values = np.stack([own(x)[:, 0] for own in (net, named)])
+    targets = values.mean(axis=0) + np.arange(len(x)) % 2
+    table = np.column_stack([x[:, ::-1], targets])
+    np.savetxt("t.csv", table, delimiter=",", header="q,p,head", comments="", fmt="%.17g")
+    assert run(["report", "nets", "t.csv", "--targets", "head", "-o", "pages", "--quiet"]) == 0
+    assert sorted(path.name for path in Path("pages").iterdir()) == ["Index_2.html", "b.html", "index.html"]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", Path("pages/index.html").read_text(encoding="utf-8"))
+    shown = values[:, ::2]
+    spread = shown.std(axis=0, ddof=1)
+    worst = 2 * int(spread.argmax())
+    numbers = (shown.mean(), spread.mean(), spread.max())
+    error = float(np.sqrt(np.mean((values.mean(axis=0) - targets) ** 2)))
+    start = cells.index("y1")
+    assert cells[start + 1 : start + 6] == [*(f"{number:.4g}" for number in numbers), f"{worst + 1:,}", f"{error:.4g}"]
+
+
 def test_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", PUMP, "-o", "-"]) == 0
     assert capsys.readouterr().out.startswith("<!DOCTYPE html>\n")

@@ -139,6 +139,25 @@ def test_several_networks_and_their_mean(said: Said, tmp_path: Path) -> None:
     assert [len(entry["differences"]) for entry in json.loads(out)["networks"]] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("delays", [0, 1])
+def test_names_that_only_some_networks_have_count_for_all(said: Said, tmp_path: Path, delays: int) -> None:
+    (tmp_path / "nets").mkdir()
+    first = Weight([[0.5, -2.0, 0.25, 3.0]], delays=(0, 1)) if delays else Weight([[0.5, -2.0]])
+    net = Network(Structure((Input(2),), (Layer(1, "purelin", {0: first}, bias=[0.1]),), (Output(0, 1),)))
+    matnet.save(net, tmp_path / "nets" / "a.json")
+    matnet.save(net.with_names(inputs=["p", "q"], outputs=["q"]), tmp_path / "nets" / "b.json")
+    (tmp_path / "t.csv").write_text("q,p\n1,2\n3,5\n-4,7\n")
+    x = np.array([[2.0, 1.0], [5.0, 3.0], [7.0, -4.0]])
+    expected = (net.run(x).outputs if delays else net(x))[2, 0]
+    states = ("--states", "zeros") if delays else ()
+    status, out, err = said("trace", "nets", "t.csv", "--row", "3", "--json", "--quiet", *states)
+    assert status == 0, err
+    document = json.loads(out)
+    stages = [stage for entry in document["networks"] for stage in entry["stages"]] + document.get("mean", [])
+    found = [each["value"] for stage in stages for each in stage["quantities"] if each["quantity"] == "y1"]
+    assert found == pytest.approx([expected] * (2 if delays else 3), rel=1e-14)
+
+
 def test_long_sums_only_when_asked_for(said: Said, tmp_path: Path) -> None:
     layer = Layer(1, "purelin", {0: Weight(np.ones((1, 40)))})
     matnet.save(Network(Structure((Input(40),), (layer,), (Output(0, 1),))), tmp_path / "long.json")

@@ -126,6 +126,9 @@ def test_boxdist_takes_the_side_of_the_first_largest_difference() -> None:
     row = WEIGHT["boxdist"]
     w, p = np.array([[0.0, 0.0, 0.0]]), np.array([1.0, -2.0, 2.0])
     assert row.tangent(w, p, row.value(w, p), np.eye(3))[:, 0].tolist() == [0.0, -1.0, 0.0]
+    p = np.array([1.0, np.nan, 2.0])
+    assert np.isnan(row.tangent(w, p, row.value(w, p), np.eye(3))).all()
+    assert np.isnan(row.weight_cotangent(w, p, row.value(w, p), np.ones(1))).all()
 
 
 @pytest.mark.parametrize("name", sorted(name for name, row in WEIGHT.items() if row.square is not None))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import matnet
 from calculator import pressed
 from exported_networks import corpus_networks, row_networks, samples
+from image_networks import small_network
 from matnet.errors import ShapeError, UnsupportedError
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
@@ -266,3 +267,19 @@ def test_nan_goes_through() -> None:
     trace = PUMP.trace([np.nan, 2400.0])
     assert np.isnan([trace["n{1}(1)"], trace["y1"], trace["dy1_dx2"]]).all()
     assert trace["p{1}(2)"] == pytest.approx(0.3103448275862069)
+
+
+def test_nan_in_a_window_of_max_pooling(tmp_path: Path) -> None:
+    net, x = small_network(tmp_path, "GlobalMaxPooling2DLayer"), np.ones(60)
+    x[3] = np.nan
+    assert np.isnan(net(x)).any()
+    trace = net.trace(x)
+    assert "nan" in str(trace).lower()
+    np.testing.assert_array_equal([trace[f"y{k + 1}"] for k in range(net.output_size)], net(x))
+
+
+def test_an_output_that_is_called_like_an_input_has_another_name() -> None:
+    x = [60.0, 2400.0]
+    trace = PUMP.with_names(inputs=["p", "q"], outputs=["q"]).trace(x)
+    assert trace["q"] == 2400.0
+    assert trace["y1"] == pytest.approx(PUMP(x)[0], rel=1e-14)

@@ -27,9 +27,10 @@ from matnet.cli.entry import run
 from matnet.errors import TableError
 from matnet.files import DEFAULT_LIMIT
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.tables.binary.excel import read_sheet
 from matnet.tables.binary.frames import read_frame
 from matnet.tables.binary.isolated import IsolatedScan
-from matnet.tables.binary.scans import FrameFormat, scan_file
+from matnet.tables.binary.scans import FrameFormat, LazyScan
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 
@@ -109,6 +110,44 @@ def test_a_workbook_with_cells_in_two_corners(network: str, tmp_path: Path, capf
     ends_in(TOO_MUCH, network, table, tmp_path / "out.csv", capfd)
 
 
+@pytest.mark.parametrize("isolation", [True, False])
+def test_numbers_of_a_column_with_text_keep_their_digits(isolation: bool, tmp_path: Path) -> None:
+    """The library that reads workbooks rounds them to nine decimals."""
+    pytest.importorskip("fastexcel")
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    table = tmp_path / "t.xlsx"
+    cells = [0.123456789012345, "7", 2.5e-12, -12345.0987654321, "0.5", 1e22]
+    with xlsxwriter.Workbook(table) as book:
+        book.add_worksheet().write_column(0, 0, ["x", *cells], book.add_format())
+    opened = read_sheet(table, Dialect(), DEFAULT_LIMIT, isolation)
+    rows = opened.rows(opened.choose(Columns(), 1))
+    assert [x for part in rows for x in part.x[:, 0].tolist()] == [float(str(cell)) for cell in cells]
+
+
+def test_blank_rows_above_a_table_are_named(tmp_path: Path) -> None:
+    pytest.importorskip("fastexcel")
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    table = tmp_path / "t.xlsx"
+    with xlsxwriter.Workbook(table) as book:
+        book.add_worksheet().write_column(2, 0, ["x", 1.0])
+    with pytest.raises(TableError, match="row 1 is blank; delete the blank rows above the table"):
+        read_sheet(table, Dialect(), DEFAULT_LIMIT, isolation=False)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+@pytest.mark.parametrize("isolation", [True, False])
+def test_a_file_that_changes_while_it_is_read(form: FrameFormat, isolation: bool, tmp_path: Path) -> None:
+    """Replaced by one with as many rows, so that nothing else would show it."""
+    table, other = tmp_path / f"t.{form}", tmp_path / "other"
+    for path, values in ((table, np.arange(9.0)), (other, np.arange(9.0) + 1.0)):
+        frame = pl.DataFrame({"x": values})
+        (frame.write_parquet if form == "parquet" else frame.write_ipc)(path, compression="uncompressed")
+    opened = read_frame(table, Dialect(), form, DEFAULT_LIMIT, isolation)
+    os.replace(other, table)
+    with pytest.raises(TableError, match="changed while it was read; run this again when it is complete"):
+        list(opened.rows(opened.choose(Columns(), 1)))
+
+
 def test_a_panic_of_polars_is_not_shown(network: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Bytes of an Arrow file's metadata are changed until polars has failed in several ways."""
     memory = io.BytesIO()
@@ -148,7 +187,7 @@ def test_every_type_comes_across(form: FrameFormat, tmp_path: Path) -> None:
     table, place = tmp_path / f"t.{form}", "here"
     write: Callable[[Path], Any] = every_type().write_parquet if form == "parquet" else every_type().write_ipc
     write(table)
-    here, there = scan_file(table, form, place), IsolatedScan(table, form, place, DEFAULT_LIMIT)
+    here, there = LazyScan(table, form, place), IsolatedScan(table, form, place, DEFAULT_LIMIT)
     assert (there.schema, there.rows) == (here.schema, here.rows)
     names = here.schema.names()[::-1]
     # a second time is another process, and one may be left half way

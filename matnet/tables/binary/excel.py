@@ -73,6 +73,8 @@ def read_sheet(
     if not first.width:
         raise TableError(f"{place} is empty; a header or a row is expected")
     cells = ["" if cell is None else str(cell).strip() for cell in first.row(0)]
+    if not any(cells):
+        raise TableError("row 1 is blank; delete the blank rows above the table", place=place)
     written = has_header(cells, place, dialect, wanted)
     if written:
         check_names(cells, place)

@@ -19,7 +19,7 @@ from polars.io.plugins import register_io_source
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.tables.binary.isolated import IsolatedScan
-from matnet.tables.binary.scans import FrameFormat, Scan, scan_file
+from matnet.tables.binary.scans import FrameFormat, LazyScan, Scan
 from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns, Header, check_clash, choose
 from matnet.tables.csv.dialect import Dialect
@@ -55,7 +55,7 @@ def read_frame(path: Path, dialect: Dialect, form: FrameFormat, limit: int, isol
         The file is damaged or has no column.
     """
     place = str(path)
-    scan: Scan = IsolatedScan(path, form, place, limit) if isolation else scan_file(path, form, place)
+    scan: Scan = IsolatedScan(path, form, place, limit) if isolation else LazyScan(path, form, place)
     return FrameTable(scan, place, dialect, place)
 
 

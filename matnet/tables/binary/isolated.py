@@ -12,7 +12,7 @@ import polars as pl
 from matnet.errors import Advice, FormatError, MatnetError, MissingExtraError, Parameter, TableError
 from matnet.files import Budget
 from matnet.isolation import Bounds, EndedError, IsolatedProcess, receive, send
-from matnet.tables.binary.scans import Book, FrameFormat, OpenBook, Scan, scan_file
+from matnet.tables.binary.scans import Book, FrameFormat, LazyScan, OpenBook, Scan
 
 _ERRORS: dict[str, type[MatnetError]] = {"TableError": TableError, "MissingExtraError": MissingExtraError}
 _LARGEST_QUESTION = 1 << 26
@@ -166,7 +166,7 @@ class _Parts:
 def _opened(path: Path, form: str, place: str) -> Scan | Book:
     if form == "excel":
         return OpenBook(path, place)
-    return scan_file(path, "parquet" if form == "parquet" else "arrow", place)
+    return LazyScan(path, cast(FrameFormat, form), place)
 
 
 def _answers(file: Any, what: str, *details: Any) -> Iterator[tuple[Any, pl.DataFrame]]:

@@ -75,7 +75,10 @@ class HeldFrame:
 
 
 class LazyScan:
-    """A file that polars reads in this process.
+    """A Parquet file, or one of Arrow's file format, that polars reads in this process.
+
+    ``batches`` raises TableError where the file is not the one of the beginning any more: polars goes by the places and
+    types that it read then.
 
     Raises
     ------
@@ -83,9 +86,13 @@ class LazyScan:
         The file is damaged.
     """
 
-    def __init__(self, frame: pl.LazyFrame, place: str) -> None:
-        self._frame = frame
+    def __init__(self, path: Path, form: FrameFormat, place: str) -> None:
+        self._path = path
         self._place = place
+        scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
+        with damage_named(place):
+            self._state = _state(path)
+            self._frame = frame = scan(_named(path, place), glob=False, hive_partitioning=False)
         with damage_named(place):
             self.schema = frame.collect_schema()
             self.rows = int(frame.select(pl.len()).collect().item())
@@ -98,22 +105,17 @@ class LazyScan:
             with damage_named(self._place):
                 batch = next(batches, None)
             if batch is None:
-                return
+                break
             yield batch
+        with damage_named(self._place):
+            if _state(self._path) != self._state:
+                raise TableError("changed while it was read; run this again when it is complete", place=self._place)
 
 
-def scan_file(path: Path, form: FrameFormat, place: str) -> LazyScan:
-    """A Parquet file, or one of Arrow's file format, read in this process.
-
-    Raises
-    ------
-    TableError
-        The file is damaged.
-    """
-    scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
-    with damage_named(place):
-        frame = scan(_named(path, place), glob=False, hive_partitioning=False)
-    return LazyScan(frame, place)
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced or written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class OpenBook:
@@ -148,11 +150,24 @@ class OpenBook:
 
     def first(self, sheet: str | None) -> pl.DataFrame:
         """The first row of a sheet, by default the first, as text."""
-        return self._loaded(sheet, n_rows=1, dtypes="string")
+        return self._loaded(sheet, n_rows=1, skip_rows=0, dtypes="string")
 
     def below(self, sheet: str | None, skipped: int) -> pl.DataFrame:
-        """The rows of a sheet after those that are skipped."""
-        return self._loaded(sheet, skip_rows=skipped, schema_sample_rows=None)
+        """The rows of a sheet after those that are skipped.
+
+        Of a column that is not all numbers, fastexcel gives text with nine decimals: its numbers are loaded once more.
+        """
+        rows = self._loaded(sheet, skip_rows=skipped, schema_sample_rows=None)
+        mixed = [place for place, kind in enumerate(rows.dtypes) if kind == pl.String]
+        if not mixed:
+            return rows
+        exact = self._loaded(sheet, skip_rows=skipped, use_columns=mixed, dtypes=dict.fromkeys(mixed, "float"))
+        for place, number in zip(mixed, exact.iter_columns(), strict=True):
+            text = rows.to_series(place)
+            rounded = text.cast(pl.Float64, strict=False) != number
+            kept = text.zip_with(~rounded.fill_null(False), number.cast(pl.String))
+            rows = rows.with_columns(kept.alias(text.name))
+        return rows
 
     def _loaded(self, sheet: str | None, **settings: object) -> pl.DataFrame:
         with self._damage_named():
