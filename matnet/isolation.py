@@ -21,11 +21,19 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from matnet.errors import MatnetError
+from matnet.errors import (
+    Advice,
+    FormatError,
+    MatnetError,
+    MissingExtraError,
+    Parameter,
+    TableError,
+    UnsupportedError,
+)
 from matnet.files import Budget
 
 if sys.platform != "win32":
@@ -61,11 +69,19 @@ _LIBRARIES, _PER_CORE = 256 << 20, 16 << 20
 _RESERVED = 4 << 30
 """Bytes of address space that are reserved but not used."""
 
+_LARGEST_QUESTION = 1 << 26
+"""Bytes."""
+
 _PIPE = 1 << 20
 """The size of the pipes between the two processes, where the system lets us set it."""
 
 _LAST_SECONDS = 10
 """How long a process that has closed its output may take to end."""
+
+_ERRORS: Mapping[str, type[MatnetError]] = {
+    kind.__name__: kind for kind in (FormatError, MissingExtraError, TableError, UnsupportedError)
+}
+"""What reading a file raises, as a message names it."""
 
 
 class EndedError(Exception):
@@ -132,6 +148,36 @@ class IsolatedProcess:
         with self._lock, self._ended_by_failure():
             return self._received(budget)
 
+    def answers(self, question: object, budget: Callable[[], Budget]) -> Iterator[tuple[Any, bytes]]:
+        """All answers of ``answer_questions`` to a question: the content and the bytes of each.
+
+        Parameters
+        ----------
+        question
+            Its parts.
+        budget
+            What the next answer is counted in.
+
+        Raises
+        ------
+        EndedError
+            The process ended.
+        FormatError
+            An answer is larger than the limit, or the process needs more memory than it may use.
+        MatnetError
+            What reading the file raised. The process goes on.
+        """
+        message = self.ask(question, budget())
+        while True:
+            (kind, content, more), buffer = message
+            if kind:
+                text, place = content
+                raise _ERRORS[kind](text, place=place)
+            if not more:
+                return
+            yield content, buffer
+            message = self.more(budget())
+
     def end(self) -> None:
         """End the process."""
         self._end()
@@ -160,6 +206,23 @@ class IsolatedProcess:
         if status < 0:
             return f"crashed (signal {-status})"
         return f"ended with status {status}"
+
+
+def started(what: str, module: str, *arguments: str) -> IsolatedProcess:
+    """The process that reads `what`, as of ``IsolatedProcess``.
+
+    Raises
+    ------
+    FormatError
+        It cannot be started.
+    """
+    try:
+        return IsolatedProcess(module, *arguments)
+    except OSError as error:
+        raise FormatError(
+            f"{what} is read in a separate process, which cannot be started ({error.strerror})",
+            Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
+        ) from error
 
 
 def _python() -> str:
@@ -261,6 +324,45 @@ class Bounds:
     def rest(self) -> None:
         """The answer is there: how long the other process takes to accept it, and to ask again, does not count."""
         faulthandler.cancel_dump_traceback_later()
+
+
+Answers = Iterator[tuple[object, Sequence[bytes]]]
+"""The content and the bytes of each answer to a question."""
+
+
+def answer_questions(
+    questions: BinaryIO, answers: BinaryIO, answered: Callable[..., Answers], bounds: Bounds, limit: int
+) -> None:
+    """What ``serve`` of a module does: answers questions, each within the bounds, until there are no more.
+
+    Parameters
+    ----------
+    questions, answers
+        The streams.
+    answered
+        Takes the parts of a question and gives the answers to it. What reading a file raises is sent as an error.
+    limit
+        Bytes of memory, for the message of a file that needs more.
+    """
+    while True:
+        try:
+            question, _ = receive(questions, Budget(_LARGEST_QUESTION))
+        except EOFError:
+            return
+        bounds.begin()
+        last: list[object] = ["", None, False]
+        try:
+            for content, buffers in answered(*question):
+                bounds.rest()
+                send(answers, ["", content, True], buffers)
+                bounds.begin()
+        except MatnetError as error:
+            kind = next(key for key, kind in _ERRORS.items() if isinstance(error, kind))
+            last = [kind, [error.text, error.place], False]
+        except MemoryError:
+            last = ["FormatError", [f"the file needs more than {limit} bytes of memory", ""], False]
+        bounds.rest()
+        send(answers, last)
 
 
 def _taken() -> tuple[int, int]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from matnet.errors import Advice, FormatError, MatnetError, Parameter, UnsupportedError
+from matnet.errors import FormatError
 from matnet.files import Budget
 from matnet.importers.mat.mcos import Subsystem
 from matnet.importers.mat.transport import Decoder, encode
 from matnet.importers.mat.values import Shape, Value
-from matnet.isolation import Bounds, EndedError, IsolatedProcess, receive, send
-
-_ERRORS: Mapping[str, type[MatnetError]] = {"FormatError": FormatError, "UnsupportedError": UnsupportedError}
+from matnet.isolation import Answers, Bounds, EndedError, answer_questions, started
 
 
 class _Reader:
@@ -22,13 +20,7 @@ class _Reader:
 
     def __init__(self, path: Path, budget: Budget) -> None:
         self.budget = budget
-        try:
-            self._process = IsolatedProcess(__name__, os.path.realpath(path), str(budget.limit))
-        except OSError as error:
-            raise FormatError(
-                f"a version 7.3 MAT-file is read in a separate process, which cannot be started ({error.strerror})",
-                Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
-            ) from error
+        self._process = started("a version 7.3 MAT-file", __name__, os.path.realpath(path), str(budget.limit))
 
     def end(self) -> None:
         """End the process."""
@@ -37,12 +29,10 @@ class _Reader:
     def ask(self, what: str, name: str = "") -> tuple[Any, bytes]:
         """The answer to a question, and its bytes."""
         try:
-            (error, *content), buffer = self._process.ask([what, name], self.budget)
+            (found,) = self._process.answers([what, name], lambda: self.budget)
         except EndedError as end:
             raise FormatError(f"broken: the HDF5 library {end} when it read the file") from None
-        if error:
-            raise _ERRORS[error](*content)
-        return content[0], buffer
+        return found
 
 
 class _Objects:
@@ -88,33 +78,19 @@ def serve(questions: BinaryIO, answers: BinaryIO, name: str, limit: str) -> None
     from matnet.importers.mat.hdf5 import OpenFile
 
     path, budget = Path(name), Budget(int(limit))
-    bounds = Bounds(2 * budget.limit, path.stat().st_size)
-    file: OpenFile | None = None
-    while True:
-        try:
-            (what, name), _ = receive(questions, Budget(1 << 20))
-        except EOFError:
-            return
-        bounds.begin()
+    opened = cache(lambda: OpenFile(path, budget, _no_subsystem))
+
+    def answered(what: str, name: str) -> Answers:
         arrays: list[Any] = []
-        try:
-            file = file or OpenFile(path, budget, _no_subsystem)
-            if what == "headings":
-                answer: object = [[key, *heading] for key, heading in file.headings().items()]
-            elif what == "value":
-                answer = encode(file.value(name), arrays)
-            else:
-                answer = _each_once(file.cells(), arrays)
-        except MatnetError as error:
-            kind = next(key for key, kind in _ERRORS.items() if isinstance(error, kind))
-            bounds.rest()
-            send(answers, [kind, str(error)])
-        except MemoryError:
-            bounds.rest()
-            send(answers, ["FormatError", f"the file needs more than {limit} bytes of memory"])
+        if what == "headings":
+            answer: object = [[key, *heading] for key, heading in opened().headings().items()]
+        elif what == "value":
+            answer = encode(opened().value(name), arrays)
         else:
-            bounds.rest()
-            send(answers, ["", answer], [array.tobytes(order="F") for array in arrays])
+            answer = _each_once(opened().cells(), arrays)
+        yield answer, [array.tobytes(order="F") for array in arrays]
+
+    answer_questions(questions, answers, answered, Bounds(2 * budget.limit, path.stat().st_size), budget.limit)
 
 
 def _each_once(cells: tuple[Value, ...], arrays: list[Any]) -> object:

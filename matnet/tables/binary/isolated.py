@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 import polars as pl
 
-from matnet.errors import Advice, FormatError, MatnetError, MissingExtraError, Parameter, TableError
+from matnet.errors import FormatError, MatnetError, TableError
 from matnet.files import Budget
-from matnet.isolation import Bounds, EndedError, IsolatedProcess, receive, send
+from matnet.isolation import Answers, Bounds, EndedError, answer_questions, started
 from matnet.tables.binary.scans import Book, FrameFormat, LazyScan, OpenBook, Scan
-
-_ERRORS: dict[str, type[MatnetError]] = {"TableError": TableError, "MissingExtraError": MissingExtraError}
-_LARGEST_QUESTION = 1 << 26
 
 
 class _Reader:
@@ -24,40 +23,32 @@ class _Reader:
     def __init__(self, path: Path, form: str, limit: int, place: str) -> None:
         self._place = place
         self._limit = limit
-        try:
-            self._process = IsolatedProcess(__name__, os.path.realpath(path), form, str(limit), place)
-        except OSError as error:
-            raise TableError(
-                f"the file is read in a separate process, which cannot be started ({error.strerror})",
-                Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
-                place=place,
-            ) from error
+        with self._as_of_table():
+            self._process = started("the file", __name__, os.path.realpath(path), form, str(limit), place)
 
     def answers(self, *question: object) -> Iterator[tuple[Any, pl.DataFrame]]:
         """The answers to a question until there are no more, each with a frame."""
-        ask = True
-        while True:
-            try:
-                budget = Budget(self._limit)
-                message = self._process.ask(question, budget) if ask else self._process.more(budget)
-            except EndedError as end:
-                raise TableError(
-                    f"cannot be read: the library that reads it {end}; the file is damaged, or its rows need more than "
-                    f"{self._limit} bytes of memory",
-                    place=self._place,
-                ) from None
-            except FormatError as large:
-                raise TableError(*large.args, place=self._place) from None
-            (kind, content, more), buffer = message
-            if kind:
-                # whoever keeps the error keeps no process
-                self._process.end()
-                text, place = content
-                raise _ERRORS[kind](text, place=place)
-            if not more:
-                return
-            yield content, pl.read_ipc_stream(buffer)
-            ask = False
+        try:
+            with self._as_of_table():
+                for content, buffer in self._process.answers(question, lambda: Budget(self._limit)):
+                    yield content, pl.read_ipc_stream(buffer)
+        except EndedError as end:
+            raise TableError(
+                f"cannot be read: the library that reads it {end}; the file is damaged, or its rows need more than "
+                f"{self._limit} bytes of memory",
+                place=self._place,
+            ) from None
+        except MatnetError:
+            # whoever keeps the error keeps no process
+            self._process.end()
+            raise
+
+    @contextmanager
+    def _as_of_table(self) -> Iterator[None]:
+        try:
+            yield
+        except FormatError as error:
+            raise TableError(*error.args, place=self._place) from error.__cause__
 
     def answer(self, *question: object) -> tuple[Any, pl.DataFrame]:
         """The one answer to a question."""
@@ -120,33 +111,15 @@ def serve(questions: BinaryIO, answers: BinaryIO, name: str, form: str, limit: s
     """What the process does: answers questions about the file until there are none."""
     path = Path(name)
     size = path.stat().st_size
-    bounds = Bounds(int(limit) + 10 * size, size)
-    file: Scan | Book | None = None
-    while True:
-        try:
-            question, _ = receive(questions, Budget(_LARGEST_QUESTION))
-        except EOFError:
-            return
-        bounds.begin()
-        try:
-            file = file or _opened(path, form, place)
-            for content, frame in _answers(file, *question):
-                parts = _Parts()
-                frame.write_ipc_stream(cast(IO[bytes], parts), compat_level=pl.CompatLevel.newest())
-                bounds.rest()
-                send(answers, ["", content, True], parts.written)
-                bounds.begin()
-        except MatnetError as error:
-            kind = next(key for key, kind in _ERRORS.items() if isinstance(error, kind))
-            bounds.rest()
-            send(answers, [kind, [error.text, error.place], False])
-        except MemoryError:
-            text = f"the file needs more than {limit} bytes of memory"
-            bounds.rest()
-            send(answers, ["TableError", [text, place], False])
-        else:
-            bounds.rest()
-            send(answers, ["", None, False])
+    opened = cache(lambda: _opened(path, form, place))
+
+    def answered(*question: Any) -> Answers:
+        for content, frame in _answers(opened(), *question):
+            parts = _Parts()
+            frame.write_ipc_stream(cast(IO[bytes], parts), compat_level=pl.CompatLevel.newest())
+            yield content, parts.written
+
+    answer_questions(questions, answers, answered, Bounds(int(limit) + 10 * size, size), int(limit))
 
 
 class _Parts:
