@@ -185,8 +185,8 @@ class Constants:
 
     def view(self, value: NDArray[np.generic]) -> View:
         """The view of a constant."""
-        if value.size and len(set(value.reshape(-1).view(f"V{value.itemsize}").tolist())) == 1:
-            literal = self.language.literal(value.reshape(-1)[0].item())
+        if value.size and len(set(value.ravel().view(f"V{value.itemsize}").tolist())) == 1:
+            literal = self.language.literal(value.ravel()[0].item())
             return View(literal, (0,) * value.ndim, value.shape, literal=True)
         key = (value.tobytes(), value.shape, value.dtype.str)
         if key in self._views:
@@ -197,7 +197,7 @@ class Constants:
             if known is not None:
                 return View(known.base, swapped(known.strides), value.shape)
         kind = {"f": "float", "b": "bool"}.get(value.dtype.kind, "int")
-        numbers = [_bare(self.language.literal(item)) for item in value.reshape(-1).tolist()]
+        numbers = [_bare(self.language.literal(item)) for item in value.ravel().tolist()]
         name = f"c{self._count}"
         self._count += 1
         self.lines += self.language.array(name, kind, numbers or [self.language.literal(0)])

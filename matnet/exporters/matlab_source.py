@@ -138,7 +138,7 @@ class _Body:
 
     def _constant(self, value: NDArray[np.generic], number: int) -> str:
         if value.size == 1:
-            literal = _literal(value.reshape(-1)[0].item())
+            literal = _literal(value.ravel()[0].item())
             return f"({literal})" if literal.startswith("-") else literal
         text = _array(value)
         if text not in self._constants:
@@ -168,7 +168,7 @@ def _literal(item: float | bool | int) -> str:
 
 def _array(value: NDArray[np.generic]) -> str:
     """A constant with its axes reversed, four numbers per line."""
-    numbers = [_literal(item) for item in value.reshape(-1).tolist()]
+    numbers = [_literal(item) for item in value.ravel().tolist()]
     rows = ["; ".join(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
     column = "[" + "; ...\n    ".join(rows) + "]"
     if value.ndim == 1 and value.size:

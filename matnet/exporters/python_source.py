@@ -64,7 +64,7 @@ class _Constants:
         if key not in self._names:
             self._names[key] = f"_C{len(self._names)}"
             kind = {"f": "np.float64", "b": "np.bool_"}.get(value.dtype.kind, "np.intp")
-            numbers = ", ".join(_literal(item) for item in value.reshape(-1).tolist())
+            numbers = ", ".join(_literal(item) for item in value.ravel().tolist())
             shaped = f".reshape({value.shape})" if value.ndim > 1 else ""
             self.lines.append(f"{self._names[key]} = np.array([{numbers}], dtype={kind}){shaped}")
         return self._names[key]

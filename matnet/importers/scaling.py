@@ -149,4 +149,4 @@ def _column(value: Value, name: str) -> FloatArray:
         raise FormatError(f"{name} is a {describe(value)}, expected numbers")
     if len(value.shape) != 2 or 1 not in value.shape:
         raise FormatError(f"{name} is {describe_shape(value.shape)}, expected one number per row")
-    return value.floats().reshape(-1)
+    return value.floats().ravel()

@@ -127,7 +127,7 @@ class _Graph:
     def placed(self, value: Any, places: NDArray[np.intp]) -> Any:
         """The elements at these places of an array, counted row by row."""
         rows, columns = _folded(places.shape)
-        return self.ca.reshape(self.ca.vec(value.T)[places.reshape(-1).tolist()], columns, rows).T
+        return self.ca.reshape(self.ca.vec(value.T)[places.ravel().tolist()], columns, rows).T
 
     def first_largest(self, x: Any) -> tuple[Any, Any]:
         """For each row the first largest and its position; a NaN counts as the largest."""
@@ -169,7 +169,7 @@ def _argmax(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[
 def _take(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
     positions: NDArray[Any] | None = graph.nodes[node.operands[1]].value
     assert positions is not None, "a take at positions that are not constant"
-    return operands[0][:, positions.reshape(-1).tolist()]
+    return operands[0][:, positions.ravel().tolist()]
 
 
 def _concat(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:

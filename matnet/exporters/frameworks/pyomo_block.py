@@ -113,7 +113,7 @@ class _Writer:
                 value = _each(self._step, value, numbers)
             self.values.append(value)
             self.numbers.append(numbers)
-        self.results = list(self.values[function.tape.outputs[0]].reshape(-1))
+        self.results = list(self.values[function.tape.outputs[0]].ravel())
 
     def _number(self, node: Node) -> NDArray[Any]:
         """The node's value for the inputs `at`."""
@@ -213,7 +213,7 @@ def _objects(elements: Sequence[Element]) -> NDArray[Any]:
 def _each(operation: Callable[..., Element], *arrays: NDArray[Any]) -> NDArray[Any]:
     """An operation element by element, with broadcasting."""
     spread = np.broadcast_arrays(*arrays)
-    flat = [array.reshape(-1) for array in spread]
+    flat = [array.ravel() for array in spread]
     return _objects([operation(*elements) for elements in zip(*flat, strict=True)]).reshape(spread[0].shape)
 
 
@@ -329,7 +329,7 @@ class NetworkModel(ExternalGreyBoxModel):  # type: ignore[misc]
         """dy/dx (S, R)."""
         shape = (self._net.output_size, self._net.input_size)
         rows, columns = np.indices(shape).reshape(2, -1)
-        return coo_matrix((self._net.jacobian(self._x).reshape(-1), (rows, columns)), shape=shape)
+        return coo_matrix((self._net.jacobian(self._x).ravel(), (rows, columns)), shape=shape)
 
     def evaluate_hessian_outputs(self) -> coo_matrix:
         """Σ_i u_i d²y_i/dx² (R, R) with the multipliers u, the lower triangle."""

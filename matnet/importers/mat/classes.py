@@ -98,7 +98,7 @@ def _strings(properties: Struct) -> Strings:
     packed = properties.get("any")
     if not isinstance(packed, Numeric) or packed.array.dtype != np.uint64:
         raise FormatError("a string array without its characters")
-    numbers = packed.array.reshape(-1, order="F")
+    numbers = packed.array.ravel(order="F")
     if len(numbers) < 2 or numbers[0] != _VERSION or not 2 <= int(numbers[1]) <= 32:
         raise FormatError(f"a string array that is stored in the unknown version {numbers[:1].tolist()}")
     begin = 2 + int(numbers[1])
@@ -123,7 +123,7 @@ def _categorical(properties: Struct) -> Categorical:
     if names is None or not isinstance(codes, Numeric) or codes.array.dtype.kind != "u":
         raise FormatError("a categorical array without its categories or codes")
     categories = tuple(name or "" for name in texts(names))
-    listed = codes.array.reshape(-1, order="F").tolist()
+    listed = codes.array.ravel(order="F").tolist()
     if max(listed, default=0) > len(categories):
         raise FormatError(f"a categorical array with the code {max(listed)} of {len(categories)} categories")
     return Categorical(codes.shape, categories, tuple(listed))
@@ -138,7 +138,7 @@ def _table(properties: Struct) -> Table:
         raise FormatError(
             f"a table with {counted(len(data.items), 'variable')} and {counted(len(set(columns)), 'name')}"
         )
-    count = float(rows.floats().reshape(-1)[0])
+    count = float(rows.floats().ravel()[0])
     if not count.is_integer() or count < 0.0:
         raise FormatError(f"a table with {count:g} rows")
     return Table(columns, data.items, int(count))

@@ -317,7 +317,7 @@ class OpenFile:
         if h5py.check_ref_dtype(item.dtype) is not h5py.Reference:
             raise FormatError(f"broken: a cell of type {item.dtype}, expected references")
         self._budget.take(ITEM_COST * (item.size or 0))
-        references = self._stored(item).reshape(-1)
+        references = self._stored(item).ravel()
         if not all(references):
             raise FormatError("broken: a reference to nothing")
         return references
@@ -403,7 +403,7 @@ def _whole_attribute(item: Any, name: str) -> int:
         raise FormatError(f"broken: {name} is not a whole number")
     number = np.zeros(attribute.get_space().get_simple_extent_dims(), np.int64)
     attribute.read(number)
-    return int(number.reshape(-1)[0])
+    return int(number.ravel()[0])
 
 
 def _logicals(numbers: NDArray[Any]) -> NDArray[np.bool_]:

@@ -300,7 +300,7 @@ def _read_alike(elements: _Elements, source: _Source, first: _Element, value: Va
     begin = inner.position + inner.tag()[2]
     numbers = inner.next()
     rows = elements.alike(first, begin, most)[:, begin : begin + len(numbers.data)]
-    flat = np.ascontiguousarray(rows).view(source.order + _STORED[numbers.kind]).reshape(-1)
+    flat = np.ascontiguousarray(rows).view(source.order + _STORED[numbers.kind]).ravel()
     source.budget.take(value.array.dtype.itemsize * len(flat))
     typed = _as_class(flat, value.array.dtype, header.class_name).reshape(len(rows), *reversed(header.shape))
     arrays = typed.transpose(0, *range(len(header.shape), 0, -1))
@@ -506,7 +506,7 @@ def _read_subsystem(value: Value, source: _Source) -> tuple[Value, ...]:
     """The cells that hold the objects of newer classes: a complete MAT-file within a row of bytes."""
     if not isinstance(value, Numeric) or value.array.dtype != np.uint8 or value.array.size < 16:
         raise FormatError("the subsystem is not a row of bytes")
-    data = memoryview(np.ascontiguousarray(value.array.reshape(-1, order="F")).tobytes())
+    data = memoryview(value.array.tobytes(order="F"))
     order = {b"IM": "<", b"MI": ">"}.get(bytes(data[2:4]))
     if order is None:
         raise FormatError("the subsystem has no byte order")

@@ -45,7 +45,7 @@ def reference(content: Numeric) -> tuple[Shape, tuple[int, ...], int]:
     FormatError
         The numbers are not a reference.
     """
-    numbers = [int(number) for number in content.array.reshape(-1, order="F")] if content.array.dtype == "u4" else []
+    numbers = [int(number) for number in content.array.ravel(order="F")] if content.array.dtype == "u4" else []
     if len(numbers) < 5 or numbers[0] != _MAGIC or numbers[1] + 3 > len(numbers):
         raise FormatError("a reference to an object is broken")
     shape = tuple(numbers[2 : 2 + numbers[1]])

@@ -113,7 +113,7 @@ class Arrangement:
             raise ModelError(f"a {describe(value)}, expected single or double numbers", place=f"{place}.Value")
         self.single |= value.class_name == "single"
         with at_place(f"{place}.Value: "):
-            numbers = value.floats().reshape(-1, order="F")
+            numbers = value.floats().ravel(order="F")
         if not self.allow_nonfinite and not np.isfinite(numbers).all():
             raise nonfinite(place)
         self.budget.take(numbers.nbytes)

@@ -100,7 +100,7 @@ def _normalization(layer: StoredLayer, shape: Shape) -> list[Process]:
 
 def _statistic(stored: Fields, name: str, shape: Shape) -> FloatArray:
     """A statistic for each element, column by column: stored for each, for each channel, or one for all."""
-    numbers = stored.floats(name).reshape(-1, order="F")
+    numbers = stored.floats(name).ravel(order="F")
     size, channels = math.prod(shape), shape[-1]
     if len(numbers) in (1, size):
         return np.broadcast_to(numbers, (size,))
@@ -174,7 +174,7 @@ def _batch_normalization(layer: StoredLayer, sources: Sequence[Source], network:
     for name in ("TrainedMean", "TrainedVariance"):
         if layer.fields.get(name) is None:
             raise untrained(f"{layer.fields.place}.{name}")
-        settings[name] = of_size(layer, name, layer.fields.floats(name).reshape(-1, order="F"), source.channels)
+        settings[name] = of_size(layer, name, layer.fields.floats(name).ravel(order="F"), source.channels)
     scale, offset = (network.vector(layer, name, source.channels) for name in ("Scale", "Offset"))
     with at_place(f"{layer.fields.place}: "):
         weight = Weight(scale[:, None], "batchnorm", settings=settings)
@@ -238,7 +238,7 @@ def _scaling(layer: StoredLayer, sources: Sequence[Source], network: Arrangement
     settings = {}
     for name, default in (("Scale", 1.0), ("Bias", 0.0)):
         absent = layer.fields.get(name) is None
-        numbers = np.array([default]) if absent else layer.fields.floats(name).reshape(-1, order="F")
+        numbers = np.array([default]) if absent else layer.fields.floats(name).ravel(order="F")
         if len(numbers) not in (1, source.size):
             raise ModelError(
                 f"{counted(len(numbers), 'number')}, expected 1 or {source.size}", place=f"{layer.fields.place}.{name}"

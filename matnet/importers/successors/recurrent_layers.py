@@ -139,12 +139,12 @@ class _Parts:
         place, size = self.layer.fields.place, self.directions * self.units
         start = np.zeros(size)
         if self.layer.fields.get(f"Initial{name}") is not None:
-            start = self.layer.fields.floats(f"Initial{name}").reshape(-1)
+            start = self.layer.fields.floats(f"Initial{name}").ravel()
             if start.size != size:
                 raise ModelError(f"{counted(start.size, 'number')}, expected {size}", place=f"{place}.Initial{name}")
         held = None if self.layer.fields.get(name) is None else part_of(self.layer.fields, name)
         if held is not None and held.get("Value") is not None:
-            now = held.floats("Value").reshape(-1)
+            now = held.floats("Value").ravel()
             if now.size != size or (now != start).any():
                 raise UnsupportedError(
                     "not the initial state: the network was saved in the middle of a sequence and would continue from "

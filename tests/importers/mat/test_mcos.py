@@ -15,8 +15,21 @@ from matnet.files import DEFAULT_LIMIT, Budget
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.mcos import Subsystem, opaque, reference
 from matnet.importers.mat.paths import walk
-from matnet.importers.mat.values import EMPTY, Char, MatFile, Numeric, Opaque, Struct, Value, Variable, children
+from matnet.importers.mat.values import (
+    EMPTY,
+    Cell,
+    Char,
+    Function,
+    MatFile,
+    Numeric,
+    Opaque,
+    Struct,
+    Value,
+    Variable,
+    children,
+)
 
+MAGIC = 0xDD000000
 NAMES = ("value", "mine", "kind", "slow", "package", "inner", "count")
 
 
@@ -31,14 +44,17 @@ def metadata(
     name_count: int = len(NAMES),
     objects: tuple[tuple[int, ...], ...] = ((1, 0, 0, 1, 0, 1), (2, 0, 0, 0, 1, 2)),
     saved: tuple[tuple[int, int, int], ...] = ((1, 1, 0), (6, 1, 1)),
-    shift: int = 0,
+    more: tuple[tuple[int, int, int], ...] = (),
 ) -> Numeric:
-    """Two classes and two objects: `mine`, saved with two properties, and `package.inner`, with an enumeration."""
+    """Two classes and two objects: `mine`, saved with two properties, and `package.inner`, with an enumeration.
+
+    `more` is a second list of saved properties.
+    """
     names = "".join(f"{name}\0" for name in NAMES).encode()
     names += bytes(-len(names) % 8)
     parts = [
         [0] * 4 + [0, 2, 0, 0] + [5, 6, 0, 0],
-        block() + block(*saved),
+        block() + block(*saved) + (block(*more) if more else []),
         [0] * 6 + [number for row in objects for number in row],
         block() + block((3, 0, 4), (7, 2, 9)),
         [],
@@ -48,7 +64,7 @@ def metadata(
     for part in parts:
         offsets.append(start)
         start += 4 * len(part)
-    header = struct.pack("<10I", version, name_count, *[offset + shift for offset in offsets], start, start, 0)
+    header = struct.pack("<10I", version, name_count, *offsets, start, start, 0)
     data = header + names + b"".join(struct.pack(f"<{len(part)}I", *part) for part in parts)
     return Numeric(np.frombuffer(data, dtype=np.uint8)[:, None], "uint8")
 
@@ -60,6 +76,11 @@ def nested(number: int) -> Numeric:
 
 def subsystem(first: Numeric, second: Value = EMPTY) -> Subsystem:
     return Subsystem((first, EMPTY, Numeric(np.array([[7.0]])), second))
+
+
+def numbers(*listed: int) -> Numeric:
+    """A row of numbers of the class that references have."""
+    return Numeric(np.array([listed], dtype=np.uint32), "uint32")
 
 
 def test_properties_enumerations_and_nested_objects() -> None:
@@ -82,6 +103,14 @@ def test_properties_enumerations_and_nested_objects() -> None:
 
 def truncated(first: Numeric) -> Numeric:
     return Numeric(first.array[:60], "uint8")
+
+
+def with_offset(part: int, more: int) -> Numeric:
+    """Linking metadata in which a part starts so many bytes later than it does."""
+    data = bytearray(metadata().array.tobytes())
+    place = 8 + 4 * part
+    struct.pack_into("<I", data, place, struct.unpack_from("<I", data, place)[0] + more)
+    return Numeric(np.frombuffer(bytes(data), dtype=np.uint8)[:, None], "uint8")
 
 
 BROKEN: dict[str, tuple[Callable[[], object], str]] = {
@@ -128,6 +157,50 @@ BROKEN: dict[str, tuple[Callable[[], object], str]] = {
         lambda: subsystem(metadata(saved=((1, 5, 0), (6, 1, 1)))).object(1),
         "a property is stored in the unknown kind 5",
     ),
+    "class 0": (
+        lambda: subsystem(metadata(objects=((0, 0, 0, 1, 0, 1),))).object(1),
+        "class 0 is referred to, there are 2",
+    ),
+    "name 0": (
+        lambda: subsystem(metadata(saved=((0, 1, 0), (6, 1, 1)))).object(1),
+        "name 0 is referred to, there are 7",
+    ),
+    "parts that are shorter than their numbers": (
+        lambda: subsystem(with_offset(4, -6)),
+        "the linking metadata are cut off: 2 properties are announced",
+    ),
+    "parts out of order": (
+        lambda: subsystem(with_offset(1, -60)),
+        "the linking metadata are broken: their parts start at [88, 76, 176, 248, 288, 288, 288, 0]",
+    ),
+    "parts that end out of order": (
+        lambda: subsystem(with_offset(4, -60)),
+        "the linking metadata are broken: their parts start at [88, 136, 176, 248, 228, 288, 288, 0]",
+    ),
+    "a part before the names": (
+        lambda: subsystem(with_offset(0, -49)),
+        "the linking metadata are broken: their parts start at [39, 136, 176, 248, 288, 288, 288, 0]",
+    ),
+    "linking metadata of 39 bytes": (
+        lambda: subsystem(Numeric(metadata().array[:39], "uint8")),
+        "the subsystem has no linking metadata",
+    ),
+    "a reference that ends in its size": (
+        lambda: reference(numbers(MAGIC, 3, 0, 0, 1)),
+        "a reference to an object is broken",
+    ),
+    "a reference of four numbers": (
+        lambda: reference(numbers(MAGIC, 1, 0, 1)),
+        "a reference to an object is broken",
+    ),
+    "a reference of one dimension": (
+        lambda: reference(numbers(MAGIC, 1, 1, 5, 1)),
+        "a reference to an object is broken: its size and its object numbers differ",
+    ),
+    "a reference in numbers of another class": (
+        lambda: reference(Numeric(np.array([[MAGIC, 2, 1, 1, 1, 1]], dtype=np.float64))),
+        "a reference to an object is broken",
+    ),
     "a reference of other numbers": (
         lambda: reference(Numeric(np.zeros((6, 1), dtype=np.uint32), "uint32")),
         "a reference to an object is broken",
@@ -155,6 +228,127 @@ def test_more_properties_than_bytes_are_refused() -> None:
     with pytest.raises(matnet.FormatError) as refused:
         subsystem(Numeric(np.frombuffer(bytes(data), dtype=np.uint8)[:, None], "uint8"))
     assert str(refused.value) == f"the linking metadata are cut off: {2**31} properties are announced"
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_the_versions_of_the_linking_metadata(version: int) -> None:
+    if version in (2, 3, 4):
+        assert subsystem(metadata(version=version), nested(2)).object(1).class_name == "mine"
+        return
+    with pytest.raises(matnet.FormatError, match=f"^the linking metadata have version {version}, known: 2, 3, 4$"):
+        subsystem(metadata(version=version))
+
+
+def test_arrays_of_objects() -> None:
+    for shape in ((1, 1), (1, 3), (2, 1, 2)):
+        count = int(np.prod(shape))
+        listed = numbers(MAGIC, len(shape), *shape, *range(5, 5 + count), 9)
+        assert reference(listed) == (shape, tuple(range(5, 5 + count)), 9)
+    # numbers lie in columns, whichever shape they have
+    square = np.array([[MAGIC, 2, 1], [1, 1, 6], [3, 4, 2]], dtype=np.uint32).reshape(3, 3)
+    upright = np.array([MAGIC, 2, 1, 4, 10, 11, 12, 13, 2], dtype=np.uint32).reshape(3, 3, order="F")
+    assert reference(Numeric(upright, "uint32")) == ((1, 4), (10, 11, 12, 13), 2)
+    with pytest.raises(matnet.FormatError):
+        reference(Numeric(square, "uint32"))
+
+
+def test_lists_of_an_odd_length_are_padded() -> None:
+    # the list before the one that is asked for has one, two or three properties: 16, 28 and 40 bytes
+    entry = (1, 1, 0)
+    for count in (1, 2, 3):
+        home = subsystem(metadata(objects=((1, 0, 0, 2, 0, 1),), saved=(entry,) * count, more=((7, 2, 11),)))
+        found = home.object(1).fields["count"][0]
+        assert isinstance(found, Numeric)
+        assert found.array.tolist() == [[11.0]]
+    # the padding of the last list may be missing
+    assert subsystem(with_offset(4, -4)).object(2).class_name == "package.inner"
+
+
+def test_objects_without_properties_have_those_of_their_class() -> None:
+    plain = Struct((1, 1), {"value": (Numeric(np.array([[1.0]])),), "slow": (Numeric(np.array([[2.0]])),)})
+    cells = (metadata(), EMPTY, Numeric(np.array([[7.0]])), nested(2))
+    # the place in the list is the number of the class; the first belongs to none
+    home = Subsystem((*cells, Cell((3, 1), (EMPTY, plain, EMPTY))))
+    whole = home.whole(1)
+    assert (whole.shape, whole.class_name, list(whole.fields)) == ((1, 1), "mine", ["value", "slow", "inner"])
+    values = [whole.fields[name][0] for name in ("value", "slow")]
+    assert [value.array.tolist() for value in values if isinstance(value, Numeric)] == [[[7.0]], [[2.0]]]
+    bare = Subsystem((metadata(objects=((1, 0, 0, 0, 0, 1),)), EMPTY, Cell((2, 1), (EMPTY, plain))))
+    assert (bare.object(1).shape, list(bare.object(1).fields)) == ((1, 1), [])
+    assert list(bare.whole(1).fields) == ["value", "slow"]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        (),
+        (Numeric(np.array([[1.0]])),),
+        (Cell((1, 1), (EMPTY,)),),
+        (Cell((2, 1), (EMPTY, EMPTY)),),
+        (Cell((2, 1), (EMPTY, Struct((1, 2), {"value": (EMPTY, EMPTY)}))),),
+        (Cell((2, 1), (EMPTY, Struct((0, 0), {"value": ()}))),),
+    ],
+    ids=["no cells", "numbers", "too short", "no struct", "two structs", "no struct's elements"],
+)
+def test_without_defaults_an_object_has_what_is_stored(last: tuple[Value, ...]) -> None:
+    home = Subsystem((metadata(objects=((1, 0, 0, 0, 0, 1),)), EMPTY, *last))
+    assert home.whole(1) is home.object(1)
+
+
+def test_values_at_every_depth_are_linked() -> None:
+    plain = Numeric(np.array([[3.0]]))
+    for deep in (
+        Cell((1, 2), (plain, nested(2))),
+        Struct((1, 1), {"a": (plain,), "b": (Cell((1, 2), (plain, nested(2))),)}),
+    ):
+        found = subsystem(metadata(), deep).object(1).fields["inner"][0]
+        assert type(found) is type(deep)
+        assert found.shape == deep.shape
+        inner = found.fields["b"][0] if isinstance(found, Struct) else found
+        assert isinstance(inner, Cell)
+        assert inner.items[0] is plain
+        assert isinstance(inner.items[1], Opaque)
+        assert (inner.items[1].class_name, inner.items[1].numbers) == ("package.inner", (2,))
+    for untouched in (Cell((1, 2), (plain, EMPTY)), Struct((1, 1), {"a": (plain,)})):
+        assert subsystem(metadata(), untouched).object(1).fields["inner"][0] is untouched
+
+
+def test_numbers_that_are_no_reference_stay_numbers() -> None:
+    for plain in (
+        numbers(MAGIC, 2, 1, 1),
+        numbers(1, 2, 1, 1, 1, 1),
+        numbers(1, MAGIC, 1, 1, 1, MAGIC),
+        Numeric(np.array([[MAGIC, 2, 1, 1, 1, 1]], dtype=np.float64)),
+    ):
+        assert subsystem(metadata(), plain).object(1).fields["inner"][0] is plain
+        assert opaque("mine", plain, lambda: subsystem(metadata())).system == ""
+    none = opaque("mine", numbers(MAGIC, 2, 0, 0, 3), lambda: subsystem(metadata()))
+    assert (none.class_name, none.system, none.shape, none.numbers) == ("mine", "MCOS", (0, 0), ())
+
+
+def text(words: str) -> Char:
+    return Char((1, len(words)), (words,))
+
+
+def test_function_handles_in_properties() -> None:
+    mark = numbers(MAGIC)
+    inner = Struct((1, 1), {"function": (text("sigmoid"),), "file": (text("/home/somebody"),)})
+    content = Struct((1, 1), {"matlabroot": (text("/opt/MATLAB/R2024b/bin"),), "function_handle": (inner,)})
+    unknown = Struct((1, 1), {"function_handle": (EMPTY,)})
+    for described, expected in ((content, ("sigmoid", "R2024b")), (unknown, ("", ""))):
+        handle = subsystem(metadata(), Cell((2, 1), (mark, described))).object(1).fields["inner"][0]
+        assert isinstance(handle, Function)
+        assert (handle.name, handle.release) == expected
+    for other in (
+        (mark, content, EMPTY),
+        (content,),
+        (numbers(MAGIC, MAGIC), content),
+        (numbers(1), content),
+        (content, mark),
+        (mark, mark),
+        (mark, Struct((1, 1), {"matlabroot": (text("R2024b"),)})),
+    ):
+        assert isinstance(subsystem(metadata(), Cell((len(other), 1), other)).object(1).fields["inner"][0], Cell)
 
 
 def test_an_array_of_no_objects_is_no_harm() -> None:
