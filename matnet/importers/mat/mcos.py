@@ -13,6 +13,7 @@ All indices and offsets are checked against what is there.
 from __future__ import annotations
 
 import math
+import operator
 import re
 import struct
 from collections.abc import Callable, Sequence
@@ -101,14 +102,12 @@ class Subsystem:
     def __init__(self, cells: Sequence[Value]) -> None:
         self.cells = cells
         self._data = _metadata(cells)
-        version, name_count, *offsets = self._numbers(0, 2 + 8)
+        version, name_count, *offsets = self._numbers(0, 10)
         if version not in _VERSIONS:
             raise FormatError(f"the linking metadata have version {version}, known: {', '.join(map(str, _VERSIONS))}")
         # the eighth offset belongs to a part that holds nothing for a network, and is 0 in some files
-        if (
-            not all(_NAMES_AT <= offset <= len(self._data) for offset in offsets[:5])
-            or sorted(offsets[:5]) != offsets[:5]
-        ):
+        first, *_, last = starts = offsets[:5]
+        if sorted(starts) != starts or first < _NAMES_AT or last > len(self._data):
             raise FormatError(f"the linking metadata are broken: their parts start at {offsets}")
         names = self._data[_NAMES_AT : offsets[0]].rstrip(b"\0").split(b"\0")[:name_count]
         if len(names) != name_count:
@@ -200,29 +199,27 @@ class Subsystem:
         return self._names[number - 1]
 
     def _numbers(self, start: int, count: int) -> list[int]:
-        if start + 4 * count > len(self._data):
-            raise FormatError("the linking metadata are cut off")
         return list(struct.unpack_from(f"<{count}I", self._data, start))
 
-    def _rows(self, start: int, end: int, width: int) -> list[list[int]]:
-        flat = self._numbers(start, (end - start) // 4)
-        return [flat[at : at + width] for at in range(0, len(flat) - width + 1, width)]
+    def _rows(self, start: int, end: int, width: int) -> list[tuple[int, ...]]:
+        row = struct.Struct(f"<{width}I")
+        return list(row.iter_unpack(self._data[start : end - (end - start) % row.size]))
 
     def _blocks(self, start: int, end: int) -> list[_Block]:
         blocks: list[_Block] = []
         while start + 4 <= end:
-            count = self._numbers(start, 1)[0]
+            (count,) = self._numbers(start, 1)
             size = 4 + 12 * count
             if start + size > end:
                 raise FormatError(f"the linking metadata are cut off: {count} properties are announced")
             flat = self._numbers(start + 4, 3 * count)
             blocks.append(tuple((flat[at], flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)))
-            start += size + -size % 8
+            start += size + size % 8  # padded to 8 bytes
         return blocks
 
 
 def _same(new: Sequence[Value], old: Sequence[Value]) -> bool:
-    return all(one is other for one, other in zip(new, old, strict=True))
+    return all(map(operator.is_, new, old))
 
 
 def _metadata(cells: Sequence[Value]) -> bytes:

@@ -42,9 +42,10 @@ def block(*properties: tuple[int, int, int]) -> list[int]:
 def metadata(
     version: int = 4,
     name_count: int = len(NAMES),
-    objects: tuple[tuple[int, ...], ...] = ((1, 0, 0, 1, 0, 1), (2, 0, 0, 0, 1, 2)),
+    objects: tuple[tuple[int, ...], ...] = ((1, 0, 0, 1, 0, 3), (2, 0, 0, 0, 1, 4)),
     saved: tuple[tuple[int, int, int], ...] = ((1, 1, 0), (6, 1, 1)),
     more: tuple[tuple[int, int, int], ...] = (),
+    ordinary: tuple[tuple[int, int, int], ...] = ((3, 0, 4), (7, 2, 9)),
 ) -> Numeric:
     """Two classes and two objects: `mine`, saved with two properties, and `package.inner`, with an enumeration.
 
@@ -56,7 +57,7 @@ def metadata(
         [0] * 4 + [0, 2, 0, 0] + [5, 6, 0, 0],
         block() + block(*saved) + (block(*more) if more else []),
         [0] * 6 + [number for row in objects for number in row],
-        block() + block((3, 0, 4), (7, 2, 9)),
+        block() + block(*ordinary),
         [],
     ]
     start = 40 + len(names)
@@ -95,7 +96,7 @@ def test_properties_enumerations_and_nested_objects() -> None:
     assert inner.class_name == "package.inner"
     kind, count = inner.fields["kind"][0], inner.fields["count"][0]
     assert isinstance(kind, Char)
-    assert kind.text == "slow"
+    assert (kind.text, kind.shape) == ("slow", (1, 4))
     assert isinstance(count, Numeric)
     assert count.array.tolist() == [[9.0]]
     assert ["".join(step) for step, _ in children(reached)] == [".kind", ".count"]
@@ -105,9 +106,9 @@ def truncated(first: Numeric) -> Numeric:
     return Numeric(first.array[:60], "uint8")
 
 
-def with_offset(part: int, more: int) -> Numeric:
+def with_offset(part: int, more: int, first: Numeric | None = None) -> Numeric:
     """Linking metadata in which a part starts so many bytes later than it does."""
-    data = bytearray(metadata().array.tobytes())
+    data = bytearray((first or metadata()).array.tobytes())
     place = 8 + 4 * part
     struct.pack_into("<I", data, place, struct.unpack_from("<I", data, place)[0] + more)
     return Numeric(np.frombuffer(bytes(data), dtype=np.uint8)[:, None], "uint8")
@@ -134,24 +135,24 @@ BROKEN: dict[str, tuple[Callable[[], object], str]] = {
     "an object that is not there": (lambda: subsystem(metadata()).object(3), "object 3 is referred to, there are 2"),
     "object 0": (lambda: subsystem(metadata()).object(0), "object 0 is referred to, there are 2"),
     "a class that is not there": (
-        lambda: subsystem(metadata(objects=((7, 0, 0, 1, 0, 1),))).object(1),
-        "class 7 is referred to, there are 2",
+        lambda: subsystem(metadata(objects=((3, 0, 0, 1, 0, 1),))).object(1),
+        "class 3 is referred to, there are 2",
     ),
     "two lists of properties": (
         lambda: subsystem(metadata(objects=((1, 0, 0, 1, 1, 1),))).object(1),
         "object 1 has two lists of properties",
     ),
     "a list of properties that is not there": (
-        lambda: subsystem(metadata(objects=((1, 0, 0, 8, 0, 1),))).object(1),
-        "object 1 has property list 8, there are 1",
+        lambda: subsystem(metadata(objects=((1, 0, 0, 2, 0, 1),))).object(1),
+        "object 1 has property list 2, there are 1",
     ),
     "a name that is not there": (
         lambda: subsystem(metadata(saved=((70, 1, 0), (6, 1, 1)))).object(1),
         "name 70 is referred to, there are 7",
     ),
     "a cell that is not there": (
-        lambda: subsystem(metadata(saved=((1, 1, 50), (6, 1, 1)))).object(1),
-        "property cell 50 is referred to, which does not exist",
+        lambda: subsystem(metadata(saved=((1, 1, 2), (6, 1, 1)))).object(1),
+        "property cell 2 is referred to, which does not exist",
     ),
     "an unknown kind of property": (
         lambda: subsystem(metadata(saved=((1, 5, 0), (6, 1, 1)))).object(1),
@@ -166,8 +167,20 @@ BROKEN: dict[str, tuple[Callable[[], object], str]] = {
         "name 0 is referred to, there are 7",
     ),
     "parts that are shorter than their numbers": (
-        lambda: subsystem(with_offset(4, -6)),
+        lambda: subsystem(with_offset(4, -5)),
         "the linking metadata are cut off: 2 properties are announced",
+    ),
+    "a part beyond the end": (
+        lambda: subsystem(with_offset(4, 8)),
+        "the linking metadata are broken: their parts start at [88, 136, 176, 248, 296, 288, 288, 0]",
+    ),
+    "objects that are cut off": (
+        lambda: subsystem(with_offset(3, -8)).object(2),
+        "object 2 is referred to, there are 1",
+    ),
+    "a list without its length": (
+        lambda: subsystem(with_offset(4, -5, metadata(ordinary=()))).object(2),
+        "object 2 has property list 1, there are 0",
     ),
     "parts out of order": (
         lambda: subsystem(with_offset(1, -60)),
@@ -261,7 +274,8 @@ def test_lists_of_an_odd_length_are_padded() -> None:
         assert isinstance(found, Numeric)
         assert found.array.tolist() == [[11.0]]
     # the padding of the last list may be missing
-    assert subsystem(with_offset(4, -4)).object(2).class_name == "package.inner"
+    assert list(subsystem(with_offset(4, -4)).object(2).fields) == ["kind", "count"]
+    assert subsystem(with_offset(4, -4, metadata(ordinary=()))).object(2).fields == {}
 
 
 def test_objects_without_properties_have_those_of_their_class() -> None:
@@ -276,6 +290,18 @@ def test_objects_without_properties_have_those_of_their_class() -> None:
     bare = Subsystem((metadata(objects=((1, 0, 0, 0, 0, 1),)), EMPTY, Cell((2, 1), (EMPTY, plain))))
     assert (bare.object(1).shape, list(bare.object(1).fields)) == ((1, 1), [])
     assert list(bare.whole(1).fields) == ["value", "slow"]
+
+
+def test_a_file_of_no_objects() -> None:
+    first = Numeric(np.frombuffer(struct.pack("<10I", 4, 0, *[40] * 7, 0), dtype=np.uint8)[:, None], "uint8")
+    with pytest.raises(matnet.FormatError):
+        Subsystem((first,)).object(1)
+
+
+def test_the_second_cell_is_no_list_of_defaults() -> None:
+    plain = Struct((1, 1), {"value": (EMPTY,)})
+    home = Subsystem((metadata(objects=((1, 0, 0, 0, 0, 1),)), Cell((2, 1), (EMPTY, plain))))
+    assert home.whole(1) is home.object(1)
 
 
 @pytest.mark.parametrize(
