@@ -558,7 +558,8 @@ class Structure:
                     edges.append((source, number, 0))
         levels = [0] * len(self.layers)
         if any(more for _, _, more in edges):
-            for _ in range(len(self.layers) + 1):
+            # a path without a loop has fewer edges than there are layers
+            for _ in self.layers:
                 before = list(levels)
                 for source, number, more in edges:
                     levels[number] = max(levels[number], levels[source] + more)

@@ -34,6 +34,22 @@ def chain(*delays: int) -> tuple[Layer, ...]:
     return first, second
 
 
+def takes(*sources: int, delays: tuple[int, ...] = (0,), last: bool = False, **options: Any) -> Layer:
+    """One neuron that takes these layers of one neuron."""
+    weight = Weight(np.ones((1, len(delays))), delays=delays, last=last)
+    return Layer(1, "tansig", {}, dict.fromkeys(sources, weight), **options)
+
+
+def first(**options: Any) -> Layer:
+    """One neuron that takes the three elements."""
+    return layer(1, **options)
+
+
+def layers(*more: Layer, output: int = 0, order: str = "layers", start: Layer | None = None) -> Structure:
+    """A layer that takes the input, and more."""
+    return structure(layers=(start or first(), *more), outputs=(Output(output, 1),), parameter_order=order)
+
+
 REFUSED: dict[str, tuple[Callable[[], object], type[MatnetError], str]] = {
     "a delay beyond the longest": (
         lambda: Weight([[1.0]], delays=(MAX_DELAY + 1,)),
@@ -138,6 +154,91 @@ REFUSED: dict[str, tuple[Callable[[], object], type[MatnetError], str]] = {
         UnsupportedError,
         f"inputs, layers and outputs have {MAX_ELEMENTS + 1} elements; at most {MAX_ELEMENTS} are supported",
     ),
+    "the last step of an input": (
+        lambda: layers(Layer(1, "tansig", {0: Weight(np.ones((1, 3)), last=True)})),
+        ModelError,
+        "layers{2}: takes the last step of an input; only the last step of a layer is supported",
+    ),
+    "the last step with a delay": (
+        lambda: Weight([[1.0]], delays=(1,), last=True),
+        ModelError,
+        "it takes the last step of a series, and has the delays [1], expected [0]",
+    ),
+    "a step before the last one": (
+        lambda: layers(takes(0, last=True), takes(1), takes(2, delays=(1,))),
+        ModelError,
+        "layers{4}: takes other steps of layer 3, which follows the last step of a series",
+    ),
+    "the last step of a last step": (
+        lambda: layers(takes(0, last=True), takes(1, last=True)),
+        ModelError,
+        "layers{3}: takes other steps of layer 2, which follows the last step of a series",
+    ),
+    "a layer of its own after parts": (
+        lambda: layers(takes(0, part_of=0), takes(1)),
+        ModelError,
+        "layers{3}: a layer of its own comes after parts of layers",
+    ),
+    "a part of a layer that is none": (
+        lambda: layers(takes(0, part_of=1)),
+        ModelError,
+        "layers{2}: is a part of layer 2, expected 1 to 1",
+    ),
+    "a part of a layer before the first": (
+        lambda: layers(takes(0, part_of=-1)),
+        ModelError,
+        "layers{2}: is a part of layer 0, expected 1 to 1",
+    ),
+    "an output of a part": (
+        lambda: layers(takes(0, part_of=0), output=1),
+        ModelError,
+        "output 1 is taken from layer 2, a part of another",
+    ),
+    "a layer before the first": (
+        lambda: layers(takes(-1)),
+        ModelError,
+        "layers{2}: takes layer 0, expected 1 to 2",
+    ),
+    "an input before the first": (
+        lambda: layers(Layer(1, "tansig", {-1: Weight(np.ones((1, 3)))})),
+        ModelError,
+        "layers{2}: takes input 0, expected 1 to 1",
+    ),
+    "a weight function for other sizes": (
+        lambda: structure(layers=(Layer(2, "tansig", {0: Weight([[1.0]], "scalprod")}),)),
+        ModelError,
+        "IW{1,1}: scalprod cannot join 3 elements to 2 neurons",
+    ),
+    "a matrix of a layer of another shape": (
+        lambda: layers(Layer(1, "tansig", {}, {0: Weight(np.ones((1, 3)), delays=(0, 1))})),
+        ModelError,
+        "LW{2,1}: 1 by 3, expected 1 by 2 (1 neuron, 1 element, 2 delays)",
+    ),
+    "a delay of an input of a layer that runs backward": (
+        lambda: layers(Layer(1, "tansig", {0: Weight(np.ones((1, 3)), delays=(1,))}, backward=True)),
+        ModelError,
+        "layers{2}: the layer runs backward in time and has a delay of an input",
+    ),
+    "a delay between two directions": (
+        lambda: layers(takes(0, delays=(1,), backward=True)),
+        ModelError,
+        "layers{2}: takes earlier steps of layer 1, which runs in the other direction",
+    ),
+    "a loop of two directions": (
+        lambda: layers(takes(3, delays=(1,)), takes(1, backward=True), takes(2)),
+        ModelError,
+        "layers that run forward and backward in time form a loop",
+    ),
+    "an initial state of another size": (
+        lambda: first(initial=np.zeros(2)),
+        ModelError,
+        "the initial state has shape (2,), expected (1,)",
+    ),
+    "a bias that has no number for each channel": (
+        lambda: layer(4, shape=(2, 1, 2), bias=[1.0, 2.0, 3.0]),
+        ModelError,
+        "the bias has shape (3,), expected (2,)",
+    ),
     "another order of parameters": (
         lambda: structure(parameter_order="names"),
         ModelError,
@@ -175,6 +276,44 @@ def test_what_is_just_allowed() -> None:
     inputs = (Input(1), Input(MAX_ELEMENTS - 3))
     most = structure(inputs=inputs, layers=(Layer(1, "tansig", weight),), outputs=(Output(0, 1),))
     assert most.input_size + most.output_size + most.layer_elements == MAX_ELEMENTS
+
+
+def test_the_passes_over_a_series() -> None:
+    """A layer comes after those of which it needs the whole series, however they are numbered."""
+    turned = layers(takes(0, backward=True), takes(1), takes(1, 2), takes(3, last=True))
+    assert turned.levels == (0, 1, 2, 2, 3)
+    assert (turned.looks_ahead, turned.ends, turned.dynamic) == (True, True, True)
+    backward = structure(
+        layers=(takes(1), takes(2, backward=True), takes(3), layer(1, backward=True)), outputs=(Output(0, 1),)
+    )
+    assert backward.levels == (3, 2, 1, 0)
+    assert (backward.looks_ahead, backward.ends, backward.dynamic) == (True, False, True)
+    ahead = layers(takes(0, 1, delays=(1,)), takes(0))
+    assert ahead.levels == (0, 0, 0)
+    assert (ahead.looks_ahead, ahead.ends, ahead.layer_delay) == (False, False, 1)
+    assert layers(takes(0, last=True), takes(1)).levels == (0, 1, 1)
+
+
+def test_layers_that_are_parts_of_others() -> None:
+    gate = Layer(1, "logsig", {0: Weight(np.ones((1, 3)))}, {0: Weight([[0.5]], delays=(1,))}, [0.1], part_of=0)
+    cell = takes(2, part_of=0, initial=[0.5])
+    found = layers(takes(0, part_of=None), gate, cell, start=takes(3, 1, delays=(1,), initial=[0.0], name="LSTM"))
+    assert found.listed == found.layers[:2]
+    assert [found.whole(number) for number in range(4)] == [0, 1, 0, 0]
+    assert found.parts(0) == found.layers[2:]
+    assert found.parts(1) == ()
+    inputs, sources, bias = found.received(0)
+    assert (list(inputs), list(sources), bias) == ([0], [1], True)
+    assert found.received(1) == ({}, {0: found.layers[1].layer_weights[0]}, False)
+    assert [found.returns(*key) for key in (("LW", 2, 0), ("IW", 2, 0), ("LW", 0, 1), ("LW", 3, 2))] == [1, 0, 0, 1]
+    words = [found.parameter_word(*key) for key in (("LW", 2, 0), ("IW", 2, 0), ("LW", 1, 0))]
+    assert words == ["RecurrentWeights", "InputWeights", "Weights"]
+    assert found.initial_states().tolist() == [[0.0, 0.0, 0.0, 0.5]]
+    assert found.starts_elsewhere == "LSTM"
+    assert layers(takes(0)).starts_elsewhere == ""
+    assert layers(takes(0), start=first(initial=[0.0])).starts_elsewhere == ""
+    shaped = layer(4, shape=(2, 1, 2), bias=[1.0, 2.0])
+    assert (shaped.parameters, layer(2).parameters, layer(2, bias=[1.0, 2.0]).parameters) == (14, 6, 8)
 
 
 def test_delays_and_sizes() -> None:
