@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 import matnet
 from matnet import Network, ShapeError, UnsupportedError
-from matnet.derivatives.cost import without_unknown_inputs
-from matnet.functions.performance import PERFORMANCE
+from matnet.derivatives.cost import cost_of, without_unknown_inputs
+from matnet.functions.performance import CLIP, PERFORMANCE
 from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
+from matnet.simulate import lay_out
 
 STEP = 1e-6
 ROWS = [(name, row.form or None) for name, rows in PERFORMANCE.items() for row in rows]
@@ -262,7 +263,8 @@ def test_an_input_taken_up_by_fixunknowns_keeps_its_derivative() -> None:
         ),
         ({"form": "all"}, UnsupportedError, "form is 'all', expected 'targets' or 'both'"),
         ({"name": "mse", "form": "both"}, UnsupportedError, "form is 'both', but mse has only one form: leave it out"),
-        ({"regularization": 2.0}, ShapeError, "regularization is 2.0, expected a number from 0 to 1"),
+        ({"regularization": 1.5}, ShapeError, "regularization is 1.5, expected a number from 0 to 1"),
+        ({"regularization": -0.5}, ShapeError, "regularization is -0.5, expected a number from 0 to 1"),
         ({"lag": 2}, ShapeError, "unknown argument lag; expected input_states or layer_states"),
     ],
 )
@@ -358,6 +360,45 @@ def test_the_gradient_of_a_nearly_certain_softmax_keeps_its_digits() -> None:
     expected = [float(mpmath.diff(cost, n, tuple(int(k == j) for k in range(3)))) for j in range(3)]
     found = net.performance_gradient(np.zeros((1, 3)), t, wrt="parameters", regularization=0.0)[20:23]
     np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_where_an_output_counts_as_gone_to_0_or_1() -> None:
+    """The clipped form is flat beyond 2^-52 from 0 and from 1; at that distance it is not."""
+    net = softmax_network(1, "logsig", form="both")
+    cost = cost_of(net.structure, lay_out(net.structure), None, 0.0, None)
+    y = np.array([CLIP / 2, CLIP, 2 * CLIP, 0.5, 1.0 - CLIP, 1.0])[:, None]
+    seeds = cost.seeds(np.full((6, 1), 0.25), y, None, [np.log(y) - np.log1p(-np.minimum(y, 1.0 - CLIP))])
+    assert (seeds != 0.0).ravel().tolist() == [False, True, True, True, True, False]
+    np.testing.assert_allclose(seeds[1:5], (y - 0.25)[1:5] / 6.0, rtol=1e-12)
+
+
+def test_forms_that_nearly_agree_are_told_apart() -> None:
+    """At y = 1e-20 one form counts -ln y = 46, the other one 36; where both count the same, none has to be named."""
+    net = softmax_network(1, "logsig", gain=0.0, form="")
+    for n, told in ((-46.0, True), (-36.1, True), (-35.9, False)):
+        parameters = np.zeros_like(net.parameters)
+        parameters[-6] = n
+        moved = net.with_parameters(parameters)
+        x, t = np.zeros((1, 3)), np.ones((1, 1))
+        assert moved(x)[0, 0] == pytest.approx(np.exp(n), rel=1e-12)
+        if told:
+            with pytest.raises(UnsupportedError, match=r"^crossentropy has two forms, which give "):
+                moved.performance(x, t, regularization=0.0)
+        else:
+            assert moved.performance(x, t, regularization=0.0) == pytest.approx(-n, rel=1e-12)
+
+
+def test_components_of_an_output_are_no_identity_though_they_keep_lines() -> None:
+    """The slope through softmax is not taken past a matrix, here one that leaves equal and evenly spaced rows alone."""
+    matrix = np.array([[2.0, -2.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    settings = {"transform": np.linalg.inv(matrix), "inverseTransform": matrix, "xrows": 3, "yrows": 3}
+    net = softmax_network(3)
+    turned = Output(1, 3, (Process.from_matlab("processpca", settings),))
+    net = Network(Structure(net.structure.inputs, net.structure.layers, (turned,), net.structure.performance))
+    x = np.random.default_rng(2).normal(size=(40, 3))
+    x = x[((net(x) > 0.05) & (net(x) < 0.95)).all(axis=1)][:3]
+    assert len(x) == 3
+    assert_gradient(net, x, np.full((3, 3), 0.25), "parameters")
 
 
 def grnn() -> Network:
