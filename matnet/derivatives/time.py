@@ -415,22 +415,19 @@ class Series:
         nothing = np.zeros((len(seeds), 0))
         everywhere = (*signals, *(self.program.layers[index] for index in self._fed_back))
         neurons = np.array([k for entry in self._passes for k in entry.columns.tolist()], dtype=np.intp)
-        passes: list[tuple[Adjoints, NDArray[np.intp], range, bool]] = []
+        passes: list[tuple[tuple[int, ...], NDArray[np.intp], range, bool]] = []
         if self.looks_ahead:
-            passes.append((Adjoints(signals), neurons[:0], range(steps), True))
+            passes.append((signals, neurons[:0], range(steps), True))
             for entry in reversed(self._passes):
                 own_signals = tuple(self.program.layers[index] for index in entry.layers)
-                passes.append((Adjoints(own_signals), entry.columns, entry.times(steps), False))
+                passes.append((own_signals, entry.columns, entry.times(steps), False))
         else:
-            passes.append((Adjoints(everywhere), neurons, range(steps), True))
-        for adjoints, computed, times, seeded in passes:
+            passes.append((everywhere, neurons, range(steps), True))
+        for adjoint_to, computed, times, seeded in passes:
             for time in reversed(times):
                 later = by_layers[:, reach + time][:, computed]
                 u = np.concatenate([seeds[:, time] if seeded else nothing, later], axis=-1)
-                by_leaves, by_weights = self.evaluate(adjoints, self.argument(inputs, layers, time), u)
-                # a step without a seed contributes nothing, even if its derivatives are NaN
-                moves = (u != 0.0).any(axis=-1)[:, None]
-                by_leaves, by_weights = np.where(moves, by_leaves, 0.0), np.where(moves, by_weights, 0.0)
+                by_leaves, by_weights = self._step_adjoints(adjoint_to, self.argument(inputs, layers, time), u)
                 by_parameters += by_weights.sum(axis=0)
                 for leaf, own in self.leaves:
                     target, before = (by_inputs, self.input_delay) if leaf.kind == "input" else (by_layers, reach)
@@ -441,6 +438,27 @@ class Series:
         if self.looks_ahead:
             by_states = np.where(self._reversed, by_layers[:, reach + steps :][:, ::-1], by_states)
         return by_inputs[:, self.input_delay :], by_parameters, by_inputs[:, : self.input_delay], by_states
+
+    def _step_adjoints(
+        self, signals: tuple[int, ...], argument: FloatArray, u: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """uᵀ times the derivatives of a step's signals with respect to its argument, (B, A), and the weights, (B, P).
+
+        A signal without a seed contributes nothing, even if its derivatives are NaN.
+        """
+        by_leaves, by_weights = map(np.array, self.evaluate(Adjoints(signals), argument, u))
+        sizes = [self.program.sizes[signal] for signal in signals]
+        moved = np.logical_or.reduceat(u != 0.0, np.cumsum([0, *sizes[:-1]]), axis=1)
+        unknown = np.isnan(by_leaves).any(axis=1) | np.isnan(by_weights).any(axis=1)
+        for pattern in np.unique(moved[unknown], axis=0):
+            rows = np.flatnonzero(unknown & (moved == pattern).all(axis=1))
+            some = tuple(itertools.compress(signals, pattern))
+            if some:
+                own = u[rows][:, np.repeat(pattern, sizes)]
+                by_leaves[rows], by_weights[rows] = self.evaluate(Adjoints(some), argument[rows], own)
+            else:
+                by_leaves[rows], by_weights[rows] = 0.0, 0.0
+        return by_leaves, by_weights
 
 
 _MOST_NUMBERS = 1 << 44

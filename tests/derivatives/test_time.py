@@ -123,6 +123,98 @@ def test_jacobian_by_the_initial_states(name: str, wrt: str) -> None:
     np.testing.assert_allclose(found, expected, atol=2e-9)
 
 
+def both_ways(last: bool = False) -> Network:
+    """A layer that runs forward, one that runs backward over it and over the inputs, and one that joins them.
+
+    With `last`, a layer more takes what the backward one gives last, at the first step.
+    """
+    rng = np.random.default_rng(6)
+
+    def weight(neurons: int, elements: int, delays: tuple[int, ...] = (0,), last: bool = False) -> Weight:
+        return Weight(0.5 * rng.normal(size=(neurons, elements * len(delays))), delays=delays, last=last)
+
+    forward = Layer(2, "tansig", {0: weight(2, 2)}, {0: weight(2, 2, (1, 2))}, rng.normal(size=2))
+    own = {0: weight(3, 2), 1: weight(3, 3, (1, 3))}
+    backward = Layer(3, "logsig", {0: weight(3, 2), 1: weight(3, 1)}, own, rng.normal(size=3), backward=True)
+    joined = Layer(2, "tansig", {1: weight(2, 1)}, {0: weight(2, 2), 1: weight(2, 3)}, rng.normal(size=2))
+    layers, outputs = [forward, backward, joined], [Output(2, 2)]
+    if last:
+        layers.append(Layer(1, "tansig", {}, {0: weight(1, 2), 1: weight(1, 3, last=True)}, rng.normal(size=1)))
+        outputs.append(Output(3, 1))
+    return Network(Structure((Input(2), Input(1)), tuple(layers), tuple(outputs), Performance("mse", 0.1)))
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_values_of_layers_that_run_in_both_directions(last: bool) -> None:
+    net = both_ways(last)
+    given = series(net, batch=(), steps=5)
+    x, states = given["x"], given["layer_states"]
+    forward, backward, joined, *more = net.structure.layers
+
+    def taken(layer: Layer, *parts: Any) -> Any:
+        return np.concatenate(parts) @ np.hstack([weight.value for weight in layer.weights]).T + layer.bias
+
+    past, ahead = list(states[:, :2]), list(states[:, 2:5])
+    for t in range(5):
+        past.append(np.tanh(taken(forward, x[t, :2], past[-1], past[-2])))
+    a = np.array(past[3:])
+    for t in reversed(range(5)):
+        ahead.append(1.0 / (1.0 + np.exp(-taken(backward, x[t, :2], x[t, 2:], a[t], ahead[-1], ahead[-3]))))
+    b = np.array(ahead[:2:-1])
+    expected = np.array([np.tanh(taken(joined, x[t, 2:], a[t], b[t])) for t in range(5)])
+    found = net.run(**given)
+    np.testing.assert_allclose(found.outputs[:, :2], expected, rtol=1e-13)
+    np.testing.assert_allclose(found.layer_states[:, :2], past[-3:], rtol=1e-13)
+    np.testing.assert_allclose(found.layer_states[:, 2:5], ahead[-3:], rtol=1e-13)
+    np.testing.assert_allclose(found.layer_outputs[:, :7], np.hstack([a, b, expected]), rtol=1e-13)
+    for layer in more:
+        assert np.isnan(found.outputs[:4, 2]).all()
+        np.testing.assert_allclose(found.outputs[4, 2:], np.tanh(taken(layer, a[4], b[0])), rtol=1e-13)
+
+
+@pytest.mark.parametrize("block", [None, 1, 250])
+@pytest.mark.parametrize("last", [False, True])
+def test_total_derivatives_of_layers_that_run_in_both_directions(
+    last: bool, block: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = both_ways(last)
+    given = series(net, steps=4)
+    if block is not None:
+        monkeypatch.setattr("matnet.derivatives.time._BLOCK_ELEMENTS", block)
+    by_time = differences(net, given, "x")
+    for lags, leads in ((5, 6), (1, 2), (0, 0)):
+        found = net.run_jacobian(**given, lags=lags, leads=leads)
+        assert found.shape == (2, 4, lags + 1 + leads, net.output_size, 3)
+        for t in range(4):
+            for lag in range(-leads, lags + 1):
+                outside = np.where(np.isnan(by_time[:, t, :, 0]), np.nan, 0.0)
+                expected = by_time[:, t, :, t - lag] if 0 <= t - lag < 4 else outside
+                np.testing.assert_allclose(found[:, t, lag], expected, atol=2e-9)
+    for wrt in ("input_states", "layer_states"):
+        np.testing.assert_allclose(net.run_jacobian(**given, wrt=wrt), differences(net, given, wrt), atol=2e-9)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("wrt", ["inputs", "parameters", "layer_states"])
+def test_gradients_of_layers_that_run_in_both_directions(wrt: str, last: bool) -> None:
+    net = both_ways(last)
+    given = series(net, steps=4)
+    x, states = given.pop("x"), given
+    t = np.random.default_rng(7).normal(size=(2, 4, net.output_size))
+    found = net.performance_gradient(x, t, wrt=wrt, **states)
+    start = {"inputs": x, "parameters": net.parameters, **states}[wrt]
+    assert found.shape == start.shape
+    for place in np.ndindex(start.shape):
+        step = np.zeros_like(start)
+        step[place] = STEP
+        values = []
+        for moved in (start + step, start - step):
+            at = net.with_parameters(moved) if wrt == "parameters" else net
+            arguments = {**states, **({wrt: moved} if wrt in states else {})}
+            values.append(at.performance(moved if wrt == "inputs" else x, t, **arguments))
+        assert found[place] == pytest.approx((values[0] - values[1]) / (2 * STEP), abs=1e-8), place
+
+
 def test_states_left_out_are_raw_zeros_and_layer_zeros() -> None:
     net = recurrent()
     given = series(net, batch=())
