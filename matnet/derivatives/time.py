@@ -255,15 +255,12 @@ class Series:
         layer_states: FloatArray,
         wrt: str,
         lags: int | None,
-        leads: int | None = None,
+        leads: int,
     ) -> FloatArray:
         """The outputs' total derivative with respect to `wrt`, see ``Network.run_jacobian``."""
         if wrt == "inputs":
             reach = self.input_delay if lags is None else lags
-            for value, name in ((reach, "lags"), (leads or 0, "leads")):
-                if value < 0:
-                    raise ShapeError(f"{name} is {value}, expected 0 or more")
-            return self._by_lags(x, input_states, layer_states, reach, leads or 0)
+            return self._by_lags(x, input_states, layer_states, reach, leads)
         return self.jacobian_by_states(x, input_states, layer_states, "input" if wrt == "input_states" else "layer")
 
     def _by_lags(

@@ -27,7 +27,6 @@ from matnet.network.arguments import (
     real,
     real_array,
     series_arguments,
-    whole,
 )
 from matnet.network.evaluation import Evaluation
 from matnet.network.frames import frame_input, frame_like
@@ -702,8 +701,8 @@ class Network:
         kind, columns = differentiated(self.structure, wrt, ("inputs", "input_states", "layer_states"))
         rows = None if of is None else element_numbers(of, self.output_names, "y", "of", "an output")
         given = series_arguments(self.structure, x, input_states, layer_states, steps)
-        lags = None if lags is None else whole(lags, "lags")
-        ahead = whole(leads, "leads")
+        lags = None if lags is None else natural(lags, "lags")
+        ahead = natural(leads, "leads")
         derivative = self.series.jacobian(given.x, given.input_states, given.layer_states, kind, lags, ahead)
         derivative = derivative.reshape(given.lead + derivative.shape[1:])
         if rows is not None:

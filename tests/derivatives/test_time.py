@@ -110,6 +110,10 @@ def test_jacobian_by_lag_is_the_total_derivative(name: str) -> None:
             expected = by_time[:, t, :, t - lag] if lag <= t else np.zeros_like(found[:, t, lag])
             np.testing.assert_allclose(found[:, t, lag], expected, atol=2e-9)
     assert np.array_equal(net.run_jacobian(**given, lags=1), found[:, :, :2])
+    ahead = net.run_jacobian(**given, lags=8, leads=2)
+    assert np.array_equal(ahead[:, :, :9], found)
+    assert ahead.shape[2] == 11
+    assert not ahead[:, :, 9:].any()
 
 
 @pytest.mark.parametrize("wrt", ["input_states", "layer_states"])
@@ -324,6 +328,10 @@ def test_other_refusals() -> None:
         net.run_jacobian(x, wrt="weights")
     with pytest.raises(ShapeError, match=r"^lags is -1, expected 0 or more$"):
         net.run_jacobian(x, lags=-1)
+    with pytest.raises(ShapeError, match=r"^leads is -1, expected 0 or more$"):
+        net.run_jacobian(x, leads=-1)
+    with pytest.raises(ShapeError, match=r"^leads=0\.5 is not an integer$"):
+        net.run_jacobian(x, leads=0.5)
     with pytest.raises(ShapeError, match=r"^this network is dynamic"):
         net(x)
     with pytest.raises(ShapeError, match=r"^the network has no inputs: say for how many steps it runs with steps$"):
