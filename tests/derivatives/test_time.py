@@ -330,8 +330,9 @@ def test_other_refusals() -> None:
         net.run_jacobian(x, lags=-1)
     with pytest.raises(ShapeError, match=r"^leads is -1, expected 0 or more$"):
         net.run_jacobian(x, leads=-1)
+    half: Any = 0.5
     with pytest.raises(ShapeError, match=r"^leads=0\.5 is not an integer$"):
-        net.run_jacobian(x, leads=0.5)
+        net.run_jacobian(x, leads=half)
     with pytest.raises(ShapeError, match=r"^this network is dynamic"):
         net(x)
     with pytest.raises(ShapeError, match=r"^the network has no inputs: say for how many steps it runs with steps$"):
