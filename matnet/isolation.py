@@ -9,6 +9,7 @@ A message is two lengths, a text of JSON and bytes, to which the JSON refers.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import faulthandler
@@ -47,7 +48,9 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 faulthandler.dump_traceback_later(300, exit=True)
 sys.path[:] = json.loads(sys.argv[1])
 from importlib import import_module
-import_module(sys.argv[2]).serve(sys.stdin.buffer, sys.stdout.buffer, *sys.argv[3:])
+serve = import_module(sys.argv[2]).serve
+faulthandler.cancel_dump_traceback_later()
+serve(sys.stdin.buffer, sys.stdout.buffer, *json.loads(sys.stdin.buffer.readline()))
 """
 _LENGTHS = struct.Struct("<QQ")
 
@@ -88,6 +91,26 @@ class EndedError(Exception):
     """The process ended, or sent no valid answer; the text says how, as in "crashed (signal 11)"."""
 
 
+_prepared: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def prepare(module: str) -> None:
+    """Start the process for the next ``IsolatedProcess`` of a module: it imports its libraries while this one does.
+
+    Where it cannot be started, the ``IsolatedProcess`` says so.
+    """
+    if module not in _prepared:
+        with contextlib.suppress(OSError):
+            _prepared[module] = _begun(module)
+
+
+@atexit.register
+def _end_prepared() -> None:
+    """End the processes that were not needed."""
+    while _prepared:
+        _end(_prepared.popitem()[1])
+
+
 class IsolatedProcess:
     """A process that runs ``serve`` of a module of ours, and ends with this object.
 
@@ -110,17 +133,11 @@ class IsolatedProcess:
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._lock = threading.Lock()
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", _INSIDE: "1"}
-        # the same bytes are the same name in both
-        encoding = ["-X", "utf8"] if sys.flags.utf8_mode else []
-        self._process = subprocess.Popen(
-            [_python(), "-I", *encoding, "-c", _PROGRAM, json.dumps(_import_path()), module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
+        self._process = _prepared.pop(module, None) or _begun(module)
         self._end = weakref.finalize(self, _end, self._process)
+        with contextlib.suppress(OSError):
+            # of a process that has ended already, the first question says how
+            cast(BinaryIO, self._process.stdin).write(json.dumps(arguments).encode() + b"\n")
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
                 # a user may have so many bytes in pipes
@@ -223,6 +240,20 @@ def started(what: str, module: str, *arguments: str) -> IsolatedProcess:
             f"{what} is read in a separate process, which cannot be started ({error.strerror})",
             Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
         ) from error
+
+
+def _begun(module: str) -> subprocess.Popen[bytes]:
+    """A process that imports a module and waits for the arguments of its ``serve``: a line of JSON."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", _INSIDE: "1"}
+    # the same bytes are the same name in both
+    encoding = ["-X", "utf8"] if sys.flags.utf8_mode else []
+    return subprocess.Popen(
+        [_python(), "-I", *encoding, "-c", _PROGRAM, json.dumps(_import_path()), module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
 
 
 def _python() -> str:

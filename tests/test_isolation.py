@@ -29,6 +29,7 @@ import sys
 sys.path.insert(0, {ROOT!r})
 from matnet.files import Budget
 from matnet.isolation import receive, send
+sys.stdin.buffer.readline()
 while True:
     question, _ = receive(sys.stdin.buffer, Budget(1 << 20))
     send(sys.stdout.buffer, question, [b"bytes"])
@@ -54,7 +55,8 @@ def test_questions_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
         ("print(1 / 0)", "ended with status 1"),
         ("print('no message, but longer than its two lengths')", None),
         (
-            "import sys; sys.stdin.read(9)\nsys.stdout.buffer.write(bytes([2] + [0] * 15) + b'{]')",
+            "import sys; sys.stdin.readline(); sys.stdin.read(9)\n"
+            "sys.stdout.buffer.write(bytes([2] + [0] * 15) + b'{]')",
             "ended with status 0",
         ),
         ("import sys; sys.stdout.buffer.write(bytes([2] + [0] * 7 + [9] + [0] * 7) + b'[]123')", "ended with status 0"),
@@ -186,6 +188,57 @@ def test_no_process_outlives_the_one_that_asked() -> None:
     assert ran.stderr == ""
     if sys.platform == "linux":
         assert not Path(f"/proc/{int(ran.stdout)}").exists()
+
+
+def test_a_prepared_process_is_the_one_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It imports before it knows its arguments, and serves once; the next one is another."""
+    (tmp_path / "echoes.py").write_text(
+        "import os, sys\n"
+        "def serve(questions, answers, *arguments):\n"
+        "    from matnet.files import Budget\n"
+        "    from matnet.isolation import receive, send\n"
+        "    while True:\n"
+        "        receive(questions, Budget(1 << 20))\n"
+        "        send(answers, [os.getpid(), *arguments])\n",
+        encoding="ascii",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    isolation.prepare("echoes")
+    isolation.prepare("echoes")
+    prepared = isolation._prepared["echoes"].pid
+    arguments = ("a\nb", "\udce4", "ü" * 5000)
+    first, second = IsolatedProcess("echoes", *arguments), IsolatedProcess("echoes", "c")
+    assert first.ask("who", Budget(PLENTY)) == ([prepared, *arguments], b"")
+    other, *given = second.ask("who", Budget(PLENTY))[0]
+    assert (other == prepared, given) == (False, ["c"])
+
+
+def test_a_prepared_process_that_is_not_needed_ends() -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {ROOT!r})\n"
+        "from matnet import isolation\n"
+        "isolation.prepare('matnet.tables.binary.isolated')\n"
+        "print(isolation._prepared['matnet.tables.binary.isolated'].pid)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert ran.stderr == ""
+    if sys.platform == "linux":
+        assert not Path(f"/proc/{int(ran.stdout)}").exists()
+
+
+def test_a_prepared_process_that_died_or_could_not_start_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dies.py").write_text("raise SystemExit(7)", encoding="ascii")
+    monkeypatch.syspath_prepend(tmp_path)
+    isolation.prepare("dies")
+    isolation._prepared["dies"].wait()
+    with pytest.raises(EndedError, match="ended with status 7"):
+        IsolatedProcess("dies", "ü" * 5000).ask("what", Budget(PLENTY))
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    isolation.prepare("dies")
+    with pytest.raises(OSError, match="No such file"):
+        IsolatedProcess("dies")
 
 
 def test_a_program_that_cannot_be_started_is_an_error_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,13 +53,18 @@ _FEW = 100_000
 DONE, NOT_CLEAN = 0, 1
 
 
-def run_batch(run: Callable[..., Summary], options: dict[str, Any]) -> int:
+def run_batch(options: dict[str, Any], derivatives: bool) -> int:
     """Load the network, run it over the table, report on standard error, and return the exit status."""
-    from matnet.tables.columns import Columns, image_of
-    from matnet.tables.formats import format_for
-    from matnet.tables.run import BatchOptions
+    from matnet.tables.formats import format_for, prepare_to_read
 
     _check_together(options)
+    if options["table"] is not None and file_reading().get("isolation", True):
+        # before anything else is imported, which takes as long
+        prepare_to_read(options["table"])
+    from matnet.tables.columns import Columns, image_of
+    from matnet.tables.run import BatchOptions, gradients, predict
+
+    run = gradients if derivatives else predict
     on_dask = options["engine"] == "dask"
     form = format_for("-" if on_dask else options["out"], options["form"])
     check_place(options["out"], options)

@@ -84,6 +84,4 @@ def command(**options: Any) -> int:
     dy1_dy1_lag1. If FILE is a folder or a pattern, results are for the mean of its networks, and y1_std is their
     standard deviation.
     """
-    from matnet.tables.run import gradients
-
-    return run_batch(gradients, options)
+    return run_batch(options, derivatives=True)

@@ -437,8 +437,8 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Number of worker threads (default: two per core, at most eight); with --engine dask, number of "
-            "processes of a cluster on this machine (default: one per core).",
+            help="Number of worker threads (default: two per core, one for Parquet and Arrow results, at most eight); "
+            "with --engine dask, number of processes of a cluster on this machine (default: one per core).",
         ),
         click.option(
             "--chunk-size",

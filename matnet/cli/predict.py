@@ -53,6 +53,4 @@ def command(**options: Any) -> int:
     is a folder or a pattern, results are for the mean of its networks, and the columns y1_std, y2_std .. hold their
     standard deviation.
     """
-    from matnet.tables.run import predict
-
-    return run_batch(predict, options)
+    return run_batch(options, derivatives=False)

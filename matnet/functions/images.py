@@ -103,10 +103,12 @@ class Convolution(WeightFunction):
 
     def _filtered(self, w: Array, p: Array) -> Array:
         """Σ w p: w (..., places, F), p (..., R) -> (..., windows·F)."""
-        xp = namespace(p)
-        parts = [xp.matmul(self._patches(p, group), w[..., self._columns(group)]) for group in range(len(self.tables))]
-        whole = parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
-        return xp.reshape(xp.matrix_transpose(whole), (*whole.shape[:-2], self.windows * self.filters))
+        xp, turned = namespace(p), namespace(p).matrix_transpose
+        parts = []
+        for group in range(len(self.tables)):
+            part = xp.matmul(turned(w[..., self._columns(group)]), turned(self._patches(p, group)))
+            parts.append(xp.reshape(part, (*part.shape[:-2], part.shape[-2] * part.shape[-1])))
+        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
 
     def _by_filter(self, u: Array) -> Array:
         """(..., S) as (..., F, windows)."""

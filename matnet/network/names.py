@@ -169,8 +169,10 @@ def selection(structure: Structure, of: int | Names | None, wrt: Names | None = 
     if of is None and wrt is None:
         return _EVERYTHING
     layer, rows = _layer_or_outputs(structure, of)
+    if wrt is None:
+        return Selection(layer, rows, None)
     inputs = element_names(structure.inputs, "x")
-    return Selection(layer, rows, None if wrt is None else element_numbers(wrt, inputs, "x", "wrt", "an input"))
+    return Selection(layer, rows, element_numbers(wrt, inputs, "x", "wrt", "an input"))
 
 
 def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int | None, tuple[int, ...] | None]:

@@ -60,9 +60,9 @@ def _of_channels(
     import scipy.sparse
 
     numbers = channels.numbers(parts).reshape(-1)
-    # the type that SciPy takes without a copy
+    # both index arrays have one type, or SciPy copies them
     whole = np.int32 if numbers.size < 2**31 else np.int64
-    columns = np.broadcast_to(channels.columns.astype(whole), (rows, *channels.columns.shape)).reshape(-1)
+    columns = np.repeat(channels.columns.astype(whole, copy=False)[None], rows, axis=0).reshape(-1)
     each = np.full(channels.size, channels.count)
     if channels.present is not None:
         kept = np.broadcast_to(channels.present, (rows, *channels.present.shape)).reshape(-1)

@@ -45,7 +45,8 @@ class Format:
 
     ``suffixes`` are those of its files, the first the usual one. Files are known by their first bytes, ``magic``; a
     file with none of them is text, and is read as a stream. ``read`` opens a file of it, given the memory limit in
-    bytes and whether to read in a separate process; ``write`` opens a result. Text has a ``delimiter``.
+    bytes and whether to read in a separate process, which runs the module ``process``; ``write`` opens a result. Text
+    has a ``delimiter``.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Format:
     read: Callable[[Path, Dialect, int, bool], Table] | None = None
     magic: bytes = b""
     delimiter: str = ""
+    process: str = ""
 
 
 def _write_csv(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
@@ -110,12 +112,14 @@ def _write_mat(target: Target, names: Sequence[str], types: Sequence[Any], group
     return MatSink(target, names)
 
 
+_ISOLATED = "matnet.tables.binary.isolated"
+
 FORMATS = (
     Format("csv", (".csv", ".txt"), _write_csv, delimiter=","),
     Format("tsv", (".tsv",), _write_tsv, delimiter="\t"),
-    Format("parquet", (".parquet",), _write_parquet, _read_parquet, b"PAR1"),
-    Format("arrow", (".arrow", ".ipc", ".feather"), _write_arrow, _read_arrow, b"ARROW1"),
-    Format("excel", (".xlsx",), _write_excel, _read_excel, b"PK\x03\x04"),
+    Format("parquet", (".parquet",), _write_parquet, _read_parquet, b"PAR1", process=_ISOLATED),
+    Format("arrow", (".arrow", ".ipc", ".feather"), _write_arrow, _read_arrow, b"ARROW1", process=_ISOLATED),
+    Format("excel", (".xlsx",), _write_excel, _read_excel, b"PK\x03\x04", process=_ISOLATED),
     Format("mat", (".mat",), _write_mat),
 )
 NAMES = tuple(form.name for form in FORMATS)
@@ -128,6 +132,16 @@ TABLE_SUFFIXES = (
     *COMPRESSIONS,
 )
 """The suffixes of files that are read as tables."""
+
+
+def prepare_to_read(name: str) -> None:
+    """Start the process that reads a table of this name, by its suffix, while this one imports its own libraries."""
+    suffix = PurePath(name).suffix.lower()
+    for form in FORMATS:
+        if form.process and suffix in form.suffixes:
+            from matnet.isolation import prepare
+
+            prepare(form.process)
 
 
 def format_for(name: str, form: str | None = None) -> Format:

@@ -89,6 +89,10 @@ class Table(ABC):
 class Sink(ABC):
     """Takes a result in chunks of rows, in order; after an error nothing more is written."""
 
+    workers_per_core = 2
+    """Threads that compute and format, unless more are requested: a quarter of the time each waits for polars or for
+    its turn in Python."""
+
     @abstractmethod
     def formatted(self, columns: Sequence[pl.Series]) -> list[bytes] | pl.DataFrame:
         """Rows as `write` takes them, from columns of equal length: text, whole numbers, floats. May be called in any

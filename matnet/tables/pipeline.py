@@ -15,9 +15,8 @@ from typing import TypeVar
 from matnet.errors import Parameter, TableError
 from matnet.tape.evaluate import cores
 
-WORKERS_A_CORE, MOST_WORKERS = 2, 8
-"""Threads unless more are requested: a quarter of the time each waits for polars or for its turn in Python. Each holds
-a block of the table and a chunk of the result in memory."""
+MOST_WORKERS = 8
+"""Threads unless more are requested; each holds a block of the table and a chunk of the result in memory."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,8 +48,8 @@ class Workers:
 
 
 @contextmanager
-def workers(count: int | None = None) -> Iterator[Workers]:
-    """The number of threads (default: two per core, at most eight).
+def workers(count: int | None = None, per_core: int = 2) -> Iterator[Workers]:
+    """The number of threads (default: `per_core` for each core, at most eight).
 
     Raises
     ------
@@ -59,7 +58,7 @@ def workers(count: int | None = None) -> Iterator[Workers]:
     """
     if count is not None and count < 1:
         raise TableError(Parameter("workers"), f" is {count}, expected 1 or more")
-    chosen = min(WORKERS_A_CORE * cores(), MOST_WORKERS) if count is None else count
+    chosen = min(per_core * cores(), MOST_WORKERS) if count is None else count
     pool = ThreadPoolExecutor(chosen, thread_name_prefix="matnet-table")
     try:
         yield Workers(pool, chosen)

@@ -228,7 +228,7 @@ def _run(
                 summary.add(counts(rows.x, extent, columns[len(choice.keep) :]))
             summary.rows_with_nan -= job.finish()
         return _finished(summary, table, started, [] if start is None else start.doubts)
-    with workers(options.workers) as threads, sink:
+    with workers(options.workers, sink.workers_per_core) as threads, sink:
         parsed = threads.in_order(lambda piece: None if piece is None else piece(), table.pieces(choice))
         # a series is computed step by step, and how it is divided may change the last digit
         size = chunk_rows(job.width, None if job.sequential else options.chunk_size)

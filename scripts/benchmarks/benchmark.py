@@ -189,8 +189,8 @@ RIVALS: dict[str, tuple[Callable[..., Callable[[], Any]], tuple[str, ...]]] = {
 
 
 def calls(rows: int) -> int:
-    """How many calls make one timing: a single one of a few microseconds is lost in the clock."""
-    return 200 if rows == 1 else 1
+    """How many calls make one timing: one of microseconds is lost in the clock, and finds cold caches and threads."""
+    return 200 if rows == 1 else max(1, 5_000 // rows)
 
 
 def repeated(function: Callable[[], Any], times: int) -> Callable[[], None]:

@@ -26,7 +26,7 @@ from typing import Any
 import matnet
 from benchmark import MOST_ELEMENTS, NETWORKS, calls, floor, jax_function, ours, repeated, result_size, samples
 from benchmark_derivatives import network
-from conditions import conditions, timing
+from conditions import conditions, settle, timing
 from matnet.compiled.build import compiler
 
 QUANTITIES = ("value_and_jacobian", "hessian", "parameter_jacobian")
@@ -41,6 +41,7 @@ def in_turn(functions: Sequence[Callable[[], Any]], repeats: int) -> list[list[t
     for _ in range(repeats):
         turn = []
         for function in functions:
+            settle()
             began, used = time.perf_counter(), time.process_time()
             function()
             turn.append((time.perf_counter() - began, time.process_time() - used))

@@ -251,3 +251,26 @@ def test_a_file_that_is_redirected_is_read(network: str, tmp_path: Path) -> None
         assert (
             subprocess.run(command, stdin=stream, check=True, capture_output=True, text=True).stdout == "y1\n2.0\n4.0\n"
         )
+
+
+def test_a_command_starts_the_other_process_before_it_imports_its_own_libraries(tmp_path: Path) -> None:
+    """Both import polars at the same time; there is one such process, and none for text or a trusted file."""
+    matnet.save(NET, tmp_path / "net.json")
+    pl.DataFrame({"x": [1.0, 2.0]}).write_parquet(tmp_path / "t.PARQUET")
+    (tmp_path / "t.csv").write_text("x\n1\n2\n", encoding="ascii")
+    program = (
+        "import sys\n"
+        "from matnet import isolation\n"
+        "from matnet.cli.entry import run\n"
+        "begun = isolation._begun\n"
+        "def started(module):\n"
+        "    print('started', 'polars' in sys.modules)\n"
+        "    return begun(module)\n"
+        "isolation._begun = started\n"
+        "sys.exit(run(['gradients', 'net.json', *sys.argv[1:], '-o', 'out.csv']))\n"
+    )
+    for given, expected in (("t.PARQUET", "started False\n"), ("t.csv", ""), ("t.PARQUET --no-isolation", "")):
+        command = [sys.executable, "-c", program, *given.split()]
+        ran = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        assert ran.stdout == expected
+        assert (tmp_path / "out.csv").read_text(encoding="ascii") == "y1,dy1_dx\n2.0,2.0\n4.0,2.0\n"

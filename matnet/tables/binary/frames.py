@@ -243,6 +243,9 @@ class FrameSink(Sink):
         Two columns have the same name.
     """
 
+    workers_per_core = 1
+    """polars encodes in threads of its own."""
+
     def __init__(
         self, target: Target, names: Sequence[str], types: Sequence[Any], form: FrameFormat, group_rows: int
     ) -> None:
