@@ -100,7 +100,7 @@ def test_a_process_that_is_killed_ends_in_words(when: str, monkeypatch: pytest.M
 def test_a_process_that_hangs_is_ended_by_its_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
     process = process_of(
         f"import sys; sys.path.insert(0, {ROOT!r})\n"
-        "from matnet import isolation; isolation._SECONDS = 1; isolation.Bounds(0, 0)\n"
+        "from matnet import isolation; isolation._SECONDS, isolation._PATIENCE = 1, 1000; isolation.Bounds(0, 0)\n"
         "while True: pass",
         monkeypatch,
     )
