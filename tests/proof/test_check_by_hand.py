@@ -1,0 +1,283 @@
+"""The parts of a check of derivatives, on numbers that are worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.proof import check as checking
+from matnet.proof.check import Check, check
+from recurrent_networks import load, recurrent, sequences
+from series_networks import open_network
+from small_networks import arx as arx  # a fixture
+
+Real = NDArray[np.float64]
+EPS = 2.0**-52
+
+
+def static(transfer: str, weights: list[list[float]], weight: str = "dotprod", low: float = -1.0) -> Network:
+    layer = Layer(len(weights), transfer, {0: Weight(weights, weight)})
+    size = len(weights[0])
+    return Network(
+        Structure((Input(size, range=np.tile([low, low + 2.0], (size, 1))),), (layer,), (Output(0, len(weights)),))
+    )
+
+
+def test_the_best_difference_of_a_cubic_is_extrapolated() -> None:
+    """s + 10⁶ s³: the differences of step h are off by 10⁶ h² and a quarter of it, the extrapolated one by nothing."""
+    values, estimate = checking._best_difference(lambda share: np.array([share + 1e6 * share**3]), np.array([1.0]))
+    assert values == pytest.approx(1.0, abs=1e-13)
+    assert estimate == pytest.approx(0.75e6 * 1e-6**2, rel=1e-6)
+
+
+def test_rounding_is_part_of_the_estimate() -> None:
+    """A straight line through 0, per width 4: nothing but rounding, 4 eps of half a step's value."""
+    values, estimate = checking._best_difference(lambda share: np.array([8.0 * share]), np.array([4.0]))
+    assert values.tolist() == [2.0]
+    assert estimate == pytest.approx(4.0 * EPS * 1.0, rel=1e-12)
+
+
+def test_each_element_takes_its_own_step() -> None:
+    """An exponential of 10⁴ s needs the smallest step; cos s at 0.5 the third or fourth."""
+    values, estimate = checking._best_difference(
+        lambda share: np.array([np.exp(1e4 * share), np.sin(0.5 + share), np.nan if share > 1e-5 else share]),
+        np.ones(3),
+    )
+    assert values == pytest.approx([1e4, np.cos(0.5), 1.0], rel=1e-8)
+    assert estimate[1] < 1e-9
+
+
+def test_steps_become_lags() -> None:
+    """dy(t)/dx(s) = 10 s + t over three steps: lag 0, lag 1, and the lead at the end."""
+    by_step = np.array([[[[10.0 * s + t] for t in range(3)]] for s in range(3)])
+    by_lag = checking._by_lag(by_step, 1, 1)[:, :, 0, 0]
+    assert by_lag.tolist() == [[0.0, 0.0, 10.0], [11.0, 1.0, 21.0], [22.0, 12.0, 0.0]]
+    assert checking._by_lag(by_step, 0, 0)[:, :, 0, 0].tolist() == [[0.0], [11.0], [22.0]]
+
+
+def test_the_width_of_an_input_is_its_range_or_a_millionth_of_a_far_sample() -> None:
+    box = np.array([[-1.0, 3.0], [0.0, 2.0], [5.0, 6.0]])
+    x = np.array([[2.0, -4e6, np.nan], [1.0, 1.0, 3.0]])
+    assert checking._widths(x, box).tolist() == [4.0, 4.0, 1.0]
+
+
+def summary(
+    analytic: list[float], numerical: list[float], estimate: list[float], y: list[float], **more: object
+) -> Check:
+    """Of one derivative at several samples."""
+    arrays = (np.array(numbers)[:, None, None, None] for numbers in (analytic, numerical, estimate))
+    settings: dict[str, object] = {"kinks": np.zeros(len(y)), "method": "complex step", "directions": 0, **more}
+    kinks, method, directions = settings["kinks"], str(settings["method"]), int(str(settings["directions"]))
+    return checking._summary(*arrays, np.asarray(kinks), method, np.ones(1), np.array(y)[:, None], directions)
+
+
+@pytest.mark.parametrize(
+    ("apart", "error", "method", "verdict"),
+    [
+        (1e-10, 0.0, "complex step", "agrees"),
+        (1.1e-10, 0.0, "complex step", "differs"),
+        (1e-6, 0.0, "central differences", "agrees"),
+        (1.1e-6, 0.0, "central differences", "differs"),
+        (2.0**-17, 2.0**-17 / 10.0, "complex step", "agrees"),
+        (1.01 * 2.0**-17, 2.0**-17 / 10.0, "complex step", "differs"),
+        (0.0, 1.01e-5, "central differences", "unresolved"),
+        (0.0, 0.99e-5, "central differences", "agrees"),
+    ],
+)
+def test_limits_of_the_verdicts(apart: float, error: float, method: str, verdict: str) -> None:
+    """The largest derivative is 1, at the second sample; the first has a difference and an estimated error."""
+    found = summary([0.0, 1.0], [apart, 1.0], [error, 0.0], [0.5, 0.5], method=method)
+    (element,) = found.elements
+    assert (element.verdict, found.samples, found.at_kinks, found.undefined) == (verdict, 2, 0, 0)
+    assert element.sample == 0
+    assert (element.analytic, element.numerical, element.estimate) == (0.0, apart, error)
+    assert element.difference == apart
+
+
+def test_a_small_derivative_of_a_large_output_need_not_be_resolved_further() -> None:
+    """The output is 10⁴ over a width of 1: an error of 0.05 in a derivative of 0.001 says nothing, but matters not."""
+    (small,) = summary([1e-3], [1e-3], [0.05], [1e4], method="central differences").elements
+    (rough,) = summary([1e-3], [1e-3], [0.15], [1e4], method="central differences").elements
+    assert (small.verdict, rough.verdict) == ("agrees", "unresolved")
+
+
+def test_a_sample_at_a_kink_or_without_a_finite_output_is_left_out() -> None:
+    nan = float("nan")
+    found = summary([1.0, 5.0, nan], [1.0, 1.0, nan], [0.0] * 3, [0.5, 0.5, nan], kinks=np.array([0.0, 1.0, 0.0]))
+    (element,) = found.elements
+    assert (element.verdict, element.sample, found.at_kinks, found.undefined) == ("kink", 1, 1, 1)
+    along = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=np.array([0.0, 1.0]), directions=3)
+    assert (along.elements[0].verdict, along.elements[0].sample) == ("agrees", 0)
+    every = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=np.array([1.0, 1.0]), directions=3)
+    assert (every.elements[0].verdict, every.elements[0].sample) == ("kink", 1)
+
+
+def test_the_worst_sample_and_the_worst_element_come_first() -> None:
+    shape = (3, 1, 1, 4)
+    analytic, numerical = np.ones(shape), np.ones(shape)
+    numerical[1, 0, 0, 1], numerical[2, 0, 0, 1], numerical[0, 0, 0, 3] = 1.5, 1.25, 4.0
+    found = checking._summary(
+        analytic, numerical, np.zeros(shape), np.zeros(3), "complex step", np.ones(4), np.ones((3, 1))
+    )
+    assert [(element.input, element.sample, element.verdict) for element in found.elements] == [
+        (3, 0, "differs"),
+        (1, 1, "differs"),
+        (0, 0, "agrees"),
+        (2, 0, "agrees"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("transfer", "x", "kinks"),
+    [
+        ("poslin", [1.9e-6, -1.9e-6, 2.1e-6, -2.1e-6], [1.0, 1.0, 0.0, 0.0]),
+        ("satlin", [1.9e-6, 1.0 - 1.9e-6, 1.0 + 1.9e-6, 0.5], [1.0, 1.0, 1.0, 0.0]),
+        ("tansig", [0.0, 1e-6, 1.0, -1.0], [0.0] * 4),
+    ],
+)
+def test_a_kink_is_within_a_millionth_of_the_range(transfer: str, x: list[float], kinks: list[float]) -> None:
+    net, samples = static(transfer, [[1.0]]), np.array(x)[:, None]
+    assert checking._at_kinks(net, samples, np.array([[2.0]])).tolist() == kinks
+    assert checking._at_kinks(net, samples, np.array([[-2.0]])).tolist() == kinks
+
+
+def test_a_change_of_the_winner_is_a_kink() -> None:
+    net = static("compet", [[1.0, 0.0], [0.0, 1.0]])
+    x = np.array([[0.5, 0.5 + 1e-6], [0.5, 0.6]])
+    assert checking._at_kinks(net, x, np.diag([2.0, 2.0])).tolist() == [1.0, 0.0]
+
+
+def test_the_middle_of_a_distance_is_a_kink() -> None:
+    """Within a ten-thousandth of 1 and the largest number of the sample."""
+    net = static("purelin", [[100.0, 0.0]], "dist")
+    x = np.array([[100.0, 0.010], [100.0, 0.0102], [100.0, 0.0]])
+    assert checking._at_kinks(net, x, np.diag([1e-9, 1e-9])).tolist() == [1.0, 0.0, 1.0]
+
+
+def test_the_nearest_axis_of_a_box_distance_changes_at_a_kink() -> None:
+    net = static("purelin", [[0.0, 0.0]], "boxdist")
+    x = np.array([[1.0, 1.0 + 1e-6], [1.0, 1.1], [-1e-6, 1e-7]])
+    assert checking._at_kinks(net, x, np.diag([2.0, 2.0])).tolist() == [1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(("size", "directions"), [(256, 0), (257, 3)])
+def test_directions_begin_beyond_256_inputs(size: int, directions: int) -> None:
+    net = static("tansig", np.random.default_rng(0).normal(size=(1, size)).tolist())
+    found = check(net, count=2)
+    assert (found.directions, len(found.elements), found.samples) == (directions, directions or size, 2)
+    assert found.agrees
+
+
+def test_changes_along_directions_are_shares_of_the_width() -> None:
+    changes = checking._random_directions(400, np.array([1.0, 10.0]))
+    assert (np.abs(changes) <= [1.0, 10.0]).all()
+    assert (np.abs(changes).max(axis=0) > [0.98, 9.8]).all()
+    assert (np.sign(changes).mean(axis=0) ** 2 < 0.05).all()
+
+
+def test_an_overflowing_complex_step_is_replaced_sample_by_sample() -> None:
+    """logsig overflows at 2000 only; at 0.25 the complex step is exact and its estimate 0."""
+    net = static("logsig", [[1.0]])
+    x = np.array([[0.25], [2000.0]])
+    analytic = np.asarray(net.jacobian(x))
+    numerical, estimate = checking._complex_step(net, x, analytic, np.array([[2.0]]), np.array([2.0]))
+    assert numerical[0] == pytest.approx(analytic[0], rel=1e-14)
+    assert estimate[0] == 0.0
+    assert numerical[1] == pytest.approx(0.0, abs=1e-9)
+
+
+def wrong_at(
+    monkeypatch: pytest.MonkeyPatch,
+    place: tuple[int, int, int, int],
+    change: float = 0.01,
+    method: str = "run_jacobian",
+) -> None:
+    """The analytic derivative is wrong in one place: step, lag (leads from the end), output, input."""
+    right = getattr(Network, method)
+
+    def wrong(self: Network, *arguments: object, **settings: object) -> Real:
+        found = np.array(right(self, *arguments, **settings))
+        found[place] += change
+        return found
+
+    monkeypatch.setattr(Network, method, wrong)
+
+
+@pytest.mark.parametrize(("step", "lag"), [(0, 0), (3, 1), (5, 3), (10, 4), (10, 0)])
+def test_a_wrong_derivative_of_a_series_is_found_in_its_place(
+    step: int, lag: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = open_network(inner=True)
+    wrong_at(monkeypatch, (step, lag, 1, 2))
+    found = check(net)
+    assert found.samples == 2 * (3 + 2) + 3
+    assert {(one.lag, one.output, one.input) for one in found.elements} == {
+        (k, i, j) for k in range(6) for i in range(2) for j in range(4)
+    }
+    assert {one.verdict for one in found.elements[1:]} == {"agrees"}
+    worst = found.elements[0]
+    assert (worst.verdict, worst.sample, worst.lag, worst.output, worst.input) == ("differs", step, lag, 1, 2)
+    assert worst.difference == pytest.approx(0.01, rel=1e-4)
+
+
+def test_states_before_a_series_are_those_given(arx: Network) -> None:
+    """With a hidden layer that bends, the derivatives depend on them."""
+    layer = Layer(1, "tansig", {0: Weight([[2.0]], delays=(1,))}, {0: Weight([[0.5]], delays=(1,))})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    x = np.linspace(-1.0, 1.0, 5)[:, None]
+    states = {"input_states": np.array([[0.25]]), "layer_states": np.array([[0.75]])}
+    found = check(net, x, **states)
+    assert found.agrees
+    y = net.run(x, **states).outputs
+    expected = 2.0 * (1.0 - y[:, 0] ** 2)
+    (first,) = (one for one in found.elements if one.lag == 1)
+    assert first.analytic == pytest.approx(expected[first.sample], rel=1e-12)
+    assert check(arx).agrees
+
+
+def test_a_wrong_derivative_by_a_state_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Weight([[0.5, -1.0, 0.25, 0.125], [1.5, 0.25, -0.5, 0.75]], delays=(1, 2))
+    net = Network(Structure((), (Layer(2, "tansig", {}, {0: weights}, [0.5, -0.5]),), (Output(0, 2),)))
+    found = check(net)
+    assert (len(found.elements), found.samples, found.agrees) == (2 * 2 * 2, 6, True)
+    assert found.method == "central differences with respect to the initial states"
+    assert any(abs(one.analytic) > 0.01 for one in found.elements)
+    right = Network.run_jacobian
+
+    def wrong(self: Network, *arguments: object, **settings: object) -> Real:
+        found = np.array(right(self, *arguments, **settings))  # type: ignore[arg-type]
+        found[4, 1, 0, 1] += 0.01
+        return found
+
+    monkeypatch.setattr(Network, "run_jacobian", wrong)
+    worst, *others = check(net).elements
+    assert {one.verdict for one in others} == {"agrees"}
+    assert worst.verdict == "differs"
+    assert (worst.sample, worst.output, worst.input) == (4, 1, 1)
+
+
+@pytest.mark.parametrize(("last", "lags"), [(False, range(-1, 2)), (True, range(-1, 6))])
+def test_steps_that_come_later_and_series_of_one_answer(
+    last: bool, lags: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lags below 0 where outputs depend on later steps, and to the first step where only the last has an output."""
+    net = load(tmp_path, [sequences(2), recurrent("BiLSTM", "a", 1, 2, 2, last=last)])
+    x = np.random.default_rng(2).normal(size=(6, 2))
+    found = check(net, x)
+    assert {one.lag for one in found.elements} == set(lags)
+    assert {one.verdict for one in found.elements} == {"agrees"}
+    assert all(
+        any(abs(one.analytic) > 1e-4 for one in found.elements if one.lag == lag)
+        for lag in lags
+        if not last or lag >= 0
+    )
+    step, lag = (5, 5) if last else (2, -1)
+    wrong_at(monkeypatch, (step, lag, 1, 0))
+    worst, *others = check(net, x).elements
+    assert {one.verdict for one in others} == {"agrees"}
+    assert (worst.verdict, worst.sample, worst.lag, worst.output, worst.input) == ("differs", step, lag, 1, 0)
