@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,13 +69,18 @@ def test_the_width_of_an_input_is_its_range_or_a_millionth_of_a_far_sample() -> 
 
 
 def summary(
-    analytic: list[float], numerical: list[float], estimate: list[float], y: list[float], **more: object
+    analytic: list[float],
+    numerical: list[float],
+    estimate: list[float],
+    y: list[float],
+    kinks: Sequence[float] = (),
+    method: str = "complex step",
+    directions: int = 0,
 ) -> Check:
     """Of one derivative at several samples."""
-    arrays = (np.array(numbers)[:, None, None, None] for numbers in (analytic, numerical, estimate))
-    settings: dict[str, object] = {"kinks": np.zeros(len(y)), "method": "complex step", "directions": 0, **more}
-    kinks, method, directions = settings["kinks"], str(settings["method"]), int(str(settings["directions"]))
-    return checking._summary(*arrays, np.asarray(kinks), method, np.ones(1), np.array(y)[:, None], directions)
+    one, other, error = (np.array(numbers)[:, None, None, None] for numbers in (analytic, numerical, estimate))
+    at_kinks = np.array(kinks) if kinks else np.zeros(len(y))
+    return checking._summary(one, other, error, at_kinks, method, np.ones(1), np.array(y)[:, None], directions)
 
 
 @pytest.mark.parametrize(
@@ -108,12 +115,12 @@ def test_a_small_derivative_of_a_large_output_need_not_be_resolved_further() -> 
 
 def test_a_sample_at_a_kink_or_without_a_finite_output_is_left_out() -> None:
     nan = float("nan")
-    found = summary([1.0, 5.0, nan], [1.0, 1.0, nan], [0.0] * 3, [0.5, 0.5, nan], kinks=np.array([0.0, 1.0, 0.0]))
+    found = summary([1.0, 5.0, nan], [1.0, 1.0, nan], [0.0] * 3, [0.5, 0.5, nan], kinks=[0.0, 1.0, 0.0])
     (element,) = found.elements
     assert (element.verdict, element.sample, found.at_kinks, found.undefined) == ("kink", 1, 1, 1)
-    along = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=np.array([0.0, 1.0]), directions=3)
+    along = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=[0.0, 1.0], directions=3)
     assert (along.elements[0].verdict, along.elements[0].sample) == ("agrees", 0)
-    every = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=np.array([1.0, 1.0]), directions=3)
+    every = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=[1.0, 1.0], directions=3)
     assert (every.elements[0].verdict, every.elements[0].sample) == ("kink", 1)
 
 
@@ -191,21 +198,16 @@ def test_an_overflowing_complex_step_is_replaced_sample_by_sample() -> None:
     assert numerical[1] == pytest.approx(0.0, abs=1e-9)
 
 
-def wrong_at(
-    monkeypatch: pytest.MonkeyPatch,
-    place: tuple[int, int, int, int],
-    change: float = 0.01,
-    method: str = "run_jacobian",
-) -> None:
+def wrong_at(monkeypatch: pytest.MonkeyPatch, place: tuple[int, int, int, int]) -> None:
     """The analytic derivative is wrong in one place: step, lag (leads from the end), output, input."""
-    right = getattr(Network, method)
+    right = Network.run_jacobian
 
-    def wrong(self: Network, *arguments: object, **settings: object) -> Real:
+    def wrong(self: Network, *arguments: Any, **settings: Any) -> Real:
         found = np.array(right(self, *arguments, **settings))
-        found[place] += change
+        found[place] += 0.01
         return found
 
-    monkeypatch.setattr(Network, method, wrong)
+    monkeypatch.setattr(Network, "run_jacobian", wrong)
 
 
 @pytest.mark.parametrize(("step", "lag"), [(0, 0), (3, 1), (5, 3), (10, 4), (10, 0)])
@@ -230,7 +232,7 @@ def test_states_before_a_series_are_those_given(arx: Network) -> None:
     layer = Layer(1, "tansig", {0: Weight([[2.0]], delays=(1,))}, {0: Weight([[0.5]], delays=(1,))})
     net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
     x = np.linspace(-1.0, 1.0, 5)[:, None]
-    states = {"input_states": np.array([[0.25]]), "layer_states": np.array([[0.75]])}
+    states: Any = {"input_states": np.array([[0.25]]), "layer_states": np.array([[0.75]])}
     found = check(net, x, **states)
     assert found.agrees
     y = net.run(x, **states).outputs
@@ -247,14 +249,7 @@ def test_a_wrong_derivative_by_a_state_is_found(monkeypatch: pytest.MonkeyPatch)
     assert (len(found.elements), found.samples, found.agrees) == (2 * 2 * 2, 6, True)
     assert found.method == "central differences with respect to the initial states"
     assert any(abs(one.analytic) > 0.01 for one in found.elements)
-    right = Network.run_jacobian
-
-    def wrong(self: Network, *arguments: object, **settings: object) -> Real:
-        found = np.array(right(self, *arguments, **settings))  # type: ignore[arg-type]
-        found[4, 1, 0, 1] += 0.01
-        return found
-
-    monkeypatch.setattr(Network, "run_jacobian", wrong)
+    wrong_at(monkeypatch, (4, 1, 0, 1))
     worst, *others = check(net).elements
     assert {one.verdict for one in others} == {"agrees"}
     assert worst.verdict == "differs"
