@@ -1,0 +1,151 @@
+"""What a table tells of itself and of its result: chunks, how much was read, rows outside and rows with NaN."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.tables.binary.frames import FrameTable
+from matnet.tables.binary.scans import HeldFrame
+from matnet.tables.chunks import MOST_ROWS, chunk_rows, rechunked
+from matnet.tables.columns import Columns
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.streams import Stream
+from matnet.tables.csv.table import CsvTable
+from matnet.tables.interfaces import Rows, Table
+from matnet.tables.jobs import columns_of, flagged, prediction, tidy_gradient
+from matnet.tables.opening import Reading, open_table
+from matnet.tables.summary import counts
+
+NAN, INF = float("nan"), float("inf")
+
+
+def rows_of(*numbers: float) -> Rows:
+    return Rows(np.array(numbers)[:, None], pl.DataFrame({"k": [str(number) for number in numbers]}))
+
+
+@pytest.mark.parametrize(
+    ("width", "asked", "rows"),
+    [(1, 1, 4096), (1, 4096, 4096), (1, 4097, 8192), (64, 9000, 12288), (1000, 1, 1024), (10**7, 9, 16), (10**7, 8, 8)],
+)
+def test_a_size_that_is_asked_for_becomes_whole_blocks(width: int, asked: int, rows: int) -> None:
+    assert chunk_rows(width, asked) == rows
+
+
+def test_every_part_of_a_table_begins_a_chunk() -> None:
+    parts = [rows_of(1, 2), None, rows_of(3), rows_of(4, 5, 6, 7, 8), rows_of(), None, None, rows_of(9), None]
+    chunks = list(rechunked(parts, 3))
+    assert [chunk.x[:, 0].tolist() for chunk in chunks] == [[1, 2], [3, 4, 5], [6, 7, 8], [9]]
+    assert [chunk.texts["k"].to_list() for chunk in chunks] == [
+        ["1", "2"],
+        ["3", "4", "5"],
+        ["6", "7", "8"],
+        ["9"],
+    ]
+
+
+def network() -> Network:
+    """Two inputs, the first of which has a known range of -1 to 1, and two outputs."""
+    limits = np.array([[-1.0, 1.0], [NAN, NAN]])
+    layer = Layer(2, "tansig", {0: Weight([[0.5, -1.0], [2.0, 0.25]])})
+    return Network(Structure((Input(2, range=limits),), (layer,), (Output(0, 2),)))
+
+
+def test_rows_are_counted_once_however_many_of_their_numbers_are_nan() -> None:
+    x = np.array([[2.0, 0.0], [0.0, 9.0], [-2.0, 9.0], [1.0, 0.0], [NAN, 0.0]])
+    columns = [
+        pl.Series([1.0, NAN, NAN, 4.0, 5.0]),
+        pl.Series([1.0, NAN, 3.0, INF, -INF]),
+        pl.Series(["NaN", "b", "c", "d", "e"]),
+        pl.Series([1, 2, 3, 4, 5]),
+    ]
+    extent = network().input_extent
+    assert counts(x, extent, columns) == (5, 2, (2, 0), 2)
+    assert counts(x[3:4], extent, [pl.Series([INF, -INF])]) == (1, 0, (0, 0), 0)
+    assert counts(x[:2], extent, []) == (2, 1, (1, 0), 0)
+
+
+@pytest.mark.parametrize("rows", [1, 2500, 2501])
+def test_columns_are_those_of_the_array_whatever_its_size(rows: int) -> None:
+    array = np.arange(4.0 * rows).reshape(rows, 2, 2)
+    array[0, 0] = NAN, INF
+    found = columns_of(array)
+    assert [column.dtype for column in found] == [pl.Float64] * 4
+    np.testing.assert_array_equal(np.column_stack([column.to_numpy() for column in found]), array.reshape(rows, 4))
+    assert [column.dtype for column in columns_of(np.zeros((rows, 1), dtype=np.int64))] == [pl.Int64]
+
+
+def test_the_flag_is_how_many_inputs_lie_outside() -> None:
+    net, rows = network(), Rows(np.array([[2.0, 0.0], [0.5, 9.0]]), pl.DataFrame())
+    job = flagged(prediction(net, Columns()), net.input_extent)
+    assert job.names[-1] == "inputs_outside_range"
+    # of the second input no range is known, so none may be outside, or one
+    assert job.compute(rows, 0)[-1].to_list() == [1, None]
+    choice = held().choose(Columns(), 2)
+    tidy = flagged(tidy_gradient(net, Columns(), choice, False), net.input_extent).compute(rows, 0)
+    assert tidy[-1].to_list() == [1] * 4 + [None] * 4
+    assert tidy[0].to_list() == [1] * 4 + [2] * 4
+
+
+def held() -> Table:
+    return FrameTable(HeldFrame(pl.DataFrame({"x1": [1.0], "x2": [2.0]})), "t", Dialect(), "t")
+
+
+def told(table: Table) -> list[float | None]:
+    """How much was read before, after each piece, and at the end."""
+    found = [table.fraction]
+    for piece in table.pieces(table.choose(Columns(), 1)):
+        if piece is not None:
+            piece()
+            found.append(table.fraction)
+    return [*found, table.fraction]
+
+
+def test_how_much_of_a_stream_was_read() -> None:
+    text = b"x1\n" + b"1\n" * 498 + b"1"
+    assert len(text) == 1000
+    table = CsvTable(Stream(io.BytesIO(text), "t.csv", len(text)), Dialect(), block_bytes=250)
+    found = told(table)
+    assert found[0] in (0.25, 0.253)
+    assert found == sorted(found, key=lambda number: number or 0.0)
+    assert found[-1] == 1.0
+    packed = gzip.compress(text)
+    stream = Stream(io.BytesIO(packed), "t.csv.gz", 2 * len(packed))
+    assert stream.fraction == 0.0
+    stream.read(1000)
+    assert stream.fraction == 0.5
+    assert Stream(io.BytesIO(text), "t.csv").fraction is None
+
+
+def test_how_much_of_a_frame_was_read() -> None:
+    frame = pl.DataFrame({"x1": np.zeros(2 * MOST_ROWS)})
+    assert told(FrameTable(HeldFrame(frame), "t", Dialect(), "t")) == [0.0, 0.0, 0.5, 1.0]
+    assert FrameTable(HeldFrame(frame[:0]), "t", Dialect(), "t").fraction is None
+
+
+def test_how_much_of_a_folder_was_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x1\n" + "1\n" * 10)
+    (tmp_path / "b.csv").write_text("x1\n" + "1\n" * 33)
+    (tmp_path / "c.csv").write_text("x1\n" + "1\n" * 54)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 203
+    with open_table(str(tmp_path), Columns(), Reading()) as table:
+        assert told(table) == [0.0, 23 / 203, 92 / 203, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("make", [lambda text: text, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("size", [1, 7, 300, 1000])
+def test_a_stream_gives_its_bytes_in_any_portions(make: Callable[[bytes], bytes], size: int) -> None:
+    """More at a time than the first look at it takes, and less."""
+    text = bytes(range(1, 128)) * 8
+    stream = Stream(io.BytesIO(make(text)), "t", hashed=True, encoding="utf-8")
+    pieces = list(iter(lambda: stream.read(size), b""))
+    assert b"".join(pieces) == text
+    assert all(len(piece) == size for piece in pieces[:-1])
