@@ -100,7 +100,7 @@ def _slots(tape: Tape) -> dict[int, ConcatSlot]:
         start = 0
         for operand in node.operands:
             part = tape.nodes[operand]
-            slot = ConcatSlot(number, start, start + int(part.shape[-1] or 0))
+            slot = ConcatSlot(number, start, start + part.row[-1])
             start = slot.stop
             if uses[operand] != 1:
                 continue
@@ -221,7 +221,7 @@ class Block:
     def _release(self, owner: int, out: NDArray[Any]) -> None:
         memory = self._arrays[owner]
         if not np.may_share_memory(memory, out):
-            self._free.setdefault((memory.size, memory.dtype.type), []).append(memory.reshape(-1))
+            self._free.setdefault((memory.size, memory.dtype.type), []).append(memory.ravel())
 
     def _concat_memory(self, number: int) -> NDArray[Any]:
         """The memory of a concat, allocated when the first of its parts is written.
@@ -309,7 +309,7 @@ def _in_long_rows(
     long: list[NDArray[Any]] = []
     for argument, row in zip(arguments, rows, strict=True):
         if row:
-            long.append(np.tile(argument.reshape(-1), times))
+            long.append(np.tile(argument.ravel(), times))
         elif argument.size == 1:
             long.append(argument.reshape(()))
         elif argument.shape == out.shape and argument.flags.c_contiguous:

@@ -31,7 +31,7 @@ import numpy as np
 from matnet.derivatives.memory import check_memory
 from matnet.functions.namespace import FloatArray
 from matnet.tape.block import Block, Plan
-from matnet.tape.symbols import Node, Tape
+from matnet.tape.symbols import Tape
 
 _BLOCK_BYTES = 1 << 20  # bytes of the buffers of one block, so that they stay in a core's own cache
 _MOST_BYTES = 4 << 20  # bytes of the buffers if that is too little to outweigh the overhead of a NumPy call
@@ -54,9 +54,10 @@ class Evaluator:
         self.tape = tape
         self._plan = Plan(tape)
         self.block_rows = _block_rows(self._plan)
-        self._row_numbers = sum(math.prod(_row_shape(tape.nodes[output])) for output in tape.outputs)
-        row_product = max((_multiplications(tape, node) for node in tape.nodes), default=0)
-        self._few_rows = min(self.block_rows, _SMALL_PRODUCT // max(row_product, 1))
+        self._row_numbers = sum(math.prod(tape.nodes[output].row) for output in tape.outputs)
+        products = [node for node in tape.nodes if node.operation == "matmul"]
+        multiplications = (math.prod(node.row) * tape.nodes[node.operands[0]].row[-1] for node in products)
+        self._few_rows = min(self.block_rows, _SMALL_PRODUCT // max([1, *multiplications]))
         # popping from and appending to these lists needs no lock; adding a new size does
         self._idle: dict[int, list[Block]] = {}
         self._idle_for_one: list[Block] = []
@@ -91,7 +92,7 @@ class Evaluator:
         return results
 
     def _new_results(self, rows: int) -> list[FloatArray]:
-        return [np.empty((rows, *_row_shape(self.tape.nodes[output]))) for output in self.tape.outputs]
+        return [np.empty((rows, *self.tape.nodes[output].row)) for output in self.tape.outputs]
 
     def _at_once(self, inputs: Sequence[FloatArray], rows: int) -> list[FloatArray]:
         """Small batches, as in an optimizer's loop: threading and BLAS overhead do not pay off."""
@@ -130,23 +131,12 @@ class Evaluator:
         idle.append(block)
 
 
-def _row_shape(node: Node) -> tuple[int, ...]:
-    return tuple(size for size in node.shape if size is not None)
-
-
 def _block_rows(plan: Plan) -> int:
     """The number of rows of a block: a power of two that keeps the buffers in cache, but not too few."""
     row = max(Block(plan, 1).bytes, 1)
     fitting = max(_BLOCK_BYTES // row, min(_ENOUGH_ROWS, _MOST_BYTES // row))
     rows = 1 << max(0, fitting.bit_length() - 1)
     return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
-
-
-def _multiplications(tape: Tape, node: Node) -> int:
-    """The multiplications per row of a matrix product, 0 for other operations."""
-    if node.operation != "matmul":
-        return 0
-    return int(np.prod(_row_shape(node))) * int(tape.nodes[node.operands[0]].shape[-1] or 0)
 
 
 def cores() -> int:

@@ -80,7 +80,7 @@ class _Writer:
     def rewritten(self, node: Node, operands: list[Symbol]) -> Symbol:
         """The node's operation on symbols of the new tape."""
         if node.operation == "input":
-            return self.tape.input(int(node.shape[-1] or 0))
+            return self.tape.input(*node.row)
         if node.value is not None:
             return self.tape.constant(node.value)
         if node.operation == "matmul":
@@ -107,7 +107,7 @@ class _Writer:
 
     def keeps(self, x: Symbol, value: NDArray[Any], node: Node) -> bool:
         """Whether x combined with the value alone has the node's shape, so that no broadcast is lost."""
-        return len(x.shape) == len(node.shape) and x.shape == node.shape and value.ndim < len(node.shape)
+        return x.shape == node.shape and value.ndim < len(node.shape)
 
     def split(self, x: Symbol, operation: str) -> tuple[Symbol, NDArray[Any]] | None:
         """The varying and the constant operand of x, if x is that operation on two such operands."""
@@ -134,7 +134,7 @@ class _Writer:
         node = self.tape.nodes[x.number]
         if node.operation == "reshape" and self.tape.nodes[node.operands[0]].operation == "matmul":
             inside = Symbol(self.tape, node.operands[0])
-            flat = np.broadcast_to(factor, [int(size or 0) for size in node.shape[1:]]).reshape(-1)
+            flat = np.broadcast_to(factor, node.row).ravel()
             inner = self.scaled(inside, flat) if inside.shape[-1] == len(flat) else None
             return None if inner is None else self.xp.reshape(inner, node.shape)
         if node.operation != "matmul":
@@ -142,12 +142,12 @@ class _Writer:
         left, right = (Symbol(self.tape, operand) for operand in node.operands)
         if right.value is None or right.value.ndim != 2 or any(size != 1 for size in factor.shape[:-1]):
             return None
-        scaled = _product(right.value, factor.reshape(-1))
+        scaled = _product(right.value, factor.ravel())
         return None if scaled is None else self.xp.matmul(left, self.tape.constant(scaled))
 
     def product(self, a: Symbol, b: Symbol) -> Symbol:
         """a b, with the scale of a folded into b if b is constant."""
-        if b.value is None or b.value.ndim != 2 or a.value is not None:
+        if b.value is None or b.value.ndim != 2:
             return self.xp.matmul(a, b)
         weights = b.value
         base = self.split(a, "add")
@@ -188,7 +188,7 @@ class _Writer:
     def sloped(self, a: Symbol, weights: NDArray[Any]) -> Symbol:
         """a weights, with a number that scales the slope in a = s ⊙ u folded into the weights."""
         node = self.tape.nodes[a.number]
-        if node.operation == "multiply" and a.ndim == 3:
+        if node.operation == "multiply":
             slope, adjoint = (Symbol(self.tape, operand) for operand in node.operands)
             source = self.without_axis(slope)
             core, factor = (slope, 1.0) if source is None else self.unscaled(source)
@@ -200,7 +200,7 @@ class _Writer:
     def combined(self, a: Symbol, inner: NDArray[Any]) -> Symbol | None:
         """(s ⊙ outer) inner for s (N, H), outer (S, H) and inner (H, R): s times one matrix (H, S R); else None."""
         scale = self.split(a, "multiply")
-        if scale is None or scale[1].ndim != 2 or a.ndim != 3:
+        if scale is None or a.ndim != 3:
             return None
         source = self.without_axis(scale[0])
         outer = scale[1]

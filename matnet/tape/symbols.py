@@ -65,6 +65,11 @@ class Node:
         """Whether the node has the batch axis."""
         return bool(self.shape) and self.shape[0] is None
 
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of one row: without the batch axis."""
+        return tuple(size for size in self.shape if size is not None)
+
 
 @dataclass
 class Tape:
@@ -134,24 +139,24 @@ def compute(operation: str, arguments: Sequence[Any], attributes: Sequence[Any],
     """An operation computed on NumPy arrays; `shape` is the result's, with the length of the batch."""
     if operation in ELEMENTWISE:
         return ELEMENTWISE[operation](*arguments)
+    x, *others = arguments
     if operation == "matmul":
-        return np.matmul(*arguments)
-    if operation in ("sum", "max", "min"):
-        return getattr(np, operation)(arguments[0], axis=attributes[0], keepdims=attributes[1])
-    if operation == "argmax":
-        return np.argmax(arguments[0], axis=attributes[0], keepdims=attributes[1])
+        return np.matmul(x, *others)
+    if operation in ("sum", "max", "min", "argmax"):
+        axis, keepdims = attributes
+        return getattr(np, operation)(x, axis=axis, keepdims=keepdims)
     if operation == "take":
-        return np.take(arguments[0], arguments[1], axis=attributes[0])
+        return np.take(x, *others, *attributes)
     if operation == "concat":
-        return np.concatenate(arguments, axis=attributes[0])
+        return np.concatenate(arguments, *attributes)
     if operation == "index":
-        return arguments[0][index_key(attributes[0])]
+        return x[index_key(*attributes)]
     if operation == "transpose":
-        return np.swapaxes(arguments[0], -1, -2)
+        return np.swapaxes(x, -1, -2)
     if operation == "reshape":
-        return np.reshape(arguments[0], shape)
+        return np.reshape(x, shape)
     if operation == "broadcast":
-        return np.broadcast_to(arguments[0], shape)
+        return np.broadcast_to(x, shape)
     raise AssertionError(f"the tape has no operation {operation}")
 
 
@@ -396,7 +401,7 @@ class Recorder:
     def concat(self, arrays: Sequence[Symbol], axis: int = -1) -> Symbol:
         """Arrays one after the other on the last axis."""
         symbols = [self.asarray(array) for array in arrays]
-        total = sum(int(symbol.shape[-1] or 0) for symbol in symbols)
+        total = sum(self.tape.nodes[symbol.number].row[-1] for symbol in symbols)
         return self.tape.record("concat", symbols, (*symbols[0].shape[:-1], total), symbols[0].dtype, axis)
 
     def _reduced(self, operation: str, x: Symbol, axis: int, keepdims: bool, kind: str) -> Symbol:

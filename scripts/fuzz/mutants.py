@@ -74,7 +74,10 @@ class _Place:
 
 
 def mutants(file: Path) -> Iterator[Mutant]:
-    """Every change of a module that is tried; annotations, decorators and texts are left as they are."""
+    """Every change of a module that is tried.
+
+    Annotations, decorators and texts are left as they are, and so is the ``strict`` of a zip: it asserts what is true.
+    """
     data = (PROJECT / file).read_bytes()
     text = data.decode().split("\n")
     starts = [0]
@@ -97,7 +100,7 @@ def mutants(file: Path) -> Iterator[Mutant]:
 
 def _expressions(node: ast.AST, place: _Place) -> Iterator[tuple[ast.expr, _Place]]:
     """The expressions of a module that are computed, each before its parts."""
-    if isinstance(node, ast.JoinedStr):
+    if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.keyword) and node.arg == "strict"):
         return
     if isinstance(node, ast.expr):
         yield node, place

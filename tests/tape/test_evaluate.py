@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -405,3 +406,49 @@ def test_the_last_one_out_gives_blas_its_threads_back() -> None:
         net = Network(Structure((Input(2),), (Layer(2, "tansig", {0: Weight(np.eye(2))}),), (Output(0, 2),)))
         net.jacobian(np.zeros((100_000, 2)))
         assert threads() == {2}
+
+
+@pytest.mark.parametrize(
+    ("size", "rows"), [(4, 4096), (16, 4096), (17, 2048), (100, 512), (187, 256), (512, 256), (4096, 64), (1 << 18, 8)]
+)
+def test_blocks_fit_a_cores_cache(size: int, rows: int) -> None:
+    """An input and one result, 16 bytes an element: 1 MiB, or 4 MiB where there would be fewer than 256 rows."""
+    tape = record(deep().program, lambda _, x: x.__array_namespace__().exp(x), [size])
+    assert Evaluator(tape).block_rows == rows
+
+
+@pytest.mark.parametrize(
+    ("sizes", "few"), [((2, 3), 4096), ((3, 8), 65536 // 24), ((20, 40), 81), ((256, 256), 1), ((257, 256), 0)]
+)
+def test_small_batches_are_those_of_products_that_blas_computes_in_one_thread(sizes: tuple[int, int], few: int) -> None:
+    """At most 65,536 multiplications in the largest product; here the second of three."""
+    inner, outer = sizes
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        small = xp.matmul(x, xp.asarray(np.ones((1, inner))))
+        return xp.matmul(xp.matmul(small, xp.asarray(np.ones((inner, outer)))), xp.asarray(np.ones((outer, 1))))
+
+    run = Evaluator(record(deep().program, quantity, [1]))
+    assert run._few_rows == min(few, run.block_rows)
+    for rows in (1, 3):
+        np.testing.assert_array_equal(run(np.ones((rows, 1)))[0], np.full((rows, 1), float(inner * outer)))
+    assert run.one(np.ones(1))[0].tolist() == [float(inner * outer)]
+
+
+def test_cores_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = {0: {0, 1, 2}}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: allowed[process], raising=False)
+    assert evaluate.cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    for count, cores in ((5, 5), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        assert evaluate.cores() == cores
+
+
+def test_results_that_no_memory_holds_are_refused_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(evaluate, "check_memory", lambda numbers, *words: told.append(numbers))
+    run = evaluator(deep(), "jacobian")
+    run(samples(deep(), run.block_rows + 1))
+    assert told == [(run.block_rows + 1) * 2 * 3]

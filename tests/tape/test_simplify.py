@@ -194,3 +194,39 @@ def test_one_layer_without_anything_to_fold_stays_as_it_is() -> None:
     net = network(Layer(2, "tansig", {0: Weight([[1.0], [2.0]])}, bias=[0.5, -0.5]))
     tape = record(net.program, QUANTITIES["value"], [1])
     assert [node.operation for node in simplified(tape).nodes] == [node.operation for node in tape.nodes]
+
+
+def test_offsets_whose_sum_overflows_stay_apart() -> None:
+    """x + 10³⁰⁸ + 10³⁰⁸ is finite where x is −10³⁰⁸; what is infinite from the start does not hinder the rest."""
+    net = fitnet((1, 1))
+    x = np.array([[-1e308], [0.0]])
+    for first, second in ((1e308, 1e308), (np.inf, 1.0)):
+        tape = record(net.program, lambda _, x, a=first, b=second: (x + np.array([a])) + np.array([b]), [1])
+        with np.errstate(over="ignore"):
+            expected = x + first + second
+        np.testing.assert_array_equal(Evaluator(simplified(tape))(x)[0], expected)
+    assert len(simplified(tape).nodes) < len(tape.nodes)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 2), (1, 2), (2,)])
+def test_two_columns_are_scaled_one_by_one(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    c, weights = rng.normal(size=shape), rng.normal(size=(2, 2))
+
+    def quantity(_: Any, x: Any) -> Any:
+        xp = x.__array_namespace__()
+        product = xp.matmul(x[:, :, None] * x[:, None, :], xp.asarray(weights))
+        return product * xp.asarray(c), product / xp.asarray(c) + xp.asarray(c)
+
+    tape = record(fitnet((2, 1)).program, quantity, [2])
+    x = rng.normal(size=(3, 2))
+    for found, expected in zip(Evaluator(simplified(tape))(x), interpreted(tape, [x]), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_the_largest_combined_constant() -> None:
+    """The Jacobian of 128 outputs, 2 hidden neurons and 256 inputs is s times 2 by 32,768 numbers, and no larger."""
+    for inputs, combined in ((256, True), (257, False)):
+        net = fitnet((inputs, 2, 128))
+        short = simplified(record(net.program, QUANTITIES["jacobian"], [inputs]))
+        assert (max(node.value.size for node in short.nodes if node.value is not None) > 1 << 15) == combined

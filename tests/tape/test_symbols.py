@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from matnet.tape.evaluate import Evaluator
+from matnet.tape.simplify import simplified
 from matnet.tape.symbols import Tape
 
 
@@ -107,3 +108,80 @@ def test_numpy_leaves_mixed_arithmetic_to_the_symbol() -> None:
     for mixed in (np.ones(3) + x, np.ones(3) - x, 2.0 * x, 1.0 / x, np.float64(3.0) * x, np.ones(3) < x):
         assert type(mixed) is type(x)
         assert mixed.shape == (None, 3)
+
+
+def test_an_input_may_have_no_elements() -> None:
+    tape = Tape()
+    x, y = tape.input(2), tape.input(0)
+    tape.finish([x * 2.0, y])
+    short = simplified(tape)
+    assert [short.nodes[number].shape for number in short.inputs] == [(None, 2), (None, 0)]
+
+
+@pytest.mark.parametrize(
+    ("of", "shape"),
+    [
+        (lambda x: x[:, 1:], (None, 4, 3)),
+        (lambda x: x[:, 3:1], (None, 0, 3)),
+        (lambda x: x[:, -2:, :-1], (None, 2, 2)),
+        (lambda x: x[..., 0], (None, 5)),
+        (lambda x: x[:, None, ..., None], (None, 1, 5, 3, 1)),
+        (lambda x: x[:, 1, None], (None, 1, 3)),
+        (lambda x: x[..., None, :], (None, 5, 1, 3)),
+    ],
+)
+def test_indices_give_what_numpys_give(of: Callable[[Any], Any], shape: tuple[int | None, ...]) -> None:
+    tape = Tape()
+    flat = tape.input(15)
+    x = flat.__array_namespace__().reshape(flat, (None, 5, 3))
+    found = of(x)
+    assert found.shape == shape
+    tape.finish([found * 2.0])
+    values = np.arange(60.0).reshape(4, 15)
+    np.testing.assert_array_equal(Evaluator(tape)(values)[0], 2.0 * of(values.reshape(4, 5, 3)))
+
+
+def test_products_of_rows_vectors_and_stacks() -> None:
+    """Shapes and numbers of every product that is recorded, and the one that is refused."""
+    rng = np.random.default_rng(0)
+    row, matrix, stack = rng.normal(size=3), rng.normal(size=(3, 4)), rng.normal(size=(2, 4, 3))
+    x = rng.normal(size=(5, 3))
+    cases: list[tuple[Callable[[Any, Any], Any], tuple[int | None, ...]]] = [
+        (lambda xp, x: xp.matmul(x, xp.asarray(matrix)), (None, 4)),
+        (lambda xp, x: xp.matmul(xp.asarray(row), x[:, :, None]), (None, 1)),
+        (lambda xp, x: xp.matmul(xp.asarray(stack[0]), x[:, :, None]), (None, 4, 1)),
+        (lambda xp, x: xp.matmul(x[:, :, None], x[:, None, :]), (None, 3, 3)),
+        (lambda xp, x: xp.matmul(xp.asarray(stack), x[:, None, :, None]), (None, 2, 4, 1)),
+    ]
+    for of, shape in cases:
+        tape = recorded(of)
+        assert tape.nodes[tape.outputs[0]].shape == shape
+        np.testing.assert_allclose(Evaluator(tape)(x)[0], of(np, x), rtol=1e-15)
+    with pytest.raises(
+        TypeError, match=r"^the batch axis cannot be a matrix axis if the other operand has batched mat"
+    ):
+        recorded(lambda xp, x: xp.matmul(x, xp.asarray(stack.swapaxes(1, 2))))
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_reductions_give_what_numpys_give(keepdims: bool) -> None:
+    x = np.array([[1.0, 3.0, 3.0], [0.5, -1.0, np.nan], [-2.0, -2.0, -7.0]])
+    for name, kind in (("sum", "float"), ("max", "float"), ("min", "float"), ("argmax", "int")):
+        tape = recorded(lambda xp, x, name=name: getattr(xp, name)(x, axis=-1, keepdims=keepdims))  # type: ignore[misc]
+        node = tape.nodes[tape.outputs[0]]
+        assert (node.shape, node.kind) == ((None, 1) if keepdims else (None,), kind)
+        tape = recorded(lambda xp, x, name=name: getattr(xp, name)(x, axis=-1, keepdims=keepdims) + 0.0)  # type: ignore[misc]
+        np.testing.assert_array_equal(Evaluator(tape)(x)[0], getattr(np, name)(x, axis=-1, keepdims=keepdims))
+
+
+def test_kinds_are_those_of_the_results() -> None:
+    tape = Tape()
+    x = tape.input(2)
+    xp = x.__array_namespace__()
+    assert [symbol.dtype for symbol in (x, x > 0.0, x + 1.0, xp.where(x > 0.0, x, x), ~(x > 0.0))] == [
+        "float", "bool", "float", "float", "bool",
+    ]  # fmt: skip
+    assert tape.constant(3).dtype == "float"
+    assert tape.constant(True).dtype == "bool"
+    assert tape.constant(np.array([1, 2])).dtype == "int"
+    assert tape.constant(np.float32(0.1)).value == np.float64(np.float32(0.1))
