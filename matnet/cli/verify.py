@@ -147,7 +147,7 @@ def _verified(
     from matnet.importers.load import may_be_mat
     from matnet.importers.stored import StoredValues
     from matnet.proof.candidates import Series
-    from matnet.proof.data import NamedData, input_image, output_image, takes_series
+    from matnet.proof.data import NamedData, takes_series
     from matnet.proof.verify import verify
 
     nets = {path: completed(net, {"file": file, **options}) for path, net in _networks(file, network).items()}
@@ -156,7 +156,8 @@ def _verified(
     read: dict[tuple[str, tuple[int, ...]], Matrix] = {}
 
     def named_for(net: Network) -> NamedData:
-        images = {"inputs": input_image(net), "outputs": output_image(net), "targets": output_image(net)}
+        of_outputs = net.structure.output_image
+        images = {"inputs": net.structure.input_image, "outputs": of_outputs, "targets": of_outputs}
         matrices: dict[str, Matrix | None] = dict.fromkeys(places.matrices)
         series: Series | None = None
         for name, place in places.matrices.items():

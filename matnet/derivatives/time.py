@@ -29,8 +29,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from matnet.derivatives.memory import check_memory
 from matnet.derivatives.quantities import Adjoints, OutputsAndLayers, Quantity, SignalJacobian, Signals
-from matnet.errors import ShapeError
+from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.simulate import Leaf, Program
@@ -110,6 +111,7 @@ class Series:
         self._reversed = np.repeat(self._backward, [layer.size for layer in structure.layers])
         fed_back = sorted({leaf.index for leaf in program.leaves if leaf.kind == "layer"})
         self._fed_back = tuple(fed_back)
+        self._neurons = self._neurons_of(fed_back)
         places = sorted({(structure.levels[index], self._backward[index]) for index in fed_back})
         self._passes = tuple(
             self._pass([index for index in fed_back if (structure.levels[index], self._backward[index]) == place])
@@ -117,8 +119,12 @@ class Series:
         )
 
     def _pass(self, layers: Sequence[int]) -> Pass:
-        columns = [k for index in layers for k in range(*_edges(self._columns["layer"], index))]
-        return Pass(tuple(layers), np.array(columns, dtype=np.intp), self._backward[layers[0]])
+        return Pass(tuple(layers), self._neurons_of(layers), self._backward[layers[0]])
+
+    def _neurons_of(self, layers: Sequence[int]) -> NDArray[np.intp]:
+        """The columns of some layers among those of all layers."""
+        edges = self._columns["layer"]
+        return np.concatenate([np.arange(0), *(np.arange(edges[index], edges[index + 1]) for index in layers)])
 
     def columns(self, leaf: Leaf) -> slice:
         """The columns of x, or of all layers' outputs, that belong to a leaf."""
@@ -220,9 +226,9 @@ class Series:
 
     def _step_jacobians(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray
-    ) -> tuple[FloatArray, list[int], dict[int, slice | NDArray[np.intp]]]:
+    ) -> tuple[FloatArray, dict[int, slice | NDArray[np.intp]]]:
         """P (B, T, S + n, A): the derivative of the outputs and the n neurons fed back with respect to a step's
-        argument; which neurons these are; and for each leaf the rows of P that depend on it.
+        argument; and for each leaf the rows of P that depend on it.
 
         The other rows are left out of sums, because 0 times a derivative of NaN would be NaN.
         """
@@ -231,9 +237,8 @@ class Series:
         argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, self._argument_size)
         signals = (*self.program.outputs, *(self.program.layers[index] for index in self._fed_back))
         jacobians = self.evaluate(SignalJacobian(signals), argument)[0]
-        neurons = [k for index in self._fed_back for k in range(*_edges(self._columns["layer"], index))]
         rows = {leaf.signal: self._dependent(signals, leaf) for leaf in self.program.leaves}
-        return jacobians.reshape(batch, steps, *jacobians.shape[1:]), neurons, rows
+        return jacobians.reshape(batch, steps, *jacobians.shape[1:]), rows
 
     def _dependent(self, signals: Sequence[int], leaf: Leaf) -> slice | NDArray[np.intp]:
         """Which elements of the concatenated `signals` depend on a leaf."""
@@ -243,10 +248,14 @@ class Series:
         )
         return slice(None) if depends.all() else np.flatnonzero(depends)
 
-    def _rows(self, leaf: Leaf, neurons: Sequence[int]) -> slice:
-        """The rows of a leaf's neurons, which follow the outputs in the Jacobian of a step."""
-        first = neurons.index(self.columns(leaf).start)
-        return slice(self.output_size + first, self.output_size + first + leaf.size)
+    def _rows(self, neurons: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows of neurons that are fed back, which follow the outputs in the Jacobian of a step."""
+        return self.output_size + np.searchsorted(self._neurons, neurons)
+
+    def _rows_of(self, leaf: Leaf) -> slice:
+        """The rows of a leaf's neurons."""
+        first = int(self._rows(self._neurons_of([leaf.index]))[0])
+        return slice(first, first + leaf.size)
 
     def jacobian(
         self,
@@ -260,45 +269,46 @@ class Series:
         """The outputs' total derivative with respect to `wrt`, see ``Network.run_jacobian``."""
         if wrt == "inputs":
             reach = self.input_delay if lags is None else lags
-            return self._by_lags(x, input_states, layer_states, reach, leads)
+            if self.looks_ahead:
+                return self._jacobian_around(x, input_states, layer_states, reach, leads)
+            return self.jacobian_by_lag(x, input_states, layer_states, reach, leads)
         return self.jacobian_by_states(x, input_states, layer_states, "input" if wrt == "input_states" else "layer")
 
-    def _by_lags(
-        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int, leads: int
-    ) -> FloatArray:
-        places = lags + 1 + leads
-        numbers = x.size * places * self.output_size
-        try:
-            if numbers > _MOST_NUMBERS:
-                raise MemoryError
-            if self.looks_ahead:
-                return self._jacobian_around(x, input_states, layer_states, lags, leads)
-            found = self.jacobian_by_lag(x, input_states, layer_states, lags)
-            return np.pad(found, ((0, 0), (0, 0), (0, leads), (0, 0), (0, 0))) if leads else found
-        except MemoryError:
-            raise ShapeError(
-                f"the derivatives of {x.shape[1]:,} steps at {places:,} lags are {numbers:,} numbers, "
-                f"{numbers * 8 / 1e9:,.1f} GB alone, and computing them takes more memory than this machine has; use "
-                "fewer lags or a shorter series"
-            ) from None
+    def _check_memory(self, x: FloatArray, lags: int, kept: int) -> None:
+        """Refuse derivatives at so many lags, `kept` numbers for each lag and step, if they do not fit into memory."""
+        steps = x.shape[0] * x.shape[1]
+        what = f"the derivatives of {counted(steps, 'step')} at {counted(lags, 'lag')}"
+        # an array without elements has a largest size, too
+        check_memory(max(1, steps) * lags * max(1, kept), what, "use fewer lags or a shorter series")
 
     def jacobian_by_lag(
-        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int
+        self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int, leads: int = 0
     ) -> FloatArray:
-        """dy(t)/dx(t − lag), (B, T, lags + 1, S, R); 0 if t − lag is before the series."""
-        step, neurons, dependent = self._step_jacobians(x, input_states, layer_states)
-        batch, steps, rows = step.shape[:3]
-        total = np.zeros((lags + 1, batch, steps, rows, self.input_size))
-        for lag in range(min(lags, steps - 1) + 1):
+        """dy(t)/dx(t − lag), (B, T, lags + 1 + leads, S, R); 0 if t − lag is outside of the series.
+
+        Raises
+        ------
+        ShapeError
+            They do not fit into memory.
+        """
+        batch, steps = x.shape[:2]
+        reach = min(lags + 1, steps)
+        self._check_memory(x, lags + 1 + leads, self.output_size * self.input_size)
+        self._check_memory(x, reach, (self.output_size + len(self._neurons)) * self.input_size)
+        step, dependent = self._step_jacobians(x, input_states, layer_states)
+        total = np.zeros((reach, batch, steps, step.shape[2], self.input_size))
+        for lag in range(reach):
             for leaf, own in self.leaves:
                 if leaf.kind == "input" and leaf.delay == lag:
                     total[lag][:, lag:, :, self.columns(leaf)] += step[:, lag:, :, own]
                 elif leaf.kind == "layer" and leaf.delay <= lag:
-                    before = total[lag - leaf.delay][:, : steps - leaf.delay, self._rows(leaf, neurons)]
+                    before = total[lag - leaf.delay][:, : steps - leaf.delay, self._rows_of(leaf)]
                     moved = dependent[leaf.signal]
                     later = step[:, leaf.delay :, moved, own] @ before
                     total[lag][:, lag:, moved] += later[:, lag - leaf.delay :]
-        return np.ascontiguousarray(np.moveaxis(total, 0, 2)[:, :, :, : self.output_size])
+        found = np.zeros((batch, steps, lags + 1 + leads, self.output_size, self.input_size))
+        found[:, :, :reach] = np.moveaxis(total, 0, 2)[:, :, :, : self.output_size]
+        return found
 
     def _jacobian_around(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, lags: int, leads: int
@@ -308,6 +318,7 @@ class Series:
         Lags below 0 come last: element −k is lag −k. The steps that the derivative is with respect to are taken in
         blocks, which bounds the memory. An output that there is not has a derivative of NaN.
         """
+        self._check_memory(x, lags + 1 + leads, self.output_size * self.input_size)
         derivatives = self._step_jacobians(x, input_states, layer_states)
         batch, steps, rows = derivatives[0].shape[:3]
         found = np.zeros((batch, steps, lags + 1 + leads, self.output_size, self.input_size))
@@ -324,19 +335,21 @@ class Series:
             for place, source in enumerate(sources):
                 for time in range(max(0, source - leads), min(steps, source + lags + 1)):
                     found[:, time, time - source] = total[:, time, : self.output_size, place]
-        never = [k for leaf in self.program.leaves if leaf.last for k in self._outputs_of(derivatives[2][leaf.signal])]
-        found[:, : max(steps - 1, 0), :, never] = np.nan
+        self._mark_missing(np.moveaxis(found, 3, 2), derivatives[1])
         return found
 
-    def _outputs_of(self, rows: slice | NDArray[np.intp]) -> list[int]:
-        """The outputs among the rows of a step's Jacobian."""
-        return [k for k in np.arange(self.output_size + self._argument_size)[rows].tolist() if k < self.output_size]
+    def _mark_missing(self, found: FloatArray, dependent: dict[int, slice | NDArray[np.intp]]) -> None:
+        """Set the derivatives (B, T, S, ...) to NaN of outputs at the steps at which there are none."""
+        rows = np.arange(self.output_size + len(self._neurons))
+        for leaf in self.program.leaves:
+            if leaf.last:
+                outputs = np.intersect1d(rows[dependent[leaf.signal]], rows[: self.output_size])
+                found[:, : max(found.shape[1] - 1, 0), outputs] = np.nan
 
     def _accumulate(
         self,
         total: FloatArray,
         step: FloatArray,
-        neurons: list[int],
         dependent: dict[int, slice | NDArray[np.intp]],
     ) -> None:
         """Completes total derivatives (B, T, S + n, ...), which hold what each step depends on directly.
@@ -348,14 +361,11 @@ class Series:
         every = np.arange(rows)
         passes: list[tuple[NDArray[np.intp], range]] = []
         if self.looks_ahead:
-            places = {neuron: self.output_size + place for place, neuron in enumerate(neurons)}
-            for entry in self._passes:
-                own_rows = np.array([places[neuron] for neuron in entry.columns.tolist()], dtype=np.intp)
-                passes.append((own_rows, entry.times(steps)))
+            passes.extend((self._rows(entry.columns), entry.times(steps)) for entry in self._passes)
             passes.append((every[: self.output_size], range(steps)))
         else:
             passes.append((every, range(steps)))
-        layers = [(leaf, own, self._rows(leaf, neurons)) for leaf, own in self.leaves if leaf.kind == "layer"]
+        layers = [(leaf, own, self._rows_of(leaf)) for leaf, own in self.leaves if leaf.kind == "layer"]
         for computed, times in passes:
             through = [
                 (leaf, own, before, np.intersect1d(computed, every[dependent[leaf.signal]], assume_unique=True))
@@ -370,11 +380,21 @@ class Series:
     def jacobian_by_states(
         self, x: FloatArray, input_states: FloatArray, layer_states: FloatArray, kind: str
     ) -> FloatArray:
-        """dy(t) with respect to the initial states: (B, T, S, ID, R) for kind "input", (B, T, S, LD, N) for "layer"."""
+        """dy(t) with respect to the initial states: (B, T, S, ID, R) for kind "input", (B, T, S, LD, N) for "layer".
+
+        Raises
+        ------
+        ShapeError
+            They do not fit into memory.
+        """
+        batch, steps = x.shape[:2]
+        reach, width = (self.input_delay, self.input_size) if kind == "input" else (self.layer_delay, self.layer_size)
+        rows = self.output_size + len(self._neurons)
+        states = f"{kind} state"
+        what = f"the derivatives of {counted(batch * steps, 'step')} with respect to {counted(reach * width, states)}"
+        check_memory(batch * steps * rows * reach * width, what, "use a shorter series")
         derivatives = self._step_jacobians(x, input_states, layer_states)
         step = derivatives[0]
-        batch, steps, rows = step.shape[:3]
-        reach, width = (self.input_delay, self.input_size) if kind == "input" else (self.layer_delay, self.layer_size)
         total = np.zeros((batch, steps, rows, reach, width))
         for leaf, own in self.leaves:
             for time in range(steps):
@@ -385,8 +405,7 @@ class Series:
                     total[:, time, :, place, self.columns(leaf)] += step[:, time, :, own]
         self._accumulate(total, *derivatives)
         found = np.ascontiguousarray(total[:, :, : self.output_size])
-        never = [k for leaf in self.program.leaves if leaf.last for k in self._outputs_of(derivatives[2][leaf.signal])]
-        found[:, : max(steps - 1, 0), never] = np.nan
+        self._mark_missing(found, derivatives[1])
         return found
 
     def adjoints(
@@ -411,15 +430,14 @@ class Series:
         by_parameters = np.zeros(sum(self.program.parameter_sizes))
         nothing = np.zeros((len(seeds), 0))
         everywhere = (*signals, *(self.program.layers[index] for index in self._fed_back))
-        neurons = np.array([k for entry in self._passes for k in entry.columns.tolist()], dtype=np.intp)
         passes: list[tuple[tuple[int, ...], NDArray[np.intp], range, bool]] = []
         if self.looks_ahead:
-            passes.append((signals, neurons[:0], range(steps), True))
+            passes.append((signals, self._neurons[:0], range(steps), True))
             for entry in reversed(self._passes):
                 own_signals = tuple(self.program.layers[index] for index in entry.layers)
                 passes.append((own_signals, entry.columns, entry.times(steps), False))
         else:
-            passes.append((everywhere, neurons, range(steps), True))
+            passes.append((everywhere, self._neurons, range(steps), True))
         for adjoint_to, computed, times, seeded in passes:
             for time in reversed(times):
                 later = by_layers[:, reach + time][:, computed]
@@ -458,12 +476,5 @@ class Series:
         return by_leaves, by_weights
 
 
-_MOST_NUMBERS = 1 << 44
-"""More derivatives than any memory holds: their count could leave the range of an array's size."""
-
 _BLOCK_ELEMENTS = 1 << 24
 """The most numbers of total derivatives in memory at once, in the passes over a series in both directions."""
-
-
-def _edges(edges: FloatArray, index: int) -> tuple[int, int]:
-    return int(edges[index]), int(edges[index + 1])

@@ -569,6 +569,16 @@ class Structure:
                 raise ModelError("layers that run forward and backward in time form a loop")
         return tuple(levels)
 
+    @property
+    def input_image(self) -> tuple[int, ...]:
+        """(H, W, C) of the only input; empty if that is no image or there are several."""
+        return self.inputs[0].shape if len(self.inputs) == 1 else ()
+
+    @property
+    def output_image(self) -> tuple[int, ...]:
+        """The sizes of the only output; empty if that is a vector or there are several."""
+        return self.layers[self.outputs[0].layer].shape if len(self.outputs) == 1 else ()
+
     @cached_property
     def looks_ahead(self) -> bool:
         """Whether an output depends on later steps, or a layer on the end of a series: a step alone tells nothing."""

@@ -33,8 +33,7 @@ from matnet.simulate import Program, TransferStep, WeightStep
 
 def input_elements(structure: Structure) -> Elements:
     """The elements on the last axis of x, v and the input states."""
-    shape = structure.inputs[0].shape if len(structure.inputs) == 1 else ()
-    return Elements(structure.input_size, "x", structure.inputs, shape)
+    return Elements(structure.input_size, "x", structure.inputs, structure.input_image)
 
 
 def output_elements(structure: Structure) -> Elements:

@@ -30,18 +30,6 @@ def takes_series(net: Network) -> bool:
     return any(layer.part_of is not None for layer in net.structure.layers)
 
 
-def input_image(net: Network) -> tuple[int, ...]:
-    """(H, W, C) of a network's only input; empty if that is no image or there are several."""
-    inputs = net.structure.inputs
-    return inputs[0].shape if len(inputs) == 1 else ()
-
-
-def output_image(net: Network) -> tuple[int, ...]:
-    """The sizes of a network's only output; empty if that is a vector or there are several."""
-    outputs = net.structure.outputs
-    return net.structure.layers[outputs[0].layer].shape if len(outputs) == 1 else ()
-
-
 @dataclass(frozen=True, eq=False)
 class NamedData:
     """The data that the user named, in MATLAB's layout. The rest is searched for in the file.
@@ -97,9 +85,9 @@ class DataSource:
         size = self.net.output_size
         if named is not None:
             return named_matrix(named, size, f"an output of {counted(size, 'element')}")
-        images = self._candidates.images(output_image(self.net))
+        images = self._candidates.images(self.net.structure.output_image)
         # one sample is enough where the inputs are an image or a series, which is found by more than one size
-        alone = bool(input_image(self.net)) or takes_series(self.net)
+        alone = bool(self.net.structure.input_image) or takes_series(self.net)
         return images + self._candidates.with_elements(size, least=1 if alone else 2)
 
     def inputs(self, lengths: set[int]) -> Iterator[InputData]:
@@ -129,7 +117,7 @@ class DataSource:
             return named_matrix(self.named.inputs, size, f"an input of {counted(size, 'element')}")
         if self.named.series is not None:
             return []
-        return self._candidates.images(input_image(self.net)) + self._candidates.with_elements(size)
+        return self._candidates.images(self.net.structure.input_image) + self._candidates.with_elements(size)
 
     def _series(self, lengths: set[int]) -> Iterator[InputData]:
         if self.net.input_size:

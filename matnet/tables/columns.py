@@ -55,10 +55,9 @@ class Columns:
 
 
 def image_of(model: Network | Ensemble) -> tuple[int, ...]:
-    """(H, W, C) of a network's only input; empty where that is no image or there are several."""
-    first: Any = getattr(model, "networks", (model,))[0]
-    inputs: Sequence[Input] = first.structure.inputs
-    return inputs[0].shape if len(inputs) == 1 else ()
+    """(H, W, C) of the only input of a network, or of those of an ensemble; empty if it has none or no image."""
+    first: Network = getattr(model, "networks", (model,))[0]
+    return first.structure.input_image
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import matnet
 from matnet import Network, ShapeError
+from matnet.derivatives import memory
 from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 
@@ -215,6 +216,40 @@ def test_gradients_of_layers_that_run_in_both_directions(wrt: str, last: bool) -
             arguments = {**states, **({wrt: moved} if wrt in states else {})}
             values.append(at.performance(moved if wrt == "inputs" else x, t, **arguments))
         assert np.vdot(found, direction) == pytest.approx((values[0] - values[1]) / (2 * STEP), abs=1e-8)
+
+
+def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is the result, what computing it takes, or an array without elements whose size no array can have."""
+    monkeypatch.setattr(memory, "machine_memory", lambda: 2**15)
+    net, x = recurrent(), np.zeros((2, 50, 3))
+    closed, first = autonomous(), np.zeros((1, 0))
+    by_lags = "steps at {} lags, but this machine has 0.0 GiB; use fewer lags or a shorter series"
+    by_states = "steps with respect to {} states, but this machine has 0.0 GiB; use a shorter series"
+    calls: dict[str, Any] = {
+        "0.0 GiB of memory are needed for the derivatives of 100 " + by_lags.format(60): lambda: net.run_jacobian(
+            x, lags=9, leads=50
+        ),
+        "0.0 GiB of memory are needed for the derivatives of 100 " + by_lags.format(2): lambda: net.run_jacobian(
+            x, lags=1
+        ),
+        "13,411,045,074,462.9 GiB of memory are needed for the derivatives of 100 "
+        + by_lags.format("1,000,000,000,000,000,001"): lambda: net.run_jacobian(x, lags=10**18),
+        "7,450,580,596.9 GiB of memory are needed for the derivatives of 1 "
+        + by_lags.format("1,000,000,000,000,000,001").replace("steps", "step", 1): lambda: closed.run_jacobian(
+            first, lags=10**18
+        ),
+        "0.0 GiB of memory are needed for the derivatives of 100 " + by_states.format("18 layer"): (
+            lambda: net.run_jacobian(x, wrt="layer_states")
+        ),
+        "0.0 GiB of memory are needed for the derivatives of 100 " + by_states.format("6 input"): (
+            lambda: net.run_jacobian(x, wrt="input_states")
+        ),
+    }
+    for message, call in calls.items():
+        with pytest.raises(ShapeError) as refused:
+            call()
+        assert str(refused.value) == f"at least {message}"
+    assert net.run_jacobian(x[:, :5], wrt="layer_states").shape == (2, 5, 6, 3, 6)
 
 
 def test_states_left_out_are_raw_zeros_and_layer_zeros() -> None:
