@@ -696,8 +696,8 @@ class Network:
         Raises
         ------
         ShapeError
-            As in ``run``, or `wrt` or `of` is none of these, or `lags` or `leads` is negative, or the derivatives do not
-            fit into memory.
+            As in ``run``, or `wrt` or `of` is none of these, or `lags` or `leads` is negative. Or the derivatives do
+            not fit into memory.
         """
         kind, columns = differentiated(self.structure, wrt, ("inputs", "input_states", "layer_states"))
         rows = None if of is None else element_numbers(of, self.output_names, "y", "of", "an output")

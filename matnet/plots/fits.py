@@ -19,8 +19,8 @@ from matnet.plots.style import (
     MARKERS,
     SET_COLOURS,
     chosen,
+    chosen_name,
     legend_below,
-    names,
     panel,
     title,
     x_label,
@@ -61,6 +61,47 @@ class Fit:
         return 1.0 - float(((self.t - self.y) ** 2).sum()) / spread if spread > 0.0 else float("nan")
 
 
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Outputs y (N, S) of a network and targets t (N, S) of the same samples."""
+
+    y: FloatArray
+    t: FloatArray
+
+    def fits(self, i: int, sets: Sets | None = None) -> tuple[list[Fit], int]:
+        """The fit of output i, from 0, in each set, and at how many samples target or output is NaN.
+
+        Raises
+        ------
+        ShapeError
+            The sets do not fit, or nothing is known at all.
+        """
+        y, t = self.y[:, i], self.t[:, i]
+        known = np.isfinite(y) & np.isfinite(t)
+        if not known.any():
+            raise ShapeError(f"no sample has both a known output {i + 1} and a known target: nothing to compare")
+        by_set = [Fit(name, y[flags & known], t[flags & known]) for name, flags in _flags(sets, len(y))]
+        return [fit for fit in by_set if len(fit.t)], int(np.count_nonzero(~known))
+
+
+def compared(net: Model, x: Any, t: Any, outputs: Sequence[str] | None = None, **states: Any) -> Compared:
+    """The outputs at x beside their targets.
+
+    Raises
+    ------
+    ShapeError
+        x and t do not fit each other or the network.
+    """
+    if isinstance(net, Network) and net.dynamic:
+        y = net.run(matrix(x, inputs_of(net), "x"), **states).outputs
+    else:
+        y = np.asarray(net(samples(net, x)))
+    targets = matrix(t, outputs_of(net), "t", outputs)
+    if len(targets) != len(y):
+        raise ShapeError(f"t has {counted(len(targets), 'row')}, but x has {len(y):,}")
+    return Compared(y, targets)
+
+
 def fits(
     net: Model,
     x: Any,
@@ -70,26 +111,15 @@ def fits(
     outputs: Sequence[str] | None = None,
     **states: Any,
 ) -> tuple[list[Fit], int]:
-    """The fit of each set, and at how many samples target or output is NaN.
+    """The fit of an output in each set, and at how many samples target or output is NaN.
 
     Raises
     ------
     ShapeError
         x, t and sets do not fit each other or the network, or nothing is known at all.
     """
-    if isinstance(net, Network) and net.dynamic:
-        y = net.run(matrix(x, inputs_of(net), "x"), **states).outputs
-    else:
-        y = np.asarray(net(samples(net, x)))
-    targets = matrix(t, outputs_of(net), "t", outputs)
-    if len(targets) != len(y):
-        raise ShapeError(f"t has {counted(len(targets), 'row')}, but x has {len(y):,}")
-    i = chosen(of, outputs, outputs_of(net))
-    known = np.isfinite(y[:, i]) & np.isfinite(targets[:, i])
-    if not known.any():
-        raise ShapeError(f"no sample has both a known output {i + 1} and a known target: nothing to compare")
-    by_set = [Fit(name, y[flags & known, i], targets[flags & known, i]) for name, flags in _flags(sets, len(y))]
-    return [fit for fit in by_set if len(fit.t)], int(np.count_nonzero(~known))
+    both = compared(net, x, t, outputs, **states)
+    return both.fits(chosen(of, outputs, outputs_of(net)), sets)
 
 
 def _flags(sets: Sets | None, count: int) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -148,7 +178,7 @@ def parity(
         matplotlib is not installed.
     """
     by_set, unknown = fits(net, x, t, of, sets, outputs, **states)
-    name = _output_name(net, of, outputs)
+    name = chosen_name(of, outputs, outputs_of(net))
     ax = panel(ax, 5.0, 4.8)
     for number, fit in enumerate(by_set):
         r2 = "" if np.isnan(fit.r2) else f", R² {fit.r2:.4f}"
@@ -161,10 +191,6 @@ def parity(
     title(ax, _with_unknown(f"Outputs against targets: {name}", unknown))
     legend_below(ax, 1)
     return ax
-
-
-def _output_name(net: Model, of: int | str, outputs: Sequence[str] | None) -> str:
-    return names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
 
 
 def _with_unknown(text: str, unknown: int) -> str:
@@ -201,7 +227,7 @@ def residuals(
     The parameters, returns and errors are those of ``parity``; dashed lines stand at plus and minus twice the rmse.
     """
     by_set, unknown = fits(net, x, t, of, sets, outputs, **states)
-    name = _output_name(net, of, outputs)
+    name = chosen_name(of, outputs, outputs_of(net))
     ax = panel(ax, 6.0, 4.0)
     for number, fit in enumerate(by_set):
         _dots(ax, fit.y, fit.t - fit.y, number, fit.name, f"{fit.name}: mean {np.mean(fit.t - fit.y):.2g}")
@@ -232,7 +258,7 @@ def error_histogram(
     The parameters, returns and errors are those of ``parity``; the line stands at an error of 0.
     """
     by_set, unknown = fits(net, x, t, of, sets, outputs, **states)
-    name = _output_name(net, of, outputs)
+    name = chosen_name(of, outputs, outputs_of(net))
     ax = panel(ax, 6.0, 4.0)
     errors = [fit.t - fit.y for fit in by_set]
     ax.hist(

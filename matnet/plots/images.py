@@ -9,13 +9,12 @@ import numpy as np
 
 from matnet.errors import ShapeError, counted
 from matnet.functions.namespace import FloatArray
-from matnet.plots.style import chosen, names, new_axes, title
+from matnet.network import Ensemble
+from matnet.plots.style import chosen, chosen_name, new_axes, title
 from matnet.sensitivity.samples import Model, first_network, outputs_of, samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_BLOCK_ELEMENTS = 1 << 22
 
 
 def sensitivity_image(
@@ -52,8 +51,9 @@ def sensitivity_image(
     MissingExtraError
         matplotlib is not installed.
     """
-    strength = pixel_strength(net, x, of, inputs, outputs)
-    output = names(outputs, outputs_of(net))[chosen(of, outputs, outputs_of(net))]
+    x, elements = _images(net, x, inputs), outputs_of(net)
+    output = chosen_name(of, outputs, elements)
+    strength = pixel_strength(net, x, chosen(of, outputs, elements))
     ax = new_axes(ax, 4.6, 4.2)
     drawn = ax.imshow(strength, cmap="cividis", vmin=0.0, vmax=float(np.nanmax(strength, initial=0.0)) or 1.0)
     ax.grid(visible=False)
@@ -63,33 +63,25 @@ def sensitivity_image(
     height, width = strength.shape
     ax.set_xticks(_ticks(width), [str(place + 1) for place in _ticks(width)])
     ax.set_yticks(_ticks(height), [str(place + 1) for place in _ticks(height)])
-    count = len(samples(net, x, inputs))
-    title(ax, f"Sensitivity of {output} by pixel\n({counted(count, 'sample')})")
+    title(ax, f"Sensitivity of {output} by pixel\n({counted(len(x), 'sample')})")
     return ax
 
 
-def pixel_strength(
-    net: Model, x: Any, of: int | str, inputs: Sequence[str] | None, outputs: Sequence[str] | None
-) -> FloatArray:
-    """The rms of an output's derivative over the samples and the channels, (H, W).
-
-    Raises
-    ------
-    ShapeError
-        As ``sensitivity_image``.
-    """
-    entries = first_network(net).structure.inputs
-    if len(entries) != 1 or len(entries[0].shape) != 3:
+def _images(net: Model, x: Any, inputs: Sequence[str] | None) -> FloatArray:
+    """The samples (N, R) of a network whose only input is an image."""
+    if len(first_network(net).structure.input_image) != 3:
         raise ShapeError("this plot shows images: it needs a network with one input, which takes images")
-    x = samples(net, x, inputs)
-    output = chosen(of, outputs, outputs_of(net))
-    total = np.zeros(net.input_size)
-    rows = max(1, _BLOCK_ELEMENTS // max(1, net.input_size * net.output_size))
-    for start in range(0, len(x), rows):
-        jacobian = np.asarray(net.jacobian(x[start : start + rows]))
-        total += np.square(jacobian[:, output]).sum(axis=0)
-    picture = total.reshape(entries[0].shape, order="F").mean(axis=2) / len(x)
-    found: FloatArray = np.sqrt(picture)
+    return samples(net, x, inputs)
+
+
+def pixel_strength(net: Model, x: FloatArray, output: int) -> FloatArray:
+    """The rms of an output's derivative over the samples (N, R) and the channels, (H, W); the output is from 0."""
+    u = np.zeros((len(x), net.output_size))
+    u[:, output] = 1.0
+    members = net.networks if isinstance(net, Ensemble) else (net,)
+    slopes = sum(np.asarray(member.vjp(x, u)) for member in members) / len(members)
+    picture = np.square(slopes).mean(axis=0).reshape(first_network(net).structure.input_image, order="F")
+    found: FloatArray = np.sqrt(picture.mean(axis=2))
     return found
 
 

@@ -260,3 +260,8 @@ def chosen(which: int | str, given: Sequence[str] | None, elements: Elements) ->
     if not 1 <= which <= elements.size:
         raise ShapeError(f"there is no {what} {which}: they are numbered from 1 to {elements.size}")
     return which - 1
+
+
+def chosen_name(which: int | str, given: Sequence[str] | None, elements: Elements) -> str:
+    """The name for display of an element; errors as of ``names`` and ``chosen``."""
+    return names(given, elements)[chosen(which, given, elements)]

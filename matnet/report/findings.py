@@ -13,7 +13,7 @@ from matnet.model.points import points_in
 from matnet.model.ranges import DESCRIPTION
 from matnet.plots.classes import FEWEST_CLASSIFIED, are_classes
 from matnet.plots.figures import PANELS
-from matnet.plots.fits import Fit, Sets, fits
+from matnet.plots.fits import Fit, Sets, compared
 from matnet.plots.responses import limits
 from matnet.plots.sensitivities import Shown, gather, stepwise_layers
 from matnet.proof.check import Check, check
@@ -122,11 +122,10 @@ class Findings:
         if material.t is None or material.x is None or not len(material.x):
             return ()
         by_output = []
+        both = compared(self.net, material.x, material.t, material.output_names, **material.states)
         for i, name in enumerate(material.output_names):
             try:
-                of_sets, unknown = fits(
-                    self.net, material.x, material.t, i + 1, material.sets, material.output_names, **material.states
-                )
+                of_sets, unknown = both.fits(i, material.sets)
             except ShapeError:
                 continue  # this output and its target are never both known
             if len(of_sets) > 1:

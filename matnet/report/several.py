@@ -16,7 +16,7 @@ from matnet.network.markup import Html, element
 from matnet.network.overview import sentence
 from matnet.plots import response
 from matnet.plots.figures import PANELS
-from matnet.plots.fits import fits
+from matnet.plots.fits import Compared, compared
 from matnet.plots.sensitivities import draw_sensitivity, gather
 from matnet.report.figure import pair, panel
 from matnet.report.findings import TOP, Findings
@@ -133,10 +133,14 @@ class _Compared:
         )
         yield element("p", text)
 
+    @cached_property
+    def _both(self) -> Compared:
+        return compared(self._mean, self._first.x, self._first.t)
+
     def _error(self, i: int) -> str:
         """Over all rows of the table, as the errors of the members."""
         try:
-            found, _ = fits(self._mean, self._first.x, self._first.t, i + 1)
+            found, _ = self._both.fits(i)
         except ShapeError:
             return "–"
         return _short(found[-1].rmse)

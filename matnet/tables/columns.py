@@ -10,7 +10,6 @@ from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.tables.wording import LISTED, listed, shown
 
 if TYPE_CHECKING:
-    from matnet.model.structure import Input
     from matnet.network import Ensemble, Network
 
 ALL = "all"
@@ -56,8 +55,9 @@ class Columns:
 
 def image_of(model: Network | Ensemble) -> tuple[int, ...]:
     """(H, W, C) of the only input of a network, or of those of an ensemble; empty if it has none or no image."""
-    first: Network = getattr(model, "networks", (model,))[0]
-    return first.structure.input_image
+    first: Any = getattr(model, "networks", (model,))[0]
+    image: tuple[int, ...] = first.structure.input_image
+    return image
 
 
 @dataclass(frozen=True)

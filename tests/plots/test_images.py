@@ -65,3 +65,12 @@ def test_other_images_and_outputs_are_refused(tmp_path: Path, images: FloatArray
         plots.sensitivity_image(net, images, of=4)
     with pytest.raises(matnet.ShapeError, match="x has no samples"):
         plots.sensitivity_image(net, images[:0])
+
+
+def test_an_ensemble_has_the_rms_of_the_mean_derivatives(tmp_path: Path, images: FloatArray) -> None:
+    net = small_network(tmp_path)
+    other = net.with_parameters(net.parameters * 1.5)
+    mean = 0.5 * (net.jacobian(images) + other.jacobian(images))[:, 1].reshape(N, *SHAPE, order="F")
+    ax = plots.sensitivity_image(matnet.Ensemble([net, other]), images, of=2)
+    expected = np.sqrt(np.square(mean).mean(axis=(0, 3)))
+    np.testing.assert_allclose(np.asarray(ax.images[0].get_array()), expected, rtol=1e-12)
