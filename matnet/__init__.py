@@ -84,9 +84,8 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f"matnet.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'matnet' has no attribute '{name}'")
-    value: object
     if name == "__version__":
-        value = importlib.import_module("importlib.metadata").version("matnet")
+        value: object = importlib.import_module("matnet.version").version()
     else:
         value = getattr(importlib.import_module(_PLACES.get(name, "matnet.errors")), name)
     globals()[name] = value

@@ -22,7 +22,7 @@ CODE = MODULES + sorted(path for folder in ("scripts", "tests") for path in (PRO
 
 LEVELS = (
     ("errors",),
-    ("extras", "files"),
+    ("extras", "files", "version"),
     ("isolation",),
     ("functions",),
     ("model",),

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 import matnet
+from matnet.cli.entry import run
 from matnet.errors import FormatError
+from matnet.explore.page import page
+from matnet.explore.subject import Address, Subject
 
 PUMP = "fixtures/pump.mat"
 
@@ -35,6 +38,22 @@ def test_version() -> None:
     assert matnet.__version__ == importlib.metadata.version("matnet")
     done = subprocess.run([sys.executable, "-m", "matnet", "--version"], check=True, capture_output=True, text=True)
     assert done.stdout == f"matnet {matnet.__version__}\n"
+
+
+def test_the_version_is_unknown_without_an_installation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.delitem(vars(matnet), "__version__", raising=False)
+    assert matnet.__version__ == "unknown"
+    monkeypatch.delitem(vars(matnet), "__version__")
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == "matnet unknown\n"
+    net = matnet.load(PUMP)
+    assert "Made by matnet unknown. " in page(Subject(net, address=Address("pump.mat")))
 
 
 def test_a_module_ends_with_the_status_of_the_program() -> None:

@@ -214,9 +214,9 @@ def _finish(summary: Summary, model: Network | Ensemble, engine: str, options: d
     """Report the summary on standard error, write it as JSON if asked to, and return the exit status."""
     _report(summary, engine, options)
     if options["summary"] is not None:
-        from importlib.metadata import version  # takes several milliseconds to import, and few runs need it
+        from matnet.version import version
 
-        text = json.dumps({"matnet": version("matnet"), "engine": engine, **summary.record(model)}, indent=2) + "\n"
+        text = json.dumps({"matnet": version(), "engine": engine, **summary.record(model)}, indent=2) + "\n"
         with opened_result(options["summary"]) as target:
             target.write(text.encode())
     return NOT_CLEAN if options["strict"] and (summary.outside or summary.rows_with_nan) else DONE

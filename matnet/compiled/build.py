@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import shlex
@@ -29,6 +28,7 @@ from pathlib import Path
 from matnet.errors import MissingExtraError, UnsupportedError
 from matnet.exporters.compilers import c_compiler
 from matnet.exporters.running import finished, on_one_line
+from matnet.version import version
 
 _FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-shared")
 _WANTED = ("-fopenmp-simd", "-march=native", "-mprefer-vector-width=512")
@@ -159,7 +159,7 @@ def built(source: str, check: Callable[[ctypes.CDLL], None]) -> ctypes.CDLL:
         It fails, or the cache folder cannot be written or is not the user's alone.
     """
     with_what = compiler()
-    parts = (source, _version(), shlex.join(with_what.command), shlex.join(with_what.flags), with_what.identity)
+    parts = (source, version(), shlex.join(with_what.command), shlex.join(with_what.flags), with_what.identity)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     folder = _own_folder()
     for entry in sorted(folder.glob(f"{key}-*.so")):
@@ -173,13 +173,6 @@ def built(source: str, check: Callable[[ctypes.CDLL], None]) -> ctypes.CDLL:
         except OSError as error:
             raise _unwritable(folder, error) from error
     return _built(source, key, folder, with_what, check)
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("matnet")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"  # run from its source
 
 
 def _own_folder() -> Path:

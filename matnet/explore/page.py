@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.resources import files
 
 from matnet.errors import UnsupportedError
@@ -15,6 +14,7 @@ from matnet.explore.subject import Subject
 from matnet.exporters.stepping import check_start, check_step, state_size
 from matnet.network.markup import Html, element
 from matnet.network.overview import sentence
+from matnet.version import version
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
@@ -95,7 +95,7 @@ def page(subject: Subject) -> str:
         "body",
         element("header", element("h1", subject.title), element("p", sentence(subject.net.structure))),
         element("main", parts.place),
-        element("footer", f"Made by matnet {version('matnet')}. Everything is computed in this page."),
+        element("footer", f"Made by matnet {version()}. Everything is computed in this page."),
         element("script", parts.script, type="module"),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en', class_='themed')}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 
 from matnet.errors import UnsupportedError
 from matnet.explore import Live, live
@@ -15,6 +14,7 @@ from matnet.report.material import Material
 from matnet.report.origin import origin
 from matnet.report.section import Section
 from matnet.report.trust import trust
+from matnet.version import version
 
 MOST_PARAMETERS = 10_000
 """The most weights and biases of a network that the page computes with: they stand in its text."""
@@ -76,7 +76,7 @@ def document(title: str, sections: Sequence[Section], sources: str, moves: Live 
         "body",
         element("header", element("h1", title), links),
         element("main", *(section.html for section in sections)),
-        element("footer", f"Made by matnet {version('matnet')}. Everything on this page was computed from {sources}."),
+        element("footer", f"Made by matnet {version()}. Everything on this page was computed from {sources}."),
         *(() if moves is None else (element("script", moves.script, type="module"),)),
     )
     return f"<!DOCTYPE html>\n{element('html', element('head', head), body, lang='en')}\n"
