@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from matnet.derivatives.memory import check_memory
 from matnet.derivatives.quantities import Adjoints, OutputsAndLayers, Quantity, SignalJacobian, Signals
-from matnet.errors import ShapeError, counted
+from matnet.errors import counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.simulate import Leaf, Program
