@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,11 +13,11 @@ import pytest
 from exported_networks import disagreement, only_chooses, random_networks, row_networks, samples
 from matnet.exporters.loops import Body, Constants, Language, View, dense, four_a_line
 from matnet.exporters.operators import ARITHMETIC, COMPARISONS, functions
-from matnet.exporters.recording import Function, Options, Port, Recording
+from matnet.exporters.recording import Function, Options, Recording
 from matnet.model.structure import Layer, Weight
 from matnet.network import Network
-from matnet.tape.symbols import Tape
 from random_networks import Real, network
+from tape_operations import LEFT, OPERATIONS, X, function_of
 
 
 class Python(Language):
@@ -98,79 +98,10 @@ def test_random_networks() -> None:
     assert {name: size for name, size in found.items() if not size <= 1e-12} == {}
 
 
-LEFT = np.array([[0.5, -1.0, 2.0], [4.0, 0.25, -3.0]])
-OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "a slice": lambda xp, x: xp.exp(x)[..., 1:4],
-    "a slice of a slice": lambda xp, x: x[..., 2:6][..., 1:3] * 2.0,
-    "an element": lambda xp, x: x[..., 4] - x[..., 1],
-    "a new axis and an element of it": lambda xp, x: (x[..., None, :] * LEFT[:, 1:2])[..., 1, 2:5],
-    "a transpose": lambda xp, x: xp.exp(xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 2, 3))) * LEFT.T),
-    "a reshape of a transpose": lambda xp, x: xp.reshape(
-        xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 2, 3))), (*x.shape[:-1], 6)
-    ),
-    "a reshape of a slice": lambda xp, x: xp.reshape(
-        xp.reshape(x, (*x.shape[:-1], 2, 3))[..., 1:3], (*x.shape[:-1], 4)
-    ),
-    "a row of a transpose": lambda xp, x: xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 2, 3)))[..., 1, :],
-    "a broadcast": lambda xp, x: xp.reshape(
-        xp.broadcast_to(x[..., 1:3, None], (*x.shape[:-1], 2, 3)) + 0.0 * LEFT, (*x.shape[:-1], 6)
-    ),
-    "the same along new axes": lambda xp, x: xp.broadcast_to(x[..., None, :2], (*x.shape[:-1], 3, 2)),
-    "the sum": lambda xp, x: xp.sum(x, axis=-1),
-    "the sum of rows": lambda xp, x: xp.sum(xp.reshape(x, (*x.shape[:-1], 2, 3)), axis=-1),
-    "the sum of rows, kept": lambda xp, x: (
-        x[..., :2, None] / xp.sum(x[..., None, :] * LEFT[:, :1], axis=-1, keepdims=True)
-    ),
-    "the sum of one": lambda xp, x: xp.sum(x[..., :1], axis=-1, keepdims=True),
-    "the largest": lambda xp, x: xp.max(x, axis=-1),
-    "the largest of rows": lambda xp, x: xp.max(xp.reshape(x, (*x.shape[:-1], 3, 2)), axis=-1),
-    "the largest of rows, kept": lambda xp, x: xp.max(xp.reshape(x, (*x.shape[:-1], 3, 2)), axis=-1, keepdims=True),
-    "the smallest": lambda xp, x: xp.min(x, axis=-1, keepdims=True),
-    "the place of the largest": lambda xp, x: xp.argmax(x, axis=-1),
-    "the place of the largest, kept": lambda xp, x: xp.argmax(x, axis=-1, keepdims=True) == np.arange(6),
-    "the places of the largest of rows": lambda xp, x: xp.argmax(xp.reshape(x, (*x.shape[:-1], 3, 2)), axis=-1),
-    "a product with a matrix": lambda xp, x: xp.matmul(xp.reshape(x, (*x.shape[:-1], 2, 3)), LEFT.T),
-    "a product from the left": lambda xp, x: xp.matmul(x[..., None, :3], LEFT.T)[..., 0, :],
-    "a product of two": lambda xp, x: xp.matmul(
-        xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.reshape(x, (*x.shape[:-1], 3, 2))
-    ),
-    "a product of batches": lambda xp, x: xp.matmul(
-        xp.reshape(x, (*x.shape[:-1], 3, 1, 2)), np.arange(12.0).reshape(3, 2, 2)
-    ),
-    "chosen elements": lambda xp, x: xp.take(x, xp.asarray(np.array([4, 0, 0, 5])), axis=-1),
-    "chosen columns": lambda xp, x: xp.take(
-        xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.asarray(np.array([2, 0, 2, 1])), axis=-1
-    ),
-    "parts in a row": lambda xp, x: xp.concat([x[..., 2:4], xp.exp(x), x[..., :1]], axis=-1),
-    "parts in rows": lambda xp, x: xp.concat(
-        [xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.reshape(x[..., 1:5], (*x.shape[:-1], 2, 2))], axis=-1
-    ),
-    "conditions": lambda xp, x: xp.where(((x < 0.5) | (x > 2.0)) & ~(x <= -1.0), x, -x) * xp.where(x == 1.0, 2.0, 1.0),
-    "functions": lambda xp, x: xp.tanh(xp.abs(x)) + xp.sqrt(xp.abs(x)) * xp.sign(x) - xp.exp(-x) / (1.0 + x * x),
-}
-"""Computations of one array with a batch axis, by NumPy and by what records it."""
-
-
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_on_every_shape(name: str) -> None:
-    of = OPERATIONS[name]
-    x = np.array(
-        [
-            [1.5, -2.0, 1.0, 0.25, 3.0, -0.5],
-            [1.0, 1.0, -1.0, 7.0, 7.0, 2.0],
-            [np.nan, 1.0, 2.0, 3.0, 0.0, 1.0],
-            [1.0, 4.0, np.nan, np.nan, 5.0, 0.5],
-            [0.5, 3.0, 1.0, np.inf, 2.0, np.nan],
-            [-np.inf, -1.0, np.inf, 2.0, 0.5, -3.0],
-        ]
-    )
-    with np.errstate(all="ignore"):
-        expected = np.asarray(of(np, x), dtype=np.float64)
-    tape = Tape()
-    argument = tape.input(6)
-    tape.finish([of(argument.__array_namespace__(), argument)])
-    function = Function("value", (Port("x", (6,)),), (Port("y", expected.shape[1:]),), tape)
-    (got,) = run(function, x)
+    function, expected = function_of(name)
+    (got,) = run(function, X)
     np.testing.assert_allclose(got, expected, rtol=1e-15, atol=0)
 
 

@@ -1,0 +1,92 @@
+"""Computations of one array, each by NumPy and as the tape of a function that writers of files print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from matnet.exporters.recording import Function, Port
+from matnet.tape.symbols import Tape
+from random_networks import Real
+
+X = np.array(
+    [
+        [1.5, -2.0, 1.0, 0.25, 3.0, -0.5],
+        [1.0, 1.0, -1.0, 7.0, 7.0, 2.0],
+        [-3.0, -1.0, -2.0, -5.0, -4.0, -6.0],
+        [np.nan, 1.0, 2.0, 3.0, 0.0, 1.0],
+        [1.0, 4.0, np.nan, np.nan, 5.0, 0.5],
+        [0.5, 3.0, 1.0, np.inf, 2.0, np.nan],
+        [-np.inf, -1.0, np.inf, 2.0, 0.5, -3.0],
+    ]
+)
+"""Samples of six elements; the first three are finite."""
+
+LEFT = np.array([[0.5, -1.0, 2.0], [4.0, 0.25, -3.0]])
+OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "a slice": lambda xp, x: xp.exp(x)[..., 1:4],
+    "a slice of a slice": lambda xp, x: x[..., 2:6][..., 1:3] * 2.0,
+    "an element": lambda xp, x: x[..., 4] - x[..., 1],
+    "a new axis and an element of it": lambda xp, x: (x[..., None, :] * LEFT[:, 1:2])[..., 1, 2:5],
+    "a transpose": lambda xp, x: xp.exp(xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 2, 3))) * LEFT.T),
+    "a reshape of a transpose": lambda xp, x: xp.reshape(
+        xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 2, 3))), (*x.shape[:-1], 6)
+    ),
+    "a reshape of a slice": lambda xp, x: xp.reshape(
+        xp.reshape(x, (*x.shape[:-1], 2, 3))[..., 1:3], (*x.shape[:-1], 4)
+    ),
+    "a row of a transpose": lambda xp, x: xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 2, 3)))[..., 1, :],
+    "a broadcast": lambda xp, x: xp.reshape(
+        xp.broadcast_to(x[..., 1:3, None], (*x.shape[:-1], 2, 3)) + 0.0 * LEFT, (*x.shape[:-1], 6)
+    ),
+    "the same along new axes": lambda xp, x: xp.broadcast_to(x[..., None, :2], (*x.shape[:-1], 3, 2)),
+    "the sum": lambda xp, x: xp.sum(x, axis=-1),
+    "the sum of rows": lambda xp, x: xp.sum(xp.reshape(x, (*x.shape[:-1], 2, 3)), axis=-1),
+    "the sum of rows, kept": lambda xp, x: (
+        x[..., :2, None] / xp.sum(x[..., None, :] * LEFT[:, :1], axis=-1, keepdims=True)
+    ),
+    "the sum of one": lambda xp, x: xp.sum(x[..., :1], axis=-1, keepdims=True),
+    "the largest": lambda xp, x: xp.max(x, axis=-1),
+    "the largest of rows": lambda xp, x: xp.max(xp.reshape(x, (*x.shape[:-1], 3, 2)), axis=-1),
+    "the largest of rows, kept": lambda xp, x: xp.max(xp.reshape(x, (*x.shape[:-1], 3, 2)), axis=-1, keepdims=True),
+    "the smallest": lambda xp, x: xp.min(x, axis=-1, keepdims=True),
+    "the place of the largest": lambda xp, x: xp.where(xp.argmax(x, axis=-1)[..., None] == np.arange(6), x, 0.0),
+    "the place of the largest, kept": lambda xp, x: xp.where(
+        xp.argmax(x, axis=-1, keepdims=True) == np.arange(6), xp.ones_like(x), xp.zeros_like(x)
+    ),
+    "the places of the largest of rows": lambda xp, x: xp.where(
+        xp.argmax(xp.reshape(x, (*x.shape[:-1], 3, 2)), axis=-1) == np.array([0, 1, 1]), x[..., :3], x[..., 3:]
+    ),
+    "a product with a matrix": lambda xp, x: xp.matmul(xp.reshape(x, (*x.shape[:-1], 2, 3)), LEFT.T),
+    "a product from the left": lambda xp, x: xp.matmul(x[..., None, :3], LEFT.T)[..., 0, :],
+    "a product of two": lambda xp, x: xp.matmul(
+        xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.reshape(x, (*x.shape[:-1], 3, 2))
+    ),
+    "a product of matrices of rows": lambda xp, x: xp.matmul(xp.reshape(x, (*x.shape[:-1], 3, 1, 2)), LEFT[:, :2].T),
+    "chosen elements": lambda xp, x: xp.take(x, xp.asarray(np.array([4, 0, 0, 5])), axis=-1),
+    "chosen columns": lambda xp, x: xp.take(
+        xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.asarray(np.array([2, 0, 2, 1])), axis=-1
+    ),
+    "parts in a row": lambda xp, x: xp.concat([x[..., 2:4], xp.exp(x), x[..., :1]], axis=-1),
+    "parts in rows": lambda xp, x: xp.concat(
+        [xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.reshape(x[..., 1:5], (*x.shape[:-1], 2, 2))], axis=-1
+    ),
+    "conditions": lambda xp, x: xp.where(((x < 0.5) | (x > 2.0)) & ~(x <= -1.0), x, -x) * xp.where(x == 1.0, 2.0, 1.0),
+    "functions": lambda xp, x: xp.tanh(xp.abs(x)) + xp.sqrt(xp.abs(x)) * xp.sign(x) - xp.exp(-x) / (1.0 + x * x),
+}
+"""Computations of one array with a batch axis, by NumPy and by what records it."""
+
+
+def function_of(name: str) -> tuple[Function, Real]:
+    """A computation as a function "value", and its results (N, S) for the samples X."""
+    of = OPERATIONS[name]
+    with np.errstate(all="ignore"):
+        expected = np.asarray(of(np, X), dtype=np.float64).reshape(len(X), -1)
+    tape = Tape()
+    x = tape.input(6)
+    xp, size = x.__array_namespace__(), expected.shape[1]
+    found = of(xp, x)
+    tape.finish([xp.reshape(found, (None, size))])
+    return Function("value", (Port("x", (6,)),), (Port("y", (size,)),), tape), expected
