@@ -274,8 +274,8 @@ def _write_network(book: Any, sheet: _Sheet, recording: Recording) -> None:
     limits = np.concatenate([recording.input_range, recording.output_range])
     for column, (low, high) in enumerate(limits.tolist(), start=1):
         if low <= high and np.isfinite([low, high]).all():
-            page.write_number(_LOWEST - 1, column, low, quiet)
-            page.write_number(_HIGHEST - 1, column, high, quiet)
+            page.write_number(_LOWEST - 1, column, ExactFloat(low), quiet)
+            page.write_number(_HIGHEST - 1, column, ExactFloat(high), quiet)
     for column, head in enumerate(sheet.heads, start=1):
         page.write_string(_HEADS - 1, column, head, bold)
     row = FIRST_ROW - 1
