@@ -89,11 +89,11 @@ class ChannelDerivatives:
     @cached_property
     def columns(self) -> NDArray[np.int32]:
         """(S, count): the parameter of each number; SciPy takes int32 without a copy."""
-        parts = []
+        parts = [np.zeros((self.size, 0), dtype=np.intp)]
         for block in self.blocks:
             own = [_channel_of_each(size, len(block.entries)) for size in self.sizes]
             parts.append(block.start + block.entries[np.concatenate(own)])
-        return np.concatenate(parts, axis=1).astype(np.int32) if parts else np.zeros((self.size, 0), dtype=np.int32)
+        return np.concatenate(parts, axis=1).astype(np.int32)
 
     @cached_property
     def present(self) -> NDArray[np.bool_] | None:

@@ -154,9 +154,7 @@ def _transfer_step(program: Program, output: Output) -> TransferStep:
 def _by_net_input(program: Program, output: Output) -> TransferFunction | None:
     """The output's transfer row, if a cost of ln y can be differentiated with respect to its net input."""
     row = _transfer_step(program, output).row
-    if row.log_cotangent is None or (output.size == 1 and row.coupled) or not _unchanged(output):
-        return None
-    return row
+    return row if row.log_cotangent is not None and _unchanged(output) else None
 
 
 def _unchanged(output: Output) -> bool:

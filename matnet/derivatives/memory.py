@@ -61,4 +61,4 @@ def check_directions(program: Program, of: Sequence[int], wrt: Sequence[int], or
 
 def _widest(program: Program) -> int:
     """The most numbers that a step reads and writes."""
-    return max((sum(program.sizes[k] for k in {*step.sources, step.target}) for step in program.steps), default=0)
+    return max(sum(program.sizes[k] for k in {*step.sources, step.target}) for step in program.steps)

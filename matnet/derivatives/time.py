@@ -236,7 +236,7 @@ class Series:
         inputs, layers, _ = self.histories(x, input_states, layer_states)
         argument = self.argument(inputs, layers, slice(0, steps)).reshape(batch * steps, self._argument_size)
         signals = (*self.program.outputs, *(self.program.layers[index] for index in self._fed_back))
-        jacobians = self.evaluate(SignalJacobian(signals), argument)[0]
+        (jacobians,) = self.evaluate(SignalJacobian(signals), argument)
         rows = {leaf.signal: self._dependent(signals, leaf) for leaf in self.program.leaves}
         return jacobians.reshape(batch, steps, *jacobians.shape[1:]), rows
 

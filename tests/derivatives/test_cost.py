@@ -183,10 +183,9 @@ def test_regularization() -> None:
     assert_gradient(net, x, t, "parameters", name="mse", regularization=0.5)
 
 
-@pytest.mark.parametrize("transfer", ["softmax", "logsig"])
-def test_crossentropy_of_a_saturated_output_keeps_its_gradient(transfer: str) -> None:
+@pytest.mark.parametrize(("transfer", "count"), [("softmax", 4), ("softmax", 2), ("logsig", 1)])
+def test_crossentropy_of_a_saturated_output_keeps_its_gradient(transfer: str, count: int) -> None:
     """At outputs of 0 and 1 the derivative with respect to the net input is still a − t, never 0·∞."""
-    count = 4 if transfer == "softmax" else 1
     net = softmax_network(count, transfer, gain=30000.0)
     x = np.random.default_rng(3).normal(size=(6, 3))
     y = net(x)
@@ -370,6 +369,13 @@ def test_where_an_output_counts_as_gone_to_0_or_1() -> None:
     seeds = cost.seeds(np.full((6, 1), 0.25), y, None, [np.log(y) - np.log1p(-np.minimum(y, 1.0 - CLIP))])
     assert (seeds != 0.0).ravel().tolist() == [False, True, True, True, True, False]
     np.testing.assert_allclose(seeds[1:5], (y - 0.25)[1:5] / 6.0, rtol=1e-12)
+
+
+def test_a_softmax_of_one_element_is_1() -> None:
+    net, x = softmax_network(1, form="targets"), np.ones((2, 3))
+    assert (net.performance_gradient(x, [[1.0], [1.0]]) == 0.0).all()
+    assert net.performance(x, [[1.0], [0.5]]) == np.inf
+    assert np.isnan(net.performance_gradient(x, [[1.0], [0.5]])).tolist() == [[False] * 3, [True] * 3]
 
 
 def test_forms_that_nearly_agree_are_told_apart() -> None:

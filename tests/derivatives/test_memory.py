@@ -39,6 +39,16 @@ def test_the_numbers_of_one_sample(case: str, monkeypatch: pytest.MonkeyPatch) -
         check_directions(program, of, wrt, order)
 
 
+def test_a_machine_that_does_not_say_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> int:
+        raise ValueError(name)
+
+    monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 3}.__getitem__, raising=False)
+    assert memory.machine_memory.__wrapped__() == 12288
+    monkeypatch.setattr("os.sysconf", unknown, raising=False)
+    assert memory.machine_memory.__wrapped__() == 16 * 2**30
+
+
 def test_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     program = perceptron(2000, 1, 2)
     of, wrt = program.outputs, [leaf.signal for leaf in program.leaves]

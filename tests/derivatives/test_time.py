@@ -131,7 +131,7 @@ def test_jacobian_by_the_initial_states(name: str, wrt: str) -> None:
 def both_ways(last: bool = False) -> Network:
     """A layer that runs forward, one that runs backward over it and over the inputs, and one that joins them.
 
-    With `last`, a layer more takes what the backward one gives last, at the first step.
+    With `last`, a layer more takes what each of the two gives last, at the last step or at the first one.
     """
     rng = np.random.default_rng(6)
 
@@ -144,7 +144,8 @@ def both_ways(last: bool = False) -> Network:
     joined = Layer(2, "tansig", {1: weight(2, 1)}, {0: weight(2, 2), 1: weight(2, 3)}, rng.normal(size=2))
     layers, outputs = [forward, backward, joined], [Output(2, 2)]
     if last:
-        layers.append(Layer(1, "tansig", {}, {0: weight(1, 2), 1: weight(1, 3, last=True)}, rng.normal(size=1)))
+        ends = {0: weight(1, 2, last=True), 1: weight(1, 3, last=True), 2: weight(1, 2)}
+        layers.append(Layer(1, "tansig", {}, ends, rng.normal(size=1)))
         outputs.append(Output(3, 1))
     return Network(Structure((Input(2), Input(1)), tuple(layers), tuple(outputs), Performance("mse", 0.1)))
 
@@ -174,7 +175,7 @@ def test_values_of_layers_that_run_in_both_directions(last: bool) -> None:
     np.testing.assert_allclose(found.layer_outputs[:, :7], np.hstack([a, b, expected]), rtol=1e-13)
     for layer in more:
         assert np.isnan(found.outputs[:4, 2]).all()
-        np.testing.assert_allclose(found.outputs[4, 2:], np.tanh(taken(layer, a[4], b[0])), rtol=1e-13)
+        np.testing.assert_allclose(found.outputs[4, 2:], np.tanh(taken(layer, a[4], b[0], expected[4])), rtol=1e-13)
 
 
 @pytest.mark.parametrize("block", [None, 1, 250])
