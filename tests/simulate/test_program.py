@@ -157,3 +157,35 @@ def test_layers_of_distances(net_input: str, weights: tuple[str, ...], bias: lis
             for j in range(len(base)):
                 bend = float(mp.diff(lambda s, t, i=i, j=j, along=along: along(s, t, i, j), (0, 0), (1, 1)))
                 assert hessian[k, i, j] * scale * scale == pytest.approx(bend, rel=1e-11, abs=1e-14)
+
+
+@pytest.mark.parametrize(("bias", "distance"), [(1.5e308, 0.5e-308), (-3e-308, 0.25e308), (2e-320, 1e307)])
+def test_a_bias_at_the_limits_of_doubles(bias: float, distance: float) -> None:
+    """Neither the square of the bias nor that of the distance is a double, but their product is an ordinary number."""
+    layer = Layer(1, "radbas", {0: Weight([[0.0]], "dist")}, bias=[bias], net_input="netprod")
+    net = matnet.Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    n = mpf(bias) * mpf(distance)
+    assert net([distance])[0] == pytest.approx(float(mp.exp(-n * n)), rel=1e-13)
+
+
+def test_parameters_stand_in_the_order_of_matlab() -> None:
+    """getwb: bias, input weights, layer weights; the later classes: weights before the bias, parts in their layer."""
+    one, three = Weight([[1.0]]), Weight(np.ones((1, 3)))
+    first = Layer(1, "tansig", {0: three, 1: one}, {}, [0.0])
+    second = Layer(1, "tansig", {1: one}, {0: one}, [0.0])
+    third = Layer(1, "purelin", {}, {1: one, 0: one}, [0.0])
+    inputs, taken = (Input(3), Input(1)), (Output(2, 1),)
+    classic = lay_out(Structure(inputs, (first, second, third), taken))
+    assert classic.parameters == (
+        *(("b", 0, -1), ("IW", 0, 0), ("IW", 0, 1)),
+        *(("b", 1, -1), ("IW", 1, 1), ("LW", 1, 0)),
+        *(("b", 2, -1), ("LW", 2, 0), ("LW", 2, 1)),
+    )
+    assert classic.parameter_sizes == (1, 3, 1, 1, 1, 1, 1, 1, 1)
+    part = Layer(1, "logsig", {0: three}, {0: Weight([[1.0]], delays=(1,)), 1: one}, [0.0], part_of=0)
+    later = lay_out(Structure(inputs, (first, second, part), (Output(1, 1),), parameter_order="layers"))
+    assert later.parameters == (
+        *(("IW", 0, 0), ("IW", 0, 1), ("IW", 2, 0), ("LW", 2, 1), ("LW", 2, 0)),
+        *(("b", 0, -1), ("b", 2, -1)),
+        *(("IW", 1, 1), ("LW", 1, 0), ("b", 1, -1)),
+    )
