@@ -404,6 +404,69 @@ def test_an_edited_archive_is_refused_with_the_whole_message(text: str, tmp_path
     assert isinstance(error, edit.kind)
 
 
+def later() -> Structure:
+    """Two parts, one of which runs backward from a state of its own, a last step, and an image."""
+    forward = Layer(1, "tansig", {0: Weight([[1.0, 2.0]])}, {1: Weight([[0.5]]), 2: Weight([[0.5]])})
+    part = Layer(1, "logsig", {0: Weight([[1.0, 2.0]])}, {1: Weight([[0.5]], delays=(1,))}, part_of=0, backward=True)
+    ended = Layer(1, "leakyrelu", {}, {1: Weight([[0.5]], last=True)}, part_of=0, settings={"Scale": 0.1})
+    layers = (forward, replace(part, initial=np.array([0.25])), ended)
+    return Structure((Input(2, shape=(1, 2, 1)),), layers, (Output(0, 1),), parameter_order="layers")
+
+
+INTEGER = "expected an integer of at least"
+LATER_EDITS: dict[str, tuple[Any, str]] = {
+    ".inputs[0].shape[0]": (0, f".inputs[0].shape[0]: found 0, {INTEGER} 1"),
+    ".inputs[0].size": (-1, f".inputs[0].size: found -1, {INTEGER} 0"),
+    ".inputs[0].feedback_output": (0, f".inputs[0].feedback_output: found 0, {INTEGER} 1"),
+    ".outputs[0].layer": (0, f".outputs[0].layer: found 0, {INTEGER} 1"),
+    ".outputs[0].feedback_input": (0, f".outputs[0].feedback_input: found 0, {INTEGER} 1"),
+    ".outputs[0].feedback_delay": (-1, f".outputs[0].feedback_delay: found -1, {INTEGER} 0"),
+    ".layers[1].part_of": (0, f".layers[1].part_of: found 0, {INTEGER} 1"),
+    ".layers[1].backward": (False, ".layers[1].backward: found false, expected true"),
+    ".layers[1].initial[0]": (
+        [],
+        '.layers[1].initial[0]: found a list of 0, expected a number, "NaN", "Infinity" or "-Infinity"',
+    ),
+    ".layers[1].initial": ([1.0, 2.0], ".layers[1]: the initial state has shape (2,), expected (1,)"),
+    ".layers[1].layer_weights[0].delays[0]": (-1, f".layers[1].layer_weights[0].delays[0]: found -1, {INTEGER} 0"),
+    ".layers[0].layer_weights[1].source": (
+        2,
+        ".layers[0].layer_weights[1].source: found 2, expected a source that has no weight yet",
+    ),
+    ".layers[2].layer_weights[0].last": (1, ".layers[2].layer_weights[0].last: found 1, expected true"),
+    ".layers[2].settings.Scale": (
+        "0.1",
+        '.layers[2].settings.Scale: found "0.1", expected a number, "NaN", "Infinity" or "-Infinity"',
+    ),
+    ".parameter_order": ("getwb", ".parameter_order: found \"getwb\", expected 'layers'"),
+    ".provenance.training": (
+        {
+            "function": "trainlm",
+            "epochs": 3,
+            "best_epoch": None,
+            "best_performance": [0.5, None],
+            "division": "dividerand",
+        },
+        ".provenance.training.best_performance: found a list of 2, expected a list of 3",
+    ),
+    ".performance": (
+        {"function": "mse", "regularization": 0.0, "unsupported": "", "form": "all"},
+        ".performance.form: found \"all\", expected 'targets' or 'both'",
+    ),
+}
+
+
+@pytest.mark.parametrize("place", LATER_EDITS)
+def test_what_later_classes_have_is_refused_by_its_place(place: str, tmp_path: Path) -> None:
+    value, message = LATER_EDITS[place]
+    net = Network(later())
+    assert bits(back(net, tmp_path).structure) == bits(net.structure)
+    document = json.loads(archive_text(net))
+    holder, key = entry(document, place)
+    holder[key] = value
+    assert str(refused(tmp_path / "net.json", json.dumps(document))) == message
+
+
 TEXTS = {
     "": "not JSON: Expecting value in line 1, column 1",
     "[1, 2": "not JSON: Expecting ',' delimiter in line 1, column 6",
