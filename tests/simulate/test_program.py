@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mpmath import mp, mpf
 
 import matnet
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
-from matnet.simulate import lay_out
+from matnet.simulate import Leaf, lay_out
 
 rng = np.random.default_rng(4)
 
@@ -42,6 +43,18 @@ def test_every_step_follows_those_that_it_reads() -> None:
 def test_the_leaves_are_the_signals_of_each_delay() -> None:
     leaves = {(leaf.kind, leaf.index, leaf.delay): leaf.size for leaf in lay_out(recurrent()).leaves}
     assert leaves == {("input", 0, 0): 2, ("input", 0, 2): 2, ("layer", 1, 1): 1}
+
+
+def test_leaves_of_last_steps_and_of_nothing() -> None:
+    weight = Weight(np.ones((1, 2)))
+    first, last = (
+        Layer(2, "tansig", {0: Weight(np.ones((2, 3)))}),
+        Layer(1, "tansig", {}, {0: replace(weight, last=True)}),
+    )
+    ended = lay_out(Structure((Input(3),), (first, last), (Output(1, 1),)))
+    assert ended.leaves == (Leaf("input", 0, 0, 3, 0), Leaf("layer", 0, 0, 2, 1, last=True))
+    constant = lay_out(Structure((), (Layer(1, "tansig", bias=[0.5]),), (Output(0, 1),)))
+    assert constant.leaves == (Leaf("input", 0, 0, 0, 0),)
 
 
 def test_a_program_computes_what_the_formula_says() -> None:
