@@ -7,7 +7,7 @@ channels of R/C places, channel by channel.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 
 import numpy as np
@@ -62,13 +62,22 @@ class Unweighted(FixedConnection):
 class Gather(FixedConnection):
     """z_i = p at index_i, and 0 where the index is 0: parts of a layer, or layers side by side.
 
-    ``positions`` (S,) count from 0, −1 stands for 0. ``takers`` (R, m) are for each element of p the elements of z
-    that take it, −1 where there are fewer than m.
+    ``positions`` (S,) count from 0, −1 stands for 0.
     """
 
     positions: NDArray[np.intp]
     elements: int
-    takers: NDArray[np.intp]
+
+    @cached_property
+    def takers(self) -> NDArray[np.intp]:
+        """For each element of p the elements of z that take it, (R, m), −1 where there are fewer than m."""
+        return takers_of(self.positions, self.elements)
+
+    @property
+    def table_numbers(self) -> int:
+        """Those of takers."""
+        taken = self.positions[self.positions >= 0]
+        return self.elements * int(np.unique(taken, return_counts=True)[1].max(initial=0))
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
         """(0, 0), and only between the sizes that the index is for."""

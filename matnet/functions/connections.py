@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matnet.errors import ModelError, UnsupportedError, counted
 from matnet.functions.connection_rows import (
@@ -21,15 +20,13 @@ from matnet.functions.connection_rows import (
     LayerNormalization,
     Scaling,
     Unweighted,
-    takers_of,
 )
 from matnet.functions.images import (
     AveragePooling,
     Convolution,
     MaxPooling,
     Sizes,
-    output_sizes,
-    window_table,
+    Windows,
 )
 from matnet.functions.namespace import FloatArray
 from matnet.functions.weight import WEIGHT, WeightFunction
@@ -39,8 +36,9 @@ Settings: TypeAlias = Mapping[str, FloatArray]
 _Text: TypeAlias = tuple[str, str, str]
 """Name, formula and derivative of a row."""
 
-MOST_PLACES = 2**25
-"""The most places in all windows of a convolution or pooling: their table has 8 bytes for each."""
+MOST_NUMBERS = 2**25
+"""The most numbers of a table, 8 bytes each: the places of all windows of a convolution or pooling, or the places that
+see each element."""
 
 
 def _one_by_one(settings: Settings, name: str, function: str) -> FloatArray:
@@ -73,8 +71,9 @@ def _gather(text: _Text, settings: Settings) -> WeightFunction:
     index, elements = _one_by_one(settings, "index", "gather"), _count(settings, "elements", "gather")
     if not ((index == np.floor(index)) & (index >= 0) & (index <= elements)).all():
         raise ModelError(f"the setting index of gather has numbers other than 0 to {elements}")
-    positions = index.astype(np.intp) - 1
-    return Gather(*text, positions, elements, takers_of(positions, elements), analytic=True, linear=True)
+    row = Gather(*text, index.astype(np.intp) - 1, elements, analytic=True, linear=True)
+    _check_table("gather: the table of its index", row.table_numbers)
+    return row
 
 
 def _scaling(text: _Text, settings: Settings) -> WeightFunction:
@@ -113,92 +112,61 @@ def _sizes(settings: Settings, name: str, function: str, count: int, least: int 
     return tuple(int(number) for number in value.tolist())
 
 
-def _windows(settings: Settings, function: str, channels: int) -> tuple[Sizes, Sizes, Sizes, Sizes, Sizes]:
-    """Image, window, stride, dilation and padding; their windows fit into the image, and into memory."""
+def _windows(settings: Settings, function: str) -> Windows:
+    """The windows over an image; they fit into it, and their table into memory."""
     image = _sizes(settings, "image", function, 3)
     window, stride = (_sizes(settings, name, function, 2) for name in ("window", "stride"))
     dilation = _sizes(settings, "dilation", function, 2) if "dilation" in settings else (1, 1)
-    padding = _sizes(settings, "padding", function, 4, least=0)
-    places = output_sizes(image, window, stride, dilation, padding)
-    if min(places) < 1:
+    windows = Windows(image, window, stride, dilation, _sizes(settings, "padding", function, 4, least=0))
+    if min(windows.shape) < 1:
         raise ModelError(
             f"{function}: a window of {window[0]}x{window[1]} does not fit into an image of {image[0]}x{image[1]}"
         )
-    count = places[0] * places[1] * window[0] * window[1] * channels
-    if count > MOST_PLACES:
+    _check_table(f"{function}: the table of its windows", windows.most_numbers)
+    return windows
+
+
+def _check_table(what: str, count: int) -> None:
+    if count > MOST_NUMBERS:
         raise UnsupportedError(
-            f"{function}: its windows have {count} places together, which take {count >> 17} MB; at most {MOST_PLACES} "
-            "are supported"
+            f"{what} has {count} numbers, which take {count >> 17} MB; at most {MOST_NUMBERS} are supported"
         )
-    return image, window, stride, dilation, padding
 
 
 def _convolution(text: _Text, settings: Settings) -> WeightFunction:
     filters, groups = (_count(settings, name, "convolution") for name in ("filters", "groups"))
-    channels = _sizes(settings, "image", "convolution", 3)[2]
+    windows = _windows(settings, "convolution")
+    channels = windows.image[2]
     if channels % groups or filters % groups:
         raise ModelError(
             f"convolution: {counted(channels, 'channel')} and {counted(filters, 'filter')} cannot be divided into "
             f"{counted(groups, 'group')}"
         )
-    each = channels // groups
-    image, window, stride, dilation, padding = _windows(settings, "convolution", channels)
-    tables = tuple(
-        window_table(image, window, stride, dilation, padding, range(group * each, (group + 1) * each))
-        for group in range(groups)
-    )
-    elements = image[0] * image[1] * image[2]
-    takers = tuple(takers_of(table.reshape(-1), elements) for table in tables)
-    return Convolution(*text, image, window, filters, tables, takers, analytic=True, linear=True)
+    return Convolution(*text, windows, filters, groups, analytic=True, linear=True)
 
 
 def _max_pooling(text: _Text, settings: Settings) -> WeightFunction:
-    elements, channels, table = _pooled(settings, "maxpool")
-    if (table < 0).all(axis=1).any():
-        raise ModelError("maxpool: a window lies in the padding alone")
-    table = _real_first(table)
-    return MaxPooling(
-        *text,
-        elements,
-        channels,
-        table,
-        takers_of(table.reshape(-1), elements),
-        piecewise_linear=True,
-        unconfirmed=CONNECTIONS["maxpool"].unconfirmed,
-    )
+    windows = _windows(settings, "maxpool")
+    _check_inside(windows, "maxpool")
+    return MaxPooling(*text, windows, piecewise_linear=True, unconfirmed=CONNECTIONS["maxpool"].unconfirmed)
 
 
 def _average_pooling(text: _Text, settings: Settings) -> WeightFunction:
-    elements, channels, table = _pooled(settings, "avgpool")
-    counts = np.full(len(table), float(table.shape[1]))
-    if not _count(settings, "padding_counts", "avgpool", least=0):
-        counts = (table >= 0).sum(axis=1).astype(np.float64)
-        if not counts.all():
-            raise ModelError("avgpool: a window lies in the padding alone")
+    windows = _windows(settings, "avgpool")
+    padding_counts = bool(_count(settings, "padding_counts", "avgpool", least=0))
+    if not padding_counts:
+        _check_inside(windows, "avgpool")
     return AveragePooling(
-        *text,
-        elements,
-        channels,
-        table,
-        takers_of(table.reshape(-1), elements),
-        counts,
-        analytic=True,
-        linear=True,
-        unconfirmed=CONNECTIONS["avgpool"].unconfirmed,
+        *text, windows, padding_counts, analytic=True, linear=True, unconfirmed=CONNECTIONS["avgpool"].unconfirmed
     )
 
 
-def _real_first(table: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The windows with their padding last, so that a largest element of -Inf is found before it."""
-    return np.take_along_axis(table, np.argsort(table < 0, axis=1, kind="stable"), axis=1)
-
-
-def _pooled(settings: Settings, function: str) -> tuple[int, int, NDArray[np.intp]]:
-    """How many elements and channels the image has, and the windows channel by channel."""
-    channels = _sizes(settings, "image", function, 3)[2]
-    image, window, stride, dilation, padding = _windows(settings, function, channels)
-    tables = [window_table(image, window, stride, dilation, padding, [channel]) for channel in range(channels)]
-    return image[0] * image[1] * image[2], channels, np.concatenate(tables)
+def _check_inside(windows: Windows, function: str) -> None:
+    """Check that each window of a pooling, which has no dilation, sees an element of the image."""
+    for k in (0, 1):
+        before, last = windows.padding[2 * k], (windows.shape[k] - 1) * windows.stride[k]
+        if before >= windows.window[k] or last - before >= windows.image[k]:
+            raise ModelError(f"{function}: a window lies in the padding alone")
 
 
 @dataclass(frozen=True)

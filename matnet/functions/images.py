@@ -2,6 +2,7 @@
 
 An image (H, W, C) is H·W·C elements in MATLAB's column-major order: height fastest, channels slowest. A window has a
 fixed number of places; the table has for each window and place the element of the image, −1 for the padding around it.
+Tables take far more memory than the sizes that they follow from, so they are made when something is first computed.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.functions.connection_rows import FixedConnection, gathered_back, taken
+from matnet.functions.connection_rows import FixedConnection, gathered_back, taken, takers_of
 from matnet.functions.namespace import Array, constant, namespace
 from matnet.functions.transfer_rows import first_largest
 from matnet.functions.weight import WeightFunction, no_curvature
@@ -40,23 +42,56 @@ def same_padding(image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes) ->
     return tuple(padding)
 
 
-def window_table(
-    image: Sizes, window: Sizes, stride: Sizes, dilation: Sizes, padding: Sizes, channels: Sequence[int]
-) -> NDArray[np.intp]:
-    """(windows, places): the elements of each window, its channels one after the other; column-major throughout."""
-    rows, columns = output_sizes(image, window, stride, dilation, padding)
-    down = np.arange(rows)[:, None] * stride[0] - padding[0] + np.arange(window[0]) * dilation[0]
-    across = np.arange(columns)[:, None] * stride[1] - padding[2] + np.arange(window[1]) * dilation[1]
-    inside_down, inside_across = (down >= 0) & (down < image[0]), (across >= 0) & (across < image[1])
-    # axes: channel, across and down within the window, across and down among the windows
-    positions = (
-        np.asarray(channels)[:, None, None, None, None] * (image[0] * image[1])
-        + across.T[None, :, None, :, None] * image[0]
-        + down.T[None, None, :, None, :]
-    )
-    inside = inside_across.T[None, :, None, :, None] & inside_down.T[None, None, :, None, :]
-    table = np.where(np.broadcast_to(inside, positions.shape), positions, -1)
-    return np.ascontiguousarray(table.reshape(-1, rows * columns).T.astype(np.intp))
+@dataclass(frozen=True)
+class Windows:
+    """The windows that move over an image (H, W, C), as their sizes; padding is (top, bottom, left, right)."""
+
+    image: Sizes
+    window: Sizes
+    stride: Sizes
+    dilation: Sizes
+    padding: Sizes
+
+    @property
+    def elements(self) -> int:
+        """Those of the image."""
+        return math.prod(self.image)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many windows there are, down and across."""
+        return output_sizes(self.image, self.window, self.stride, self.dilation, self.padding)
+
+    @property
+    def count(self) -> int:
+        """How many windows there are."""
+        return math.prod(self.shape)
+
+    @property
+    def most_numbers(self) -> int:
+        """The most numbers of a table for all channels, or of its `takers_of`."""
+        often = 1
+        for size, stride, dilation, count in zip(self.window, self.stride, self.dilation, self.shape, strict=True):
+            # two places of a window that see one element are so many places apart
+            apart = stride // math.gcd(stride, dilation)
+            often *= min(-(-size // apart), count)
+        return max(self.count * math.prod(self.window) * self.image[2], self.elements * often)
+
+    def table(self, channels: Sequence[int]) -> NDArray[np.intp]:
+        """(windows, places): the elements of each window, its channels one after the other; column-major throughout."""
+        (rows, columns), image, window, padding = self.shape, self.image, self.window, self.padding
+        down = np.arange(rows)[:, None] * self.stride[0] - padding[0] + np.arange(window[0]) * self.dilation[0]
+        across = np.arange(columns)[:, None] * self.stride[1] - padding[2] + np.arange(window[1]) * self.dilation[1]
+        inside_down, inside_across = (down >= 0) & (down < image[0]), (across >= 0) & (across < image[1])
+        # axes: channel, across and down within the window, across and down among the windows
+        positions = (
+            np.asarray(channels)[:, None, None, None, None] * (image[0] * image[1])
+            + across.T[None, :, None, :, None] * image[0]
+            + down.T[None, None, :, None, :]
+        )
+        inside = inside_across.T[None, :, None, :, None] & inside_down.T[None, None, :, None, :]
+        table = np.where(np.broadcast_to(inside, positions.shape), positions, -1)
+        return np.ascontiguousarray(table.reshape(-1, rows * columns).T.astype(np.intp))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,27 +101,39 @@ class Convolution(WeightFunction):
     ``tables`` and ``takers`` are one for each of g groups of channels.
     """
 
-    image: Sizes
-    window: Sizes
+    over: Windows
     filters: int
-    tables: tuple[NDArray[np.intp], ...]
-    takers: tuple[NDArray[np.intp], ...]
+    groups: int
+
+    @cached_property
+    def tables(self) -> tuple[NDArray[np.intp], ...]:
+        """The elements of each window, (windows, places)."""
+        each = self.over.image[2] // self.groups
+        return tuple(self.over.table(range(group * each, (group + 1) * each)) for group in range(self.groups))
+
+    @cached_property
+    def takers(self) -> tuple[NDArray[np.intp], ...]:
+        """For each element of the image the places that see it, (elements, m)."""
+        return tuple(takers_of(table.reshape(-1), self.over.elements) for table in self.tables)
 
     @property
-    def windows(self) -> int:
-        """The number of windows: the height times the width of the output."""
-        return len(self.tables[0])
+    def table_numbers(self) -> int:
+        """Those of tables and takers."""
+        return 2 * self.over.most_numbers
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
-        """(h·w·C/g, F), and only for the image and the output that the tables are for."""
-        fits = elements == math.prod(self.image) and neurons == self.windows * self.filters
-        return (self.tables[0].shape[1], self.filters) if fits else None
+        """(h·w·C/g, F), and only for the image and the output that the windows are for."""
+        if elements != self.over.elements or neurons != self.over.count * self.filters:
+            return None
+        return math.prod(self.over.window) * (self.over.image[2] // self.groups), self.filters
 
     def parameter_shape(self, rows: int, columns: int) -> tuple[int, ...]:
         """(h, w, C/g, F), or (h, w, C/g, F/g, g)."""
-        groups = len(self.tables)
-        channels = rows // math.prod(self.window)
-        return (*self.window, channels, columns) if groups == 1 else (*self.window, channels, columns // groups, groups)
+        window = self.over.window
+        channels = rows // math.prod(window)
+        if self.groups == 1:
+            return (*window, channels, columns)
+        return (*window, channels, columns // self.groups, self.groups)
 
     def channel_entries(self, rows: int, columns: int) -> NDArray[np.intp]:
         """The filter of each channel."""
@@ -98,21 +145,21 @@ class Convolution(WeightFunction):
         return namespace(p).reshape(taken(p, table.reshape(-1)), (*p.shape[:-1], *table.shape))
 
     def _columns(self, group: int) -> slice:
-        each = self.filters // len(self.tables)
+        each = self.filters // self.groups
         return slice(group * each, (group + 1) * each)
 
     def _filtered(self, w: Array, p: Array) -> Array:
         """Σ w p: w (..., places, F), p (..., R) -> (..., windows·F)."""
         xp, turned = namespace(p), namespace(p).matrix_transpose
         parts = []
-        for group in range(len(self.tables)):
+        for group in range(self.groups):
             part = xp.matmul(turned(w[..., self._columns(group)]), turned(self._patches(p, group)))
             parts.append(xp.reshape(part, (*part.shape[:-2], part.shape[-2] * part.shape[-1])))
         return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
 
     def _by_filter(self, u: Array) -> Array:
         """(..., S) as (..., F, windows)."""
-        return namespace(u).reshape(u, (*u.shape[:-1], self.filters, self.windows))
+        return namespace(u).reshape(u, (*u.shape[:-1], self.filters, self.over.count))
 
     def value(self, w: Array, p: Array) -> Array:
         """Σ w p over each window."""
@@ -147,7 +194,7 @@ class Convolution(WeightFunction):
         xp, by_filter = namespace(u), self._by_filter(u)
         parts = [
             xp.matmul(by_filter[..., self._columns(group), :], self._patches(p[..., None, :], group))
-            for group in range(len(self.tables))
+            for group in range(self.groups)
         ]
         # the filters are the last axis but one, and concat is for the last
         turned = [xp.matrix_transpose(part) for part in parts]
@@ -158,18 +205,35 @@ class Convolution(WeightFunction):
 class Pooling(FixedConnection):
     """A connection that reduces each window to one number, channel by channel."""
 
-    elements: int
-    channels: int
-    table: NDArray[np.intp]
-    takers: NDArray[np.intp]
+    over: Windows
+
+    @cached_property
+    def table(self) -> NDArray[np.intp]:
+        """The elements of each window, (S, places), channel by channel."""
+        return self._in_order(np.concatenate([self.over.table([channel]) for channel in range(self.over.image[2])]))
+
+    def _in_order(self, table: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The places of each window in the order in which they are gone through."""
+        return table
+
+    @cached_property
+    def takers(self) -> NDArray[np.intp]:
+        """For each element of the image the places that see it, (elements, m)."""
+        return takers_of(self.table.reshape(-1), self.over.elements)
+
+    @property
+    def table_numbers(self) -> int:
+        """Those of the table and of takers."""
+        return 2 * self.over.most_numbers
 
     def weight_shape(self, neurons: int, elements: int) -> tuple[int, int] | None:
-        """(0, 0), and only for the sizes that the table is for."""
-        return (0, 0) if (neurons, elements) == (len(self.table), self.elements) else None
+        """(0, 0), and only for the sizes that the windows are for."""
+        sizes = self.over.count * self.over.image[2], self.over.elements
+        return (0, 0) if (neurons, elements) == sizes else None
 
     def keeps_channels(self, channels: int) -> bool:
         """Each window lies within one channel of the image."""
-        return channels == self.channels
+        return channels == self.over.image[2]
 
     def _patches(self, p: Array, fill: float) -> Array:
         """The elements of each window, (..., S, places), with `fill` for the padding."""
@@ -189,6 +253,10 @@ class MaxPooling(Pooling):
 
     The slope is NaN where z is.
     """
+
+    def _in_order(self, table: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The padding last, so that a largest element of -Inf is found before it."""
+        return np.take_along_axis(table, np.argsort(table < 0, axis=1, kind="stable"), axis=1)
 
     def value(self, w: Array, p: Array) -> Array:
         """The largest, NaN where an element of the window is."""
@@ -215,9 +283,17 @@ class MaxPooling(Pooling):
 
 @dataclass(frozen=True, eq=False)
 class AveragePooling(Pooling):
-    """z = the sum over each window divided by a number of places, (S,)."""
+    """z = the sum over each window divided by its number of places, with or without those in the padding."""
 
-    counts: NDArray[np.float64]
+    padding_counts: bool
+
+    @cached_property
+    def counts(self) -> NDArray[np.float64]:
+        """The numbers of places, (S,)."""
+        if self.padding_counts:
+            return np.full(len(self.table), float(self.table.shape[1]))
+        counts: NDArray[np.float64] = (self.table >= 0).sum(axis=1).astype(np.float64)
+        return counts
 
     def value(self, w: Array, p: Array) -> Array:
         """Σ p / count."""

@@ -82,6 +82,11 @@ class WeightFunction:
         """
         return None
 
+    @property
+    def table_numbers(self) -> int:
+        """The most integers in the tables that are made when something is first computed."""
+        return 0
+
     def keeps_channels(self, channels: int) -> bool:
         """Whether, of so many channels, each channel of z depends on the same channel of p alone."""
         return False

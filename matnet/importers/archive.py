@@ -9,7 +9,7 @@ import numpy as np
 from matnet.errors import FormatError, MatnetError, ModelError
 from matnet.files import Budget, read_bytes
 from matnet.model.archive import digest_of, loads
-from matnet.model.checks import TOLERANCE, differing
+from matnet.model.checks import TOLERANCE, checking_bytes, differing
 from matnet.model.strict_json import parsed_size
 from matnet.model.structure import Structure
 from matnet.network import Network
@@ -40,11 +40,14 @@ def _checked(content: bytes, limit: int, allow_nonfinite: bool) -> Network:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(f"not JSON: byte {error.start} is not UTF-8") from None
-    Budget(limit).take(parsed_size(text))
+    budget = Budget(limit)
+    budget.take(parsed_size(text))
     archive = loads(text)
     if not allow_nonfinite:
         _refuse_nonfinite(archive.structure)
     net = Network(archive.structure, archive.provenance, archive.name)
+    if len(archive.checks):
+        budget.take(checking_bytes(archive.structure))
     difference = differing(net, archive.checks)
     if difference is not None:
         point, what, deviation = difference

@@ -135,11 +135,9 @@ def loads(text: str) -> Archive:
     node = parse(text)
     _check_version(node)
     entries = node.keys(_KEYS, ("parameter_order",))
-    # no genuine input has more elements than its archive has characters: this limits the memory that a size can claim
-    most = len(text)
-    inputs = tuple(_read_input(entry, most) for entry in entries["inputs"].items())
-    layers = tuple(_read_layer(entry, most) for entry in entries["layers"].items())
-    outputs = tuple(_read_output(entry, most) for entry in entries["outputs"].items())
+    inputs = tuple(_read_input(entry) for entry in entries["inputs"].items())
+    layers = tuple(_read_layer(entry) for entry in entries["layers"].items())
+    outputs = tuple(_read_output(entry) for entry in entries["outputs"].items())
     performance = _read_performance(entries["performance"])
     order: Literal["getwb", "layers"] = "getwb"
     if "parameter_order" in entries:
@@ -199,13 +197,6 @@ def _write_range(limits: FloatArray | None) -> Json:
 
 def _read_range(node: Node) -> FloatArray | None:
     return None if node.value is None else node.array((None, 2))
-
-
-def _size(node: Node, most: int) -> int:
-    size = node.count()
-    if size > most:
-        node.refuse("a size that the archive has numbers for")
-    return size
 
 
 def _write_processing(processing: tuple[Process, ...]) -> Json:
@@ -274,12 +265,12 @@ def _write_input(entry: Input) -> Json:
     }
 
 
-def _read_input(node: Node, most: int) -> Input:
+def _read_input(node: Node) -> Input:
     entries = node.keys(_INPUT, (*_LABELS, "shape"))
     processing, limits = _read_processing(entries["processing"]), _read_range(entries["range"])
     with _at(node):
         return Input(
-            _size(entries["size"], most),
+            entries["size"].count(),
             processing,
             limits,
             entries["name"].text(),
@@ -325,13 +316,13 @@ def _write_weights(weights: Mapping[int, Weight]) -> Json:
     ]
 
 
-def _read_layer(node: Node, most: int) -> Layer:
+def _read_layer(node: Node) -> Layer:
     entries = node.keys(_LAYER, _FURTHER)
     input_weights, layer_weights = _read_weights(entries["input_weights"]), _read_weights(entries["layer_weights"])
     bias = None if entries["bias"].value is None else entries["bias"].array((None,))
     with _at(node):
         return Layer(
-            _size(entries["size"], most),
+            entries["size"].count(),
             entries["transfer"].text(),
             input_weights,
             layer_weights,
@@ -400,13 +391,13 @@ def _write_output(entry: Output) -> Json:
     }
 
 
-def _read_output(node: Node, most: int) -> Output:
+def _read_output(node: Node) -> Output:
     entries = node.keys(_OUTPUT, _LABELS)
     processing, limits = _read_processing(entries["processing"]), _read_range(entries["range"])
     with _at(node):
         return Output(
             entries["layer"].count(1) - 1,
-            _size(entries["size"], most),
+            entries["size"].count(),
             processing,
             limits,
             entries["name"].text(),

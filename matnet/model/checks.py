@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import input_box, points_in
 from matnet.model.structure import Structure
@@ -102,6 +103,19 @@ def _relative(stored: FloatArray, found: FloatArray, scale: FloatArray) -> Float
     return np.asarray(np.max(relative, axis=tuple(range(1, relative.ndim)), initial=0.0))
 
 
+def checking_bytes(structure: Structure) -> int:
+    """Roughly the memory that computing a check point takes, whose sizes an archive states in a few characters.
+
+    That are the values of the layers and their slopes with respect to the inputs or the outputs, whichever are fewer,
+    the states that delays keep, and the tables of windows and indices.
+    """
+    elements, inputs, outputs = structure.layer_elements, structure.input_size, structure.output_size
+    states = structure.input_delay * inputs + structure.layer_delay * elements
+    tables = sum(weight.row.table_numbers for layer in structure.layers for weight in layer.weights)
+    # each is held a few times while it is made or combined with others
+    return 8 * (6 * elements * (1 + min(inputs, outputs)) + states + 3 * tables)
+
+
 def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Checks:
     """Check points of a network, where rounding does not change its outputs by more than the tolerance.
 
@@ -115,9 +129,11 @@ def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Chec
     Returns
     -------
     Checks
-        Empty if rounding changes the outputs too much everywhere.
+        Empty if rounding changes the outputs too much everywhere, or if they need more memory than an archive may take.
     """
     structure = net.structure
+    if checking_bytes(structure) > DEFAULT_LIMIT // 2:
+        return answers(net, np.zeros((0, structure.input_size)))
     series = structure.dynamic
     numbers = max(structure.input_size * structure.output_size, 1)
     delay = max(structure.input_delay, structure.layer_delay)
@@ -152,6 +168,8 @@ def answers(net: Answering, inputs: FloatArray) -> Checks:
 
 def differing(net: Answering, stored: Checks) -> tuple[int, str, float] | None:
     """The first point (from 0) where the network deviates by more than the tolerance, in which field, by how much."""
+    if not len(stored):
+        return None
     structure, found = net.structure, answers(net, stored.inputs)
     for what, deviation in zip(("outputs", "jacobians"), deviations(structure, stored, found), strict=True):
         beyond = np.flatnonzero(~(deviation <= TOLERANCE))

@@ -259,7 +259,8 @@ class Layer:
             object.__setattr__(self, kind, dict(sorted(getattr(self, kind).items())))
         if self.bias is not None:
             object.__setattr__(self, "bias", _frozen(self.bias))
-            expected = self.shape[-1] if self.shape else self.size
+            # of an image one for each channel, where there is something to add it to
+            expected = self.shape[-1] if self.shape and self.weights else self.size
             if tuple(self.bias.shape) not in ((self.size,), (expected,)):
                 raise ModelError(f"the bias has shape {tuple(self.bias.shape)}, expected ({expected},)")
         if self.bias is None and not self.weights:
@@ -268,6 +269,8 @@ class Layer:
             object.__setattr__(self, "initial", _frozen(self.initial))
             if tuple(self.initial.shape) != (self.size,):
                 raise ModelError(f"the initial state has shape {tuple(self.initial.shape)}, expected ({self.size},)")
+            if not np.isfinite(self.initial).all():
+                raise ModelError("the initial state has values that are NaN or Inf")
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:

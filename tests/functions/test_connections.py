@@ -13,8 +13,9 @@ from mpmath import mp, mpf
 from numpy.typing import NDArray
 
 import matnet
+from matnet.functions.connection_rows import takers_of
 from matnet.functions.connections import CONNECTIONS, connection
-from matnet.functions.images import output_sizes, same_padding
+from matnet.functions.images import Windows, output_sizes, same_padding
 from precise_rows import precise
 
 Real = NDArray[np.float64]
@@ -224,6 +225,33 @@ def along(
     return exact(settings, w, moved)[i]
 
 
+def test_one_window_over_a_large_image_takes_no_more_than_the_image() -> None:
+    sizes = (4000, 3000, 2)
+    assert Windows(sizes, sizes[:2], (1, 1), (1, 1), (0, 0, 0, 0)).most_numbers == 24_000_000
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_sizes_say_about_windows_before_there_is_a_table(seed: int) -> None:
+    """How many there are, that each sees the image, and how large the tables will be."""
+    rng = np.random.default_rng(seed)
+    image, window = (*rng.integers(1, 9, 2), 2), rng.integers(1, 5, 2)
+    stride, dilation, padding = rng.integers(1, 5, 2), rng.integers(1, 4, 2), rng.integers(0, 5, 4)
+    settings = {"image": image, "window": window, "stride": stride, "padding": padding}
+    windows = Windows(image, tuple(window), tuple(stride), tuple(dilation), tuple(padding))
+    if min(windows.shape) >= 1:
+        table = windows.table(range(2))
+        takers = takers_of(table.reshape(-1), windows.elements)
+        assert len(table) == windows.count
+        assert max(table.size, takers.size) <= windows.most_numbers
+    windows = Windows(image, tuple(window), tuple(stride), (1, 1), tuple(padding))
+    fits = min(windows.shape) >= 1
+    if fits and (windows.table([0]) >= 0).any(axis=1).all():
+        assert connection("maxpool", settings_of(settings)).weight_shape(2 * windows.count, windows.elements) == (0, 0)
+    else:
+        with pytest.raises(matnet.ModelError, match="padding alone" if fits else "does not fit"):
+            connection("maxpool", settings_of(settings))
+
+
 @pytest.mark.parametrize("example", [example for example, (_, _, shape) in EXAMPLES.items() if shape[0]])
 def test_slopes_with_respect_to_the_weights(example: str) -> None:
     name, settings, shape = EXAMPLES[example]
@@ -385,7 +413,20 @@ WRONG: dict[str, tuple[str, Settings, str]] = {
     "more places than fit": (
         "maxpool",
         {"image": [4000, 4000, 3], "window": [9, 9], "stride": [1, 1], "padding": [0, 0, 0, 0]},
-        "maxpool: its windows have 3872463552 places together, which take 29544 MB; at most 33554432",
+        "maxpool: the table of its windows has 3888000000 numbers, which take 29663 MB; at most 33554432",
+    ),
+    "an element that many windows see": (
+        "convolution",
+        {
+            **{"image": [2**20, 1, 1], "window": [256, 1], "stride": [2048, 1], "dilation": [2048, 1]},
+            **{"padding": [0, 0, 0, 0], "filters": [1], "groups": [1]},
+        },
+        "convolution: the table of its windows has 268435456 numbers, which take 2048 MB; at most 33554432",
+    ),
+    "an element that an index names often": (
+        "gather",
+        {"index": [7] * 100, "elements": [10**6]},
+        "gather: the table of its index has 100000000 numbers, which take 762 MB; at most 33554432 are supported",
     ),
     "groups that do not fit": (
         "convolution",

@@ -6,6 +6,7 @@ The promise is ten times the inflated file and 100 MB. Work is counted in calls 
 from __future__ import annotations
 
 import cProfile
+import json
 import pstats
 import struct
 import subprocess
@@ -20,10 +21,15 @@ import scipy.io
 import scipy.sparse
 
 import matnet
+from image_networks import pair, window
+from layered_networks import image, saved, series
+from layered_networks import layer as stored_layer
 from make_bad_fixtures import network, version_73
 from mat5_bytes import INT8, MATRIX, element, file_of, head, matrix, packed
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.stored import StoredValues
+from matnet.model.checks import checking_bytes
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from network_object import LayerPlan, NetworkPlan, network_object, signal, write
 from object_files import ObjectStore, value_bytes, write_objects
 
@@ -148,8 +154,6 @@ def test_one_value_under_many_names_costs_a_name_each(tmp_path: Path) -> None:
 
 
 def chain(count: int) -> matnet.Network:
-    from matnet.model.structure import Input, Layer, Output, Structure, Weight
-
     one = np.ones((1, 1))
     layers = [Layer(1, "tansig", {0: Weight(one)})]
     layers += [Layer(1, "tansig", {}, {number: Weight(one)}) for number in range(count - 1)]
@@ -225,6 +229,95 @@ def test_the_limit_counts_what_is_held_at_once(tmp_path: Path, compressed: bool)
     assert memory_of(file, int(0.85 * grown))[0] == "FormatError"
     # the file holds the weights twice, and so do its values; the network once
     assert memory_of(file, 8 * weights.nbytes)[0] == "loaded"
+
+
+def connection_of(function: str, **settings: Any) -> dict[str, Any]:
+    value = [[1.0]] if function == "convolution" else []
+    return {"source": 1, "function": function, "delays": [0], "value": value, "settings": settings}
+
+
+NONE = [0.0, 0.0, 0.0, 0.0]
+SIZES_ALONE = {
+    "an index of few among many": connection_of("gather", index=[1.0], elements=[2.0**31 - 1]),
+    "an index of one element": connection_of("gather", index=[1.0] * 1000, elements=[2.0**31 - 1]),
+    "a large image": connection_of(
+        "maxpool", image=[2.0**30, 2.0**30, 1.0], window=[1.0, 1.0], stride=[2.0**30, 2.0**30], padding=NONE
+    ),
+    "an image of 128 MB": connection_of(
+        "maxpool", image=[4096.0, 4096.0, 1.0], window=[1.0, 1.0], stride=[4096.0, 4096.0], padding=NONE
+    ),
+    "much padding": connection_of(
+        "avgpool",
+        **{"image": [1.0, 1.0, 1.0], "window": [1.0, 1.0], "stride": [1.0, 1.0], "padding": [2.0**23, 0.0, 0.0, 0.0]},
+        padding_counts=[1.0],
+    ),
+    "many groups": connection_of(
+        "convolution",
+        **{"image": [1.0, 1.0, 2.0**20], "window": [1.0, 1.0], "stride": [1.0, 1.0], "dilation": [1.0, 1.0]},
+        **{"padding": NONE, "filters": [2.0**20], "groups": [2.0**20]},
+    ),
+}
+"""Connections whose sizes stand for gigabytes, or for a million tables."""
+
+
+@measured
+@pytest.mark.parametrize("case", SIZES_ALONE)
+def test_sizes_of_a_connection_take_nothing(tmp_path: Path, case: str) -> None:
+    file = tmp_path / "net.json"
+    matnet.save(spread(2), file)
+    content = json.loads(file.read_text())
+    content["layers"][0]["input_weights"] = [SIZES_ALONE[case]]
+    file.write_text(json.dumps(content))
+    verdict, grown = memory_of(file)
+    assert verdict in ("ModelError", "UnsupportedError")
+    assert grown < 10 * 2**20
+    assert calls(refused(file)) < 50_000
+
+
+@measured
+def test_the_windows_over_a_large_image_take_nothing_until_it_is_run(tmp_path: Path) -> None:
+    """Their table would take 32 MB, and so would that of the windows that see each element."""
+    store = ObjectStore()
+    pool = stored_layer("MaxPooling2DLayer", "pool", 3, PoolSize=pair(2, 2), **window((2, 2), (2, 2), (0, 0, 0, 0)))
+    layers = [image(2000, 2000, 1), pool, stored_layer("GlobalMaxPooling2DLayer", "all")]
+    file = saved(tmp_path / "net.mat", store, net=series(store, layers))
+    verdict, grown = memory_of(file)
+    assert verdict == "loaded"
+    assert grown < 30 * 2**20
+
+
+def spread(size: int) -> matnet.Network:
+    """One number filtered into an image of size×size, nearly all of it padding: only its sizes are large."""
+    one, whole = {"image": np.ones(3), "window": np.ones(2)}, np.array([size, size])
+    filters = {**one, "stride": np.ones(2), "dilation": np.ones(2), "padding": np.array([0, size - 1, 0, size - 1])}
+    filtered = Weight([[2.0]], "convolution", settings={**filters, "filters": np.ones(1), "groups": np.ones(1)})
+    picture = {"image": np.array([*whole, 1.0]), "window": whole, "stride": np.ones(2), "padding": np.zeros(4)}
+    largest = Weight(np.zeros((0, 0)), "maxpool", settings=picture)
+    layers = (
+        Layer(size * size, "purelin", {0: filtered}, shape=(size, size, 1)),
+        Layer(1, "purelin", {}, {0: largest}, shape=(1, 1, 1)),
+    )
+    return matnet.Network(Structure((Input(1, shape=(1, 1, 1)),), layers, (Output(1, 1),)))
+
+
+@measured
+def test_check_points_that_need_much_memory_count(tmp_path: Path) -> None:
+    file = tmp_path / "net.json"
+    net = spread(1000)
+    matnet.save(net, file)
+    assert len(json.loads(file.read_text())["checks"]["inputs"]) == 5
+    assert matnet.load(file)(np.array([3.0])) == 6.0
+    needed = checking_bytes(net.structure)
+    verdict, grown = memory_of(file)
+    assert verdict == "loaded"
+    assert 0.2 * needed < grown < needed
+    assert memory_of(file, needed)[0] == "FormatError"
+    # what would need more than the default limit is saved without them
+    matnet.save(spread(3000), file)
+    assert json.loads(file.read_text())["checks"]["inputs"] == []
+    verdict, grown = memory_of(file)
+    assert verdict == "loaded"
+    assert grown < 10 * 2**20
 
 
 @measured
