@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,21 +74,29 @@ def command(**options: Any) -> int:
     Exit status 0: written; 1: what was run does not agree, and nothing is written.
     """
     members = load_members(options)
-    if not isinstance(members, dict):
+    several = isinstance(members, dict)
+    networks = members if isinstance(members, dict) else {"": members}
+    headings: list[str] = []
+    if several and ("{name}" in options["out"] or options["format"] not in ("text", "latex")):
+        short = file_names(networks)
+        places = member_places(options["out"], short, options)
+        made = [[_made(net, options, name)] for net, name in zip(networks.values(), short, strict=True)]
+    else:
         check_place(options["out"], options)
-        return _write([_made(members, options)], options["out"])
-    networks, short = members.values(), file_names(members)
-    if "{name}" not in options["out"] and options["format"] in ("text", "latex"):
-        check_place(options["out"], options)
-        return _write([_made(net, options) for net in networks], options["out"], list(members))
-    for net, name, place in zip(networks, short, member_places(options["out"], short, options), strict=True):
-        if _write([_made(net, options, name)], place) == FAILED:
+        places, made = [options["out"]], [[_made(net, options) for net in networks.values()]]
+        headings = list(networks) if several else []
+    runs = [[_run(found) for found in formulas] for formulas in made]
+    for name, run in zip(networks, itertools.chain.from_iterable(runs), strict=True):
+        if run is not None and not run.agrees and not run.missing:
+            complain(f"{f'{printable(name)}: ' if several else ''}not written: {_difference(run)}")
             return FAILED
+    for place, formulas, own in zip(places, made, runs, strict=True):
+        _write(formulas, own, place, headings)
     return 0
 
 
 def _made(net: Network, options: dict[str, Any], name: str | None = None) -> Formula:
-    from matnet.formulas.documents import FUNCTION, Names
+    from matnet.formulas.documents import FUNCTION, function_name
     from matnet.network.formula import formula_of
 
     if options["inputs"] or options["outputs"]:
@@ -95,22 +104,20 @@ def _made(net: Network, options: dict[str, Any], name: str | None = None) -> For
     layout = "nested" if options["nested"] else "steps"
     of, wrt = _of(options["of"]), _wrt(options["wrt"], net)
     form, digits = options["format"], options["digits"]
-    function = FUNCTION if name is None or form == "excel" else Names(form)(name)
+    function = FUNCTION if name is None or form == "excel" else function_name(form, name)
     return formula_of(net.structure, net.program, of, wrt, form, layout, digits, function)
 
 
-def _write(formulas: Sequence[Formula], place: str, headings: Sequence[str] = ()) -> int:
-    """Run formulas, and write them one after the other if they all agree."""
+def _run(found: Formula) -> FormulaRun | None:
+    """The result of running a formula's text; None for LaTeX, which nothing runs."""
     from matnet.proof.formulas import run_text
 
+    return None if found.format == "latex" else run_text(found, found.text)
+
+
+def _write(formulas: Sequence[Formula], runs: Sequence[FormulaRun | None], place: str, headings: Sequence[str]) -> None:
+    """Write formulas one after the other, each under its heading if there are any, and remark on how they were run."""
     texts = [found.text for found in formulas]
-    runs = [
-        None if found.format == "latex" else run_text(found, text) for found, text in zip(formulas, texts, strict=True)
-    ]
-    for run in runs:
-        if run is not None and not run.agrees and not run.missing:
-            complain(f"not written: {_difference(run)}")
-            return FAILED
     if headings:
         comment = {"text": "#", "latex": "%"}[formulas[0].format]
         texts = [f"{comment} {printable(name)}\n{text}" for name, text in zip(headings, texts, strict=True)]
@@ -118,7 +125,6 @@ def _write(formulas: Sequence[Formula], place: str, headings: Sequence[str] = ()
         target.write("{}\n".format("\n\n".join(texts)).encode())
     for found, run in zip(formulas, runs, strict=True):
         _remark(found, run)
-    return 0
 
 
 def _of(given: str | None) -> int | str | tuple[str, ...] | None:

@@ -38,6 +38,9 @@ _TABLE = {
 }
 """The elementwise operations of a tape in Fortran."""
 
+_INTRINSIC = ("abs", "c_double", "c_int64_t", "exp", "merge", "sqrt", "tanh", "transfer")
+"""Names of Fortran that the written code uses."""
+
 _KINDS = {"float": "real(dp)", "bool": "logical", "int": "integer"}
 
 _PUBLIC = {"value": "eval", "value_and_jacobian": "eval_jac", "step": "step", "step_and_jacobians": "step_jac"}
@@ -248,6 +251,8 @@ TARGET = Target(
     _run,
     about="a module of pure subroutines for one sample, callable from C: y, y with dy/dx, or a step",
     names=NameRule(
-        words=frozenset({"driver", "dp", "nan", "infinity", "minus_infinity", *_PUBLIC.values()}), caseless=True
+        words=frozenset({"driver", "dp", "nan", "infinity", "minus_infinity", *_INTRINSIC, *_PUBLIC.values()}),
+        numbered="c",
+        caseless=True,
     ),
 )

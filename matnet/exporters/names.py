@@ -16,12 +16,13 @@ class NameRule:
     """The rules for a function's name in a language.
 
     ``free`` if any text is allowed. ``words`` are its keywords and the names that the written code uses itself, if they
-    matter, in lower case if ``caseless``; ``longest`` is the maximum length; ``file`` says who calls the function, if
-    that is done by its file's name.
+    matter, in lower case if ``caseless``; ``numbered`` is the letter of those with a number, as in c0. ``longest`` is
+    the maximum length; ``file`` says who calls the function, if that is done by its file's name.
     """
 
     free: bool = False
     words: frozenset[str] = frozenset()
+    numbered: str = ""
     caseless: bool = False
     longest: int = 63
     file: str = ""
@@ -49,7 +50,8 @@ class NameRule:
         return f"{made[: self.longest - 1]}_" if self._taken(made) else made
 
     def _taken(self, name: str) -> bool:
-        return (name.lower() if self.caseless else name) in self.words
+        known = name.lower() if self.caseless else name
+        return known in self.words or bool(self.numbered and re.fullmatch(f"{self.numbered}[0-9]+", known))
 
 
 def function_name(rule: NameRule, stem: str, requested: str | None) -> tuple[str, str]:

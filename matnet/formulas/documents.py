@@ -29,6 +29,22 @@ _C_WORDS = (
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
     "abs fabs exp tanh sqrt fmax fmin sign_of NAN INFINITY"
 )
+_C_LIBRARY = (
+    "main abort acos acosh asctime asin asinh atan atan2 atanh atexit atof atoi atol atoll bsearch calloc cbrt ceil "
+    "clearerr clock copysign cos cosh ctime difftime div erf erfc exit exp2 expm1 fclose fdim feof ferror fflush "
+    "fgetc fgetpos fgets floor fma fmod fopen fprintf fputc fputs fread free freopen frexp fscanf fseek fsetpos "
+    "ftell fwrite gamma getc getchar getenv gets gmtime hypot ilogb isalnum isalpha isblank iscntrl isdigit "
+    "isfinite isgraph isinf islower isnan isnormal isprint ispunct isspace isupper isxdigit j0 j1 jn labs ldexp "
+    "ldiv lgamma llabs lldiv llrint llround localeconv localtime log log10 log1p log2 logb longjmp lrint lround "
+    "malloc memchr memcmp memcpy memmove memset mktime modf nan nearbyint nextafter nexttoward perror pow printf "
+    "putc putchar puts qsort raise rand realloc remainder remove remquo rename rewind rint round scalbln scalbn "
+    "scanf setbuf setjmp setlocale setvbuf signal signbit signgam sin sinh snprintf sprintf srand sscanf strcat "
+    "strchr strcmp strcoll strcpy strcspn strerror strftime strlen strncat strncmp strncpy strpbrk strrchr strspn "
+    "strstr strtod strtof strtok strtol strtold strtoll strtoul strtoull strxfrm system tan tgamma time tmpfile "
+    "tmpnam tolower toupper trunc ungetc vfprintf vfscanf vprintf vscanf vsnprintf vsprintf vsscanf y0 y1 yn"
+)
+"""What a function of ours in C may not be called: a program has one function of each name, in all its files."""
+
 _MATLAB_WORDS = (
     "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd "
     "switch try while do until unwind_protect unwind_protect_cleanup endif endfor endfunction endwhile "
@@ -52,9 +68,9 @@ _WITH_FUNCTION: frozenset[Format] = frozenset({"python", "matlab", "c"})
 class Names:
     """Names that are legal in a language, each given once."""
 
-    def __init__(self, format: Format, function: str = FUNCTION) -> None:
+    def __init__(self, format: Format, taken: Iterable[str] = ()) -> None:
         self._format = format
-        self._given: set[str] = {*_WORDS[format].split(), *([function] if format in _WITH_FUNCTION else ())}
+        self._given: set[str] = {*_WORDS[format].split(), *taken}
 
     def __call__(self, name: str) -> str:
         """A legal name, the given one if possible."""
@@ -70,6 +86,11 @@ class Names:
         name = next(name for name in candidates if name not in self._given)
         self._given.add(name)
         return name
+
+
+def function_name(format: Format, name: str) -> str:
+    """A legal name for the function of a formula, the given one if possible."""
+    return Names(format, _C_LIBRARY.split() if format == "c" else ())(name)
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ def written(
     UnsupportedError
         An expression is too long, or the language lacks something.
     """
-    legal = Names(format, function)
+    legal = Names(format, [function] if format in _WITH_FUNCTION else [])
     inputs = tuple(legal(argument.name) for argument in recorded.arguments)
     results = tuple(legal(result.name) for result in recorded.results)
     steps = steps_of(recorded, layout, results, legal)

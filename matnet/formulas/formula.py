@@ -180,7 +180,7 @@ class Formula:
         """What ``Network.formula`` returns: expressions for SymPy, else the text."""
         return self.expressions() if self.format == "sympy" else self.text
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The formula in its format.
 

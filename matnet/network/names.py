@@ -178,17 +178,10 @@ def selection(structure: Structure, of: int | Names | None, wrt: Names | None = 
 def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int | None, tuple[int, ...] | None]:
     if of is None:
         return None, None
-    if isinstance(of, (int, np.integer)) and not isinstance(of, bool):
-        if not 1 <= of <= len(structure.listed):
-            raise ShapeError(f"of={of}: the layers are numbered from 1 to {len(structure.listed)}")
-        return int(of) - 1, None
     outputs = element_names(structure.outputs, "y")
-    if isinstance(of, (bool, float)):
-        raise ShapeError(f"of={of!r} is neither a layer's number nor a name")
-    if not isinstance(of, str):
+    if not isinstance(of, (str, int, float, np.integer)):
         return None, element_numbers(of, outputs, "y", "of", "an output")
-    layers = [layer.name for layer in structure.layers]
-    if of not in layers:
+    if isinstance(of, str) and of not in {layer.name for layer in structure.layers}:
         if of in outputs:
             return None, (outputs.index(of),)
         if of not in _numbered("y", len(outputs)):
@@ -199,11 +192,31 @@ def _layer_or_outputs(structure: Structure, of: int | Names | None) -> tuple[int
         raise ShapeError(
             f"of='{of}' is both a layer and an output; give the layer's number, or of=['{of}'] for the output"
         )
-    if layers.count(of) > 1:
-        raise ShapeError(
-            f"{layers.count(of)} layers are named '{of}'; give the layer's number, from 1 to {len(structure.listed)}"
-        )
-    return layers.index(of), None
+    return layer_number(structure, of, "of"), None
+
+
+def layer_number(structure: Structure, which: object, parameter: str) -> int:
+    """The number, from 0, of a layer that is named by its number, from 1, or by its name.
+
+    Raises
+    ------
+    ShapeError
+        There is none, or its name is ambiguous.
+    """
+    numbers = f"from 1 to {len(structure.listed)}"
+    if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
+        if not 1 <= which <= len(structure.listed):
+            raise ShapeError(f"{parameter}={which}: the layers are numbered {numbers}")
+        return int(which) - 1
+    if not isinstance(which, str):
+        raise ShapeError(f"{parameter}={which!r} is neither a layer's number nor a name")
+    names = [layer.name for layer in structure.layers]
+    if which not in names:
+        own = listed([layer.name for layer in structure.listed])
+        raise ShapeError(f"{parameter}={which!r} is not a layer; the layers are {own}")
+    if names.count(which) > 1:
+        raise ShapeError(f"{names.count(which)} layers are named '{which}'; give the layer's number, {numbers}")
+    return names.index(which)
 
 
 def element_numbers(which: object, names: Sequence[str], letter: str, parameter: str, what: str) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ from matnet.network.names import (
     differentiated,
     element_numbers,
     lags_shown,
-    listed,
+    layer_number,
     parameter_names,
     selection,
     units_of,
@@ -152,11 +152,7 @@ class Network:
         ShapeError
             There is no such layer.
         """
-        by_name = isinstance(layer, str) and layer not in {entry.name for entry in self.structure.layers}
-        number = None if by_name else selection(self.structure, layer).layer
-        if number is None:
-            raise ShapeError(f"layer={layer!r} is not a layer; the layers are {listed(self.layer_names)}")
-        entry = self.structure.layers[number]
+        entry = self.structure.layers[layer_number(self.structure, layer, "layer")]
         return entry.shape or (entry.size,)
 
     @property

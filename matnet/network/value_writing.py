@@ -121,7 +121,7 @@ def _coupled(row: TransferFunction, n: FloatArray, k: int) -> Computation | None
         largest = n.max(initial=-np.inf)
         exponents, written = n - largest, [f"exp({number(value)} - {factor(largest)})" for value in n]
     elif isinstance(row, MinusSquareTransfer):
-        exponents, written = -(n**2), [f"exp(-{factor(value)}²)" for value in n]
+        exponents, written = -(n**2), [f"exp(-({factor(value)}²))" for value in n]
     else:
         return None
     with np.errstate(under="ignore"):

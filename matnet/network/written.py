@@ -21,6 +21,8 @@ _FUNCTIONS = frozenset({"exp", "tanh", "sqrt", "erf", "ln", "max", "min", "sign"
 _LETTERS = frozenset({"e", "s", "P", "t", "pi"})
 """Names within the formulas of rows for a part of them."""
 
+_POWERS = ("²", "³")
+
 _TOKEN = re.compile(r"[A-Za-z]+(?:_[a-z]+)?|\d+(?:\.\d+)?|\s+|.")
 
 
@@ -154,16 +156,19 @@ def substituted(formula: str, values: Mapping[str, float]) -> str:
         after = tokens[place + 1] if place + 1 < len(tokens) else ""
         if token.isspace() and _ends_factor(before, known) and _starts_factor(after, known):
             found.append(" * ")
+        elif token in values and before == "-" and after in _POWERS:
+            # a spreadsheet takes -0.5² for (-0.5)²
+            found.append(f"({factor(values[token])}{after})")
         elif token in values:
             alone = (before, after) in (("(", ")"), ("|", "|"))
             found.append(number(values[token]) if alone else factor(values[token]))
-        else:
+        elif not (token in _POWERS and before in values and tokens[place - 2 : place - 1] == ["-"]):
             found.append(token)
     return "".join(found)
 
 
 def _ends_factor(token: str, known: frozenset[str] | set[str]) -> bool:
-    return token in (")", "²", "³") or token[:1].isdigit() or token in known
+    return token in (")", *_POWERS) or token[:1].isdigit() or token in known
 
 
 def _starts_factor(token: str, known: frozenset[str] | set[str]) -> bool:

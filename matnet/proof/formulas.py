@@ -84,11 +84,11 @@ def _read(formula: Formula, x: FloatArray, folder: Path, command: list[str], lan
 
 
 _PYTHON = f"""import numpy as np
-from {FUNCTION} import NAME
+import {FUNCTION}
 
 x = np.fromfile("{IN}").reshape(COUNT, SIZE)
 with np.errstate(all="ignore"):
-    y = NAME(*x.T)
+    y = {FUNCTION}.NAME(*x.T)
 y = y if isinstance(y, tuple) else (y,)
 np.stack([np.broadcast_to(column, len(x)) for column in y], axis=1).astype(float).tofile("{OUT}")
 """
@@ -178,16 +178,17 @@ def _in_octave(formula: Formula, text: str, x: FloatArray, folder: Path) -> Floa
 
 _C = f"""#include <stdio.h>
 int main(void) {{
-    static double x[SIZE + 1], y[RESULTS];
-    FILE *in = fopen("{IN}", "rb"), *out = fopen("{OUT}", "wb");
-    for (int k = 0; k < COUNT; k++) {{
-        if (fread(x, sizeof(double), SIZE, in) != SIZE) return 1;
+    static double driver_x[SIZE + 1], driver_y[RESULTS];
+    FILE *driver_in = fopen("{IN}", "rb"), *driver_out = fopen("{OUT}", "wb");
+    for (int driver_k = 0; driver_k < COUNT; driver_k++) {{
+        if (fread(driver_x, sizeof(double), SIZE, driver_in) != SIZE) return 1;
         CALL;
-        fwrite(y, sizeof(double), RESULTS, out);
+        fwrite(driver_y, sizeof(double), RESULTS, driver_out);
     }}
-    return fclose(out);
+    return fclose(driver_out);
 }}
 """
+"""Its names are hardly ever that of the function, which they would hide."""
 
 
 def _compiler() -> str | None:
@@ -196,10 +197,10 @@ def _compiler() -> str | None:
 
 def _in_c(formula: Formula, text: str, x: FloatArray, folder: Path) -> FloatArray:
     results = len(formula.names)
-    arguments = [f"x[{k}]" for k in range(x.shape[1])]
-    call = f"y[0] = {formula.function}({', '.join(arguments)})"
+    arguments = [f"driver_x[{k}]" for k in range(x.shape[1])]
+    call = f"driver_y[0] = {formula.function}({', '.join(arguments)})"
     if results > 1:
-        call = f"{formula.function}({', '.join([*arguments, 'y'])})"
+        call = f"{formula.function}({', '.join([*arguments, 'driver_y'])})"
     program = _sized(_C, x, results).replace("CALL", call)
     (folder / "main.c").write_text(f"{text}\n\n{program}", encoding="utf-8")
     flags = ["-std=c99", "-O0", "-o", "formula", "main.c", "-lm"]

@@ -82,7 +82,7 @@ def test_what_does_not_agree_is_not_written(
 ) -> None:
     if shutil.which("cc") is None:
         pytest.skip("cc is not installed")
-    monkeypatch.setattr(formulas, "_C", formulas._C.replace("fread(x", "fread(y"))
+    monkeypatch.setattr(formulas, "_C", formulas._C.replace("fread(driver_x", "fread(driver_y"))
     place = tmp_path / "pump.c"
     assert run(["formula", PUMP, "--format", "c", "-o", str(place)]) == 1
     assert capsys.readouterr().err.startswith(
@@ -128,6 +128,37 @@ def test_several_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         "matnet: -: these are several networks: write {name} in OUT for the name of each, as in net_{name}.c, or name "
         "one of them with --network\n"
     )
+
+
+def test_of_several_networks_all_are_written_or_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.mat").write_bytes(Path(PUMP).read_bytes())
+    runs: list[formulas.FormulaRun] = []
+
+    def second_fails(formula: Any, text: str) -> formulas.FormulaRun:
+        runs.append(formulas.FormulaRun("Python", failure="it differs" if runs else "", same=not runs))
+        return runs[-1]
+
+    monkeypatch.setattr(formulas, "run_text", second_fails)
+    assert run(["formula", str(tmp_path), "--format", "python", "-o", str(tmp_path / "{name}.py")]) == 1
+    assert capsys.readouterr().err == "matnet: b.mat:net: not written: it differs\n"
+    assert len(runs) == 2
+    assert list(tmp_path.glob("*.py")) == []
+
+
+@pytest.mark.parametrize("stem", ["main", "printf", "double", "exp", "y", "x", "y1", "network"])
+def test_a_function_of_c_has_a_name_that_a_program_does_not_have(
+    stem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is compiled and run where there is a compiler."""
+    matnet.save(matnet.load(PUMP), tmp_path / f"{stem}.json")
+    assert run(["formula", f"{tmp_path}/*.json", "--format", "c", "-o", str(tmp_path / "{name}.c")]) == 0
+    own = stem if stem in ("x", "y", "network") else f"{stem}_"
+    assert f"double {own}(" in (tmp_path / f"{stem}.c").read_text()
+    err = capsys.readouterr().err
+    assert "run by the C compiler" in err or "is not installed" in err
 
 
 @pytest.mark.parametrize("language", ["c", "matlab", "sympy", "excel"])

@@ -152,6 +152,11 @@ def test_images_and_their_elements_are_the_same_input() -> None:
         net.layer_shape("y1")
     with pytest.raises(matnet.ShapeError, match="layer='nope' is not a layer; the layers are imageinput, conv_1"):
         net.layer_shape("nope")
+    with pytest.raises(matnet.ShapeError, match=r"^layer=99: the layers are numbered from 1 to 7$"):
+        net.layer_shape(99)
+    half: Any = 1.5
+    with pytest.raises(matnet.ShapeError, match=r"^layer=1\.5 is neither a layer's number nor a name$"):
+        net.layer_shape(half)
 
 
 WRONG = {

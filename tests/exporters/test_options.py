@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,17 @@ def test_a_stem_that_is_not_a_name_is_made_into_one(stem: str, name: str, tmp_pa
     path = tmp_path / f"{stem}.c"
     matnet.save(NET, path)
     assert f"void {name}_eval(const double *x, double *y);" in path.read_text()
+
+
+@pytest.mark.parametrize("stem", ["Exp", "tanh", "c0", "c_double", "merge", "x", "y", "w0", "program"])
+def test_a_module_of_fortran_never_has_a_name_that_it_uses(stem: str, tmp_path: Path) -> None:
+    compiler = shutil.which("gfortran")
+    if compiler is None:
+        pytest.skip("needs gfortran")
+    path = tmp_path / f"{stem}.f90"
+    matnet.save(NET, path)
+    done = subprocess.run([compiler, "-std=f2008", "-c", path, "-o", tmp_path / "a.o", "-J", tmp_path], check=False)
+    assert done.returncode == 0
 
 
 def test_an_output_may_have_the_name_of_an_input(tmp_path: Path) -> None:

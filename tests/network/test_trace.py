@@ -18,6 +18,7 @@ from matnet.errors import ShapeError, UnsupportedError
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.network.trace import Trace
+from matnet.network.written import substituted
 from random_networks import dynamic_structures, regular, structures
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
@@ -166,6 +167,14 @@ def test_a_saturated_slope_is_written_with_exp() -> None:
     trace = Network(Structure((Input(1),), (Layer(1, "tansig", {0: Weight([[1.0]])}),), (Output(0, 1),))).trace([9.0])
     written = {name: text for name, _, text in trace.rows()}
     assert written["da{1}(1)_dn{1}(1)"] == "4 * e / (1 + e)², e = exp(-2 * |9|)"
+
+
+def test_the_sign_of_a_power_is_never_that_of_its_base() -> None:
+    """A spreadsheet takes -0.5² for (-0.5)²."""
+    assert substituted("exp(-n²)", {"n": 0.5}) == "exp(-(0.5²))"
+    assert substituted("-a²", {"a": -0.5}) == "-((-0.5)²)"
+    assert substituted("n exp(-n²/2)", {"n": 1.5}) == "1.5 * exp(-(1.5²)/2)"
+    assert substituted("1 - a²", {"a": -0.3}) == "1 - (-0.3)²"
 
 
 def test_a_trace_that_is_too_large() -> None:
