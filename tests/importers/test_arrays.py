@@ -13,8 +13,9 @@ from scipy.io.matlab import MatlabObject
 
 import matnet
 from matnet.files import DEFAULT_LIMIT
-from matnet.importers.arrays import read_array
+from matnet.importers.arrays import as_samples, as_states, holds_images, read_array
 from matnet.importers.mat.matfile import open_mat
+from matnet.importers.mat.values import Cell, Numeric
 from matnet.importers.scaling import load_scaling, read_scaling
 from matnet.importers.stored import StoredValues
 
@@ -226,3 +227,74 @@ def test_scaling_without_a_file_is_refused(save: Save) -> None:
         with pytest.raises(matnet.FormatError) as refused:
             load_scaling(address)
         assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("shape", "image", "expected"),
+    [
+        ((4, 3, 2), (4, 3, 2), True),
+        ((4, 3, 2, 7), (4, 3, 2), True),
+        ((4, 3, 2, 7, 1), (4, 3, 2), False),
+        ((4, 3), (4, 3, 1), True),
+        ((4, 3), (4, 3, 2), False),
+        ((4, 3, 1, 7), (4, 3, 1), True),
+        ((4, 1), (4, 1, 1), True),
+        ((4, 3, 7), (4, 3, 1), False),
+        ((3, 4, 2), (4, 3, 2), False),
+        ((24, 7), (4, 3, 2), False),
+        ((24, 7), (), False),
+    ],
+)
+def test_arrays_that_are_images(shape: tuple[int, ...], image: tuple[int, ...], expected: bool) -> None:
+    assert holds_images(shape, image) == expected
+
+
+def test_images_become_samples_column_by_column() -> None:
+    numbers = np.arange(24.0).reshape(2, 3, 2, 2)
+    samples = as_samples(Numeric(numbers), "x", (2, 3, 2))
+    assert samples.shape == (12, 2)
+    for sample in range(2):
+        assert samples[:, sample].tolist() == [
+            numbers[h, w, c, sample] for c in range(2) for w in range(3) for h in range(2)
+        ]
+    assert as_samples(Numeric(numbers[..., 0]), "x", (2, 3, 2)).tolist() == samples[:, :1].tolist()
+    matrix = numbers.reshape(4, 6)
+    assert as_samples(Numeric(matrix), "x", (2, 3, 2)).tolist() == matrix.tolist()
+    assert as_samples(Numeric(matrix), "x").tolist() == matrix.tolist()
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        as_samples(Numeric(numbers), "x", (3, 2, 2))
+    assert str(refused.value) == "x is 2x3x2x2, expected images 3x2x2 or 3x2x2xN, or a matrix"
+    with pytest.raises(matnet.UnsupportedError, match=r"^x: complex numbers, expected real ones$"):
+        as_samples(Numeric(1j * numbers), "x", (2, 3, 2))
+
+
+def test_states_may_be_an_empty_cell() -> None:
+    assert as_states(Cell((0, 0), ()), "x").shape == (0, 0)
+    assert as_states(Cell((1, 1), (Numeric(np.ones((2, 1))),)), "x").tolist() == [[1.0], [1.0]]
+
+
+def test_cells_of_several_matrices_are_listed(save: Save) -> None:
+    file = save(
+        two=cell((2, 1), np.eye(2), np.ones((2, 3))),
+        row=cell((1, 2), np.eye(2), np.ones((2, 3))),
+        sparse=cell((1, 2), scipy.sparse.csc_matrix(np.eye(2)), np.eye(2)),
+        columns=cell((2, 1), column(1.0, 2.0), column(3.0)),
+        series=cell((1, 2), column(1.0, 2.0), column(3.0, 4.0)),
+        one=cell((1, 1), np.eye(2)),
+        square=cell((2, 2), *[np.eye(2)] * 4),
+        text=cell((1, 2), np.eye(2), "a"),
+        empty=cell((1, 2), np.eye(2), np.zeros((0, 2))),
+        thick=cell((1, 2), np.eye(2), np.ones((2, 2, 2))),
+    )
+    stored = StoredValues(file)
+    found = {entry.path: entry.shapes for entry in stored.cells}
+    assert found == {
+        "two": ((2, 2), (2, 3)),
+        "row": ((2, 2), (2, 3)),
+        "sparse": ((2, 2), (2, 2)),
+        "columns": ((2, 1), (1, 1)),
+    }
+    read = stored.cell("two")
+    assert read is not None
+    assert [matrix.tolist() for matrix in read] == [[[1.0, 0.0], [0.0, 1.0]], [[1.0] * 3] * 2]
+    assert all(stored.cell(name) is None for name in ("series", "one", "square", "text", "empty", "thick"))

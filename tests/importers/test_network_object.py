@@ -403,6 +403,10 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda net: (open_loop(net), part(net, "outputs", 0, 1).update(feedbackInput=3.0)),
         "net.outputs{2}.feedbackInput: 3, but the network has 2 inputs",
     ),
+    "feedback into input 0": (
+        lambda net: (open_loop(net), part(net, "outputs", 0, 1).update(feedbackInput=0.0)),
+        "net.outputs{2}.feedbackInput: 0, but the network has 2 inputs",
+    ),
     "an open loop from a layer that is not an output": (
         lambda net: (open_loop(net), part(net, "inputs", 1).update(feedbackOutput=1.0)),
         "net.inputs{2}: feedbackOutput is 1, but layer 1 is not an output",

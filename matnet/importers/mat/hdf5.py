@@ -358,7 +358,7 @@ def _column(member: Any) -> bool:
 
 def _shape(item: Any) -> Shape:
     """MATLAB's size of a dataset, whose dimensions are stored in reverse."""
-    if item.shape is None or not 2 <= len(item.shape) <= 32:
+    if item.shape is None or len(item.shape) < 2:
         raise FormatError(f"broken: data of the shape {item.shape}")
     return tuple(int(size) for size in reversed(item.shape))
 

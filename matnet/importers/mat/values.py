@@ -313,8 +313,8 @@ def _elements(value: Struct, leaves: bool) -> Iterator[tuple[Step, Value]]:
         for name, values in value.fields.items():
             if leaves or isinstance(values[0], _HOLDERS):
                 yield (".", name), values[0]
-    elif leaves or any(isinstance(item, _HOLDERS) for values in value.fields.values() for item in values):
-        for number in range(math.prod(value.shape) if value.fields else 0):
+    elif value.fields and (leaves or any(isinstance(item, _HOLDERS) for row in value.fields.values() for item in row)):
+        for number in range(math.prod(value.shape)):
             yield ("(", subscript(value.shape, number), ")"), value.element(number)
 
 
