@@ -171,6 +171,37 @@ def check(net: matnet.Network, x: Any) -> None:
     np.testing.assert_allclose(net.jvp(x, v), np.einsum("qij,qj->qi", jacobian, v), atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("shape", "channels", "filters"), [((3, 2), 1, 1), ((3, 2, 2), 2, 1), ((3, 2, 2, 3), 2, 3), ((3, 2, 1, 3), 1, 3)]
+)
+def test_filters_without_their_last_dimensions_of_length_1(
+    tmp_path: Path, shape: tuple[int, ...], channels: int, filters: int
+) -> None:
+    weights, found = np.random.default_rng(1).normal(size=shape), []
+    for name in ("Convolution2DLayer", "GroupedConvolution2DLayer"):
+        own = layer(
+            name,
+            "conv",
+            8 if name == "Convolution2DLayer" else 0,
+            FilterSize=pair(3, 2),
+            Stride=pair(1, 1),
+            PaddingMode="manual",
+            PaddingSize=np.zeros((1, 4)),
+            Weights=learnable(weights),
+            Bias=learnable(np.zeros((1, 1, filters))),
+        )
+        found.append(load(tmp_path, [image(4, 5, channels), own]))
+    x = np.random.default_rng(2).normal(size=(2, 20 * channels))
+    full = weights.reshape((3, 2, channels, filters))
+    pictures = np.stack([row.reshape(4, 5, channels, order="F") for row in x])
+    expected = np.stack(
+        [np.einsum("nhwc,hwcf->nf", pictures[:, i : i + 3, j : j + 2], full) for j in range(4) for i in range(2)],
+        axis=-1,
+    )
+    for net in found:
+        np.testing.assert_allclose(net(x), expected.reshape(2, -1), rtol=1e-12, atol=1e-13)
+
+
 def test_older_versions_pad_both_sides_alike(tmp_path: Path) -> None:
     weights = np.random.default_rng(1).normal(size=(3, 2))
     own = layer(
@@ -196,6 +227,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"PaddingValue": "symmetric-include-edge"},
         "layer 'conv'.PaddingValue: only padding with 0 is supported",
     ),
+    **{
+        f"a padding of {numbers}": (
+            {"PaddingSize": np.array([numbers])},
+            f"layer 'conv'.PaddingSize: {numbers}, expected 2 or 4 whole numbers",
+        )
+        for numbers in ([0.5, 0.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [2.0**20, 0.0], [1.0, 2.0, 3.0])
+    },
     "another mode": ({"PaddingMode": "causal"}, "layer 'conv'.PaddingMode: 'causal', expected 'manual' or 'same'"),
     "other channels": (
         {"Weights": learnable(np.ones((2, 2, 3, 4)))},

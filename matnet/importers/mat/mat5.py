@@ -171,15 +171,22 @@ class _Elements:
         element = self.next(*kinds)
         return _array(element, self._source.order).astype(np.int64)
 
-    def whole(self, *kinds: int) -> tuple[int, ...]:
-        """The next element as a few four-byte integers, with which every value begins."""
-        element = self.next(*kinds)
-        if len(element.data) == 8 and element.kind == MI_UINT32:
-            return self._source.two(element.data, 0)
+    def flags(self) -> int:
+        """The next element as array flags, with which every value begins: the first of two numbers."""
+        element = self.next(MI_UINT32)
+        if len(element.data) != 8:
+            raise FormatError("broken: the array flags are not two numbers")
+        first, _ = self._source.two(element.data, 0)
+        return first
+
+    def shape(self) -> Shape:
+        """The next element as dimensions."""
+        element = self.next(MI_INT32, MI_UINT32)
+        count, rest = divmod(len(element.data), 4)
+        if rest:
+            raise FormatError(f"broken: dimensions in {len(element.data)} bytes")
         letter = "i" if element.kind == MI_INT32 else "I"
-        return struct.unpack(
-            f"{self._source.order}{len(element.data) // 4}{letter}", element.data[: len(element.data) & ~3]
-        )
+        return struct.unpack(f"{self._source.order}{count}{letter}", element.data)
 
     def name(self) -> str:
         """The next element as a name."""
@@ -215,14 +222,12 @@ class _Header(NamedTuple):
 
 
 def _read_header(elements: _Elements) -> _Header:
-    flags = elements.whole(MI_UINT32)
-    if len(flags) != 2:
-        raise FormatError("broken: the array flags are not two numbers")
-    kind, bits = flags[0] & 0xFF, flags[0] >> 8
+    flags = elements.flags()
+    kind, bits = flags & 0xFF, flags >> 8
     if kind == MX_OPAQUE:
         name, system, class_name = elements.name(), elements.name(), elements.name()
         return _Header(kind, name, (1, 1), class_name, False, False, system)
-    shape = elements.whole(MI_INT32, MI_UINT32)
+    shape = elements.shape()
     if not 2 <= len(shape) <= 32 or min(shape) < 0:
         raise FormatError(f"broken: the dimensions are {list(shape)[:8]}")
     name = elements.name()

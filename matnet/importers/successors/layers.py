@@ -200,7 +200,7 @@ def _layer_normalization(layer: StoredLayer, sources: Sequence[Source], network:
 
 def _combination(net_input: str) -> Callable[..., Layer]:
     def make(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-        if any((source.size, source.shape) != (sources[0].size, sources[0].shape) for source in sources):
+        if len({(source.size, source.shape) for source in sources}) > 1:
             got = ", ".join(describe_shape(source.shape or (source.size,)) for source in sources)
             raise UnsupportedError(f"inputs of different sizes: {got}, expected equal sizes", place=layer.fields.place)
         kind = layer.kind
@@ -219,7 +219,8 @@ def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arran
                 f"concatenation along dimension {dimension} is not supported, expected that of the channels",
                 place=f"{layer.fields.place}.Dim",
             )
-    if len({source.shape[:-1] for source in sources}) > 1:
+    leads = {source.shape[:-1] for source in sources}
+    if len(leads) > 1:
         got = ", ".join(describe_shape(source.shape or (source.size,)) for source in sources)
         raise ModelError(f"inputs that cannot be concatenated: sizes {got}", place=layer.fields.place)
     total = sum(source.size for source in sources)
@@ -228,8 +229,7 @@ def _concatenation(layer: StoredLayer, sources: Sequence[Source], network: Arran
         after = total - start - source.size
         connections.append((source, gathered(np.arange(source.size), source.size, start, after)))
         start += source.size
-    first = sources[0].shape
-    shape = (*first[:-1], sum(source.channels for source in sources)) if first else ()
+    shape = () if vectors else (*leads.pop(), sum(source.channels for source in sources))
     return arranged(layer, layer.kind, connections, size=total, shape=shape)
 
 

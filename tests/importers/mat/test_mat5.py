@@ -36,7 +36,8 @@ from mat5_bytes import (
     read,
 )
 from matnet.errors import counted
-from matnet.files import DEFAULT_LIMIT
+from matnet.files import DEFAULT_LIMIT, Budget
+from matnet.importers.mat.mat5 import read_mat5
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import find, walk
 from matnet.importers.mat.values import Cell, Char, Numeric, Opaque, Sparse, Struct
@@ -439,6 +440,75 @@ def test_field_names_that_cannot_be_are_refused(length: tuple[int, ...], names: 
     with pytest.raises(matnet.FormatError) as refused:
         read(struct_file(length, names))["s"].value  # noqa: B018
     assert str(refused.value) == f"s (byte 128): broken: {message}"
+
+
+def array_file(parts: list[tuple[int, bytes]]) -> bytes:
+    """A variable of these elements."""
+    return file_of(element(MATRIX, b"".join(element(kind, data) for kind, data in parts)))
+
+
+def test_text_in_every_type_that_matlab_stores() -> None:
+    flags, shape = struct.pack("<II", 4, 0), struct.pack("<2i", 1, 2)
+    for kind, data in (
+        (1, b"a\xe9"),
+        (2, b"a\xe9"),
+        (4, "aé".encode("utf-16-le")),
+        (16, "aé".encode()),
+        (17, "aé".encode("utf-16-le")),
+        (18, "aé".encode("utf-32-le")),
+    ):
+        for name in (1, 2, 16):
+            value = read(array_file([(UINT32, flags), (INT32, shape), (name, b"x"), (kind, data)]))["x"].value
+            assert isinstance(value, Char)
+            assert value.text == "aé"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 32, 33])
+@pytest.mark.parametrize("kind", [INT32, UINT32])
+def test_as_many_dimensions_as_matlab_has(count: int, kind: int) -> None:
+    shape = struct.pack(f"<{count}i", *[1] * count)
+    file = array_file([(UINT32, struct.pack("<II", 6, 0)), (kind, shape), (INT8, b"x"), (DOUBLE, bytes(8))])
+    if 2 <= count <= 32:
+        assert read(file)["x"].shape == (1,) * count
+        return
+    with pytest.raises(matnet.FormatError) as refused:
+        read(file)
+    assert str(refused.value) == f"byte 128: broken: the dimensions are {[1] * min(count, 8)}"
+
+
+@pytest.mark.parametrize("size", [4, 7, 9, 12])
+def test_array_flags_that_are_not_two_numbers(size: int) -> None:
+    flags = struct.pack("<III", 6, 0, 0)[:size]
+    file = array_file([(UINT32, flags), (INT32, struct.pack("<2i", 1, 1)), (INT8, b"x"), (DOUBLE, bytes(8))])
+    with pytest.raises(matnet.FormatError, match=r"^byte 128: broken: the array flags are not two numbers$"):
+        read(file)
+
+
+def test_dimensions_that_are_not_whole_numbers() -> None:
+    file = array_file([(UINT32, struct.pack("<II", 6, 0)), (INT32, bytes(9)), (INT8, b"x"), (DOUBLE, b"")])
+    with pytest.raises(matnet.FormatError, match=r"^byte 128: broken: dimensions in 9 bytes$"):
+        read(file)
+
+
+def test_the_flags_of_an_array() -> None:
+    """Bit 3 says that it is complex, bit 1 that it is logical; bit 2, global, says nothing of the value."""
+    for flags, kind, class_name in ((0, "f", "double"), (2, "b", "logical"), (4, "f", "double"), (8, "c", "double")):
+        parts = [(UINT32, struct.pack("<II", 6 | flags << 8, 0)), (INT32, struct.pack("<2i", 1, 1)), (INT8, b"x")]
+        parts += [(DOUBLE, struct.pack("<d", 1.0))] * (2 if flags == 8 else 1)
+        value = read(array_file(parts))["x"].value
+        assert isinstance(value, Numeric)
+        assert (value.array.dtype.kind, value.class_name) == (kind, class_name)
+
+
+def test_the_text_of_a_header_is_116_bytes() -> None:
+    text = "MATLAB 5.0 MAT-file, " + "0123456789" * 12
+    data = file_of(GOOD)
+    changed = text[:117].encode() + data[117:]
+    assert read_mat5(changed, Budget(DEFAULT_LIMIT)).header == text[:116]
+    for version in (0x0000, 0x0200, 0x0080):
+        other = data[:124] + struct.pack("<H", version) + data[126:]
+        with pytest.raises(matnet.FormatError, match=r"^not a version 5 to 7 MAT-file$"):
+            read(other)
 
 
 def sparse_file(rows: list[int], starts: list[int], values: list[float]) -> bytes:
