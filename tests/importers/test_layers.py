@@ -27,6 +27,7 @@ from layered_networks import (
     saved,
     series,
 )
+from matnet.importers.successors.layers import LAYERS
 from object_files import ObjectStore, Reference
 
 W1, B1, W2, B2 = random_numbers(1, (4, 3), (4,), (2, 4), (2,))
@@ -294,6 +295,53 @@ def test_layers_with_several_inputs(tmp_path: Path, name: str, make: Any) -> Non
     assert [entry.name for entry in net.structure.inputs] == ["b", "a"]
     assert net.layer_names == ("join", "first", "b", "second", "a")
     check_derivatives(net, x)
+
+
+def test_parts_of_different_sizes_side_by_side(tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    weights, bias = rng.normal(size=(2, 3)), rng.normal(size=2)
+    layers = [
+        features(3, "a"),
+        dense("first", W1, B1),
+        dense("second", weights, bias),
+        layer("ConcatenationLayer", "join", NumInputs=number(3), Dim=number(1)),
+    ]
+    wires = [("a", "first"), ("a", "second"), ("second", "join/in1"), ("a", "join/in2"), ("first", "join/in3")]
+    net = load(tmp_path, lambda store: dlnetwork(store, layers, wires, outputs=["join"]))
+    x = rng.normal(size=(4, 3))
+    expected = np.concatenate([x @ weights.T + bias, x, x @ W1.T + B1], axis=-1)
+    np.testing.assert_allclose(net(x), expected, rtol=1e-13, atol=1e-14)
+    check_derivatives(net, x)
+
+
+SEEN = {
+    "AdditionLayer": (1,),
+    "BatchNormalizationLayer": (1, 2, 3),
+    "BiLSTMLayer": (3, 4),
+    "ClassificationOutputLayer": (1, 2, 3, 4),
+    "ConcatenationLayer": (1,),
+    "Convolution2DLayer": (2, 3, 4, 5, 6, 8),
+    "DropoutLayer": (1,),
+    "FeatureInputLayer": (1, 2),
+    "FlattenLayer": (1,),
+    "FullyConnectedLayer": (2, 3),
+    "GRULayer": (2,),
+    "GlobalAveragePooling2DLayer": (1,),
+    "ImageInputLayer": (1, 2, 4, 5),
+    "LSTMLayer": (4, 5),
+    "LeakyReLULayer": (1,),
+    "MaxPooling2DLayer": (1, 2, 3),
+    "ReLULayer": (1,),
+    "RegressionOutputLayer": (2,),
+    "SequenceInputLayer": (3, 4, 5),
+    "SoftmaxLayer": (1, 2, 3, 4),
+}
+
+
+def test_the_versions_that_were_seen_in_files() -> None:
+    """Another version may mean something else: it is added when a file with MATLAB's answers was compared."""
+    known = {name.removeprefix("nnet.cnn.layer."): entry.versions for name, entry in LAYERS.items() if entry.versions}
+    assert known == SEEN
 
 
 def test_outputs_are_in_the_order_of_their_names(tmp_path: Path) -> None:
