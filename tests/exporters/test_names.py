@@ -1,0 +1,96 @@
+"""Names in written files: what a language allows, what is made of others, and what is said of the elements."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import matnet
+from matnet.exporters.names import NameRule, checked_names, documented, function_name, plain
+from matnet.model.ranges import Extent
+
+RULE = NameRule(words=frozenset({"end", "for"}), longest=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal", "legal"),
+    [
+        ("pump", "", "pump"),
+        ("p2_x", "", "p2_x"),
+        ("eight_ch", "", "eight_ch"),
+        ("nine_char", "has 9 characters, at most 8 are allowed", "nine_cha"),
+        ("2pump", "is not a name of letters, digits and _ that begins with a letter", "net_2pum"),
+        ("_pump", "is not a name of letters, digits and _ that begins with a letter", "net_pump"),
+        ("a b-c", "is not a name of letters, digits and _ that begins with a letter", "a_b_c"),
+        ("é", "is not a name of letters, digits and _ that begins with a letter", "net"),
+        ("end", "is a word that the language or the written code uses itself", "end_"),
+        ("END", "", "END"),
+    ],
+)
+def test_names_that_a_language_allows(name: str, refusal: str, legal: str) -> None:
+    assert RULE.refusal(name) == refusal
+    assert RULE.legal(name) == legal
+
+
+def test_a_language_without_case_and_one_that_takes_any_name() -> None:
+    caseless = NameRule(words=frozenset({"end"}), caseless=True)
+    assert caseless.refusal("END") == "is a word that the language or the written code uses itself"
+    assert caseless.legal("END") == "END_"
+    free = NameRule(free=True, words=frozenset({"end"}))
+    assert (free.refusal("1 é"), free.legal("1 é"), free.legal("end")) == ("", "1 é", "end")
+    # a word of the longest length keeps it
+    assert NameRule(words=frozenset({"eight_ch"}), longest=8).legal("eight_ch") == "eight_c_"
+    assert NameRule().legal("a" * 70) == "a" * 63
+    assert NameRule().refusal("a" * 63) == ""
+
+
+def test_the_name_of_a_function() -> None:
+    assert function_name(RULE, "pump", None) == ("pump", "")
+    assert function_name(RULE, "pump", "head") == ("head", "")
+    made, note = function_name(RULE, "my pump", None)
+    assert (made, note) == (
+        "my_pump",
+        "the function is called my_pump: 'my pump' is not a name of letters, digits and _ that begins with a letter",
+    )
+    with pytest.raises(matnet.UnsupportedError, match=r"name: 'for' is a word that the language"):
+        function_name(RULE, "pump", "for")
+    by_file = NameRule(file="MATLAB calls a function")
+    assert function_name(by_file, "pump", None) == ("pump", "")
+    assert function_name(by_file, "pump", "pump") == ("pump", "")
+    for stem, requested, message in (
+        ("my pump", None, ", and 'my pump' is not a name of letters, digits and _ that begins with a letter"),
+        ("pump", "head", ""),
+    ):
+        with pytest.raises(matnet.UnsupportedError) as refused:
+            function_name(by_file, stem, requested)
+        wanted = by_file.legal(requested or stem)
+        assert (
+            str(refused.value)
+            == f"MATLAB calls a function by its file's name{message}; write it to a file named {wanted}"
+        )
+
+
+def test_the_names_of_elements() -> None:
+    assert checked_names(["a", "b"], ["a"], 2, 1) == (("a", "b"), ("a",))
+    for inputs, outputs, message in (
+        (["a"], ["y"], "1 input name given, but the network has 2 input elements"),
+        (["a", "b"], ["y", "z"], "2 output names given, but the network has 1 output element"),
+        (["a", " "], ["y"], "input name 2 is ' ', expected printable text"),
+        (["a\n", "b"], ["y"], "input name 1 is 'a\\n', expected printable text"),
+        (["a", 3], ["y"], "input name 2 is 3, expected printable text"),
+        (["a", "a"], ["y"], "two inputs are called a; each needs a name of its own"),
+    ):
+        with pytest.raises(matnet.UnsupportedError) as refused:
+            checked_names(inputs, outputs, 2, 1)  # type: ignore[arg-type]
+        assert str(refused.value) == message
+
+
+def test_what_a_comment_says_of_the_elements() -> None:
+    extent = Extent(np.array([[0.5, 2.0], [-np.inf, np.inf], [1e-7, 1234567.0]]), ("training", "unknown", "scaling"))
+    assert documented(["flow", "a*/b", "c"], ["m³/h", "", "%"], extent) == [
+        "1: flow (m3/h), 0.5 to 2 in training",
+        "2: a_/b",
+        "3: c (percent), 1e-07 to 1.23457e+06 by its scaling",
+    ]
+    assert plain("a" * 300) == "a" * 200
+    assert plain("x\n*/é") == "x__/_"
