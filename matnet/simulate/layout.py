@@ -175,7 +175,7 @@ def _scale(bias: Array | None) -> FloatArray | None:
     if not isinstance(bias, np.ndarray):
         return None
     size = np.abs(bias)
-    extreme = (size > 0.0) & np.isfinite(size) & ((size < _PLAIN_SQUARES[0]) | (size > _PLAIN_SQUARES[1]))
+    extreme = (size > 0.0) & ((size < _PLAIN_SQUARES[0]) | (size > _PLAIN_SQUARES[1]))
     if not extreme.any():
         return None
     exponents = np.clip(np.frexp(bias)[1], -1022, 1023)

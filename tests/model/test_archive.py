@@ -128,9 +128,11 @@ def hard_numbers() -> Network:
 
 def test_hard_numbers_and_texts_come_back(tmp_path: Path) -> None:
     net = hard_numbers()
-    found = back(net, tmp_path)
-    assert bits(found.structure) == bits(net.structure)
-    assert bits(found.provenance) == bits(net.provenance)
+    for precision in ("", "single"):
+        net = Network(net.structure, replace(net.provenance, precision=precision), net.name)
+        found = back(net, tmp_path)
+        assert bits(found.structure) == bits(net.structure)
+        assert bits(found.provenance) == bits(net.provenance)
 
 
 @pytest.mark.parametrize(

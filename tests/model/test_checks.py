@@ -50,14 +50,14 @@ class Fake:
 
 
 def test_deviations_are_relative_to_the_range() -> None:
-    """Outputs to 10, and to 3, the largest that is stored; derivatives times the inputs' widths to the largest, 8."""
+    """Outputs to 10, and to 0.5, the largest that is stored; derivatives times the inputs' widths to the largest, 8."""
     jacobian = [[2.0, 3.0], [0.5, -1.0]]
-    stored = Checks(np.zeros((2, 2)), np.array([[2.0, -3.0], [NAN, INF]]), np.array([jacobian, jacobian]))
-    found = Checks(np.zeros((2, 2)), np.array([[2.5, -3.0], [NAN, INF]]), np.array([jacobian, jacobian]))
+    stored = Checks(np.zeros((2, 2)), np.array([[2.0, -0.5], [NAN, INF]]), np.array([jacobian, jacobian]))
+    found = Checks(np.zeros((2, 2)), np.array([[2.5, -0.5], [NAN, INF]]), np.array([jacobian, jacobian]))
     by_output, by_jacobian = deviations(structure(), stored, found)
     assert by_output.tolist() == pytest.approx([0.05, 0.0])
     assert by_jacobian.tolist() == [0.0, 0.0]
-    found.outputs[0] = [2.0, -2.4]
+    found.outputs[0] = [2.0, -0.4]
     found.jacobians[0, 0] = [2.0, 3.4]
     found.jacobians[1, 1] = [0.25, -1.0]
     by_output, by_jacobian = deviations(structure(), stored, found)

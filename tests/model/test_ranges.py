@@ -8,7 +8,7 @@ import pytest
 import matnet
 from matnet import Ensemble, Network
 from matnet.errors import UnsupportedError
-from matnet.model.points import input_box, points_in
+from matnet.model.points import input_box, points_in, sample_points
 from matnet.model.ranges import Extent, common_extent, input_extent, middle, output_extent
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 
@@ -182,6 +182,12 @@ def test_the_box_of_points_by_hand() -> None:
     spread = Process.from_matlab("mapstd", {"xmean": [3.0, 0.0], "xstd": [2.0, 0.5], "ymean": 0.0, "ystd": 1.0})
     assert input_box(with_input(Input(2, (spread,)))).tolist() == [[1.0, 5.0], [-0.5, 0.5]]
     assert input_box(with_input(Input(1))).tolist() == [[-1.0, 1.0]]
+
+
+def test_samples_of_images_are_not_even() -> None:
+    plain, image = with_input(Input(2)), with_input(Input(2, shape=(1, 2, 1)))
+    assert sample_points(plain, 5).tolist() == points_in(input_box(plain), 5).tolist()
+    assert sample_points(image, 5).tolist() == points_in(input_box(image), 8)[3:].tolist()
 
 
 def test_points_in_a_box() -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from matnet.errors import MatnetError, ModelError, UnsupportedError
-from matnet.model.structure import MAX_DELAY, MAX_ELEMENTS, Input, Layer, Output, Performance, Structure, Weight
+from matnet.model.structure import (
+    MAX_DELAY,
+    MAX_ELEMENTS,
+    Input,
+    Layer,
+    Output,
+    Performance,
+    Structure,
+    Weight,
+    element_names,
+)
 from random_networks import process
 
 
@@ -32,6 +43,10 @@ def chain(*delays: int) -> tuple[Layer, ...]:
     first = Layer(1, "tansig", {}, {1: Weight([[0.5]], delays=(delays[0],))})
     second = Layer(1, "tansig", {}, {0: Weight([[0.5]], delays=(delays[1],))})
     return first, second
+
+
+def named(*names: Any) -> Input:
+    return Input(2, element_names=names)
 
 
 def takes(*sources: int, delays: tuple[int, ...] = (0,), last: bool = False, **options: Any) -> Layer:
@@ -239,6 +254,39 @@ REFUSED: dict[str, tuple[Callable[[], object], type[MatnetError], str]] = {
         ModelError,
         "the bias has shape (3,), expected (2,)",
     ),
+    "fewer names than elements": (
+        lambda: named("a"),
+        ModelError,
+        "1 element names for 2 elements, expected one for each",
+    ),
+    "more units than elements": (
+        lambda: Output(0, 1, units=("m", "kW")),
+        ModelError,
+        "2 units for 1 element, expected one for each",
+    ),
+    **{
+        f"{name!r} as a name": (
+            partial(named, "a", name),
+            ModelError,
+            f"element names: {name!r} is not one line of printable text without leading or trailing spaces",
+        )
+        for name in (" b", "b ", "b\nc", "", 3)
+    },
+    "an empty name of an output": (
+        lambda: Output(0, 1, element_names=("",)),
+        ModelError,
+        "element names: '' is not one line of printable text without leading or trailing spaces",
+    ),
+    "the same name twice": (
+        lambda: structure(inputs=(Input(3, element_names=("a", "b", "a")),)),
+        ModelError,
+        "elements 1 and 3 are both named 'a'; rename one",
+    ),
+    "the name of another element": (
+        lambda: structure(inputs=(Input(3, element_names=("a", "x3", "b")),)),
+        ModelError,
+        "element 2 is named 'x3', which means element 3; rename it",
+    ),
     "another order of parameters": (
         lambda: structure(parameter_order="names"),
         ModelError,
@@ -314,6 +362,13 @@ def test_layers_that_are_parts_of_others() -> None:
     assert layers(takes(0), start=first(initial=[0.0])).starts_elsewhere == ""
     shaped = layer(4, shape=(2, 1, 2), bias=[1.0, 2.0])
     assert (shaped.parameters, layer(2).parameters, layer(2, bias=[1.0, 2.0]).parameters) == (14, 6, 8)
+
+
+def test_names_of_elements() -> None:
+    entries = (Input(2), Input(1, element_names=("flow",), units=("",)), Input(2))
+    assert element_names(entries, "x") == ("x1", "x2", "flow", "x4", "x5")
+    own = Input(3, element_names=("x1", "y2", "x3"))
+    assert structure(inputs=(own,)).inputs[0].element_names == ("x1", "y2", "x3")
 
 
 def test_delays_and_sizes() -> None:

@@ -11,8 +11,10 @@ import pytest
 from mpmath import mp, mpf
 
 import matnet
-from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.simulate import Leaf, lay_out
+from matnet.simulate.program import batched
+from matnet.simulate.steps import SquareStep
 
 rng = np.random.default_rng(4)
 
@@ -55,6 +57,49 @@ def test_leaves_of_last_steps_and_of_nothing() -> None:
     assert ended.leaves == (Leaf("input", 0, 0, 3, 0), Leaf("layer", 0, 0, 2, 1, last=True))
     constant = lay_out(Structure((), (Layer(1, "tansig", bias=[0.5]),), (Output(0, 1),)))
     assert constant.leaves == (Leaf("input", 0, 0, 0, 0),)
+    assert constant.sizes[0] == 0
+
+
+def test_values_have_the_batch_of_the_inputs() -> None:
+    value = np.array([1.0, 2.0])
+    for shape in ((), (4,), (4, 5)):
+        found = batched(value, np.zeros((*shape, 3)))
+        assert np.array_equal(found, np.broadcast_to(value, (*shape, 2)))
+        assert np.array_equal(batched(found, np.zeros((*shape, 3))), found)
+    assert np.array_equal(batched(value[None], np.zeros((4, 3))), [[1.0, 2.0]] * 4)
+
+
+def curved(*layers: Layer, processing: tuple[Process, ...] = (), squared: bool = True) -> list[str]:
+    """The curved steps of a network of an input of two elements."""
+    program = lay_out(Structure((Input(2, processing),), layers, (Output(len(layers) - 1, 1),)), squared)
+    return [type(step).__name__ for step in program.steps if step.curved]
+
+
+def test_which_steps_are_curved() -> None:
+    weight, centre = Weight(np.ones((1, 2))), Weight(np.ones((1, 2)), "dist")
+    scaled = Process.from_matlab("mapminmax", {"xmin": [0, 0], "xmax": [1, 1], "ymin": -1.0, "ymax": 1.0})
+    assert curved(Layer(1, "purelin", {0: weight}, bias=[1.0]), processing=(scaled,)) == []
+    assert curved(Layer(1, "tansig", {0: weight}, bias=[1.0])) == ["TransferStep"]
+    taps = Layer(1, "purelin", {0: Weight(np.ones((1, 4)), "dist", (0, 1))}, bias=[1.0])
+    assert curved(taps) == ["WeightStep"]
+    start, one = Layer(1, "purelin", {0: weight}), Weight([[1.0]])
+    product = Layer(1, "purelin", {0: weight}, {0: one}, net_input="netprod")
+    assert curved(start, product) == ["NetInputStep"]
+    assert curved(Layer(1, "purelin", {0: weight}, bias=[2.0], net_input="netprod")) == []
+    radial = Layer(1, "radbas", {0: centre}, {0: one}, net_input="netprod")
+    assert curved(start, radial) == ["WeightStep", "SquareStep", "NetInputStep", "TransferStep"]
+    assert curved(start, radial, squared=False) == ["WeightStep", "NetInputStep", "TransferStep"]
+
+
+def test_the_curvature_of_a_square() -> None:
+    """2 u_i v_ji w_ki, summed over i, as a product of matrices and as the factor of one."""
+    p, u = np.array([[1.0, -2.0]]), np.array([[[0.5, 3.0]]])
+    v, w = np.array([[[1.0, 2.0], [0.0, -1.0]]]), np.array([[[4.0, 1.0]]])
+    step = SquareStep(1, (0,))
+    assert step.curvature([p], p * p, u, [v], [w]).tolist() == [[[[16.0], [-6.0]]]]  # type: ignore[union-attr]
+    assert step.curvature_weights([p], p * p, u).tolist() == [[[1.0, 6.0]]]  # type: ignore[union-attr]
+    assert step.tangent([p], p * p, [v]).tolist() == [[[2.0, -8.0], [0.0, 4.0]]]  # type: ignore[union-attr]
+    assert step.cotangent([p], p * p, u)[0].tolist() == [[[1.0, -12.0]]]  # type: ignore[union-attr]
 
 
 def test_a_program_computes_what_the_formula_says() -> None:
