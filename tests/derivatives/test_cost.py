@@ -392,6 +392,7 @@ def test_forms_that_nearly_agree_are_told_apart() -> None:
                 moved.performance(x, t, regularization=0.0)
         else:
             assert moved.performance(x, t, regularization=0.0) == pytest.approx(-n, rel=1e-12)
+    assert np.isnan(net.performance(np.full((2, 3), np.nan), np.ones((2, 1))))
 
 
 def test_components_of_an_output_are_no_identity_though_they_keep_lines() -> None:
