@@ -461,10 +461,13 @@ class Series:
 
         A signal without a seed contributes nothing, even if its derivatives are NaN.
         """
-        by_leaves, by_weights = map(np.array, self.evaluate(Adjoints(signals), argument, u))
+        by_leaves, by_weights = self.evaluate(Adjoints(signals), argument, u)
+        unknown = np.isnan(by_leaves).any(axis=1) | np.isnan(by_weights).any(axis=1)
+        if not unknown.any():
+            return by_leaves, by_weights
+        by_leaves, by_weights = by_leaves.copy(), by_weights.copy()
         sizes = [self.program.sizes[signal] for signal in signals]
         moved = np.logical_or.reduceat(u != 0.0, np.cumsum([0, *sizes[:-1]]), axis=1)
-        unknown = np.isnan(by_leaves).any(axis=1) | np.isnan(by_weights).any(axis=1)
         for pattern in np.unique(moved[unknown], axis=0):
             rows = np.flatnonzero(unknown & (moved == pattern).all(axis=1))
             some = tuple(itertools.compress(signals, pattern))
