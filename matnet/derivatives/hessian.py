@@ -16,8 +16,8 @@ That contraction takes one of three forms, the cheapest first:
 - If T varies with the sample, H is T diag(d) Tᵀ for each sample.
 - Otherwise the row computes it: the outputs i are one more axis between the batch and the directions.
 
-The curvature of a piecewise linear transfer function, such as relu, is 0, or NaN in a sample that is not known; that of
-a piecewise linear weight function, such as max pooling, is 0 always: no product of T is formed for them.
+The curvature of a piecewise linear function, such as relu or max pooling, is 0, or NaN in a sample that is not known:
+no product of T is formed for it.
 
 Only the pairs on and above the diagonal are summed, then copied, so H is symmetric to the bit.
 """
@@ -61,13 +61,15 @@ def hessian(program: Program, values: Sequence[Array], of: Sequence[int], wrt: S
     others: list[Array] = []  # terms (..., S, R, R)
     for step in program.steps:
         adjoint, moving = rows[step.target], columns[step.target]
-        if not step.curved or adjoint is None or moving is None:
+        if adjoint is None or moving is None:
             continue
         p, a = step_values(step, values)
         reach = adjoint.reach[:, None, None] & moving.reach[:, None] & moving.reach
         unknown = step.unknown(p)
         if unknown is not None:
             fixed.append(reaching(unknown[..., None], reach[:, pairs.first, pairs.second]))
+            continue
+        if not step.curved:
             continue
         along = [
             None if source is None else joined(source, moving.reach)

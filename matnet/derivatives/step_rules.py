@@ -38,6 +38,10 @@ class CustomRuleStep(Step):
         """The step's curvature."""
         return self.step.curvature(p, a, u, v, w)
 
+    def unknown(self, p: Sequence[Array]) -> Array | None:
+        """That of the step."""
+        return self.step.unknown(p)
+
     def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
         """The step's derivatives with respect to its weight."""
         return self.step.parameter_cotangents(p, a, u)

@@ -146,6 +146,10 @@ class WeightStep(Step):
         """uᵀz''(v, w)."""
         return self.row.curvature(constant(p[0], self.w), p[0], a, u, v[0], w[0])
 
+    def unknown(self, p: Sequence[Array]) -> Array | None:
+        """0, NaN if an element of p is: a piecewise linear function."""
+        return _unknown(p[0]) if self.row.piecewise_linear else None
+
     def parameter_cotangents(self, p: Sequence[Array], a: Array, u: Array) -> dict[ParameterKey, Array]:
         """uᵀdz/dw."""
         if not self.w.shape[0]:
@@ -315,7 +319,12 @@ class TransferStep(Step):
 
     def unknown(self, p: Sequence[Array]) -> Array | None:
         """0, NaN if an n is: a piecewise linear function."""
-        return namespace(p[0]).sum(flat(p[0]), axis=-1, keepdims=True) if self.row.piecewise_linear else None
+        return _unknown(p[0]) if self.row.piecewise_linear else None
+
+
+def _unknown(p: Array) -> Array:
+    """(..., 1), NaN if an element of p (..., size) is, else 0."""
+    return namespace(p).sum(flat(p), axis=-1, keepdims=True)
 
 
 def side_by_side(parts: Sequence[Array]) -> Array:

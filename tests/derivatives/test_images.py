@@ -11,7 +11,9 @@ import pytest
 
 import matnet
 from image_networks import in_torch, small_network
-from matnet.derivatives import memory
+from matnet.derivatives import memory, quantities
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
 
 LAST = ("dense", "GlobalMaxPooling2DLayer", "GlobalAveragePooling2DLayer")
 
@@ -70,3 +72,16 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatc
             call()
         assert str(refused.value) == f"at least {message}"
     assert net.parameter_jacobian(x, of="relu_1", sparse=True).shape == (11520, 560)
+
+
+@pytest.mark.parametrize("function", ["boxdist", "mandist"])
+def test_a_piecewise_linear_distance_has_no_curvature_but_where_it_is_unknown(function: str) -> None:
+    rng = np.random.default_rng(5)
+    distances = Layer(3, "purelin", {0: Weight(rng.normal(size=(3, 4)), function)}, {}, np.zeros(3))
+    last = Layer(2, "purelin", {}, {0: Weight(rng.normal(size=(2, 3)))}, np.zeros(2))
+    net = Network(Structure((Input(4),), (distances, last), (Output(1, 2),)))
+    x = np.array([[1.0, 2.0, 3.0, 4.0], [1.0, np.nan, 3.0, 4.0]])
+    plain = quantities.Hessian(None)(net.program, x)
+    for hessian in (net.hessian(x), np.asarray(plain)):
+        assert not hessian[0].any()
+        assert np.isnan(hessian[1]).all()

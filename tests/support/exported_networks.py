@@ -38,12 +38,13 @@ def row_networks() -> dict[str, Network]:
 
 
 def _transfers() -> Iterator[tuple[str, Network]]:
-    for name in TRANSFER:
+    for name, row in TRANSFER.items():
         rng = np.random.default_rng(1)
         layer = Layer(4, name, {0: Weight(rng.normal(size=(4, 3)))}, bias=rng.normal(size=4))
-        # a way around the layer, as a derivative of compet alone is refused
+        # a way around the layer, as a derivative of a coupled step function alone is refused
         around = Layer(2, "purelin", {0: Weight(rng.normal(size=(2, 3)))}, {0: Weight(rng.normal(size=(2, 4)))})
-        yield f"transfer_{name}", network(layer, inputs=3) if name != "compet" else network(layer, around, inputs=3)
+        layers = (layer, around) if row.coupled and row.stepwise else (layer,)
+        yield f"transfer_{name}", network(*layers, inputs=3)
         radial = Layer(
             4, name, {0: Weight(rng.normal(size=(4, 3)), "dist")}, bias=rng.normal(size=4), net_input="netprod"
         )
