@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import shlex
 import shutil
@@ -66,15 +67,28 @@ def dynamic_network() -> Network:
     return Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
 
 
-@pytest.fixture
-def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the pages' short names stand for, in a folder with the files that they name."""
-    shutil.copy(PROJECT / "fixtures" / "pump.mat", tmp_path / "net.mat")
+@pytest.fixture(scope="module")
+def net() -> Network:
+    return matnet.load(PROJECT / "fixtures" / "pump.mat")
+
+
+@pytest.fixture(scope="module")
+def folder_of_calls(net: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the pages' calls name."""
+    folder = tmp_path_factory.mktemp("calls")
+    shutil.copy(PROJECT / "fixtures" / "pump.mat", folder / "net.mat")
     stored = make_bad_fixtures.network()
-    write(tmp_path / "ws.mat", {"results": {"Network": stored}, "nets": row([stored] * 3)})
+    write(folder / "ws.mat", {"results": {"Network": stored}, "nets": row([stored] * 3)})
+    matnet.save(net, folder / "net.json")
+    return folder
+
+
+@pytest.fixture
+def names(net: Network, folder_of_calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the pages' short names stand for, in a folder with the files that they name."""
+    shutil.copytree(folder_of_calls, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    net, x = matnet.load("net.mat"), np.array([[60.0, 2400.0], [30.0, 2000.0]])
-    matnet.save(net, "net.json")
+    x = np.array([[60.0, 2400.0], [30.0, 2000.0]])
     minmax = {"xmin": [0.0, 1450.0], "xmax": [100.0, 2900.0], "ymin": -1.0, "ymax": 1.0}
     return {
         "matnet": matnet,
@@ -173,10 +187,18 @@ def sentence_commands() -> list[tuple[Path, str]]:
 COMMANDS = sentence_commands()
 
 
-@pytest.fixture
-def files(names: dict[str, Any]) -> None:
+@pytest.fixture(scope="module")
+def folder_of_commands(net: Network, folder_of_calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that the pages' commands name."""
-    net = names["net"]
+    folder = tmp_path_factory.mktemp("commands")
+    shutil.copytree(folder_of_calls, folder, dirs_exist_ok=True)
+    with contextlib.chdir(folder):
+        write_files_of_commands(net)
+    return folder
+
+
+def write_files_of_commands(net: Network) -> None:
+    """Into the working directory."""
     rows = np.array([[20.0, 1500.0], [60.0, 2400.0], [30.0, 2000.0], [90.0, 2800.0]])
     for name, t in (("table", net(rows)), ("classes", (np.arange(4) % 2)[:, None])):
         columns = np.concatenate([rows, t], axis=1)
@@ -200,9 +222,17 @@ def test_there_are_commands_in_sentences() -> None:
     assert {page for page, _ in COMMANDS} >= {GALLERY, FROM_MATLAB}
 
 
-@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page.name} {command}" for page, command in COMMANDS])
-def test_the_command_runs(page: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_runs(
+    page: Path,
+    command: str,
+    folder_of_commands: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(folder_of_commands, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     if {"plot", "report"} & set(command.split()[1:2]):
         pytest.importorskip("matplotlib")
     if command.endswith(".onnx"):

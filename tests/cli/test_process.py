@@ -161,8 +161,17 @@ def test_rows_are_answered_while_the_input_is_open() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("arguments", [("predict", PUMP, "-"), ("inspect", PUMP), ("gradients", "--help"), ()], ids=str)
+@pytest.mark.parametrize(
+    ("arguments", "unbuffered"),
+    [
+        (("predict", PUMP, "-"), ""),
+        (("predict", PUMP, "-"), "1"),
+        (("inspect", PUMP), "1"),
+        (("gradients", "--help"), ""),
+        ((), ""),
+    ],
+    ids=str,
+)
 def test_standard_output_on_a_full_disk(arguments: tuple[str, ...], unbuffered: str) -> None:
     """Python's own last flush must find nothing left to write: it would replace the status by 120."""
     completion = {} if arguments else {"_MATNET_COMPLETE": "bash_source"}

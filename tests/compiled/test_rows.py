@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,17 @@ HESSIAN: Callable[..., Any] = quantities.Hessian()
 ROWS = sorted(row_networks())
 BENT = [name for name in ROWS if name.startswith(("transfer", "radial_radbas", "several")) or name.endswith("_netprod")]
 
+# the compiler takes half of its time for these, which repeat what the others show: a second network of each transfer
+# function, and curvatures through a product of another distance
+SLOW = [name for name in ROWS if name.startswith("radial_") and name != "radial_radbas"]
+SLOW_BENT = [*SLOW, *(name for name in BENT if name.endswith("_netprod") and name != "weight_dist_netprod")]
 
-def compiled(networks: Mapping[str, Network], bent: list[str]) -> Mapping[str, CompiledFunction]:
-    """Value and Jacobian of all, Hessians of some, in one library that is not checked when it is built."""
-    asked = [(name, "both", BOTH) for name in networks] + [(name, "hessian", HESSIAN) for name in bent]
+
+def compiled(
+    networks: Mapping[str, Network], both: Iterable[str], bent: Iterable[str] = ()
+) -> Mapping[str, CompiledFunction]:
+    """Value and Jacobian of some, Hessians of some, in one library that is not checked when it is built."""
+    asked = [(name, "both", BOTH) for name in both] + [(name, "hessian", HESSIAN) for name in bent]
     tapes = {
         f"{name}_{what}": simplified(record(networks[name].program, compute, (networks[name].input_size,)))
         for name, what, compute in asked
@@ -43,13 +50,19 @@ def own_cache(c_compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @cache
-def of_rows() -> Mapping[str, CompiledFunction]:
-    return compiled(row_networks(), BENT)
+def of_rows(slow: bool) -> Mapping[str, CompiledFunction]:
+    """The functions of the slow cases, or those of the others."""
+    both = {name: net for name, net in row_networks().items() if (name in SLOW) == slow}
+    return compiled(row_networks(), both, [name for name in BENT if (name in SLOW_BENT) == slow])
+
+
+def marked(names: list[str], slow: list[str]) -> list[Any]:
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in names]
 
 
 @cache
 def of_corpus(folder: Path) -> Mapping[str, CompiledFunction]:
-    return compiled(corpus_networks(folder), [])
+    return compiled(corpus_networks(folder), corpus_networks(folder))
 
 
 def many(net: Network) -> Real:
@@ -67,14 +80,14 @@ def agrees(function: CompiledFunction, net: Network, compute: Callable[..., Any]
         np.testing.assert_array_equal(one, together[:3])
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", marked(ROWS, SLOW))
 def test_every_row(name: str) -> None:
-    agrees(of_rows()[f"{name}_both"], row_networks()[name], BOTH, 1e-14)
+    agrees(of_rows(name in SLOW)[f"{name}_both"], row_networks()[name], BOTH, 1e-14)
 
 
 def test_nan_and_inf_are_not_swallowed_by_weights_that_are_zero() -> None:
     networks = zero_weights()
-    functions = compiled(networks, [])
+    functions = compiled(networks, networks)
     for name, net in networks.items():
         x, y = special_samples(net)
         for rows in (x, np.tile(x, (20, 1))):
@@ -82,9 +95,9 @@ def test_nan_and_inf_are_not_swallowed_by_weights_that_are_zero() -> None:
             assert disagreement(got[: len(x)], y) <= 1e-15, name
 
 
-@pytest.mark.parametrize("name", BENT)
+@pytest.mark.parametrize("name", marked(BENT, SLOW_BENT))
 def test_every_row_curved(name: str) -> None:
-    agrees(of_rows()[f"{name}_hessian"], row_networks()[name], HESSIAN, 1e-14)
+    agrees(of_rows(name in SLOW_BENT)[f"{name}_hessian"], row_networks()[name], HESSIAN, 1e-14)
 
 
 def test_real_networks(corpus: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -18,10 +18,11 @@ from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Structure
 from matnet.network import Network
 from random_networks import SMOOTH, regular, samples, structures
+from trials import random_cases
 
 Real = NDArray[np.float64]
 
-few = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+few = random_cases(30)
 
 ANALYTIC = {
     "transfers": sorted(name for name, row in TRANSFER.items() if row.analytic and not getattr(row, "poles", ())),

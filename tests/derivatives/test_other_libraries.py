@@ -7,14 +7,15 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from numpy.typing import NDArray
 
 from matnet.model.structure import Layer, Structure, Weight
 from matnet.network import Network
 from random_networks import SMOOTH, network, regular, structures
+from trials import random_cases
 
-few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+few = random_cases(25)
 
 
 def answers(net: Network, x: Any, v: Any, u: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
@@ -14,6 +14,7 @@ from matnet.network import Network
 from precise_networks import evaluated
 from precise_rows import PRECISE_WEIGHT
 from random_networks import FINITE_WEIGHTS, minmax, network, samples, structures
+from trials import random_cases
 
 Real = NDArray[np.float64]
 
@@ -80,7 +81,7 @@ SMOOTH = sorted(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@random_cases(25)
 @given(
     structures(
         transfers=SMOOTH,

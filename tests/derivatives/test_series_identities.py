@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from numpy.typing import NDArray
 
 from matnet.model.structure import Structure
 from matnet.network import Network
 from random_networks import dynamic_structures
+from trials import random_cases
 
 Real = NDArray[np.float64]
 
-few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+few = random_cases(25)
 
 STEPS, BATCH = 6, 2
 

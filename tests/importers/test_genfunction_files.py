@@ -388,8 +388,8 @@ def test_the_work_grows_as_the_text_does(text: Callable[[int], str]) -> None:
 def test_comments_take_no_memory_of_their_own(line: str) -> None:
     body = "%{\n" + line * (1_000_000 // len(line)) + "%}\n" if line == "%\n" else line * (1_000_000 // len(line))
     text = f"function y1 = f(x1)\n{body}IW1_1 = 1;\ny1 = IW1_1*x1;\nend\n"
+    load_genfunction(written(text.replace(body, line)))  # what is prepared once is prepared here
     path = written(text)
-    load_genfunction(path)
     tracemalloc.start()
     load_genfunction(path)
     peak = tracemalloc.get_traced_memory()[1]

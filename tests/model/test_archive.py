@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import matnet
@@ -32,6 +32,7 @@ from random_layers import image_layers, recurrent_layers
 from random_networks import dynamic_structures, structures
 from recurrent_networks import load as recurrent_network
 from recurrent_networks import recurrent, sequences
+from trials import random_cases
 
 if TYPE_CHECKING:
     from conftest import ListedNetwork
@@ -175,7 +176,7 @@ def test_names_and_units_come_back(tmp_path: Path) -> None:
     assert str(refused(tmp_path / "net.json", json.dumps(document))).startswith(".inputs[0]: ")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@random_cases(60)
 @given(st.one_of(structures(), dynamic_structures()), st.sampled_from([1.0, 1e8, 1e150, 1e300, 1e-300, 0.0]))
 def test_what_is_saved_can_be_loaded(tmp_path: Path, structure: Structure, factor: float) -> None:
     net = Network(structure)

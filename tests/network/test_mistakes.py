@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import matnet
@@ -18,6 +18,7 @@ from matnet.network import Network
 from matnet.network.mistakes import Difference, Given
 from matnet.proof.given import read_given
 from random_networks import regular, structures
+from trials import random_cases
 
 RNG = np.random.default_rng(5)
 KEEP = [1, 3, 4]
@@ -213,7 +214,7 @@ def test_every_network_agrees_with_its_own_trace() -> None:
 
 
 @given(structures(), st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None, derandomize=True)
+@random_cases(20)
 def test_any_wrong_numbers_end_in_differences(structure: Structure, seed: int) -> None:
     """Some numbers of the trace, and one that is wrong: it, or one before it, is named, whatever the network."""
     net, rng = Network(structure), np.random.default_rng(seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import matnet
@@ -20,6 +20,7 @@ from matnet.network import Network
 from matnet.network.trace import Trace
 from matnet.network.written import substituted
 from random_networks import dynamic_structures, regular, structures
+from trials import random_cases
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = matnet.load(FIXTURES / "pump.mat")
@@ -90,7 +91,7 @@ def test_each_number_is_what_stands_beside_it() -> None:
     assert_a_calculator_shows(PUMP.trace([60.0, 2400.0]), least=0.97)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@random_cases(60)
 @given(structures())
 def test_a_calculator_shows_the_numbers_of_any_static_network(structure: Structure) -> None:
     net = Network(structure)
@@ -187,7 +188,7 @@ def test_a_trace_that_is_too_large() -> None:
     )
 
 
-@settings(deadline=None, derandomize=True)
+@random_cases(100)
 @given(structures())
 def test_a_trace_ends_in_the_networks_answers(structure: Structure) -> None:
     net = Network(structure)
@@ -201,7 +202,7 @@ def test_a_trace_ends_in_the_networks_answers(structure: Structure) -> None:
         np.testing.assert_allclose(slopes, jacobian, rtol=1e-9, atol=1e-9 * (1.0 + size))
 
 
-@settings(deadline=None, derandomize=True)
+@random_cases(100)
 @given(dynamic_structures(), st.integers(1, 6))
 def test_a_time_step_ends_in_the_runs_answers(structure: Structure, step: int) -> None:
     assume(structure.dynamic)

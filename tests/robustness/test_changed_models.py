@@ -12,8 +12,9 @@ from changed_objects import answers, changed_file, outcome, stored
 from fitted_models import X
 from object_files import ObjectStore, write_objects
 from sound_models import SOUND
+from trials import trials
 
-TRIALS, TRIALS_OVER_TIME = 150, 50
+TRIALS, TRIALS_OVER_TIME = trials(150), trials(50)
 
 
 @pytest.mark.parametrize("name", SOUND)
@@ -31,10 +32,10 @@ def test_the_unchanged_model_opens(tmp_path: Path, name: str) -> None:
 def test_a_changed_model_is_refused_with_its_file_or_runs(tmp_path: Path, name: str) -> None:
     verdicts = {"refused": 0, "opened": 0}
     file = tmp_path / "m.mat"
-    trials = TRIALS_OVER_TIME if "LSTM" in name or "GRU" in name else TRIALS
-    for trial in range(trials):
+    count = TRIALS_OVER_TIME if "LSTM" in name or "GRU" in name else TRIALS
+    for trial in range(count):
         changed_file(file, SOUND[name](), trial)
         verdict, message = outcome(file, X)
         assert verdict == "opened" or message.startswith(str(file)), (trial, message)
         verdicts[verdict] += 1
-    assert min(verdicts.values()) > trials // 5, verdicts
+    assert min(verdicts.values()) > count // 5, verdicts

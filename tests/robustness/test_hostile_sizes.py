@@ -213,7 +213,7 @@ def test_a_sparse_weight_does_not_outgrow_its_file(tmp_path: Path) -> None:
 @measured
 @pytest.mark.parametrize("compressed", [False, True])
 def test_the_limit_counts_what_is_held_at_once(tmp_path: Path, compressed: bool) -> None:
-    rows, columns = 1000, 4000
+    rows, columns = 500, 4000
     weights = np.random.default_rng(0).normal(size=(rows, columns))
     bare, _ = signal(np.zeros((columns, 1)))
     out, _ = signal(np.zeros((rows, 1)))

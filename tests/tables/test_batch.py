@@ -31,6 +31,7 @@ from matnet.tables.interfaces import Rows, Source
 from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target
+from trials import trials
 
 Command = Callable[..., Summary]
 
@@ -278,7 +279,7 @@ def test_progress_is_told_after_every_chunk(monkeypatch: pytest.MonkeyPatch) -> 
     assert told == [(256, 1.0), (512, 1.0), (600, 1.0)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=trials(100))
 @given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 7))
 def test_rechunked_rows_are_the_same_rows(sizes: list[int], size: int) -> None:
     ends = np.cumsum([0, *sizes])
@@ -315,7 +316,7 @@ def test_floats_are_written_short_and_exact() -> None:
     ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=trials(200))
 @given(st.lists(st.floats(), min_size=1, max_size=50))
 def test_floats_read_back_to_the_bit_with_the_fewest_digits(values: list[float]) -> None:
     cells = written(["y"], pl.DataFrame(), np.array(values)[:, None]).splitlines()[1:]
@@ -330,7 +331,7 @@ def digits(text: str) -> str:
     return text.lstrip("-").split("e")[0].replace(".", "").strip("0")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=trials(200))
 @given(
     st.lists(st.text(st.sampled_from("a,\"\n\r;\t =é'"), max_size=5), min_size=1, max_size=9), st.sampled_from(",\t")
 )

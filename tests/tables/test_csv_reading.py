@@ -22,6 +22,7 @@ from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.records import BLOCK_BYTES, blocks
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
+from trials import trials
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -433,7 +434,7 @@ def test_hard_numbers_are_read_as_python_reads_them(dialect: Dialect) -> None:
     assert [struct.pack("d", value) for value in x[:, 0]] == [struct.pack("d", float(text)) for text in HARD]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=trials(200))
 @given(st.lists(st.floats(), min_size=1, max_size=50), st.sampled_from([repr, "{:.17g}".format, "{:.30e}".format]))
 def test_numbers_come_back_to_the_bit(numbers: list[float], form: object) -> None:
     assert callable(form)
@@ -450,7 +451,7 @@ def by_the_csv_module(text: str, names: Sequence[str]) -> list[list[str]] | None
 cell = st.text(st.sampled_from('a1.,"\n\r e-é '), max_size=6)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=trials(500))
 @given(st.lists(st.tuples(cell, st.integers(-9, 9), cell), min_size=1, max_size=8), st.integers(1, 40), st.booleans())
 def test_written_by_the_csv_module_and_read_back(rows: list[tuple[str, int, str]], block: int, quote_all: bool) -> None:
     written = io.StringIO(newline="")
@@ -461,7 +462,7 @@ def test_written_by_the_csv_module_and_read_back(rows: list[tuple[str, int, str]
     assert [tuple(text or "" for text in row) for row in kept] == [(a, b) for a, _, b in rows]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=trials(500))
 @given(st.text(st.sampled_from('1.,"\n\r -e2'), max_size=60), st.integers(1, 40))
 def test_any_text_gives_the_right_numbers_or_a_clear_error(body: str, block: int) -> None:
     """What is accepted means what the csv module and float make of it; everything else is a TableError."""
@@ -477,7 +478,7 @@ def test_any_text_gives_the_right_numbers_or_a_clear_error(body: str, block: int
     assert [row[0] or "" for row in kept] == [note for _, note in rows]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=trials(100))
 @given(st.integers(1, 200))
 def test_blocks_of_any_size_give_the_same_rows(block: int) -> None:
     text = "x1,t,x2\n" + "".join(f'{n}.5,"{n}\n""",{n}\r\n' for n in range(30))

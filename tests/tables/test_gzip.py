@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from matnet.errors import TableError
 from matnet.tables.csv.streams import Stream
+from trials import trials
 
 
 def unpacked(packed: bytes, sizes: list[int]) -> bytes:
@@ -32,7 +33,7 @@ PIECES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=trials(200))
 @given(PIECES, st.lists(st.integers(1, 70_000), min_size=1, max_size=5))
 def test_members_and_zeros_behind_them_read_as_by_pythons_gzip(
     members: list[tuple[bytes, int, int, int]], sizes: list[int]

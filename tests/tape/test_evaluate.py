@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from numpy.typing import NDArray
 
 from interpreted_tapes import QUANTITIES, arguments, assert_close, interpreted
@@ -25,10 +25,11 @@ from matnet.tape.block import Block, Plan
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.symbols import Symbol, compute, record
 from random_networks import minmax, network, samples, structures
+from trials import random_cases
 
 Real = NDArray[np.float64]
 
-few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+few = random_cases(25)
 
 
 @few

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreted_tapes import QUANTITIES, arguments, interpreted
@@ -17,6 +17,7 @@ from matnet.tape.evaluate import Evaluator
 from matnet.tape.simplify import simplified
 from matnet.tape.symbols import record
 from random_networks import Real, network, structures, with_zeros
+from trials import random_cases
 
 SPECIAL = (np.nan, np.inf, -np.inf, 0.0)
 
@@ -39,7 +40,7 @@ def kinds(values: Any) -> Real:
     return np.where(np.isfinite(array), 0.0, array)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@random_cases(60)
 @given(structures(), st.integers(0, 1000))
 def test_random_networks_with_weights_of_zero(structure: Structure, seed: int) -> None:
     net = Network(with_zeros(structure, seed))

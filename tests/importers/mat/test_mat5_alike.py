@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import matnet
 from mat5_bytes import CELL, DOUBLE, DOUBLE_CLASS, MATRIX, agrees_with_scipy, element, file_of, head, matrix, read
 from matnet.importers.mat.values import Cell, Numeric
+from trials import trials
 
 INT8_CLASS, SINGLE_CLASS, UINT8 = 8, 7, 2
 
@@ -43,7 +44,7 @@ KINDS = ("f8", "f4", "i1", "u1", "i2", "i4", "u4", "i8", "?")
 SHAPES = ((1, 1), (1, 2), (2, 1), (0, 0), (0, 3), (3, 2), (2, 2, 2))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials(60))
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(SHAPES), st.integers(1, 12)), min_size=1, max_size=6),
     st.booleans(),
