@@ -344,7 +344,7 @@ class Series:
         for leaf in self.program.leaves:
             if leaf.last:
                 outputs = np.intersect1d(rows[dependent[leaf.signal]], rows[: self.output_size])
-                found[:, : max(found.shape[1] - 1, 0), outputs] = np.nan
+                found[:, :-1, outputs] = np.nan
 
     def _accumulate(
         self,

@@ -13,8 +13,10 @@ import make_image_network
 import matnet
 from layered_networks import batch_normalization, dense, features, image, layer, learnable, number, saved, series
 from matnet.derivatives import quantities
+from matnet.derivatives.channels import channel_derivatives
 from matnet.functions.processing import PROCESSING
-from matnet.model.structure import Output, Process
+from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
+from matnet.simulate import lay_out
 from object_files import ObjectStore
 
 DIGITS = Path(__file__).parents[2] / "fixtures" / "digits.mat"
@@ -186,6 +188,29 @@ def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
         matnet.load(DIGITS)(np.zeros(shape))
     expected = f"x has shape {shape}, expected images (..., 28, 28, 1) or (..., 784){WRONG[shape]}"
     assert str(refused.value) == expected
+
+
+def test_a_layer_of_many_neurons_has_a_direction_for_each_weight_of_one() -> None:
+    """Neuron i depends on b_i, w_i1 and w_i2, which are the parameters i, 5 + i and 10 + i."""
+    rng = np.random.default_rng(3)
+    first = Layer(5, "tansig", {0: Weight(rng.normal(size=(5, 2)))}, bias=rng.normal(size=5))
+    last = Layer(6, "purelin", {}, {0: Weight(rng.normal(size=(6, 5)))})
+    program = lay_out(Structure((Input(2),), (first, last), (Output(1, 6),)))
+    found = channel_derivatives(program, [program.layers[0]], 45)
+    assert found is not None
+    assert (found.size, found.count, found.present) == (5, 3, None)
+    assert found.columns.tolist() == [[i, 5 + i, 10 + i] for i in range(5)]
+    assert [block.shape for block in found.blocks] == [(5,), (5, 2)]
+    both = channel_derivatives(program, [program.layers[0], program.layers[1]], 45)
+    # layer 2 depends on every weight of layer 1, and on five weights of each of its own neurons: 5 + 10 + 5 of 11
+    assert both is None
+    bias = channel_derivatives(program, [program.layers[0], program.layers[1]], 5)
+    assert bias is not None
+    assert bias.count == 5
+    assert bias.columns.tolist() == [[*range(5)]] * 11
+    nothing = channel_derivatives(program, [program.leaves[0].signal], 45)
+    assert nothing is not None
+    assert nothing.columns.shape == (2, 0)
 
 
 def test_sparse_of_any_network(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import matnet
 from matnet import Network, ShapeError
 from matnet.derivatives import memory
+from matnet.derivatives.time import flat_states
 from matnet.importers.arrays import read_array
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 
@@ -198,6 +199,48 @@ def test_total_derivatives_of_layers_that_run_in_both_directions(
                 np.testing.assert_allclose(found[:, t, lag], expected, atol=2e-9)
     for wrt in ("input_states", "layer_states"):
         np.testing.assert_allclose(net.run_jacobian(**given, wrt=wrt), differences(net, given, wrt), atol=2e-9)
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_last_step_that_is_the_first_one(steps: int) -> None:
+    net = both_ways(last=True)
+    given = series(net, steps=steps)
+    found = net.run_jacobian(**given, lags=1, leads=1)
+    assert found.shape == (2, steps, 3, 3, 3)
+    assert not found[:, :, 1:].any()
+    for wrt, derivative in (("x", found[:, :, 0, :, None][..., :steps, :]), ("layer_states", None)):
+        own = net.run_jacobian(**given, wrt=wrt) if derivative is None else derivative
+        np.testing.assert_allclose(own, differences(net, given, wrt), atol=2e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "lags", "leads", "numbers"),
+    [
+        ("recurrent", 20, 2, 12 * 23 * (6 * 3)),
+        ("recurrent", 3, 0, 12 * 4 * (6 + 6) * 3),
+        ("recurrent", 8, 0, 12 * 6 * (6 + 6) * 3),
+        ("both ways", 200, 3, 12 * 204 * (2 * 3)),
+    ],
+)
+def test_the_memory_of_derivatives_by_lags(
+    name: str, lags: int, leads: int, numbers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result, and total derivatives of the outputs and of the neurons that are fed back, at the lags there are."""
+    net = recurrent() if name == "recurrent" else both_ways()
+    given = series(net)
+    for fewer in (0, 1):
+        monkeypatch.setattr(memory, "machine_memory", lambda fewer=fewer: 8 * numbers - fewer)
+        if not fewer:
+            net.run_jacobian(**given, lags=lags, leads=leads)
+            continue
+        with pytest.raises(ShapeError, match=r"needed for the derivatives of 12 steps at "):
+            net.run_jacobian(**given, lags=lags, leads=leads)
+
+
+def test_states_as_one_vector() -> None:
+    states = np.arange(12.0).reshape(2, 3, 2), np.arange(10.0).reshape(2, 1, 5)
+    assert flat_states(*states).tolist() == [[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4], [6, 7, 8, 9, 10, 11, 5, 6, 7, 8, 9]]
+    assert flat_states(states[0][0], states[1][0]).tolist() == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("last", [False, True])
