@@ -194,7 +194,12 @@ def test_layers_of_distances(net_input: str, weights: tuple[str, ...], bias: lis
         return mp.exp(-(combination(net_input, b, parts) ** 2))
 
     y, jacobian, hessian = net(x), net.jacobian(x), net.hessian(x)
-    by_bias = np.zeros((2, 2)) if bias is None else net.parameter_jacobian(x)[:, :2]
+    by_parameters = net.parameter_jacobian(x)
+    by_bias = np.zeros((2, 2)) if bias is None else by_parameters[:, :2]
+    if weights == ("dist",):
+        # moving a centre is moving the sample the other way; column by column, each neuron on its own
+        by_centres = by_parameters[:, -4:].reshape(2, 2, 2).transpose(0, 2, 1)
+        np.testing.assert_allclose(by_centres, -np.eye(2)[..., None] * jacobian[:, None], rtol=1e-12, atol=0.0)
     start = [mpf(float(value)) for value in base]
     for k in range(2):
 
