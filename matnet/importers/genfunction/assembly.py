@@ -41,21 +41,12 @@ class Signal:
     rows: int | None = None
 
 
-class Term(NamedTuple):
-    """A weight of a layer, its weight function, and the input or layer that it weighs."""
-
-    weight: str
-    function: str
-    source: int
-    delays: tuple[int, ...]
-
-
 class Total(NamedTuple):
-    """The net input of layer `number`."""
+    """The net input of layer `number`; ``weights`` are its weights' functions and delays by their names."""
 
     number: int
     bias: str | None
-    terms: tuple[Term, ...]
+    weights: dict[str, tuple[str, tuple[int, ...]]]
 
 
 @dataclass
@@ -68,6 +59,12 @@ class Ring:
     states: Signal | None
     slots: int | None = None
     written: Signal | None = None
+
+    def count(self, slots: int) -> None:
+        """Takes note of how many slots a statement counts; an error if another counts differently."""
+        if self.slots not in (None, slots):
+            raise FormatError(f"the ring has {self.slots} slots, but here they are counted modulo {slots}")
+        self.slots = slots
 
 
 class Position(NamedTuple):
@@ -106,18 +103,25 @@ class Assembly:
         self.oddities: dict[int, str] = {}
         self._processes: dict[object, Process] = {}
 
-    def enter_layer(self, total: Total, transfer: str, place: Place) -> None:
-        """A layer that a statement calculates."""
+    def enter_layer(self, total: Total, transfer: str, place: Place) -> Signal:
+        """A layer that a statement calculates; one without transfer function is linear, and may be meant again."""
+        signal, entered = Signal("layer", total.number), self.layers.get(total.number)
+        if entered is not None:
+            if not transfer and (entered.layer.transfer, entered.total) == ("purelin", total):
+                return signal
+            before = entered.place.line
+            raise UnsupportedError(f"layer {total.number} is calculated a second time (first in line {before})")
         weights: dict[str, dict[int, Weight]] = {"I": {}, "L": {}}
-        for term in total.terms:
-            weights[term.weight[0]][term.source - 1] = Weight(self._value(term.weight), term.function, term.delays)
+        for name, (function, delays) in total.weights.items():
+            weights[name[0]][int(name.rpartition("_")[2]) - 1] = Weight(self._value(name), function, delays)
         bias = None if total.bias is None else self._value(total.bias)
-        size = len(self._value(total.terms[0].weight) if bias is None else bias)
+        size = len(self._value(next(iter(total.weights))) if bias is None else bias)
         if bias is not None and bias.shape[1] == 1:
             bias = bias[:, 0]
-        layer = Layer(size, transfer, weights["I"], weights["L"], bias)
+        layer = Layer(size, transfer or "purelin", weights["I"], weights["L"], bias)
         self.layers[total.number] = EnteredLayer(layer, total, place)
-        self.used.update([str(total.bias), *(term.weight for term in total.terms)])
+        self.used.update([str(total.bias), *total.weights])
+        return signal
 
     def enter_output(self, number: int, signal: Signal) -> None:
         """What an output is, before which it may have been a signal with fewer steps."""
@@ -128,17 +132,15 @@ class Assembly:
     def processed(self, signal: Signal, function: str, names: dict[str, str], text: str) -> Signal:
         """A signal after one more step; `names` are the constants of its settings by their roles, `text` the file's."""
         reverse = signal.kind in ("layer", "output")
+        settings = {role: self._value(constant) for role, constant in names.items()}
+        if function != "removeconstantrows":
+            for role, constant in names.items():
+                if settings[role].shape[1] != 1:
+                    raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
+        elif not reverse:
+            settings["xrows"] = np.array([float(self._raw_rows(names["keep"], signal, text))])
         key = (function, *names.items(), *signal.steps, 0 if reverse else signal.number)
-        if key not in self._processes:
-            settings = {role: self._value(constant) for role, constant in names.items()}
-            if function != "removeconstantrows":
-                for role, constant in names.items():
-                    if settings[role].shape[1] != 1:
-                        raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
-            elif not reverse:
-                settings["xrows"] = np.array([float(self._raw_rows(names["keep"], signal, text))])
-            self._processes[key] = Process.from_matlab(function, settings)
-        steps = (*signal.steps, self._processes[key])
+        steps = (*signal.steps, self._processes.setdefault(key, Process.from_matlab(function, settings)))
         if not reverse:
             Input(steps[0].raw_size, steps)  # checks that they fit each other
         return replace(signal, kind="output" if reverse else signal.kind, steps=steps)

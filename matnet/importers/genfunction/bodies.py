@@ -129,7 +129,7 @@ def _recognise(function: Function, functions: Mapping[str, Function]) -> Recogni
             if settings is not None:
                 return RecognisedFunction(formula.kind, formula.function, settings, len(parameters))
     known = ", ".join(sorted({formula.function for listed in _formulas().values() for formula in listed}))
-    first = function.lines[0].place if function.lines else function.place
+    first = function.statements[0][0].place if function.statements else function.place
     raise first.error(UnsupportedError(f"the body of '{function.name}' matches none of the known formulas ({known})"))
 
 

@@ -15,7 +15,7 @@ from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.assembly import Assembly, Constant, Position, Ring, Signal, Total, Value
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
-from matnet.importers.genfunction.syntax import Function, joined, statements
+from matnet.importers.genfunction.syntax import Function, joined
 from matnet.importers.genfunction.templates import matched, reads
 from matnet.importers.genfunction.tokens import KEYWORDS, NAME, Line, Place, errors_at, literal_array
 from matnet.importers.genfunction.values import ADVICE, Variables
@@ -78,20 +78,17 @@ _CHANGED_OUTPUT = "{} is changed after the network; delete this line, and change
 class MainFunction:
     """One pass over the main function's statements, which puts the network together.
 
-    ``cells`` tells that the arguments are cell arrays. ``states`` are the arguments that hold initial states,
-    ``finals`` the results that hold final ones. ``turned`` are the arguments and outputs that were transposed,
+    ``finals`` are the results that hold final states, ``turned`` the arguments and outputs that were transposed,
     ``counted`` the inputs whose samples were counted, along which dimension, and whether they were transposed before.
     """
 
     def __init__(self, function: Function) -> None:
         self.function = function
         self.defined = {function.name}
-        self.cells = bool(function.parameters) and not all(map(_ARGUMENT.fullmatch, function.parameters))
         self.variables = Variables()
         self.known = self.variables.known
         self.network = self.variables.network
-        self.states: set[str] = set()
-        self.finals: set[str] = set()
+        self.finals = {name for name in function.results if name[0] not in "yY"}
         self.turned: set[Signal] = set()
         self.counted: list[tuple[Signal, int, bool, Place]] = []
         with errors_at(function.place):
@@ -101,7 +98,7 @@ class MainFunction:
         """The network, given what the module functions compute."""
         self.variables.functions = modules.recognised
         self.defined |= modules.functions.keys()
-        self._read(self.function.lines)
+        self._read(self.function.statements)
         with errors_at(self.function.place):
             self._check()
         return self.network
@@ -111,8 +108,8 @@ class MainFunction:
         """Whether the time loop is over."""
         return self.variables.looped and self.variables.loop is None
 
-    def _read(self, lines: Sequence[Line]) -> None:
-        for statement in statements(lines):
+    def _read(self, statements: Sequence[Sequence[Line]]) -> None:
+        for statement in statements:
             first = statement[0]
             self.variables.place = first.place
             with errors_at(first.place):
@@ -129,11 +126,14 @@ class MainFunction:
         if len(set(names)) < len(names):
             raise FormatError("an argument occurs twice")
         self.known.update((name, "argument" if name in parameters else "result") for name in names)
-        if self.cells:
+        matches = [match for name in parameters if (match := _ARGUMENT.fullmatch(name)) is not None]
+        if len(matches) < len(parameters):
             if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
                 raise UnsupportedError(_SIGNATURE)
-            self.variables.cells = dict(zip(parameters, _KINDS.values(), strict=False))
-            self.states, self.finals = {*parameters[1:]} - {"~"}, {*results[1:]}
+            self.variables.cells = True
+            self.variables.arguments = {
+                name: Signal(kind, 0) for name, kind in zip(parameters, _KINDS.values(), strict=False) if name != "~"
+            }
             return
         wrong = next((name for name in results if _RESULT.fullmatch(name) is None), None)
         if wrong is not None:
@@ -142,13 +142,8 @@ class MainFunction:
             numbers = [int(name[1:]) for name in listed if name[1:].isdigit() and name[0] == kind]
             if numbers != list(range(1, len(numbers) + 1)) or (kind == "y" and not numbers):
                 raise UnsupportedError(f"a generated function has {kind}1, {kind}2, … in this order")
-        for name in parameters:
-            letters = name.rstrip("0123456789")
-            signal = Signal(_KINDS[letters], int(name[len(letters) :]))
-            self.network.inputs += signal.kind == "input"
-            self.known[name] = signal
-        self.states = {name for name in parameters if name[1:2] == "i"}
-        self.finals = {name for name in results if not name.startswith("y")}
+        self.variables.arguments = {match[0]: Signal(_KINDS[match[1]], int(match[2])) for match in matches}
+        self.network.inputs = sum(match[1] == "x" for match in matches)
 
     # assignments
 
@@ -198,7 +193,7 @@ class MainFunction:
             signal: Value | None = Signal("output", self._output_number(target) or 0)
             self.known[target] = "result"
         else:
-            signal = self.variables.argument(target) if base in self.function.parameters else None
+            signal = self.variables.argument(target)
         if not isinstance(signal, Signal) or signal in self.turned:
             raise UnsupportedError(ADVICE)
         inputs, outputs = signal.number not in self.variables.taken, signal.number in self.network.outputs
@@ -215,16 +210,15 @@ class MainFunction:
         if not self.network.outputs and not self.variables.looped and self._fits(_ALLOCATIONS, f"{target}={value}"):
             return
         number, changed = self._output_number(target) or 0, UnsupportedError(_CHANGED_OUTPUT.format(base))
-        before = held if isinstance(held := self.known.get(target), Signal) else None
         if not number or Signal("output", number) in self.turned or self.after:
             raise changed if self.network.outputs else UnsupportedError(ADVICE)
+        before = self.known.get(target)
         try:
             signal = self.variables.signal(value, "layer", "output")
         except UnsupportedError as error:
-            raise error if before is None else changed from None
-        steps = before.steps if before is not None else ()
-        again = before is not None and (before.number != signal.number or steps == signal.steps)
-        if again or steps != signal.steps[: len(steps)]:
+            raise (changed if isinstance(before, Signal) else error) from None
+        fewer = signal.steps[:-1]
+        if isinstance(before, Signal) and (before.number, before.steps) != (signal.number, fewer[: len(before.steps)]):
             raise changed
         self.known[target] = signal
         self.network.enter_output(number, signal)
@@ -242,7 +236,7 @@ class MainFunction:
 
     def _is_fixed(self, text: str) -> bool:
         matrices = _OF_MATRICES if self.network.inputs else _WITHOUT_INPUTS
-        return self._fits(_AFTER_THE_LOOP if self.after else _OF_CELLS if self.cells else matrices, text)
+        return self._fits(_AFTER_THE_LOOP if self.after else _OF_CELLS if self.variables.cells else matrices, text)
 
     def _fits(self, templates: Sequence[str], text: str) -> bool:
         """Whether one of some templates matches, with names that stand for what the holes say."""
@@ -262,10 +256,13 @@ class MainFunction:
         if kind.startswith("new_"):
             return self._is_free(name)
         if kind.endswith("states"):
-            return name in self.states
+            return self._holds_states(name)
         if kind == "input":
             return name in self.known
         return self.known.get(name) in (("samples", "series") if kind == "length" else (kind,))
+
+    def _holds_states(self, name: str) -> bool:
+        return name in self.variables.arguments and self.variables.arguments[name].kind.endswith("states")
 
     def _is_free(self, name: str) -> bool:
         return not (name in self.known or name in BUILTIN or name in self.defined)
@@ -300,7 +297,7 @@ class MainFunction:
 
     def _slot(self, base: str, target: str) -> Ring:
         """The ring that has a slot."""
-        slot = matched(("<>{<position>}" if self.cells else "<>(:,<position>)",), target)
+        slot = matched(("<>{<position>}" if self.variables.cells else "<>(:,<position>)",), target)
         ring, position = self.known.get(base), self.known.get(slot["position"]) if slot is not None else None
         if isinstance(ring, Signal) and ring.kind.endswith("states"):
             ring = self.known[base] = Ring(ring)
@@ -325,7 +322,7 @@ class MainFunction:
         for k, argument in enumerate(self.function.parameters, start=1):
             condition = condition.replace(f"nargin<{k}", f"isempty({argument})")
         name = (matched(_LEFT_OUT, condition) or {"states": ""})["states"]
-        if name not in self.states or self.variables.looped:
+        if self.variables.looped or not self._holds_states(name):
             return False
         for line in lines[1:]:
             loop, zeros = matched(_LOOP, line.text), matched(_ZEROS, line.text)
@@ -337,48 +334,41 @@ class MainFunction:
         head = matched(_LOOP, lines[0].text)
         if head is None or self.variables.loop is not None:
             raise UnsupportedError(ADVICE)
-        name, last = head["name"], head["last"]
+        name, last, body = head["name"], head["last"], [[line] for line in lines[1:-1]]
         if self.after:
             free = self._is_free(name) or self.known.get(name) == "final state"
             self.known[name] = "final state"
-            if not free or not all(self._is_final(*_assigned(line.text)) for line in lines[1:-1]):
+            if not free or not all(self._is_final(*_assigned(line.text)) for [line] in body):
                 raise UnsupportedError(ADVICE)
-        elif self.cells and last.isdigit() and self._is_free(name):
+        elif self.variables.cells and last.isdigit() and self._is_free(name):
             self.variables.loop, self.known[name] = name, Position(int(last) + 1)
-            self._read(lines[1:-1])
+            self._read(body)
             self.variables.loop = None
             for element in [element for element in self.known if element == name or element.endswith(f"{{{name}}}")]:
                 del self.known[element]
-        elif self.known.get(last) == ("series" if self.cells else "samples") and self._is_free(name):
-            self._read_time_loop(name, lines[1:-1])
+        elif self.known.get(last) == ("series" if self.variables.cells else "samples") and self._is_free(name):
+            self._read_time_loop(name, body)
         else:
             raise UnsupportedError(ADVICE)
 
-    def _read_time_loop(self, variable: str, body: Sequence[Line]) -> None:
-        """Only states, counts of cells and the present step of an input have a meaning in it."""
+    def _read_time_loop(self, variable: str, body: Sequence[Sequence[Line]]) -> None:
+        """Inside it, what was read of the inputs before and the count of a matrix's samples mean the whole series."""
         if self.network.layers:
             layer = next(iter(self.network.layers.values()))
             raise layer.place.error(UnsupportedError("the layer is calculated outside the time loop"))
         self.variables.loop, self.variables.looped = variable, True
-        before = dict(self.known)
-        for name, held in before.items():
-            if isinstance(held, Signal) and held.kind.endswith("states"):
-                continue
-            if isinstance(held, Signal) and name in self.function.parameters:
-                self.known[f"{name}(:,{variable})"] = held
+        for name, held in self.known.items():
+            if isinstance(held, Total) or (isinstance(held, Signal) and held.kind == "input"):
                 self.known[name] = "argument"
-            elif isinstance(held, Signal | Total) or (held == "samples" and not self.cells):
-                del self.known[name]
+            elif held == "samples" and not self.variables.cells:
+                self.known[name] = "series"
         self._read(body)
         self.variables.loop = None
-        self.known.update(
-            (name, held) for name, held in before.items() if self.known.get(name, "argument") == "argument"
-        )
 
     # what can be told only when all statements are known
 
     def _check(self) -> None:
-        count = len(self.network.outputs) if self.cells else len(self.function.results) - len(self.finals)
+        count = len(self.network.outputs) if self.variables.cells else len(self.function.results) - len(self.finals)
         if not self.network.outputs or sorted(self.network.outputs) != list(range(1, count + 1)):
             raise FormatError(
                 f"outputs {sorted(self.network.outputs)} are calculated, expected {list(range(1, max(count, 1) + 1))}"

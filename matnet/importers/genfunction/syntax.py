@@ -18,38 +18,41 @@ _LAST = re.compile(r"[ \t]*+;?[ \t]*+(?:[%\n]|\.\.\.|\Z)")
 
 
 class Function(NamedTuple):
-    """A function; ignored parameters are ``~``. ``lines`` are its body, ``closed`` tells that it ends with ``end``."""
+    """A function; ignored parameters are ``~``, ``closed`` tells that it ends with ``end``.
+
+    ``statements`` are the lines of each statement of its body: a block is one statement of several lines.
+    """
 
     name: str
     parameters: tuple[str, ...]
     results: tuple[str, ...]
     place: Place
-    lines: Sequence[Line] = ()
+    statements: Sequence[Sequence[Line]] = ()
     closed: bool = False
 
     @property
     def text(self) -> str:
         """The body."""
-        return joined(self.lines)
+        return "\n".join(map(joined, self.statements))
 
     @property
     def names(self) -> frozenset[str]:
         """All names in the body."""
-        return frozenset[str]().union(*(line.names for line in self.lines))
+        return frozenset[str]().union(*(line.names for lines in self.statements for line in lines))
 
 
 def functions(text: str) -> Iterator[Function]:
     """The functions of a text, one after the other; it is read as far as they are needed."""
     function: Function | None = None
-    lines: list[Line] = []
+    statements: list[list[Line]] = []
     blocks: list[Line] = []
     count = 0
     for line in Scanner(text).lines():
         word, block = line.word, blocks[-1].word if blocks else ""
         if word == "function" and not blocks:
             if function is not None:
-                yield function._replace(lines=lines)
-            function, lines, count = _head(line), [], count + 1
+                yield function._replace(statements=statements)
+            function, statements, count = _head(line), [], count + 1
             if count > MAX_FUNCTIONS:
                 raise line.place.error(FormatError(f"more than {MAX_FUNCTIONS} functions in one file"))
         elif function is None:
@@ -61,12 +64,14 @@ def functions(text: str) -> Iterator[Function]:
         elif word == "end" and not blocks:
             if _LAST.match(text, line.place.end) is None:
                 raise function.place.error(FormatError("expected the end of the line after the function's end"))
-            yield function._replace(lines=lines, closed=True)
+            yield function._replace(statements=statements, closed=True)
             function = None
         elif word in KEYWORDS and word not in ("if", "for", "end") and not (word in _ELSE and block == "if"):
             raise line.place.error(UnsupportedError(f"generated files have no '{word}' here"))
         else:
-            lines.append(line)
+            if not blocks:
+                statements.append([])
+            statements[-1].append(line)
             if word in ("if", "for"):
                 blocks.append(line)
                 if len(blocks) >= MAX_NESTING:
@@ -76,7 +81,7 @@ def functions(text: str) -> Iterator[Function]:
     if blocks:
         raise _not_closed(blocks[-1].place, "")
     if function is not None:
-        yield function._replace(lines=lines)
+        yield function._replace(statements=statements)
 
 
 def _not_closed(head: Place, got: str) -> MatnetError:
@@ -93,18 +98,6 @@ def _head(line: Line) -> Function:
     if not all(re.fullmatch(f"{NAME}|~", name) for name in (*results, *parameters)):
         raise line.place.error(FormatError("an argument or a result of the function is not a name"))
     return Function(head[3], tuple(parameters), tuple(results), line.place)
-
-
-def statements(lines: Sequence[Line]) -> list[list[Line]]:
-    """The lines of each statement: a block is one statement of several lines."""
-    found: list[list[Line]] = []
-    depth = 0
-    for line in lines:
-        if depth == 0:
-            found.append([])
-        found[-1].append(line)
-        depth += (line.word in ("if", "for")) - (line.word == "end")
-    return found
 
 
 def joined(lines: Sequence[Line]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from matnet.errors import FormatError, ModelError, UnsupportedError
-from matnet.importers.genfunction.assembly import Assembly, Position, Ring, Signal, Term, Total, Value
+from matnet.importers.genfunction.assembly import Assembly, Position, Ring, Signal, Total, Value
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
 from matnet.importers.genfunction.syntax import split
 from matnet.importers.genfunction.templates import matched, reads
@@ -23,17 +23,18 @@ _WEIGHT = re.compile(r"([IL])W(\d{1,6})_(\d{1,6})", re.ASCII)
 class Variables:
     """What is known at one place of a main function; layers that an expression calculates are entered in the network.
 
-    ``known`` maps variables, and elements such as ``Xd1{xdts}``, to what they stand for; ``cells`` maps the arguments
-    that are cell arrays to the kind of signal in them. ``loop`` is the variable of a loop inside it, over the
-    initial states until ``looped`` tells that the time loop has begun. ``taken`` are the inputs that were used,
-    ``place`` is that of the present statement.
+    ``known`` maps variables, and elements such as ``Xd1{xdts}``, to what they stand for; ``arguments`` are the signals
+    in the arguments, without a number where ``cells`` tells that they are cell arrays of several signals. ``loop`` is
+    the variable of a loop inside it, over the initial states until ``looped`` tells that the time loop has begun.
+    ``taken`` are the inputs that were used, ``place`` is that of the present statement.
     """
 
     def __init__(self) -> None:
         self.functions: Mapping[str, RecognisedFunction] = {}
         self.network = Assembly()
         self.known: dict[str, Value] = {}
-        self.cells: dict[str, str] = {}
+        self.arguments: dict[str, Signal] = {}
+        self.cells = False
         self.loop: str | None = None
         self.looped = False
         self.taken: set[int] = set()
@@ -41,24 +42,27 @@ class Variables:
 
     def value(self, text: str) -> Value:
         """What an expression stands for; an error if genFunction does not write such an expression."""
-        value = self.argument(text) or self._taps(text) or self._called(text) or self._total(text)
+        value = (
+            self.argument(text) or self.known.get(text) or self._taps(text) or self._called(text) or self._total(text)
+        )
         if isinstance(value, Signal) and value.kind == "input":
             self.taken.add(value.number)
         return value
 
-    def argument(self, text: str) -> Value | None:
-        """What a variable or an element stands for."""
-        return self.known.get(text) or self._element(text)
-
-    @reads("<cells>{<number>,<step>}", "<cells>(<number>,:)")
-    def _element(self, cells: str, number: str, step: str | None = None) -> Signal | None:
-        """``X{1,ts}`` in the time loop, ``Xi{1,ts}`` in a loop over the initial states, ``Xi(1,:)`` outside of both."""
-        kind = self.cells.get(cells)
-        if kind is None or step != self.loop or (kind == "input") != self.looped or (self.looped and step is None):
+    @reads("<name>", "<name>(:,<step>)", "<name>{<number>,<step>}", "<name>(<number>,:)")
+    def argument(self, name: str, number: str = "", step: str | None = None) -> Signal | None:
+        """An argument or its present step: ``x1``, in the time loop ``x1(:,ts)`` and ``X{1,ts}``; initial states before
+        it, ``xi1`` and ``Xi(1,:)``, in a loop over them ``Xi{1,ts}``.
+        """
+        signal = self.arguments.get(name)
+        if signal is None or step != self.loop or self.cells != bool(number):
             return None
-        if kind == "input":
+        stepwise = signal.kind == "input" and (self.cells or self.looped)
+        if stepwise != self.looped or (stepwise and step is None):
+            return None
+        if self.cells and stepwise:
             self.network.inputs = max(self.network.inputs, int(number))
-        return Signal(kind, int(number))
+        return replace(signal, number=int(number)) if self.cells else signal
 
     # delays
 
@@ -70,9 +74,7 @@ class Variables:
         delays, slots = self._delays(index) or ((), 0)
         if not delays:
             raise UnsupportedError("the delays are not written as mod(xdts-[1 2]-1,slots)+1; undo the edit")
-        if ring.slots not in (None, slots):
-            raise FormatError(f"the ring has {ring.slots} slots, but its delays count modulo {slots}")
-        ring.slots = slots
+        ring.count(slots)
         if max(delays) >= slots:
             raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {slots} slots")
         if ring.states is None or (0 in delays and ring.written is None):
@@ -115,27 +117,16 @@ class Variables:
         total = self.value(arguments[0]) if len(arguments) == 1 else None
         if not isinstance(total, Total):
             raise UnsupportedError(f"'{name}' is called with something that is not a net input of a layer")
-        return self._enter(total, function.function)
+        return self.network.enter_layer(total, function.function, self.place)
 
-    def _enter(self, total: Total, transfer: str) -> Signal:
-        if total.number in self.network.layers:
-            before = self.network.layers[total.number].place.line
-            raise UnsupportedError(f"layer {total.number} is calculated a second time (first in line {before})")
-        self.network.enter_layer(total, transfer, self.place)
-        return Signal("layer", total.number)
-
-    def layer(self, value: Value) -> Value:
-        """A net input without transfer function as the output of a linear layer; all else as it is."""
-        if not isinstance(value, Total):
-            return value
-        entered = self.network.layers.get(value.number)
-        if entered is not None and (entered.total, entered.layer.transfer) == (value, "purelin"):
-            return Signal("layer", value.number)
-        return self._enter(value, "purelin")
+    def _layer(self, text: str) -> Value:
+        """What an expression stands for; a net input without transfer function is the output of a linear layer."""
+        value = self.value(text)
+        return self.network.enter_layer(value, "", self.place) if isinstance(value, Total) else value
 
     def signal(self, text: str, *kinds: str) -> Signal:
         """The signal of one of some kinds that an expression stands for."""
-        signal = self.layer(self.value(text))
+        signal = self._layer(text)
         if not isinstance(signal, Signal) or signal.kind not in kinds or len(signal.steps) >= MAX_PROCESSING:
             raise UnsupportedError(f"expected a value of the kind {' or '.join(kinds)}; {ADVICE}")
         return signal
@@ -163,10 +154,10 @@ class Variables:
         if len(numbers) > 1:
             raise UnsupportedError(f"biases and weights of layers {sorted(numbers)} meet in one net input")
         biases = [part.bias for part in parts if part.bias is not None]
-        terms = tuple(term for part in parts for term in part.terms)
-        if not numbers or len(biases) > 1 or len({term.weight for term in terms}) < len(terms):
+        weights = {name: held for part in parts for name, held in part.weights.items()}
+        if not numbers or len(biases) > 1 or len(weights) < sum(len(part.weights) for part in parts):
             raise UnsupportedError("a bias or a weight occurs twice in one net input")
-        return Total(numbers.pop(), biases[0] if biases else None, terms)
+        return Total(numbers.pop(), biases[0] if biases else None, weights)
 
     def _part(self, text: str) -> Total:
         product = matched(("<weight>*<weighed:any>",), text)
@@ -184,7 +175,7 @@ class Variables:
     def _bias(self, number: str, samples: str | None = None) -> Total | None:
         if samples is not None and self.known.get(samples) != "samples":
             raise UnsupportedError("the bias is not repeated once for each sample")
-        return Total(int(number), f"b{number}", ()) if f"b{number}" in self.network.constants else None
+        return Total(int(number), f"b{number}", {}) if f"b{number}" in self.network.constants else None
 
     def _weighted(self, weight: str, weighed: str, function: str = "dotprod") -> Total:
         if weighed.count("*") > MAX_NESTING:
@@ -192,7 +183,7 @@ class Variables:
         match = _WEIGHT.fullmatch(weight)
         if match is None or weight not in self.network.constants:
             raise UnsupportedError(f"'{weight}' is no weight of the file; {ADVICE}")
-        signal, kind, number = self.layer(self.value(weighed)), {"I": "input", "L": "layer"}[match[1]], int(match[3])
+        signal, kind, number = self._layer(weighed), {"I": "input", "L": "layer"}[match[1]], int(match[3])
         if not isinstance(signal, Signal) or signal.kind.removesuffix(" taps") != kind or signal.number != number:
             raise UnsupportedError(f"{weight} weighs something other than {kind} {number}")
         columns = self.network.constants[weight].value.shape[1]
@@ -200,4 +191,4 @@ class Variables:
             raise ModelError(f"the taps have {signal.rows} rows, but {weight} has {columns} columns")
         if kind == "input" and self.network.steps.setdefault(number, signal.steps) != signal.steps:
             raise UnsupportedError(f"the processing of input {number} is another than for the other layers")
-        return Total(int(match[2]), None, (Term(weight, function, number, signal.delays),))
+        return Total(int(match[2]), None, {weight: (function, signal.delays)})
