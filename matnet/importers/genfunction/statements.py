@@ -13,7 +13,7 @@ import numpy as np
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.genfunction.assembly import Assembly, Constant, Position, Ring, Signal, Total, Value
+from matnet.importers.genfunction.assembly import Assembly, Constant, Position, Ring, Signal, Total
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
 from matnet.importers.genfunction.syntax import Function, joined
 from matnet.importers.genfunction.templates import matched, reads
@@ -78,8 +78,9 @@ _CHANGED_OUTPUT = "{} is changed after the network; delete this line, and change
 class MainFunction:
     """One pass over the main function's statements, which puts the network together.
 
-    ``finals`` are the results that hold final states, ``turned`` the arguments and outputs that were transposed,
-    ``counted`` the inputs whose samples were counted, along which dimension, and whether they were transposed before.
+    ``states`` are the arguments that hold initial states, ``finals`` the results that hold final ones. ``turned`` are
+    the arguments and outputs that were transposed, ``counted`` the inputs whose samples were counted, along which
+    dimension, and whether they were transposed before.
     """
 
     def __init__(self, function: Function) -> None:
@@ -93,6 +94,7 @@ class MainFunction:
         self.counted: list[tuple[Signal, int, bool, Place]] = []
         with errors_at(function.place):
             self._read_signature()
+        self.states = {name for name, signal in self.variables.arguments.items() if signal.kind != "input"}
 
     def read(self, modules: Modules) -> Assembly:
         """The network, given what the module functions compute."""
@@ -189,28 +191,26 @@ class MainFunction:
 
     def _transpose(self, base: str, target: str) -> None:
         """``x1 = x1';`` and its like for cells, states and outputs."""
-        if base in self.function.results:
-            signal: Value | None = Signal("output", self._output_number(target) or 0)
-            self.known[target] = "result"
-        else:
-            signal = self.variables.argument(target)
-        if not isinstance(signal, Signal) or signal in self.turned:
+        signal = self._result(target) if base in self.function.results else self.variables.argument(target)
+        if signal is None or signal in self.turned:
             raise UnsupportedError(ADVICE)
-        inputs, outputs = signal.number not in self.variables.taken, signal.number in self.network.outputs
-        if not {"input": inputs, "output": outputs}.get(signal.kind, self.variables.loop is None):
+        unused, known = signal.number not in self.variables.taken, signal.number in self.network.outputs
+        if not {"input": unused, "output": known}.get(signal.kind, self.variables.loop is None):
             raise UnsupportedError(ADVICE)
         self.turned.add(signal)
+        if signal.kind == "output":
+            self.known[target] = "result"
 
     @reads("y<number>", "y<number>(:,<step>)", "Y{<number>,<step>}")
-    def _output_number(self, number: str, step: str | None = None) -> int:
-        """The number of an output that is all of it or its present step, else 0."""
-        return int(number) if step == self.variables.loop else 0
+    def _result(self, number: str, step: str | None = None) -> Signal | None:
+        """An output, all of it or its present step, with nothing known of it but its number."""
+        return Signal("output", int(number)) if step == self.variables.loop else None
 
     def _output(self, base: str, target: str, value: str) -> None:
         if not self.network.outputs and not self.variables.looped and self._fits(_ALLOCATIONS, f"{target}={value}"):
             return
-        number, changed = self._output_number(target) or 0, UnsupportedError(_CHANGED_OUTPUT.format(base))
-        if not number or Signal("output", number) in self.turned or self.after:
+        result, changed = self._result(target), UnsupportedError(_CHANGED_OUTPUT.format(base))
+        if result is None or result in self.turned or self.after:
             raise changed if self.network.outputs else UnsupportedError(ADVICE)
         before = self.known.get(target)
         try:
@@ -221,16 +221,12 @@ class MainFunction:
         if isinstance(before, Signal) and (before.number, before.steps) != (signal.number, fewer[: len(before.steps)]):
             raise changed
         self.known[target] = signal
-        self.network.enter_output(number, signal)
+        self.network.enter_output(result.number, signal)
 
     def _variable(self, name: str, value: str) -> None:
         if isinstance(self.known.get(name), str | Position | Ring):
             raise UnsupportedError(f"'{name}' is set again; {ADVICE}")
-        ring = self._cells(value) or self._joined(value) or self.variables.position(value)
-        held = ring or self.variables.value(value)
-        if ring is None and not isinstance(held, Signal | Total):
-            raise UnsupportedError(ADVICE)
-        self.known[name] = held
+        self.known[name] = self._ring(value) or self.variables.position(value) or self.variables.value(value)
 
     # what is the same in all files
 
@@ -256,30 +252,24 @@ class MainFunction:
         if kind.startswith("new_"):
             return self._is_free(name)
         if kind.endswith("states"):
-            return self._holds_states(name)
+            return name in self.states
         if kind == "input":
             return name in self.known
         return self.known.get(name) in (("samples", "series") if kind == "length" else (kind,))
-
-    def _holds_states(self, name: str) -> bool:
-        return name in self.variables.arguments and self.variables.arguments[name].kind.endswith("states")
 
     def _is_free(self, name: str) -> bool:
         return not (name in self.known or name in BUILTIN or name in self.defined)
 
     # rings of time steps
 
-    @reads("cell(1,<slots:count>)")
-    def _cells(self, slots: str) -> Ring:
-        return Ring(None, int(slots))
-
-    @reads("[<states:any> zeros(<:count>,1)]", "[<states:any> cell(1,1)]")
-    def _joined(self, states: str) -> Ring:
-        """Initial states and a free slot."""
-        signal = self.variables.value(states)
-        if self.variables.looped or not isinstance(signal, Signal) or not signal.kind.endswith("states"):
+    @reads("cell(1,<slots:count>)", "[<states:any> zeros(<:count>,1)]", "[<states:any> cell(1,1)]")
+    def _ring(self, slots: str | None = None, states: str = "") -> Ring:
+        """Free slots, or initial states and a free slot."""
+        if self.variables.looped:
             raise UnsupportedError(ADVICE)
-        return Ring(signal)
+        if slots is not None:
+            return Ring(None, int(slots))
+        return Ring(self.variables.signal(states, "input states", "layer states"))
 
     def _fill(self, base: str, target: str, value: str) -> None:
         """One initial state into its slot, ``Xd1{ts} = …``, or on its way there."""
@@ -303,18 +293,15 @@ class MainFunction:
             ring = self.known[base] = Ring(ring)
         if not isinstance(ring, Ring) or not isinstance(position, Position):
             raise UnsupportedError(ADVICE)
-        if ring.slots not in (None, position.slots):
-            raise FormatError(f"the ring has {ring.slots} slots, but here they are counted modulo {position.slots}")
-        ring.slots = position.slots
+        ring.count(position.slots)
         return ring
 
     # blocks
 
     def _if(self, lines: Sequence[Line]) -> None:
         if self.variables.loop is not None or not (self._is_fixed(joined(lines)) or self._sets_states(lines)):
-            raise next((line for line in lines if line.word not in KEYWORDS), lines[0]).place.error(
-                UnsupportedError(ADVICE)
-            )
+            line = next((line for line in lines if line.word not in KEYWORDS), lines[0])
+            raise line.place.error(UnsupportedError(ADVICE))
 
     def _sets_states(self, lines: Sequence[Line]) -> bool:
         """Whether this is a block that sets initial states that are left out, which are zeros."""
@@ -322,7 +309,7 @@ class MainFunction:
         for k, argument in enumerate(self.function.parameters, start=1):
             condition = condition.replace(f"nargin<{k}", f"isempty({argument})")
         name = (matched(_LEFT_OUT, condition) or {"states": ""})["states"]
-        if self.variables.looped or not self._holds_states(name):
+        if self.variables.looped or name not in self.states:
             return False
         for line in lines[1:]:
             loop, zeros = matched(_LOOP, line.text), matched(_ZEROS, line.text)

@@ -40,11 +40,12 @@ class Variables:
         self.taken: set[int] = set()
         self.place = Place("", 0, 0)
 
-    def value(self, text: str) -> Value:
+    def value(self, text: str) -> Signal | Total:
         """What an expression stands for; an error if genFunction does not write such an expression."""
-        value = (
-            self.argument(text) or self.known.get(text) or self._taps(text) or self._called(text) or self._total(text)
-        )
+        held = self.argument(text) or self.known.get(text)
+        value = held or self._taps(text) or self._called(text) or self._total(text)
+        if not isinstance(value, Signal | Total):
+            raise UnsupportedError(f"'{text}' is no value that the network calculates with here; {ADVICE}")
         if isinstance(value, Signal) and value.kind == "input":
             self.taken.add(value.number)
         return value
@@ -119,7 +120,7 @@ class Variables:
             raise UnsupportedError(f"'{name}' is called with something that is not a net input of a layer")
         return self.network.enter_layer(total, function.function, self.place)
 
-    def _layer(self, text: str) -> Value:
+    def _layer(self, text: str) -> Signal:
         """What an expression stands for; a net input without transfer function is the output of a linear layer."""
         value = self.value(text)
         return self.network.enter_layer(value, "", self.place) if isinstance(value, Total) else value
@@ -127,7 +128,7 @@ class Variables:
     def signal(self, text: str, *kinds: str) -> Signal:
         """The signal of one of some kinds that an expression stands for."""
         signal = self._layer(text)
-        if not isinstance(signal, Signal) or signal.kind not in kinds or len(signal.steps) >= MAX_PROCESSING:
+        if signal.kind not in kinds or len(signal.steps) >= MAX_PROCESSING:
             raise UnsupportedError(f"expected a value of the kind {' or '.join(kinds)}; {ADVICE}")
         return signal
 
@@ -184,7 +185,7 @@ class Variables:
         if match is None or weight not in self.network.constants:
             raise UnsupportedError(f"'{weight}' is no weight of the file; {ADVICE}")
         signal, kind, number = self._layer(weighed), {"I": "input", "L": "layer"}[match[1]], int(match[3])
-        if not isinstance(signal, Signal) or signal.kind.removesuffix(" taps") != kind or signal.number != number:
+        if signal.kind.removesuffix(" taps") != kind or signal.number != number:
             raise UnsupportedError(f"{weight} weighs something other than {kind} {number}")
         columns = self.network.constants[weight].value.shape[1]
         if signal.rows not in (None, columns):
