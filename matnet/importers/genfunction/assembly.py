@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,11 +12,6 @@ from matnet.errors import Advice, FormatError, MatnetError, ModelError, Paramete
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.tokens import Place
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
-
-MAX_ROWS = 100_000
-"""How many rows an input may have of which some are removed."""
-
-_STATED_SIZE = re.compile(r"(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)", re.ASCII)
 
 
 class Constant(NamedTuple):
@@ -101,7 +96,6 @@ class Assembly:
         self.layers: dict[int, EnteredLayer] = {}
         self.outputs: dict[int, Output] = {}
         self.oddities: dict[int, str] = {}
-        self._processes: dict[object, Process] = {}
 
     def enter_layer(self, total: Total, transfer: str, place: Place) -> Signal:
         """A layer that a statement calculates; one without transfer function is linear, and may be meant again."""
@@ -128,51 +122,6 @@ class Assembly:
         processes = signal.steps[::-1]
         size = processes[0].raw_size if processes else self.layers[signal.number].layer.size
         self.outputs[number] = Output(signal.number - 1, size, processes)
-
-    def processed(self, signal: Signal, function: str, names: dict[str, str], text: str) -> Signal:
-        """A signal after one more step; `names` are the constants of its settings by their roles, `text` the file's."""
-        reverse = signal.kind in ("layer", "output")
-        settings = {role: self._value(constant) for role, constant in names.items()}
-        if function != "removeconstantrows":
-            for role, constant in names.items():
-                if settings[role].shape[1] != 1:
-                    raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
-        elif not reverse:
-            settings["xrows"] = np.array([float(self._raw_rows(names["keep"], signal, text))])
-        key = (function, *names.items(), *signal.steps, 0 if reverse else signal.number)
-        steps = (*signal.steps, self._processes.setdefault(key, Process.from_matlab(function, settings)))
-        if not reverse:
-            Input(steps[0].raw_size, steps)  # checks that they fit each other
-        return replace(signal, kind="output" if reverse else signal.kind, steps=steps)
-
-    def _raw_rows(self, keep: str, signal: Signal, text: str) -> int:
-        """How many rows an input has of which `keep` stay.
-
-        Generated files with settings in structs do not say it: they name only the rows that stay. The comment on the
-        arguments says it, and is taken where it does not contradict them; else the last row that stays is taken for
-        the last of all. Rows beyond it have no influence on the outputs either way.
-        """
-        if signal.steps:
-            return signal.steps[-1].processed_size
-        kept = self._value(keep)
-        if not (kept <= MAX_ROWS).all():
-            raise UnsupportedError(f"{keep} lists rows beyond {MAX_ROWS}")
-        last = int(kept.max(initial=1.0))
-        remove = f"{keep.removesuffix('keep')}remove"
-        if keep.endswith("keep") and remove in self.constants:
-            return int(kept.size + self._value(remove).size)
-        stated = next((m[1] or m[2] for m in _STATED_SIZE.finditer(text) if int(m[3]) == signal.number), "0")
-        if last <= int(stated) <= MAX_ROWS and kept.size < int(stated):
-            self.oddities[signal.number] = (
-                f"input {signal.number} has {stated} rows by the file's comment alone; its statements need {last} of "
-                "them at least"
-            )
-            return int(stated)
-        self.oddities[signal.number] = (
-            f"the file does not say how many rows input {signal.number} has; {last} is the last that it uses, so "
-            "constant rows after it have to be left out of x"
-        )
-        return last
 
     def structure(self) -> Structure:
         """The network; an error of sizes that do not fit each other is placed at a layer's statement."""

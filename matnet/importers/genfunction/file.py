@@ -8,10 +8,11 @@ from pathlib import Path
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.files import DEFAULT_LIMIT, read_bytes
+from matnet.importers.genfunction.assembly import Assembly
 from matnet.importers.genfunction.bodies import recognised
 from matnet.importers.genfunction.statements import MainFunction
 from matnet.importers.genfunction.syntax import functions
-from matnet.importers.genfunction.tokens import decoded
+from matnet.importers.genfunction.tokens import Place, decoded
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Structure
 
@@ -43,29 +44,33 @@ def load_genfunction(
     """
     try:
         raw = read_bytes(path, limit)
-        structure, title, header, oddities = _read(decoded(raw), allow_nonfinite)
+        text = decoded(raw)
+        name, network = _read(text)
+        if not allow_nonfinite:
+            network.check_finite()
+        structure = network.structure()
     except MatnetError as error:
         raise error.at(path) from error.__cause__
-    scaled = any(entry.processing for entry in structure.inputs) or any(out.processing for out in structure.outputs)
+    header = _HEADER.search(text)
+    scaled = any(name[0] in "xy" for name in network.constants)
+    remarks = [remark for _, remark in sorted(network.oddities.items())]
     provenance = Provenance(
         file=path.name,
         sha256=hashlib.sha256(raw).hexdigest(),
-        path=title,
-        header=header,
+        path=name,
+        header=header[1].rstrip()[:200] if header is not None else "",
         stored_as="genFunction file",
-        oddities=((_DIGITS,) if scaled else ()) + oddities,
+        oddities=(_DIGITS, *remarks) if scaled else tuple(remarks),
     )
     return structure, provenance
 
 
-def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[str, ...]]:
+def _read(text: str) -> tuple[str, Assembly]:
+    """The main function's name, and its network."""
     first = _FIRST_COMMENT.match(text)
     if first is not None and "written by matnet" in first[1]:
-        raise UnsupportedError(
-            f"{first[1].strip()[:60]}: matnet wrote this file for MATLAB to run; load the .json archive of the network "
-            "instead",
-            place=f":{text.count(chr(10), 0, first.start(1)) + 1}",
-        )
+        reason = "matnet wrote this file for MATLAB to run; load the .json archive of the network instead"
+        raise Place(text, *first.span(1)).error(UnsupportedError(reason))
     if _ANY_CONSTANT.search(text) is None:
         raise NoGeneratedFunctionError(
             "sets no weights IW1_1, LW2_1, …, so it is no function file that genFunction wrote"
@@ -83,9 +88,4 @@ def _read(text: str, allow_nonfinite: bool) -> tuple[Structure, str, str, tuple[
             raise unclosed.place.error(FormatError("the function is not closed by end while others are"))
         if function.name in modules.unused:
             raise function.place.error(UnsupportedError("no statement of the network uses this function; delete it"))
-    if not allow_nonfinite:
-        network.check_finite()
-    structure = network.structure()
-    oddities = tuple(remark for _, remark in sorted(network.oddities.items()))
-    header = _HEADER.search(text)
-    return structure, main.name, header[1].rstrip()[:200] if header is not None else "", oddities
+    return main.name, network

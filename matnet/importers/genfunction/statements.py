@@ -106,6 +106,11 @@ class MainFunction:
         return self.network
 
     @property
+    def filling(self) -> bool:
+        """Whether this is a loop over the initial states."""
+        return self.variables.loop is not None and not self.variables.looped
+
+    @property
     def after(self) -> bool:
         """Whether the time loop is over."""
         return self.variables.looped and self.variables.loop is None
@@ -153,8 +158,8 @@ class MainFunction:
         base, target, value = _assigned(text)
         if base in BUILTIN or base in self.defined or base == self.variables.loop:
             raise UnsupportedError(f"the variable '{base}' hides a function or a loop's variable; {ADVICE}")
-        if self.variables.loop is not None and not self.variables.looped:
-            self._fill(base, target, value)
+        if self.filling:
+            self._set(base, target, value)
         elif _CONSTANT.fullmatch(base):
             self._constant(target, value)
         elif self._is_final(base, target, value) or self._is_fixed(text):
@@ -166,10 +171,8 @@ class MainFunction:
         elif base in self.function.parameters:
             if value != f"double({target})" or target != base:
                 raise UnsupportedError(ADVICE if self.variables.loop is not None else _CHANGED_INPUT.format(base))
-        elif target == base:
-            self._variable(base, value)
         else:
-            self._write(base, target, value)
+            self._set(base, target, value)
 
     def _constant(self, name: str, value: str) -> None:
         constant = _constant_of(value)
@@ -223,10 +226,19 @@ class MainFunction:
         self.known[target] = signal
         self.network.enter_output(result.number, signal)
 
-    def _variable(self, name: str, value: str) -> None:
-        if isinstance(self.known.get(name), str | Position | Ring):
-            raise UnsupportedError(f"'{name}' is set again; {ADVICE}")
-        self.known[name] = self._ring(value) or self.variables.position(value) or self.variables.value(value)
+    def _set(self, base: str, target: str, value: str) -> None:
+        """A variable, or a slot of a ring: ``xd1(:,xdts) = …``, in a loop over the initial states ``Xd1{ts} = …``."""
+        if target == base and isinstance(self.known.get(base), str | Position | Ring):
+            raise UnsupportedError(f"'{base}' is set again; {ADVICE}")
+        if target == base and not self.filling:
+            self.known[base] = self._ring(value) or self.variables.position(value) or self.variables.value(value)
+            return
+        kinds = ("input states", "layer states") if self.filling else ("input", "layer")
+        signal = self.known[target] = self.variables.signal(value, *kinds)
+        if target != base and self.filling:
+            self._slot(base, target).states = signal
+        elif target != base:
+            self._slot(base, target).written = signal
 
     # what is the same in all files
 
@@ -270,20 +282,6 @@ class MainFunction:
         if slots is not None:
             return Ring(None, int(slots))
         return Ring(self.variables.signal(states, "input states", "layer states"))
-
-    def _fill(self, base: str, target: str, value: str) -> None:
-        """One initial state into its slot, ``Xd1{ts} = …``, or on its way there."""
-        signal = self.variables.signal(value, "input states", "layer states")
-        if target != base:
-            self._slot(base, target).states = signal
-        elif isinstance(self.known.get(base), str | Position | Ring):
-            raise UnsupportedError(ADVICE)
-        self.known[target] = signal
-
-    def _write(self, base: str, target: str, value: str) -> None:
-        """The present value into its slot: ``xd1(:,xdts) = …``, ``Xd1{xdts} = …``."""
-        ring = self._slot(base, target)
-        ring.written = self.known[target] = self.variables.signal(value, "input", "layer")
 
     def _slot(self, base: str, target: str) -> Ring:
         """The ring that has a slot."""
@@ -356,16 +354,15 @@ class MainFunction:
 
     def _check(self) -> None:
         count = len(self.network.outputs) if self.variables.cells else len(self.function.results) - len(self.finals)
-        if not self.network.outputs or sorted(self.network.outputs) != list(range(1, count + 1)):
-            raise FormatError(
-                f"outputs {sorted(self.network.outputs)} are calculated, expected {list(range(1, max(count, 1) + 1))}"
-            )
+        found, expected = sorted(self.network.outputs), list(range(1, max(count, 1) + 1))
+        if found != expected:
+            raise FormatError(f"outputs {found} are calculated, expected {expected}")
         inputs = set(range(1, self.network.inputs + 1))
         if inputs - self.network.steps.keys():
             raise UnsupportedError(f"no weight takes input {min(inputs - self.network.steps.keys())}")
         if self.network.steps.keys() - inputs:
             raise UnsupportedError(f"input {min(self.network.steps.keys() - inputs)} has states but no series")
-        self._check_rings([held for held in self.known.values() if isinstance(held, Ring)])
+        self._check_rings()
         for name, constant in self.network.constants.items():
             if name.partition(".")[0] not in self.network.used:
                 reason = f"no statement uses the constant {name}, so the file was edited; undo the edit, or load the "
@@ -379,17 +376,16 @@ class MainFunction:
                 reason = f"samples are counted along dimension {dimension}, but {turned}; undo that edit"
                 raise place.error(UnsupportedError(reason))
 
-    def _check_rings(self, rings: Sequence[Ring]) -> None:
-        for ring in rings:
-            written = ring.written
-            if written is None or ring.states != replace(written, kind=f"{written.kind} states"):
-                raise UnsupportedError(
-                    "the initial states and the series go through different steps, or into other rings"
-                )
-        for kind in ("input states", "layer states"):
-            slots = {ring.slots for ring in rings if ring.states is not None and ring.states.kind == kind}
-            if len(slots) > 1:
-                raise UnsupportedError(f"rings of {' and '.join(sorted(map(str, slots)))} slots share their {kind}")
+    def _check_rings(self) -> None:
+        counts: dict[str, int | None] = {}
+        for ring in [held for held in self.known.values() if isinstance(held, Ring)]:
+            states, written = ring.states, ring.written
+            if states is None or written is None or states != replace(written, kind=f"{written.kind} states"):
+                reason = "the initial states and the series go through different steps, or into other rings"
+                raise UnsupportedError(reason)
+            count = counts.setdefault(states.kind, ring.slots)
+            if count != ring.slots:
+                raise UnsupportedError(f"rings of {count} and {ring.slots} slots share their {states.kind}")
 
 
 def _assigned(text: str) -> tuple[str, str, str]:

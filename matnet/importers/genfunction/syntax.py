@@ -12,7 +12,8 @@ from matnet.importers.genfunction.tokens import KEYWORDS, MAX_NESTING, NAME, TOO
 MAX_FUNCTIONS = 100
 """How many functions a file may have; generated ones have up to 15."""
 
-_HEAD = re.compile(rf"function ?(?:(?:\[([\w, ]*)\]|({NAME}))=)?({NAME})(?:\(([\w,~]*)\))?", re.ASCII)
+_RESULTS = rf"\[((?:{NAME}[, ]?)*+)\]|({NAME})"
+_HEAD = re.compile(rf"function ?(?:(?:{_RESULTS})=)?({NAME})(?:\(((?:(?:{NAME}|~),?)*+)(?<!,)\))?", re.ASCII)
 _ELSE = ("else", "elseif")
 _LAST = re.compile(r"[ \t]*+;?[ \t]*+(?:[%\n]|\.\.\.|\Z)")
 
@@ -91,12 +92,12 @@ def _not_closed(head: Place, got: str) -> MatnetError:
 def _head(line: Line) -> Function:
     head = _HEAD.fullmatch(line.text)
     if head is None or not line.fresh:
-        reason = "a function begins with 'function [results] = name(arguments)', in a line of its own"
+        reason = (
+            "a function begins with 'function [results] = name(arguments)', all of them names, in a line of its own"
+        )
         raise line.place.error(FormatError(reason))
     results = (head[1] or head[2] or "").replace(",", " ").split()
     parameters = head[4].split(",") if head[4] else []
-    if not all(re.fullmatch(f"{NAME}|~", name) for name in (*results, *parameters)):
-        raise line.place.error(FormatError("an argument or a result of the function is not a name"))
     return Function(head[3], tuple(parameters), tuple(results), line.place)
 
 

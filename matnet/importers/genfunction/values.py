@@ -6,17 +6,25 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from matnet.errors import FormatError, ModelError, UnsupportedError
+from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.assembly import Assembly, Position, Ring, Signal, Total, Value
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
 from matnet.importers.genfunction.syntax import split
 from matnet.importers.genfunction.templates import matched, reads
 from matnet.importers.genfunction.tokens import MAX_NESTING, NAME, Place
+from matnet.model.structure import Input, Process
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 MAX_PROCESSING = 20
 """Fewer processing functions than this may follow each other; real networks have up to four."""
 
+MAX_ROWS = 100_000
+"""How many rows an input may have of which some are removed."""
+
+_STATED_SIZE = re.compile(r"(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)", re.ASCII)
 _WEIGHT = re.compile(r"([IL])W(\d{1,6})_(\d{1,6})", re.ASCII)
 
 
@@ -26,7 +34,8 @@ class Variables:
     ``known`` maps variables, and elements such as ``Xd1{xdts}``, to what they stand for; ``arguments`` are the signals
     in the arguments, without a number where ``cells`` tells that they are cell arrays of several signals. ``loop`` is
     the variable of a loop inside it, over the initial states until ``looped`` tells that the time loop has begun.
-    ``taken`` are the inputs that were used, ``place`` is that of the present statement.
+    ``taken`` are the inputs that were used, ``processes`` the steps that were made, by what makes them the same;
+    ``place`` is that of the present statement.
     """
 
     def __init__(self) -> None:
@@ -38,6 +47,7 @@ class Variables:
         self.loop: str | None = None
         self.looped = False
         self.taken: set[int] = set()
+        self.processes: dict[object, Process] = {}
         self.place = Place("", 0, 0)
 
     def value(self, text: str) -> Signal | Total:
@@ -70,27 +80,22 @@ class Variables:
     @reads("cat(1,<name>{<index:any>})", "reshape(<name>(:,<index:any>),<rows:count>,1)")
     def _taps(self, name: str, index: str, rows: str | None = None) -> Signal | None:
         ring = self.known.get(name)
-        if not isinstance(ring, Ring) or (rows is None) != bool(self.cells):
+        if not isinstance(ring, Ring) or (rows is None) != self.cells:
             return None
-        delays, slots = self._delays(index) or ((), 0)
-        if not delays:
+        found = matched(("mod(<position>-<delays>-1,<slots:count>)+1",), index)
+        position = self.known.get(found["position"]) if found is not None else None
+        if found is None or not isinstance(position, Position):
             raise UnsupportedError("the delays are not written as mod(xdts-[1 2]-1,slots)+1; undo the edit")
-        ring.count(slots)
-        if max(delays) >= slots:
-            raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {slots} slots")
+        delays = tuple(map(int, re.findall(r"\d+", found["delays"])))
+        if position.slots != int(found["slots"]):
+            raise FormatError(f"the ring has {position.slots} slots, but its delays count modulo {found['slots']}")
+        ring.count(position.slots)
+        if max(delays) >= position.slots:
+            raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {position.slots} slots")
         if ring.states is None or (0 in delays and ring.written is None):
             raise UnsupportedError("the ring is read at delay 0 before the present value is written into it")
         kind = ring.states.kind.replace("states", "taps")
         return replace(ring.states, kind=kind, delays=delays, rows=int(rows) if rows else None)
-
-    @reads("mod(<name>-<delays>-1,<slots:count>)+1")
-    def _delays(self, name: str, delays: str, slots: str) -> tuple[tuple[int, ...], int] | None:
-        position = self.known.get(name)
-        if not isinstance(position, Position):
-            return None
-        if position.slots != int(slots):
-            raise FormatError(f"the ring has {position.slots} slots, but its delays count modulo {slots}")
-        return tuple(map(int, re.findall(r"\d+", delays))), position.slots
 
     @reads("mod(<loop>+<shift:count>,<slots:count>)+1")
     def position(self, loop: str, shift: str, slots: str) -> Position | None:
@@ -133,19 +138,61 @@ class Variables:
         return signal
 
     def _processed(self, function: RecognisedFunction, arguments: list[str]) -> Signal:
-        kinds = ("input", "input states") if function.kind == "apply" else ("layer", "output")
-        signal = self.signal(arguments[0], *kinds)
+        """A signal after one more step."""
+        reverse, removes = function.kind == "reverse", function.function == "removeconstantrows"
+        signal = self.signal(arguments[0], *(("layer", "output") if reverse else ("input", "input states")))
         variables = {constant.partition(".")[0] for constant in self.network.constants}
         if not (variables - self.known.keys()).issuperset(arguments[1:]):
             raise UnsupportedError("settings are passed as the constants that the file begins with")
         self.network.used.update(arguments[1:])
-        settings: dict[str, str] = {}
+        names, settings = dict[str, str](), dict[str, FloatArray]()
         for role, (position, part) in sorted(function.settings.items()):
             constant = ".".join([*arguments[position : position + 1], *([part] if part else [])])
             if constant not in self.network.constants:
                 raise FormatError(f"the setting {constant or role} is missing")
-            settings[role] = constant
-        return self.network.processed(signal, function.function, settings, self.place.source)
+            names[role], settings[role] = constant, self.network.constants[constant].value
+            if settings[role].shape[1] != 1 and not removes:
+                raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
+        if removes and not reverse:
+            settings["xrows"] = np.array([float(self._raw_rows(names["keep"], signal))])
+        key = (function.function, *names.items(), *signal.steps, 0 if reverse else signal.number)
+        process = self.processes.setdefault(key, Process.from_matlab(function.function, settings))
+        if reverse:
+            return replace(signal, kind="output", steps=(*signal.steps, process))
+        scaled = replace(signal, steps=(*signal.steps, process))
+        Input(scaled.steps[0].raw_size, scaled.steps)  # checks that they fit each other
+        return scaled
+
+    def _raw_rows(self, keep: str, signal: Signal) -> int:
+        """How many rows an input has of which `keep` stay.
+
+        Generated files with settings in structs do not say it: they name only the rows that stay. The comment on the
+        arguments says it, and is taken where it does not contradict them; else the last row that stays is taken for
+        the last of all. Rows beyond it have no influence on the outputs either way.
+        """
+        if signal.steps:
+            return signal.steps[-1].processed_size
+        kept = self.network.constants[keep].value
+        if not (kept <= MAX_ROWS).all():
+            raise UnsupportedError(f"{keep} lists rows beyond {MAX_ROWS}")
+        last = int(kept.max(initial=1.0))
+        remove = f"{keep.removesuffix('keep')}remove"
+        if keep.endswith("keep") and remove in self.network.constants:
+            return int(kept.size + self.network.constants[remove].value.size)
+        stated = next(
+            (m[1] or m[2] for m in _STATED_SIZE.finditer(self.place.source) if int(m[3]) == signal.number), "0"
+        )
+        if last <= int(stated) <= MAX_ROWS and kept.size < int(stated):
+            self.network.oddities[signal.number] = (
+                f"input {signal.number} has {stated} rows by the file's comment alone; its statements need {last} of "
+                "them at least"
+            )
+            return int(stated)
+        self.network.oddities[signal.number] = (
+            f"the file does not say how many rows input {signal.number} has; {last} is the last that it uses, so "
+            "constant rows after it have to be left out of x"
+        )
+        return last
 
     # net inputs
 
