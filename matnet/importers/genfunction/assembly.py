@@ -73,19 +73,12 @@ Value: TypeAlias = Signal | Total | Ring | Position | str
 (whether X is a cell array), final state, or a length, series or samples."""
 
 
-class EnteredLayer(NamedTuple):
-    """A layer, the net input that it was made of, and the statement that calculates it."""
-
-    layer: Layer
-    total: Total
-    place: Place
-
-
 class Assembly:
     """What was read of one network; layers, outputs and inputs by their numbers, counted from 1.
 
     ``constants`` are found by name or struct.field, ``used`` are the names and structs that statements use, ``steps``
-    the processing between each input and its weights; ``oddities`` are remarks on what the file leaves open, by inputs.
+    the processing between each input and its weights; ``places`` are the statements that calculate the layers,
+    ``oddities`` remarks on what the file leaves open, by inputs.
     """
 
     def __init__(self) -> None:
@@ -93,17 +86,15 @@ class Assembly:
         self.used: set[str] = set()
         self.inputs = 0
         self.steps: dict[int, tuple[Process, ...]] = {}
-        self.layers: dict[int, EnteredLayer] = {}
+        self.layers: dict[int, Layer] = {}
+        self.places: dict[int, Place] = {}
         self.outputs: dict[int, Output] = {}
         self.oddities: dict[int, str] = {}
 
     def enter_layer(self, total: Total, transfer: str, place: Place) -> Signal:
-        """A layer that a statement calculates; one without transfer function is linear, and may be meant again."""
-        signal, entered = Signal("layer", total.number), self.layers.get(total.number)
-        if entered is not None:
-            if not transfer and (entered.layer.transfer, entered.total) == ("purelin", total):
-                return signal
-            before = entered.place.line
+        """A layer that a statement calculates."""
+        if total.number in self.layers:
+            before = self.places[total.number].line
             raise UnsupportedError(f"layer {total.number} is calculated a second time (first in line {before})")
         weights: dict[str, dict[int, Weight]] = {"I": {}, "L": {}}
         for name, (function, delays) in total.weights.items():
@@ -112,29 +103,33 @@ class Assembly:
         size = len(self._value(next(iter(total.weights))) if bias is None else bias)
         if bias is not None and bias.shape[1] == 1:
             bias = bias[:, 0]
-        layer = Layer(size, transfer or "purelin", weights["I"], weights["L"], bias)
-        self.layers[total.number] = EnteredLayer(layer, total, place)
+        self.layers[total.number] = Layer(size, transfer, weights["I"], weights["L"], bias)
+        self.places[total.number] = place
         self.used.update([str(total.bias), *total.weights])
-        return signal
+        return Signal("layer", total.number)
 
     def enter_output(self, number: int, signal: Signal) -> None:
         """What an output is, before which it may have been a signal with fewer steps."""
         processes = signal.steps[::-1]
-        size = processes[0].raw_size if processes else self.layers[signal.number].layer.size
+        size = processes[0].raw_size if processes else self.layers[signal.number].size
         self.outputs[number] = Output(signal.number - 1, size, processes)
 
-    def structure(self) -> Structure:
+    def structure(self, allow_nonfinite: bool) -> Structure:
         """The network; an error of sizes that do not fit each other is placed at a layer's statement."""
+        for name, constant in self.constants.items():
+            if not (allow_nonfinite or name[0] in "xy" or np.isfinite(constant.value).all()):
+                advice = Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are")
+                raise constant.place.error(ModelError(f"{name} has values that are NaN or Inf", advice))
         if sorted(self.layers) != list(range(1, len(self.layers) + 1)):
             raise FormatError(f"layers {sorted(self.layers)} are calculated, expected one after the other from 1")
-        layers = [entry.layer for _, entry in sorted(self.layers.items())]
+        layers = [layer for _, layer in sorted(self.layers.items())]
         inputs = [self._input(number, layers) for number in range(1, self.inputs + 1)]
         outputs = [output for _, output in sorted(self.outputs.items())]
         try:
             return Structure(tuple(inputs), tuple(layers), tuple(outputs))
         except MatnetError as error:
             weight = re.match(r"[IL]W\{(\d+),", error.place)
-            raise self.layers[int(weight[1])].place.error(error) if weight is not None else error from None
+            raise self.places[int(weight[1])].error(error) if weight is not None else error from None
 
     def _input(self, number: int, layers: list[Layer]) -> Input:
         steps = self.steps[number]
@@ -142,13 +137,6 @@ class Assembly:
             return Input(steps[0].raw_size, steps)
         weight = next(layer.input_weights[number - 1] for layer in layers if number - 1 in layer.input_weights)
         return Input(weight.value.shape[1] // len(weight.delays))
-
-    def check_finite(self) -> None:
-        """Refuses weights and biases that are NaN or Inf."""
-        for name, constant in self.constants.items():
-            if name[0] not in "xy" and not np.isfinite(constant.value).all():
-                advice = Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are")
-                raise constant.place.error(ModelError(f"{name} has values that are NaN or Inf", advice))
 
     def _value(self, name: str) -> FloatArray:
         return self.constants[name].value

@@ -46,9 +46,7 @@ def load_genfunction(
         raw = read_bytes(path, limit)
         text = decoded(raw)
         name, network = _read(text)
-        if not allow_nonfinite:
-            network.check_finite()
-        structure = network.structure()
+        structure = network.structure(allow_nonfinite)
     except MatnetError as error:
         raise error.at(path) from error.__cause__
     header = _HEADER.search(text)

@@ -138,9 +138,8 @@ class MainFunction:
             if parameters[0] != "X" or results[:1] != ("Y",) or len(parameters) > 3 or len(results) > 3:
                 raise UnsupportedError(_SIGNATURE)
             self.variables.cells = True
-            self.variables.arguments = {
-                name: Signal(kind, 0) for name, kind in zip(parameters, _KINDS.values(), strict=False) if name != "~"
-            }
+            signals = [Signal(kind, 0) for kind in _KINDS.values()]
+            self.variables.arguments = dict(zip(parameters, signals, strict=False))
             return
         wrong = next((name for name in results if _RESULT.fullmatch(name) is None), None)
         if wrong is not None:
@@ -339,8 +338,8 @@ class MainFunction:
     def _read_time_loop(self, variable: str, body: Sequence[Sequence[Line]]) -> None:
         """Inside it, what was read of the inputs before and the count of a matrix's samples mean the whole series."""
         if self.network.layers:
-            layer = next(iter(self.network.layers.values()))
-            raise layer.place.error(UnsupportedError("the layer is calculated outside the time loop"))
+            place = next(iter(self.network.places.values()))
+            raise place.error(UnsupportedError("the layer is calculated outside the time loop"))
         self.variables.loop, self.variables.looped = variable, True
         for name, held in self.known.items():
             if isinstance(held, Total) or (isinstance(held, Signal) and held.kind == "input"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
-from matnet.importers.genfunction.tokens import KEYWORDS, MAX_NESTING, NAME, TOO_DEEP, Line, Place, Scanner
+from matnet.importers.genfunction.tokens import KEYWORDS, NAME, Line, Place, Scanner
 
 MAX_FUNCTIONS = 100
 """How many functions a file may have; generated ones have up to 15."""
@@ -28,7 +28,7 @@ class Function(NamedTuple):
     parameters: tuple[str, ...]
     results: tuple[str, ...]
     place: Place
-    statements: Sequence[Sequence[Line]] = ()
+    statements: list[list[Line]]
     closed: bool = False
 
     @property
@@ -45,15 +45,14 @@ class Function(NamedTuple):
 def functions(text: str) -> Iterator[Function]:
     """The functions of a text, one after the other; it is read as far as they are needed."""
     function: Function | None = None
-    statements: list[list[Line]] = []
     blocks: list[Line] = []
     count = 0
     for line in Scanner(text).lines():
         word, block = line.word, blocks[-1].word if blocks else ""
         if word == "function" and not blocks:
             if function is not None:
-                yield function._replace(statements=statements)
-            function, statements, count = _head(line), [], count + 1
+                yield function
+            function, count = _head(line), count + 1
             if count > MAX_FUNCTIONS:
                 raise line.place.error(FormatError(f"more than {MAX_FUNCTIONS} functions in one file"))
         elif function is None:
@@ -65,24 +64,22 @@ def functions(text: str) -> Iterator[Function]:
         elif word == "end" and not blocks:
             if _LAST.match(text, line.place.end) is None:
                 raise function.place.error(FormatError("expected the end of the line after the function's end"))
-            yield function._replace(statements=statements, closed=True)
+            yield function._replace(closed=True)
             function = None
         elif word in KEYWORDS and word not in ("if", "for", "end") and not (word in _ELSE and block == "if"):
             raise line.place.error(UnsupportedError(f"generated files have no '{word}' here"))
         else:
             if not blocks:
-                statements.append([])
-            statements[-1].append(line)
+                function.statements.append([])
+            function.statements[-1].append(line)
             if word in ("if", "for"):
                 blocks.append(line)
-                if len(blocks) >= MAX_NESTING:
-                    raise line.place.error(FormatError(TOO_DEEP))
             elif word == "end":
                 blocks.pop()
     if blocks:
         raise _not_closed(blocks[-1].place, "")
     if function is not None:
-        yield function._replace(statements=statements)
+        yield function
 
 
 def _not_closed(head: Place, got: str) -> MatnetError:
@@ -98,7 +95,7 @@ def _head(line: Line) -> Function:
         raise line.place.error(FormatError(reason))
     results = (head[1] or head[2] or "").replace(",", " ").split()
     parameters = head[4].split(",") if head[4] else []
-    return Function(head[3], tuple(parameters), tuple(results), line.place)
+    return Function(head[3], tuple(parameters), tuple(results), line.place, [])
 
 
 def joined(lines: Sequence[Line]) -> str:

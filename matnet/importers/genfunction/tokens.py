@@ -20,12 +20,11 @@ from matnet.errors import FormatError, MatnetError
 from matnet.functions.namespace import FloatArray
 
 MAX_NESTING = 30
-"""How deep brackets and blocks may nest; generated files stay under 8."""
+"""How deep brackets may nest; generated files stay under 8."""
 
 MAX_LENGTH = 400
 """How many tokens a statement may have; generated ones stay under 100."""
 
-TOO_DEEP = "brackets or blocks nest deeper than in any generated file"
 MAX_TOKENS = 50_000
 """How many tokens a file may have; a matrix of numbers is one, and generated files stay under 5,000."""
 
@@ -179,7 +178,7 @@ class Scanner:
             if text in ("(", "[", "{"):
                 self.brackets.append(text)
                 if len(self.brackets) > MAX_NESTING:
-                    raise self._error(TOO_DEEP, first)
+                    raise self._error("brackets nest deeper than in any generated file", first)
             elif text in _OPENING and (not self.brackets or self.brackets.pop() != _OPENING[text]):
                 raise self._error(f"'{text}' without its opening bracket", first)
             parts.append(text)

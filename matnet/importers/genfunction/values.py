@@ -126,9 +126,13 @@ class Variables:
         return self.network.enter_layer(total, function.function, self.place)
 
     def _layer(self, text: str) -> Signal:
-        """What an expression stands for; a net input without transfer function is the output of a linear layer."""
+        """What an expression stands for; a net input is the output of a linear layer, from its first use as one on."""
         value = self.value(text)
-        return self.network.enter_layer(value, "", self.place) if isinstance(value, Total) else value
+        if isinstance(value, Signal):
+            return value
+        layer = self.network.enter_layer(value, "purelin", self.place)
+        self.known.update([(name, layer) for name, held in self.known.items() if held == value])
+        return layer
 
     def signal(self, text: str, *kinds: str) -> Signal:
         """The signal of one of some kinds that an expression stands for."""
