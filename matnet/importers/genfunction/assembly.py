@@ -14,13 +14,6 @@ from matnet.importers.genfunction.tokens import Place
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 
 
-class Constant(NamedTuple):
-    """A literal of the file."""
-
-    value: FloatArray
-    place: Place
-
-
 @dataclass(frozen=True)
 class Signal:
     """An input after the processing `steps`, or the output of a layer before the reverse processing `steps`.
@@ -62,32 +55,27 @@ class Ring:
         self.slots = slots
 
 
-class Position(NamedTuple):
-    """The slot of the present time step in a ring of `slots`."""
-
-    slots: int
-
-
-Value: TypeAlias = Signal | Total | Ring | Position | str
-"""What an expression stands for; one that carries no number of the network says what it is: argument, result, flag
-(whether X is a cell array), final state, or a length, series or samples."""
+Value: TypeAlias = Signal | Total | Ring | int | str
+"""What an expression stands for. A number is the slot of the present time step, in a ring of so many slots. A text says
+what carries no value: argument, result, flag (whether X is a cell array), final state, or a length, series or samples.
+"""
 
 
 class Assembly:
     """What was read of one network; layers, outputs and inputs by their numbers, counted from 1.
 
     ``constants`` are found by name or struct.field, ``used`` are the names and structs that statements use, ``steps``
-    the processing between each input and its weights; ``places`` are the statements that calculate the layers,
-    ``oddities`` remarks on what the file leaves open, by inputs.
+    the processing between each input and its weights; ``places`` are those of the constants, and of the statements that
+    calculate the layers; ``oddities`` are remarks on what the file leaves open, by inputs.
     """
 
     def __init__(self) -> None:
-        self.constants: dict[str, Constant] = {}
+        self.constants: dict[str, FloatArray] = {}
         self.used: set[str] = set()
         self.inputs = 0
         self.steps: dict[int, tuple[Process, ...]] = {}
         self.layers: dict[int, Layer] = {}
-        self.places: dict[int, Place] = {}
+        self.places: dict[str | int, Place] = {}
         self.outputs: dict[int, Output] = {}
         self.oddities: dict[int, str] = {}
 
@@ -98,9 +86,9 @@ class Assembly:
             raise UnsupportedError(f"layer {total.number} is calculated a second time (first in line {before})")
         weights: dict[str, dict[int, Weight]] = {"I": {}, "L": {}}
         for name, (function, delays) in total.weights.items():
-            weights[name[0]][int(name.rpartition("_")[2]) - 1] = Weight(self._value(name), function, delays)
-        bias = None if total.bias is None else self._value(total.bias)
-        size = len(self._value(next(iter(total.weights))) if bias is None else bias)
+            weights[name[0]][int(name.rpartition("_")[2]) - 1] = Weight(self.constants[name], function, delays)
+        bias = None if total.bias is None else self.constants[total.bias]
+        size = len(self.constants[next(iter(total.weights))] if bias is None else bias)
         if bias is not None and bias.shape[1] == 1:
             bias = bias[:, 0]
         self.layers[total.number] = Layer(size, transfer, weights["I"], weights["L"], bias)
@@ -116,10 +104,10 @@ class Assembly:
 
     def structure(self, allow_nonfinite: bool) -> Structure:
         """The network; an error of sizes that do not fit each other is placed at a layer's statement."""
-        for name, constant in self.constants.items():
-            if not (allow_nonfinite or name[0] in "xy" or np.isfinite(constant.value).all()):
+        for name, value in self.constants.items():
+            if not (allow_nonfinite or name[0] in "xy" or np.isfinite(value).all()):
                 advice = Advice("; ", Parameter("allow_nonfinite", True), " loads them as they are")
-                raise constant.place.error(ModelError(f"{name} has values that are NaN or Inf", advice))
+                raise self.places[name].error(ModelError(f"{name} has values that are NaN or Inf", advice))
         if sorted(self.layers) != list(range(1, len(self.layers) + 1)):
             raise FormatError(f"layers {sorted(self.layers)} are calculated, expected one after the other from 1")
         layers = [layer for _, layer in sorted(self.layers.items())]
@@ -137,6 +125,3 @@ class Assembly:
             return Input(steps[0].raw_size, steps)
         weight = next(layer.input_weights[number - 1] for layer in layers if number - 1 in layer.input_weights)
         return Input(weight.value.shape[1] // len(weight.delays))
-
-    def _value(self, name: str) -> FloatArray:
-        return self.constants[name].value

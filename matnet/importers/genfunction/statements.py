@@ -13,7 +13,7 @@ import numpy as np
 
 from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.genfunction.assembly import Assembly, Constant, Position, Ring, Signal, Total
+from matnet.importers.genfunction.assembly import Assembly, Ring, Signal, Total
 from matnet.importers.genfunction.bodies import BUILTIN, Modules
 from matnet.importers.genfunction.syntax import Function, joined
 from matnet.importers.genfunction.templates import matched, reads
@@ -179,7 +179,7 @@ class MainFunction:
             raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
         if name in self.network.constants or self.variables.looped or self.network.layers:
             raise UnsupportedError(f"'{name}' is set a second time, or after the calculation has begun")
-        self.network.constants[name] = Constant(constant, self.variables.place)
+        self.network.constants[name], self.network.places[name] = constant, self.variables.place
 
     def _is_final(self, base: str, target: str, value: str) -> bool:
         """Whether this sets final states, or what only they need; none of it has an influence on the outputs."""
@@ -227,7 +227,7 @@ class MainFunction:
 
     def _set(self, base: str, target: str, value: str) -> None:
         """A variable, or a slot of a ring: ``xd1(:,xdts) = …``, in a loop over the initial states ``Xd1{ts} = …``."""
-        if target == base and isinstance(self.known.get(base), str | Position | Ring):
+        if target == base and isinstance(self.known.get(base), str | int | Ring):
             raise UnsupportedError(f"'{base}' is set again; {ADVICE}")
         if target == base and not self.filling:
             self.known[base] = self._ring(value) or self.variables.position(value) or self.variables.value(value)
@@ -288,9 +288,9 @@ class MainFunction:
         ring, position = self.known.get(base), self.known.get(slot["position"]) if slot is not None else None
         if isinstance(ring, Signal) and ring.kind.endswith("states"):
             ring = self.known[base] = Ring(ring)
-        if not isinstance(ring, Ring) or not isinstance(position, Position):
+        if not isinstance(ring, Ring) or not isinstance(position, int):
             raise UnsupportedError(ADVICE)
-        ring.count(position.slots)
+        ring.count(position)
         return ring
 
     # blocks
@@ -325,7 +325,7 @@ class MainFunction:
             if not free or not all(self._is_final(*_assigned(line.text)) for [line] in body):
                 raise UnsupportedError(ADVICE)
         elif self.variables.cells and last.isdigit() and self._is_free(name):
-            self.variables.loop, self.known[name] = name, Position(int(last) + 1)
+            self.variables.loop, self.known[name] = name, int(last) + 1
             self._read(body)
             self.variables.loop = None
             for element in [element for element in self.known if element == name or element.endswith(f"{{{name}}}")]:
@@ -338,7 +338,7 @@ class MainFunction:
     def _read_time_loop(self, variable: str, body: Sequence[Sequence[Line]]) -> None:
         """Inside it, what was read of the inputs before and the count of a matrix's samples mean the whole series."""
         if self.network.layers:
-            place = next(iter(self.network.places.values()))
+            place = self.network.places[next(iter(self.network.layers))]
             raise place.error(UnsupportedError("the layer is calculated outside the time loop"))
         self.variables.loop, self.variables.looped = variable, True
         for name, held in self.known.items():
@@ -362,10 +362,10 @@ class MainFunction:
         if self.network.steps.keys() - inputs:
             raise UnsupportedError(f"input {min(self.network.steps.keys() - inputs)} has states but no series")
         self._check_rings()
-        for name, constant in self.network.constants.items():
+        for name in self.network.constants:
             if name.partition(".")[0] not in self.network.used:
                 reason = f"no statement uses the constant {name}, so the file was edited; undo the edit, or load the "
-                raise constant.place.error(UnsupportedError(f"{reason}network's .mat file"))
+                raise self.network.places[name].error(UnsupportedError(f"{reason}network's .mat file"))
         for kind, total in (("input", self.network.inputs), ("output", len(self.network.outputs))):
             if sum(signal.kind == kind for signal in self.turned) not in (0, total):
                 raise UnsupportedError(f"the samples of some {kind}s are rows, those of others columns")

@@ -10,7 +10,7 @@ import numpy as np
 
 from matnet.errors import FormatError, ModelError, UnsupportedError
 from matnet.functions.namespace import FloatArray
-from matnet.importers.genfunction.assembly import Assembly, Position, Ring, Signal, Total, Value
+from matnet.importers.genfunction.assembly import Assembly, Ring, Signal, Total, Value
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
 from matnet.importers.genfunction.syntax import split
 from matnet.importers.genfunction.templates import matched, reads
@@ -84,28 +84,27 @@ class Variables:
             return None
         found = matched(("mod(<position>-<delays>-1,<slots:count>)+1",), index)
         position = self.known.get(found["position"]) if found is not None else None
-        if found is None or not isinstance(position, Position):
+        if found is None or not isinstance(position, int):
             raise UnsupportedError("the delays are not written as mod(xdts-[1 2]-1,slots)+1; undo the edit")
         delays = tuple(map(int, re.findall(r"\d+", found["delays"])))
-        if position.slots != int(found["slots"]):
-            raise FormatError(f"the ring has {position.slots} slots, but its delays count modulo {found['slots']}")
-        ring.count(position.slots)
-        if max(delays) >= position.slots:
-            raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {position.slots} slots")
+        ring.count(position)
+        ring.count(int(found["slots"]))
+        if max(delays) >= position:
+            raise FormatError(f"the delays {list(delays[:8])} do not fit a ring of {position} slots")
         if ring.states is None or (0 in delays and ring.written is None):
             raise UnsupportedError("the ring is read at delay 0 before the present value is written into it")
         kind = ring.states.kind.replace("states", "taps")
         return replace(ring.states, kind=kind, delays=delays, rows=int(rows) if rows else None)
 
     @reads("mod(<loop>+<shift:count>,<slots:count>)+1")
-    def position(self, loop: str, shift: str, slots: str) -> Position | None:
+    def position(self, loop: str, shift: str, slots: str) -> int | None:
         """The slot of the present time step."""
         if loop != self.loop or not self.looped:
             return None
         expected = int(slots) - 2
         if int(shift) != expected:
             raise FormatError(f"in a ring of {slots} slots the position is mod({loop}+{expected},{slots})+1")
-        return Position(int(slots))
+        return int(slots)
 
     # module functions
 
@@ -154,7 +153,7 @@ class Variables:
             constant = ".".join([*arguments[position : position + 1], *([part] if part else [])])
             if constant not in self.network.constants:
                 raise FormatError(f"the setting {constant or role} is missing")
-            names[role], settings[role] = constant, self.network.constants[constant].value
+            names[role], settings[role] = constant, self.network.constants[constant]
             if settings[role].shape[1] != 1 and not removes:
                 raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
         if removes and not reverse:
@@ -176,13 +175,13 @@ class Variables:
         """
         if signal.steps:
             return signal.steps[-1].processed_size
-        kept = self.network.constants[keep].value
+        kept = self.network.constants[keep]
         if not (kept <= MAX_ROWS).all():
             raise UnsupportedError(f"{keep} lists rows beyond {MAX_ROWS}")
         last = int(kept.max(initial=1.0))
         remove = f"{keep.removesuffix('keep')}remove"
         if keep.endswith("keep") and remove in self.network.constants:
-            return int(kept.size + self.network.constants[remove].value.size)
+            return int(kept.size + self.network.constants[remove].size)
         stated = next(
             (m[1] or m[2] for m in _STATED_SIZE.finditer(self.place.source) if int(m[3]) == signal.number), "0"
         )
@@ -238,7 +237,7 @@ class Variables:
         signal, kind, number = self._layer(weighed), {"I": "input", "L": "layer"}[match[1]], int(match[3])
         if signal.kind.removesuffix(" taps") != kind or signal.number != number:
             raise UnsupportedError(f"{weight} weighs something other than {kind} {number}")
-        columns = self.network.constants[weight].value.shape[1]
+        columns = self.network.constants[weight].shape[1]
         if signal.rows not in (None, columns):
             raise ModelError(f"the taps have {signal.rows} rows, but {weight} has {columns} columns")
         if kind == "input" and self.network.steps.setdefault(number, signal.steps) != signal.steps:
