@@ -110,18 +110,15 @@ class Assembly:
                 raise self.places[name].error(ModelError(f"{name} has values that are NaN or Inf", advice))
         if sorted(self.layers) != list(range(1, len(self.layers) + 1)):
             raise FormatError(f"layers {sorted(self.layers)} are calculated, expected one after the other from 1")
-        layers = [layer for _, layer in sorted(self.layers.items())]
-        inputs = [self._input(number, layers) for number in range(1, self.inputs + 1)]
-        outputs = [output for _, output in sorted(self.outputs.items())]
+        layers = [self.layers[number] for number in sorted(self.layers)]
+        inputs = []
+        for number, steps in sorted(self.steps.items()):
+            weight = next(entry.input_weights[number - 1] for entry in layers if number - 1 in entry.input_weights)
+            size = steps[0].raw_size if steps else weight.value.shape[1] // len(weight.delays)
+            inputs.append(Input(size, steps))
+        outputs = [self.outputs[number] for number in sorted(self.outputs)]
         try:
             return Structure(tuple(inputs), tuple(layers), tuple(outputs))
         except MatnetError as error:
-            weight = re.match(r"[IL]W\{(\d+),", error.place)
-            raise self.places[int(weight[1])].error(error) if weight is not None else error from None
-
-    def _input(self, number: int, layers: list[Layer]) -> Input:
-        steps = self.steps[number]
-        if steps:
-            return Input(steps[0].raw_size, steps)
-        weight = next(layer.input_weights[number - 1] for layer in layers if number - 1 in layer.input_weights)
-        return Input(weight.value.shape[1] // len(weight.delays))
+            layer = re.match(r"[IL]W\{(\d+),", error.place)
+            raise self.places[int(layer[1])].error(error) if layer is not None else error from None

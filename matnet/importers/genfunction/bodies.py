@@ -84,22 +84,20 @@ def _numbered(text: str, first: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 @cache
-def _formulas() -> Mapping[tuple[int, str], tuple[Formula, ...]]:
+def _formulas() -> Mapping[tuple[int, str], list[Formula]]:
     """The rows' texts, numbered, by the number of their arguments and themselves."""
     texts: list[tuple[str, str, tuple[str, ...], str]] = []
     texts += [("transfer", row.name, ("n", "a"), text) for row in TRANSFER.values() for text in row.matlab]
     texts += [("weight", row.name, ("w", "p", "z"), text) for row in WEIGHT.values() for text in row.matlab]
     texts += [("apply", row.name, ("x", "y"), text) for row in PROCESSING.values() for text in row.matlab_apply]
     texts += [("reverse", row.name, ("y", "x"), text) for row in PROCESSING.values() for text in row.matlab_reverse]
-    found: dict[tuple[int, str], tuple[Formula, ...]] = {}
+    found: dict[tuple[int, str], list[Formula]] = {}
     for kind, name, first, text in texts:
-        body = joined(list(Scanner(text).lines()))
+        body = joined(Scanner(text).lines())
         numbered, names = _numbered(body, first)
-        assigned = {*first, *re.findall(rf"^{NAME}", body, re.MULTILINE)}
-        own = assigned if kind in ("apply", "reverse") else names
+        own = {*re.findall(rf"^{NAME}", body, re.MULTILINE)} if kind in ("apply", "reverse") else {*names}
         roles = tuple("" if variable in own else variable for variable in names[len(first) :])
-        key = len(first) - 1, numbered
-        found[key] = (*found.get(key, ()), Formula(kind, name, roles))
+        found.setdefault((len(first) - 1, numbered), []).append(Formula(kind, name, roles))
     return found
 
 

@@ -9,8 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from matnet.errors import FormatError, UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.assembly import Assembly, Ring, Signal, Total
@@ -274,13 +272,12 @@ class MainFunction:
     # rings of time steps
 
     @reads("cell(1,<slots:count>)", "[<states:any> zeros(<:count>,1)]", "[<states:any> cell(1,1)]")
-    def _ring(self, slots: str | None = None, states: str = "") -> Ring:
+    def _ring(self, slots: str = "", states: str = "") -> Ring:
         """Free slots, or initial states and a free slot."""
         if self.variables.looped:
             raise UnsupportedError(ADVICE)
-        if slots is not None:
-            return Ring(None, int(slots))
-        return Ring(self.variables.signal(states, "input states", "layer states"))
+        signal = None if slots else self.variables.signal(states, "input states", "layer states")
+        return Ring(signal, int(slots) if slots else None)
 
     def _slot(self, base: str, target: str) -> Ring:
         """The ring that has a slot."""
@@ -405,4 +402,4 @@ def _constant_of(text: str) -> FloatArray | None:
         return literal_array(matrix) if matrix == text else literal_array(matrix).T
     if _NUMBER.fullmatch(text) is not None:
         return literal_array(f"[{text}]")
-    return None if matched(("zeros(0,<:count>)", "zeros(<:count>,0)"), text) is None else np.zeros((0, 0))
+    return None if matched(("zeros(0,<:count>)", "zeros(<:count>,0)"), text) is None else literal_array("[]")

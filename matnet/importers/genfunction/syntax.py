@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from matnet.errors import FormatError, MatnetError, UnsupportedError
@@ -89,16 +89,14 @@ def _not_closed(head: Place, got: str) -> MatnetError:
 def _head(line: Line) -> Function:
     head = _HEAD.fullmatch(line.text)
     if head is None or not line.fresh:
-        reason = (
-            "a function begins with 'function [results] = name(arguments)', all of them names, in a line of its own"
-        )
+        reason = "a function begins with 'function [results] = name(arguments)', names only, in a line of its own"
         raise line.place.error(FormatError(reason))
     results = (head[1] or head[2] or "").replace(",", " ").split()
     parameters = head[4].split(",") if head[4] else []
     return Function(head[3], tuple(parameters), tuple(results), line.place, [])
 
 
-def joined(lines: Sequence[Line]) -> str:
+def joined(lines: Iterable[Line]) -> str:
     """Lines as one text, parted by LF."""
     return "\n".join(line.text for line in lines)
 

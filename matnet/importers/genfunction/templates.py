@@ -39,7 +39,7 @@ def pattern(template: str) -> re.Pattern[str]:
     """The pattern of the normalised texts that a template matches, with a group for each name of a hole."""
     holes = _HOLE.findall(template)
     names = [name for name, _ in holes]
-    text = re.escape(joined(list(Scanner(_HOLE.sub("hole_", template)).lines())))
+    text = re.escape(joined(Scanner(_HOLE.sub("hole_", template)).lines()))
     for k, (name, kind) in enumerate(holes):
         held = _KINDS.get(kind or name, NAME)
         group = f"(?P={name})" if name in names[:k] else f"(?P<{name}>{held})"

@@ -6,10 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from matnet.errors import FormatError, ModelError, UnsupportedError
-from matnet.functions.namespace import FloatArray
 from matnet.importers.genfunction.assembly import Assembly, Ring, Signal, Total, Value
 from matnet.importers.genfunction.bodies import BUILTIN, RecognisedFunction
 from matnet.importers.genfunction.syntax import split
@@ -25,7 +22,7 @@ MAX_ROWS = 100_000
 """How many rows an input may have of which some are removed."""
 
 _STATED_SIZE = re.compile(r"(?:(\d{1,7})x(?:Q|TS)|(?:Q|TS)x(\d{1,7})) matrix, input #(\d{1,5})(?!\d)", re.ASCII)
-_WEIGHT = re.compile(r"([IL])W(\d{1,6})_(\d{1,6})", re.ASCII)
+_WEIGHT = re.compile(r"([IL])W([1-9]\d{0,5})_([1-9]\d{0,5})", re.ASCII)
 
 
 class Variables:
@@ -55,19 +52,18 @@ class Variables:
         held = self.argument(text) or self.known.get(text)
         value = held or self._taps(text) or self._called(text) or self._total(text)
         if not isinstance(value, Signal | Total):
-            raise UnsupportedError(f"'{text}' is no value that the network calculates with here; {ADVICE}")
+            raise UnsupportedError(f"'{text}' cannot be used here; {ADVICE}")
         if isinstance(value, Signal) and value.kind == "input":
             self.taken.add(value.number)
         return value
 
     @reads("<name>", "<name>(:,<step>)", "<name>{<number>,<step>}", "<name>(<number>,:)")
     def argument(self, name: str, number: str = "", step: str | None = None) -> Signal | None:
-        """An argument or its present step: ``x1``, in the time loop ``x1(:,ts)`` and ``X{1,ts}``; initial states before
-        it, ``xi1`` and ``Xi(1,:)``, in a loop over them ``Xi{1,ts}``.
-        """
+        """A matrix or its present step, ``x1(:,ts)``; of a cell array ``X{1,ts}``, or ``Xi(1,:)`` before the loop."""
         signal = self.arguments.get(name)
         if signal is None or step != self.loop or self.cells != bool(number):
             return None
+        # inputs of dynamic networks are read step by step in the time loop, initial states before it
         stepwise = signal.kind == "input" and (self.cells or self.looped)
         if stepwise != self.looped or (stepwise and step is None):
             return None
@@ -148,23 +144,24 @@ class Variables:
         if not (variables - self.known.keys()).issuperset(arguments[1:]):
             raise UnsupportedError("settings are passed as the constants that the file begins with")
         self.network.used.update(arguments[1:])
-        names, settings = dict[str, str](), dict[str, FloatArray]()
+        names: dict[str, str] = {}
         for role, (position, part) in sorted(function.settings.items()):
             constant = ".".join([*arguments[position : position + 1], *([part] if part else [])])
             if constant not in self.network.constants:
                 raise FormatError(f"the setting {constant or role} is missing")
-            names[role], settings[role] = constant, self.network.constants[constant]
-            if settings[role].shape[1] != 1 and not removes:
-                raise ModelError(f"{constant} has {settings[role].shape[1]} columns, expected one")
+            columns = self.network.constants[constant].shape[1]
+            if columns != 1 and not removes:
+                raise ModelError(f"{constant} has {columns} columns, expected one")
+            names[role] = constant
+        settings: dict[str, object] = {role: self.network.constants[constant] for role, constant in names.items()}
         if removes and not reverse:
-            settings["xrows"] = np.array([float(self._raw_rows(names["keep"], signal))])
+            settings["xrows"] = self._raw_rows(names["keep"], signal)
         key = (function.function, *names.items(), *signal.steps, 0 if reverse else signal.number)
         process = self.processes.setdefault(key, Process.from_matlab(function.function, settings))
-        if reverse:
-            return replace(signal, kind="output", steps=(*signal.steps, process))
-        scaled = replace(signal, steps=(*signal.steps, process))
-        Input(scaled.steps[0].raw_size, scaled.steps)  # checks that they fit each other
-        return scaled
+        steps = (*signal.steps, process)
+        if not reverse:
+            Input(steps[0].raw_size, steps)  # checks that they fit each other
+        return replace(signal, kind="output" if reverse else signal.kind, steps=steps)
 
     def _raw_rows(self, keep: str, signal: Signal) -> int:
         """How many rows an input has of which `keep` stay.
@@ -182,15 +179,14 @@ class Variables:
         remove = f"{keep.removesuffix('keep')}remove"
         if keep.endswith("keep") and remove in self.network.constants:
             return int(kept.size + self.network.constants[remove].size)
-        stated = next(
-            (m[1] or m[2] for m in _STATED_SIZE.finditer(self.place.source) if int(m[3]) == signal.number), "0"
-        )
-        if last <= int(stated) <= MAX_ROWS and kept.size < int(stated):
+        sizes = (int(m[1] or m[2]) for m in _STATED_SIZE.finditer(self.place.source) if int(m[3]) == signal.number)
+        stated = next(sizes, 0)
+        if last <= stated <= MAX_ROWS and kept.size < stated:
             self.network.oddities[signal.number] = (
                 f"input {signal.number} has {stated} rows by the file's comment alone; its statements need {last} of "
                 "them at least"
             )
-            return int(stated)
+            return stated
         self.network.oddities[signal.number] = (
             f"the file does not say how many rows input {signal.number} has; {last} is the last that it uses, so "
             "constant rows after it have to be left out of x"
