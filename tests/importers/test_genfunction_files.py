@@ -218,6 +218,13 @@ def test_products_do_not_nest_without_end() -> None:
     )
 
 
+def test_two_spellings_of_one_weight() -> None:
+    assert refusal(main("IW1_01 = 2;", "y1 = IW1_1*x1 + IW1_01*x1;"), UnsupportedError) == (
+        "net.m:4: y1 = IW1_1*x1 + IW1_01*x1: 'IW1_01' is no weight of the file; genFunction writes no such statement; "
+        "undo the edit, or load the network's .mat file"
+    )
+
+
 @pytest.mark.parametrize(
     "statements", [["a = a + a;"] * 60, ["a = f_apply(a);"] * 60, [*["if n > 0", "a = a;", "end"] * 60]]
 )
