@@ -217,8 +217,8 @@ class MainFunction:
             signal = self.variables.signal(value, "layer", "output")
         except UnsupportedError as error:
             raise (changed if isinstance(before, Signal) else error) from None
-        fewer = signal.steps[:-1]
-        if isinstance(before, Signal) and (before.number, before.steps) != (signal.number, fewer[: len(before.steps)]):
+        fewer = [signal.steps[:count] for count in range(len(signal.steps))]
+        if isinstance(before, Signal) and (before.number != signal.number or before.steps not in fewer):
             raise changed
         self.known[target] = signal
         self.network.enter_output(result.number, signal)

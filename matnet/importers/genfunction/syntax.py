@@ -12,8 +12,9 @@ from matnet.importers.genfunction.tokens import KEYWORDS, NAME, Line, Place, Sca
 MAX_FUNCTIONS = 100
 """How many functions a file may have; generated ones have up to 15."""
 
-_RESULTS = rf"\[((?:{NAME}[, ]?)*+)\]|({NAME})"
-_HEAD = re.compile(rf"function ?(?:(?:{_RESULTS})=)?({NAME})(?:\(((?:(?:{NAME}|~),?)*+)(?<!,)\))?", re.ASCII)
+_RESULTS, _PARAMETER = rf"\[((?:{NAME}|[, ])*+)\]|({NAME})", rf"(?:{NAME}|~)"
+_PARAMETERS = rf"(?:{_PARAMETER}(?:,{_PARAMETER})*+)?"
+_HEAD = re.compile(rf"function ?(?:(?:{_RESULTS})=)?({NAME})(?:\(({_PARAMETERS})\))?", re.ASCII)
 _ELSE = ("else", "elseif")
 _LAST = re.compile(r"[ \t]*+;?[ \t]*+(?:[%\n]|\.\.\.|\Z)")
 
