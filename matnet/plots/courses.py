@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 TOP = 7
 
+_MOST_ANSWERS = 60
+"""At so many steps at most it is computed what a network would answer if the series ended there."""
+
 
 def series(
     net: Network,
@@ -47,6 +50,9 @@ def series(
     **states: Any,
 ) -> Axes:
     """An output over the steps of a series, with its targets if given.
+
+    Of an output that there is only at the end of a series, the answer to the steps up to each: the last one, a dot, is
+    that to the series.
 
     Parameters
     ----------
@@ -84,6 +90,9 @@ def series(
     _check_dynamic(net, "series")
     y = net.run(given, steps=steps, **states).outputs
     i = chosen(of, outputs, outputs_of(net))
+    ends = net.structure.ends and not np.isfinite(y[:-1, i]).any()
+    if ends and given is not None:
+        y = _answers(net, given, states)
     name = names(outputs, outputs_of(net))[i]
     ax = panel(ax, 7.5, 3.2)
     time = np.arange(first_step, first_step + len(y))
@@ -93,18 +102,31 @@ def series(
         if len(targets) != len(y):
             raise ShapeError(f"t has {counted(len(targets), 'row')}, but the series has {counted(len(y), 'step')}")
         curves.append(targets[:, i])
-        ax.plot(time, targets[:, i], color=ORANGE, linewidth=3.2, alpha=0.7, label="target")
-    ax.plot(time, y[:, i], color=BLUE, linewidth=1.1, marker="o" if net.structure.ends else None, label="output")
+        marker = "o" if ends else None
+        ax.plot(time, targets[:, i], color=ORANGE, linewidth=3.2, alpha=0.7, marker=marker, label="target")
+    computed = np.isfinite(y[:, i]) if ends else np.ones(len(y), dtype=np.bool_)
+    ax.plot(time[computed], y[computed, i], color=BLUE, linewidth=1.1, label="output")
+    if ends:
+        ax.plot(time[-1], y[-1, i], color=BLUE, marker="o", linestyle="none")
     x_label(ax, "time step")
     y_label(ax, name)
     start = "the network's own" if net.structure.starts_elsewhere else "zero"
-    started = [] if states else [f"{name} over the series, starting from {start} states"]
+    what = f"{name} if the series ended at each step" if ends else f"{name} over the series"
+    started = [] if states else [f"{what}, starting from {start} states"]
     if not states and _limit(ax, curves, net.structure.input_delay + net.structure.layer_delay):
         started.append("the first steps, before the delays are filled, exceed the axis")
-    title(ax, "; ".join(started) or f"{name} over the series")
+    title(ax, "; ".join(started) or what)
     if t is not None:
         legend_below(ax, 2)
     return ax
+
+
+def _answers(net: Network, x: FloatArray, states: dict[str, Any]) -> FloatArray:
+    """(T, S): the outputs at the end of the steps up to each; NaN where they are left out."""
+    found = np.full((len(x), net.output_size), np.nan)
+    for time in np.unique(np.linspace(0, len(x) - 1, _MOST_ANSWERS).astype(int)).tolist():
+        found[time] = net.run(x[: time + 1], **states).outputs[-1]
+    return found
 
 
 def _check_dynamic(net: Network, kind: str) -> None:
@@ -226,7 +248,8 @@ def lags(
 
     The line is the median over the steps of the series, the band spans 5 to 95 % of them; in a linear network there is
     no band. Derivatives are multiplied by the input's range over the output's, unless that is 0. Of a network that
-    looks ahead, lags below 0 show what a pulse changes in the outputs before it.
+    looks ahead, lags below 0 show what a pulse changes in the outputs before it; of one that gives one answer to a
+    whole series, lags count back from its last step.
 
     Parameters
     ----------
@@ -286,6 +309,7 @@ def lags(
     shares = f" · range of x / range of {name}" if widths.outputs[i] > 0.0 else ""
     y_label(ax, f"d{name}(t)/dx(t − k){shares}")
     more = f"; the {len(order)} strongest of {net.input_size} inputs" if len(order) < net.input_size else ""
-    title(ax, f"Impulse response of {name}: median, band 5 to 95 %{more}")
+    shown = " at the last step" if net.structure.ends else ": median, band 5 to 95 %"
+    title(ax, f"Impulse response of {name}{shown}{more}")
     legend_below(ax, len(order))
     return ax

@@ -28,6 +28,23 @@ def test_a_series_with_its_targets(arx: Network) -> None:
     assert ax.get_title(loc="left") == "y1 over the series, starting from zero states"
 
 
+def test_an_output_at_the_end_alone_is_shown_as_if_the_series_ended_at_each_step() -> None:
+    """y(T) = 3 a(1), a(t) = 0.5 a(t + 1) + x(t) backward in time: 3 Σ 0.5^(t - 1) x(t); and a(t) itself."""
+    own = Layer(1, "purelin", {0: Weight([[1.0]])}, {0: Weight([[0.5]], delays=(1,))}, backward=True)
+    last = Layer(1, "purelin", {}, {0: Weight([[3.0]], last=True)})
+    net = Network(Structure((Input(1),), (own, last), (Output(0, 1), Output(1, 1))))
+    answers = 3.0 * np.cumsum(0.5 ** np.arange(6) * X[:, 0])
+    ax = plots.series(net, X, of=2)
+    line, dot = ax.lines
+    np.testing.assert_allclose(line.get_ydata(), answers, rtol=1e-14)
+    assert (dot.get_xdata(), dot.get_ydata()) == ([6], [answers[-1]])
+    assert ax.get_title(loc="left").startswith("y2 if the series ended at each step, starting from zero states")
+    (every,) = plots.series(net, X).lines
+    expected = [sum(0.5 ** (k - t) * X[k, 0] for k in range(t, 6)) for t in range(6)]
+    np.testing.assert_allclose(every.get_ydata(), expected, rtol=1e-14)
+    assert plots.lags(net, X, of=2).get_title(loc="left") == "Impulse response of y2 at the last step"
+
+
 def test_given_states_are_used(arx: Network) -> None:
     ax = plots.series(arx, X[:2], input_states=np.array([[1.0]]), layer_states=np.array([[4.0]]))
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [4.0, 4.0])

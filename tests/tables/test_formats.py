@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,25 @@ def test_kept_columns_keep_their_types(tmp_path: Path) -> None:
         "column 'c' holds List(Int64), which a CSV table cannot; write Parquet or drop it"
     )
     assert not (tmp_path / "bad.csv").exists()
+
+
+def test_decimals_are_rounded_to_the_nearest_as_text_is(tmp_path: Path) -> None:
+    texts = [
+        "0.1",
+        "1.2345678901234567891",
+        "-0.3333333333333333333",
+        "0.00000000000000000001",
+        "2.9999999999999999999",
+    ]
+    column = pl.Series([Decimal(text) for text in texts], dtype=pl.Decimal(38, 20))
+    run(
+        write(pl.DataFrame({"x1": column, "x2": column}), tmp_path / "in.parquet"),
+        tmp_path / "o.parquet",
+        command=predict,
+    )
+    numbers = np.array([float(text) for text in texts])
+    y = NET(np.stack([numbers, numbers], axis=1))
+    np.testing.assert_array_equal(read(tmp_path / "o.parquet")["y1"].to_numpy(), y[:, 0])
 
 
 @pytest.mark.parametrize("kind", [pl.Float32, pl.Int8, pl.UInt64, pl.Int64, pl.Decimal(10, 2)])
