@@ -36,12 +36,12 @@ def test_an_output_at_the_end_alone_is_shown_as_if_the_series_ended_at_each_step
     answers = 3.0 * np.cumsum(0.5 ** np.arange(6) * X[:, 0])
     ax = plots.series(net, X, of=2)
     line, dot = ax.lines
-    np.testing.assert_allclose(line.get_ydata(), answers, rtol=1e-14)
-    assert (dot.get_xdata(), dot.get_ydata()) == ([6], [answers[-1]])
+    np.testing.assert_allclose(np.asarray(line.get_xydata())[:, 1], answers, rtol=1e-14)
+    assert np.asarray(dot.get_xydata()).tolist() == [[6.0, np.asarray(line.get_xydata())[-1, 1]]]
     assert ax.get_title(loc="left").startswith("y2 if the series ended at each step, starting from zero states")
     (every,) = plots.series(net, X).lines
     expected = [sum(0.5 ** (k - t) * X[k, 0] for k in range(t, 6)) for t in range(6)]
-    np.testing.assert_allclose(every.get_ydata(), expected, rtol=1e-14)
+    np.testing.assert_allclose(np.asarray(every.get_xydata())[:, 1], expected, rtol=1e-14)
     assert plots.lags(net, X, of=2).get_title(loc="left") == "Impulse response of y2 at the last step"
 
 
