@@ -6,6 +6,7 @@ import gzip
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,7 +24,7 @@ from matnet.tables.csv.table import CsvTable
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import columns_of, flagged, prediction, tidy_gradient
 from matnet.tables.opening import Reading, open_table
-from matnet.tables.summary import counts
+from matnet.tables.summary import Summary, counts
 
 NAN, INF = float("nan"), float("inf")
 
@@ -149,3 +150,37 @@ def test_a_stream_gives_its_bytes_in_any_portions(make: Callable[[bytes], bytes]
     pieces = list(iter(lambda: stream.read(size), b""))
     assert b"".join(pieces) == text
     assert all(len(piece) == size for piece in pieces[:-1])
+
+
+class Trickle:
+    """Of which three bytes are there at a time, for those who do not want to wait."""
+
+    def __init__(self, text: bytes) -> None:
+        self._held = io.BytesIO(text)
+
+    def read(self, size: int) -> bytes:
+        return self._held.read(size)
+
+    def read1(self, size: int) -> bytes:
+        return self._held.read(min(size, 3))
+
+
+@pytest.mark.parametrize(("unbuffered", "first"), [(True, b"abc"), (False, b"abcdefgh")])
+def test_what_is_there_is_taken_only_where_that_is_asked_for(unbuffered: bool, first: bytes) -> None:
+    raw: Any = Trickle(b"abcdefgh" * 100)
+    stream = Stream(raw, "t", unbuffered=unbuffered)
+    assert stream.read(8) == first
+    assert b"".join(iter(lambda: stream.read(8), b"")) == (b"abcdefgh" * 100)[len(first) :]
+
+
+def test_a_stream_that_grows_is_read_whole_and_no_more() -> None:
+    stream = Stream(io.BytesIO(bytes(range(1, 101))), "t", 50)
+    stream.read(25)
+    assert stream.fraction == 0.5
+    stream.read(75)
+    assert stream.fraction == 1.0
+
+
+def test_seconds_are_told_to_the_millisecond() -> None:
+    summary = Summary(("x1", "x2"), network().input_extent.origin, seconds=1.23456)
+    assert summary.record(network())["seconds"] == 1.235

@@ -1,0 +1,141 @@
+"""A series as the commands that need it whole take it: its rows after the states, its targets, and the states."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from matnet.errors import TableError
+from matnet.functions.namespace import FloatArray
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.tables.arrays import ArrayTable
+from matnet.tables.columns import Columns
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.streams import Stream
+from matnet.tables.csv.table import CsvTable
+from matnet.tables.feedback import SeriesData, States, read_series
+from matnet.tables.forecast import Forecast
+from matnet.tables.interfaces import Source
+from series_networks import open_network
+
+RNG = np.random.default_rng(4)
+X, T = RNG.normal(size=(9, 2)), RNG.normal(size=(9, 2))
+NAMES = ("flow", "speed", "head", "power")
+
+
+def table(numbers: FloatArray, names: tuple[str, ...] = NAMES) -> CsvTable:
+    lines = [",".join(names), *(",".join(map(repr, row)) for row in numbers.tolist())]
+    return CsvTable(Stream(io.BytesIO("\n".join([*lines, ""]).replace("nan", "").encode()), "t.csv"), Dialect())
+
+
+def compare(net: Network, found: SeriesData, x: FloatArray, t: FloatArray) -> None:
+    """With the network's own preparation of the data."""
+    prepared = net.prepare(x, t)
+    np.testing.assert_array_equal(found.x, prepared.x)
+    np.testing.assert_array_equal(found.t, prepared.targets)
+    np.testing.assert_array_equal(found.states["input_states"], prepared.input_states)
+    np.testing.assert_array_equal(found.states["layer_states"], prepared.layer_states)
+
+
+def test_a_closed_loop_takes_its_states_from_the_first_rows() -> None:
+    net = open_network().close_loop()
+    found = read_series(net, table(np.c_[X, T]), Columns().named_by(net), None, None)
+    compare(net, found, X, T)
+    assert (found.first, len(found.x)) == (4, 6)
+    array = ArrayTable(X, "x", Source("x"))
+    compare(net, read_series(net, array, Columns().named_by(net), None, T), X, T)
+    named = read_series(net, table(np.c_[X, T[:, ::-1]]), Columns(targets=("power", "head")).named_by(net), None, None)
+    compare(net, named, X, T)
+
+
+def test_what_the_network_itself_computes_comes_back() -> None:
+    net = open_network().close_loop()
+    y = net.run(X).outputs
+    found = read_series(net, table(np.c_[X, y]), Columns().named_by(net), None, None)
+    assert found.t is not None
+    np.testing.assert_allclose(net.run(found.x, **found.states).outputs, found.t, rtol=1e-12)
+
+
+def test_states_that_are_given_leave_all_rows() -> None:
+    net = open_network().close_loop()
+    layers = np.full((3, 6), 0.25)
+    found = read_series(net, table(np.c_[X, T]), Columns().named_by(net), States(X[:2], layers), None)
+    assert (found.first, sorted(found.states)) == (1, ["input_states", "layer_states"])
+    np.testing.assert_array_equal(found.x, X)
+    np.testing.assert_array_equal(found.t, T)
+    np.testing.assert_array_equal(found.states["layer_states"], layers)
+    alone = read_series(net, table(X, NAMES[:2]), Columns().named_by(net), States(X[:2]), None)
+    assert (alone.t, sorted(alone.states)) == (None, ["input_states"])
+
+
+def half_closed() -> Network:
+    """Two outputs, of which the second is fed back."""
+    weights = {0: Weight(RNG.normal(size=(2, 1)))}
+    layers = (
+        Layer(2, "tansig", weights, {2: Weight(RNG.normal(size=(2, 1)), delays=(1,))}, RNG.normal(size=2)),
+        Layer(1, "purelin", {}, {0: Weight(RNG.normal(size=(1, 2)))}),
+        Layer(1, "purelin", {}, {0: Weight(RNG.normal(size=(1, 2)))}),
+    )
+    return Network(Structure((Input(1),), layers, (Output(1, 1), Output(2, 1, feedback_mode="closed"))))
+
+
+@pytest.mark.parametrize("targets", [("p", "q"), ("q",), ()])
+def test_targets_of_all_outputs_or_of_those_fed_back(targets: tuple[str, ...]) -> None:
+    net = half_closed()
+    names = ("x1", "p", "q") if targets else ("x1", "p", "y2")
+    found = read_series(net, table(np.c_[X[:, :1], T], names), Columns(targets=targets).named_by(net), None, None)
+    t = T[1:] if len(targets) == 2 else np.c_[np.full(8, np.nan), T[1:, 1]]
+    np.testing.assert_array_equal(found.t, t)
+    assert found.states["layer_states"][0, 3] == T[0, 1]
+    assert (found.states["layer_states"][0, :3] == 0.0).all()
+    assert found.first == 2
+
+
+def test_outputs_that_come_early_need_a_row_more() -> None:
+    net = open_network().close_loop().remove_delay()
+    found = read_series(net, table(np.c_[X, T]), Columns().named_by(net), None, None)
+    np.testing.assert_array_equal(found.x, X[found.first - 1 :])
+    assert len(found.x) == len(found.t if found.t is not None else ())
+    prepared = net.prepare(X, T)
+    np.testing.assert_array_equal(found.states["layer_states"], prepared.layer_states)
+    np.testing.assert_array_equal(found.states["input_states"], prepared.input_states)
+    assert found.t is not None
+    known = ~np.isnan(found.t).any(axis=1)
+    np.testing.assert_array_equal(found.t[known], T[-int(known.sum()) :])
+    needed = found.first
+    for rows, refused in ((needed, False), (needed - 1, True)):
+        if refused:
+            with pytest.raises(TableError) as raised:
+                read_series(net, table(np.c_[X, T][:rows]), Columns().named_by(net), None, None)
+            assert f"the network looks back over {needed}, which become its states" in str(raised.value)
+        else:
+            read_series(net, table(np.c_[X, T][:rows]), Columns().named_by(net), None, None)
+
+
+def test_a_forecast_of_outputs_that_come_early() -> None:
+    """Whose first rows do not determine the states: a forecast restores the delays."""
+    net = open_network(delays=(2, 3))
+    closed = net.close_loop().remove_delay()
+    y = T.copy()
+    y[-2:] = np.nan
+    made = Forecast(closed, table(np.c_[X, y]), Columns().named_by(closed), None, 2, None, False)
+    found = np.column_stack([column.to_numpy() for column in made.columns()])
+    np.testing.assert_array_equal(found[:, 1:], closed.forecast(X[:-2], T[:-2], X[-2:]))
+
+
+def test_the_rows_that_are_read_and_their_targets_are_as_many() -> None:
+    net = open_network().close_loop()
+    with pytest.raises(TableError) as raised:
+        read_series(net, table(X, NAMES[:2]), Columns().named_by(net), None, T[:8])
+    assert str(raised.value) == "t.csv: 8 targets for 9 samples"
+
+
+def test_a_missing_output_among_the_states() -> None:
+    net = open_network().close_loop()
+    y = T.copy()
+    y[1, 0] = np.nan
+    found = read_series(net, table(np.c_[X, y]), Columns().named_by(net), None, None)
+    assert np.isnan(found.states["layer_states"]).sum() == 1
