@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from matnet.tables.arrays import ArrayTable
 from matnet.tables.binary.frames import FrameTable
 from matnet.tables.binary.scans import HeldFrame
 from matnet.tables.chunks import MOST_ROWS, chunk_rows, rechunked
@@ -21,9 +22,10 @@ from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
-from matnet.tables.interfaces import Rows, Table
+from matnet.tables.interfaces import Rows, Source, Table
 from matnet.tables.jobs import columns_of, flagged, prediction, tidy_gradient
 from matnet.tables.opening import Reading, open_table
+from matnet.tables.pipeline import workers
 from matnet.tables.summary import Summary, counts
 
 NAN, INF = float("nan"), float("inf")
@@ -184,3 +186,32 @@ def test_a_stream_that_grows_is_read_whole_and_no_more() -> None:
 def test_seconds_are_told_to_the_millisecond() -> None:
     summary = Summary(("x1", "x2"), network().input_extent.origin, seconds=1.23456)
     assert summary.record(network())["seconds"] == 1.235
+
+
+def test_how_much_of_an_array_was_read() -> None:
+    table = ArrayTable(np.arange(2.0 * MOST_ROWS + 1.0)[:, None], "a", Source("a"))
+    rows = 2 * MOST_ROWS + 1
+    assert told(table) == [0.0, *(end / rows for end in (MOST_ROWS, 2 * MOST_ROWS, rows)), 1.0]
+
+
+def test_no_more_items_are_taken_ahead_than_there_are_threads_and_one() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(9):
+            taken.append(number)
+            yield number
+
+    with workers(2) as threads:
+        results = threads.in_order(lambda number: 10 * number, items())
+        assert (next(results), len(taken)) == (0, 3)
+        assert (next(results), len(taken)) == (10, 4)
+        assert list(results) == [10 * number for number in range(2, 9)]
+
+
+def test_elements_of_an_array_are_chosen_by_their_names() -> None:
+    x = np.arange(12.0).reshape(4, 3)
+    for inputs, places in ((("c", "a"), [2, 0]), (("a", "b", "c"), [0, 1, 2]), (("a", "b"), [0, 1])):
+        table = ArrayTable(x, "a", Source("a"), ("a", "b", "c"))
+        (rows,) = table.rows(table.choose(Columns(inputs=inputs), len(inputs)))
+        np.testing.assert_array_equal(rows.x, x[:, places])
