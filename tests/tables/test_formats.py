@@ -327,6 +327,25 @@ def test_folders_may_say_an_input(tmp_path: Path) -> None:
     assert message == f"{bad}: its folder says 'warm' for 'x2', not a number"
 
 
+def test_a_folder_that_says_that_a_number_is_missing(tmp_path: Path) -> None:
+    for value in ("0.5", "__HIVE_DEFAULT_PARTITION__"):
+        write(pl.DataFrame({"x1": [1.0, 2.0]}), tmp_path / "parts" / f"x2={value}" / "a.parquet")
+    columns = Columns(inputs=("x1", "x2"), keep=("x2",))
+    for missing in ("nan", "error"):
+        with open_table(str(tmp_path / "parts"), columns, Reading(Dialect(missing=missing))) as table:
+            rows = table.rows(table.choose(columns, 2))
+            first = next(rows)
+            assert (first.x.tolist(), first.texts["0"].to_list()) == ([[1.0, 0.5], [2.0, 0.5]], ["0.5", "0.5"])
+            if missing == "nan":
+                (second,) = rows
+                np.testing.assert_array_equal(second.x, [[1.0, np.nan], [2.0, np.nan]])
+                assert second.texts["0"].to_list() == [None, None]
+            else:
+                with pytest.raises(TableError) as raised:
+                    next(rows)
+                assert str(raised.value).endswith("a.parquet: its folder says nothing for 'x2', not a number")
+
+
 def test_what_folders_say() -> None:
     assert folder_values(Path("a/b=1/c%20d=e%2Ff/g=__HIVE_DEFAULT_PARTITION__/h=2.csv")) == {
         "b": "1", "c d": "e/f", "g": None,

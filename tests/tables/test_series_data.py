@@ -139,3 +139,44 @@ def test_a_missing_output_among_the_states() -> None:
     y[1, 0] = np.nan
     found = read_series(net, table(np.c_[X, y]), Columns().named_by(net), None, None)
     assert np.isnan(found.states["layer_states"]).sum() == 1
+
+
+@pytest.mark.parametrize("feedback_first", [False, True])
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        (("x1", "x2", "x3", "x4"), Columns()),
+        (("day", "x1", "x2", "x3", "x4"), Columns()),
+        (("a", "b", "c", "d"), Columns(inputs=("a", "b", "c", "d"))),
+        (("day", "a", "b", "c", "d"), Columns(inputs=("a:d",))),
+        (("y2", "y1", "a", "b"), Columns(inputs=("a", "b"))),
+        (("y2", "y1", "a", "b"), Columns()),
+        (("p", "q", "a", "b"), Columns(targets=("q", "p"))),
+    ],
+)
+def test_a_forecast_with_an_open_loop(names: tuple[str, ...], columns: Columns, feedback_first: bool) -> None:
+    """Whose table has all inputs, or those that are not fed back and the outputs."""
+    net = open_network(feedback_first=feedback_first)
+    y = T.copy()
+    y[-2:] = np.nan
+    if "y1" in names or "p" in names:
+        numbers = np.c_[y[:, ::-1], X]
+    else:
+        numbers = np.c_[y, X] if feedback_first else np.c_[X, y]
+    if "day" in names:
+        numbers = np.c_[np.arange(9.0), numbers]
+    made = Forecast(net, table(numbers, names), columns, None, 2, 1, True)
+    found = np.column_stack([column.to_numpy() for column in made.columns()])
+    known = X[:-2], T[:-2], X[-2:]
+    assert made.names[:3] == ["step", "y1", "y2"]
+    np.testing.assert_array_equal(found[:, 0], [1, 2])
+    np.testing.assert_array_equal(found[:, 1:3], net.forecast(*known))
+    by_input = net.forecast_jacobian(*known, wrt="x_future")
+    by_output = net.forecast_jacobian(*known, wrt="y_past")
+    outputs = made.names[-2:]
+    expected = [by_input[k, i, k, j] for i in range(2) for k in (0, 1) for j in range(2)]
+    np.testing.assert_array_equal(found[:, 3:7], np.reshape(expected, (2, 2, 2)).swapaxes(0, 1).reshape(2, 4))
+    # the last two columns are those of the second output by the measured outputs of the step before
+    assert all(name.startswith("dy2_d") and name.endswith("_lag1") for name in outputs)
+    np.testing.assert_array_equal(found[0, -2:], by_output[0, 1, -1])
+    np.testing.assert_array_equal(found[1, -2:], [0.0, 0.0])
