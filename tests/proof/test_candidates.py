@@ -1,0 +1,189 @@
+"""Which matrices of a file fit a network, and which samples are looked at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from matnet.functions.namespace import FloatArray
+from matnet.importers.stored import StoredArray
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.proof import answers as answering
+from matnet.proof import candidates
+from matnet.proof.answers import InputData, Rounding, answers, leading
+from matnet.proof.candidates import Candidates, Matrix, Series, nearest, oriented, search
+from random_networks import process
+
+RNG = np.random.default_rng(0)
+
+
+def held(**arrays: FloatArray) -> Candidates:
+    return Candidates(lambda: [StoredArray(name, value.shape, reading(value)) for name, value in arrays.items()])
+
+
+def reading(value: FloatArray) -> Callable[..., FloatArray]:
+    return lambda *_: value
+
+
+def labels(found: list[Matrix]) -> list[tuple[str, tuple[int, ...]]]:
+    return [(matrix.label, matrix.values.shape) for matrix in found]
+
+
+def test_matrices_lie_as_matlab_has_them_or_across() -> None:
+    wide, square, one = RNG.normal(size=(2, 5)), RNG.normal(size=(2, 2)), np.ones((1, 1))
+    assert labels(oriented(Matrix("a", wide), 2)) == [("a", (5, 2))]
+    assert labels(oriented(Matrix("a", wide), 5)) == [("a'", (2, 5))]
+    assert labels(oriented(Matrix("a", wide), 3)) == []
+    both = oriented(Matrix("a", square), 2)
+    assert labels(both) == [("a", (2, 2)), ("a'", (2, 2))]
+    np.testing.assert_array_equal(both[0].values, square.T)
+    np.testing.assert_array_equal(both[1].values, square)
+    assert labels(oriented(Matrix("a", one), 1)) == [("a", (1, 1))]
+    assert [s.label for s in Series("c", (wide, wide[:, :3])).oriented(2)] == ["c"]
+    assert [s.label for s in Series("c", (wide.T, wide.T[:3])).oriented(2)] == ["c'"]
+    assert [s.label for s in Series("c", (square, square)).oriented(2)] == ["c", "c'"]
+    assert [s.label for s in Series("c", (one, one)).oriented(1)] == ["c"]
+    assert [s.label for s in Series("c", (one, np.ones((1, 2)))).oriented(1)] == ["c"]
+    assert Series("c", (wide,)).oriented(2)[0].parts[0].shape == (5, 2)
+    assert Series("c", (wide, wide.T)).oriented(2) == []
+
+
+def test_one_sample_is_no_evidence_unless_it_is_asked_for() -> None:
+    wide = RNG.normal(size=(2, 5))
+    found = held(a=wide, b=wide.copy(), c=RNG.normal(size=(5, 2)), one=RNG.normal(size=(2, 1)), other=np.ones((3, 4)))
+    assert labels(found.with_elements(2)) == [("a = b", (5, 2)), ("c'", (5, 2))]
+    assert labels(found.with_elements(2, least=1)) == [("a = b", (5, 2)), ("c'", (5, 2)), ("one", (1, 2))]
+    assert labels(found.of_shape(3, 4)) == [("other", (3, 4))]
+    assert labels(found.of_shape(4, 3)) == []
+
+
+@pytest.mark.parametrize(
+    ("unknown", "rows"),
+    [(range(0), [0, 10, 20]), ([0, 1], [2, 12, 22]), (range(2, 40), [0, 1, 2])],
+)
+def test_samples_that_tell_most_are_spread_and_known(unknown: range | list[int], rows: list[int]) -> None:
+    x = np.zeros((40, 2))
+    x[list(unknown), 1] = np.nan
+    found = candidates._telling_rows(x)
+    assert len(found) == 3
+    assert found.tolist() == rows or (len(unknown) == 38 and found[0] == 0)
+    assert candidates._telling_rows(np.zeros((7, 1))).tolist() == [0, 2, 4]
+    assert candidates._telling_rows(np.zeros((2, 1))).tolist() == [0, 1]
+
+
+def test_ranked_samples_reach_from_the_first_to_the_last() -> None:
+    assert candidates._spread_rows(3).tolist() == [0, 1, 2]
+    assert candidates._spread_rows(200).tolist() == list(range(200))
+    rows = candidates._spread_rows(10_000)
+    assert (len(rows), rows[0], rows[-1]) == (200, 0, 9999)
+
+
+def plain(precision: str = "") -> Network:
+    """y = 2 x, of which the range is known to be -1 to 1."""
+    layer = Layer(1, "purelin", {0: Weight([[2.0]])})
+    limits = np.array([[-1.0, 1.0]])
+    return Network(Structure((Input(1, range=limits),), (layer,), (Output(0, 1, range=2.0 * limits),)))
+
+
+@pytest.mark.parametrize(("share", "close"), [(0.9e-6, True), (1.1e-6, False)])
+def test_pairs_are_close_within_a_millionth_of_both(share: float, close: bool) -> None:
+    """Of 0.001 and the sum of both numbers."""
+    net, x = plain(), np.array([[1.0], [0.5], [-0.25]])
+    stored = 2.0 * x
+    stored[1] += share * (0.001 + 1.0 + 1.0)
+    for data in (x, np.r_[x, [[np.nan]]]):
+        found = search(net, [InputData(data, "x")], [Matrix("y", stored if len(data) == 3 else np.r_[stored, [[9.0]]])])
+        assert (found.tried, len(found.pairs), found.given_up) == (1, int(close), False)
+
+
+def test_a_search_ends_where_too_many_pairs_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "MOST_PAIRS", 4)
+    x = np.array([[1.0], [0.5], [-0.25]])
+    data = [InputData(k + x, f"x{k}") for k in range(3)]
+    stored = [Matrix("y", 2.0 * x), Matrix("z", 3.0 * x)]
+    found = search(plain(), data, stored)
+    assert (found.tried, found.given_up, [pair.label for pair in found.pairs]) == (4, True, ["x0 -> y"])
+    found = search(plain(), data[:2], stored)
+    assert (found.tried, found.given_up) == (4, False)
+
+
+def test_the_nearest_pair_is_that_within_the_ranges_with_the_smallest_rest() -> None:
+    x = RNG.uniform(-1.0, 1.0, size=(20, 1))
+    noise = RNG.normal(size=(20, 1))
+    stored = [
+        Matrix("far", 2.0 * x + 0.5 * noise),
+        Matrix("near", 2.0 * x + 0.01 * noise),
+        Matrix("beyond", 2.0 * x + 100.0),
+        Matrix("short", np.round(2.0 * x, 2)),
+    ]
+    found = nearest(plain(), [InputData(x, "x"), InputData(50.0 * x, "wide")], stored, 2)
+    assert [pair.label for pair in found] == ["x -> near", "x -> far"]
+    np.testing.assert_array_equal(found[0].y, 2.0 * x)
+
+
+@pytest.mark.parametrize(("beyond", "expected"), [(2, False), (3, True)])
+def test_beyond_a_range_is_more_than_half(beyond: int, expected: bool) -> None:
+    values = np.zeros((4, 2))
+    values[:beyond, 1] = 30.0
+    assert candidates._beyond(values, np.array([[-1.0, 1.0], [-1.0, 1.0]])) == expected
+    assert not candidates._beyond(values, np.full((2, 2), np.nan))
+
+
+def dynamic() -> Network:
+    weights = {0: Weight([[0.5, -1.0]], delays=(0, 1))}
+    layer = Layer(1, "tansig", weights, {0: Weight([[0.25]], delays=(1,))}, [0.1])
+    return Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+
+
+@pytest.mark.parametrize("most", [1, 7, 20_000])
+def test_the_last_answers_of_series_of_several_lengths(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "_MOST_STEPS", most)
+    net, lengths = dynamic(), np.array([3, 5, 3, 1, 5, 3, 3])
+    x = np.where(np.arange(5) < lengths[:, None], RNG.normal(size=(7, 5)), 0.0)
+    states = np.array([[0.5]]), np.array([[-0.25]])
+    data = InputData(x, "x", *states, lengths)
+    expected = [net.run(row[:length, None], *states).outputs[-1] for row, length in zip(x, lengths, strict=True)]
+    np.testing.assert_allclose(answers(net, data), expected, rtol=1e-14)
+    np.testing.assert_allclose(answers(net, data.some(np.array([6, 1]))), [expected[6], expected[1]], rtol=1e-14)
+    assert data.size == "7 series"
+    assert InputData(x).size == "7 samples"
+    assert leading(net, data, 3) == 3
+    assert leading(net, data, 30) == 7
+
+
+def test_the_effect_of_rounding_grows_with_inputs_and_weights() -> None:
+    """Both are moved by 2^-50 of their size."""
+    x = np.array([[1.0], [0.5], [0.0], [np.nan]])
+    moved = Rounding(plain()).moved(InputData(x), np.asarray(plain()(x)))
+    np.testing.assert_allclose(moved[:, 0], [4.0 * 2.0**-50, 2.0 * 2.0**-50, 0.0, 0.0], rtol=1e-9)
+    scaled = InputData(x, "x", x[:1], 2.0 * x[:1]).scaled(3.0)
+    assert (scaled.x[0, 0], scaled.states()["input_states"][0, 0], scaled.states()["layer_states"][0, 0]) == (3, 3, 6)
+
+
+def test_settings_of_a_function_file_are_moved_by_fifteen_digits() -> None:
+    scaling = process("mapminmax", xmin=[-1.0], xmax=[3.0], ymin=-1.0, ymax=1.0, xrows=1, yrows=1)
+    layer = Layer(1, "purelin", {0: Weight([[1.0]])})
+    net = Network(Structure((Input(1, (scaling,)),), (layer,), (Output(0, 1),)))
+    other = answering._with_other_settings(net, 0.25)
+    gain, offset = 0.5, -1.0
+    x = np.array([[0.0], [2.0]])
+    expected = (x - 1.25 * offset) * 1.25 * gain - 1.0
+    np.testing.assert_allclose(other(x), expected, rtol=1e-15)
+
+
+def test_changes_that_must_show() -> None:
+    """By one percent, together and by turns; a zero by one percent of the largest."""
+    layer = Layer(2, "purelin", {0: Weight([[2.0, 0.0], [-4.0, 1.0]])}, bias=[0.0, 0.0])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 2),)))
+    changes = {}
+    for block in answering.parameter_blocks(net):
+        moved = [theta - net.parameters for theta in answering._changes(net, block)]
+        changes[block.name] = [by[block.numbers].round(12).tolist() for by in moved]
+        assert all(np.count_nonzero(by) == block.rows * block.columns for by in moved)
+    assert changes == {
+        "b{1}": [[0.01, 0.01], [0.01, -0.01], [-0.01, 0.01]],
+        "IW{1,1}": [[0.02, -0.04, 0.04, 0.01], [0.02, 0.04, 0.04, -0.01], [-0.02, -0.04, -0.04, 0.01]],
+    }
