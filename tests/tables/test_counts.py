@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from matnet.model.ranges import DESCRIPTION
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.tables.arrays import ArrayTable
@@ -23,10 +24,10 @@ from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
 from matnet.tables.interfaces import Rows, Source, Table
-from matnet.tables.jobs import columns_of, flagged, prediction, tidy_gradient
+from matnet.tables.jobs import columns_of, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
 from matnet.tables.opening import Reading, open_table
 from matnet.tables.pipeline import workers
-from matnet.tables.summary import Summary, counts
+from matnet.tables.summary import Counts, Summary, counts
 
 NAN, INF = float("nan"), float("inf")
 
@@ -215,3 +216,26 @@ def test_elements_of_an_array_are_chosen_by_their_names() -> None:
         table = ArrayTable(x, "a", Source("a"), ("a", "b", "c"))
         (rows,) = table.rows(table.choose(Columns(inputs=inputs), len(inputs)))
         np.testing.assert_array_equal(rows.x, x[:, places])
+
+
+def test_the_width_of_a_result_counts_all_that_is_computed() -> None:
+    net, columns = network(), Columns()
+    wide = Network(Structure((Input(3),), (Layer(2, "tansig", {0: Weight(np.ones((2, 3)))}),), (Output(0, 2),)))
+    frame = FrameTable(HeldFrame(pl.DataFrame({f"x{k}": [1.0] for k in (1, 2, 3)})), "t", Dialect(), "t")
+    choice = frame.choose(columns, 3)
+    assert prediction(net, columns).width == 2
+    assert uncertain_prediction(wide, columns, (1.0, 1.0, 1.0)).width == 2 * (1 + 3 + 2)
+    assert gradient(wide, columns, choice, False).width == 2 * (1 + 3)
+    assert gradient(wide, columns, choice, True).width == 2 * (1 + 3 + 9)
+    assert tidy_gradient(wide, columns, choice, True).width == 4 * 2 * (1 + 3 + 9)
+
+
+def test_the_range_that_rows_lie_outside_is_named_if_it_is_one() -> None:
+    several = Summary(("a", "b", "c"), ("training", "scaling", "unknown"))
+    assert several.range_description == "the range of the inputs"
+    assert several.unknown == ("c",)
+    several.add(Counts(5, 2, (0, 2, 0), 1))
+    one = several.range_description
+    several.merge(Summary(("a", "b", "c"), several.origin, rows=3, outside=1, outside_by_input=[1, 0, 0]))
+    assert (one, several.range_description) == (DESCRIPTION["scaling"], "the range of the inputs")
+    assert (several.rows, several.outside, several.outside_by_input, several.rows_with_nan) == (8, 3, [1, 2, 0], 1)

@@ -255,3 +255,35 @@ def test_many_blank_lines_at_the_end_take_no_memory() -> None:
     assert [block.data[:12] for block in given[:1]] == [b"x1,x2\n1,2\n"]
     assert all(len(block.data) <= MOST_BLANK + (2 << 20) for block in given)
     assert len(given) == 2
+
+
+@pytest.mark.parametrize(("line", "delimiter"), [(20, ","), (21, ";")])
+def test_twenty_lines_decide(line: int, delimiter: str) -> None:
+    lines = ["a;b", *["1;2"] * 30]
+    lines[line - 1] = "1;2;3"
+    table = CsvTable(Stream(io.BytesIO("\n".join([*lines, ""]).encode()), "t.csv"), Dialect())
+    assert table.dialect.delimiter == delimiter
+
+
+@pytest.mark.parametrize(
+    ("rows", "delimiter", "decimal"),
+    [
+        (["a;b", "1,5;2,5"], ";", ","),
+        (["a;b", "1.5;2,5"], ";", "."),
+        (["a;b", "1;2"], ";", "."),
+        (["a\tb", "1,5\t2"], "\t", ","),
+        (["a|b", "x|y"], "|", "."),
+        (["a b", "x y"], ",", "."),
+        (["1 2", "3 4"], "blanks", "."),
+        (["  1,5   2", "3 4"], "blanks", ","),
+        (["a,b;c", "1,2;3"], ";", ","),
+        (["a;b,c", "1;2"], ";", "."),
+        (["a", "1"], ",", "."),
+        (["a;b", '"1,5";"2"'], ";", ","),
+        (["a;b", "NA;2,25"], ";", ","),
+        (["a;b;c", "text;1;2", "text;3;4"], ";", "."),
+    ],
+)
+def test_what_divides_cells_and_decimals(rows: list[str], delimiter: str, decimal: str) -> None:
+    table = CsvTable(Stream(io.BytesIO("\n".join([*rows, ""]).encode()), "t.csv"), Dialect())
+    assert (table.dialect.delimiter, table.dialect.decimal) == (delimiter, decimal)

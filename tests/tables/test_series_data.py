@@ -159,10 +159,8 @@ def test_a_forecast_with_an_open_loop(names: tuple[str, ...], columns: Columns, 
     net = open_network(feedback_first=feedback_first)
     y = T.copy()
     y[-2:] = np.nan
-    if "y1" in names or "p" in names:
-        numbers = np.c_[y[:, ::-1], X]
-    else:
-        numbers = np.c_[y, X] if feedback_first else np.c_[X, y]
+    outputs_first = np.c_[y[:, ::-1], X] if "y1" in names or "p" in names else np.c_[y, X]
+    numbers = outputs_first if feedback_first or names[2] == "a" else np.c_[X, y]
     if "day" in names:
         numbers = np.c_[np.arange(9.0), numbers]
     made = Forecast(net, table(numbers, names), columns, None, 2, 1, True)
