@@ -109,7 +109,7 @@ def _read_excel(path: Path, dialect: Dialect, limit: int, isolation: bool) -> Ta
 def _write_mat(target: Target, names: Sequence[str], types: Sequence[Any], group_rows: int, style: Style) -> Sink:
     from matnet.tables.binary.matfiles import MatSink
 
-    return MatSink(target, names)
+    return MatSink(target, names, types)
 
 
 _ISOLATED = "matnet.tables.binary.isolated"

@@ -120,6 +120,8 @@ def test_a_sample_at_a_kink_or_without_a_finite_output_is_left_out() -> None:
     assert (element.verdict, element.sample, found.at_kinks, found.undefined) == ("kink", 1, 1, 1)
     along = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=[0.0, 1.0], directions=3)
     assert (along.elements[0].verdict, along.elements[0].sample) == ("agrees", 0)
+    exact = summary([1.0, 1.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=[1.0, 0.0])
+    assert (exact.elements[0].verdict, exact.elements[0].sample) == ("agrees", 1)
     every = summary([1.0, 5.0], [1.0, 1.0], [0.0] * 2, [0.5, 0.5], kinks=[1.0, 1.0], directions=3)
     assert (every.elements[0].verdict, every.elements[0].sample) == ("kink", 1)
 

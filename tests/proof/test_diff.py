@@ -15,6 +15,7 @@ from matnet.cli.entry import run
 from matnet.exporters.archive import archive_text
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
+from matnet.proof import diff
 from matnet.proof.diff import compare, ulps_between
 
 if TYPE_CHECKING:
@@ -73,6 +74,23 @@ def test_outputs_differ_by_a_share_of_the_range_that_they_have(bias: float, expe
     constant = compare(net(1.0, 0.0), net(1.5, 0.0)).outputs
     assert constant is not None
     assert constant.relative == pytest.approx(0.5 / (bias + 1.0))
+
+
+def test_a_stated_range_without_a_width_says_nothing() -> None:
+    def net(low: float, high: float) -> Network:
+        limits = np.array([[low, high]])
+        layer = Layer(1, "purelin", {0: Weight([[1.0]])})
+        return Network(Structure((Input(1),), (layer,), (Output(0, 1, range=limits),)))
+
+    y = np.array([[10.0], [np.inf], [14.0]])
+    for first, second, width in (
+        (net(1.0, 1.0), net(1.0, 1.0), 4.0),
+        (net(1.0, 1.0), net(0.0, 3.0), 3.0),
+        (net(0.0, 5.0), net(np.nan, np.nan), 5.0),
+        (net(np.nan, np.nan), net(np.nan, np.nan), 4.0),
+    ):
+        assert diff._ranges(first, second, y).tolist() == [width]
+    assert diff._ranges(net(1.0, 1.0), net(1.0, 1.0), y[[0, 0, 1]]).tolist() == [10.0]
 
 
 def function_file_and_its_source() -> tuple[Network, Network]:

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -158,7 +158,7 @@ class MatSink(Sink):
         Two columns have the same name, or one has a name that no variable can have.
     """
 
-    def __init__(self, target: Target, names: Sequence[str]) -> None:
+    def __init__(self, target: Target, names: Sequence[str], types: Sequence[Any]) -> None:
         check_clash(names)
         for name in names:
             if not VARIABLE.fullmatch(name):
@@ -168,6 +168,7 @@ class MatSink(Sink):
                 )
         self._target = target
         self._names = tuple(names)
+        self._empty = pl.DataFrame(schema=dict(zip(names, types, strict=True)))
         self._frames: list[pl.DataFrame] = []
 
     def formatted(self, columns: Sequence[pl.Series]) -> pl.DataFrame:
@@ -183,7 +184,7 @@ class MatSink(Sink):
         """Write the file."""
         from scipy.io import savemat
 
-        frame = pl.concat(self._frames) if self._frames else pl.DataFrame({name: [] for name in self._names})
+        frame = pl.concat(self._frames) if self._frames else self._empty
         values = {name: _as_variable(frame[name], self._target.place) for name in self._names}
         held = io.BytesIO()
         savemat(held, values, do_compression=True, oned_as="column")

@@ -1,0 +1,169 @@
+"""Workbooks and MAT-files as results: every kind of cell, names of sheets, and what is too large."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.io import loadmat
+
+from matnet.errors import TableError
+from matnet.tables.binary import excel, matfiles
+from matnet.tables.binary.excel import ExcelSink, workbook
+from matnet.tables.binary.matfiles import MatSink, read_variable
+from matnet.tables.columns import Columns
+from matnet.tables.csv.dialect import Dialect
+from matnet.tables.target import Target
+
+TYPES = (pl.String(), pl.Float64(), pl.Int64(), pl.Boolean())
+CELLS: tuple[str | float, ...] = ("=1+1", 0.1, 1e300, math.nan, math.inf, -math.inf, -0.0, 3, "")
+
+
+def sheets_of(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    fastexcel = pytest.importorskip("fastexcel")
+    reader = fastexcel.read_excel(data)
+    return {
+        name: reader.load_sheet(name, header_row=None, dtypes="string").to_polars().rows()
+        for name in reader.sheet_names
+    }
+
+
+def test_every_kind_of_cell() -> None:
+    pytest.importorskip("xlsxwriter")
+    (rows,) = sheets_of(workbook([("one", [("a",) * 9, CELLS])], "out.xlsx")).values()
+    assert rows[0] == ("a",) * 9
+    text, tenth, large, *odd, zero, three, empty = rows[1]
+    assert (text, odd, three, empty) == ("=1+1", ["NaN", "Inf", "-Inf"], "3", "")
+    assert (float(tenth), float(large), float(zero)) == (0.1, 1e300, 0.0)
+
+
+def test_names_of_sheets_are_cut_and_differ() -> None:
+    long = "a" * 40
+    taken: set[str] = set()
+    found = [excel._sheet_name(name, taken) for name in (long, long, "B", "b", long[:31], *["c"] * 11)]
+    assert found[:5] == ["a" * 31, "a" * 29 + "~2", "B", "b~2", "a" * 29 + "~3"]
+    assert found[-2:] == ["c~10", "c~11"]
+    many = {f"{'a' * 29}~{k}".casefold() for k in range(2, 10)} | {"a" * 31}
+    assert excel._sheet_name(long, many) == "a" * 28 + "~10"
+
+
+def test_what_a_sheet_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xlsxwriter")
+    monkeypatch.setattr(excel, "MOST_ROWS", 2)
+    monkeypatch.setattr(excel, "MOST_COLUMNS", 3)
+    row = (1.0, 2.0, 3.0)
+    assert len(sheets_of(workbook([("s", [row] * 3)], "o.xlsx"))["s"]) == 3
+    for rows, size in (([row] * 4, "4 by 3"), ([row, (*row, 4.0)], "2 by 3")):
+        with pytest.raises(TableError) as raised:
+            workbook([("s", rows)], "o.xlsx")
+        assert str(raised.value) == (f"o.xlsx: s is {size}, but a sheet has 2 rows and 3 columns at most; write CSV")
+    sink = ExcelSink(Target(io.BytesIO(), "o.xlsx"), ["y"])
+    one = sink.formatted([pl.Series([1.0])])
+    sink.write(one)
+    sink.write(one)
+    with pytest.raises(TableError) as raised:
+        sink.write(one)
+    assert str(raised.value) == "o.xlsx: a sheet has 2 rows at most; write CSV or Parquet"
+
+
+def test_rows_of_a_workbook_follow_each_other() -> None:
+    pytest.importorskip("xlsxwriter")
+    held = io.BytesIO()
+    with ExcelSink(Target(held, "o.xlsx"), ["k", "y"]) as sink:
+        for part in (range(3), range(3, 5)):
+            sink.write(sink.formatted([pl.Series([f"r{k}" for k in part]), pl.Series([0.5 * k for k in part])]))
+    rows = sheets_of(held.getvalue())["results"]
+    assert [(k, y) for k, y in rows[:1]] == [("k", "y")]
+    assert [(k, float(y)) for k, y in rows[1:]] == [(f"r{k}", 0.5 * k) for k in range(5)]
+
+
+def saved(path: Path, **values: Any) -> str:
+    from scipy.io import savemat
+
+    savemat(path, values)
+    return str(path)
+
+
+def numbers(file: str, name: str, inputs: tuple[str, ...], **more: Any) -> list[list[float]]:
+    table = read_variable((file, name), None, Dialect(**more))
+    (rows,) = table.rows(table.choose(Columns(inputs=inputs), len(inputs)))
+    return [[float(number) for number in row] for row in rows.x]
+
+
+def test_fields_of_a_struct_are_columns(tmp_path: Path) -> None:
+    struct = {
+        "a": np.array([[1.0], [2.0], [3.0]]),
+        "b": np.array([[4.0, 5.0, 6.0]]),
+        "t": np.array(["x", "yy", ""], dtype=object).reshape(3, 1),
+        "m": np.ones((3, 2)),
+    }
+    file = saved(tmp_path / "d.mat", d=struct, e={**struct, "b": np.ones((4, 1))}, f={"m": np.ones((3, 2))})
+    assert numbers(file, "d", ("b", "a")) == [[4.0, 1.0], [5.0, 2.0], [6.0, 3.0]]
+    table = read_variable((file, "d"), None, Dialect())
+    assert table.header.names == ("a", "b", "t")
+    (rows,) = table.rows(table.choose(Columns(inputs=("a",), keep=("t",)), 1))
+    assert rows.texts["0"].to_list() == ["x", "yy", ""]
+    for name, told in (("e", "a: 3, b: 4, t: 3"), ("f", "none")):
+        with pytest.raises(TableError) as raised:
+            read_variable((file, name), None, Dialect())
+        assert f"their lengths are {told}; name a field" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rows"),
+    [(None, [[1.0, 3.0], [2.0, 4.0]]), ("columns", [[1.0, 3.0], [2.0, 4.0]]), ("rows", [[1, 2], [3, 4]])],
+)
+def test_samples_of_an_array_are_columns_unless_told(samples: Any, rows: list[list[float]], tmp_path: Path) -> None:
+    file = saved(tmp_path / "d.mat", X=np.array([[1.0, 2.0], [3.0, 4.0]]))
+    table = read_variable((file, "X"), samples, Dialect())
+    (found,) = table.rows(table.choose(Columns(), 2))
+    assert found.x.tolist() == rows
+
+
+def test_a_mat_file_holds_every_column() -> None:
+    held = io.BytesIO()
+    with MatSink(Target(held, "o.mat"), ["k", "y", "n", "b"], TYPES) as sink:
+        for part in (range(2), range(2, 3)):
+            columns: list[list[Any]] = [
+                [f"r{k}" for k in part],
+                [0.5 * k for k in part],
+                [*part],
+                [k == 1 for k in part],
+            ]
+            sink.write(sink.formatted([pl.Series(column) for column in columns]))
+    found = loadmat(io.BytesIO(held.getvalue()))
+    assert found["k"].shape == found["y"].shape == (3, 1)
+    assert [str(cell[0]) for cell in found["k"][:, 0]] == ["r0", "r1", "r2"]
+    assert found["y"][:, 0].tolist() == [0.0, 0.5, 1.0]
+    assert (found["n"][:, 0].tolist(), found["b"][:, 0].tolist()) == ([0, 1, 2], [0, 1, 0])
+    empty = io.BytesIO()
+    with MatSink(Target(empty, "o.mat"), ["k", "y", "n", "b"], TYPES):
+        pass
+    found = loadmat(io.BytesIO(empty.getvalue()))
+    assert [found[name].size for name in ("k", "y", "n", "b")] == [0] * 4
+    assert found["y"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: pl.Series("y", [0.0, 1.0, 2.0]), "column 'y' is too large for a version 7 MAT-file; write Parquet"),
+        (lambda: pl.Series("y", [[1], [2]]), "column 'y' holds List(Int64), which is not written to a MAT-file"),
+    ],
+)
+def test_what_a_mat_file_cannot_hold(make: Callable[[], pl.Series], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matfiles, "LARGEST", 16)
+    sink = MatSink(Target(io.BytesIO(), "o.mat"), ["y"], [pl.Float64()])
+    sink.write(sink.formatted([make()]))
+    with pytest.raises(TableError) as raised:
+        sink.finish()
+    assert str(raised.value) == f"o.mat: {told}"
+    sink = MatSink(Target(io.BytesIO(), "o.mat"), ["y"], [pl.Float64()])
+    sink.write(sink.formatted([pl.Series("y", [0.0, 1.0])]))
+    sink.finish()
