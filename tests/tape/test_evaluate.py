@@ -453,3 +453,23 @@ def test_results_that_no_memory_holds_are_refused_by_their_size(monkeypatch: pyt
     run = evaluator(deep(), "jacobian")
     run(samples(deep(), run.block_rows + 1))
     assert told == [(run.block_rows + 1) * 2 * 3]
+
+
+def test_a_part_of_a_concat_may_have_been_split_otherwise() -> None:
+    """Its memory is computed apart: rows of 4 by 4 become 2 by 8, beside 2 by 2."""
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        products = xp.exp(x[:, :, None] * x[:, None, :])
+        beside = xp.reshape(x * 2.0, (None, 2, 2))
+        flat = xp.concat([xp.reshape(products, (None, 16)), x * 3.0], axis=-1)
+        return xp.concat([beside, xp.reshape(xp.exp(products), (None, 2, 8))], axis=-1), flat
+
+    run = Evaluator(record(deep().program, quantity, [4]))
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    products = np.exp(x[:, :, None] * x[:, None, :])
+    for _ in range(2):
+        parts, flat = run(x)
+        np.testing.assert_array_equal(parts[:, :, :2], (2.0 * x).reshape(5, 2, 2))
+        np.testing.assert_allclose(parts[:, :, 2:], np.exp(products).reshape(5, 2, 8), rtol=1e-15)
+        np.testing.assert_allclose(flat, np.concatenate([products.reshape(5, 16), 3.0 * x], axis=1), rtol=1e-15)
