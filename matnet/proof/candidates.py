@@ -206,8 +206,8 @@ def unexplained(y: FloatArray, stored: FloatArray) -> float:
     """The share of the stored values' variance that the network's outputs do not explain; 1 if there is none."""
     both = np.isfinite(y) & np.isfinite(stored)
     with np.errstate(all="ignore"):
-        count = np.maximum(both.sum(axis=0), 1)
-        centred = np.where(both, stored - np.where(both, stored, 0.0).sum(axis=0) / count, 0.0)
+        mean = np.where(both, stored, 0.0).sum(axis=0) / both.sum(axis=0)
+        centred = np.where(both, stored - mean, 0.0)
         variance = float((centred**2).sum())
         share = float((np.where(both, stored - y, 0.0) ** 2).sum()) / variance if variance > 0.0 else 1.0
     return share if np.isfinite(share) else np.inf

@@ -9,8 +9,9 @@ import pytest
 
 from matnet.functions.namespace import FloatArray
 from matnet.importers.training_record import BestPerformance, TrainingRecord
-from matnet.model.structure import Input, Layer, Output, Performance, Structure, Weight
+from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 from matnet.network import Network
+from matnet.proof import explain
 from matnet.proof.agreement import not_stored, ranges
 from matnet.proof.answers import InputData, answers_with, parameter_blocks, unnoticed_change
 from matnet.proof.candidates import Matrix, unexplained
@@ -320,3 +321,33 @@ def test_a_matrix_that_reaches_no_output_is_not_asked_for() -> None:
         unnoticed_change(with_aside, lambda other: shows(other) and bool((other[4:16] == theta[4:16]).all()))
         == "IW{1,1}"
     )
+
+
+def test_scaling_of_the_inputs_that_one_of_the_two_lacks_is_named() -> None:
+    rng = np.random.default_rng(1)
+    limits = np.array([[0.0, 10.0], [5.0, 7.0]])
+    hidden = Layer(3, "tansig", {0: Weight(rng.normal(size=(3, 2)))}, bias=rng.normal(size=3))
+    last = Layer(1, "tansig", {}, {0: Weight(rng.normal(size=(1, 3)))}, rng.normal(size=1))
+    plain = Network(Structure((Input(2, range=limits),), (hidden, last), (Output(1, 1),)))
+    low, high = limits.T
+    settings = {"gain": 2.0 / (high - low), "xoffset": low, "ymin": -1.0}
+    scaling = Process.from_matlab("mapminmax", settings)
+    scaled = Network(replace(plain.structure, inputs=(Input(2, (scaling,), limits),)))
+    x = rng.uniform(low, high, size=(30, 2))
+    for net, other, reason in (
+        (plain, scaled, "with mapminmax over the range of input 1"),
+        (scaled, plain, "without mapminmax of input 1"),
+    ):
+        why = explanation(net, InputData(x), np.asarray(net(x)), np.asarray(other(x)))
+        assert why is not None
+        assert (why.reason, why.certain) == (f"the stored answers are the network's {reason}", True)
+
+
+def test_exchanges_are_tried_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """b{1} 2 by 1, IW{1,1} 2 by 3: one exchange of the bias, one of rows and three of columns."""
+    rng = np.random.default_rng(1)
+    layer = Layer(2, "tansig", {0: Weight(rng.normal(size=(2, 3)))}, bias=[0.5, 0.25])
+    net = Network(Structure((Input(3),), (layer,), (Output(0, 2),)))
+    for most, count in ((5, 5), (4, 0)):
+        monkeypatch.setattr(explain, "_MOST_EXCHANGES", most)
+        assert len(list(explain._with_rows_exchanged(net))) == count
