@@ -71,7 +71,7 @@ def kept(index: Sequence[str], out: View, source: View) -> list[str]:
 
 
 def _indexed(node: Node, source: View) -> View:
-    parts = node.attributes[0][1:]  # without the batch
+    ((_, *parts),) = node.attributes  # without the batch
     axes = iter(zip(source.strides, source.shape, strict=True))
     steps, shape, offset = [], [], source.offset
     for part in parts:
@@ -287,10 +287,11 @@ class Body:
         if node.value is not None:
             return self.constants.view(node.value)
         if node.operation == "input":
-            port = function.arguments[node.attributes[0]]
+            (place,) = node.attributes
+            port = function.arguments[place]
             return dense(port.name, port.shape)
         if node.operation in VIEWS:
-            seen = VIEWS[node.operation](node, operands[0])
+            seen = VIEWS[node.operation](node, *operands)
             if seen is not None:
                 return seen
         out = self._buffer(node)
@@ -333,7 +334,7 @@ class Body:
         return self._term("logical_or", *(f"({condition})" for condition in conditions))
 
     def _sum(self, node: Node, operands: list[View], out: View) -> None:
-        source, write = operands[0], self.language
+        (source,), write = operands, self.language
         index = indices(source.shape[:-1])
         here = self._at(source, [*index, "k"])
         body = [
@@ -345,7 +346,7 @@ class Body:
 
     def _extreme(self, node: Node, operands: list[View], out: View) -> None:
         """The largest or smallest: once NaN, it stays NaN (nothing is greater or less)."""
-        source, write = operands[0], self.language
+        (source,), write = operands, self.language
         index = indices(source.shape[:-1])
         here = self._at(source, [*index, "k"])
         beyond = self._term("less", "s", here) if node.operation == "max" else self._term("less", here, "s")
@@ -363,7 +364,7 @@ class Body:
 
     def _argmax(self, node: Node, operands: list[View], out: View) -> None:
         """The position of the first largest; a NaN counts as the largest."""
-        source, write = operands[0], self.language
+        (source,), write = operands, self.language
         index = indices(source.shape[:-1])
         here, best = self._at(source, [*index, "k"]), self._at(source, [*index, "m"])
         known = self._term("logical_not", f"({self._unknown(best)})")
@@ -402,5 +403,6 @@ class Body:
             start += part.shape[-1]
 
     def _copy(self, node: Node, operands: list[View], out: View) -> None:
-        target = dense(out.base, operands[0].shape)
-        self._set(target.shape, self._at(target, indices(target.shape)), operands[0])
+        (source,) = operands
+        target = dense(out.base, source.shape)
+        self._set(target.shape, self._at(target, indices(target.shape)), source)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.errors import UnsupportedError
-from matnet.exporters.recording import Recording, remembered
+from matnet.exporters.recording import Recording, elements, remembered
 from matnet.exporters.stepping import first_states
 from matnet.extras import need
 from matnet.functions.namespace import FloatArray
@@ -117,7 +117,8 @@ class Graph:
         if node.value is not None:
             return self.constant(node.value)
         if node.operation == "input":
-            return self.arguments[int(node.attributes[0])]
+            (number,) = node.attributes
+            return self.arguments[int(number)]
         operands = [self.values[operand] for operand in node.operands]
         if node.operation in _TABLE:
             return self.add(_TABLE[node.operation], *operands)
@@ -154,26 +155,31 @@ def _needed(tape: Tape, softmax: Mapping[int, int]) -> list[int]:
 
 
 def _sum(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.reduced("ReduceSum", operands[0], node.attributes[1])
+    (operand,), (_, keep) = operands, node.attributes
+    return graph.reduced("ReduceSum", operand, keep)
 
 
 def _max(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.extreme("ReduceMax", operands[0], node.attributes[1])
+    (operand,), (_, keep) = operands, node.attributes
+    return graph.extreme("ReduceMax", operand, keep)
 
 
 def _min(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.extreme("ReduceMin", operands[0], node.attributes[1])
+    (operand,), (_, keep) = operands, node.attributes
+    return graph.extreme("ReduceMin", operand, keep)
 
 
 def _argmax(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    largest = graph.extreme("ReduceMax", operands[0], keep=True)
-    here = graph.add("Or", graph.add("Equal", operands[0], largest), graph.add("IsNaN", operands[0]))
+    (operand,), (_, keep) = operands, node.attributes
+    largest = graph.extreme("ReduceMax", operand, keep=True)
+    here = graph.add("Or", graph.add("Equal", operand, largest), graph.add("IsNaN", operand))
     numbers = graph.add("Cast", here, to=graph.onnx.TensorProto.INT32)
-    return graph.add("ArgMax", numbers, axis=-1, keepdims=int(node.attributes[1]))
+    return graph.add("ArgMax", numbers, axis=-1, keepdims=int(keep))
 
 
 def _take(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    return graph.add("Gather", *operands, axis=len(sources[0].shape) - 1)
+    source, _ = sources
+    return graph.add("Gather", *operands, axis=len(source.shape) - 1)
 
 
 def _concat(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
@@ -181,26 +187,27 @@ def _concat(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence
 
 
 def _transpose(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    axes = list(range(len(node.shape)))
-    return graph.add("Transpose", operands[0], perm=[*axes[:-2], axes[-1], axes[-2]])
+    *lead, row, column = range(len(node.shape))
+    return graph.add("Transpose", *operands, perm=[*lead, column, row])
 
 
 def _reshape(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
     # 0 keeps the batch as it is
-    return graph.add("Reshape", operands[0], graph.whole(*(size or 0 for size in node.shape)))
+    return graph.add("Reshape", *operands, graph.whole(*(size or 0 for size in node.shape)))
 
 
 def _broadcast(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    sizes = [int(size) for size in node.shape[1:] if size is not None]
-    if sources[0].batched:
-        return graph.add("Expand", operands[0], graph.whole(1, *sizes))
+    (source,), sizes = sources, elements(node.shape)
+    if source.batched:
+        return graph.add("Expand", *operands, graph.whole(1, *sizes))
     batch = graph.add("Slice", graph.add("Shape", graph.arguments[-1]), graph.whole(0), graph.whole(1))
-    return graph.add("Expand", operands[0], graph.add("Concat", batch, graph.whole(*sizes), axis=0))
+    return graph.add("Expand", *operands, graph.add("Concat", batch, graph.whole(*sizes), axis=0))
 
 
 def _index(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[Node]) -> str:
-    name, shape = operands[0], sources[0].shape
-    parts = [part for part in node.attributes[0] if part is not None]
+    (name,), (source,), (key,) = operands, sources, node.attributes
+    shape = source.shape
+    parts = [part for part in key if part is not None]
     single = [axis for axis, part in enumerate(parts) if not isinstance(part, tuple)]
     ranges = {
         axis: (part % int(shape[axis] or 1), part % int(shape[axis] or 1) + 1)
@@ -214,7 +221,7 @@ def _index(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[
         name = graph.add("Slice", name, graph.whole(*starts), graph.whole(*stops), graph.whole(*cut))
     if single:
         name = graph.add("Squeeze", name, graph.whole(*single))
-    kept = [part for part in node.attributes[0] if part is None or isinstance(part, tuple)]
+    kept = [part for part in key if part is None or isinstance(part, tuple)]
     new = [axis for axis, part in enumerate(kept) if part is None]
     return graph.add("Unsqueeze", name, graph.whole(*new)) if new else name
 

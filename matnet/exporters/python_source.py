@@ -83,7 +83,8 @@ def _shape(node: Node) -> str:
 def _key(node: Node) -> str:
     """The index of an ``index`` node."""
     parts = []
-    for part in node.attributes[0]:
+    (key,) = node.attributes
+    for part in key:
         if part is None:
             parts.append("None")
         elif isinstance(part, tuple):
@@ -98,7 +99,8 @@ def _expression(node: Node, operands: Sequence[str]) -> str:
     if node.operation == "index":
         fields["key"] = _key(node)
     if len(node.attributes) == 2:
-        fields["keep"] = str(node.attributes[1])
+        _, keep = node.attributes
+        fields["keep"] = str(keep)
     return _TABLE[node.operation].format(*operands, **fields)
 
 
@@ -110,7 +112,8 @@ def _body(function: Function, constants: _Constants) -> list[str]:
         if node.value is not None:
             names.append(constants.name(node.value))
         elif node.operation == "input":
-            names.append(function.arguments[int(node.attributes[0])].name)
+            (place,) = node.attributes
+            names.append(function.arguments[place].name)
         else:
             names.append(f"t{number}")
             lines.append(f"t{number} = {_expression(node, [names[operand] for operand in node.operands])}")

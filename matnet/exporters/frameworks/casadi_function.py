@@ -68,7 +68,8 @@ class _Graph:
         self.values: list[Any] = []
         for node in self.nodes:
             if node.operation == "input":
-                self.values.append(arguments[node.attributes[0]].T)
+                (number,) = node.attributes
+                self.values.append(arguments[number].T)
             elif node.value is not None:
                 self.values.append(ca.MX(ca.DM(np.reshape(node.value.astype(np.float64), _folded(node.value.shape)))))
             else:
@@ -151,19 +152,23 @@ def _matmul(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[
 
 
 def _sum(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(graph, node, graph.ca.sum2(operands[0]))
+    return _last(graph, node, graph.ca.sum2(*operands))
 
 
 def _max(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(graph, node, graph.first_largest(operands[0])[0])
+    largest, _ = graph.first_largest(*operands)
+    return _last(graph, node, largest)
 
 
 def _min(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(graph, node, -graph.first_largest(-operands[0])[0])
+    (operand,) = operands
+    negated, _ = graph.first_largest(-operand)
+    return _last(graph, node, -negated)
 
 
 def _argmax(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _last(graph, node, graph.first_largest(operands[0])[1])
+    _, position = graph.first_largest(*operands)
+    return _last(graph, node, position)
 
 
 def _take(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
@@ -179,14 +184,15 @@ def _concat(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[
 
 
 def _transpose(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    (shape,) = sources
+    (operand,), (shape,) = operands, sources
     if prod(shape[:-2]) == 1:
-        return operands[0].T
-    return graph.placed(operands[0], np.swapaxes(np.arange(prod(shape)).reshape(shape), -2, -1))
+        return operand.T
+    return graph.placed(operand, np.swapaxes(np.arange(prod(shape)).reshape(shape), -2, -1))
 
 
 def _reshape(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return _reshaped(graph, operands[0], _folded(elements(node.shape)))
+    (operand,) = operands
+    return _reshaped(graph, operand, _folded(elements(node.shape)))
 
 
 def _reshaped(graph: _Graph, value: Any, shape: tuple[int, int]) -> Any:
@@ -195,14 +201,15 @@ def _reshaped(graph: _Graph, value: Any, shape: tuple[int, int]) -> Any:
 
 
 def _broadcast(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
-    return graph.spread(operands[0], sources[0], elements(node.shape))
+    (operand,), (source,) = operands, sources
+    return graph.spread(operand, source, elements(node.shape))
 
 
 def _index(graph: _Graph, node: Node, operands: list[Any], sources: list[tuple[int, ...]]) -> Any:
     """Slices, numbers and new axes, all but that of the batch."""
-    (shape,) = sources
-    keys = tuple(slice(*part) if isinstance(part, tuple) else part for part in node.attributes[0][1:])
-    return graph.placed(operands[0], np.arange(prod(shape)).reshape(shape)[keys].reshape(elements(node.shape)))
+    (operand,), (shape,), (key,) = operands, sources, node.attributes
+    keys = tuple(slice(*part) if isinstance(part, tuple) else part for part in key[1:])
+    return graph.placed(operand, np.arange(prod(shape)).reshape(shape)[keys].reshape(elements(node.shape)))
 
 
 _FORMS: dict[str, Callable[[_Graph, Node, list[Any], list[tuple[int, ...]]], Any]] = {
