@@ -189,7 +189,7 @@ def _indexed(node: Node, operand: str, source: Node, size: str) -> str:
     keys = []
     for part, length in zip(parts, axes, strict=True):
         if not isinstance(part, tuple):
-            keys.append(str(part + 1 if part >= 0 else int(length or 0) + part + 1))
+            keys.append(str(part + 1))
         else:
             keys.append(":" if part[0] is None or part == (0, length) else f"{part[0] + 1}:{part[1]}")
     sliced = operand if set(keys) == {":"} else f"{operand}({', '.join(keys)})"

@@ -209,11 +209,7 @@ def _index(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[
     shape = source.shape
     parts = [part for part in key if part is not None]
     single = [axis for axis, part in enumerate(parts) if not isinstance(part, tuple)]
-    ranges = {
-        axis: (part % int(shape[axis] or 1), part % int(shape[axis] or 1) + 1)
-        for axis, part in enumerate(parts)
-        if axis in single
-    }
+    ranges = {axis: (parts[axis], parts[axis] + 1) for axis in single}
     ranges |= {axis: part for axis, part in enumerate(parts) if isinstance(part, tuple) and part[0] is not None}
     cut = {axis: ends for axis, ends in ranges.items() if ends != (0, shape[axis])}
     if cut:

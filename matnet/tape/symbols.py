@@ -262,7 +262,7 @@ class Symbol:
 
 
 def index_key(parts: Sequence[Any]) -> tuple[Any, ...]:
-    """The index that the attribute of an ``index`` node encodes; its parts are None, an integer, or (start, stop)."""
+    """The index that the attribute of an ``index`` node encodes; its parts are None, a position from 0, or (start, stop)."""
     return tuple(slice(*part) if isinstance(part, tuple) else part for part in parts)
 
 
@@ -293,7 +293,7 @@ def _index(shape: Shape, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], Shape]:
             result.append(max(stop - start, 0))
             parts.append((start, stop))
         else:
-            parts.append(part)
+            parts.append(range(size)[part])
     return tuple(parts), tuple(result)
 
 

@@ -20,6 +20,13 @@ from tape_operations import OPERATIONS, X, function_of
 TARGETS = [targets()[suffix] for suffix in (".c", ".f90", ".js", ".m", ".py", ".onnx")]
 
 
+MATLAB = [name for name in OPERATIONS if name != "several products"]
+"""Networks have no product with several matrices, and the code for MATLAB cannot write it."""
+
+PYOMO = [name for name in OPERATIONS if name not in ("numbers that are hard to write", "several products")]
+"""What an expression of Pyomo's can hold."""
+
+
 def carrier(size: int) -> Network:
     """A network of six inputs, whose computation another one stands for."""
     return network(Layer(size, "purelin", {0: Weight(np.ones((size, 6)))}), inputs=6)
@@ -33,13 +40,16 @@ def recording_of(function: Function, name: str, options: Options) -> Recording:
 
 def worst(target: Target, folder: Path, options: Options) -> dict[str, float]:
     jobs, expected = [], {}
-    for number, name in enumerate(OPERATIONS):
+    names = [name for name in OPERATIONS if target.suffix != ".m" or name in MATLAB]
+    if options.precision == "float32":
+        names.remove("numbers that are hard to write")
+    for number, name in enumerate(names):
         function, expected[name] = function_of(name)
         path = folder / f"part{number}{target.suffix}"
         path.write_bytes(target.render(recording_of(function, path.stem, options)))
         jobs.append(Job(path, path.stem, "value", (X,), (expected[name].shape[1:],), options.precision))
     answers = target.run(jobs, folder)
-    return {name: disagreement(answer, expected[name]) for name, (answer,) in zip(OPERATIONS, answers, strict=True)}
+    return {name: disagreement(answer, expected[name]) for name, (answer,) in zip(names, answers, strict=True)}
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
@@ -88,7 +98,7 @@ def by_equations(model: Any, x: Real) -> Real:
     return np.array([pyo.value(equation.expr.args[1]) for equation in model.net.equations.values()], dtype=np.float64)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", PYOMO)
 def test_in_pyomo(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pyo = pytest.importorskip("pyomo.environ")
     from matnet.exporters.frameworks import pyomo_block

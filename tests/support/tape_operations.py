@@ -65,6 +65,25 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
         xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.reshape(x, (*x.shape[:-1], 3, 2))
     ),
     "a product of matrices of rows": lambda xp, x: xp.matmul(xp.reshape(x, (*x.shape[:-1], 3, 1, 2)), LEFT[:, :2].T),
+    "several products": lambda xp, x: xp.matmul(
+        xp.reshape(x, (*x.shape[:-1], 3, 1, 2)), np.arange(12.0).reshape(3, 2, 2)
+    ),
+    "a product of zeros": lambda xp, x: xp.matmul(xp.asarray(np.zeros((2, 3))), xp.reshape(x, (*x.shape[:-1], 3, 2))),
+    "a product with zeros": lambda xp, x: xp.matmul(xp.reshape(x, (*x.shape[:-1], 3, 2)), xp.asarray(np.zeros((2, 2)))),
+    "an outer sum": lambda xp, x: xp.reshape(x, (*x.shape[:-1], 3, 1, 2)) + LEFT[:, :1],
+    "an outer product": lambda xp, x: x[..., :3, None, None] * xp.reshape(x, (*x.shape[:-1], 1, 3, 2)),
+    "transposes": lambda xp, x: 2.0 * xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 3, 1, 2))) - LEFT[:, :1],
+    "elements from the end": lambda xp, x: x[..., -1] - xp.reshape(x, (*x.shape[:-1], 2, 3))[..., -2, -1],
+    "parts repeated side by side": lambda xp, x: xp.concat(
+        [
+            xp.broadcast_to(x[..., None, :2], (*x.shape[:-1], 3, 2)),
+            xp.reshape(x, (*x.shape[:-1], 3, 2)),
+            xp.broadcast_to(x[..., 5:, None], (*x.shape[:-1], 3, 1)),
+        ],
+        axis=-1,
+    ),
+    "numbers that are hard to write": lambda xp, x: x * np.array([np.nan, np.inf, -np.inf, 1e300, -5e-324, 1.0 / 3.0]),
+    "whole numbers": lambda xp, x: x * np.array([1e22, -1e16, 3.0, -0.0, 2.0**53, 123456789.0]),
     "chosen elements": lambda xp, x: xp.take(x, xp.asarray(np.array([4, 0, 0, 5])), axis=-1),
     "chosen columns": lambda xp, x: xp.take(
         xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.asarray(np.array([2, 0, 2, 1])), axis=-1
