@@ -262,7 +262,7 @@ class Symbol:
 
 
 def index_key(parts: Sequence[Any]) -> tuple[Any, ...]:
-    """The index that the attribute of an ``index`` node encodes; its parts are None, a position from 0, or (start, stop)."""
+    """The index that the attribute of an ``index`` node encodes; its parts are None, a position, or (start, stop)."""
     return tuple(slice(*part) if isinstance(part, tuple) else part for part in parts)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 import matnet
 from matnet.exporters.names import NameRule, checked_names, documented, function_name, plain
+from matnet.exporters.target import targets
 from matnet.model.ranges import Extent
 
 RULE = NameRule(words=frozenset({"end", "for"}), longest=8)
@@ -83,6 +86,22 @@ def test_the_names_of_elements() -> None:
         with pytest.raises(matnet.UnsupportedError) as refused:
             checked_names(inputs, outputs, 2, 1)  # type: ignore[arg-type]
         assert str(refused.value) == message
+
+
+def test_what_the_targets_take() -> None:
+    found = targets().values()
+    assert {target.suffix for target in found if target.names.free} == {".js", ".json", ".onnx", ".xlsx"}
+    assert {target.suffix for target in found if target.static} == {".xlsx"}
+    assert {target.suffix for target in found if target.finite} == {".xlsx"}
+    assert {target.suffix for target in found if "float32" in target.precisions} == {".c", ".onnx"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tools"),
+    [(".c", ("cc", "gcc", "clang")), (".f90", ("gfortran",)), (".js", ("node", "nodejs")), (".m", ("octave-cli",))],
+)
+def test_what_is_missing_to_run_a_file(suffix: str, tools: tuple[str, ...]) -> None:
+    assert bool(targets()[suffix].missing()) == (not any(map(shutil.which, tools)))
 
 
 def test_what_a_comment_says_of_the_elements() -> None:

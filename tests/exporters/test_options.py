@@ -138,14 +138,15 @@ def test_the_derivative_of_compet_in_casadi() -> None:
     assert str(raised.value) == f"to_casadi: {COMPET.partition(';')[0]}"
 
 
-def test_work_memory_beyond_a_stack(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "language"), [(".c", "C"), (".f90", "Fortran")])
+def test_work_memory_beyond_a_stack(suffix: str, language: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     layer = Layer(1000, "elliotsig", {0: Weight(rng.normal(size=(1000, 300)), "dist")})
     net = network(layer, Layer(1, "purelin", layer_weights={0: Weight(rng.normal(size=(1, 1000)))}), inputs=300)
     with pytest.raises(UnsupportedError) as raised:
-        matnet.save(net, tmp_path / "a.c")
+        matnet.save(net, tmp_path / f"a{suffix}")
     message = str(raised.value)
-    assert message.startswith(f"{tmp_path / 'a.c'}: C would need ")
+    assert message.startswith(f"{tmp_path / f'a{suffix}'}: {language} would need ")
     assert message.endswith(
         " bytes of work memory on the stack, 4194304 are allowed; write .onnx or .py, or leave the Jacobian out"
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from exported_networks import disagreement, only_chooses, row_networks, samples
+from matnet.exporters import excel_workbook
 from matnet.exporters.recording import Options, Recording
-from matnet.exporters.target import targets
+from matnet.exporters.target import Job, targets
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from random_networks import Real, minmax
@@ -81,6 +85,43 @@ def test_what_stands_above_the_numbers() -> None:
         "head",
         "power",
     ]
+
+
+def test_the_samples_of_several_jobs_are_filled_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What LibreOffice is given for a check, and where the results are taken from what it gives back."""
+
+    def computed_rows(books: Sequence[Path], folder: Path, first: int) -> list[Real]:
+        return [np.array(Workbook(book.read_bytes()).rows(first)) for book in books]
+
+    monkeypatch.setattr(excel_workbook, "computed_rows", computed_rows)
+    target, jobs, expected = targets()[".xlsx"], [], []
+    rng = np.random.default_rng(0)
+    for name in ("several", "transfer_softmax"):
+        net, path = CHOSEN[name], tmp_path / f"{name}.xlsx"
+        path.write_bytes(target.render(Recording(net, name, Options())))
+        for count in (3, 0, 2):
+            x = rng.normal(size=(count, net.input_size))
+            y, jacobian = net.value_and_jacobian(x)
+            jobs.append(Job(path, name, "value_and_jacobian", (x,), (y.shape[1:], jacobian.shape[1:])))
+            expected.append((y, jacobian))
+    # jobs of one file need not stand together
+    order = [0, 3, 1, 4, 2, 5]
+    answers = target.run([jobs[k] for k in order], tmp_path)
+    for k, answer in zip(order, answers, strict=True):
+        for got, right in zip(answer, expected[k], strict=True):
+            assert disagreement(got, right) <= 1e-13
+
+
+def test_a_sample_that_is_not_known_is_written_as_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "net.xlsx"
+    path.write_bytes(targets()[".xlsx"].render(Recording(CHOSEN["transfer_purelin"], "net", Options(jacobian=False))))
+    x = np.array([[1.0, np.nan, 2.0], [1.0, 2.0, 3.0]])
+    excel_workbook._filled_down(path, x, tmp_path / "filled.xlsx")
+    found = np.array(Workbook((tmp_path / "filled.xlsx").read_bytes()).rows(7))
+    assert found[:, 0].tolist() == [1.0, 2.0]
+    np.testing.assert_array_equal(found[:, 1:4], x)
+    assert np.isnan(found[:, 4:8]).tolist() == [[True] * 4, [False] * 4]
+    np.testing.assert_allclose(found[1, 4:8], CHOSEN["transfer_purelin"](x)[1], rtol=1e-14)
 
 
 def test_inputs_that_are_not_adjacent() -> None:

@@ -36,7 +36,8 @@ class Workbook:
                 place, value, formula = str(cell.get("r")), cell.find(f"{_MAIN}v"), cell.find(f"{_MAIN}f")
                 text = value.text or "" if value is not None else ""
                 kind = cell.get("t")
-                cells[place] = texts[int(text)] if kind == "s" else np.nan if text == "#N/A" else float(text)
+                if value is not None:
+                    cells[place] = texts[int(text)] if kind == "s" else np.nan if text == "#N/A" else float(text)
                 if formula is not None:
                     self.formulas[place] = compile(_TOKEN.sub(_token, formula.text or ""), place, "eval")
         self.computed: dict[str, float] = {}
@@ -47,14 +48,34 @@ class Workbook:
         with np.errstate(all="ignore"):
             return {place: self.cell("", place) for place in self.formulas}
 
+    def rows(self, first: int) -> list[list[float]]:
+        """The numbers of the first sheet from a row on."""
+        self.computed = {}
+        found: list[list[float]] = []
+        while f"A{first + len(found)}" in self.formulas:
+            row = first + len(found)
+            places = [f"{letters(k)}{row}" for k in range(1, len(self.formulas) + len(self.written))]
+            with np.errstate(all="ignore"):
+                found.append(
+                    [
+                        self.cell("", place) if place in self.formulas else float(self.written[place])
+                        for place in places
+                        if place in self.formulas or place in self.written
+                    ]
+                )
+        return found
+
     def cell(self, sheet: str, place: str) -> float:
         """The number in a cell, which must have one."""
         if sheet:
             value = self.weights[place]
         elif place in self.computed:
             return self.computed[place]
+        elif place not in self.formulas:
+            value = self.written[place]
         else:
-            functions: dict[str, Any] = {"cell": self.cell, "cells": self.cells, "row": int(re.sub(r"\D", "", place))}
+            functions: dict[str, Any] = {"cell": self.cell, "cells": self.cells}
+            functions["ROW_"] = lambda: int(re.sub(r"\D", "", place))
             value = eval(self.formulas[place], functions | _FUNCTIONS)  # noqa: S307
             self.computed[place] = np.float64(value)
         assert not isinstance(value, str), (sheet, place)
@@ -96,7 +117,6 @@ _FUNCTIONS: dict[str, Any] = {
     "ABS_": abs,
     "SQRT_": np.sqrt,
     "SIGN_": np.sign,
-    "ROW_": lambda: 7,
 }
 
 
