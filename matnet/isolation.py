@@ -72,7 +72,7 @@ _LIBRARIES, _PER_CORE = 256 << 20, 16 << 20
 _RESERVED = 4 << 30
 """Bytes of address space that are reserved but not used."""
 
-_LARGEST_QUESTION = 1 << 26
+_LARGEST_QUESTION, _LARGEST_GREETING = 1 << 26, 64
 """Bytes."""
 
 _PIPE = 1 << 20
@@ -138,6 +138,7 @@ class IsolatedProcess:
         with contextlib.suppress(OSError):
             # of a process that has ended already, the first question says how
             cast(BinaryIO, self._process.stdin).write(json.dumps(arguments).encode() + b"\n")
+            cast(BinaryIO, self._process.stdin).flush()
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
                 # a user may have so many bytes in pipes
@@ -226,18 +227,21 @@ class IsolatedProcess:
 
 
 def started(what: str, module: str, *arguments: str) -> IsolatedProcess:
-    """The process that reads `what`, as of ``IsolatedProcess``.
+    """The process that reads `what`, as of ``IsolatedProcess``, when it is ready for questions.
 
     Raises
     ------
     FormatError
-        It cannot be started.
+        It cannot be started, or ends before it reads anything, as where there is no memory for its libraries.
     """
     try:
-        return IsolatedProcess(module, *arguments)
-    except OSError as error:
+        process = IsolatedProcess(module, *arguments)
+        process.more(Budget(_LARGEST_GREETING))
+        return process
+    except (OSError, EndedError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"it {error}"
         raise FormatError(
-            f"{what} is read in a separate process, which cannot be started ({error.strerror})",
+            f"{what} is read in a separate process, which cannot be started ({reason})",
             Advice("; ", Parameter("isolation", False), " reads it in this one, if you trust it"),
         ) from error
 
@@ -364,7 +368,7 @@ Answers = Iterator[tuple[object, Sequence[bytes]]]
 def answer_questions(
     questions: BinaryIO, answers: BinaryIO, answered: Callable[..., Answers], bounds: Bounds, limit: int
 ) -> None:
-    """What ``serve`` of a module does: answers questions, each within the bounds, until there are no more.
+    """What ``serve`` of a module does: says that it is ready and answers questions, each within the bounds.
 
     Parameters
     ----------
@@ -375,6 +379,7 @@ def answer_questions(
     limit
         Bytes of memory, for the message of a file that needs more.
     """
+    send(answers, "ready")
     while True:
         try:
             question, _ = receive(questions, Budget(_LARGEST_QUESTION))

@@ -156,7 +156,7 @@ def test_an_interrupt_ends_a_process_half_way(at: str, monkeypatch: pytest.Monke
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_an_interrupt_of_both_is_noticed_by_the_one_that_asks() -> None:
     """Ctrl-C reaches both, and a program that goes on in spite of it gets its answer."""
-    process = IsolatedProcess("matnet.importers.mat.isolated", str(V73), str(PLENTY))
+    process = isolation.started("it", "matnet.importers.mat.isolated", str(V73), str(PLENTY))
     process.ask(["headings", ""], Budget(PLENTY))
     os.kill(process._process.pid, signal.SIGINT)
     assert process.ask(["headings", ""], Budget(PLENTY))[0][0] == ""
@@ -250,6 +250,28 @@ def test_a_program_that_cannot_be_started_is_an_error_of_the_system(monkeypatch:
         monkeypatch.setattr(sys, "executable", python)
         with pytest.raises(OSError, match=words):
             IsolatedProcess("no.module")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds addresses")
+@pytest.mark.parametrize("size", [30, 100])
+def test_too_little_memory_for_the_process_is_not_the_fault_of_the_file(size: int, tmp_path: Path) -> None:
+    """In some megabytes of addresses the process does not start, or its libraries do not."""
+    program = (
+        "import resource, sys, matnet\n"
+        "from matnet import isolation\n"
+        "before = isolation._begun\n"
+        "def begun(module):\n"
+        f"    resource.setrlimit(resource.RLIMIT_AS, ({size} << 20, resource.RLIM_INFINITY))\n"
+        "    try: return before(module)\n"
+        "    finally: resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)\n"
+        "isolation._begun = begun\n"
+        "try: print('loaded', matnet.load(sys.argv[1])([60.0, 2400.0]).size)\n"
+        "except matnet.FormatError as error: print(error)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, V73], check=True, capture_output=True, text=True, cwd=tmp_path)
+    start = f"{V73}: a version 7.3 MAT-file is read in a separate process, which cannot be started ("
+    assert ran.stdout.startswith(start)
+    assert ran.stdout.endswith("); isolation=False reads it in this one, if you trust it\n")
 
 
 def test_a_program_with_python_in_it_is_never_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,7 +221,7 @@ def test_a_trusted_file_is_read_in_this_process(
     assert run(["predict", network, str(table), "--quiet", "--no-isolation"]) == 0
     assert capfd.readouterr().out == "y1\n2.0\n4.0\n"
     assert run(["predict", network, str(table), "--quiet"]) == 2
-    assert "the library that reads it ended with status 3;" in capfd.readouterr().err
+    assert "which cannot be started (it ended with status 3); --no-isolation reads it" in capfd.readouterr().err
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     assert run(["predict", network, str(table), "--quiet"]) == 2
     assert capfd.readouterr().err == (
