@@ -159,11 +159,7 @@ class _Body:
 def _literal(item: float | bool | int) -> str:
     if not isinstance(item, float):
         return str(item).lower()
-    if item != item:
-        return "NaN"
-    if item in (np.inf, -np.inf):
-        return "Inf" if item > 0 else "-Inf"
-    return f"{item:.17g}"
+    return f"{item:.17g}".replace("nan", "NaN").replace("inf", "Inf")
 
 
 def _array(value: NDArray[np.generic]) -> str:

@@ -113,7 +113,8 @@ class _Writer:
                 value = _each(self._step, value, numbers)
             self.values.append(value)
             self.numbers.append(numbers)
-        self.results = list(self.values[function.tape.outputs[0]].ravel())
+        (output,) = function.tape.outputs
+        self.results = list(self.values[output].ravel())
 
     def _number(self, node: Node) -> NDArray[Any]:
         """The node's value for the inputs `at`."""
