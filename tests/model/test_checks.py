@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matnet.model.checks import Checks, answers, deviations, differing, make_checks
+from matnet.model.checks import Checks, answers, checking_bytes, deviations, differing, make_checks
 from matnet.model.points import input_box, points_in
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 
@@ -104,6 +104,20 @@ def test_only_points_that_rounding_leaves_alone_are_stored() -> None:
         np.testing.assert_allclose(other.asked[0] - points, change * points, rtol=0.3, atol=1e-300)
     assert len(make_checks(net, lambda _: Fake(net.structure, dict.fromkeys(range(20), 1e-6)))) == 4
     assert len(make_checks(net, lambda _: Fake(net.structure, dict.fromkeys(range(24), 1e-6)))) == 0
+
+
+def test_what_a_check_point_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """3 neurons with 2 slopes each and a value, six times; 2 steps of 2 inputs and 1 of 3 neurons; no tables."""
+    weights = {0: Weight(np.ones((3, 4)), delays=(0, 2))}
+    layer = Layer(3, "tansig", weights, {0: Weight(np.ones((3, 3)), delays=(1,))})
+    net = Structure((Input(2),), (layer,), (Output(0, 3),))
+    assert checking_bytes(net) == 8 * (6 * 9 + 7) == 488
+    half = Layer(1, "tansig", {0: Weight(np.ones((1, 2)), delays=(0,))})
+    assert checking_bytes(Structure((Input(2),), (half,), (Output(0, 1),))) == 8 * 6 * 2
+    monkeypatch.setattr("matnet.model.checks.DEFAULT_LIMIT", 2 * 488)
+    assert len(make_checks(Fake(net), lambda _: Fake(net))) == 7
+    monkeypatch.setattr("matnet.model.checks.DEFAULT_LIMIT", 2 * 488 - 1)
+    assert len(make_checks(Fake(net), lambda _: Fake(net))) == 0
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "count"), [(200, 100, 5), (300, 111, 3), (400, 400, 1), (20, 1, 5)])

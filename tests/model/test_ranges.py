@@ -131,6 +131,14 @@ def test_outside() -> None:
     assert extent.outside(x).tolist() == [[False, False], [False, False], [True, False], [True, False], [False, False]]
 
 
+def test_a_computed_range_is_known_to_1e_12_of_its_width() -> None:
+    extent = Extent(np.array([[0.0, 1000.0], [0.0, 1000.0], [0.0, 1e-3]]), ("scaling", "training", "centres"))
+    for amount, outside in ((0.5, [False, True, False]), (2.0, [True, True, True])):
+        moved = amount * np.array([1e-9, 1e-9, 1e-15])
+        assert extent.outside(extent.limits[:, 1] + moved).tolist() == outside
+        assert extent.outside(extent.limits[:, 0] - moved).tolist() == outside
+
+
 def test_several_networks_share_what_all_know() -> None:
     parts = [
         Extent(np.array([[0.0, 4.0], [1.0, 2.0]]), ("training", "scaling")),
