@@ -208,6 +208,10 @@ def test_a_layer_of_many_neurons_has_a_direction_for_each_weight_of_one() -> Non
     assert bias is not None
     assert bias.count == 5
     assert bias.columns.tolist() == [[*range(5)]] * 11
+    alone = matnet.Network(Structure((Input(2),), (dataclasses.replace(first, bias=None),), (Output(0, 5),)))
+    x = rng.normal(size=(3, 2))
+    expected = np.asarray(quantities.ParameterJacobian(0)(alone.program, x))
+    np.testing.assert_allclose(alone.parameter_jacobian(x, of=1), expected, rtol=1e-14)
     nothing = channel_derivatives(program, [program.leaves[0].signal], 45)
     assert nothing is not None
     assert nothing.columns.shape == (2, 0)

@@ -378,6 +378,13 @@ def test_a_softmax_of_one_element_is_1() -> None:
     assert np.isnan(net.performance_gradient(x, [[1.0], [0.5]])).tolist() == [[False] * 3, [True] * 3]
 
 
+def test_regularization_may_be_all_or_nothing() -> None:
+    net = softmax_network()
+    x, t, _ = data(net)
+    assert net.performance(x, t, regularization=1) == np.mean(net.parameters**2)
+    assert net.performance(x, t, regularization=0) == net.performance(x, t, name="crossentropy", form="targets")
+
+
 def test_forms_that_nearly_agree_are_told_apart() -> None:
     """At y = 1e-20 one form counts -ln y = 46, the other one 36; where both count the same, none has to be named."""
     net = softmax_network(1, "logsig", gain=0.0, form="")

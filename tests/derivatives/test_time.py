@@ -139,7 +139,7 @@ def both_ways(last: bool = False) -> Network:
     def weight(neurons: int, elements: int, delays: tuple[int, ...] = (0,), last: bool = False) -> Weight:
         return Weight(0.5 * rng.normal(size=(neurons, elements * len(delays))), delays=delays, last=last)
 
-    forward = Layer(2, "tansig", {0: weight(2, 2)}, {0: weight(2, 2, (1, 2))}, rng.normal(size=2))
+    forward = Layer(2, "tansig", {0: weight(2, 2, (0, 2))}, {0: weight(2, 2, (1, 2))}, rng.normal(size=2))
     own = {0: weight(3, 2), 1: weight(3, 3, (1, 3))}
     backward = Layer(3, "logsig", {0: weight(3, 2), 1: weight(3, 1)}, own, rng.normal(size=3), backward=True)
     joined = Layer(2, "tansig", {1: weight(2, 1)}, {0: weight(2, 2), 1: weight(2, 3)}, rng.normal(size=2))
@@ -161,9 +161,9 @@ def test_values_of_layers_that_run_in_both_directions(last: bool) -> None:
     def taken(layer: Layer, *parts: Any) -> Any:
         return np.concatenate(parts) @ np.hstack([weight.value for weight in layer.weights]).T + layer.bias
 
-    past, ahead = list(states[:, :2]), list(states[:, 2:5])
+    past, ahead, u = list(states[:, :2]), list(states[:, 2:5]), np.concatenate([given["input_states"], x])
     for t in range(5):
-        past.append(np.tanh(taken(forward, x[t, :2], past[-1], past[-2])))
+        past.append(np.tanh(taken(forward, u[t + 2, :2], u[t, :2], past[-1], past[-2])))
     a = np.array(past[3:])
     for t in reversed(range(5)):
         ahead.append(1.0 / (1.0 + np.exp(-taken(backward, x[t, :2], x[t, 2:], a[t], ahead[-1], ahead[-3]))))
@@ -244,7 +244,7 @@ def test_states_as_one_vector() -> None:
 
 
 @pytest.mark.parametrize("last", [False, True])
-@pytest.mark.parametrize("wrt", ["inputs", "parameters", "layer_states"])
+@pytest.mark.parametrize("wrt", ["inputs", "parameters", "input_states", "layer_states"])
 def test_gradients_of_layers_that_run_in_both_directions(wrt: str, last: bool) -> None:
     net = both_ways(last)
     given = series(net, steps=4)
