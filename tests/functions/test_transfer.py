@@ -11,6 +11,7 @@ import pytest
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
+from matnet.errors import ModelError
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import ElementwiseTransfer, TransferFunction
 from precise_rows import PRECISE_TRANSFER, PreciseCoupled, PreciseElementwise, precise
@@ -387,3 +388,12 @@ def test_an_output_that_is_certain_has_no_share_that_is_not_asked_for() -> None:
     with np.errstate(all="ignore"):
         found = row.log_complement_cotangent(n, np.asarray(row.value(n)), np.array([0.0, 1.0, 1.0]))
     np.testing.assert_array_equal(found, [0.0, 0.0, 0.0])
+
+
+def test_a_ceiling_may_be_any_positive_number() -> None:
+    clipped = TRANSFER["clippedrelu"].with_settings({"Ceiling": 0.5})
+    assert clipped.value(np.array([-1.0, 0.25, 0.75])).tolist() == [0.0, 0.25, 0.5]
+    for ceiling in (0.0, -1.0, np.inf):
+        with pytest.raises(ModelError) as caught:
+            TRANSFER["clippedrelu"].with_settings({"Ceiling": ceiling})
+        assert str(caught.value) == f"Ceiling of clippedrelu is {ceiling:g}, expected a finite number above 0"
