@@ -8,6 +8,9 @@ printed in the form of that file. The last line has the figures; the score leave
 Which tests reach which statement is recorded once, each test in a process of its own so that nothing is left in caches,
 and kept in the file that `--record` names; tests that are new or changed, or that reached a module that has changed
 since, are recorded again. Set MATNET_CORPUS, MATNET_SUCCESSORS and MATNET_FIELD: their tests kill too.
+
+Do not run it as root with tests that write to devices: one mutant of matnet/tables/target.py
+replaces /dev/full by a file.
 """
 
 from __future__ import annotations

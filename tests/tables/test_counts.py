@@ -224,7 +224,7 @@ def test_the_width_of_a_result_counts_all_that_is_computed() -> None:
     frame = FrameTable(HeldFrame(pl.DataFrame({f"x{k}": [1.0] for k in (1, 2, 3)})), "t", Dialect(), "t")
     choice = frame.choose(columns, 3)
     assert prediction(net, columns).width == 2
-    assert uncertain_prediction(wide, columns, (1.0, 1.0, 1.0)).width == 2 * (1 + 3 + 2)
+    assert uncertain_prediction(wide, columns, (1.0, 0.0, 1.0)).width == 2 * (1 + 3 + 2)
     assert gradient(wide, columns, choice, False).width == 2 * (1 + 3)
     assert gradient(wide, columns, choice, True).width == 2 * (1 + 3 + 9)
     assert tidy_gradient(wide, columns, choice, True).width == 4 * 2 * (1 + 3 + 9)

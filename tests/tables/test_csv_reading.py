@@ -504,3 +504,9 @@ def test_blocks_know_their_first_lines_and_what_is_blank() -> None:
             assert joined.count(b"\n") - text.count(b"\n") == max(end.count(b"\n"), 1)
             # no record is cut: each block has an even number of quotes
             assert all(block.data.count(b'"') % 2 == 0 for block in found)
+
+
+@pytest.mark.parametrize("keep", [(), ("t",)])
+def test_a_record_that_is_too_short_is_refused_though_only_text_is_missing(keep: tuple[str, ...]) -> None:
+    message = refusal("x1,t\n1,a\n2\n3,c\n", 1, Columns(keep=keep))
+    assert message.startswith("t.csv: line 3: 1 cell, expected 2 as in line 1")

@@ -178,3 +178,14 @@ def test_a_forecast_with_an_open_loop(names: tuple[str, ...], columns: Columns, 
     assert all(name.startswith("dy2_d") and name.endswith("_lag1") for name in outputs)
     np.testing.assert_array_equal(found[0, -2:], by_output[0, 1, -1])
     np.testing.assert_array_equal(found[1, -2:], [0.0, 0.0])
+
+
+def test_a_forecast_reaches_back_to_the_first_row() -> None:
+    layer = Layer(1, "tansig", {}, {0: Weight([[0.9, -0.5]], delays=(1, 2))}, [0.3])
+    net = Network(Structure((), (layer,), (Output(0, 1, feedback_mode="closed"),)))
+    made = Forecast(net, table(T[:2, :1], ("y1",)), Columns(), None, 1, 3, True)
+    (row,) = np.column_stack([column.to_numpy() for column in made.columns()])
+    by = net.forecast_jacobian(None, T[:2, :1], wrt="y_past", steps=1)[0, 0, :, 0]
+    assert made.names == ["step", "y1", "dy1_dy1_lag1", "dy1_dy1_lag2", "dy1_dy1_lag3"]
+    assert row[2:].tolist() == [by[1], by[0], 0.0]
+    assert by[0] != 0.0
