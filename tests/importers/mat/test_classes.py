@@ -131,6 +131,18 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
         packed_string(2, 2, 1, 1, 0),
         "a string array that is stored in the unknown version [2]",
     ),
+    "nothing but a version": ("string", packed_string(1), "a string array that is stored in the unknown version [1]"),
+    "33 dimensions": (
+        "string",
+        packed_string(1, 33, *[1] * 33, 0),
+        "a string array that is stored in the unknown version [1]",
+    ),
+    "a single dimension": (
+        "string",
+        packed_string(1, 1, 1, 0),
+        "a string array that is stored in the unknown version [1]",
+    ),
+    "nothing but dimensions": ("string", packed_string(1, 2), "a string array that is cut off"),
     "fewer dimensions than it says": ("string", packed_string(1, 3, 1, 1), "a string array that is cut off"),
     "fewer lengths than elements": ("string", packed_string(1, 2, 2**40, 1, 0), "a string array that is cut off"),
     "fewer characters than it says": ("string", packed_string(1, 2, 1, 1, 5, 0), "a string array that is cut off"),
@@ -170,6 +182,13 @@ def test_an_object_that_is_broken_is_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises(matnet.FormatError) as refused:
         decoded(open_mat(path, DEFAULT_LIMIT).variables["x"].value)
     assert str(refused.value) == message
+
+
+def test_a_text_of_as_many_dimensions_as_matlab_has(tmp_path: Path) -> None:
+    store = ObjectStore()
+    packed = packed_string(1, 32, *[1] * 32, 2, int.from_bytes("añ".encode("utf-16-le").ljust(8, b"\0"), "little"))
+    path = write_objects(tmp_path / "x.mat", store, {"x": store.new("string", packed)})
+    assert decoded(open_mat(path, DEFAULT_LIMIT).variables["x"].value) == Strings((1,) * 32, ("añ",))
 
 
 def unfinished(content: bytes, keep: int) -> bytes:

@@ -463,6 +463,16 @@ def test_text_in_every_type_that_matlab_stores() -> None:
             assert value.text == "aé"
 
 
+def test_the_names_of_the_classes() -> None:
+    """Class and size are known before a value is read."""
+    names = "cell struct object char double double single int8 uint8 int16 uint16 int32 uint32 int64 uint64"
+    for number, name in enumerate([*names.split(), "function_handle"], start=1):
+        parts = [(UINT32, struct.pack("<II", number, 0)), (INT32, struct.pack("<2i", 2, 3)), (INT8, b"x")]
+        parts += [(INT8, b"mine")] if number == 3 else []
+        variable = read(array_file(parts))["x"]
+        assert (variable.class_name, variable.shape) == ("mine" if number == 3 else name, (2, 3))
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 32, 33])
 @pytest.mark.parametrize("kind", [INT32, UINT32])
 def test_as_many_dimensions_as_matlab_has(count: int, kind: int) -> None:

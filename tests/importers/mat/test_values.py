@@ -267,8 +267,8 @@ def test_listings_end_after_twenty() -> None:
     assert listing(file_of()) == "nothing"
     twenty = file_of(**{f"v{number}": EMPTY for number in range(20)})
     assert listing(twenty) == ", ".join(f"v{number} (double 0x0)" for number in range(20))
-    more = file_of(**{f"v{number}": EMPTY for number in range(22)})
-    assert listing(more) == f"{listing(twenty)}, and 2 more"
+    more = file_of(**{f"v{number}": EMPTY for number in range(21)})
+    assert listing(more) == f"{listing(twenty)}, and 1 more"
 
 
 def nested(depth: int) -> Value:
