@@ -70,11 +70,11 @@ class Windows:
     @property
     def most_numbers(self) -> int:
         """The most numbers of a table for all channels, or of its `takers_of`."""
-        often = 1
-        for size, stride, dilation, count in zip(self.window, self.stride, self.dilation, self.shape, strict=True):
-            # two places of a window that see one element are so many places apart
-            apart = stride // math.gcd(stride, dilation)
-            often *= min(-(-size // apart), count)
+        sides = zip(self.window, self.stride, self.dilation, self.shape, strict=True)
+        # two places of a window that see one element are stride / gcd places apart
+        often = math.prod(
+            min(-(-size // (stride // math.gcd(stride, dilation))), count) for size, stride, dilation, count in sides
+        )
         return max(self.count * math.prod(self.window) * self.image[2], self.elements * often)
 
     def table(self, channels: Sequence[int]) -> NDArray[np.intp]:
