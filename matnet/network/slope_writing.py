@@ -119,23 +119,21 @@ class SlopeWriting:
 
     def _row(self, of: int, wrt: int, i: int) -> Entries:
         """Row i of the derivative of one signal with respect to another."""
-        stage, values = self._found[(of,), (wrt,)]
-        if stage.diagonal:
-            return np.asarray([i]), values[i : i + 1]
-        if stage.kind == "processing":
-            here = stage.rows == i
-            return stage.columns[here], values[here]
-        return None, self._matrix(of, wrt)[i]
+        return self._across(of, wrt, i, 0)
 
     def _column(self, of: int, wrt: int, j: int) -> Entries:
         """Column j of the derivative of one signal with respect to another."""
+        return self._across(of, wrt, j, 1)
+
+    def _across(self, of: int, wrt: int, place: int, axis: int) -> Entries:
         stage, values = self._found[(of,), (wrt,)]
         if stage.diagonal:
-            return np.asarray([j]), values[j : j + 1]
+            return np.asarray([place]), values[place : place + 1]
         if stage.kind == "processing":
-            here = stage.columns == j
-            return stage.rows[here], values[here]
-        return None, self._matrix(of, wrt)[:, j]
+            own, others = (stage.rows, stage.columns) if axis == 0 else (stage.columns, stage.rows)
+            here = own == place
+            return others[here], values[here]
+        return None, np.take(self._matrix(of, wrt), place, axis=axis)
 
     def _consumed(self, consumer: Consumer, j: int) -> Iterator[Entries]:
         """dn/dz where it is not 1, and column j of dz/dp."""
