@@ -286,3 +286,13 @@ def test_outputs_that_are_an_image_need_no_backward_pass_for_each(tmp_path: Path
     found, of_layer = (net.parameter_jacobian(x, of=of, sparse=True) for of in (None, "relu_1"))
     assert found.nnz == of_layer.nnz == 322560
     assert abs(found - of_layer).max() == 0.0
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (3, 2)])
+def test_derivatives_of_every_batch_without_a_tape(batch: tuple[int, ...]) -> None:
+    """Three pairs of inputs, three outputs, three samples: none of the axes is taken for another one."""
+    rng = np.random.default_rng(5)
+    w, x = rng.normal(size=(3, 2)), rng.normal(size=(*batch, 2))
+    program = lay_out(Structure((Input(2),), (Layer(3, "poslin", {0: Weight(w)}, bias=[9.0] * 3),), (Output(0, 3),)))
+    assert np.array_equal(quantities.Jacobian()(program, x), np.broadcast_to(w, (*batch, 3, 2)))
+    assert np.array_equal(quantities.Hessian()(program, x), np.zeros((*batch, 3, 2, 2)))

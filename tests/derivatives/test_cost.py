@@ -305,8 +305,18 @@ FORMS = (
 )
 
 
-def test_a_form_that_is_not_known_is_asked_for() -> None:
-    net = softmax_network(form="")
+def test_a_sample_without_outputs_has_no_seed() -> None:
+    net = softmax_network(3, form="both")
+    cost = cost_of(net.structure, lay_out(net.structure), None, 0.0, None)
+    y = np.array([[0.2, 0.3, 0.5], [np.nan] * 3])
+    seeds = cost.seeds(np.full((2, 3), 0.25), y, None, [np.log(y)])
+    assert (seeds[0] != 0.0).all()
+    assert seeds[1].tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_a_form_that_is_not_known_is_asked_for(count: int) -> None:
+    net = softmax_network(count, form="")
     x, t, _ = data(net)
     message = (
         "crossentropy of an output of several elements has two forms, and no training record shows which one is the "
@@ -316,6 +326,8 @@ def test_a_form_that_is_not_known_is_asked_for() -> None:
         with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
             call(x, t)
     assert net.performance(x, t, form="targets") < net.performance(x, t, form="both")
+    net = softmax_network(form="")
+    x, t, _ = data(net)
     assert softmax_network(form="both").performance(x, t) == net.performance(x, t, form="both")
     # the form that the record proves holds for the function by its name, too
     by_name: dict[str, Any] = {"name": "crossentropy", "regularization": 0.2}
