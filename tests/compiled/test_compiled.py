@@ -8,6 +8,7 @@ import gc
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -310,6 +311,38 @@ def test_an_entry_that_changes_after_it_was_checked_is_not_loaded(cache: Path, m
     monkeypatch.setattr(build, "_checked_content", exchanged)
     assert built("int answer(void) { return 42; }", lambda library: None).answer() == 42
     assert len(entries(cache)) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_build_that_is_killed_midway(
+    cache: Path, c_compiler: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Half of the code is there, under its final name in the build's folder, when the process is killed."""
+    slow, half = tmp_path / "slow", tmp_path / "half"
+    slow.write_text(
+        "#!/bin/sh\n"
+        f'{c_compiler} "$@" || exit 1\n'
+        "for last; do :; done\n"
+        f'case "$last" in *kernel.so) head -c 2000 "$last" > "$last.half"; mv "$last.half" "$last"; '
+        f"echo $$ > {half}.new; mv {half}.new {half}; exec sleep 1000;; esac\n",
+        encoding="ascii",
+    )
+    slow.chmod(0o755)
+    root = Path(__file__).parent.parent.parent
+    program = "import matnet; matnet.compile(matnet.load('fixtures/pump.mat'))"
+    killed = subprocess.Popen([sys.executable, "-c", program], cwd=root, env={**os.environ, "CC": str(slow)})
+    while not half.exists() and killed.poll() is None:
+        time.sleep(0.01)
+    compiling = int(half.read_text(encoding="ascii"))
+    killed.kill()
+    killed.wait()
+    os.kill(compiling, signal.SIGKILL)
+    (left,) = entries(cache)
+    assert (left / "kernel.so").stat().st_size == 2000
+    monkeypatch.setenv("CC", c_compiler)
+    net = matnet.load(root / "fixtures" / "pump.mat")
+    close(matnet.compile(net).jacobian(np.array([60.0, 2400.0])), net.jacobian(np.array([60.0, 2400.0])))
+    assert sorted(path.suffix for path in entries(cache)) == ["", ".so"]
 
 
 @pytest.mark.usefixtures("c_compiler")
