@@ -403,7 +403,9 @@ def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
 def test_a_crash_of_the_library_is_an_error_like_any_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(isolation, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
+    crash = "import os; from matnet import isolation; isolation.receive = lambda *_: os.kill(os.getpid(), 11)"
+    *start, serve = isolation._PROGRAM.splitlines()
+    monkeypatch.setattr(isolation, "_PROGRAM", "\n".join([*start, crash, serve]))
     file = FIXTURES / "pump_v73.mat"
     message = f"{file}: broken: the HDF5 library crashed (signal 11) when it read the file"
     with pytest.raises(matnet.FormatError) as refused:
