@@ -133,7 +133,7 @@ class IsolatedProcess:
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._lock = threading.Lock()
-        self._process = _prepared.pop(module) if module in _prepared else _begun(module)
+        self._process = _prepared.pop(module, None) or _begun(module)
         self._end = weakref.finalize(self, _end, self._process)
         with contextlib.suppress(OSError):
             # of a process that has ended already, the first question says how

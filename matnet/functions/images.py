@@ -98,7 +98,7 @@ class Windows:
 class Convolution(WeightFunction):
     """z = Σ w p over each window, for each filter: w (h·w·C/g, F) are the filters column by column.
 
-    ``tables`` and ``takers`` are one for each of g groups of channels.
+    The channels are in g groups, whose windows are alike; ``tables`` has one for each group, ``takers`` is for all.
     """
 
     over: Windows
@@ -112,9 +112,9 @@ class Convolution(WeightFunction):
         return tuple(self.over.table(range(group * each, (group + 1) * each)) for group in range(self.groups))
 
     @cached_property
-    def takers(self) -> tuple[NDArray[np.intp], ...]:
-        """For each element of the image the places that see it, (elements, m)."""
-        return tuple(takers_of(table.reshape(-1), self.over.elements) for table in self.tables)
+    def takers(self) -> NDArray[np.intp]:
+        """For each element of a group's channels the places that see it, (elements / g, m)."""
+        return takers_of(self.tables[0].reshape(-1), self.over.elements // self.groups)
 
     @property
     def table_numbers(self) -> int:
@@ -172,14 +172,13 @@ class Convolution(WeightFunction):
     def cotangent(self, w: Array, p: Array, z: Array, u: Array) -> Array:
         """Σ w u over the windows that see each element."""
         xp, by_filter = namespace(u), self._by_filter(u)
-        total = None
-        for group, takers in enumerate(self.takers):
+        parts = []
+        for group in range(self.groups):
             columns = self._columns(group)
             own = xp.matrix_transpose(by_filter[..., columns, :])
             back = xp.matmul(own, xp.matrix_transpose(w[..., columns]))
-            part = gathered_back(xp.reshape(back, (*u.shape[:-1], back.shape[-2] * back.shape[-1])), takers)
-            total = part if total is None else total + part
-        return total
+            parts.append(gathered_back(xp.reshape(back, (*u.shape[:-1], back.shape[-2] * back.shape[-1])), self.takers))
+        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
 
     def curvature(self, w: Array, p: Array, z: Array, u: Array, v: Array, y: Array) -> Array:
         """0, (..., J, K)."""

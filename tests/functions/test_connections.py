@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import matnet
 from matnet.functions.connection_rows import takers_of
 from matnet.functions.connections import CONNECTIONS, connection
-from matnet.functions.images import Windows, output_sizes, same_padding
+from matnet.functions.images import Convolution, Windows, output_sizes, same_padding
 from precise_rows import precise
 
 Real = NDArray[np.float64]
@@ -228,6 +228,13 @@ def along(
 def test_one_window_over_a_large_image_takes_no_more_than_the_image() -> None:
     sizes = (4000, 3000, 2)
     assert Windows(sizes, sizes[:2], (1, 1), (1, 1), (0, 0, 0, 0)).most_numbers == 24_000_000
+
+
+def test_the_tables_of_a_convolution_channel_by_channel_take_what_is_counted() -> None:
+    sizes = {"image": (20, 20, 50), "window": (3, 3), "stride": (1, 1), "dilation": (1, 1), "padding": (1, 1, 1, 1)}
+    row = connection("convolution", settings_of({**sizes, "filters": 50, "groups": 50}))
+    assert isinstance(row, Convolution)
+    assert sum(table.size for table in row.tables) + row.takers.size <= row.table_numbers
 
 
 @pytest.mark.parametrize("seed", range(200))
