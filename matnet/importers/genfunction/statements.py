@@ -235,7 +235,10 @@ class MainFunction:
         if target != base and self.filling:
             self._slot(base, target).states = signal
         elif target != base:
-            self._slot(base, target).written = signal
+            ring = self._slot(base, target)
+            if ring.written not in (None, signal):
+                raise UnsupportedError(f"'{base}' gets another present value than before; {ADVICE}")
+            ring.written = signal
 
     # what is the same in all files
 
