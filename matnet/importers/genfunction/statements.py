@@ -177,6 +177,9 @@ class MainFunction:
             raise UnsupportedError("a constant is a number or a matrix of numbers, written out")
         if name in self.network.constants or self.variables.looped or self.network.layers:
             raise UnsupportedError(f"'{name}' is set a second time, or after the calculation has begun")
+        base, dot, _ = name.partition(".")
+        if any(known.partition(".")[:2] == (base, "" if dot else ".") for known in self.network.constants):
+            raise UnsupportedError(f"'{base}' is a struct and a constant of its own; {ADVICE}")
         self.network.constants[name], self.network.places[name] = constant, self.variables.place
 
     def _is_final(self, base: str, target: str, value: str) -> bool:
