@@ -133,7 +133,8 @@ class IsolatedProcess:
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._lock = threading.Lock()
-        self._process = _prepared.pop(module, None) or _begun(module)
+        prepared = _prepared.pop(module, None)
+        self._process = _begun(module) if prepared is None else prepared
         self._end = weakref.finalize(self, _end, self._process)
         with contextlib.suppress(OSError):
             # of a process that has ended already, the first question says how
