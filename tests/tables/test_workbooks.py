@@ -53,7 +53,7 @@ def test_names_of_sheets_are_cut_and_differ() -> None:
     assert excel._sheet_name(long, many) == "a" * 28 + "~10"
 
 
-def test_what_a_sheet_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_sheet_cannot_hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("xlsxwriter")
     monkeypatch.setattr(excel, "MOST_ROWS", 2)
     monkeypatch.setattr(excel, "MOST_COLUMNS", 3)
@@ -63,13 +63,19 @@ def test_what_a_sheet_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(TableError) as raised:
             workbook([("s", rows)], "o.xlsx")
         assert str(raised.value) == (f"o.xlsx: s is {size}, but a sheet has 2 rows and 3 columns at most; write CSV")
-    sink = ExcelSink(Target(io.BytesIO(), "o.xlsx"), ["y"])
+    held = io.BytesIO()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    sink = ExcelSink(Target(held, "o.xlsx"), ["y"])
     one = sink.formatted([pl.Series([1.0])])
     sink.write(one)
     sink.write(one)
     with pytest.raises(TableError) as raised:
         sink.write(one)
     assert str(raised.value) == "o.xlsx: a sheet has 2 rows at most; write CSV or Parquet"
+    assert len(list(tmp_path.iterdir())) == 1
+    sink.abandon()
+    # nothing is written, and the file in which the rows waited is gone
+    assert (held.getvalue(), list(tmp_path.iterdir())) == (b"", [])
 
 
 def test_rows_of_a_workbook_follow_each_other() -> None:

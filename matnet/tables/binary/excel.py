@@ -188,3 +188,7 @@ class ExcelSink(Sink):
         """Write the file."""
         self._book.close()
         self._target.write(self._held.getbuffer())
+
+    def abandon(self) -> None:
+        """Close the workbook, whose rows wait in a temporary file; it is not written."""
+        self._book.close()
