@@ -36,7 +36,7 @@ class _Interned(type):
     _known: ClassVar[dict[Any, Any]] = {}
 
     def __call__(cls, *arguments: Any, **named: Any) -> Any:
-        key = (cls, arguments, *named.items())
+        key = (cls, arguments, *named.items()) if named else (cls, arguments)
         found = cls._known.get(key)
         if found is None:
             made = super().__call__(*arguments, **named)

@@ -8,6 +8,7 @@ name: ``a{1}(3)(t-1)``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -122,10 +123,15 @@ class Route:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """The names of the network's outputs; y1, y2, … for those that are called like an input."""
+        """The names of the network's outputs; y1, y2, … for those called like an input, or y1_2, … if that is taken."""
         inputs = set(element_names(self.structure.inputs, "x"))
         names = element_names(self.structure.outputs, "y")
-        return tuple(f"y{k}" if name in inputs else name for k, name in enumerate(names, start=1))
+        found = list(names)
+        for k, name in enumerate(names):
+            if name in inputs:
+                others = (f"y{k + 1}{end}" for end in itertools.chain([""], map("_{}".format, itertools.count(2))))
+                found[k] = next(other for other in others if other not in inputs and other not in names)
+        return tuple(found)
 
     def _value_stages(self) -> Iterator[ValueStage]:
         chains: dict[int, tuple[str, int, int, int]] = {}

@@ -48,8 +48,8 @@ class Workers:
 
 
 @contextmanager
-def workers(count: int | None = None, per_core: int = 2) -> Iterator[Workers]:
-    """The number of threads (default: `per_core` for each core, at most eight).
+def workers(count: int | None, per_core: int) -> Iterator[Workers]:
+    """So many threads, or where `count` is None `per_core` for each core, at most eight.
 
     Raises
     ------

@@ -142,7 +142,7 @@ def test_our_own_export_is_refused() -> None:
 
 def test_other_matlab_files() -> None:
     assert refusal("x = 1;\nplot(x)\n", NoGeneratedFunctionError) == (
-        "net.m: sets no weights IW1_1, LW2_1, …, so it is no function file that genFunction wrote"
+        "net.m: sets no weights IW1_1, LW2_1, …, so it is not a function file that genFunction wrote"
     )
     assert refusal("classdef net\nIW1_1 = 1;\nend\n", UnsupportedError) == (
         "net.m:1: classdef net: the file defines a class; a file written by genFunction begins with its function"

@@ -293,3 +293,8 @@ def test_an_output_that_is_called_like_an_input_has_another_name() -> None:
     trace = PUMP.with_names(inputs=["p", "q"], outputs=["q"]).trace(x)
     assert trace["q"] == 2400.0
     assert trace["y1"] == pytest.approx(PUMP(x)[0], rel=1e-14)
+    # nor is that name one of an input
+    for inputs, own in ((["y1", "u"], "y1_2"), (["y1", "y1_2"], "y1_3")):
+        trace = PUMP.with_names(inputs=inputs).trace(x)
+        assert [trace[name] for name in inputs] == x
+        assert trace[own] == pytest.approx(PUMP(x)[0], rel=1e-14)

@@ -203,7 +203,7 @@ def test_no_more_items_are_taken_ahead_than_there_are_threads_and_one() -> None:
             taken.append(number)
             yield number
 
-    with workers(2) as threads:
+    with workers(2, 1) as threads:
         results = threads.in_order(lambda number: 10 * number, items())
         assert (next(results), len(taken)) == (0, 3)
         assert (next(results), len(taken)) == (10, 4)

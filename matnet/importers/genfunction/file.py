@@ -70,7 +70,7 @@ def _read(text: str) -> tuple[str, Assembly]:
         reason = "matnet wrote this file for MATLAB to run; load the .json archive of the network instead"
         raise Place(text, *first.span(1)).error(UnsupportedError(reason))
     if _ANY_CONSTANT.search(text) is None:
-        reason = "sets no weights IW1_1, LW2_1, …, so it is no function file that genFunction wrote"
+        reason = "sets no weights IW1_1, LW2_1, …, so it is not a function file that genFunction wrote"
         raise NoGeneratedFunctionError(reason)
     following = functions(text)
     main = next(following, None)

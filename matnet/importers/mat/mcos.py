@@ -214,7 +214,7 @@ class Subsystem:
                 raise FormatError(f"the linking metadata are cut off: {count} properties are announced")
             flat = self._numbers(start + 4, 3 * count)
             blocks.append(tuple((flat[at], flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)))
-            start += size + size % 8  # padded to 8 bytes
+            start += size + size % 8  # numbers of 4 bytes, filled up to 8
         return blocks
 
 
