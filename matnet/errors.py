@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 
 def printable(text: str) -> str:
@@ -21,8 +20,7 @@ def counted(number: int, what: str, several: str = "") -> str:
     return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter of the library in the text of an error, optionally with a value to set it to: ``missing='nan'``.
 
     A command shows the option that sets it instead.
@@ -35,14 +33,11 @@ class Parameter:
         return self.name if self.value is None else f"{self.name}={self.value!r}"
 
 
-@dataclass(frozen=True, init=False)
 class Advice:
     """What to do, as part of the text of an error: omitted by a command that lacks one of its parameters."""
 
-    parts: tuple[str | Parameter, ...]
-
     def __init__(self, *parts: str | Parameter) -> None:
-        object.__setattr__(self, "parts", parts)
+        self.parts = parts
 
     def __str__(self) -> str:
         return "".join(map(str, self.parts))

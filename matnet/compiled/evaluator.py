@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matnet.compiled.worth import WORTH, seconds_per_row
-from matnet.derivatives.quantities import VALUE_AND_JACOBIAN, Jacobian, Quantity
+from matnet.derivatives.quantities import JACOBIAN, VALUE_AND_JACOBIAN, Quantity
 from matnet.errors import MissingExtraError, ModelError, UnsupportedError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Structure
 from matnet.network import Ensemble, Network
 from matnet.network.evaluation import ArrayFunction, Evaluation
-from matnet.tape.evaluate import on_all_cores
+from matnet.tape.evaluate import cores, on_all_cores
 from matnet.tape.symbols import Tape
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from matnet.compiled.source import Routine
 
 _SHARE = 1 << 21
-"""Operations per share of a thread; a batch with fewer than twice as many is not worth a second thread."""
+"""The fewest operations per share of a thread; a batch with fewer than twice as many is not worth a second thread."""
+
+_SHARES_PER_CORE = 4
+"""So that a core that others use delays little, and yet few calls are made."""
 
 _TOLERANCE = 1e-10
 """The relative tolerance for compiled code compared with NumPy's numbers: far above rounding, far below the effect of
@@ -53,7 +56,6 @@ class CompiledFunction:
         self._alone.argtypes = [ctypes.c_void_p]
         self._idle: list[_Aligned] = []
         self._idle_for_one: list[_OneSample] = []
-        self._share = max(64, _SHARE // max(routine.operations, 1) // 64 * 64)
 
     def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
         """The outputs, (rows, …) each; large batches on all cores."""
@@ -63,7 +65,13 @@ class CompiledFunction:
         arguments = [np.ascontiguousarray(array, dtype=np.float64) for array in inputs]
         results = [np.empty((rows, *shape)) for shape in self._routine.outputs]
         arrays = [*arguments, *results]
-        on_all_cores(partial(self._run, arrays, rows), range(0, rows, self._share))
+        places = [(_address(array), array.strides[0]) for array in arrays]
+        shares = rows * self._routine.operations // _SHARE
+        if shares < 2:
+            self._run(arrays, places, rows, rows, 0)
+        else:
+            share = -(-rows // min(shares, _SHARES_PER_CORE * cores()) // 64) * 64
+            on_all_cores(partial(self._run, arrays, places, rows, share), range(0, rows, share))
         return results
 
     def one(self, *inputs: FloatArray) -> list[FloatArray]:
@@ -82,8 +90,10 @@ class CompiledFunction:
         self._idle_for_one.append(memory)
         return results
 
-    def _run(self, arrays: Sequence[FloatArray], rows: int, start: int) -> None:
-        """A share of the rows; ctypes lets other threads run meanwhile.
+    def _run(
+        self, arrays: Sequence[FloatArray], places: Sequence[tuple[int, int]], rows: int, share: int, start: int
+    ) -> None:
+        """A share of the rows of arrays with these addresses and strides; ctypes lets other threads run meanwhile.
 
         The arrays are kept, not only their addresses: an interrupt may end the call while a thread still writes.
         """
@@ -91,8 +101,8 @@ class CompiledFunction:
             work = self._idle.pop()
         except IndexError:
             work = _Aligned(self._routine.work)
-        places = [_address(array) + 8 * start * (array.size // rows) for array in arrays]
-        self._function(min(self._share, rows - start), *places, self._numbers.start, work.start)
+        first = [address + start * stride for address, stride in places]
+        self._function(min(share, rows - start), *first, self._numbers.start, work.start)
         self._idle.append(work)
 
 
@@ -186,7 +196,7 @@ class CompiledEvaluation(Evaluation):
 
     def prepare(self, quantity: Quantity, sizes: Sequence[int]) -> None:
         """Compiles a computation, unless it is compiled already."""
-        if quantity == Jacobian():
+        if quantity is JACOBIAN:
             self._compiled[quantity] = _Second(CompiledEvaluation.function(self, VALUE_AND_JACOBIAN, sizes))
             return
         with self._lock:

@@ -351,6 +351,8 @@ class Kernel:
     def _expression(self, number: int, names: Sequence[str]) -> str:
         """A node's formula; division by the square of 1 + exp(.) uses the reciprocal, which others share."""
         node = self.tape.nodes[number]
+        if node.operation == "exp" and self._never_positive(self.tape.nodes[node.operands[0]]):
+            return f"decay({names[0]})"
         if node.operation == "divide":
             below = self.tape.nodes[node.operands[1]]
             if below.operation == "multiply" and below.operands[0] == below.operands[1]:
@@ -359,6 +361,14 @@ class Kernel:
                     return f"{names[0]} * ((1.0 / t{root}) * (1.0 / t{root}))"
         # networks of one shape must have the same code
         return TABLE[node.operation].format(*(sorted(names) if node.operation in COMMUTATIVE else names))
+
+    def _never_positive(self, node: Node) -> bool:
+        """Whether a node is -|.| or -c |.|, so that its exp is cheaper, and the one that tanh computes."""
+        operands = [self.tape.nodes[operand] for operand in node.operands]
+        if node.operation == "multiply":
+            factor, size = operands
+            return factor.value is not None and bool((factor.value <= 0.0).all()) and size.operation == "abs"
+        return node.operation == "negative" and operands[0].operation == "abs"
 
     def _one_and_exp(self, node: Node) -> bool:
         """Whether a node is 1 + exp(.): at least 1, so the square of its reciprocal loses no precision."""

@@ -2,8 +2,20 @@
 /* n rows of x, to one line an element; a line that is not full is filled with 0. */
 APART void load(const double *x, count n, count size, double *w)
 {
+    count whole = 0; /* rows that are read as vectors, which must not reach beyond x */
+#if B > 1
+    for (; size > 2 && whole + 8 <= n && (size >= 8 || (whole + 7) * size + 8 <= n * size); whole += 8)
+        for (count e = 0; e < size; e += 8) {
+            line8 r[8];
+            if (e > 0 && e > size - 8) e = size - 8;
+            UNROLL for (int i = 0; i < 8; i++) r[i] = *(const line8_anywhere *)(x + (whole + i) * size + e);
+            turn(r);
+            UNROLL for (int k = 0; k < 8; k++)
+                if (k < size) *(line8 *)(w + (e + k) * B + whole) = r[k];
+        }
+#endif
     for (count e = 0; e < size; e++) {
-        for (count l = 0; l < n; l++) w[e * B + l] = x[l * size + e];
+        for (count l = whole; l < n; l++) w[e * B + l] = x[l * size + e];
         for (count l = n; l < B; l++) w[e * B + l] = 0.0;
     }
 }
@@ -11,22 +23,22 @@ APART void load(const double *x, count n, count size, double *w)
 /* The elements `at` (all in order if there is no such list) of n samples, to rows of y that are `row` numbers apart. */
 APART void store(const double *w, const int *at, count n, count size, count row, double *y)
 {
-    count e = 0;
+    count whole = 0; /* rows that are written as vectors; what these write beyond a row is written again after */
 #if B > 1
-    for (; e + 8 <= size; e += 8)
-        for (count part = 0; part < n; part += 8) {
+    for (; size > 2 && whole + 8 <= n && (size >= 8 || (size == row && (whole + 7) * row + 8 <= n * row)); whole += 8)
+        for (count e = 0; e < size; e += 8) {
             line8 r[8];
-            count rows = n - part < 8 ? n - part : 8;
-            UNROLL for (int k = 0; k < 8; k++) r[k] = *(const line8 *)(w + (at ? at[e + k] : e + k) * B + part);
+            if (e > 0 && e > size - 8) e = size - 8;
+            UNROLL for (int k = 0; k < 8; k++) {
+                count element = k < size ? e + k : 0;
+                r[k] = *(const line8 *)(w + (at ? at[element] : element) * B + whole);
+            }
             turn(r);
-            if (rows == 8)
-                UNROLL for (int i = 0; i < 8; i++) *(line8_anywhere *)(y + (part + i) * row + e) = r[i];
-            else
-                for (count i = 0; i < rows; i++) *(line8_anywhere *)(y + (part + i) * row + e) = r[i];
+            UNROLL for (int i = 0; i < 8; i++) *(line8_anywhere *)(y + (whole + i) * row + e) = r[i];
         }
 #endif
-    for (count l = 0; l < n; l++)
-        for (count k = e; k < size; k++) y[l * row + k] = w[(at ? at[k] : k) * B + l];
+    for (count l = whole; l < n; l++)
+        for (count k = 0; k < size; k++) y[l * row + k] = w[(at ? at[k] : k) * B + l];
 }
 
 INLINE void copy(double *o, const double *x)

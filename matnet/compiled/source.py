@@ -17,8 +17,6 @@ _LENGTHS = (64, 32, 16)
 """The lengths of lines, longest first; 8 is for the rest of a batch, and for kernels with large work memory. A single
 sample has lines of one number."""
 
-_VECTORIZED = '_Pragma("omp simd")'
-
 _FAST_MEMORY = 1 << 17
 """Bytes of work memory that stay in a core's own cache."""
 
@@ -84,8 +82,8 @@ def _for_lines(length: int) -> str:
     # vectors lie along a line, or along the elements of a single sample
     directives = {
         "B": str(length),
-        "SIMD": "" if length == 1 else _VECTORIZED,
-        "ELEMENTS": _VECTORIZED if length == 1 else "",
+        "SIMD": "" if length == 1 else f"INTERLEAVED({min(length // 8, 4)})",
+        "ELEMENTS": "VECTORIZED" if length == 1 else "",
     }
     text += "".join(f"#undef {name}\n#define {name} {value}\n" for name, value in directives.items())
     return text + _read("lines.c")

@@ -1,19 +1,18 @@
 """The quantities that can be computed from a network: functions of the network's Program and the arguments.
 
-A quantity with settings is a frozen dataclass, one without is a plain class. Equal settings give the same object, so a
-quantity is also the key of its recorded tape; the same objects are recorded, run and exported.
+Equal settings give the same object, so a quantity is also the key of its recorded tape; the same objects are recorded,
+run and exported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, dataclass_transform
 
-from matnet.derivatives import channels, products
 from matnet.derivatives import hessian as second
 from matnet.derivatives import jacobian as first
 from matnet.derivatives import parameters as by_parameters
+from matnet.derivatives import products
 from matnet.functions.namespace import Array
 from matnet.simulate import Program, batched, outputs
 
@@ -27,20 +26,31 @@ class Quantity(Hashable, Protocol):
         """One result or several, (..., …) each, for arguments (..., size) of any array library."""
 
 
+_KNOWN: dict[Any, Any] = {}
+"""Every quantity made so far, by its class and settings."""
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
 class _Interned(type):
     """The class of the quantities: one object for equal settings, at the cost of a dictionary lookup.
 
     A call for a single sample takes some microseconds; hashing and comparing dataclasses would take a tenth of that.
+    The annotations of a class are its settings, as in a dataclass, without the time that the decorator takes at every
+    start.
     """
-
-    _known: ClassVar[dict[Any, Any]] = {}
 
     def __call__(cls, *arguments: Any, **named: Any) -> Any:
         key = (cls, arguments, *named.items()) if named else (cls, arguments)
-        found = cls._known.get(key)
+        found = _KNOWN.get(key)
         if found is None:
-            made = super().__call__(*arguments, **named)
-            found = cls._known[key] = cls._known.setdefault((cls, tuple(vars(made).values())), made)
+            names = tuple(cls.__annotations__)
+            given = [*zip(names, arguments, strict=False), *named.items()]
+            settings = {name: getattr(cls, name) for name in names if hasattr(cls, name)} | dict(given)
+            if settings.keys() != set(names) or len(given) != len(arguments) + len(named):
+                raise TypeError(f"{cls.__name__} has the settings {names}, got {arguments} and {named}")
+            made = super().__call__()
+            vars(made).update(settings)
+            found = _KNOWN[key] = _KNOWN.setdefault((cls, tuple(settings[name] for name in names)), made)
         return found
 
 
@@ -71,7 +81,6 @@ class ValueAndJacobian(metaclass=_Interned):
         return outputs(program, values, x), derivative
 
 
-@dataclass(frozen=True, eq=False)
 class Jacobian(metaclass=_Interned):
     """J (..., S, R) of the outputs, or of layer `of` (from 0), at the given scale."""
 
@@ -86,7 +95,6 @@ class Jacobian(metaclass=_Interned):
         return first.jacobian(program, program.run(x), of, wrt, x)
 
 
-@dataclass(frozen=True, eq=False)
 class Hessian(metaclass=_Interned):
     """H (..., S, R, R) of the outputs, or of layer `of` (from 0)."""
 
@@ -97,7 +105,6 @@ class Hessian(metaclass=_Interned):
         return second.hessian(program, program.run(x), targets(program, self.of), _arguments(program), x)
 
 
-@dataclass(frozen=True, eq=False)
 class ParameterJacobian(metaclass=_Interned):
     """The derivative with respect to the weight vector, (..., S, P), of the outputs or of layer `of` (from 0).
 
@@ -113,7 +120,6 @@ class ParameterJacobian(metaclass=_Interned):
         return found if self.count is None else found[..., : self.count]
 
 
-@dataclass(frozen=True, eq=False)
 class ChannelTangents(metaclass=_Interned):
     """The derivatives of the outputs or of layer `of` along the directions of channels.py, (..., n, S) for each block.
 
@@ -125,6 +131,8 @@ class ChannelTangents(metaclass=_Interned):
 
     def __call__(self, program: Program, x: Array) -> list[Array]:
         """A list with one array per block."""
+        from matnet.derivatives import channels  # imported here: few programs need it
+
         of = targets(program, self.of)
         derivatives = channels.channel_derivatives(program, of, self.most)
         assert derivatives is not None, "there are fewer directions forward than backward"
@@ -165,7 +173,6 @@ class OutputsAndLayers(metaclass=_Interned):
         return [outputs(program, values, x), *(batched(values[signal], x) for signal in program.layers)]
 
 
-@dataclass(frozen=True, eq=False)
 class Signals(metaclass=_Interned):
     """The values of some signals, (..., size) each."""
 
@@ -177,7 +184,6 @@ class Signals(metaclass=_Interned):
         return [batched(values[signal], x) for signal in self.signals]
 
 
-@dataclass(frozen=True, eq=False)
 class SignalJacobian(metaclass=_Interned):
     """J of some signals, (..., Σ sizes, R)."""
 
@@ -188,7 +194,6 @@ class SignalJacobian(metaclass=_Interned):
         return first.jacobian(program, program.run(x), self.signals, _arguments(program), x)
 
 
-@dataclass(frozen=True, eq=False)
 class Adjoints(metaclass=_Interned):
     """For cotangents u (..., Σ sizes) of signals: uᵀ times their derivatives with respect to x and the parameters.
 
@@ -207,3 +212,6 @@ class Adjoints(metaclass=_Interned):
 
 VALUE, VALUE_AND_JACOBIAN, JVP, VJP, LAYER_OUTPUTS = Value(), ValueAndJacobian(), Jvp(), Vjp(), LayerOutputs()
 """The quantities without settings."""
+
+JACOBIAN = Jacobian()
+"""That of the outputs at real scale, which a call for a single sample need not look up."""

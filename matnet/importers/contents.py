@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from matnet.importers.mat.paths import walk
@@ -9,13 +10,16 @@ from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME
 from matnet.importers.networks import is_network
 from matnet.importers.scaling import pairs_in, settings_in
-from matnet.importers.training_record import is_training_record
 
 OTHER_NETWORKS = frozenset({"SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.cnn.LayerGraph", "nnet.cnn.layer.Layer"})
 """Classes that explain why a file has no network: arrays of networks, and layers that were never trained."""
 
 _MOST_SCALINGS = 100
 """If more structs than this look like scaling, they are data and not listed."""
+
+
+_OF_A_RECORD = frozenset({"trainFcn", "best_epoch", "best_perf"})
+"""Fields that every training record has."""
 
 
 class Contents(NamedTuple):
@@ -29,6 +33,11 @@ class Contents(NamedTuple):
     records: dict[str, Struct]
     scaling: dict[str, str]
     others: dict[str, Value]
+
+
+def is_training_record(value: Value) -> bool:
+    """Whether the value is a training record, of toolbox version 6 or later."""
+    return isinstance(value, Struct) and math.prod(value.shape) == 1 and value.fields.keys() >= _OF_A_RECORD
 
 
 def contents(file: MatFile) -> Contents:

@@ -13,13 +13,13 @@ from matnet.errors import MatnetError
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.arrays import as_matrix, as_samples, as_states
-from matnet.importers.contents import Contents, contents
+from matnet.importers.contents import Contents, contents, is_training_record
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import Place, find, walk
 from matnet.importers.mat.values import Cell, MatFile, Numeric, Shape, Sparse, Value, Variable
 from matnet.importers.networks import is_network
 from matnet.importers.successors import StoredLoss, StoredScores, stored_losses, stored_scores
-from matnet.importers.training_record import TrainingRecord, is_training_record, training_record
+from matnet.importers.training_record import TrainingRecord, training_record
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,13 +16,12 @@ from matnet.errors import FormatError, MatnetError, UnsupportedError
 from matnet.files import DEFAULT_LIMIT
 from matnet.functions.namespace import FloatArray
 from matnet.importers.arrays import as_matrix
+from matnet.importers.contents import is_training_record
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import describe, find, walk
 from matnet.importers.mat.values import Char, MatFile, Numeric, Struct, Value
 from matnet.importers.networks import is_network
 from matnet.model.provenance import Training
-
-_REQUIRED = frozenset({"trainFcn", "best_epoch", "best_perf"})
 
 
 class _SetFields(NamedTuple):
@@ -74,11 +73,6 @@ class TrainingRecord:
     performance: str
     best: tuple[BestPerformance, ...] = ()
     states: Mapping[str, FloatArray] = field(default_factory=dict)
-
-
-def is_training_record(value: Value) -> bool:
-    """Whether the value is a training record, of toolbox version 6 or later."""
-    return isinstance(value, Struct) and math.prod(value.shape) == 1 and value.fields.keys() >= _REQUIRED
 
 
 def training_of(record: Struct) -> Training:

@@ -17,7 +17,6 @@ from matnet.importers.mat.values import MatFile, Struct, Value
 from matnet.importers.network_object import CLASS_NAME
 from matnet.importers.networks import is_network, read_network
 from matnet.importers.stored_network import StoredNetwork
-from matnet.importers.training_record import training_of, training_record
 from matnet.model.provenance import Provenance, Training
 from matnet.network import Network
 
@@ -133,6 +132,7 @@ class Workspace:
             return network
         from matnet.importers.crossentropy import with_proved_form
         from matnet.importers.stored import arrays_in
+        from matnet.importers.training_record import training_record
 
         return with_proved_form(network, training_record(record, place), arrays_in(self._file))
 
@@ -144,6 +144,8 @@ class Workspace:
         """The record beside the network, if there are one record and one network; else the network's information."""
         record = self._record_beside(place)
         if record is not None:
+            from matnet.importers.training_record import training_of
+
             return training_of(record)
         if stored.train_function or stored.divide_function:
             return Training(stored.train_function, division=stored.divide_function)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matnet.derivatives.time import Run
 from matnet.errors import Parameter, ShapeError, UnsupportedError, counted
 from matnet.functions.namespace import Array, FloatArray, namespace, of_another_library
 from matnet.model.ranges import Extent
@@ -29,6 +28,9 @@ from matnet.network.frames import (
 )
 from matnet.network.names import listed
 from matnet.simulate import Program, TransferStep, WeightStep
+
+if TYPE_CHECKING:  # for static networks it is not needed
+    from matnet.derivatives.time import Run
 
 
 def input_elements(structure: Structure) -> Elements:
@@ -263,12 +265,7 @@ class SeriesArguments:
 
     def unflattened(self, run: Run) -> Run:
         """A run of the flattened batch, in the batch shape of x."""
-        return Run(
-            *(
-                part.reshape(self.lead + part.shape[1:])
-                for part in (run.outputs, run.input_states, run.layer_states, run.layer_outputs)
-            )
-        )
+        return replace(run, **{name: part.reshape(self.lead + part.shape[1:]) for name, part in vars(run).items()})
 
 
 def series_arguments(

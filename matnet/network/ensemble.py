@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from matnet.network.evaluation import Evaluation
 from matnet.network.frames import Elements
 from matnet.network.names import Names, Selection, element_numbers, listed
 from matnet.network.network import Network
-from matnet.tape.stacked import Stack, stacked
+
+if TYPE_CHECKING:  # a single network does not need it
+    from matnet.tape.stacked import Stack
 
 _MOST_BLOCKS = 8
 """Blocks of samples above which the members are computed one by one."""
@@ -62,6 +64,8 @@ def _stack(networks: Sequence[Network], quantity: Quantity) -> Stack | None:
     if any(type(member.evaluation) is not Evaluation or member.dynamic for member in networks):
         return None
     sizes = [networks[0].input_size]
+    from matnet.tape.stacked import stacked
+
     return stacked([member.evaluation.by_numpy(quantity, sizes).tape for member in networks])
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from matnet.derivatives.channels import ChannelDerivatives, channel_derivatives
 from matnet.derivatives.custom_rules import with_custom_rules
 from matnet.derivatives.quantities import LayerOutputs, Quantity, Value, targets
 from matnet.errors import ShapeError, UnsupportedError
@@ -20,6 +19,9 @@ from matnet.simulate import lay_out
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.simplify import simplified
 from matnet.tape.symbols import record
+
+if TYPE_CHECKING:  # few programs need it
+    from matnet.derivatives.channels import ChannelDerivatives
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -49,6 +51,8 @@ class Evaluation:
     def channels(self, layer: int | None, most: int) -> ChannelDerivatives | None:
         """How a layer (from 0), or the outputs, depend on the first `most` parameters; see ``channel_derivatives``."""
         if (layer, most) not in self._channels:
+            from matnet.derivatives.channels import channel_derivatives
+
             found = channel_derivatives(self.program, targets(self.program, layer), most)
             self._channels[layer, most] = found
         return self._channels[layer, most]
@@ -72,9 +76,12 @@ class Evaluation:
             Complex numbers, other than for complex-step differentiation.
         """
         x = arrays[0]
-        if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.shape == self._sample_shape and len(arrays) == 1:
-            # a single sample, as in an optimizer's loop: nothing is left to check
-            return _unwrapped(quantity, self.function(quantity, x.shape).one(x))
+        if type(x) is np.ndarray and x.dtype is _FLOAT64 and len(arrays) == 1:
+            # a sample or a batch, as in an optimizer's loop: nothing is left to check
+            if x.shape == self._sample_shape:
+                return _unwrapped(quantity, self.function(quantity, x.shape).one(x))
+            if x.shape[1:] == self._sample_shape:
+                return _unwrapped(quantity, self.function(quantity, x.shape[1:])(x))
         if self._dynamic:
             raise ShapeError(
                 "this network is dynamic, so a single sample does not determine its outputs: use net.run(x) with a "
@@ -108,7 +115,7 @@ class Evaluation:
 
     def function(self, quantity: Quantity, sizes: Sequence[int]) -> ArrayFunction:
         """The quantity as a function of NumPy arrays whose last axes have these sizes."""
-        return self.by_numpy(quantity, sizes)
+        return self._evaluators.get(quantity) or self.by_numpy(quantity, sizes)
 
     def by_numpy(self, quantity: Quantity, sizes: Sequence[int]) -> Evaluator:
         """The quantity's tape, recorded once, and its evaluator."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from matnet.derivatives import parameters as by_parameters
 from matnet.derivatives import products, quantities
 from matnet.derivatives.quantities import Scale
-from matnet.derivatives.time import Run, Series
 from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model import loops
@@ -43,11 +42,11 @@ from matnet.network.names import (
     units_of,
     with_names,
 )
-from matnet.network.parameter_jacobian import parameter_jacobian
 from matnet.network.scaling import Scaling, with_scaling
 from matnet.simulate import Program
 
 if TYPE_CHECKING:  # many programs that open a network do not need them
+    from matnet.derivatives.time import Run, Series
     from matnet.network.assessment import Assessment
     from matnet.network.forecast import Forecaster, SeriesData
     from matnet.network.trace import Trace
@@ -315,6 +314,8 @@ class Network:
         At a kink the derivative is the pinned value of the function, as in MATLAB: 1 for poslin at 0. The derivative of
         compet and hardlim is 0 wherever it exists, and 0 is returned everywhere.
         """
+        if of is None and wrt is None and scale == "real":  # as in an optimizer's loop: nothing is looked up
+            return self.evaluation.on_samples(quantities.JACOBIAN, (x,))
         if scale not in ("real", "normalized"):
             raise ShapeError(f"scale is '{scale}', expected 'real' or 'normalized'")
         selected = selection(self.structure, of, wrt)
@@ -502,6 +503,8 @@ class Network:
             As in ``jacobian``.
         """
         selected = selection(self.structure, of)
+        from matnet.network.parameter_jacobian import parameter_jacobian
+
         return parameter_jacobian(self.evaluation, self.structure, selected, x, sparse)
 
     def propagate(self, x: Array, covariance: Array) -> Array:
@@ -1108,6 +1111,8 @@ class Network:
     @cached_property
     def series(self) -> Series:
         """The network's layout in time, for ``run`` and ``run_jacobian``."""
+        from matnet.derivatives.time import Series
+
         return Series(self.structure, self.program, self.evaluation.on_rows)
 
     @cached_property

@@ -190,7 +190,7 @@ RIVALS: dict[str, tuple[Callable[..., Callable[[], Any]], tuple[str, ...]]] = {
 
 def calls(rows: int) -> int:
     """How many calls make one timing: one of microseconds is lost in the clock, and finds cold caches and threads."""
-    return 200 if rows == 1 else max(1, 5_000 // rows)
+    return 200 if rows == 1 else max(1, 20_000 // rows)
 
 
 def repeated(function: Callable[[], Any], times: int) -> Callable[[], None]:

@@ -410,10 +410,10 @@ def test_the_last_one_out_gives_blas_its_threads_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "rows"), [(4, 4096), (16, 4096), (17, 2048), (100, 512), (187, 256), (512, 256), (4096, 64), (1 << 18, 8)]
+    ("size", "rows"), [(4, 4096), (64, 4096), (65, 2048), (100, 2048), (512, 512), (513, 256), (4096, 64), (1 << 18, 8)]
 )
-def test_blocks_fit_a_cores_cache(size: int, rows: int) -> None:
-    """An input and one result, 16 bytes an element: 1 MiB, or 4 MiB where there would be fewer than 256 rows."""
+def test_blocks_fit_the_cache(size: int, rows: int) -> None:
+    """An input and one result, 16 bytes an element: 4 MiB, but at least 8 and at most 4,096 rows."""
     tape = record(deep().program, lambda _, x: x.__array_namespace__().exp(x), [size])
     assert Evaluator(tape).block_rows == rows
 
