@@ -40,6 +40,9 @@ TABLE = {
 }
 """Each elementwise operation of a tape; truth values and indices are doubles, as wide as all the others."""
 
+_OPERATIONS = {"exp": 20, "tanh": 20}
+"""Arithmetic operations of an element, where they are many."""
+
 _REDUCTIONS = {
     "sum": "o[l] += x[l];",
     "max": "o[l] = x[l] > o[l] || x[l] != x[l] ? x[l] : o[l];",
@@ -311,7 +314,7 @@ class Kernel:
         """One loop nest for elementwise nodes."""
         nodes = self.tape.nodes
         shape = _squeezed(elements(nodes[statement.nodes[0]].shape))
-        self.operations += len(statement.nodes) * prod(shape)
+        self.operations += sum(_OPERATIONS.get(nodes[number].operation, 1) for number in statement.nodes) * prod(shape)
         index = indices(shape)
         before: dict[str, str] = {}
         body = []

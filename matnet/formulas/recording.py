@@ -92,15 +92,12 @@ def recorded(structure: Structure, program: Program, wanted: Wanted, short_slope
             "a network with feedback has no formula for its derivative: that depends on all steps before, and "
             "run_jacobian computes it over a series; the formula of one step is available without wrt"
         )
+    _check_terms(structure.input_size + structure.layer_elements + structure.output_size)
     arguments = _arguments(structure, program)
     size = len(arguments)
     plan = _Plan(structure, program, wanted, arguments)
     tape = simplified(record(program, plan.everything, (size,)))
-    if elements_of(tape) > MOST_TERMS:
-        raise UnsupportedError(
-            f"the network is too large for a formula: {counted(elements_of(tape), 'term')}, at most {MOST_TERMS:,}; "
-            "export it as code instead, which computes with arrays: matnet convert"
-        )
+    _check_terms(elements_of(tape))
     builder = Builder(short_slopes)
     arrays = expanded(tape, builder)
     wanted_arrays, layers = arrays[: plan.count], arrays[plan.count :]
@@ -110,6 +107,14 @@ def recorded(structure: Structure, program: Program, wanted: Wanted, short_slope
     )
     fed_back = tuple(dict.fromkeys(_delayed(leaf) for leaf in program.leaves if leaf.kind == "layer"))
     return Recorded(arguments, results, _labels(structure, program, layers), plan.reference, fed_back)
+
+
+def _check_terms(terms: int) -> None:
+    if terms > MOST_TERMS:
+        raise UnsupportedError(
+            f"the network is too large for a formula: {counted(terms, 'term')}, at most {MOST_TERMS:,}; "
+            "export it as code instead, which computes with arrays: matnet convert"
+        )
 
 
 def _arguments(structure: Structure, program: Program) -> tuple[Argument, ...]:

@@ -22,6 +22,9 @@ Json: TypeAlias = Any
 MAX_DEPTH = 32
 """How deep objects and lists may be nested; the archive needs 7."""
 
+_MARGIN = 100_000_000
+"""Bytes that a text may need beyond ten times its length."""
+
 _NAMED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -91,8 +94,21 @@ def parse(text: str) -> Node:
 
 
 def parsed_size(text: str) -> int:
-    """The most bytes that ``parse`` needs for a text, from the characters that begin or separate its values."""
-    return 2 * len(text) + 96 * text.count("[") + 240 * text.count("{") + 96 * text.count(",") + 160 * text.count(":")
+    """The most bytes that ``parse`` needs for a text, from the characters that begin or separate its values.
+
+    Raises
+    ------
+    FormatError
+        They are more than ten times the text and 100 MB, which the numbers of a network never need.
+    """
+    bytes_of = {"[": 96, "{": 240, ",": 40, ":": 160, '"': 12}
+    size = 2 * len(text) + sum(each * text.count(character) for character, each in bytes_of.items())
+    if size > 10 * len(text) + _MARGIN:
+        raise FormatError(
+            f"its lists, objects and numbers are so short that reading {len(text):,} characters may need {size:,} bytes "
+            "of memory; no network needs more than ten times its text"
+        )
+    return size
 
 
 def _float(text: str) -> float:

@@ -188,9 +188,15 @@ RIVALS: dict[str, tuple[Callable[..., Callable[[], Any]], tuple[str, ...]]] = {
 }
 
 
-def calls(rows: int) -> int:
-    """How many calls make one timing: one of microseconds is lost in the clock, and finds cold caches and threads."""
-    return 200 if rows == 1 else max(1, 20_000 // rows)
+def calls(function: Callable[[], Any]) -> int:
+    """How many calls make one timing of this function and its rivals: as many as take it 5 ms, 200 at most.
+
+    A single call of microseconds is lost in the clock, and finds cold caches and threads.
+    """
+    function()
+    began = time.perf_counter()
+    function()
+    return min(200, max(1, round(0.005 / (time.perf_counter() - began))))
 
 
 def repeated(function: Callable[[], Any], times: int) -> Callable[[], None]:
@@ -212,7 +218,8 @@ def beside_jax(chosen: argparse.Namespace) -> None:
     for name, rows, quantity in cases(chosen):
         sizes, x = NETWORKS[name], samples(NETWORKS[name], rows)
         both = [ours(quantity, sizes, x), jax_function(quantity, sizes, x)]
-        times = timings([repeated(function, calls(rows)) for function in both], chosen.repeats)
+        count = calls(both[0])
+        times = timings([repeated(function, count) for function in both], chosen.repeats)
         print(json.dumps([name, rows, quantity, *(each.median for each in times)]), flush=True)
 
 
@@ -253,13 +260,14 @@ def main() -> None:
         sizes, x = NETWORKS[name], samples(NETWORKS[name], rows)
         named = {rival: make for rival, (make, what) in RIVALS.items() if quantity in what}
         functions = [ours(quantity, sizes, x), *(make(quantity, sizes, x) for make in named.values())]
-        own, *others = timings([repeated(function, calls(rows)) for function in functions], chosen.repeats)
+        count = calls(functions[0])
+        own, *others = timings([repeated(function, count) for function in functions], chosen.repeats)
         found = {"JAX": by_jax[name, rows, quantity]}
         found |= {rival: other.median / own.median for rival, other in zip(named, others, strict=True)}
         for rival, ratio in found.items():
             ratios.setdefault((rival, rows, quantity), []).append(ratio)
         columns = "".join(f"{found[r]:12.2f}x" if r in found else f"{'':13}" for r in RIVALS)
-        seconds = own.median / calls(rows)
+        seconds = own.median / count
         shown = f"{seconds * 1e6:9.1f} µs" if rows == 1 else f"{seconds * 1e3:9.2f} ms"
         print(f"{name:15}{rows:8}  {quantity:20}{shown:>12}{own.percent:>6}{found['JAX']:7.2f}x{columns}", flush=True)
     print("\ngeometric means over the networks, their time over ours (lowest)")

@@ -57,11 +57,12 @@ def compare(name: str, rows: int, quantity: str, repeats: int) -> dict[str, floa
     compiled()
     build = time.perf_counter() - began
     makers: list[Callable[[], Any]] = [compiled, *(make(quantity, sizes, x) for make in RIVALS.values())]
-    turns = in_turn([repeated(function, calls(rows)) for function in makers], repeats)
+    count = calls(compiled)
+    turns = in_turn([repeated(function, count) for function in makers], repeats)
     ratios = {
         rival: statistics.median(turn[k][0] / turn[0][0] for turn in turns) for k, rival in enumerate(RIVALS, start=1)
     }
-    elapsed, used = (timing([turn[0][k] / calls(rows) * 1e6 for turn in turns]) for k in (0, 1))
+    elapsed, used = (timing([turn[0][k] / count * 1e6 for turn in turns]) for k in (0, 1))
     columns = "".join(f"{ratios[rival]:9.2f}x" for rival in RIVALS)
     print(
         f"{name:15}{rows:8}{elapsed.median:12.1f}{elapsed.percent:>6}{used.median:12.1f}{columns}{build:9.2f}",

@@ -643,3 +643,24 @@ def test_the_limit_counts_what_parsing_takes(kind: str, tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < parsed_size(text) + 2 * len(text)
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", CROWDED)
+def test_a_text_of_tiny_values_alone_is_refused_before_it_is_parsed(kind: str, tmp_path: Path) -> None:
+    """Up to 33 times their text, where ten times and 100 MB are promised."""
+    text = "[" + ",".join([CROWDED[kind]] * 14) + "]"
+    (tmp_path / "net.json").write_text(text, encoding="utf-8")
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError) as caught:
+            matnet.load(tmp_path / "net.json")
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(text) + 100_000_000
+    finally:
+        tracemalloc.stop()
+    assert str(tmp_path / "net.json") in str(caught.value)
+
+
+def test_numbers_of_any_length_may_fill_a_large_text() -> None:
+    """Ten digits are what a float32 has; three characters are the shortest number with a fraction."""
+    assert parsed_size("[" + "0.12345678," * 5_000_000 + "0]") < 10 * 55_000_000
+    assert parsed_size("[" + "0.5," * 10_000_000 + "0]") < 10 * 40_000_000 + 100_000_000
