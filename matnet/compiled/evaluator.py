@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from matnet.compiled.source import Routine
 
 _SHARE = 1 << 23
-"""The fewest operations per share of a thread, about a quarter of a millisecond; waking a second thread takes a tenth of
-that or more, so a batch with fewer than twice as many is computed by the calling thread."""
+"""The fewest operations per share of a thread, about a quarter of a millisecond; waking a second thread takes a tenth
+of that or more, so a batch with fewer than twice as many is computed by the calling thread."""
 
 _SHARES_PER_CORE = 4
 """So that a core that others use delays little, and yet few calls are made."""

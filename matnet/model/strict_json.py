@@ -105,8 +105,8 @@ def parsed_size(text: str) -> int:
     size = 2 * len(text) + sum(each * text.count(character) for character, each in bytes_of.items())
     if size > 10 * len(text) + _MARGIN:
         raise FormatError(
-            f"its lists, objects and numbers are so short that reading {len(text):,} characters may need {size:,} bytes "
-            "of memory; no network needs more than ten times its text"
+            f"its lists, objects and numbers are so short that reading {len(text):,} characters may need {size:,} "
+            "bytes of memory; no network needs more than ten times its text"
         )
     return size
 

@@ -133,7 +133,7 @@ def test_a_thread_left_behind_writes_to_memory_that_is_there(
     """The code is given addresses; an interrupt may end a call while another thread still computes."""
     left_behind: list[Any] = []
     monkeypatch.setattr(evaluator, "on_all_cores", lambda work, starts: left_behind.append(work))
-    pair[0](np.zeros((100_000, pair[0].input_size)))
+    pair[0](np.zeros((500_000, pair[0].input_size)))
     assert len(left_behind) == 1
     memory = [weakref.ref(array) for array in left_behind[0].args[0]]
     gc.collect()
