@@ -54,30 +54,44 @@ INLINE void fill(double *o, double x)
 }
 
 #if B == 1
+/* R rows of a product for one sample, 32 columns at a time. */
+#define ROW_GROUP(R)                                                                                            \
+    for (; m + R <= M; m += R)                                                                                  \
+        for (count n = 0; n < N; n += 32) {                                                                     \
+            line8 s[R][4];                                                                                      \
+            count left = N - n < 32 ? N - n : 32, vectors = (left + 7) / 8;                                     \
+            UNROLL for (count r = 0; r < R; r++)                                                                \
+                UNROLL for (count c = 0; c < 4; c++) s[r][c] = (line8){0};                                      \
+            if (vectors == 4)                                                                                   \
+                for (count k = 0; k < K; k++) {                                                                 \
+                    const line8 *y = (const line8 *)(b + k * row + n);                                          \
+                    UNROLL for (count r = 0; r < R; r++)                                                        \
+                        UNROLL for (count c = 0; c < 4; c++) s[r][c] += a[(m + r) * am + k * ak] * y[c];        \
+                }                                                                                               \
+            else                                                                                                \
+                for (count c = 0; c < vectors; c++)                                                             \
+                    for (count k = 0; k < K; k++) {                                                             \
+                        line8 q = *(const line8 *)(b + k * row + n + 8 * c);                                    \
+                        UNROLL for (count r = 0; r < R; r++) s[r][c] += a[(m + r) * am + k * ak] * q;           \
+                    }                                                                                           \
+            for (count r = 0; r < R; r++) {                                                                     \
+                double *z = o + (m + r) * om + n * on;                                                          \
+                count c = 0;                                                                                    \
+                for (; on == 1 && c + 8 <= left; c += 8) *(line8_anywhere *)(z + c) = s[r][c / 8];              \
+                for (; c < left; c++) z[c * on] = s[r][c / 8][c % 8];                                           \
+            }                                                                                                   \
+        }
+
 /* o = a b for one sample: M by K numbers a of its own, K by N numbers b in rows of `row` numbers, a multiple of 8. */
 CONTRACTED APART void product(double *o, count om, count on, const double *a, count am, count ak,
                               const double *b, count row, count M, count K, count N)
 {
     CONTRACT
-    for (count m = 0; m < M; m++)
-        for (count n = 0; n < N; n += 32) {
-            line8 s[4];
-            double *z = o + m * om + n * on;
-            count left = N - n < 32 ? N - n : 32, vectors = (left + 7) / 8;
-            UNROLL for (count c = 0; c < 4; c++) s[c] = (line8){0};
-            if (vectors == 4)
-                for (count k = 0; k < K; k++) {
-                    const double *y = b + k * row + n;
-                    UNROLL for (count c = 0; c < 4; c++) s[c] += a[m * am + k * ak] * *(const line8 *)(y + 8 * c);
-                }
-            else
-                for (count c = 0; c < vectors; c++) {
-                    const double *y = b + n + 8 * c;
-                    for (count k = 0; k < K; k++) s[c] += a[m * am + k * ak] * *(const line8 *)(y + k * row);
-                }
-            for (count c = 0; c < left; c++) z[c * on] = s[c / 8][c % 8];
-        }
+    count m = 0;
+    ROW_GROUP(SIDE)
+    ROW_GROUP(1)
 }
+#undef ROW_GROUP
 
 /* o = a b for one sample: M by K and K by N numbers of its own. */
 CONTRACTED APART void product_of_lines(double *o, count om, count on, const double *a, count am, count ak,
