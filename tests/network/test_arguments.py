@@ -171,8 +171,8 @@ MISSING: dict[str, Any] = {
     "pandas Int64": pd.DataFrame({"x1": pd.array([1, None], dtype="Int64"), "x2": [1.0, 1.0], "x3": [2, 2]}),
     "pandas boolean": pd.DataFrame({"x1": pd.array([True, None], dtype="boolean"), "x2": [1.0, 1.0], "x3": [2, 2]}),
     "polars null": pl.DataFrame({"x1": [1, None], "x2": [True, True], "x3": [2.0, 2.0]}),
-    "polars decimal": pl.DataFrame({"x1": [1, None], "x2": [1, 1], "x3": [2.0, 2.0]}).with_columns(
-        pl.col("x1").cast(pl.Decimal(10, 2))
+    "polars decimal": pl.DataFrame(
+        {"x1": [1, None], "x2": [1, 1], "x3": [2.0, 2.0]}, schema_overrides={"x1": pl.Decimal(10, 2)}
     ),
 }
 
