@@ -355,10 +355,9 @@ def _refuse_parameter(part: Fields, name: str) -> None:
         or (isinstance(value, Cell) and not value.items)
     ):
         return
-    if isinstance(value, Struct | Cell | Opaque | Numeric | Sparse | Char):
-        raise UnsupportedError(
-            f"not empty ({describe(value)}); functions with parameters are not supported", place=f"{part.place}.{name}"
-        )
+    raise UnsupportedError(
+        f"not empty ({describe(value)}); functions with parameters are not supported", place=f"{part.place}.{name}"
+    )
 
 
 def _biases(fields: Fields, notes: _Notes, count: int) -> list[FloatArray | None]:
@@ -524,7 +523,7 @@ def _check_size(part: Fields, shape: tuple[int, ...]) -> None:
 
 def _check_delays(fields: Fields, structure: Structure) -> None:
     """Checks the longest delays, which are stored twice."""
-    feedback = max((output.feedback_delay for output in structure.outputs), default=0)
+    feedback = max(output.feedback_delay for output in structure.outputs)
     for name, longest, what in (
         ("numInputDelays", structure.input_delay, "the longest delay of the input weights"),
         ("numLayerDelays", structure.layer_delay, "the longest delay of the layer weights"),

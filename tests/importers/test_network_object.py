@@ -13,10 +13,12 @@ import scipy.sparse
 from scipy.io.matlab import MatlabObject
 
 import matnet
+from fitted_models import handle
+from matnet.errors import NoNetworkError
 from matnet.functions.transfer import TRANSFER
 from matnet.model.structure import Performance
 from network_object import removeconstantrows
-from object_files import ObjectStore, write_objects
+from object_files import ObjectStore, Reference, write_objects
 
 Save: TypeAlias = Callable[..., Path]
 
@@ -48,6 +50,11 @@ def without(net: Any, *names: str) -> MatlabObject:
     return MatlabObject(record, net.classname)
 
 
+def struct_array(count: int) -> Any:
+    """A 1-by-n struct array."""
+    return np.array([[(float(k),) for k in range(count)]], dtype=[("a", object)])
+
+
 def test_sizes_functions_and_weights_are_those_saved(small: MatlabObject, save: Save) -> None:
     structure = matnet.load(save(net=small)).structure
     assert [entry.size for entry in structure.inputs] == [2]
@@ -73,6 +80,28 @@ def test_a_plain_struct_with_the_fields_is_a_network(small: MatlabObject, save: 
     assert loaded.provenance.path == "s"
     x = np.array([[0.3, -1.0], [2.0, 0.0]])
     assert (loaded(x) == matnet.load(save(net=small))(x)).all()
+
+
+TELLING = ("numInputs", "numLayers", "layers", "IW", "LW", "b")
+
+
+def test_a_plain_struct_is_a_network_by_six_fields(small: MatlabObject, save: Save) -> None:
+    """With all of them it is one, if an incomplete one; without one of them it is a struct of the user's own."""
+    file = save(s={name: field(small, name) for name in TELLING})
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: s.inputs: missing, expected a 1x1 cell"
+    for left_out in TELLING:
+        file = save(s={name: field(small, name) for name in small.dtype.names if name != left_out})
+        with pytest.raises(NoNetworkError):
+            matnet.load(file)
+
+
+def test_a_struct_array_with_the_fields_holds_networks(small: MatlabObject, save: Save) -> None:
+    both = np.empty((1, 2), dtype=[(name, object) for name in small.dtype.names])
+    for name in small.dtype.names:
+        both[name][0, 0] = both[name][0, 1] = field(small, name)
+    assert list(matnet.load_all(save(s=both))) == ["s(1)", "s(2)"]
 
 
 def test_whole_numbers_and_sparse_weights_are_pointed_out_and_read_alike(small: MatlabObject, save: Save) -> None:
@@ -132,9 +161,18 @@ def test_settings_without_gain_and_offset_are_those_of_version_7(small: MatlabOb
         ("mse", {"squaredWeighting": 0.0}, Performance("mse", 0.0, "performParam.squaredWeighting")),
         ("sse", {"normalization": "percent"}, Performance("sse", 0.0, "performParam.normalization")),
         ("mse", {"regularization": 2.0}, Performance("mse", 0.0, "performParam.regularization of 2.0")),
+        ("mse", {"regularization": 1.0}, Performance("mse", 1.0)),
+        ("mse", {"regularization": -0.5}, Performance("mse", 0.0, "performParam.regularization of -0.5")),
+        ("mse", {"squaredWeighting": [1.0, 1.0]}, Performance("mse", 0.0, "performParam.squaredWeighting")),
+        ("mse", {"squaredWeighting": "yes"}, Performance("mse", 0.0, "performParam.squaredWeighting")),
+        ("mse", {"normalization": 1.0}, Performance("mse", 0.0, "performParam.normalization")),
+        ("mse", struct_array(2), Performance("mse", 0.0, "performParam is a struct 1x2, expected a struct")),
         ("mse", {"mystery": 1.0}, Performance("mse", 0.0, "performParam.mystery")),
         ("mse", 3.0, Performance("mse", 0.0, "performParam is a double 1x1, expected a struct")),
         ("msereg", {"ratio": 0.75}, Performance("mse", 0.25)),
+        ("msereg", {"ratio": 0.0}, Performance("mse", 1.0)),
+        ("msereg", {"ratio": 1.0}, Performance("mse", 0.0)),
+        ("msereg", {"ratio": -0.5}, Performance("msereg", 0.0, "performParam.ratio of -0.5")),
         ("msereg", {"ratio": 7.0}, Performance("msereg", 0.0, "performParam.ratio of 7.0")),
         ("msereg", {"other": 7.0}, Performance("msereg", 0.0, "performParam.ratio is missing")),
     ],
@@ -176,6 +214,35 @@ def test_an_open_loop_names_its_feedback_among_inputs_and_outputs(small: MatlabO
     assert (structure.outputs[0].feedback_mode, structure.outputs[0].feedback_input) == ("open", 1)
     assert structure.layers[0].input_weights[1].delays == (1, 3)
     assert structure.dynamic
+
+
+def test_the_first_input_may_be_the_one_that_carries_an_output_back(small: MatlabObject, save: Save) -> None:
+    """Its range of 0 to 1 is that of the output, and no sign of scaling outside the network."""
+    bare = np.empty((1, 0), dtype=object)
+    own = part(small, "inputs")
+    own.update(size=1.0, feedbackOutput=2.0, range=np.array([[0.0, 1.0]]), processedSize=1.0)
+    own.update(processFcns=bare, processParams=bare, processSettings=bare, processedRange=np.array([[0.0, 1.0]]))
+    field(small, "IW")[0, 0] = np.array([[0.5], [1.5], [-1.0]])
+    part(small, "inputWeights").update(size=np.array([[3.0, 1.0]]), delays=2.0)
+    put(small, "numInputDelays", 2.0)
+    part(small, "outputs", 0, 1).update(feedbackMode="open", feedbackInput=1.0, feedbackDelay=0.0)
+    loaded = matnet.load(save(net=small))
+    assert (loaded.structure.inputs[0].feedback_output, loaded.structure.outputs[0].feedback_input) == (0, 0)
+    assert loaded.provenance.oddities == ()
+
+
+def test_fields_that_an_older_toolbox_did_not_write_mean_no_feedback(small: MatlabObject, save: Save) -> None:
+    """Version 6 has processing and no feedback; processParams came later than processFcns."""
+    put(small, "version", "6")
+    expected = matnet.load(save(net=small))([0.3, -1.0])
+    for place in (part(small, "inputs"), part(small, "outputs", 0, 1)):
+        for name in ("feedbackOutput", "feedbackInput", "feedbackMode", "feedbackDelay", "processParams"):
+            place.pop(name, None)
+    loaded = matnet.load(save("older.mat", net=small))
+    output = loaded.structure.outputs[0]
+    assert (output.feedback_mode, output.feedback_input, output.feedback_delay) == ("none", None, 0)
+    assert loaded.structure.inputs[0].feedback_output is None
+    assert loaded([0.3, -1.0]) == expected
 
 
 Edit = Callable[[Any], object]
@@ -407,6 +474,42 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda net: (open_loop(net), part(net, "outputs", 0, 1).update(feedbackInput=0.0)),
         "net.outputs{2}.feedbackInput: 0, but the network has 2 inputs",
     ),
+    "layers one more than any network has": (
+        lambda net: put(net, "numLayers", 10_001.0),
+        "net: more than 10000 layers or inputs",
+    ),
+    "as many layers as a network may have": (
+        lambda net: put(net, "numLayers", 10_000.0),
+        "net.outputConnect: 1x2, expected 1x10000 by the numbers of inputs and layers",
+    ),
+    "inputs one more than any network has": (
+        lambda net: put(net, "numInputs", 10_001.0),
+        "net: more than 10000 layers or inputs",
+    ),
+    "as many inputs as a network may have": (
+        lambda net: put(net, "numInputs", 10_000.0),
+        "net.inputs: a cell 1x1, expected a 10000x1 cell",
+    ),
+    "a delay beyond any whole number of 4 bytes": (
+        lambda net: part(net, "inputWeights").update(delays=2.0**31),
+        "net.inputWeights{1,1}.delays: delays must be non-negative integers in increasing order, got [2147483648.0]",
+    ),
+    "the longest delay that is a whole number of 4 bytes": (
+        lambda net: part(net, "inputWeights").update(delays=2.0**31 - 1.0),
+        "net.inputWeights{1,1}: a delay of 2147483647 steps is not supported; the maximum is 1000000",
+    ),
+    "a second delay that is not whole": (
+        lambda net: part(net, "inputWeights").update(delays=np.array([[1.0, 2.5]])),
+        "net.inputWeights{1,1}.delays: delays must be non-negative integers in increasing order, got [1.0, 2.5]",
+    ),
+    "the name of a processing function that is no text": (
+        lambda net: part(net, "inputs")["processFcns"].__setitem__((0, 0), 3.0),
+        "net.inputs{1}.processFcns{1}: a double 1x1, expected a name",
+    ),
+    "settings of two": (
+        lambda net: part(net, "inputs")["processSettings"].__setitem__((0, 0), struct_array(2)),
+        "net.inputs{1}.processSettings{1}: a struct 1x2, expected a struct with the settings of mapminmax",
+    ),
     "an open loop from a layer that is not an output": (
         lambda net: (open_loop(net), part(net, "inputs", 1).update(feedbackOutput=1.0)),
         "net.inputs{2}: feedbackOutput is 1, but layer 1 is not an output",
@@ -509,6 +612,16 @@ def test_an_output_without_processing_is_run_without_whatever_its_ranges_say(sma
     assert loaded.layer_outputs([0.3, -1.0])[1] == loaded([0.3, -1.0]) == reference([0.3, -1.0])
 
 
+@pytest.mark.parametrize("processed", [np.array([[np.nan, 1.0]]), np.zeros((0, 0)), "as the range"])
+def test_ranges_that_agree_or_are_not_there_are_no_oddity(small: MatlabObject, save: Save, processed: object) -> None:
+    empty = np.empty((1, 0), dtype=object)
+    part(small, "outputs", 0, 1).update(
+        processFcns=empty, processParams=empty, processSettings=empty, range=np.array([[np.nan, 1.0]])
+    )
+    part(small, "outputs", 0, 1).update(processedRange=processed)
+    assert matnet.load(save(net=small)).provenance.oddities == ()
+
+
 def objects_of_2011(net: Any) -> tuple[ObjectStore, Any]:
     """The network as R2011a stored it: parts, parameters and settings are objects, defaults are left out."""
     store = ObjectStore()
@@ -563,6 +676,49 @@ def test_an_object_of_r2011a_with_parameters_of_a_function_is_refused(small: Mat
         matnet.load(file)
     assert str(refused.value) == (
         f"{file}: net.layers{{1}}.transferParam: not empty (struct 1x1); functions with parameters are not supported"
+    )
+
+
+def test_a_part_that_is_another_object_or_two_of_them_is_refused(small: MatlabObject, tmp_path: Path) -> None:
+    store, net = objects_of_2011(small)
+    layers = field(net, "layers")
+    own, other = layers[0, 0], store.new("nnetSpecialLayer", {"size": 3.0})
+    for value, words in (
+        (other, "nnetSpecialLayer 1x1"),
+        (store.reference("nnetLayer", *own.numbers, *own.numbers), "nnetLayer 1x2"),
+    ):
+        layers[0, 0] = value
+        file = write_objects(tmp_path / "objects.mat", store, {"net": net})
+        with pytest.raises(matnet.ModelError) as refused:
+            matnet.load(file)
+        assert str(refused.value) == f"{file}: net.layers{{1}}: a {words}, expected a struct"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda store: handle("mine"), "function_handle 1x1"),
+        (lambda store: store.new("mystery", {"values": {}}), "mystery 1x1"),
+        (
+            lambda store: store.reference("nnetParam", *(store.add("nnetParam", {"values": {}}) for _ in range(2))),
+            "nnetParam 1x2",
+        ),
+    ],
+)
+def test_a_parameter_that_is_a_function_or_an_object_is_refused(
+    small: MatlabObject, tmp_path: Path, make: Callable[[ObjectStore], Any], words: str
+) -> None:
+    store, net = objects_of_2011(small)
+    layer = next(number for number, entry in enumerate(store.objects) if "transferFcn" in entry[1])
+    class_number, properties, saved = store.objects[layer]
+    parameter = make(store)
+    plain = replace(parameter, plain=True) if isinstance(parameter, Reference) else parameter
+    store.objects[layer] = (class_number, {**properties, "netInputParam": plain}, saved)
+    file = write_objects(tmp_path / "objects.mat", store, {"net": net})
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == (
+        f"{file}: net.layers{{1}}.netInputParam: not empty ({words}); functions with parameters are not supported"
     )
 
 
