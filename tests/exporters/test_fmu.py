@@ -21,13 +21,17 @@ import matnet
 from exported_networks import disagreement, row_networks, write
 from matnet.cli.entry import run
 from matnet.errors import FormatError, UnsupportedError
+from matnet.exporters.fmu.description import starts
+from matnet.exporters.fmu.sources import Compiler, compiler
 from matnet.exporters.recording import Options
 from matnet.exporters.save import rendered
 from matnet.exporters.target import Job, targets
+from matnet.model.provenance import Provenance
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.proof.exported import check_written
 from random_networks import network
+from series_networks import only_feedback
 
 PROJECT = Path(__file__).parent.parent.parent
 FIXTURES = PROJECT / "fixtures"
@@ -675,3 +679,163 @@ def test_a_removed_input_moves_nothing(fmi: str, opened: Callable[..., Unit]) ->
     unit.set(instance, [0.5, 8.0])
     slopes = [instance.getDirectionalDerivative(unit.outputs, [known], [1.0])[0] for known in unit.inputs]
     np.testing.assert_allclose(slopes, net.jacobian([0.5, 8.0])[0], rtol=1e-14)
+
+
+MIXED = Network(
+    Structure(
+        (Input(3, range=np.array([[-4.0, 10.0], [2.5, 2.5], [np.nan, np.nan]])),),
+        (Layer(1, "purelin", {0: Weight([[1.0, 2.0, 3.0]])}),),
+        (Output(0, 1, range=np.array([[-1.0, np.inf]])),),
+    ),
+    Provenance(file="plant.mat", path="nets{2}"),
+)
+"""Inputs with a range, with a single value and without; an output of which only one limit is known."""
+
+
+def described(path: Path) -> dict[str, list[dict[str, str]]]:
+    """The attributes of all elements of a model description, by their names."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for element in ElementTree.fromstring(zipfile.ZipFile(path).read("modelDescription.xml")).iter():
+        found.setdefault(element.tag, []).append(dict(element.attrib))
+    return found
+
+
+@pytest.mark.usefixtures("only_sources")
+def test_the_whole_description(fmi: str, tmp_path: Path) -> None:
+    path = tmp_path / "plant.fmu"
+    net = MIXED.with_names(["flow", "time", "time_0"], ["head"], units={"time": "s", "head": "m"})
+    matnet.save(net, path, fmi=fmi)
+    found = described(path)
+    (root,) = found["fmiModelDescription"]
+    assert re.fullmatch(
+        r"\{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}", root.pop("guid", "") or root.pop("instantiationToken")
+    )
+    events = {"numberOfEventIndicators": "0"} if fmi == "2.0" else {}
+    assert root == {
+        "fmiVersion": fmi,
+        "modelName": "plant",
+        "description": "network: nets{2}; file: plant.mat",
+        "generationTool": "matnet",
+        "variableNamingConvention": "flat",
+        **events,
+    }
+    assert found["Unit"] == [{"name": "s"}, {"name": "m"}]
+    assert "DefaultExperiment" not in found
+    shared = {"variability": "continuous"}
+    variables = [
+        {"name": "flow", "valueReference": "1", "causality": "input", **shared},
+        {"name": "time", "valueReference": "2", "causality": "input", **shared},
+        {"name": "time_0", "valueReference": "3", "causality": "input", **shared},
+        {"name": "head", "valueReference": "4", "causality": "output", **shared},
+    ]
+    numbers = [
+        {"min": "-4.0", "max": "10.0", "start": "3.0"},
+        {"unit": "s", "min": "2.5", "max": "2.5", "start": "2.5"},
+        {"start": "0.0"},
+        {"unit": "m"},
+    ]
+    if fmi == "2.0":
+        assert found["ScalarVariable"] == variables
+        assert found["Real"] == numbers
+        # of the outputs, and of what is unknown at the beginning
+        assert found["Unknown"] == [{"index": "4"}, {"index": "4"}]
+        assert found["File"] == [{"name": "fmi2.c"}, {"name": "network.c"}] * 2
+    else:
+        time = {"name": "time_1", "valueReference": "0", "causality": "independent", **shared}
+        assert found["Float64"] == [time, *(name | more for name, more in zip(variables, numbers, strict=True))]
+        assert found["Output"] == found["InitialUnknown"] == [{"valueReference": "4"}]
+        build = ElementTree.fromstring(zipfile.ZipFile(path).read("sources/buildDescription.xml"))
+        assert [file.get("name") for file in build.iter("SourceFile")] == ["fmi3.c", "network.c"]
+    # without a file nothing is said of one
+    matnet.save(Network(MIXED.structure), path, fmi=fmi)
+    assert "description" not in described(path)["fmiModelDescription"][0]
+    matnet.save(dynamic(), path, fmi=fmi, step=0.25)
+    found = described(path)
+    assert found["DefaultExperiment"] == [{"stepSize": "0.25"}]
+    told = [entry["variability"] for entry in found["ScalarVariable" if fmi == "2.0" else "Float64"]]
+    assert told[-5:] == ["continuous"] * 3 + ["discrete"] * 2
+
+
+@pytest.mark.usefixtures("only_sources")
+def test_what_the_code_of_an_fmu_knows_of_its_network(fmi: str, tmp_path: Path) -> None:
+    def defined(net: Network, **options: Any) -> tuple[dict[str, str], list[float]]:
+        matnet.save(net, tmp_path / "a.fmu", fmi=fmi, **options)
+        text = zipfile.ZipFile(tmp_path / "a.fmu").read("sources/network.h").decode()
+        start = re.search(r"static const double network_start\[(\d+)\] = \{(.*?)\};", text, flags=re.DOTALL)
+        assert start is not None
+        numbers = [float(number) for number in start[2].split(",")]
+        assert len(numbers) == int(start[1])
+        return dict(re.findall(r"#define ([A-Z]+) (\S+)$", text, flags=re.MULTILINE)), numbers
+
+    found, start = defined(MIXED)
+    del found["TOKEN"]
+    assert found == {"INPUTS": "3u", "OUTPUTS": "1u", "STATES": "0u", "DYNAMIC": "0", "STEP": "1.0", "DERIVATIVES": "1"}
+    assert start == [3.0, 2.5, 0.0]
+    assert defined(MIXED, jacobian=False)[0]["DERIVATIVES"] == "0"
+    # three inputs two steps back, and five outputs of layers one step back
+    found, start = defined(dynamic(), step=0.125)
+    del found["TOKEN"]
+    assert found == {
+        "INPUTS": "3u",
+        "OUTPUTS": "2u",
+        "STATES": "11u",
+        "DYNAMIC": "1",
+        "STEP": "0.125",
+        "DERIVATIVES": "1",
+    }
+    assert start == [0.0, 0.0, 0.0]
+    # C has no arrays of length 0
+    assert defined(only_feedback())[1] == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "start"),
+    [
+        (-4.0, 10.0, 3.0),
+        (2.0, 2.0, 2.0),
+        (1e308, 1.6e308, 1.3e308),
+        (5e-324, 5e-324, 5e-324),
+        (-np.inf, 3.0, 0.0),
+        (3.0, np.inf, 0.0),
+        (np.nan, 3.0, 0.0),
+        (5.0, 4.0, 0.0),
+    ],
+)
+def test_an_input_starts_in_the_middle_of_its_range(low: float, high: float, start: float) -> None:
+    assert starts(np.array([[low, high]])) == [pytest.approx(start, rel=1e-15)]
+
+
+def test_members_have_no_times_of_their_own_and_a_library_can_be_run(fmi: str, tmp_path: Path) -> None:
+    matnet.save(PUMP, tmp_path / "pump.fmu", fmi=fmi)
+    for entry in zipfile.ZipFile(tmp_path / "pump.fmu").infolist():
+        assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+        assert entry.external_attr >> 16 == (0o755 if entry.filename.startswith("binaries/") else 0o644)
+
+
+@pytest.mark.parametrize(
+    ("macros", "folders", "suffix"),
+    [
+        ("__aarch64__ __APPLE__", ("aarch64-darwin", "darwin64"), "dylib"),
+        ("__x86_64__ __linux__", ("x86_64-linux", "linux64"), "so"),
+        ("__i386__ __linux__", ("x86-linux", "linux32"), "so"),
+        ("__x86_64__ _WIN64", None, ""),
+        ("__riscv __linux__", None, ""),
+    ],
+)
+def test_the_machine_is_the_compilers(
+    macros: str, folders: tuple[str, str] | None, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "cross"
+    lines = "".join(f"echo '#define {macro} 1'\n" for macro in ("__STDC__", *macros.split()))
+    script.write_text(f"#!/bin/sh\ncat > /dev/null\necho\n{lines}")
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    found = compiler()
+    if folders is None:
+        assert found == Compiler(reason=f"{script} builds for a system other than Linux or macOS")
+    else:
+        assert (found.folder("3.0"), found.folder("2.0")) == folders
+        assert (found.suffix, found.reason, found.command) == (suffix, "", (str(script),))
+    script.write_text("#!/bin/sh\ncat > /dev/null\necho no licence >&2\nexit 9\n")
+    monkeypatch.setenv("CC", f"{script} -m32")
+    assert compiler() == Compiler(reason=f"the C compiler {script} -m32 does not work: no licence")
