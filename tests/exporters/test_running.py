@@ -33,14 +33,14 @@ def test_a_program_gets_a_text_and_variables_beside_those_of_the_environment(
 ) -> None:
     monkeypatch.setenv("KEPT", "old")
     program = (
-        "import os, sys; sys.stderr.buffer.write(b'caf\\xe9'); "
+        "import os, sys; sys.stderr.buffer.write(b'\\xff.'); "
         "print(sys.stdin.read(), os.environ.get('KEPT'), os.environ.get('ADDED'), os.getcwd()); sys.exit(3)"
     )
     for variables, added in (({"ADDED": "new"}, "new"), (None, "None")):
         done = finished([sys.executable, "-c", program], tmp_path, seconds=60, text="given", variables=variables)
         assert (done.stdout, done.stderr, done.returncode) == (
             f"given old {added} {tmp_path}\n",
-            "caf\N{REPLACEMENT CHARACTER}",
+            "\N{REPLACEMENT CHARACTER}.",
             3,
         )
 
