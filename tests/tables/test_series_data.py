@@ -189,3 +189,47 @@ def test_a_forecast_reaches_back_to_the_first_row() -> None:
     assert made.names == ["step", "y1", "dy1_dy1_lag1", "dy1_dy1_lag2", "dy1_dy1_lag3"]
     assert row[2:].tolist() == [by[1], by[0], 0.0]
     assert by[0] != 0.0
+
+
+def without_header(numbers: FloatArray) -> CsvTable:
+    lines = [",".join(map(repr, row)) for row in numbers.tolist()]
+    return CsvTable(Stream(io.BytesIO("\n".join([*lines, ""]).encode()), "t.csv"), Dialect())
+
+
+@pytest.mark.parametrize("feedback_first", [False, True])
+def test_a_forecast_with_an_open_loop_from_elements_with_and_without_names(feedback_first: bool) -> None:
+    """Lines without a header, an array of all, and one beside its targets; names are not taken for an order."""
+    net = open_network(feedback_first=feedback_first)
+    expected = net.forecast(X[:-2], T[:-2], X[-2:])
+    whole = np.c_[T, X] if feedback_first else np.c_[X, T]
+    mixed = np.c_[X[:, :1], T[:, ::-1], X[:, 1:]]
+    for source, targets, columns in (
+        (without_header(whole), None, Columns()),
+        (ArrayTable(whole, "x", Source("x")), None, Columns()),
+        (ArrayTable(X, "x", Source("x")), T, Columns()),
+    ):
+        made = Forecast(net, source, columns, targets, 2, None, False)
+        found = np.column_stack([column.to_numpy() for column in made.columns()])
+        np.testing.assert_array_equal(found[:, 1:], expected)
+    named = ArrayTable(mixed, "x", Source("x"), ("flow", "power", "head", "speed"))
+    with pytest.raises(TableError) as raised:
+        Forecast(net, named, Columns().named_by(net), None, 2, None, False)
+    assert str(raised.value) == "x: targets needs a table with named columns; this is an array of numbers"
+
+
+def test_as_many_steps_as_there_are_rows_leave_no_past() -> None:
+    """Nor do more: a forecast never takes its past from the rows that it forecasts."""
+    net = open_network().close_loop()
+    for steps in (6, 7, 9, 10, 13):
+        source = table(np.c_[X, T])
+        if steps == 6:
+            made = Forecast(net, source, Columns().named_by(net), None, steps, None, False)
+            found = np.column_stack([column.to_numpy() for column in made.columns()])
+            np.testing.assert_array_equal(found[:, 1:], net.forecast(X[:3], T[:3], X[3:]))
+        else:
+            with pytest.raises(TableError) as raised:
+                Forecast(net, source, Columns().named_by(net), None, steps, None, False).columns()
+            assert str(raised.value) == (
+                f"t.csv: the series has 9 rows, but a forecast of {steps} steps needs {steps + 3}: the network looks "
+                "back over 3; see forecast"
+            )
