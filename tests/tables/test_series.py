@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from matnet.errors import ShapeError, TableError
@@ -15,11 +16,13 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.tables import chunks as rows_module
+from matnet.tables.binary.frames import FrameTable
+from matnet.tables.binary.scans import HeldFrame
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
-from matnet.tables.feedback import States
+from matnet.tables.feedback import States, as_numbers, start_of_series
 from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target
@@ -456,3 +459,125 @@ def test_what_a_series_cannot_start_from(case: str) -> None:
     with pytest.raises(TableError) as raised:
         forecast_of(predict, table, asked, net)
     assert str(raised.value) == message
+
+
+def opened(table: str) -> CsvTable:
+    return CsvTable(Stream(io.BytesIO(table.encode()), "t.csv"), Dialect())
+
+
+def recurrent_layers() -> Network:
+    """Three layers: the first and the second take their own outputs of the step before, the third is closed."""
+    own = Weight(np.array([[0.5]]), delays=(1,))
+    layers = (
+        Layer(1, "tansig", {0: Weight(np.array([[1.0]]))}, {0: own, 2: own}),
+        Layer(1, "tansig", {}, {0: Weight(np.array([[1.0]])), 1: own}),
+        Layer(1, "purelin", {}, {1: Weight(np.array([[1.0]]))}),
+    )
+    return Network(Structure((Input(1),), layers, (Output(2, 1, feedback_mode="closed"),)))
+
+
+def only_taps() -> Network:
+    """One input with a tap at 1 step, and no feedback."""
+    layer = Layer(1, "purelin", {0: Weight(np.array([[2.0, 3.0]]), delays=(0, 1))})
+    return Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+
+
+FIRST = "t.csv: the first row of the series is its states; their outputs are NaN"
+ROWS = {
+    "one row": (only_taps(), "x1\n1\n", None, FIRST),
+    "several rows": (
+        NET,
+        table_of(X[:5], T[:5]),
+        None,
+        "t.csv: the first 3 rows of the series are its states; their outputs are NaN",
+    ),
+    "rows of each group": (
+        NET,
+        table_of(X[:5], T[:5]),
+        "g",
+        "t.csv: the first 3 rows of each series are its states; their outputs are NaN",
+    ),
+    "layers within": (
+        recurrent_layers(),
+        "x1,y1\n1,2\n",
+        None,
+        f"{FIRST}; the earlier outputs of layers 1, 2 are not known and taken as 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_which_rows_are_the_states_is_said(case: str) -> None:
+    net, table, group, words = ROWS[case]
+    assert start_of_series(net, opened(table), Columns(group=group), None).words == words
+    asked = States(first_rows=True)
+    assert start_of_series(net, opened(table), Columns(group=group), asked).words == words
+
+
+ZEROS = "t.csv: what came before is taken as zeros"
+
+
+@pytest.mark.parametrize(
+    ("net", "states", "words"),
+    [
+        (NET, States(), ZEROS),
+        (NET, States(inputs=np.ones((2, 2))), "t.csv: the layer states are taken as zeros"),
+        (NET, States(layers=np.ones((3, 4))), "t.csv: the input states are taken as zeros"),
+        (NET, States(np.ones((2, 2)), np.ones((3, 4))), ""),
+        (only_taps(), States(), ZEROS),
+        (only_taps(), States(inputs=np.ones((1, 1))), ""),
+        (without_inputs(), States(), ZEROS),
+        (without_inputs(), States(layers=np.ones((2, 1))), ""),
+        (recurrent_layers(), States(layers=np.ones((1, 3))), ""),
+    ],
+)
+def test_which_states_are_zeros_is_said_where_there_are_any(net: Network, states: States, words: str) -> None:
+    names = ["x1", "x2"][: net.input_size] or ["t"]
+    start = start_of_series(net, opened(",".join(names) + "\n"), Columns(), states)
+    assert (start.words, start.choice.targets, start.rows, start.ahead, start.doubts) == (words, (), 0, 0, [])
+
+
+def test_a_network_without_inputs_takes_its_outputs_from_a_column_without_a_name() -> None:
+    net = without_inputs()
+    lines = "".join(f"{y!r}\n" for (y,) in T[:6].tolist())
+    expected = net.run(*net.prepare(None, T[:6])[:3], steps=4).outputs
+    for table in (lines, f"y1\n{lines}"):
+        _, y = from_first_rows(predict, table, net=net)
+        assert np.isnan(y[:2]).all()
+        np.testing.assert_array_equal(y[2:], expected)
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers"),
+    [
+        (pl.Series(["1,5", " 2 ", "NA", None, "-,25"]), [1.5, 2.0, np.nan, np.nan, -0.25]),
+        (pl.Series([1, None, 3]), [1.0, np.nan, 3.0]),
+        (pl.Series([None, None], dtype=pl.Null), [np.nan, np.nan]),
+        (pl.Series([None, None], dtype=pl.String), [np.nan, np.nan]),
+        (pl.Series([0.1, None], dtype=pl.Float64), [0.1, np.nan]),
+    ],
+)
+def test_measured_outputs_of_every_type_are_numbers(column: pl.Series, numbers: list[float]) -> None:
+    np.testing.assert_array_equal(as_numbers(column, Dialect(";", ",")), numbers)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+@pytest.mark.parametrize("rows", [9, 0])
+def test_the_columns_of_a_series_keep_their_types(form: str, rows: int) -> None:
+    """The kept column is a number, the group's is text, and neither is taken for the other."""
+    numbers = {"x1": X[:rows, 0], "x2": X[:rows, 1], "y1": T[:rows, 0]}
+    frame = pl.DataFrame({"day": range(rows), "g": ["u"] * rows, **numbers}).cast({"day": pl.Int16, "g": pl.String})
+    source = FrameTable(HeldFrame(frame), "t", Dialect(), "t")
+    held = io.BytesIO()
+    columns = Columns(keep=("day",), group="g")
+    predict(NET, source, Target(held, "out"), BatchOptions(columns, form=form))
+    found = (pl.read_parquet if form == "parquet" else pl.read_ipc)(io.BytesIO(held.getvalue()))
+    assert dict(found.schema) == {"day": pl.Int16, "y1": pl.Float64}
+    assert found["day"].to_list() == list(range(rows))
+    if rows:
+        np.testing.assert_array_equal(found["y1"].to_numpy()[3:], NET.run(*NET.prepare(X[:9], T[:9])[:3]).outputs[:, 0])
+        held = io.BytesIO()
+        predict(NET, FrameTable(HeldFrame(frame), "t", Dialect(), "t"), Target(held, "out"), BatchOptions(columns, form=form, forecast=2))
+        found = (pl.read_parquet if form == "parquet" else pl.read_ipc)(io.BytesIO(held.getvalue()))
+        assert dict(found.schema) == {"g": pl.String, "step": pl.Int64, "day": pl.Int16, "y1": pl.Float64}
+        assert found.select("g", "step", "day").rows() == [("u", 1, 7), ("u", 2, 8)]
