@@ -577,7 +577,8 @@ def test_the_columns_of_a_series_keep_their_types(form: str, rows: int) -> None:
     if rows:
         np.testing.assert_array_equal(found["y1"].to_numpy()[3:], NET.run(*NET.prepare(X[:9], T[:9])[:3]).outputs[:, 0])
         held = io.BytesIO()
-        predict(NET, FrameTable(HeldFrame(frame), "t", Dialect(), "t"), Target(held, "out"), BatchOptions(columns, form=form, forecast=2))
+        source = FrameTable(HeldFrame(frame), "t", Dialect(), "t")
+        predict(NET, source, Target(held, "out"), BatchOptions(columns, form=form, forecast=2))
         found = (pl.read_parquet if form == "parquet" else pl.read_ipc)(io.BytesIO(held.getvalue()))
         assert dict(found.schema) == {"g": pl.String, "step": pl.Int64, "day": pl.Int16, "y1": pl.Float64}
         assert found.select("g", "step", "day").rows() == [("u", 1, 7), ("u", 2, 8)]
