@@ -14,6 +14,7 @@ import polars as pl
 from matnet.files import DEFAULT_LIMIT
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.columns import Choice, Columns
+from matnet.tables.csv.cells import number_in
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import open_stream
 from matnet.tables.csv.table import CsvTable
@@ -113,16 +114,27 @@ def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: Binary
 def _upright(table: Table, reading: Reading) -> Table:
     """The table; if its samples are in columns, all of it in memory with one sample per row.
 
-    A first column that does not hold numbers alone names the elements.
+    A first column with a cell that is neither a number nor a missing one names the elements, and so does one of nothing
+    but words for missing numbers: Na may be sodium.
+
+    Raises
+    ------
+    TableError
+        A cell cannot be read.
     """
     if reading.samples != "columns":
         return table
-    width = len(table.header.names)
-    first = list(table.rows(Choice(tuple(range(1, width)), (0,), ())))
-    names = [cell for rows in first for cell in rows.texts.to_series(0).cast(pl.String).to_list()]
-    x = np.concatenate([np.zeros((0, width - 1)), *(rows.x for rows in first)])
+    places = tuple(range(len(table.header.names)))
+    kinds = table.text_types(Choice((), places[:1], ()))
+    texts, inputs = ((), places) if kinds[0].is_numeric() else (places[:1], places[1:])
+    parts = list(table.rows(Choice(inputs, texts, ())))
+    x = np.concatenate([np.zeros((0, len(inputs))), *(rows.x for rows in parts)])
     source = table.sources[0]
-    if not all(reading.dialect.is_number(name or "") for name in names):
-        return ArrayTable(x.T, table.place, source, tuple(name or "" for name in names), across=True)
-    column = np.array([float(reading.dialect.plain(name or "")) for name in names])
-    return ArrayTable(np.column_stack([column, x]).T, table.place, source, across=True)
+    if not texts:
+        return ArrayTable(x.T, table.place, source, across=True)
+    cells = [cell or "" for rows in parts for cell in rows.texts.to_series(0).cast(pl.String).to_list()]
+    words = [cell for cell in cells if cell.strip() and not table.dialect.is_number(cell)]
+    if not all(map(table.dialect.is_missing, words)) or (words and not any(map(table.dialect.is_number, cells))):
+        return ArrayTable(x.T, table.place, source, tuple(cells), across=True)
+    first = [number_in(cell, table.dialect, f"{table.place}: row {row}, column 1") for row, cell in enumerate(cells, 1)]
+    return ArrayTable(np.column_stack([first, x]).T, table.place, source, across=True)

@@ -225,20 +225,29 @@ def blank_line(place: str, line: int, columns: int) -> TableError:
 
 
 def _number(cell: str, line: int, name: str, layout: Layout, hints: Sequence[Advice]) -> float:
-    text = unquoted(cell) or ""
-    dialect = layout.dialect
-    where = f"{layout.place}: line {line}, column {name}"
+    return number_in(unquoted(cell) or "", layout.dialect, f"{layout.place}: line {line}, column {name}", hints)
+
+
+def number_in(text: str, dialect: Dialect, place: str, hints: Sequence[Advice] = ()) -> float:
+    """The number that the text of a cell is; NaN for a missing one.
+
+    Raises
+    ------
+    TableError
+        It is none, too large, or missing where that is not allowed; `place` names the cell, and `hints` are advice
+        where nothing better is known.
+    """
     if dialect.is_missing(text):
         if dialect.missing == "nan":
             return float("nan")
         what = f"{shown(text)} stands for a missing number" if text.strip() else "the cell is empty"
-        raise TableError(f"{what}; fill it in, or have it read as NaN", NAN_ALLOWED, place=where)
+        raise TableError(f"{what}; fill it in, or have it read as NaN", NAN_ALLOWED, place=place)
     if not dialect.is_number(text):
         advice = [*_decimal_advice(text, dialect), *_comment_advice(text, dialect)] or hints
-        raise TableError(f"{shown(text)} is not a number", *advice, place=where)
+        raise TableError(f"{shown(text)} is not a number", *advice, place=place)
     value = float(dialect.plain(text))
     if np.isinf(value) and not INFINITY.fullmatch(text.strip()):
-        raise TableError(f"{shown(text)} is too large for a float64; write Inf if that is meant", place=where)
+        raise TableError(f"{shown(text)} is too large for a float64; write Inf if that is meant", place=place)
     return value
 
 
