@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -431,6 +432,127 @@ def test_parameter_jacobian_of_a_layer_has_the_parameters_up_to_it(tmp_path: Pat
     assert net.parameter_jacobian(X).shape == (6, 2, 26)
 
 
+LAYER = "nnet.cnn.layer.Layer"
+QUANTIZED = (
+    "net.SerializedQuantizationInfo: quantized networks are not supported; save the network from before the "
+    "quantization"
+)
+
+
+def series_of_one_layer(store: ObjectStore, times: int) -> Reference:
+    """A SeriesNetwork whose layers are one input layer, again and again."""
+    fields = {"Version": number(2), "Name": "input", "InputSize": number(3), "Normalization": EMPTY}
+    one = store.add("nnet.cnn.layer.FeatureInputLayer", {"any": fields}, True)
+    layers = store.reference(LAYER, *[one] * times, plain=True)
+    return store.new("SeriesNetwork", {"any": {"Version": number(1), "Layers": layers}}, True)
+
+
+def plain_object(store: ObjectStore, name: str, properties: dict[str, Any]) -> Reference:
+    return store.reference(name, store.add(name, properties), plain=True)
+
+
+def table(store: ObjectStore, **columns: list[str]) -> Reference:
+    found = {
+        "data": list(columns.values()),
+        "varnames": list(columns),
+        "nrows": number(len(next(iter(columns.values())))),
+    }
+    return plain_object(store, "table", found)
+
+
+def image_of(*sizes: float) -> Any:
+    return layer("ImageInputLayer", "input", 4, InputSize=np.array([sizes]), Normalization=EMPTY)
+
+
+def layer_normalization(over: str) -> Any:
+    """Of four channels."""
+    return layer(
+        "LayerNormalizationLayer",
+        "norm",
+        Epsilon=number(1e-3),
+        Offset=learnable(column(B1)),
+        Scale=learnable(column(W1[:, 0])),
+        OperationDimension=over,
+    )
+
+
+@pytest.mark.parametrize("over", ["auto", "batch-excluded", "spatial-channel", "channel-only"])
+def test_a_layer_normalization_of_features_is_over_all_of_them(tmp_path: Path, over: str) -> None:
+    x = np.random.default_rng(3).normal(size=(5, 4))
+    net = load(tmp_path, lambda store: dlnetwork(store, [features(4), layer_normalization(over)]))
+    centred = x - x.mean(axis=1, keepdims=True)
+    expected = W1[:, 0] * centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-3) + B1
+    np.testing.assert_allclose(net(x), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_settings_that_are_not_stored_are_matlabs_defaults(tmp_path: Path) -> None:
+    """elu has an Alpha of 1, gelu no approximation, a sum two sources."""
+    layers = [
+        features(3),
+        layer("ELULayer", "elu", 0),
+        layer("GELULayer", "gelu", 0),
+        layer("AdditionLayer", "sum"),
+    ]
+    wires = [("input", "elu"), ("input", "gelu"), ("elu", "sum/in1"), ("gelu", "sum/in2")]
+    net = load(tmp_path, lambda store: directed(store, layers, wires))
+    elu = np.where(X > 0.0, X, np.expm1(X))
+    gelu = X * np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2.0)))(X)
+    np.testing.assert_allclose(net(X), elu + gelu, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        EMPTY,
+        {"version": number(1), "data": EMPTY},
+        {"data": ("containers.Map", {"serialization": {"keys": np.empty((1, 0), dtype=object)}})},
+        {"data": ("containers.Map", {"serialization": {"keys": EMPTY}})},
+    ],
+)
+def test_a_quantization_without_entries_is_none(tmp_path: Path, info: Any) -> None:
+    def make(store: ObjectStore) -> Reference:
+        found = info
+        if isinstance(info, dict) and isinstance(info["data"], tuple):
+            found = {"data": plain_object(store, *info["data"])}
+        return dlnetwork(store, SIMPLE, SerializedQuantizationInfo=found)
+
+    np.testing.assert_allclose(load(tmp_path, make)(X), simple(X), rtol=1e-13)
+
+
+def test_a_dense_layer_behind_an_image_is_stored_by_places_or_by_rows(tmp_path: Path) -> None:
+    """Filters of H×W×C×S, without the last lengths of 1, or S rows of H·W·C; in a series the result is an image."""
+    rng = np.random.default_rng(4)
+    for sizes, filters, rows in (
+        ((2, 2, 1), (2, 2, 1, 3), (3, 4)),
+        ((4, 1, 1), (4, 1), (1, 4)),
+        ((1, 4, 1), (1, 4), (1, 4)),
+    ):
+        own, bias, x = rng.normal(size=rows), rng.normal(size=rows[0]), rng.normal(size=(5, 4))
+        for stored in (own.T.reshape(filters, order="F"), own):
+            layers = [image(*sizes), dense("fc", stored, bias)]
+            net = load(tmp_path, lambda store, layers=layers: series(store, layers))  # type: ignore[misc]
+            np.testing.assert_allclose(net(x), x @ own.T + bias, rtol=1e-13, atol=1e-14)
+            assert net.structure.layers[1].shape == (1, 1, rows[0])
+
+
+def test_a_dlnetwork_that_ends_in_softmax_says_that_it_knows_no_classes(tmp_path: Path) -> None:
+    remark = "a dlnetwork holds no class names: the outputs are in the order of the classes that it was trained with"
+    one = [features(3), dense("fc", W1, B1)]
+    ends = [*one, layer("SoftmaxLayer", "softmax", 3)]
+    assert load(tmp_path, lambda store: dlnetwork(store, ends)).provenance.oddities == (remark,)
+    assert load(tmp_path, lambda store: series(store, ends)).provenance.oddities == ()
+    assert load(tmp_path, lambda store: dlnetwork(store, one)).provenance.oddities == ()
+
+
+def test_a_large_input_is_counted_against_the_limit(tmp_path: Path) -> None:
+    """A million features take 8 MiB."""
+    store = ObjectStore()
+    file = saved(tmp_path / "net.mat", store, net=series(store, [features(2**20), layer("ReLULayer", "relu")]))
+    assert matnet.load(file, limit=17 * 2**19).input_size == 2**20
+    with pytest.raises(matnet.FormatError):
+        matnet.load(file, limit=15 * 2**19)
+
+
 UNTRAINED = "save the trained network that trainnet or trainNetwork returns, not its layers"
 
 REFUSED: dict[str, tuple[Make, str]] = {
@@ -595,6 +717,219 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "no input layer": (
         lambda store: series(store, [dense("fc", W1, B1)]),
         "net: layer 'fc': no input connected, expected the output of another layer",
+    ),
+    "no layers": (
+        lambda store: store.new(
+            "SeriesNetwork", {"any": {"Version": number(1), "Layers": store.reference(LAYER, plain=True)}}, True
+        ),
+        "net.Layers: 0 layers, expected 1 to 10,000",
+    ),
+    "more layers than any network has": (
+        lambda store: series_of_one_layer(store, 10_001),
+        "net.Layers: 10,001 layers, expected 1 to 10,000",
+    ),
+    "as many layers as a network may have": (
+        lambda store: series_of_one_layer(store, 10_000),
+        "net.Layers: layers 1 and 2 are both named 'input'",
+    ),
+    "layers that are no objects": (
+        lambda store: store.new("SeriesNetwork", {"any": {"Version": number(1), "Layers": number(1)}}, True),
+        "net.Layers: a double 1x1, expected an array of layers",
+    ),
+    "a layer without a name": (
+        lambda store: series(store, [features(3, "")]),
+        "net.Layers(1).Name: '', expected one line of text",
+    ),
+    "a name of two lines": (
+        lambda store: series(store, [features(3), dense("a\nb", W1, B1)]),
+        "net.Layers(2).Name: 'a\\nb', expected one line of text",
+    ),
+    "a third source that is missing": (
+        lambda store: directed(store, branches(joined=layer("AdditionLayer", "join", NumInputs=number(3))), WIRES),
+        "net: layer 'join': 2 inputs connected, expected 3",
+    ),
+    "one source for a sum": (
+        lambda store: directed(
+            store,
+            [features(3), layer("AdditionLayer", "join", NumInputs=number(1))],
+            [("input", "join/in1")],
+        ),
+        "net: layer 'join': 1 input connected, expected 2",
+    ),
+    "no source for a sum": (
+        lambda store: directed(store, [features(3), layer("AdditionLayer", "join", NumInputs=number(2))], []),
+        "net: layer 'join': 0 inputs connected, expected 2",
+    ),
+    "two sources for a layer that takes one": (
+        lambda store: directed(
+            store,
+            [features(3), features(3, "other"), layer("ReLULayer", "relu")],
+            [("input", "relu/in1"), ("other", "relu/in2")],
+        ),
+        "net: layer 'relu': 2 inputs connected, expected 1",
+    ),
+    "a source for an input layer": (
+        lambda store: directed(store, [features(3), features(3, "other")], [("input", "other")]),
+        "net: layer 'other': 1 input connected, expected 0",
+    ),
+    "a port between others that nothing feeds": (
+        lambda store: directed(
+            store,
+            branches(joined=layer("AdditionLayer", "join", NumInputs=number(3))),
+            [*WIRES[1:], ("second", "join/in3")],
+        ),
+        "net.Connections: nothing feeds join/in2",
+    ),
+    "a port 0": (
+        lambda store: directed(store, branches(), [*WIRES[1:], ("second", "join/in0")]),
+        "net.Connections: 'join/in0' is neither a layer nor a port of one",
+    ),
+    "connections that are no table": (
+        lambda store: directed(store, SIMPLE, Connections=number(1)),
+        "net.Connections: a double 1x1, expected a table with Source and Destination",
+    ),
+    "no connections": (
+        lambda store: directed(store, SIMPLE, Connections=EMPTY),
+        "net.Connections: missing, expected a table with Source and Destination",
+    ),
+    "connections without their ends": (
+        lambda store: directed(store, SIMPLE, Connections=table(store, Source=["input"], Target=["fc_1"])),
+        "net.Connections: a table 1x1, expected a table with Source and Destination",
+    ),
+    "connections of different lengths": (
+        lambda store: directed(
+            store, SIMPLE, Connections=table(store, Source=["input"], Destination=["fc_1", "relu_1"])
+        ),
+        "net.Connections: 1 source and 2 destinations",
+    ),
+    "outputs that are not named": (
+        lambda store: dlnetwork(store, SIMPLE, OutputNames=EMPTY),
+        "net.OutputNames: a double 0x0, expected a cell of names of layers",
+    ),
+    "outputs without any name": (
+        lambda store: dlnetwork(store, SIMPLE, OutputNames=np.empty((1, 0), dtype=object)),
+        "net.OutputNames: a cell 1x0, expected a cell of names of layers",
+    ),
+    "an output that is named by a number": (
+        lambda store: dlnetwork(store, SIMPLE, outputs=["fc_2", 1.0]),  # type: ignore[list-item]
+        "net.OutputNames: a cell 1x2, expected a cell of names of layers",
+    ),
+    "a dlnetwork that does not say whether it is initialized": (
+        lambda store: dlnetwork(store, SIMPLE, Initialized=EMPTY),
+        "net: the dlnetwork is not initialized: its layers have no weights; train it, or save it after initialize",
+    ),
+    "a quantization of something else": (
+        lambda store: dlnetwork(
+            store, SIMPLE, SerializedQuantizationInfo={"data": plain_object(store, "my.Map", {"serialization": {}})}
+        ),
+        QUANTIZED,
+    ),
+    "a quantization with entries": (
+        lambda store: dlnetwork(
+            store,
+            SIMPLE,
+            SerializedQuantizationInfo={
+                "data": plain_object(store, "containers.Map", {"serialization": {"keys": ["fc_1"]}})
+            },
+        ),
+        QUANTIZED,
+    ),
+    "a quantization with one entry": (
+        lambda store: dlnetwork(
+            store,
+            SIMPLE,
+            SerializedQuantizationInfo={
+                "data": plain_object(store, "containers.Map", {"serialization": {"keys": "fc_1"}})
+            },
+        ),
+        QUANTIZED,
+    ),
+    "an image without channels": (
+        lambda store: series(store, [image_of(2.0, 2.0)]),
+        "net: layer 'input'.InputSize: 2x2, expected height, width and channels",
+    ),
+    "features by features": (
+        lambda store: series(store, [features(3, InputSize=np.array([[3.0, 1.0]]))]),
+        "net: layer 'input'.InputSize: 3x1, expected a number of features",
+    ),
+    "an average of another number of elements": (
+        lambda store: series(
+            store, [image(2, 3, 2, normalization={"Type": "zerocenter", "AverageImage": column(np.ones(6))})]
+        ),
+        "net: layer 'input'.Normalization: AverageImage has 6 numbers, expected 1, 2 or 12",
+    ),
+    "weights that are no floating-point numbers": (
+        lambda store: series(store, [features(3), dense("fc", np.ones((4, 3), "u1"), B1)]),
+        "net: layer 'fc'.Weights.Value: a uint8 4x3, expected single or double numbers",
+    ),
+    "weights that are text": (
+        lambda store: series(store, [features(3), dense("fc", "abc", B1)]),
+        "net: layer 'fc'.Weights.Value: a char 1x3, expected single or double numbers",
+    ),
+    "a size that is not whole": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, OutputSize=number(4.5))]),
+        "net: layer 'fc'.OutputSize: [4.5], expected whole numbers above 0",
+    ),
+    "a size of 0": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, OutputSize=number(0))]),
+        "net: layer 'fc'.OutputSize: [0.0], expected whole numbers above 0",
+    ),
+    "six sizes": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, OutputSize=np.array([[1.0] * 5 + [4.0]]))]),
+        "net: layer 'fc'.OutputSize: [1.0, 1.0, 1.0, 1.0, 1.0, 4.0], expected whole numbers above 0",
+    ),
+    "more neurons than fit": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, OutputSize=number(2**24 + 1))]),
+        "net: layer 'fc'.OutputSize: 16777217 elements, which take 128 MB for each sample; at most 16777216 are "
+        "supported",
+    ),
+    "as many neurons as there may be": (
+        lambda store: series(store, [features(3), dense("fc", W1, B1, OutputSize=number(2**24))]),
+        "net: layer 'fc'.Weights: 12 numbers, expected 50331648",
+    ),
+    "a slope that is missing": (
+        lambda store: series(store, [features(3), layer("LeakyReLULayer", "leaky")]),
+        "net: layer 'leaky'.Scale: missing or empty, expected numbers",
+    ),
+    "two slopes": (
+        lambda store: series(store, [features(3), layer("LeakyReLULayer", "leaky", Scale=column([0.1, 0.2]))]),
+        "net: layer 'leaky'.Scale: 2 numbers, expected 1",
+    ),
+    "a mean that was never computed": (
+        lambda store: series(
+            store, [features(4), batch_normalization("bn", B1, np.ones(4), B1, B1, TrainedMean=EMPTY)]
+        ),
+        f"net: layer 'bn'.TrainedMean: empty: the layer was never trained; {UNTRAINED}",
+    ),
+    "a mean of other channels": (
+        lambda store: series(store, [features(4), batch_normalization("bn", B2, np.ones(4), B1, B1)]),
+        "net: layer 'bn'.TrainedMean: 2 numbers, expected 4",
+    ),
+    "a normalization over a dimension that is not known": (
+        lambda store: dlnetwork(store, [features(4), layer_normalization("time-only")]),
+        "net: layer 'norm'.OperationDimension: unknown value 'time-only'",
+    ),
+    "a normalization of the channels at each place of an image": (
+        lambda store: dlnetwork(store, [image(2, 1, 4), layer_normalization("channel-only")]),
+        "net: layer 'norm'.OperationDimension: 'channel-only' is not supported for images, expected 'auto'",
+    ),
+    "a scaling of another size": (
+        lambda store: dlnetwork(store, [features(3), layer("rl.layer.ScalingLayer", "scale", 0, Bias=column(B2))]),
+        "net: layer 'scale'.Bias: 2 numbers, expected 1 or 3",
+    ),
+    "images of different heights side by side": (
+        lambda store: directed(
+            store,
+            [image(2, 2, 1, "a"), image(1, 2, 1, "b"), layer("DepthConcatenationLayer", "join", NumInputs=number(2))],
+            [("a", "join/in1"), ("b", "join/in2")],
+        ),
+        "net: layer 'join': inputs that cannot be concatenated: sizes 2x2x1, 1x2x1",
+    ),
+    "fewer classes than outputs": (
+        lambda store: series(
+            store, [*SIMPLE, layer("ClassificationOutputLayer", "classes", 1, ClassNames=["low", "mid", "high"])]
+        ),
+        "net: layer 'classes'.ClassNames: 3 classes for 2 outputs",
     ),
     "an approximation that is not known": (
         lambda store: series(store, [features(3), layer("GELULayer", "gelu", 0, Approximation="sigmoid")]),

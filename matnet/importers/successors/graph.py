@@ -129,12 +129,11 @@ def _check_known(layer: StoredLayer) -> None:
 
 def _check_count(layer: StoredLayer, count: int) -> None:
     least, most = LAYERS[layer.class_name].ports
-    several = most is None
-    expected = layer.fields.count("NumInputs", 2) if several else most
-    if (count < least) or count != expected:
+    expected = max(least, layer.fields.count("NumInputs", least)) if most is None else most
+    if count != expected:
         raise ModelError(
             f"{counted(count, 'input')} connected, expected {expected}"
-            if several or count > least
+            if count or most is None
             else "no input connected, expected the output of another layer",
             place=layer.fields.place,
         )
