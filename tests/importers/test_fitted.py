@@ -34,6 +34,7 @@ from fitted_models import (
 from make_hdf5_fixtures import write_hdf5
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
+from matnet.importers.successors.labels import labels as texts_of
 from object_files import ObjectStore, Reference
 
 COMPACT = {
@@ -160,6 +161,75 @@ def test_models_in_a_file_of_version_7_3(tmp_path: Path, isolation: bool) -> Non
         assert nets[name].output_names == expected.output_names
 
 
+def two_labels(store: ObjectStore) -> Reference:
+    name = "classreg.learning.internal.ClassLabel"
+    return store.reference(name, *(store.add(name, {"Type": np.array([[4.0]]), "L": column([1.0])}) for _ in range(2)))
+
+
+def test_a_class_that_is_undefined_has_no_name(tmp_path: Path) -> None:
+    """MATLAB counts the values of classes; NaN is none of them, and 1e20 is written out."""
+    store = ObjectStore()
+    names = labels(store, 4, column([1.0, 1e20, -0.5, 3.0]))
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=classification(store, names)))
+    assert net.output_names == ("1", "100000000000000000000", "-0.5", "3")
+    store = ObjectStore()
+    file = open_mat(saved(tmp_path / "m.mat", store, net=labels(store, 4, column([np.nan, 2.0]))), DEFAULT_LIMIT)
+    assert texts_of(file.variables["net"].value, "net") == (None, "2")
+
+
+def test_activations_that_are_said_again_and_agree(tmp_path: Path) -> None:
+    """The activation of the output is linear or none in a regression, softmax in a classifier."""
+    for last in ("linear", "none"):
+        store = ObjectStore()
+        more = {"ExpandedActivations": ["tanh", "tanh", last], "OutputLayerActivation": last}
+        net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, more)))
+        np.testing.assert_allclose(net(X), outputs(X, WEIGHTS, BIASES, classifier=False), rtol=1e-14)
+    store = ObjectStore()
+    more = {"ExpandedActivations": ["tanh", "softmax"], "OutputLayerActivation": "softmax"}
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=classification(store, changes=more)))
+    np.testing.assert_allclose(net(X), outputs(X, CLASS_WEIGHTS, CLASS_BIASES, classifier=True), rtol=1e-13)
+
+
+def test_layers_are_named_by_their_order(tmp_path: Path) -> None:
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store)))
+    assert net.layer_names == ("Hidden 1", "Hidden 2", "Output")
+    assert net.structure.outputs[0].layer == 2
+
+
+def test_ranges_are_those_of_what_is_known_of_the_training_data(tmp_path: Path) -> None:
+    x = X.copy()
+    x[0], x[:, 1] = np.nan, np.nan
+    for data, expected in (
+        (x, [[np.nanmin(x[:, 0]), np.nanmax(x[:, 0])], [np.nan, np.nan]]),
+        (X[:1], np.stack([X[0], X[0]], axis=1)),
+        (X.T, None),
+        (np.zeros((0, 2)), None),
+        ("text", None),
+    ):
+        store = ObjectStore()
+        net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, {"PrivX": data})))
+        found = net.structure.inputs[0].range
+        if expected is None:
+            assert found is None or np.isnan(found).all()
+        else:
+            np.testing.assert_array_equal(found, np.asarray(expected))
+
+
+def test_what_may_stand_beside_predictors_without_levels(tmp_path: Path) -> None:
+    """Empty lists of levels and bins; a median that is unknown says nothing."""
+    store = ObjectStore()
+    data = {
+        "VariableRange": [np.zeros((0, 1)), np.zeros((1, 0))],
+        "BinnedX": np.zeros((0, 2)),
+        "OrdinalPredictors": "x",
+    }
+    changes = {"DefaultResponse": {"Mean": 8.0}, "ModelParams": parameters(store, StandardizeResponses=None)}
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, changes, data=data)))
+    np.testing.assert_allclose(net(X), outputs(X, WEIGHTS, BIASES, classifier=False), rtol=1e-14)
+    assert net.provenance.oddities == ()
+
+
 Model = Callable[[ObjectStore], Reference]
 IMPL = "net.NeuralNetworkImpl"
 LEARNED = "how MATLAB treats it is not known; train without it"
@@ -180,6 +250,123 @@ REFUSED: dict[str, tuple[Model, str]] = {
     "binned predictors": (
         lambda store: regression(store, data={"BinEdges": [column([0.0, 1.0]), column([0.0, 1.0])]}),
         "net.DataSummary.BinEdges: binned predictors are not supported",
+    ),
+    "binned data": (
+        lambda store: regression(store, data={"BinnedX": np.ones((7, 2))}),
+        "net.DataSummary.BinnedX: binned predictors are not supported",
+    ),
+    "levels of the first predictor": (
+        lambda store: regression(store, data={"VariableRange": [column([1.0, 2.0]), np.zeros((0, 0))]}),
+        "net.DataSummary.VariableRange{1}: predictor 1 has levels, and categorical predictors are not supported",
+    ),
+    "a transform that is text": (
+        lambda store: regression(store, {"PrivResponseTransform": "identity"}),
+        "net.PrivResponseTransform: a char 1x8, expected a function handle",
+    ),
+    "weights in another kind of object": (
+        lambda store: regression(store, {"NeuralNetworkImpl": store.new("my.Impl", {"LayerWeights": WEIGHTS})}),
+        "net.NeuralNetworkImpl: a my.Impl 1x1, expected an object of class classreg.learning.impl.NeuralNetworkImpl",
+    ),
+    "weights that are no cell": (
+        lambda store: regression(store, inner={"LayerWeights": WEIGHTS[0]}),
+        f"{IMPL}.LayerWeights: a double 3x2, expected a cell of matrices",
+    ),
+    "weights of whole numbers": (
+        lambda store: regression(store, inner={"LayerWeights": [np.ones((3, 2), "u1"), *WEIGHTS[1:]]}),
+        f"{IMPL}.LayerWeights{{1}}: a uint8 3x2, expected a matrix of numbers",
+    ),
+    "weights of three dimensions": (
+        lambda store: regression(store, inner={"LayerWeights": [*WEIGHTS[:2], np.ones((1, 2, 2))]}),
+        f"{IMPL}.LayerWeights{{3}}: a double 1x2x2, expected a matrix of numbers",
+    ),
+    "a bias of another length": (
+        lambda store: regression(store, inner={"LayerBiases": [column([1.0]), *map(column, BIASES[1:])]}),
+        f"{IMPL}.LayerWeights{{1}}: 3x2, expected 1x2",
+    ),
+    "biases that are infinite": (
+        lambda store: regression(store, inner={"LayerBiases": [*map(column, BIASES[:2]), column([np.inf])]}),
+        f"{IMPL}.LayerBiases{{3}}: values that are NaN or Inf; allow_nonfinite=True loads them as they are",
+    ),
+    "no activations": (
+        lambda store: regression(store, {"Activations": None}),
+        "net.Activations: missing, expected a text, or a cell with one text per hidden layer",
+    ),
+    "a single activation in a cell for two layers": (
+        lambda store: regression(store, {"Activations": ["tanh"]}, {"Activations": ["tanh"]}),
+        "net.Activations: 1 name for 2 hidden layers",
+    ),
+    "expanded activations without the last": (
+        lambda store: regression(store, {"ExpandedActivations": ["tanh", "tanh"]}),
+        "net.ExpandedActivations: contradicts Activations: the file is damaged",
+    ),
+    "another activation of the output layer": (
+        lambda store: regression(store, {"OutputLayerActivation": "softmax"}),
+        "net: the output activation 'softmax' is not supported, expected 'none'",
+    ),
+    "a classifier without softmax": (
+        lambda store: classification(store, changes={"OutputLayerActivation": "none"}),
+        "net: the output activation 'none' is not supported, expected 'softmax'",
+    ),
+    "a classifier trained as a regression": (
+        lambda store: classification(store, inner={"LossFcnName": "mse"}),
+        f"{IMPL}.LossFcnName: models trained with the loss 'mse' are not supported, expected 'crossentropy'",
+    ),
+    "no sizes": (
+        lambda store: regression(store, {"LayerSizes": np.zeros((1, 0))}),
+        "net.LayerSizes: [], but the weights have [3, 2]: the file is damaged",
+    ),
+    "another number of outputs": (
+        lambda store: classification(store, inner={"NumOutputs": 3.0}),
+        f"{IMPL}.NumOutputs: 3, but the weights have 4: the file is damaged",
+    ),
+    "Sigma without Mu": (
+        lambda store: regression(store, {"Mu": None}),
+        "net.Mu: 0 numbers for 2 predictors",
+    ),
+    "a negative Sigma": (
+        lambda store: regression(store, {"Sigma": np.array([[2.0, -1.0]])}),
+        f"net.Sigma(2): -1: predictor 2 was constant or missing in the training data, and {LEARNED}",
+    ),
+    "an infinite Sigma": (
+        lambda store: regression(store, {"Sigma": np.array([[np.inf, 1.0]])}),
+        f"net.Sigma(1): inf: predictor 1 was constant or missing in the training data, and {LEARNED}",
+    ),
+    "no word on the predictors": (
+        lambda store: regression(store, data={"PredictorNames": None}),
+        "net.DataSummary.PredictorNames: missing, expected a cell of names or a number",
+    ),
+    "another number of predictors without names": (
+        lambda store: regression(store, data={"PredictorNames": np.array([[3.0]])}),
+        "net.DataSummary.PredictorNames: 3 predictors, but the weights have 2",
+    ),
+    "no classes": (
+        lambda store: classification(store, changes={"ClassSummary": {"ClassNames": np.zeros((0, 0))}}),
+        "net.ClassSummary.ClassNames: missing, expected an object of class classreg.learning.internal.ClassLabel",
+    ),
+    "two lists of classes": (
+        lambda store: classification(store, two_labels(store)),
+        "net.ClassSummary.ClassNames: a classreg.learning.internal.ClassLabel 1x2, expected an object of class "
+        "classreg.learning.internal.ClassLabel",
+    ),
+    "numeric classes that are logical": (
+        lambda store: classification(store, labels(store, 4, np.array([[True], [False]]))),
+        "net.ClassSummary.ClassNames: class labels of type 4 (logical 2x1) are not supported, expected categorical, "
+        "logical or numeric labels, or a string array",
+    ),
+    "logical classes that are numbers": (
+        lambda store: classification(store, labels(store, 3, column([0.0, 1.0]))),
+        "net.ClassSummary.ClassNames: class labels of type 3 (double 2x1) are not supported, expected categorical, "
+        "logical or numeric labels, or a string array",
+    ),
+    "classes of another type": (
+        lambda store: classification(store, labels(store, 5, column([1.0, 2.0]))),
+        "net.ClassSummary.ClassNames: class labels of type 5 (double 2x1) are not supported, expected categorical, "
+        "logical or numeric labels, or a string array",
+    ),
+    "classes without values": (
+        lambda store: classification(store, labels(store, 4, np.zeros((0, 0)))),
+        "net.ClassSummary.ClassNames: class labels of type 4 (nothing) are not supported, expected categorical, "
+        "logical or numeric labels, or a string array",
     ),
     "a response transform": (
         lambda store: regression(store, {"PrivResponseTransform": handle("@(y)exp(y)")}),
