@@ -19,7 +19,7 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
-from matnet.errors import Advice, Parameter, TableError
+from matnet.errors import Advice, Parameter, TableError, printable
 from matnet.extras import need
 from matnet.network import Network
 from matnet.tables.formats import TABLE_SUFFIXES, format_for
@@ -179,7 +179,7 @@ def _client(cluster: Cluster) -> Iterator[Any]:
     distributed = need("a Dask cluster", "dask", "distributed")
     if cluster.scheduler is None:
         processes = {} if cluster.processes is None else {"n_workers": cluster.processes}
-        with _interrupts_held_back():
+        with _interrupts_held_back(), _start_reported():
             local = distributed.LocalCluster(
                 threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL, **processes
             )
@@ -197,6 +197,18 @@ def _client(cluster: Cluster) -> Iterator[Any]:
         ) from error
     with remote:
         yield remote
+
+
+@contextmanager
+def _start_reported() -> Iterator[None]:
+    """A cluster that does not start, for lack of memory, ports or files for example, is an error that says so."""
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        reason = printable(str(error).partition("\n")[0])
+        raise TableError(
+            f"the Dask cluster on this machine does not start: {reason}; use fewer processes, or no cluster"
+        ) from error
 
 
 def _check_protocol(address: str) -> None:

@@ -208,6 +208,24 @@ def test_an_address_nobody_answers(folder: Path, tmp_path: Path, monkeypatch: py
     assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
 
 
+@pytest.mark.parametrize("error", [RuntimeError, OSError])
+def test_a_cluster_that_does_not_start(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """As where there are no more files or ports: Dask's reason in one line, and nothing is left."""
+    distributed = pytest.importorskip("distributed")
+
+    def full(**_: Any) -> None:
+        raise error("Cluster failed to start: [Errno 24] Too many open files\nsee the logs")
+
+    monkeypatch.setattr(distributed, "LocalCluster", full)
+    assert refusal(str(folder), str(tmp_path / "out")) == (
+        "the Dask cluster on this machine does not start: Cluster failed to start: [Errno 24] Too many open files; "
+        "use fewer processes, or no cluster"
+    )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
+
+
 def test_dask_is_an_extra(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError) as raised:
