@@ -229,13 +229,14 @@ def _beside(data: Iterable[InputData], stored: Sequence[Matrix]) -> Iterator[tup
     for one in data:
         if np.isnan(one.x).any(axis=1).all():
             continue
-        matrices = [matrix for matrix in by_length.get(len(one.x), []) if not _same(matrix, one)]
+        matrices = [matrix for matrix in by_length.get(len(one.x), []) if not same_numbers(matrix, one.x)]
         if matrices:
             yield one, matrices
 
 
-def _same(matrix: Matrix, data: InputData) -> bool:
-    return matrix.values.shape == data.x.shape and matrix.values.tobytes() == data.x.tobytes()
+def same_numbers(matrix: Matrix, values: FloatArray) -> bool:
+    """Whether a matrix has the same numbers, NaN included, in the same places."""
+    return matrix.values.shape == values.shape and matrix.values.tobytes() == values.tobytes()
 
 
 def _close(net: Network, data: InputData, matrices: Sequence[Matrix]) -> list[Matrix]:

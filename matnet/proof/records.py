@@ -16,7 +16,7 @@ from matnet.importers.training_record import BestPerformance, TrainingRecord
 from matnet.network import Network
 from matnet.proof.agreement import Verdict
 from matnet.proof.answers import InputData, Rounding, answers, answers_with, unnoticed_change
-from matnet.proof.candidates import Matrix, Pair, unexplained
+from matnet.proof.candidates import Matrix, Pair, same_numbers, unexplained
 from matnet.proof.data import DataSource
 from matnet.proof.finding import Finding
 
@@ -144,10 +144,7 @@ class RecordsCheck:
         return self._source.named.targets is not None and self._source.names_inputs
 
     def _is_answer(self, matrix: Matrix) -> bool:
-        return any(
-            matrix.values.shape == pair.stored.values.shape and matrix.values.tobytes() == pair.stored.values.tobytes()
-            for pair in self._answers
-        )
+        return any(same_numbers(matrix, pair.stored.values) for pair in self._answers)
 
     def _trials(
         self, record: TrainingRecord, pairs: Sequence[tuple[InputData, Matrix]], costs: Sequence[Cost]
@@ -185,7 +182,11 @@ class RecordsCheck:
         return f"a change of {block} by 1 % would not have shown" if block else ""
 
     def _likeliest(self, trials: Sequence[_Trial]) -> _Trial | None:
-        """The pair whose targets the network explains best, if it explains them at all."""
+        """The pair whose targets the network explains best, if it explains them at all.
+
+        Many networks explain their own inputs, which are seldom targets.
+        """
+        trials = [trial for trial in trials if not same_numbers(trial.targets, trial.data.x)]
         left = [unexplained(answers(self._net, trial.data), trial.targets.values) for trial in trials]
         return trials[int(np.argmin(left))] if left and min(left) <= _UNEXPLAINED else None
 

@@ -82,4 +82,5 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_number_counts_to_its_last_decimal(text: str, value: float, unit: float, tmp_path: Path) -> None:
     """One that is written without decimals counts as it is."""
     found = read(tmp_path, f"y1,{text}\n")["y1"]
-    assert (found.value, found.unit) == (value, pytest.approx(unit, rel=1e-15))
+    assert found.value == value
+    assert found.unit == pytest.approx(unit, rel=1e-15)
