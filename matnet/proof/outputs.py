@@ -72,14 +72,14 @@ class OutputsCheck:
                 if why.certain:
                     break
         if explained:
-            pair, why = explained[-1]
+            pair, why = next((entry for entry in explained if entry[1].certain), explained[0])
             return [self._different(pair, self._compared(pair), why)]
         compared = ((pair, self._compared(pair)) for pair in pairs)
         best = next(((pair, result) for pair, result in compared if result.samples), None)
         if best is None:
             return []
         finding = self._different(*best, None)
-        others = f"; so do {tried - 1} more pairs of variables" if tried > 1 else ""
+        others = f"; none of the {tried} pairs of variables agrees" if tried > 1 else ""
         return [finding._replace(reason=f"{finding.reason}{others}")]
 
     def _named(self, lengths: set[int]) -> Finding:

@@ -194,7 +194,7 @@ def test_targets_of_which_half_is_explained_may_be_those_of_the_training(
 
 
 def test_inputs_are_targets_only_where_the_record_is_reproduced(tmp_path: Path) -> None:
-    """A network that learnt to give back its inputs; any other whose outputs are like its inputs is not called wrong."""
+    """A network that learnt to give back its inputs; any other whose outputs are like them is not called wrong."""
     net = linear((0.75,), 0.125)
     net = Network(net.structure, replace(net.provenance, path="net"))
     value = mse(np.asarray(net(STEP)), STEP)
