@@ -44,8 +44,8 @@ class _Interned(type):
         found = _KNOWN.get(key)
         if found is None:
             names = tuple(cls.__annotations__)
-            given = [*zip(names, arguments, strict=False), *named.items()]
-            settings = {name: getattr(cls, name) for name in names if hasattr(cls, name)} | dict(given)
+            given = dict(zip(names, arguments, strict=False)) | named
+            settings = {name: getattr(cls, name) for name in names if hasattr(cls, name)} | given
             if settings.keys() != set(names) or len(given) != len(arguments) + len(named):
                 raise TypeError(f"{cls.__name__} has the settings {names}, got {arguments} and {named}")
             made = super().__call__()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
@@ -24,6 +25,8 @@ MAX_DEPTH = 32
 
 _MARGIN = 100_000_000
 """Bytes that a text may need beyond ten times its length."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+', re.DOTALL)
 
 _NAMED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -96,6 +99,9 @@ def parse(text: str) -> Node:
 def parsed_size(text: str) -> int:
     """The most bytes that ``parse`` needs for a text, from the characters that begin or separate its values.
 
+    A string that is not ASCII has a longer header, and up to 4 bytes per character, which are copied as it is put
+    together.
+
     Raises
     ------
     FormatError
@@ -103,7 +109,10 @@ def parsed_size(text: str) -> int:
     """
     bytes_of = {"[": 96, "{": 240, ",": 40, ":": 160, '"': 12}
     size = 2 * len(text) + sum(each * text.count(character) for character, each in bytes_of.items())
-    if size > 10 * len(text) + _MARGIN:
+    most = 10 * len(text) + _MARGIN
+    if size <= most and (not text.isascii() or "\\u" in text):
+        size += sum(16 + 6 * (found.end() - found.start()) for found in _STRING.finditer(text))
+    if size > most:
         raise FormatError(
             f"its lists, objects and numbers are so short that reading {len(text):,} characters may need {size:,} "
             "bytes of memory; no network needs more than ten times its text"

@@ -220,3 +220,28 @@ def test_no_sample_and_one_sample(rows: int, structure: Structure) -> None:
     assert [a.shape for a in net.layer_outputs(x)] == [(rows, layer.size) for layer in structure.layers]
     assert net.jvp(x, x).shape == (rows, S)
     assert net.vjp(x, np.zeros((rows, S))).shape == (rows, R)
+
+
+def test_equal_settings_are_one_quantity() -> None:
+    """However they are given; settings that are missing, unknown or given twice are refused."""
+    jacobian: Any = quantities.Jacobian
+    ways: list[tuple[Any, Any]] = [
+        ((), {}),
+        ((None,), {}),
+        ((), {"scale": "real"}),
+        ((None, "real"), {}),
+        ((), {"scale": "real", "of": None}),
+    ]
+    assert all(jacobian(*arguments, **named) is quantities.JACOBIAN for arguments, named in ways)
+    assert jacobian(1) is jacobian(of=1)
+    assert vars(jacobian(1)) == {"of": 1, "scale": "real"}
+    assert jacobian(1) is not jacobian(1, "normalized")
+    assert jacobian(1) is not quantities.Hessian(1)
+    message = r"Jacobian has the settings \('of', 'scale'\), got"
+    wrong: list[tuple[Any, Any]] = [((1,), {"of": 1}), ((1, "real", 2), {}), ((), {"layer": 1})]
+    for arguments, named in wrong:
+        with pytest.raises(TypeError, match=message):
+            jacobian(*arguments, **named)
+    signals: Any = quantities.Signals
+    with pytest.raises(TypeError, match=r"Signals has the settings \('signals',\), got \(\) and {}"):
+        signals()
