@@ -19,7 +19,7 @@ from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import format_for
 from matnet.tables.opening import Reading, open_table
-from matnet.tables.parts import folder_values
+from matnet.tables.parts import folder_values, parts_of
 from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target, open_target
@@ -344,6 +344,82 @@ def test_a_folder_that_says_that_a_number_is_missing(tmp_path: Path) -> None:
                 with pytest.raises(TableError) as raised:
                     next(rows)
                 assert str(raised.value).endswith("a.parquet: its folder says nothing for 'x2', not a number")
+
+
+def test_what_folders_say_goes_to_its_place_among_the_inputs_and_what_is_kept(tmp_path: Path) -> None:
+    for k, value in enumerate(("0.5", "1.5")):
+        (tmp_path / f"p={value}" / f"q={k}").mkdir(parents=True)
+        (tmp_path / f"p={value}" / f"q={k}" / "t.csv").write_text(f"id,b,a\nu{k},{k},7\nv{k},{k + 2},8\n")
+    inputs = ("p", "a", "q", "b")
+    columns = Columns(inputs=inputs, keep=("q", "id", "p", "b"))
+    with open_table(str(tmp_path), columns, Reading()) as table:
+        assert table.header.names == ("id", "b", "a", "p", "q")
+        choice = table.choose(columns, 4)
+        assert choice.input_names == inputs
+        rows = list(table.rows(choice))
+    x = np.concatenate([part.x for part in rows])
+    np.testing.assert_array_equal(x, [[0.5, 7, 0, 0], [0.5, 8, 0, 2], [1.5, 7, 1, 1], [1.5, 8, 1, 3]])
+    kept = [row for part in rows for row in part.texts.rows()]
+    assert kept == [("0", "u0", "0.5", "0"), ("0", "v0", "0.5", "2"), ("1", "u1", "1.5", "1"), ("1", "v1", "1.5", "3")]
+
+
+def test_the_order_of_parts_is_that_of_their_names_and_hidden_ones_are_left_out(tmp_path: Path) -> None:
+    names = ("b.csv", "a.csv", "a/z.tsv", "a/_no.csv", ".no.csv", "_no/a.csv", "a.b/c.txt", "B.CSV")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x1\n1\n")
+    expected = ["B.CSV", "a/z.tsv", "a.b/c.txt", "a.csv", "b.csv"]
+    assert parts_of(str(tmp_path)) == sorted(tmp_path / name for name in expected)
+    assert parts_of(str(tmp_path / "[ab].csv")) == [tmp_path / "a.csv", tmp_path / "b.csv"]
+    assert parts_of(str(tmp_path / "**" / "c.*")) == [tmp_path / "a.b" / "c.txt"]
+    assert parts_of(str(tmp_path / "a.csv")) is None
+    (tmp_path / "x[1].csv").write_text("x1\n1\n")
+    assert parts_of(str(tmp_path / "x[1].csv")) is None
+
+
+def test_a_part_without_a_column_of_its_folder_and_one_with_many_columns(tmp_path: Path) -> None:
+    (tmp_path / "a" / "day=1").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    for folder in (tmp_path / "a" / "day=1", tmp_path / "b"):
+        (folder / "t.csv").write_text("x1,x2\n1,2\n")
+    bad = tmp_path / "b" / "t.csv"
+    asked = BatchOptions(Columns(keep=("day",)))
+    first = tmp_path / "a" / "day=1" / "t.csv"
+    assert refusal(tmp_path, tmp_path / "o.csv", asked) == f"{bad}: its folder says no 'day', that of {first} does"
+    bad.write_text(",".join(f"c{k}" for k in range(1, 10)) + "\n")
+    shown = ", ".join(f"'c{k}'" for k in range(1, 9))
+    assert refusal(tmp_path, tmp_path / "o.csv") == (
+        f"{bad}: its columns are {shown} and 1 more; those of {first} are 'x1', 'x2': all parts of a table have the "
+        "same columns in the same order"
+    )
+
+
+@pytest.mark.parametrize("tidy", [False, True])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_rows_that_are_written_as_they_come_are_the_same(form: str, tidy: bool, tmp_path: Path) -> None:
+    """With what is kept, the flags, the numbers of the samples, and what is counted."""
+    gaps = FRAME[:300].with_columns(x1=pl.when(pl.int_range(300) % 7 == 3).then(None).otherwise("x1"))
+    for number, part in enumerate((gaps[:120], gaps[120:])):
+        write(part, tmp_path / "parts" / f"{number}.csv")
+    results = []
+    for flush in (False, True):
+        out = tmp_path / f"{flush}.{form}"
+        asked = BatchOptions(Columns(keep=("id",)), tidy=tidy, flag_range=True, flush=flush)
+        summary = run(tmp_path / "parts", out, asked, dialect=Dialect(missing="nan"))
+        found = read(out)
+        rows = found["id"].to_list()
+        assert rows == [f"r{n}" for n in range(300) for _ in range(2 if tidy else 1)]
+        if tidy:
+            assert found["sample"].to_list() == [n + 1 for n in range(300) for _ in range(2)]
+        results.append(found)
+        clipped = np.clip(X[:300], *LIMITS.T) != X[:300]
+        clipped[3::7, 0] = False
+        assert (summary.rows, summary.outside) == (300, int(np.count_nonzero(clipped.any(axis=1))))
+        assert summary.outside_by_input == np.count_nonzero(clipped, axis=0).tolist()
+        assert summary.rows_with_nan == 43 * (2 if tidy else 1)
+    numbers = [frame.select(pl.selectors.float()).to_numpy() for frame in results]
+    np.testing.assert_allclose(numbers[0], numbers[1], rtol=1e-14)
+    assert results[0].drop(pl.selectors.float()).equals(results[1].drop(pl.selectors.float()))
 
 
 def test_what_folders_say() -> None:
