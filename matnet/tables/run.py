@@ -152,7 +152,7 @@ def _over_series(
 ) -> Summary:
     """Write every time step of the series, or the steps after them, and on request the derivatives."""
     if options.forecast is not None:
-        return _forecast(net, table, target, options, derivatives)
+        return _forecast(net, table, target, options, options.forecast, derivatives)
     # imported here: static networks do not need them, and importing them takes time at every start
     from matnet.tables.feedback import start_of_series, with_array
     from matnet.tables.series import series_gradient, series_prediction
@@ -171,7 +171,9 @@ def _over_series(
     return _run(net, table, start.choice, job, target, options, progress, start)
 
 
-def _forecast(net: Network, table: Table, target: Target, options: BatchOptions, derivatives: bool) -> Summary:
+def _forecast(
+    net: Network, table: Table, target: Target, options: BatchOptions, steps: int, derivatives: bool
+) -> Summary:
     """Write the steps after the known outputs of each series, and on request their derivatives."""
     started = time.monotonic()
     taken = (("states", options.states is not None), ("flag_range", options.flag_range), ("leads", options.leads > 0))
@@ -180,10 +182,11 @@ def _forecast(net: Network, table: Table, target: Target, options: BatchOptions,
             raise TableError(Parameter(name), " does not go with a forecast, which starts from the known past")
     from matnet.tables.forecast import Forecast
 
-    made = Forecast(net, table, options.columns, options.targets, options.forecast or 0, options.lags, derivatives)
+    made = Forecast(net, table, options.columns, options.targets, steps, options.lags, derivatives)
     columns = made.columns()
     summary = Summary(made.choice.input_names, made.net.input_extent.origin, made.choice.note, made.words)
-    sink = format_for("", options.form).write(target, made.names, made.types, len(columns[0]) + 1, options.style)
+    group_rows = GROUP_CHUNKS * chunk_rows(len(made.names))
+    sink = format_for("", options.form).write(target, made.names, made.types, group_rows, options.style)
     with sink:
         sink.write(sink.formatted(columns))
     summary.add(counts(made.rows.x, made.net.input_extent, columns))

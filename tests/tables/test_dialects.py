@@ -257,6 +257,42 @@ def test_many_blank_lines_at_the_end_take_no_memory() -> None:
     assert len(given) == 2
 
 
+@pytest.mark.parametrize(("size", "delimiter"), [(1 << 16, ","), ((1 << 16) + 1, ";")])
+def test_the_first_64_kib_decide(size: int, delimiter: str) -> None:
+    """Line 2 does not fit the semicolon in the header, if it lies within them."""
+    line = b"1;2;3\n"
+    data = b"a;b\n" + b"x" * (size - 4 - len(line)) + line
+    assert len(data) == size
+    table = CsvTable(Stream(io.BytesIO(data + b"1;2\n"), "t.csv"), Dialect())
+    assert table.dialect.delimiter == delimiter
+
+
+@pytest.mark.parametrize(("place", "refused"), [(511, True), (512, False)])
+def test_zero_bytes_at_the_beginning_are_no_text(place: int, refused: bool) -> None:
+    data = bytearray(b"t,x1,x2\n" + b"a" * 600 + b",1.5,2\nb,3,-4.25\n")
+    data[place] = 0
+    if refused:
+        assert refusal(bytes(data)) == ("t.csv is not text: it holds zero bytes; a CSV table in UTF-8 is expected")
+    else:
+        assert read(bytes(data))[0].tolist() == EXPECTED
+
+
+@pytest.mark.parametrize("block", [1, 5, 1 << 20])
+def test_rows_that_are_left_out_are_counted_through_all_blocks(block: int) -> None:
+    """Those that are left out may be anything, and lines keep their numbers."""
+    data = b'x1,x2\n"m3\n/h",rpm\nNA,NA\n1.5,2\n3,-4.25\n'
+    for last in (b"", b"5,six\n"):
+        dialect = Dialect(skip_rows=2)
+        table = CsvTable(Stream(io.BytesIO(data + last), "t.csv"), dialect, (), block)
+        rows = table.rows(table.choose(Columns(), 2))
+        if last:
+            with pytest.raises(TableError) as raised:
+                list(rows)
+            assert str(raised.value) == "t.csv: line 7, column x2: 'six' is not a number"
+        else:
+            assert np.concatenate([part.x for part in rows]).tolist() == EXPECTED
+
+
 @pytest.mark.parametrize(("line", "delimiter"), [(20, ","), (21, ";")])
 def test_twenty_lines_decide(line: int, delimiter: str) -> None:
     lines = ["a;b", *["1;2"] * 30]

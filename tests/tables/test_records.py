@@ -9,6 +9,7 @@ import itertools
 import pytest
 
 from matnet.errors import TableError
+from matnet.tables.csv import records
 from matnet.tables.csv.records import Block, blocks, check_marks, even, first_record_end, marks
 
 COMMA = ord(",")
@@ -107,3 +108,23 @@ def test_a_byte_order_mark_is_left_out_only_at_the_start() -> None:
     mark = b"\xef\xbb\xbf"
     (block,) = blocks(io.BytesIO(mark + mark + b"a\n"), "t.csv")
     assert block == Block(mark + b"a\n", 1)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_how_long_a_record_may_be(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit holds for what is read of it before its end."""
+    assert records.LONGEST_RECORD == 64 * 1024 * 1024
+    monkeypatch.setattr(records, "LONGEST_RECORD", 1 << 20)
+    record = b'"' + b"a" * ((1 << 20) - 1 + more)
+    data = b"a\n" + record + b'"\nb\n'
+    size = len(record) - 1  # after three bytes, which may be a byte order mark
+    if more:
+        with pytest.raises(TableError) as raised:
+            list(blocks(io.BytesIO(data), "t.csv", size))
+        assert str(raised.value) == (
+            "t.csv: line 2: this record is longer than 1 MiB; is there a quote that never closes?"
+        )
+    else:
+        found = list(blocks(io.BytesIO(data), "t.csv", size))
+        assert b"".join(block.data for block in found) == data
+        assert [block.line for block in found] == [1, 2]

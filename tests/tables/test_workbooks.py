@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,31 @@ def test_names_of_sheets_are_cut_and_differ() -> None:
     assert found[-2:] == ["c~10", "c~11"]
     many = {f"{'a' * 29}~{k}".casefold() for k in range(2, 10)} | {"a" * 31}
     assert excel._sheet_name(long, many) == "a" * 28 + "~10"
+
+
+def test_the_limits_are_those_of_the_formats() -> None:
+    """A sheet has 1048576 rows, one of them for the names, and 16384 columns; MATLAB's names have 63 characters."""
+    assert (excel.MOST_ROWS, excel.MOST_COLUMNS, matfiles.LARGEST) == (1_048_575, 16_384, 2**31 - 1)
+    held = io.BytesIO()
+    MatSink(Target(held, "o.mat"), ["a" * 63, "A_1"], [pl.Float64()] * 2)
+    for name in ("a" * 64, "1a", "_a", "a-b", ""):
+        with pytest.raises(TableError) as raised:
+            MatSink(Target(held, "o.mat"), [name], [pl.Float64()])
+        assert "cannot be the name of a variable in a MAT-file; rename the column" in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "{=1+1}", "https://example.org", "mailto:a", "internal:a!A1"])
+def test_text_is_neither_a_formula_nor_a_link(text: str) -> None:
+    pytest.importorskip("xlsxwriter")
+    held = io.BytesIO()
+    with ExcelSink(Target(held, "o.xlsx"), [text, "y"]) as sink:
+        sink.write(sink.formatted([pl.Series([text]), pl.Series([1.0])]))
+    for data in (held.getvalue(), workbook([("results", [[text, "y"], [text, 1.0]])], "o.xlsx")):
+        assert sheets_of(data) == {"results": [(text, "y"), (text, "1")]}
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            sheet = file.read("xl/worksheets/sheet1.xml")
+            assert b"<f" not in sheet
+            assert b"hyperlink" not in sheet
 
 
 def test_what_a_sheet_cannot_hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -85,12 +85,13 @@ def read_sheet(
 
 
 def _workbook(held: io.BytesIO, place: str, **settings: Any) -> Any:
-    """A workbook that is written to `held`; text is written as text, never as a formula."""
+    """A workbook that is written to `held`."""
     xlsxwriter = need("an Excel workbook", "excel", "xlsxwriter", place=place)
-    return xlsxwriter.Workbook(held, {"strings_to_formulas": False, "strings_to_urls": False, **settings})
+    return xlsxwriter.Workbook(held, settings)
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
+    """Text is written as text, never as a formula or a link."""
     if value is None:
         return
     if isinstance(value, float) and value - value != 0:

@@ -253,7 +253,7 @@ def number_in(text: str, dialect: Dialect, place: str, hints: Sequence[Advice] =
 
 def _comment_advice(cell: str, dialect: Dialect) -> list[Advice]:
     mark = cell.strip(' "')[:1]
-    if dialect.comment or mark not in COMMENT_MARKS or not mark:
+    if dialect.comment or mark not in COMMENT_MARKS:
         return []
     return [Advice(f"; if lines that begin with {mark} are comments: ", Parameter("comment", mark))]
 
