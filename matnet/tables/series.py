@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
+from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
 from matnet.network.forecast import add_states
 from matnet.network.names import derivative_name, lags_shown
-from matnet.tables.columns import OF, WRT, Columns, output_names, selected
+from matnet.tables.columns import GROUP, OF, WRT, Columns, output_names, selected
 from matnet.tables.feedback import Opening, Start, too_short
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import Job, columns_of
@@ -154,10 +155,19 @@ class _Groups:
 
 
 def groups(rows: Rows, start: Start) -> list[tuple[str | None, np.ndarray[tuple[int], np.dtype[np.intp]]]]:
-    """The rows of each group, in order of appearance; all rows where there are no groups."""
+    """The rows of each group, in order of appearance; all rows where there are no groups.
+
+    Raises
+    ------
+    TableError
+        The column of the groups holds what has no text, such as lists.
+    """
     if start.choice.group is None:
         return [(None, np.arange(len(rows)))]
+    keys = rows.texts.to_series(len(start.choice.keep))
+    if keys.dtype.is_nested() or keys.dtype in (pl.Binary, pl.Object):
+        raise TableError(GROUP, f" is a column of {keys.dtype}, expected text, numbers or dates")
     places: dict[str | None, list[int]] = {}
-    for place, key in enumerate(rows.texts.to_series(len(start.choice.keep)).to_list()):
+    for place, key in enumerate(keys.cast(pl.String).to_list()):
         places.setdefault(key, []).append(place)
     return [(key, np.array(found)) for key, found in places.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 from collections.abc import Callable
 from dataclasses import replace
@@ -559,6 +560,58 @@ def test_a_network_without_inputs_takes_its_outputs_from_a_column_without_a_name
 )
 def test_measured_outputs_of_every_type_are_numbers(column: pl.Series, numbers: list[float]) -> None:
     np.testing.assert_array_equal(as_numbers(column, Dialect(";", ",")), numbers)
+
+
+def frame_of(groups: pl.Series) -> FrameTable:
+    n = len(groups)
+    frame = pl.DataFrame({"g": groups, "x1": X[:n, 0], "x2": X[:n, 1], "y1": T[:n, 0]})
+    return FrameTable(HeldFrame(frame), "t", Dialect(), "t")
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        pl.Series([2, 1, 2, 2, 1, 1, 2, 1] * 2),
+        pl.Series([0.1, np.nan, 0.1, 0.1, np.nan, np.nan, 0.1, np.nan] * 2),
+        pl.Series([True, False, True, True, False, False, True, False] * 2),
+        pl.Series([None, "a", None, None, "a", "a", None, "a"] * 2),
+        pl.Series(["a", "", "a", "a", "", "", "a", ""] * 2),
+    ],
+    ids=lambda groups: str(groups.dtype),
+)
+def test_groups_of_every_type_are_series(groups: pl.Series) -> None:
+    """The rows of two groups lie between each other, and those without a number or text are one too."""
+    held = io.BytesIO()
+    predict(NET, frame_of(groups), Target(held, "out"), BatchOptions(Columns(group="g")))
+    y = np.array([float(line) for line in held.getvalue().decode().splitlines()[1:]])
+    forecasts = io.BytesIO()
+    predict(NET, frame_of(groups), Target(forecasts, "out"), BatchOptions(Columns(group="g"), forecast=2))
+    cells = list(csv.reader(io.StringIO(forecasts.getvalue().decode())))[1:]
+    first = [0, 2, 3, 6, 8, 10, 11, 14]
+    for number, rows in enumerate((first, sorted({*range(16)} - {*first}))):
+        assert np.isnan(y[rows[:3]]).all()
+        np.testing.assert_array_equal(y[rows[3:]], NET.run(*NET.prepare(X[rows], T[rows])[:3]).outputs[:, 0])
+        expected = NET.forecast(X[rows[:-2]], T[rows[:-2]], X[rows[-2:]])
+        assert [float(cell[2]) for cell in cells[2 * number : 2 * number + 2]] == expected[:, 0].tolist()
+        assert [cell[1] for cell in cells[2 * number : 2 * number + 2]] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ([1] * 5 + [20] * 2, "the series '20' has 2 rows, but "),
+        ([1.5] * 5 + [2.5], "the series '2.5' has 1 row, but "),
+        ([datetime.date(2026, 1, 1)] * 5 + [datetime.date(2026, 1, 2)] * 2, "the series '2026-01-02' has 2 rows, but "),
+        ([[1]] * 7, "group is a column of List(Int64), expected text, numbers or dates"),
+        ([b"a"] * 7, "group is a column of Binary, expected text, numbers or dates"),
+    ],
+)
+@pytest.mark.parametrize("forecast", [None, 2])
+def test_a_group_of_any_type_that_is_too_short_is_named(groups: list[object], told: str, forecast: int | None) -> None:
+    asked = BatchOptions(Columns(group="g"), forecast=forecast)
+    with pytest.raises(TableError) as raised:
+        predict(NET, frame_of(pl.Series(groups)), Target(io.BytesIO(), "out"), asked)
+    assert told in str(raised.value)
 
 
 @pytest.mark.parametrize("form", ["parquet", "arrow"])
