@@ -37,10 +37,10 @@ def pairs_in(file: MatFile) -> dict[str, str]:
     """The pairs of variables that look like the results of an older function, with a description."""
     descriptions = {}
     for names, pair in PAIRS.items():
-        variables = [file.variables.get(name) for name in names]
-        shapes = {entry.shape for entry in variables if entry is not None and not entry.holds_values}
-        if None not in variables and len(shapes) == 1:
-            rows = math.prod(shapes.pop())
+        found = [file.variables[name] for name in names if name in file.variables]
+        numbers = [entry for entry in found if not entry.holds_values]
+        if len(numbers) == len(names) and len({entry.shape for entry in numbers}) == 1:
+            rows = math.prod(numbers[0].shape)
             descriptions[",".join(names)] = f"what {pair.maker} returned for the {pair.side}, {counted(rows, 'row')}"
     return descriptions
 

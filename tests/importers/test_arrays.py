@@ -131,6 +131,31 @@ def test_all_matrices_are_listed_but_not_those_of_networks(small: MatlabObject, 
         assert entry.read().shape == entry.shape
 
 
+def test_what_is_listed_of_cells(save: Save) -> None:
+    """A series, with a column for each signal and step, is one matrix; of all other cells each matrix is one."""
+    file = save(
+        signals=cell((2, 2), column(1), column(2, 3), column(4), column(5, 6)),
+        column=cell((2, 1), column(1, 2), column(3)),
+        changing=cell((1, 2), column(1), column(1, 2)),
+        wide=cell((1, 2), np.ones((2, 2)), np.ones((2, 2))),
+        thick=cell((1, 2), np.ones((2, 1, 3)), np.ones((2, 1, 3))),
+        sparse=cell((1, 2), scipy.sparse.csc_matrix(np.eye(2)), "text"),
+        none=np.empty((0, 2), dtype=object),
+    )
+    assert {entry.path: entry.shape for entry in StoredValues(file).arrays} == {
+        "signals": (3, 2),
+        "column{1}": (2, 1),
+        "column{2}": (1, 1),
+        "changing{1}": (1, 1),
+        "changing{2}": (2, 1),
+        "wide{1}": (2, 2),
+        "wide{2}": (2, 2),
+        "thick{1}": (2, 1, 3),
+        "thick{2}": (2, 1, 3),
+        "sparse{1}": (2, 2),
+    }
+
+
 def test_real_series_and_tool_sessions(corpus: Path) -> None:
     assert read_array(corpus / "dynamic_nar_open_closed.mat", "Aic").shape == (21, 5)
     assert read_array(corpus / "static_turning_nntool_session.mat", "STATE.input.values{1}{1}").shape == (3, 18)
@@ -162,6 +187,29 @@ def test_scaling_beside_the_network_is_pointed_out(small: MatlabObject, save: Sa
     }
 
 
+def test_pairs_are_two_arrays_of_one_size(small: MatlabObject, save: Save) -> None:
+    file = save(
+        net=small,
+        minp=column(0, 1), maxp=cell((1, 1), column(1, 2)),
+        mint=column(0), maxt=column(1, 2),
+        meanp=column(0),
+    )  # fmt: skip
+    assert matnet.load(file).provenance.scaling_candidates == {}
+
+
+def test_at_most_a_hundred_structs_that_look_like_scaling_are_listed(small: MatlabObject, save: Save) -> None:
+    """More are data."""
+    file = save(net=small, s={f"p{number}": STD for number in range(101)})
+    assert list(matnet.load(file).provenance.scaling_candidates) == [f"s.p{number}" for number in range(100)]
+
+
+def test_a_struct_array_is_no_scaling(small: MatlabObject, save: Save) -> None:
+    both = np.empty((1, 2), dtype=[(name, object) for name in STD])
+    for name, value in STD.items():
+        both[name][0, 0] = both[name][0, 1] = value
+    assert matnet.load(save(net=small, ps=both)).provenance.scaling_candidates == {}
+
+
 def test_scaling_is_read_as_the_processing_it_is(save: Save) -> None:
     file = open_mat(
         save(ps=MINMAX, ts=STD, minp=column(0, -1), maxp=column(4, 1), meant=column(1, 2), stdt=column(2, 4)),
@@ -187,8 +235,12 @@ NO_SCALING = {
         "mapstd:mean,deviation"
     ),
     "minp,maxp": "minp is 2x2, expected one number per row",
-    "mint,maxt": "there is no variable mint; found: x (double 1x1), minp (double 2x2), bad (struct 1x1)",
+    "mint,maxt": "there is no variable mint; found: x (double 1x1), minp (double 2x2), bad (struct 1x1), cube (double "
+    "1x1x2)",
     "mapminmax:x": "expected two arrays, and perhaps two numbers that they become, got x",
+    "mapminmax:x,minp,1": "expected two arrays, and perhaps two numbers that they become, got x,minp,1",
+    "mapstd:cube,x": "cube is 1x1x2, expected one number per row",
+    "mapstd:bad,x": "bad is a struct 1x1, expected numbers",
     "mapminmax:x,minp,a,b": "expected two arrays, and perhaps two numbers that they become, got x,minp,a,b",
     "mapstd:x,bad.xmax": "x,bad.xmax: the setting xstd has 3 numbers for 1 row",
     "bad": "bad: the setting xmax has 3 numbers for 2 rows",
@@ -197,7 +249,7 @@ NO_SCALING = {
 
 def test_what_is_no_scaling_is_refused(save: Save) -> None:
     bad = {key: MINMAX[key] for key in ("xmin", "ymin", "ymax")} | {"xmax": column(1, 2, 3)}
-    file = open_mat(save(x=1.0, minp=np.eye(2), bad=bad), DEFAULT_LIMIT)
+    file = open_mat(save(x=1.0, minp=np.eye(2), bad=bad, cube=np.ones((1, 1, 2))), DEFAULT_LIMIT)
     for name, message in NO_SCALING.items():
         with pytest.raises(matnet.MatnetError) as refused:
             read_scaling(file, name)
@@ -297,4 +349,7 @@ def test_cells_of_several_matrices_are_listed(save: Save) -> None:
     read = stored.cell("two")
     assert read is not None
     assert [matrix.tolist() for matrix in read] == [[[1.0, 0.0], [0.0, 1.0]], [[1.0] * 3] * 2]
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        StoredValues(save("complex.mat", c=cell((1, 2), np.eye(2), 1j * np.eye(2)))).cell("c")
+    assert str(refused.value).endswith("complex.mat: c{2}: complex numbers, expected real ones")
     assert all(stored.cell(name) is None for name in ("series", "one", "square", "text", "empty", "thick"))

@@ -85,6 +85,36 @@ def test_without_its_data_the_record_proves_nothing(classifier: MatlabObject, sa
         assert net.structure.performance.form == ""
 
 
+@pytest.mark.parametrize(("inputs", "outputs_of", "form"), [(16, 4, "both"), (13, 5, ""), (8, 8, "both")])
+def test_at_most_64_pairs_of_inputs_and_targets_are_tried(
+    classifier: MatlabObject, save: Save, inputs: int, outputs_of: int, form: str
+) -> None:
+    t, rng = targets(), np.random.default_rng(4)
+    tr = record(outputs(save("alone.mat", net=classifier)), t, "both")
+    more = {f"x{k}": rng.normal(size=(2, 40)) for k in range(1, inputs)}
+    more |= {f"t{k}": rng.uniform(size=(3, 40)) for k in range(1, outputs_of)}
+    net = matnet.load(save(net=classifier, tr=tr, x=X, t=t, **more))
+    assert net.structure.performance is not None
+    assert net.structure.performance.form == form
+
+
+def test_a_record_that_is_anothers_proves_nothing(classifier: MatlabObject, save: Save) -> None:
+    """Masks of another number of outputs or samples, none at all, or a performance that is not computed alone."""
+    t = targets()
+    tr = record(outputs(save("alone.mat", net=classifier)), t, "both")
+    one = {name: value[:1] for name, value in tr.items() if name.endswith("Mask")}
+    fewer = {"valMask": tr["valMask"][:, :39]}
+    unmasked = {name: value for name, value in tr.items() if not name.endswith("Mask")}
+    for found in ({**tr, **one}, {**tr, **fewer}, unmasked, {**tr, "best_vperf": 2.0 * tr["best_vperf"]}):
+        net = matnet.load(save(net=classifier, tr=found, x=X, t=t))
+        assert net.structure.performance is not None
+        assert net.structure.performance.form == ""
+    classifier["performParam"][0, 0] = {"normalization": "percent"}
+    net = matnet.load(save(net=classifier, tr=tr, x=X, t=t))
+    assert net.structure.performance is not None
+    assert (net.structure.performance.form, net.structure.performance.unsupported) == ("", "performParam.normalization")
+
+
 def test_one_record_beside_two_networks_proves_nothing(classifier: MatlabObject, save: Save) -> None:
     t = targets()
     tr = record(outputs(save("alone.mat", net=classifier)), t, "both")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.io import savemat
 
 from matnet.errors import FormatError
-from matnet.importers.training_record import read_training_record
+from matnet.importers.training_record import read_training_record, training_record_paths
 
 NAN = float("nan")
 
@@ -62,6 +62,62 @@ def test_masks_by_time_step(tmp_path: Path) -> None:
     savemat(tmp_path / "tr.mat", {"results": {"tr": fields}})
     found = read_training_record(tmp_path / "tr.mat", "results.tr")
     assert found.members["training"].tolist() == [True, False, True]
+
+
+def test_curves_and_states_have_a_number_for_each_epoch(tmp_path: Path) -> None:
+    """What has another length, or nothing finite, is left out; what was not known at first is kept."""
+    row = np.array([[NAN, 5.0, 6.0]])
+    fields = record(vperf=row, tperf=np.array([[1.0, 2.0]]), gradient=row, mu=row[:, 1:], lr=row * NAN, resets="none")
+    savemat(tmp_path / "tr.mat", {"tr": fields})
+    found = read_training_record(tmp_path / "tr.mat")
+    assert list(found.curves) == ["training", "validation"]
+    np.testing.assert_array_equal(found.curves["validation"], row[0])
+    assert list(found.states) == ["gradient"]
+    np.testing.assert_array_equal(found.states["gradient"], row[0])
+
+
+def test_a_set_has_a_performance_where_it_has_samples_and_one_real_number(tmp_path: Path) -> None:
+    none, other = cell(np.full((1, 3), NAN)), cell(np.array([[1.0, NAN, NAN]]))
+    for fields, best in (
+        ({"best_vperf": 0.5}, {"best_perf": 2.0, "best_vperf": 0.5}),
+        ({"best_vperf": 0.5, "valMask": none}, {"best_perf": 2.0}),
+        ({"best_vperf": NAN}, {"best_perf": 2.0}),
+        ({"best_perf": 1j}, {}),
+        ({"best_perf": np.array([[1.0, 2.0]])}, {}),
+        ({"best_perf": "low"}, {}),
+        ({"trainMask": "all", "best_vperf": 0.5}, {"best_vperf": 0.5}),
+        ({"trainMask": np.ones((1, 1, 3))}, {}),
+        ({"testMask": other, "best_tperf": 0.25}, {"best_perf": 2.0, "best_tperf": 0.25}),
+    ):
+        savemat(tmp_path / "tr.mat", {"tr": record(**{"valMask": cell(np.ones((1, 3))), **fields})})
+        found = read_training_record(tmp_path / "tr.mat")
+        assert {entry.field: entry.value for entry in found.best} == best
+
+
+def test_an_element_belongs_to_a_set_by_a_mask_of_1_alone(tmp_path: Path) -> None:
+    masks = {"trainMask": np.array([[0.0, 1.0, 2.0, NAN]]), "valMask": np.array([[0.0, 0.0, 0.0, 1.0]])}
+    savemat(tmp_path / "tr.mat", {"tr": record(**masks)})
+    found = read_training_record(tmp_path / "tr.mat")
+    assert {name: flags.tolist() for name, flags in found.members.items()} == {
+        "training": [False, True, False, False],
+        "validation": [False, False, False, True],
+    }
+
+
+def test_a_best_epoch_is_a_whole_number(tmp_path: Path) -> None:
+    for stored, expected in ((0.0, 0), (1.5, None), (NAN, None), (np.array([[1.0, 2.0]]), None), ("last", None)):
+        savemat(tmp_path / "tr.mat", {"tr": record(best_epoch=stored, performFcn=1.0)})
+        found = read_training_record(tmp_path / "tr.mat")
+        assert (found.best_epoch, found.performance) == (expected, "")
+
+
+def test_two_records_in_a_struct_array_are_two(tmp_path: Path) -> None:
+    fields = {"trainFcn": "trainlm", "best_epoch": 3.0, "best_perf": 0.5, "trainMask": cell(np.ones((1, 3)))}
+    both = np.empty((1, 2), dtype=[(name, object) for name in fields])
+    for name, value in fields.items():
+        both[name][0, 0] = both[name][0, 1] = value
+    savemat(tmp_path / "w.mat", {"tr": both, "other": {"best_epoch": 3.0, "best_perf": 0.5}})
+    assert training_record_paths(tmp_path / "w.mat") == ("tr(1)", "tr(2)")
 
 
 @pytest.mark.parametrize(
