@@ -239,6 +239,32 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"Weights": learnable(np.ones((2, 2, 3, 4)))},
         "layer 'conv'.Weights: 2x2x3x4, but the filters are 2x2 and the image has 1 channel",
     ),
+    "filters of another height": (
+        {"FilterSize": pair(3, 2)},
+        "layer 'conv'.Weights: 2x2x1x4, but the filters are 3x2 and the image has 1 channel",
+    ),
+    "groups of filters in a layer without groups": (
+        {"Weights": learnable(np.ones((2, 2, 1, 2, 2))), "Bias": learnable(np.zeros((1, 1, 2)))},
+        "layer 'conv'.Weights: 2x2x1x2x2, but the filters are 2x2 and the image has 1 channel",
+    ),
+    "steps of a series": (
+        {"DistributeOverTime": np.array([[True]])},
+        "layer 'conv'.DistributeOverTime: true is not supported, expected false",
+    ),
+    "other dimensions": (
+        {"ConvolutionDimIdx": pair(2, 1)},
+        "layer 'conv'.ConvolutionDimIdx: only [1 2], height and width, is supported",
+    ),
+    "three strides": (
+        {"Stride": np.array([[1.0, 1.0, 1.0]])},
+        "layer 'conv'.Stride: 3 numbers, expected 2",
+    ),
+    "padding with 1": ({"PaddingValue": np.array([[1.0]])}, "layer 'conv'.PaddingValue: only padding with 0 is"),
+    "padding with two zeros": ({"PaddingValue": pair(0, 0)}, "layer 'conv'.PaddingValue: only padding with 0 is"),
+    "a padding of as many pixels as are counted": (
+        {"PaddingSize": np.array([[2.0**20 - 1.0, 0.0]])},
+        "layer 'conv': convolution: the table of its windows has 33554464 numbers",
+    ),
     "a window that is too large": (
         {"FilterSize": pair(6, 2), "Weights": learnable(np.ones((6, 2, 1, 4)))},
         "layer 'conv': convolution: a window of 6x2 does not fit into an image of 5x5",
@@ -261,6 +287,44 @@ def test_refused_by_name(tmp_path: Path, case: str) -> None:
     with pytest.raises((matnet.ModelError, matnet.UnsupportedError)) as refused:
         load(tmp_path, [image(5, 5, 1), layer("Convolution2DLayer", "conv", 8, **fields)])
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"HasUnpoolingOutputs": np.array([[True]])}, "HasUnpoolingOutputs: true is not supported, expected false"),
+        ({"PoolOverTime": np.array([[True]])}, "PoolOverTime: true is not supported, expected false"),
+        ({"DistributeOverTime": np.array([[True]])}, "DistributeOverTime: true is not supported, expected false"),
+        ({"PoolingDimIdx": pair(1, 3)}, "PoolingDimIdx: only [1 2], height and width, is supported"),
+        ({"PaddingValue": np.array([[1.0]])}, "PaddingValue: only padding with 0 or 'mean' is supported"),
+        ({"PaddingValue": pair(0, 0)}, "PaddingValue: only padding with 0 or 'mean' is supported"),
+        ({"PaddingValue": "symmetric"}, "PaddingValue: only padding with 0 or 'mean' is supported"),
+    ],
+)
+def test_pooling_that_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    fields = {"PoolSize": pair(2, 2), "Stride": pair(1, 1), "PaddingSize": np.ones((1, 4)), **changes}
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        load(tmp_path, [image(5, 5, 1), layer("AveragePooling2DLayer", "pool", 1, **fields)])
+    assert str(refused.value).endswith(f"net: layer 'pool'.{message}")
+
+
+def test_settings_of_windows_that_are_not_stored_are_those_of_older_versions(tmp_path: Path) -> None:
+    """No dilation, padding that is counted and given in numbers, height and width."""
+    x = np.arange(12.0)
+    picture = x.reshape(3, 4, order="F")
+    conv = {"FilterSize": pair(2, 2), "Stride": pair(1, 2), "PaddingSize": np.zeros((1, 4))}
+    learnables = {"Weights": learnable(np.array([[1.0, 2.0], [3.0, 4.0]])), "Bias": learnable(number(0.5))}
+    net = load(tmp_path, [image(3, 4, 1), layer("Convolution2DLayer", "conv", 8, **conv, **learnables)])
+    expected = [
+        picture[i, j] + 2.0 * picture[i, j + 1] + 3.0 * picture[i + 1, j] + 4.0 * picture[i + 1, j + 1] + 0.5
+        for j in (0, 2)
+        for i in (0, 1)
+    ]
+    assert net(x).tolist() == expected
+    pool = {"PoolSize": pair(2, 2), "Stride": pair(2, 2), "Padding": pair(1, 0), "PoolingDimIdx": pair(1, 2)}
+    net = load(tmp_path, [image(3, 4, 1), layer("AveragePooling2DLayer", "pool", 1, **pool)])
+    padded = np.vstack([np.zeros(4), picture, np.zeros(4)])
+    assert net(x).tolist() == [padded[i : i + 2, j : j + 2].mean() for j in (0, 2) for i in (0, 2)]
 
 
 def test_an_image_layer_needs_an_image(tmp_path: Path) -> None:

@@ -273,6 +273,18 @@ def test_one_sample_is_not_a_series(tmp_path: Path) -> None:
 
 
 BEHIND = layer("ReLULayer", "relu")
+
+
+def normalization(over: str) -> Any:
+    """Of the elements of a step."""
+    numbers: dict[str, Any] = {
+        "Epsilon": number(1e-5),
+        "Offset": learnable(np.zeros((R, 1))),
+        "Scale": learnable(np.ones((R, 1))),
+    }
+    return layer("LayerNormalizationLayer", "norm", **numbers, OperationDimension=over)
+
+
 REFUSED: list[tuple[str, list[Any], str]] = [
     (
         "a state in the middle of a series",
@@ -320,6 +332,33 @@ REFUSED: list[tuple[str, list[Any], str]] = [
         "layer 'two': the input is the last step of a sequence, expected a whole sequence",
     ),
     (
+        "states as inputs",
+        [sequences(), recurrent("LSTM", "rnn", 1, HasStateInputs=true(True))],
+        "layer 'rnn'.HasStateInputs: true is not supported",
+    ),
+    (
+        "a state of another number",
+        [sequences(), recurrent("LSTM", "rnn", 1, HiddenState={"Value": np.zeros((H + 1, 1))})],
+        "layer 'rnn'.HiddenState: not the initial state",
+    ),
+    (
+        "a normalization over all steps",
+        [sequences(), normalization("batch-excluded"), recurrent("LSTM", "rnn", 1)],
+        "layer 'norm'.OperationDimension: 'batch-excluded' is not supported for sequences: it includes all time "
+        "steps; expected 'auto'",
+    ),
+    (
+        "a normalization over all steps of a sequence without a recurrent layer",
+        [sequences(), normalization("batch-excluded")],
+        "layer 'norm'.OperationDimension: 'batch-excluded' is not supported for sequences: it includes all time "
+        "steps; expected 'auto'",
+    ),
+    (
+        "a single step after another layer that goes on",
+        [sequences(), recurrent("LSTM", "one", 1, last=True), BEHIND, recurrent("GRU", "two", 1, size=H)],
+        "layer 'two': the input is the last step of a sequence, expected a whole sequence",
+    ),
+    (
         "outputs of the states of both directions",
         [sequences(), recurrent("BiLSTM", "both", 1, HasStateOutputs=true(True))],
         "layer 'both'.HasStateOutputs: true is not supported",
@@ -332,6 +371,42 @@ def test_what_is_refused_by_the_name_of_its_layer(tmp_path: Path, layers: list[A
     with pytest.raises(matnet.UnsupportedError) as refused:
         load(tmp_path, layers)
     assert message in str(refused.value)
+
+
+def test_a_sequence_and_the_last_step_of_one_cannot_be_joined(tmp_path: Path) -> None:
+    rnn = recurrent("LSTM", "rnn", 1, units=R, last=True)
+    layers = [sequences(), rnn, layer("AdditionLayer", "sum", NumInputs=number(2))]
+    wires = [("input", "rnn"), ("input", "sum/in1"), ("rnn", "sum/in2")]
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        load(tmp_path, layers, directed, connections=wires)
+    assert str(refused.value).endswith(
+        "net: layer 'sum': joining a sequence with the last step of one is not supported"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("NumHiddenUnits", np.array([[4.0, 4.0]]), "NumHiddenUnits: 2 numbers, expected 1"),
+        ("ReturnSequence", np.array([[True, True]]), "ReturnSequence: a logical 1x2, expected true or false"),
+        ("HasStateInputs", "no", "HasStateInputs: a char 1x2, expected true or false"),
+        ("InitialHiddenState", np.zeros((H - 1, 1)), "InitialHiddenState: 3 numbers, expected 4"),
+    ],
+)
+def test_settings_of_another_kind_contradict_the_layer(tmp_path: Path, field: str, value: Any, message: str) -> None:
+    with pytest.raises(matnet.ModelError) as refused:
+        load(tmp_path, [sequences(), recurrent("LSTM", "rnn", 1, **{field: value})])
+    assert str(refused.value).endswith(f"net: layer 'rnn'.{message}")
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_settings_that_are_not_stored_are_matlabs_defaults(tmp_path: Path, kind: str) -> None:
+    """A whole sequence, tanh and sigmoid, states of zeros, no states as inputs or outputs."""
+    stored = recurrent(kind, "rnn", 3)
+    bare = {key: stored[2][key] for key in ("Name", "NumHiddenUnits", "InputWeights", "RecurrentWeights", "Bias")}
+    net = load(tmp_path, [sequences(), (stored[0], stored[1], bare)])
+    expected = (plain_lstm if kind == "LSTM" else plain_gru)(stored, X)
+    np.testing.assert_allclose(net.run(X).outputs, expected, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize(
