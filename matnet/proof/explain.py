@@ -92,12 +92,12 @@ def _agree(net: Network, y: FloatArray, stored: FloatArray) -> bool:
 
 def _scaled(net: Network, y: FloatArray, stored: FloatArray) -> Explanation | None:
     """Whether each stored output is the network's, scaled and shifted."""
+    # an output that hardly varies shows no factor
+    if not (np.ptp(y, axis=0) > _AGREES * ranges(net, stored)).all():
+        return None
     centre = y.mean(axis=0)
     varied = y - centre
-    spread = (varied**2).sum(axis=0)
-    if not (spread > 0.0).all():
-        return None
-    factors = (varied * (stored - stored.mean(axis=0))).sum(axis=0) / spread
+    factors = (varied * (stored - stored.mean(axis=0))).sum(axis=0) / (varied**2).sum(axis=0)
     shifts = stored.mean(axis=0) - factors * centre
     after, before = distances(y * factors + shifts, stored), distances(y, stored)
     reached = after.max() <= 1e-3 * before.max() and bool((after <= _AGREES * ranges(net, stored)).all())
@@ -270,13 +270,16 @@ def _value_that_answers(
         difference = ((stored - answers_with(net, theta, InputData(x))) / width).reshape(-1)
         apart = float(np.abs(difference).max())
         first = apart if first is None else first
-        if not apart > max(_REACHED * first, min(_ROUNDING, 1e-3 * first)):
-            return float(theta[weight]) if np.isfinite(apart) else None
+        if not np.isfinite(apart):
+            return None
         slope = (_parameter_jacobian(net, theta, x)[..., weight] / width).reshape(-1)
         length = float(slope @ slope)
         if not np.isfinite(length) or length == 0.0:
             return None
         theta[weight] += float(slope @ difference) / length
+        if apart <= max(_REACHED * first, min(_ROUNDING, 1e-3 * first)):
+            # this last step has given the digits that are told
+            return float(theta[weight])
     return None
 
 
