@@ -14,8 +14,10 @@ import pytest
 from matnet.errors import TableError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from matnet.tables.binary.frames import FrameSink
-from matnet.tables.columns import Columns
+from matnet.tables.binary.frames import FrameSink, FrameTable
+from matnet.tables.binary.scans import HeldFrame
+from matnet.tables.chunks import MOST_ROWS
+from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import format_for
 from matnet.tables.opening import Reading, open_table
@@ -181,6 +183,65 @@ def test_an_integer_that_float64_does_not_have_is_refused(kind: Any, number: int
         f"{table}: row 2, column x2: {number} lies beyond 2^53, where float64 does not have every integer; store it as "
         "float64 if that is meant"
     )
+
+
+@pytest.mark.parametrize("inputs", [("*", "b"), ("^b$", "c"), ("c", "^.*$"), ("b",), ("^b$",), ("*",)])
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ""])
+def test_names_of_columns_are_no_patterns(inputs: tuple[str, ...], suffix: str, tmp_path: Path) -> None:
+    numbers = {"b": [1.0, 2.0], "^.*$": [3.0, 4.0], "c": [5.0, 6.0], "*": [7.0, 8.0], "^b$": [9.0, 10.0]}
+    columns = Columns(inputs=inputs, keep=("c",))
+    if suffix:
+        table = write(pl.DataFrame(numbers), tmp_path / f"in{suffix}")
+        with open_table(str(table), columns, Reading(isolation=False)) as opened:
+            (rows,) = opened.rows(opened.choose(columns, len(inputs)))
+    else:
+        held = FrameTable(HeldFrame(pl.DataFrame(numbers)), "t", Dialect(), "t")
+        (rows,) = held.rows(held.choose(columns, len(inputs)))
+    assert rows.x.T.tolist() == [numbers[name] for name in inputs]
+    assert rows.texts["0"].to_list() == numbers["c"]
+
+
+def test_the_first_of_several_cells_that_cannot_be_read_is_named() -> None:
+    """In the second batch of rows, by its row in the table."""
+    n = 2 * MOST_ROWS
+    for kind, told in (
+        (pl.Int64, f"{2**53 + 1} lies beyond 2^53, where float64 does not have every integer; store it as float64 if "
+         "that is meant"),
+        (pl.Float64, "the cell is empty; fill it in, or have it read as NaN with missing='nan'"),
+        (pl.String, "'two' is not a number"),
+    ):  # fmt: skip
+        cells: list[Any] = [1] * n if kind != pl.String else ["1"] * n
+        cells[MOST_ROWS + 5] = cells[MOST_ROWS + 9] = {pl.Int64: 2**53 + 1, pl.Float64: None, pl.String: "two"}[kind]
+        cells[MOST_ROWS + 7] = {pl.Int64: -(2**53) - 1, pl.Float64: None, pl.String: "three"}[kind]
+        frame = pl.DataFrame({"x1": [0.5] * n, "x2": pl.Series(cells, dtype=kind)})
+        table = FrameTable(HeldFrame(frame), "t", Dialect(), "t", loose=True)
+        rows = table.rows(table.choose(Columns(), 2))
+        assert len(next(rows)) == MOST_ROWS
+        with pytest.raises(TableError) as raised:
+            next(rows)
+        assert str(raised.value) == f"t: row {MOST_ROWS + 6}, column x2: {told}"
+
+
+def test_a_frame_of_which_rows_are_missing() -> None:
+    class Short(HeldFrame):
+        """Says that it has more rows than it gives."""
+
+        def __init__(self, frame: pl.DataFrame) -> None:
+            super().__init__(frame)
+            self.rows = 3
+
+    table = FrameTable(Short(pl.DataFrame({"x1": [1.0]})), "t", Dialect(), "t")
+    with pytest.raises(TableError) as raised:
+        list(table.rows(table.choose(Columns(), 1)))
+    assert str(raised.value) == "t: only 1 of 3 rows could be read; was it being written?"
+
+
+@pytest.mark.parametrize("columns", [("a",), ("a", "b")])
+def test_a_frame_of_which_no_column_is_needed_has_its_rows(columns: tuple[str, ...]) -> None:
+    """For a network without inputs, which takes a step for each row."""
+    table = FrameTable(HeldFrame(pl.DataFrame({name: ["u", "v", "w"] for name in columns})), "t", Dialect(), "t")
+    (rows,) = table.rows(Choice((), (), ()))
+    assert (rows.x.shape, rows.texts.shape) == ((3, 0), (0, 0))
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**53)])

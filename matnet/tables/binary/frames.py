@@ -19,7 +19,7 @@ from polars.io.plugins import register_io_source
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.tables.binary.isolated import IsolatedScan
-from matnet.tables.binary.scans import FrameFormat, LazyScan, Scan
+from matnet.tables.binary.scans import FrameFormat, LazyScan, Scan, exactly
 from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns, Header, check_clash, choose
 from matnet.tables.csv.dialect import Dialect
@@ -165,7 +165,7 @@ class FrameTable(Table):
     def _parsed(self, batch: pl.DataFrame, before: int, choice: Choice) -> Rows:
         names = self.header.names
         texts = pl.DataFrame([batch[names[index]].alias(str(place)) for place, index in enumerate(choice.texts)])
-        numbers = batch.select(names[index] for index in choice.inputs)
+        numbers = batch.select(exactly([names[index] for index in choice.inputs]))
         if choice.inputs and set(numbers.dtypes) == {pl.Float64} and not any(numbers.null_count().row(0)):
             return Rows(numbers.to_numpy(order="fortran"), texts)
         x = np.empty((batch.height, len(choice.inputs)))

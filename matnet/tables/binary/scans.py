@@ -58,6 +58,11 @@ def _named(path: Path, place: str) -> str:
     return str(path)
 
 
+def exactly(names: Sequence[str]) -> pl.selectors.Selector:
+    """The columns of these names, which polars would take for patterns where one is ``*`` or begins with ``^``."""
+    return pl.selectors.by_name(names)
+
+
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
@@ -71,7 +76,7 @@ class HeldFrame:
 
     def batches(self, names: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
         """These columns, `size` rows at most at a time, in order."""
-        return self._frame.select(names).iter_slices(size)
+        return self._frame.select(exactly(names)).iter_slices(size)
 
 
 class LazyScan:
@@ -100,7 +105,7 @@ class LazyScan:
     def batches(self, names: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
         """These columns, `size` rows at most at a time, in order."""
         with damage_named(self._place):
-            batches = iter(self._frame.select(names).collect_batches(chunk_size=size, maintain_order=True))
+            batches = iter(self._frame.select(exactly(names)).collect_batches(chunk_size=size, maintain_order=True))
         while True:
             with damage_named(self._place):
                 batch = next(batches, None)
