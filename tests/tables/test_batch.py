@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from matnet.tables import chunks as rows_module
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.chunks import chunk_rows, rechunked
 from matnet.tables.columns import Columns
-from matnet.tables.csv.dialect import Dialect
+from matnet.tables.csv.dialect import Dialect, Style
 from matnet.tables.csv.sink import CsvSink
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
@@ -324,6 +325,34 @@ def test_floats_read_back_to_the_bit_with_the_fewest_digits(values: list[float])
         np.testing.assert_array_equal(float(cell), value)
         assert np.isnan(value) or np.signbit(float(cell)) == np.signbit(value)
         assert len(digits(cell)) <= len(digits(repr(value)))
+
+
+ODD = [1e300, 1.7976931348623157e308, 9.9999e307, 5e-324, 2.2250738585072014e-308, 1.2345678e-305, 123456.0, 0.0, -0.0]
+
+
+@pytest.mark.parametrize("precision", [1, 2, 3, 6, 15, 16, 17])
+def test_so_many_significant_digits_are_those_that_python_writes(precision: int) -> None:
+    """Of doubles of every size, of single precision, and of what is no number; and never more digits than asked for."""
+    rng = np.random.default_rng(1)
+    several = [*ODD, *(rng.normal(size=2000) * 10.0 ** rng.integers(-12, 13, 2000)).tolist()]
+    columns = [pl.Series(several), pl.Series(several, dtype=pl.Float32)]
+    stdout = io.BytesIO()
+    with CsvSink(Target(stdout, "out"), ["a", "b"], style=Style(precision)) as sink:
+        sink.write(sink.formatted(columns))
+        sink.write(sink.formatted([pl.Series([np.nan, np.inf, None]), pl.Series([-np.inf, None, 0.1])]))
+    rows = [line.split(",") for line in stdout.getvalue().decode().splitlines()[1:]]
+    for column, numbers in enumerate((several, columns[1].cast(pl.Float64).to_list())):
+        for number, row in zip(numbers, rows, strict=False):
+            rounded = float(f"{number:.{precision - 1}e}")
+            if math.isinf(rounded):
+                rounded = number  # finite, or beyond single precision
+            else:
+                assert len(digits(row[column])) <= precision
+            assert float(row[column]) == rounded
+            assert math.copysign(1.0, float(row[column])) == math.copysign(1.0, number)
+    tenth = f"{0.1:.{precision - 1}e}"
+    assert rows[-3:-1] == [["NaN", "-inf"], ["inf", ""]]
+    assert (rows[-1][0], float(rows[-1][1])) == ("", float(tenth))
 
 
 def digits(text: str) -> str:

@@ -29,6 +29,18 @@ class _Pieces(list[bytes]):
         return
 
 
+def _rounded(numbers: pl.Series, digits: int) -> pl.Series:
+    """The nearest float64 of each number's text with so many significant digits: of polars' own it is not always.
+
+    A number that would be rounded up to an infinite one stays as it is.
+    """
+    exact = numbers.cast(pl.Float64)
+    form = f"%.{digits - 1}e"
+    rounded = [None if number is None else float(form % number) for number in exact.to_list()]
+    found = pl.Series(rounded, dtype=pl.Float64)
+    return found.zip_with(found.is_finite() | ~exact.is_finite(), exact)
+
+
 def _with_commas(texts: pl.Series) -> pl.Series:
     """Kept cells with a decimal comma where they are a number with a decimal point."""
     column = pl.col(texts.name)
@@ -73,7 +85,7 @@ class CsvSink(Sink):
                 )
         digits = self._style.precision
         if digits is not None:
-            columns = [column.round_sig_figs(digits) if column.dtype.is_float() else column for column in columns]
+            columns = [_rounded(column, digits) if column.dtype.is_float() else column for column in columns]
         if self._style.decimal == ",":
             columns = [_with_commas(column) if column.dtype == pl.String else column for column in columns]
         frame = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(columns)])
