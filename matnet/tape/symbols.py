@@ -392,13 +392,13 @@ class Recorder:
             return x
         return self.tape.record("broadcast", [x], tuple(shape), x.dtype, tuple(shape))
 
-    def take(self, x: Symbol, positions: Symbol, axis: int = -1) -> Symbol:
+    def take(self, x: Symbol, positions: Symbol, axis: int) -> Symbol:
         """The elements at constant positions of the last axis."""
         positions = self.asarray(positions)
         shape = (*x.shape[:-1], *positions.shape)
         return self.tape.record("take", [x, positions], shape, x.dtype, axis)
 
-    def concat(self, arrays: Sequence[Symbol], axis: int = -1) -> Symbol:
+    def concat(self, arrays: Sequence[Symbol], axis: int) -> Symbol:
         """Arrays one after the other on the last axis."""
         symbols = [self.asarray(array) for array in arrays]
         total = sum(self.tape.nodes[symbol.number].row[-1] for symbol in symbols)
@@ -410,19 +410,19 @@ class Recorder:
         shape = (*x.shape[:-1], 1) if keepdims else x.shape[:-1]
         return self.tape.record(operation, [x], shape, kind, axis, keepdims)
 
-    def sum(self, x: Symbol, axis: int = -1, keepdims: bool = False) -> Symbol:
+    def sum(self, x: Symbol, axis: int, keepdims: bool = False) -> Symbol:
         """The sum over the last axis."""
         return self._reduced("sum", x, axis, keepdims, "float")
 
-    def max(self, x: Symbol, axis: int = -1, keepdims: bool = False) -> Symbol:
+    def max(self, x: Symbol, axis: int, keepdims: bool = False) -> Symbol:
         """The maximum over the last axis; NaN if any element is."""
         return self._reduced("max", x, axis, keepdims, "float")
 
-    def min(self, x: Symbol, axis: int = -1, keepdims: bool = False) -> Symbol:
+    def min(self, x: Symbol, axis: int, keepdims: bool = False) -> Symbol:
         """The minimum over the last axis; NaN if any element is."""
         return self._reduced("min", x, axis, keepdims, "float")
 
-    def argmax(self, x: Symbol, axis: int = -1, keepdims: bool = False) -> Symbol:
+    def argmax(self, x: Symbol, axis: int, keepdims: bool = False) -> Symbol:
         """The position of the first maximum along the last axis."""
         return self._reduced("argmax", x, axis, keepdims, "int")
 

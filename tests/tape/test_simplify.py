@@ -18,7 +18,7 @@ from matnet.network import Network
 from matnet.simulate import lay_out
 from matnet.tape.evaluate import Evaluator
 from matnet.tape.simplify import simplified
-from matnet.tape.symbols import record
+from matnet.tape.symbols import Symbol, record
 from random_networks import minmax, network, process, standard, structures
 from trials import random_cases
 
@@ -231,3 +231,16 @@ def test_the_largest_combined_constant() -> None:
         net = fitnet((inputs, 2, 128))
         short = simplified(record(net.program, QUANTITIES["jacobian"], [inputs]))
         assert (max(node.value.size for node in short.nodes if node.value is not None) > 1 << 15) == combined
+
+
+def test_a_product_of_constants_near_the_smallest_numbers_is_not_folded() -> None:
+    """10⁻²⁰⁰ · 10⁻¹²⁰ as a float has 4 digits left; for an x of 10³⁰⁰ the result is far from there."""
+    gain, weight = np.array([1e-200]), np.array([[1e-120]])
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        return xp.matmul(x * gain, xp.asarray(weight)), xp.matmul(x, xp.asarray(weight)) * gain
+
+    short = simplified(record(fitnet((1, 1)).program, quantity, [1]))
+    for found in Evaluator(short)(np.full((3, 1), 3e300)):
+        np.testing.assert_allclose(found, np.full((3, 1), 3e-20), rtol=1e-15)
