@@ -121,7 +121,7 @@ def as_numbers(column: pl.Series, dialect: Dialect) -> FloatArray:
     Raises
     ------
     TableError
-        A cell holds something else.
+        A cell holds something else, or is too large.
     """
     if column.dtype.is_numeric() or column.dtype == pl.Null:
         return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
@@ -130,7 +130,7 @@ def as_numbers(column: pl.Series, dialect: Dialect) -> FloatArray:
         if cell is None or dialect.is_missing(cell):
             numbers[place] = np.nan
         elif dialect.is_number(cell):
-            numbers[place] = float(dialect.plain(cell))
+            numbers[place] = dialect.number(cell, "the measured outputs")
         else:
             raise TableError(TARGETS, f": {shown(cell)} is not a number")
     return numbers

@@ -218,4 +218,4 @@ class PartedTable(Table):
         if text is None or not self._dialect.is_number(text):
             told = "nothing" if text is None else shown(text)
             raise TableError(f"its folder says {told} for {shown(self.header.names[index])}, not a number", place=path)
-        return float(self._dialect.plain(text))
+        return self._dialect.number(text, str(path))

@@ -222,6 +222,30 @@ def test_the_first_of_several_cells_that_cannot_be_read_is_named() -> None:
         assert str(raised.value) == f"t: row {MOST_ROWS + 6}, column x2: {told}"
 
 
+def test_numbers_that_are_too_large_are_refused_wherever_they_are_text(tmp_path: Path) -> None:
+    told = "'-1e999' is too large for a float64; write Inf if that is meant"
+    table = FrameTable(HeldFrame(pl.DataFrame({"x1": ["-1e308", " -Inf ", "-1e999"]})), "t", Dialect(), "t", loose=True)
+    with pytest.raises(TableError) as raised:
+        list(table.rows(table.choose(Columns(), 1)))
+    assert str(raised.value) == f"t: row 3, column x1: {told}"
+    table = FrameTable(HeldFrame(pl.DataFrame({"x1": ["-1e308", " -Inf "]})), "t", Dialect(), "t", loose=True)
+    (rows,) = table.rows(table.choose(Columns(), 1))
+    assert rows.x.tolist() == [[-1e308], [-np.inf]]
+    columns = Columns(inputs=("x1", "x2"))
+    for value, refused in (("-1e999", True), ("-inf", False)):
+        part = write(pl.DataFrame({"x1": [1.0]}), tmp_path / f"x2={value}" / "a.csv")
+        with open_table(str(tmp_path), columns, Reading()) as opened:
+            if refused:
+                with pytest.raises(TableError) as raised:
+                    list(opened.rows(opened.choose(columns, 2)))
+                assert str(raised.value) == f"{part}: {told}"
+            else:
+                (rows,) = opened.rows(opened.choose(columns, 2))
+                assert rows.x.tolist() == [[1.0, -np.inf]]
+        part.unlink()
+        part.parent.rmdir()
+
+
 def test_a_frame_of_which_rows_are_missing() -> None:
     class Short(HeldFrame):
         """Says that it has more rows than it gives."""

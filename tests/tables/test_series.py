@@ -548,6 +548,12 @@ def test_a_network_without_inputs_takes_its_outputs_from_a_column_without_a_name
         np.testing.assert_array_equal(y[2:], expected)
 
 
+def test_a_measured_output_that_is_too_large() -> None:
+    with pytest.raises(TableError) as raised:
+        as_numbers(pl.Series(["inf", "1e999"]), Dialect())
+    assert str(raised.value) == ("the measured outputs: '1e999' is too large for a float64; write Inf if that is meant")
+
+
 @pytest.mark.parametrize(
     ("column", "numbers"),
     [

@@ -195,12 +195,15 @@ class FrameTable(Table):
             Some text is not a number.
         """
         dialect = replace(self.dialect, delimiter="\t", decimal=self.dialect.decimal or ".")
-        for row, text in enumerate(texts):
-            if text is not None and not dialect.is_missing(text) and not dialect.is_number(text):
-                raise TableError(
-                    f"{shown(text)} is not a number", place=f"{self.place}: row {before + row + 1}, column {name}"
-                )
-        numbers = [None if text is None or dialect.is_missing(text) else float(dialect.plain(text)) for text in texts]
+        numbers: list[float | None] = []
+        for row, text in enumerate(texts, start=before + 1):
+            place = f"{self.place}: row {row}, column {name}"
+            if text is None or dialect.is_missing(text):
+                numbers.append(None)
+            elif dialect.is_number(text):
+                numbers.append(dialect.number(text, place))
+            else:
+                raise TableError(f"{shown(text)} is not a number", place=place)
         return pl.Series(numbers, dtype=pl.Float64)
 
     def _check_integers(self, values: pl.Series, before: int, name: str) -> None:

@@ -16,7 +16,7 @@ import polars as pl
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
-from matnet.tables.csv.dialect import INFINITY, MISSING_WORDS, WITH_COMMA, Dialect
+from matnet.tables.csv.dialect import MISSING_WORDS, WITH_COMMA, Dialect
 from matnet.tables.csv.records import BOM, NEWLINE, Block, check_marks, even, marks
 from matnet.tables.interfaces import Rows
 from matnet.tables.wording import shown
@@ -245,10 +245,7 @@ def number_in(text: str, dialect: Dialect, place: str, hints: Sequence[Advice] =
     if not dialect.is_number(text):
         advice = [*_decimal_advice(text, dialect), *_comment_advice(text, dialect)] or hints
         raise TableError(f"{shown(text)} is not a number", *advice, place=place)
-    value = float(dialect.plain(text))
-    if np.isinf(value) and not INFINITY.fullmatch(text.strip()):
-        raise TableError(f"{shown(text)} is too large for a float64; write Inf if that is meant", place=place)
-    return value
+    return dialect.number(text, place)
 
 
 def _comment_advice(cell: str, dialect: Dialect) -> list[Advice]:

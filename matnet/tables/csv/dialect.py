@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isinf
 from typing import Literal
 
 from matnet.errors import Advice, Parameter, TableError
+from matnet.tables.wording import shown
 
 NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
 WITH_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
@@ -75,6 +77,19 @@ class Dialect:
     def is_number(self, text: str) -> bool:
         """Whether the text of a cell is a number."""
         return NUMBER.fullmatch(self.plain(text)) is not None
+
+    def number(self, text: str, place: str) -> float:
+        """The number that the text of a cell is.
+
+        Raises
+        ------
+        TableError
+            It is too large, by the name of the cell.
+        """
+        value = float(self.plain(text))
+        if isinf(value) and not INFINITY.fullmatch(text.strip(SPACES)):
+            raise TableError(f"{shown(text)} is too large for a float64; write Inf if that is meant", place=place)
+        return value
 
     def is_missing(self, text: str) -> bool:
         """Whether the text of a cell stands for a number that is missing."""
