@@ -184,11 +184,11 @@ def _answered(
 
 def _stepped(net: Network, x: FloatArray) -> tuple[tuple[FloatArray, ...], list[FloatArray]]:
     """For each point one step from the states after a run over other points."""
-    count, size = x.shape
+    count = len(x)
     length = max(net.structure.input_delay, net.structure.layer_delay) + 2
     finite = x[:-1]
     order = (np.arange(count)[:, None] * 7 + np.arange(length)) % len(finite)
-    before = net.run(finite[order] if size else np.zeros((count, length, 0)))
+    before = net.run(finite[order])
     after = net.run(x[:, None, :], input_states=before.input_states, layer_states=before.layer_states)
     states = flat_states(before.input_states, before.layer_states)
     return (x, states), [after.outputs[:, 0], flat_states(after.input_states, after.layer_states)]

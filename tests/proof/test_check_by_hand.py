@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from matnet.errors import ShapeError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.proof import check as checking
-from matnet.proof.check import Check, check
+from matnet.proof.check import Check, Element, check
 from recurrent_networks import load, recurrent, sequences
 from series_networks import open_network
 from small_networks import arx as arx  # a fixture
@@ -190,9 +191,11 @@ def test_changes_along_directions_are_shares_of_the_width() -> None:
 
 
 def test_an_overflowing_complex_step_is_replaced_sample_by_sample() -> None:
-    """logsig overflows at 2000 only; at 0.25 the complex step is exact and its estimate 0."""
+    """logsig overflows at -2000 only; at 0.25 the complex step is exact and its estimate 0."""
     net = static("logsig", [[1.0]])
-    x = np.array([[0.25], [2000.0]])
+    x = np.array([[0.25], [-2000.0]])
+    with np.errstate(all="ignore"):
+        assert np.isnan(np.asarray(net(x + 1e-30j))[1])
     analytic = np.asarray(net.jacobian(x))
     numerical, estimate = checking._complex_step(net, x, analytic, np.array([[2.0]]), np.array([2.0]))
     assert numerical[0] == pytest.approx(analytic[0], rel=1e-14)
@@ -278,3 +281,126 @@ def test_steps_that_come_later_and_series_of_one_answer(
     worst, *others = check(net, x).elements
     assert {one.verdict for one in others} == {"agrees"}
     assert (worst.verdict, worst.sample, worst.lag, worst.output, worst.input) == ("differs", step, lag, 1, 0)
+
+
+def test_the_verdicts_of_elements_are_told_in_words() -> None:
+    """Counts of 1 and more, each kind of verdict by itself and all of them together."""
+    words = {
+        "agrees": "1 of 1 derivatives agree: complex step, 1 sample",
+        "differs": "0 of 1 derivatives agree, 1 differ: complex step, 1 sample",
+        "kink": "0 of 1 derivatives agree, 1 disagree only at a kink: complex step, 1 sample",
+        "unresolved": "0 of 1 derivatives agree, 1 cannot be resolved numerically: complex step, 1 sample",
+        "undefined": "0 of 1 derivatives agree, 1 have no sample with a finite output: complex step, 1 sample",
+    }
+    elements = {verdict: Element(0, 1, 0, 0, 1.0, 1.0, 0.0, verdict) for verdict in words}
+    for verdict, text in words.items():
+        found = Check((elements[verdict],), "complex step", 1, 0, 0)
+        assert (found.summary, found.agrees) == (text, verdict != "differs")
+    found = Check((*elements.values(), elements["kink"]), "central differences", 7, 2, 1, directions=3)
+    assert found.summary == (
+        "1 of 6 derivatives along 3 random directions agree, 1 differ, 2 disagree only at a kink, 1 cannot be resolved "
+        "numerically, 1 have no sample with a finite output: central differences, 7 samples, 2 of them near a kink, 1 "
+        "of them with outputs that are not finite"
+    )
+    assert not found.agrees
+
+
+def test_an_element_is_called_by_its_output_and_its_input_or_direction() -> None:
+    element, later = Element(1, 2, 0, 0, 1.0, 1.0, 0.0, "agrees"), Element(1, 0, 3, 0, 1.0, 1.0, 0.0, "agrees")
+    outputs, inputs = ("head", "power"), ("flow", "speed", "gap")
+    found = Check((element,), "complex step", 1, 0, 0)
+    assert found.directions == 0
+    assert found.name(element, outputs, inputs) == "dpower_dgap"
+    assert found.name(later, outputs, inputs) == "dpower_dflow_lag3"
+    found = Check((element,), "complex step", 1, 0, 0, directions=4)
+    assert found.name(element, outputs, inputs) == "dpower along direction 3"
+
+
+def test_generated_points_are_counted() -> None:
+    net = static("tansig", [[1.0, -0.5]])
+    assert (check(net).samples, check(net, count=5).samples, check(net, np.zeros((3, 2)), count=5).samples) == (
+        20,
+        5,
+        3,
+    )
+    assert check(net, directions=0).directions == 0
+    with pytest.raises(ShapeError, match=r"^there are no samples to check the derivatives on$"):
+        check(net, count=0)
+
+
+def test_a_series_of_many_inputs_is_checked_input_by_input() -> None:
+    """Delays of 1 and 3: two series of seven steps and three more."""
+    value = np.random.default_rng(0).normal(size=(1, 257))
+    net = Network(
+        Structure((Input(257),), (Layer(1, "tansig", {0: Weight(0.02 * value, delays=(0,))}),), (Output(0, 1),))
+    )
+    assert check(net, np.zeros((1, 257))).directions == 3
+    value = np.random.default_rng(0).normal(size=(1, 514))
+    layer = Layer(1, "tansig", {0: Weight(0.02 * value, delays=(0, 1))})
+    found = check(Network(Structure((Input(257),), (layer,), (Output(0, 1),))), np.zeros((2, 257)))
+    assert (found.directions, len(found.elements)) == (0, 2 * 257)
+    assert found.agrees
+    layer = Layer(1, "tansig", {0: Weight([[0.5, 0.25]], delays=(0, 3))}, {0: Weight([[0.5]], delays=(1,))})
+    assert check(Network(Structure((Input(1),), (layer,), (Output(0, 1),)))).samples == 2 * (3 + 1) + 3
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.0, "agrees"), (3e-10, "differs")])
+def test_inputs_of_any_range_are_changed_by_a_share_of_it(
+    share: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 10⁻⁸ to 10⁸ wide, and from 0 or far from it: what is compared is the derivative by the input itself."""
+    right = Network.jacobian
+
+    def wrong(self: Network, x: Real) -> Real:
+        return np.asarray(right(self, x)) * (1.0 + share)
+
+    monkeypatch.setattr(Network, "jacobian", wrong)
+    for width in (1e-8, 1.0, 1e8):
+        for low in (0.0, 5.0 * width):
+            layer = Layer(1, "tansig", {0: Weight([[2.0 / width]])}, bias=[-2.0 * low / width - 1.0])
+            limits = np.array([[low, low + width]])
+            net = Network(Structure((Input(1, range=limits),), (layer,), (Output(0, 1),)))
+            (element,) = check(net).elements
+            assert element.verdict == verdict, (width, low)
+            assert element.numerical * (1.0 + share) == pytest.approx(element.analytic, rel=1e-11)
+
+
+def test_directions_agree_with_the_sums_of_derivatives() -> None:
+    """Along v, y = tanh(w x) changes by (1 - y²) w v; every direction has its own changes."""
+    weights = np.array([[1.0, -0.5, 0.25]])
+    net = static("tansig", weights.tolist())
+    x = np.array([[0.5, 0.25, -0.125]])
+    found = check(net, x, directions=3)
+    v = np.random.default_rng(0).uniform(-1.0, 1.0, (3, 3)) * 2.0
+    expected = (1.0 - np.tanh(weights @ x[0]) ** 2) * (v @ weights[0])
+    told = {one.input: (one.analytic, one.numerical) for one in found.elements}
+    for number in range(3):
+        assert told[number] == pytest.approx((expected[number], expected[number]), rel=1e-12)
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.0, "agrees"), (5e-7, "agrees"), (2e-6, "differs")])
+def test_where_the_complex_step_overflows_a_difference_shows_a_millionth(
+    share: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """y = x + logsig(x), of which the second part overflows at -2000."""
+    hidden = Layer(1, "logsig", {0: Weight([[1.0]])})
+    last = Layer(1, "purelin", {0: Weight([[1.0]])}, {0: Weight([[1.0]])})
+    limits = np.array([[-2001.0, -1999.0]])
+    net = Network(Structure((Input(1, range=limits),), (hidden, last), (Output(1, 1),)))
+    right = Network.jacobian
+    monkeypatch.setattr(Network, "jacobian", lambda self, x: np.asarray(right(self, x)) * (1.0 + share))
+    found = check(net, np.array([[-2000.0]]))
+    (element,) = found.elements
+    assert (found.method, element.verdict, element.analytic) == ("complex step", verdict, 1.0 + share)
+    assert element.numerical == pytest.approx(1.0, rel=1e-8)
+    assert element.estimate == pytest.approx(1e-7, rel=1e-3)
+
+
+def test_a_layer_of_a_bias_alone_has_no_kinks() -> None:
+    """It has no samples of its own."""
+    constant = Layer(2, "poslin", bias=[0.0, 1.0])
+    bent = Layer(1, "poslin", {0: Weight([[1.0]])}, {0: Weight([[1.0, 1.0]])}, [-1.0])
+    net = Network(Structure((Input(1, range=np.array([[-1.0, 1.0]])),), (constant, bent), (Output(1, 1),)))
+    found = check(net, np.array([[0.0], [0.5], [-0.5]]))
+    assert (found.at_kinks, found.agrees) == (1, True)
+    assert [(one.verdict, one.sample) for one in found.elements] == [("kink", 0)]

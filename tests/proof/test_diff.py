@@ -13,6 +13,7 @@ import pytest
 import matnet
 from matnet.cli.entry import run
 from matnet.exporters.archive import archive_text
+from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.proof import diff
@@ -209,3 +210,113 @@ def test_many_differences_are_cut_short_unless_asked_for(capsys: pytest.CaptureF
 def test_a_file_that_is_not_there_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", "none.mat", str(FIXTURES / "pump.mat")]) == 2
     assert capsys.readouterr().err == "matnet: none.mat: cannot be read: No such file or directory\n"
+
+
+def pair(first: FloatArray, second: FloatArray) -> tuple[Network, Network]:
+    """Two networks y = W p with other weights, p from -1 to 1, y over the range of the first."""
+    size = np.abs(first).sum(axis=1)
+    outer = Output(0, len(first), range=np.stack([-size, size], axis=1))
+
+    def net(value: FloatArray) -> Network:
+        inner = Input(value.shape[1], range=np.tile([-1.0, 1.0], (value.shape[1], 1)))
+        return Network(Structure((inner,), (Layer(len(first), "purelin", {0: Weight(value)}),), (outer,)))
+
+    return net(first), net(second)
+
+
+def test_every_number_of_a_matrix_is_compared() -> None:
+    first = np.array([[1.0, -0.0, 3.0], [4.0, 5.0, 6.0]])
+    second = np.array([[1.0, 0.0, 3.25], [4.0, 5.0 + 2.0**-50, 5.0]])
+    found = compare(*pair(first, second))
+    (number,) = found.numbers
+    assert (number.place, number.differing, number.of, number.rounded) == ("IW{1,1}", 3, 6, False)
+    assert (number.index, number.first, number.second, number.largest) == ((2, 3), 6.0, 5.0, 1.0)
+    # from 5 to 6 there are 2^50 floats
+    assert number.ulps == 2**50
+    assert (found.verdict, found.compared, found.facts) == ("different", 1, ())
+    # y1 differs by 0.25 of p3 over a width of 2 * 4, y2 by 1 of 2 * 15
+    assert found.outputs is not None
+    assert (found.outputs.points, found.outputs.series) == (1000, False)
+    assert found.outputs.relative == found.outputs.largest / (8.0 if found.outputs.output == 1 else 30.0)
+    assert compare(*pair(first, np.array(first))).verdict == "equal"
+    # both zeros are the same number
+    assert compare(*pair(first, np.where(first == 0.0, 0.0, first))).verdict == "equal"
+
+
+def test_the_output_that_differs_most_of_its_range_is_named() -> None:
+    """y1 has a hundred times the range of y2 and differs by more, but by less of it."""
+    first = np.array([[100.0], [1.0]])
+    found = compare(*pair(first, first + np.array([[0.02], [0.01]]))).outputs
+    assert found is not None
+    assert found.output == 2
+    assert found.relative == pytest.approx(0.005, rel=1e-3)
+    assert found.largest == pytest.approx(0.01, rel=1e-3)
+
+
+def test_sizes_that_differ_are_told_in_rows_and_columns() -> None:
+    wide, narrow = pair(np.ones((2, 3)), np.ones((2, 2)))
+    found = compare(wide, narrow)
+    told = {(entry.place, entry.first, entry.second) for entry in found.facts}
+    assert told == {("inputs{1}.size", "3", "2"), ("IW{1,1}", "2 by 3", "2 by 2")}
+    assert (found.numbers, found.compared, found.outputs, found.verdict) == ((), 0, None, "different")
+    layer = replace(wide.structure.layers[0], bias=np.ones(2))
+    found = compare(Network(replace(wide.structure, layers=(layer,))), wide)
+    assert [(entry.place, entry.first, entry.second) for entry in found.facts] == [("b{1}", "2 by 1", "absent")]
+    found = compare(wide, Network(replace(wide.structure, layers=(layer,))))
+    assert [(entry.place, entry.first, entry.second) for entry in found.facts] == [("b{1}", "absent", "2 by 1")]
+
+
+def test_outputs_are_compared_over_the_range_that_either_states() -> None:
+    """x and 2 x differ by 50 at the ends of -50 to 50; the range of the first network comes first."""
+
+    def net(limits: list[list[float]] | None, weight: float) -> Network:
+        layer = Layer(1, "purelin", {0: Weight([[weight]])})
+        stated = None if limits is None else np.array(limits)
+        return Network(Structure((Input(1, range=stated),), (layer,), (Output(0, 1),)))
+
+    known = [[-50.0, 50.0]]
+    for first, second in ((known, known), (known, None), (None, known)):
+        found = compare(net(first, 1.0), net(second, 2.0)).outputs
+        assert found is not None
+        assert found.largest == pytest.approx(50.0, rel=0.02)
+    found = compare(net(known, 1.0), net([[-2.0, 2.0]], 2.0)).outputs
+    assert found is not None
+    assert found.largest == pytest.approx(50.0, rel=0.02)
+
+
+def test_a_series_is_compared_step_by_step_and_one_without_inputs_too() -> None:
+    def net(feedback: float, inputs: bool) -> Network:
+        own = {0: Weight([[0.5]])} if inputs else {}
+        layer = Layer(1, "tansig", own, {0: Weight([[feedback]], delays=(1,))}, [0.25])
+        given = (Input(1, range=np.array([[-1.0, 1.0]])),) if inputs else ()
+        return Network(Structure(given, (layer,), (Output(0, 1),)))
+
+    for inputs in (True, False):
+        found = compare(net(0.5, inputs), net(0.75, inputs))
+        assert found.outputs is not None
+        assert (found.outputs.points, found.outputs.series, found.verdict) == (100, True, "different")
+        assert found.outputs.largest > 0.01
+        assert compare(net(0.5, inputs), net(0.5, inputs)).verdict == "equal"
+
+
+def test_two_function_files_do_not_excuse_each_other() -> None:
+    written, source = function_file_and_its_source()
+    both = Network(source.structure, written.provenance)
+    found = compare(written, both)
+    assert found.verdict == "different"
+    assert not any(entry.rounded for entry in found.numbers)
+
+
+def test_15_digits_that_move_the_outputs_too_far_are_no_excuse() -> None:
+    """Behind a weight of 10⁶ the last digits of a gain are more than 1e-12 of the outputs' range; in a series that may
+    be so without an error."""
+    written, source = function_file_and_its_source()
+
+    def steep(net: Network, delays: tuple[int, ...] = (0,)) -> Network:
+        weight = replace(net.structure.layers[0].input_weights[0], delays=delays)
+        first = replace(net.structure.layers[0], input_weights={0: replace(weight, value=1e6 * weight.value)})
+        layers = (first, *net.structure.layers[1:])
+        return Network(replace(net.structure, layers=layers), net.provenance)
+
+    assert compare(steep(written), steep(source)).verdict == "different"
+    assert compare(steep(written, (1,)), steep(source, (1,))).verdict == "equal to 15 digits"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from exported_networks import row_networks
 from matnet.exporters import python_source
-from matnet.exporters.recording import Function, Options, Port
+from matnet.exporters.recording import Function, Options, Port, Recording
 from matnet.exporters.save import rendered
 from matnet.exporters.target import targets
-from matnet.model.structure import Layer, Weight
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.proof import exported
 from matnet.proof.exported import ExportCheck, check_written
@@ -159,3 +162,141 @@ def test_a_step_is_taken_from_states_of_a_run() -> None:
     assert (np.abs(states).min(axis=0) > 0.0).all()
     assert np.isfinite(y[:3]).all()
     assert np.isnan(y[3]).all()
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_file_in_single_precision_is_compared_to_four_digits() -> None:
+    export = rendered(NET, Path("net.c"), Options(precision="float32"))
+    found = check_written(export, "net.c")
+    assert (found.agrees, found.tolerance, found.points, found.failure) == (True, 1e-4, 101, "")
+    assert 1e-9 < max(found.differences.values()) < 1e-5
+    content = export.content.replace(b"tanhf(", b"1.001f * tanhf(")
+    assert content != export.content
+    assert not check_written(dataclasses.replace(export, content=content), "net.c").agrees
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_larger_difference_of_two_functions_counts(place: int) -> None:
+    """Both give y; the difference of 0.01 is compared with the width of it."""
+    layer = Layer(1, "purelin", {0: Weight([[2.0]])})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    recording, x = Recording(net, "net", Options()), np.array([[-1.0], [0.0], [1.0], [np.nan]])
+    jobs, judge = exported._file(recording, recording.functions, Path("net.py"), x, np.array([[-1.0, 1.0]]))
+    assert [job.shapes for job in jobs] == [((1,),), ((1,), (1, 1))]
+    got = [[2.0 * x], [2.0 * x, np.full((4, 1, 1), 2.0)]]
+    assert max(judge(got).values()) == 0.0
+    got[place][0][1] += 0.01
+    assert judge(got) == {"y": pytest.approx(0.01 / 4.0), "dydx": 0.0}
+
+
+def test_only_a_file_that_was_run_agrees() -> None:
+    assert ExportCheck({"y": 1e-12}, 1e-12, 100, "Python").agrees
+    assert not ExportCheck({"y": 1.1e-12}, 1e-12, 100, "Python").agrees
+    assert not ExportCheck({"y": 0.0, "dydx": np.inf}, 1e-12, 100, "Python").agrees
+    assert not ExportCheck({}, 1e-12, 100, "Python").agrees
+    assert not ExportCheck({"y": 0.0}, 1e-12, 100, "Python", failure="no").agrees
+
+
+def test_small_results_count_by_their_own_size() -> None:
+    """Numbers that are not finite, and the last point, which is unknown, do not count."""
+    y, slopes, by_states = Port("y", (2,)), Port("dydx", (2, 2)), Port("dy_dstates", (2, 1))
+    box = np.array([[0.0, 0.5], [1.0, 1.25]])
+    inf = np.inf
+    expected = [
+        np.array([[0.125, -0.25], [-0.0625, inf], [9.0, 9.0]]),
+        np.array([[[0.25, 0.125], [0.125, 0.25]], [[-0.125, 0.5], [0.25, 0.125]], [[9.0, 9.0], [9.0, 9.0]]]),
+        np.array([[[0.25], [0.0]], [[-0.5], [inf]], [[9.0], [9.0]]]),
+    ]
+    function = Function("step_and_jacobians", (), (y, slopes, by_states), Tape())
+    found = exported._scales(function, expected, box)
+    # y1 is 0.1875 wide and changes by 0.125 over the range of an input; y2 is 0.25 large and changes by 0.125
+    assert [scale.tolist() for scale in found] == [
+        [0.1875, 0.25],
+        [[0.375, 0.75], [0.5, 1.0]],
+        [[0.5], [1.0]],
+    ]
+    steep = [expected[0], np.where(np.isfinite(expected[1]), inf, 0.0)]
+    found = exported._scales(Function("value_and_jacobian", (), (y, slopes), Tape()), steep, box)
+    assert found[0].tolist() == [0.1875, 0.25]
+    assert exported._spread(np.array([[0.25, 0.0], [-0.125, 0.0]])).tolist() == [0.375, 1.0]
+    assert exported._largest(np.array([[0.25]]), np.array([[0.5]]), np.array([2.0])) == 0.125
+
+
+@pytest.mark.parametrize(("sizes", "count"), [([10**6], 50), ([10**7, 10**4], 10), ([250_000, 83_334], 100)])
+def test_a_large_network_computes_a_hundred_million_numbers(sizes: list[int], count: int) -> None:
+    """Its values, and one derivative of each with respect to an input or of an output."""
+    net: Any = SimpleNamespace(program=SimpleNamespace(sizes=sizes), input_size=1, output_size=3)
+    assert exported._points(net) == count
+    net.input_size, net.output_size = 3, 1
+    assert exported._points(net) == count
+
+
+@pytest.mark.parametrize("member", ["", "y", "fwd_y", "adj_x", "fwd_adj_x", "fwd2_fwd_y"])
+def test_a_file_of_each_derivative_is_compared_with_it(member: str) -> None:
+    """y = tanh(W x), worked out by hand: J = diag(1 - y²) W, and H_i = -2 y_i (1 - y_i²) w_i w_iᵀ."""
+    weights = np.array([[0.5, -1.0, 0.25], [1.5, 0.5, -0.75]])
+    net = Network(Structure((Input(3),), (Layer(2, "tansig", {0: Weight(weights)}),), (Output(0, 2),)))
+    x, box = np.array([[0.5, -0.25, 1.0], [0.0, 0.75, -0.5], [1.0, 1.0, 0.25]]), np.tile([-1.0, 3.0], (3, 1))
+    jobs, judge = exported._family(Recording(net, "net", Options(family=True)), Path("net.c"), x, box)
+    got = []
+    for job in jobs:
+        prefix = job.path.name.removesuffix("net.c")
+        (row,), seeds = job.arguments[0].T, job.arguments[1:]
+        y = np.tanh(weights @ row)
+        jacobian = (1.0 - y**2)[:, None] * weights
+        bend = -2.0 * y * (1.0 - y**2)
+        if prefix == "":
+            result = y[:, None]
+        elif prefix == "fwd_":
+            result = jacobian @ seeds[0]
+        elif prefix == "adj_":
+            result = jacobian.T @ seeds[0]
+        elif prefix == "fwd_adj_":
+            u, v, w = seeds
+            result = jacobian.T @ w
+            for f in range(v.shape[1]):
+                for a in range(u.shape[1]):
+                    result[:, f * u.shape[1] + a] += weights.T @ (u[:, a] * bend * (weights @ v[:, f]))
+        else:
+            v, second, both = seeds
+            result = jacobian @ both
+            for k in range(second.shape[1]):
+                for f in range(v.shape[1]):
+                    result[:, k * v.shape[1] + f] += bend * (weights @ v[:, f]) * (weights @ second[:, k])
+        assert job.shapes == (result.shape,)
+        got.append([result])
+    assert max(judge(got).values()) < 1e-14
+    if member:
+        # one number of the last point is wrong
+        place = 3 * ["y", "fwd_y", "adj_x", "fwd_adj_x", "fwd2_fwd_y"].index(member) + 2
+        got[place][0][-1, -1] += 1e-3
+        found = judge(got)
+        assert {name for name, difference in found.items() if difference > 1e-14} == {member}
+        first, second = (got[place - k][0][-1, -1] for k in (2, 1))
+        assert found[member] == pytest.approx(1e-3 / max(abs(first), abs(second), abs(first - second)), rel=1e-9)
+
+
+def test_a_step_gives_its_states_and_derivatives() -> None:
+    """y(t) = tanh(x(t) / 2 + x(t-1) + y(t-1) / 4), the states being x(t-1) and y(t-1)."""
+    layer = Layer(1, "tansig", {0: Weight([[0.5, 1.0]], delays=(0, 1))}, {0: Weight([[0.25]], delays=(1,))})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    recording = Recording(net, "net", Options())
+    x, states = np.array([[0.5], [-1.0]]), np.array([[0.25, -0.75], [0.5, 1.0]])
+    y = np.tanh(0.5 * x[:, 0] + states @ [1.0, 0.25])
+    after = np.stack([x[:, 0], y], axis=1)
+    slope = (1.0 - y**2)[:, None, None]
+    nothing = np.zeros((2, 1, 1))
+    by_x, by_states = 0.5 * slope, slope * [[1.0, 0.25]]
+    after_by_x = np.concatenate([nothing + 1.0, by_x], axis=1)
+    after_by_states = np.concatenate([np.zeros((2, 1, 2)), by_states], axis=1)
+    whole = [y[:, None], after, by_x, by_states, after_by_x, after_by_states]
+    known = whole[:2]
+    for function, expected in (
+        (recording.functions[0], known),
+        (recording.step_and_jacobian, [whole[0], by_x]),
+        (recording.step_and_jacobians, whole),
+    ):
+        found = exported._answered(net, function, (x, states), known)
+        assert len(found) == len(expected) == len(function.results)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-16)
