@@ -237,6 +237,8 @@ def _read_process(node: Node) -> Process:
 
 def _read_setting(name: str, node: Node) -> object:
     if name in _COUNTS:
+        if name == "no_change" and node.count() > 1:
+            node.refuse("0 or 1")
         return float(node.count())
     return node.array((None, None) if name in _MATRICES else (None,))
 

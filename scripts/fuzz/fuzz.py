@@ -1,7 +1,8 @@
 """A long run of the fuzzers: `python scripts/fuzz/fuzz.py --seconds 3600 --log fuzz.jsonl`; a line of figures a kind.
 
-Files to change are those in fixtures/ and, in the folder of MATNET_CORPUS, the real ones. Each trial changes one
-of them; what comes of it is judged by fuzz_trial.py. Findings are kept in --findings with what was wrong.
+Files to change are those in fixtures/ and, in the folder of MATNET_CORPUS, the real ones; archives also of random
+networks of images and with recurrent layers. Each trial changes one of them; what comes of it is judged by
+fuzz_trial.py. Findings are kept in --findings with what was wrong.
 
 With `--engine atheris` (pip install atheris) the trials of one --kind are guided by the coverage of matnet's own code:
 what reaches new code is changed further.
@@ -29,6 +30,7 @@ from fuzz_mutations import MUTATORS, has_objects
 
 PROJECT = Path(__file__).parents[2]
 LARGEST_SEED = 60_000
+LARGEST_RANDOM_SEED = 30_000
 MOST_ADDRESSES = 6 << 30
 """Bytes of address space; beyond it an allocation fails, which is a finding, instead of taking the machine down."""
 
@@ -69,7 +71,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def seeds(kind: str, only: Sequence[str] | None = None) -> list[Seed]:
-    """The files that are changed: those of at most 60,000 bytes, or all of the names given."""
+    """The files that are changed: those of at most 60,000 bytes, or those of the names given, whatever their size."""
     from fuzz_trial import known_networks
     from matnet import MatnetError, load_all
     from matnet.exporters.archive import archive_text
@@ -101,7 +103,30 @@ def seeds(kind: str, only: Sequence[str] | None = None) -> list[Seed]:
                 found.append(Seed(f"{file.name}:{place}", archive_text(net).encode(), {place: known[place]}))
         else:
             found.append(Seed(file.name, data, known))
+    if kind in ("archive", "digest"):
+        found += [seed for seed in _random_archives() if only is None or seed.name in only]
     return found
+
+
+def _random_archives() -> Iterator[Seed]:
+    """Archives of random networks of images and with recurrent layers, the same ones each time."""
+    sys.path.append(str(PROJECT / "tests" / "support"))
+    from fuzz_trial import text_of
+    from layered_networks import saved, series
+    from matnet import Network, load
+    from matnet.exporters.archive import archive_text
+    from object_files import ObjectStore
+    from random_layers import image_layers, recurrent_layers
+
+    with _place(".mat") as file:
+        for make in (image_layers, recurrent_layers):
+            for number in range(12):
+                store = ObjectStore()
+                # without the name and the digest of a file, which holds the time when it was written
+                net = Network(load(saved(file, store, net=series(store, make(number)))).structure)
+                data = archive_text(net).encode()
+                if len(data) <= LARGEST_RANDOM_SEED:
+                    yield Seed(f"{make.__name__} {number}", data, {"net": text_of(net)})
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, TypeAlias
 
@@ -263,6 +263,10 @@ _STRANGE: tuple[Any, ...] = (
 )
 
 
+_LONG = ("value", "bias", "checks")
+"""The entries of an archive that hold most of its numbers."""
+
+
 def archive(data: bytes, random: Random) -> bytes:
     """An archive with an entry exchanged, left out, added or moved; or with other bytes."""
     if random.randrange(4) == 0:
@@ -271,9 +275,34 @@ def archive(data: bytes, random: Random) -> bytes:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return bytewise(data, random)
-    entries = list(_entries(value))
+    _entry_changed(value, random)
+    return _dumped(value, data)
+
+
+def digest(data: bytes, random: Random) -> bytes:
+    """An archive with up to three entries changed, and the digest that belongs to it where it can still be read.
+
+    Most changes leave the types as they are. Half of the archives lose their check points first, with which hardly
+    another size or stride would agree.
+    """
+    value = json.loads(data)
+    if random.randrange(2):
+        value["checks"] = {"inputs": [], "outputs": [], "jacobians": []}
+    for _ in range(random.choice((1, 1, 2, 3))):
+        random.choice((_entry_changed, _within_its_type, _within_its_type))(value, random)
+    changed = _dumped(value, data)
+    try:
+        found = loads(changed.decode("ascii"))
+    except MatnetError:
+        return changed
+    return changed.replace(found.digest.encode(), digest_of(found).encode(), 1) if found.digest else changed
+
+
+def _entry_changed(value: Any, random: Random) -> None:
+    """Any entry becomes another, or is left out or moved: half of the time one that is no weight and no check point."""
+    entries = list(_entries(value, _LONG if random.randrange(2) else ()))
     if not entries:
-        return bytewise(data, random)
+        return
     holder, key = random.choice(entries)
     kind = random.randrange(6)
     if kind == 0:
@@ -287,17 +316,29 @@ def archive(data: bytes, random: Random) -> bytes:
         holder[key] = random.choice((holder[key] * 1.0000001, holder[key] + 1, -holder[key]))
     else:
         holder[key] = random.choice(_STRANGE)
-    return _dumped(value, data)
 
 
-def digest(data: bytes, random: Random) -> bytes:
-    """An archive with an entry changed, and the digest that belongs to it where it can still be read."""
-    changed = archive(data, random)
-    try:
-        found = loads(changed.decode("ascii"))
-    except (MatnetError, UnicodeDecodeError):
-        return changed
-    return changed.replace(found.digest.encode(), digest_of(found).encode(), 1) if found.digest else changed
+def _within_its_type(value: Any, random: Random) -> None:
+    """A size, a setting, a name or a list of them, but no weight, becomes another of its type."""
+    entries = [(holder, key) for holder, key in _entries(value, _LONG) if key not in _LONG]
+    if not entries:
+        return
+    holder, key = random.choice(entries)
+    entry = holder[key]
+    if isinstance(entry, bool):
+        holder[key] = not entry
+    elif isinstance(entry, int | float):
+        holder[key] = random.choice((entry + 1, entry - 1, entry * 2, entry // 2, 0, 1, 2))
+    elif isinstance(entry, str):
+        holder[key] = random.choice([other[name] for other, name in entries if name == key])
+    elif isinstance(entry, list) and entry:
+        kind = random.randrange(4)
+        if kind <= 1:
+            random.shuffle(entry)
+        elif kind == 2:
+            del entry[random.randrange(len(entry))]
+        else:
+            entry.insert(random.randrange(len(entry) + 1), random.choice(entry))
 
 
 def _dumped(value: Any, data: bytes) -> bytes:
@@ -308,13 +349,15 @@ def _dumped(value: Any, data: bytes) -> bytes:
         return data
 
 
-def _entries(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
+def _entries(value: Any, left_out: Sequence[str], depth: int = 0) -> Iterator[tuple[Any, Any]]:
+    """The holder and the key of every entry, but for those within the keys that are left out."""
     if depth > 12:
         return
     keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for key in keys:
         yield value, key
-        yield from _entries(value[key], depth + 1)
+        if key not in left_out:
+            yield from _entries(value[key], left_out, depth + 1)
 
 
 def within_zip(data: bytes, random: Random) -> bytes:

@@ -67,8 +67,6 @@ def known_networks(file: Path) -> dict[str, str]:
 
 def text_of(net: Network) -> str:
     """All that the network computes outputs with, its loops included, as text; without names, ranges, performance."""
-    nothing = np.zeros((0, net.input_size)), np.zeros((0, net.output_size))
-    checks = Checks(*nothing, np.zeros((0, net.output_size, net.input_size)))
     bare = Structure(
         tuple(
             Input(entry.size, entry.processing, feedback_output=entry.feedback_output) for entry in net.structure.inputs
@@ -77,7 +75,29 @@ def text_of(net: Network) -> str:
         tuple(replace(entry, range=None, name="", element_names=(), units=()) for entry in net.structure.outputs),
         parameter_order=net.structure.parameter_order,
     )
-    return dumps(Archive(bare, Provenance(), "", checks))
+    return dumps(Archive(bare, Provenance(), "", _no_checks(net)))
+
+
+def _no_checks(net: Network) -> Checks:
+    nothing = np.zeros((0, net.input_size)), np.zeros((0, net.output_size))
+    return Checks(*nothing, np.zeros((0, net.output_size, net.input_size)))
+
+
+def _stated(text: str) -> Any:
+    """What an archive states, as Python's own json module reads it, but for its digest and its check points."""
+    found = json.loads(text, parse_int=float)
+    return {key: _meant(value) for key, value in found.items() if key not in ("digest", "checks")}
+
+
+def _meant(entry: Any) -> Any:
+    """An entry without the optional ones that are empty, and with weights in the order of their sources."""
+    if isinstance(entry, list):
+        parts = [_meant(part) for part in entry]
+        weights = parts and all(isinstance(part, dict) and "source" in part for part in parts)
+        return sorted(parts, key=lambda part: part["source"]) if weights else parts
+    if not isinstance(entry, dict):
+        return entry
+    return {key: _meant(value) for key, value in entry.items() if value not in ({}, [], "")}
 
 
 def without_numbers(text: str) -> Any:
@@ -156,7 +176,9 @@ def judged(kind: str, file: Path, known: Mapping[str, str], isolation: bool = Tr
                 raise FindingError(f"{place}: one bit changed more than the numbers of a network")
     if not changed:
         return "the same networks" if len(networks) == len(known) else "fewer or more of the same networks"
-    return "other networks: " + "; ".join(sorted({_reason(kind, file, place, isolation) for place in changed}))
+    return "other networks: " + "; ".join(
+        sorted({_reason(kind, file, place, net, isolation) for place, net in changed.items()})
+    )
 
 
 def _run(place: str, net: Network) -> None:
@@ -178,10 +200,13 @@ def _run(place: str, net: Network) -> None:
         raise FindingError(f"{place}: loaded, but gives {outputs.shape}")
 
 
-def _reason(kind: str, file: Path, place: str, isolation: bool) -> str:
+def _reason(kind: str, file: Path, place: str, net: Network, isolation: bool) -> str:
     if kind == "archive":
         raise FindingError(f"{place}: an archive that was changed gives another network")
     if kind == "digest":
+        written = dumps(Archive(net.structure, net.provenance, net.name, _no_checks(net)))
+        if _stated(written) != _stated(file.read_text("utf-8-sig")):
+            raise FindingError(f"{place}: the network, written again, differs from what the archive says")
         return "the archive says so, and its check points agree"
     if kind == "function":
         return "the function file says so"

@@ -458,6 +458,12 @@ EDITS: list[Edit] = [
         FormatError,
         ".inputs[0].processing[0].settings.xrows: found 3, expected as many rows as xmeans has",
     ),
+    Edit(
+        ".inputs[0].processing",
+        [{"function": "lvqoutputs", "settings": {"xrows": 2, "no_change": 2}}],
+        FormatError,
+        ".inputs[0].processing[0].settings.no_change: found 2, expected 0 or 1",
+    ),
     Edit(".provenance", [], FormatError, ".provenance: found a list of 0, expected an object"),
     Edit(".performance", {}, FormatError, ".performance: the key 'function' is missing"),
 ]

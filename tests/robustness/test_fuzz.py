@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import gc
+import json
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fuzz
+import fuzz_trial
 from fuzz_findings import FindingError
 from fuzz_mutations import MUTATORS
 from fuzz_trial import Tally, trial
-from matnet import MatnetError
+from matnet import MatnetError, load_all
 from matnet.model.archive import digest_of, loads
 
 pytestmark = pytest.mark.slow
@@ -100,6 +103,44 @@ def test_an_archive_with_another_digest_is_judged_by_its_content() -> None:
             continue
         told += changed != seed.data and found.digest == digest_of(found)
     assert told > 5
+
+
+def test_archives_of_image_and_recurrent_networks_are_changed_in_more_than_numbers(folder: Path) -> None:
+    """Some of them open with another window, stride, padding, shape, index, delay or direction."""
+    seeds = [seed for seed in fuzz.seeds("digest") if "_layers " in seed.name]
+    assert {"image_layers", "recurrent_layers"} == {seed.name.split()[0] for seed in seeds}
+    assert max(len(seed.data) for seed in seeds) < 30_000
+    generator, opened = random.Random(0), set[str]()
+    for number in range(1500):
+        seed = seeds[number % len(seeds)]
+        changed = MUTATORS["digest"][1](seed.data, generator)
+        verdict = trial("digest", folder / "changed.json", changed, seed.known, Tally())
+        if verdict.startswith("other networks"):
+            opened |= set(differing_entries(json.loads(seed.data)["layers"], json.loads(changed)["layers"]))
+    assert opened >= {"transfer", "source", "delays", "index", "stride", "padding", "shape", "value"}
+
+
+def differing_entries(one: Any, other: Any, key: str = "") -> Iterator[str]:
+    """The keys of the numbers and texts that are not the same in two values."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in one.keys() & other.keys():
+            yield from differing_entries(one[name], other[name], name)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for part, counterpart in zip(one, other, strict=True):
+            yield from differing_entries(part, counterpart, key)
+    elif one != other:
+        yield key
+
+
+def test_a_network_that_is_not_what_its_archive_says_would_be_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed, other = fuzz.seeds("digest", ["pump.mat", "cascade.mat"])
+    (folder / "other.json").write_bytes(other.data)
+    networks = load_all(folder / "other.json")
+    monkeypatch.setattr(fuzz_trial, "load_all", lambda file, isolation: networks)
+    with pytest.raises(FindingError, match=r"the network, written again, differs from what the archive says$"):
+        trial("digest", folder / "same.json", seed.data, seed.known, Tally())
 
 
 def test_one_bit_that_changed_more_than_numbers_would_be_found(folder: Path) -> None:
