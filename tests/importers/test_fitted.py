@@ -195,6 +195,10 @@ def test_layers_are_named_by_their_order(tmp_path: Path) -> None:
     net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store)))
     assert net.layer_names == ("Hidden 1", "Hidden 2", "Output")
     assert net.structure.outputs[0].layer == 2
+    assert (net.structure.inputs[0].name, net.structure.outputs[0].name) == ("Predictors", "Response")
+    store = ObjectStore()
+    net = matnet.load(saved(tmp_path / "m.mat", store, net=classification(store)))
+    assert net.structure.outputs[0].name == "Scores"
 
 
 def test_ranges_are_those_of_what_is_known_of_the_training_data(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def fixture(name: str) -> str:
 def refusal(text: str | bytes, kind: type[MatnetError]) -> str:
     with pytest.raises(kind) as caught:
         load_genfunction(written(text))
-    assert type(caught.value) is kind
+    assert kind is MatnetError or type(caught.value) is kind
     return str(caught.value)
 
 
@@ -209,6 +209,40 @@ def main(*statements: str) -> str:
 )
 def test_limits(text: str, message: str) -> None:
     assert refusal(text, FormatError) == message
+
+
+ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
+TOO_LARGE = "the statement is larger than any that genFunction writes"
+TOO_MANY = "the file has more statements than any generated one"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (main(f"y1 = {'(' * 30}x1{')' * 30};"), ADVICE),
+        (main(f"y1 = {'(' * 31}x1{')' * 31};"), TOO_DEEP),
+        (main(f"y1 = -x1{'+x1' * 198};"), ADVICE),
+        (main(f"y1 = x1{'+x1' * 199};"), TOO_LARGE),
+        (main("y1;" * 24_991 + ";"), ADVICE),
+        (main("y1;" * 24_991 + ";;"), TOO_MANY),
+        (main("x1 = x1;") + "".join(f"function a = g{k}(n)\na = n;\nend\n" for k in range(99)), "x1 is changed"),
+        (
+            main("x1 = x1;") + "".join(f"function a = g{k}(n)\na = n;\nend\n" for k in range(100)),
+            "more than 100 functions in one file",
+        ),
+        (main(f"y1 = {'IW1_1*' * 31}x1;"), "IW1_1 weighs something other than input 1"),
+        (main(f"y1 = {'IW1_1*' * 32}x1;"), "more than 30 products follow each other; " + ADVICE),
+    ],
+    ids=lambda value: "",
+)
+def test_limits_are_reached_before_they_are_passed(text: str, reason: str) -> None:
+    """30 brackets, 400 tokens in a statement, 50,000 in the file, 100 functions, 30 products."""
+    assert reason in refusal(text, MatnetError)
+
+
+def test_a_statement_is_shown_up_to_60_characters() -> None:
+    for length, shown in ((60, "y1 = " + "a" * 55), (61, "y1 = " + "a" * 52 + "...")):
+        assert f"net.m:3: {shown}: " in refusal(main(f"y1 = {'a' * (length - 5)};"), UnsupportedError)
 
 
 def test_products_do_not_nest_without_end() -> None:

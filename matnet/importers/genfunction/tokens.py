@@ -165,7 +165,7 @@ class Scanner:
     def _line(self, first: Token, fresh: bool) -> tuple[Line, Token]:
         """The line that begins with a token, and the token that ends it."""
         parts, names, end = list[str](), set[str](), 0
-        before, token, last = _NOTHING, first, self.count + MAX_LENGTH
+        before, token, last = _NOTHING, first, self.count - 1 + MAX_LENGTH
         while token.text not in _ENDS or (self.brackets and token.kind == "op"):
             kind, text = token.kind, token.text
             if before.text == "'" and text in ("(", "{", "."):
