@@ -23,6 +23,7 @@ DIGITS = (
     "file of the same network to about 1e-14 of the output's range, not to the bit"
 )
 
+ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 TOO_DEEP = "brackets nest deeper than in any generated file"
 
 
@@ -107,6 +108,60 @@ def test_removed_rows_without_a_sound_comment(comment: str) -> None:
     assert provenance.oddities[1:] == (
         "the file does not say how many rows input 1 has; 4 is the last that it uses, so constant rows after it have "
         "to be left out of x",
+    )
+
+
+SAID = "input 1 has {} rows by the file's comment alone; its statements need {} of them at least"
+UNSAID = (
+    "the file does not say how many rows input 1 has; {} is the last that it uses, so constant rows after it have to "
+    "be left out of x"
+)
+
+
+@pytest.mark.parametrize(
+    ("keep", "comment", "rows", "remark"),
+    [
+        ("[1 3 4]", "4xQ matrix, input #1", 4, SAID.format(4, 4)),
+        ("[1 3 4]", "Qx6 matrix, input #1", 6, SAID.format(6, 4)),
+        ("[1 3 4]", "TSx7 matrix, input #1", 7, SAID.format(7, 4)),
+        ("[1 3 4]", "5xQ matrix, input #2", 4, UNSAID.format(4)),
+        ("[1 3 4]", "100000xQ matrix, input #1", 100_000, SAID.format(100_000, 4)),
+        ("[1 3 4]", "100001xQ matrix, input #1", 4, UNSAID.format(4)),
+        ("[1 2 3]", "3xQ matrix, input #1", 3, UNSAID.format(3)),
+        ("[1 2 3]", "4xQ matrix, input #1", 4, SAID.format(4, 3)),
+        ("[1 3 100000]", "matrix", 100_000, UNSAID.format(100_000)),
+    ],
+)
+def test_how_many_rows_there_are_of_which_some_are_removed(keep: str, comment: str, rows: int, remark: str) -> None:
+    """As many as the comment says where that is possible, else up to the last that is kept."""
+    text = fixture("removed_rows").replace("5xQ matrix, input #1", comment)
+    structure, provenance = load_genfunction(written(text.replace("[1 3 4]", keep)))
+    assert structure.input_size == rows
+    assert provenance.oddities == (DIGITS, remark)
+
+
+def test_rows_beyond_the_limit_are_refused() -> None:
+    assert refusal(fixture("removed_rows").replace("[1 3 4]", "[1 3 100001]"), UnsupportedError).endswith(
+        "x1_step1.keep lists rows beyond 100000"
+    )
+
+
+def test_at_most_20_processing_functions_follow_each_other_at_an_input() -> None:
+    settings = "x1_step1.xoffset = 0;\nx1_step1.gain = 1;\nx1_step1.ymin = 0;\nIW1_1 = 2;\n"
+    apply = (
+        "function y = mapminmax_apply(x,settings)\ny = bsxfun(@minus,x,settings.xoffset);\n"
+        "y = bsxfun(@times,y,settings.gain);\ny = bsxfun(@plus,y,settings.ymin);\nend\n"
+    )
+
+    def chain(count: int) -> str:
+        steps = "".join(f"p{k} = mapminmax_apply({f'p{k - 1}' if k else 'x1'},x1_step1);\n" for k in range(count))
+        return f"function y1 = f(x1)\n{settings}{steps}y1 = IW1_1*p{count - 1};\nend\n{apply}"
+
+    structure = load_genfunction(written(chain(20)))[0]
+    assert len(structure.inputs[0].processing) == 20
+    assert Network(structure)([3.0]).tolist() == [6.0]
+    assert refusal(chain(21), UnsupportedError).endswith(
+        f"expected a value of the kind input or input states; {ADVICE}"
     )
 
 
@@ -211,7 +266,6 @@ def test_limits(text: str, message: str) -> None:
     assert refusal(text, FormatError) == message
 
 
-ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 TOO_LARGE = "the statement is larger than any that genFunction writes"
 TOO_MANY = "the file has more statements than any generated one"
 

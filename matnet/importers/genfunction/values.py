@@ -16,7 +16,7 @@ from matnet.model.structure import Input, Process
 
 ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
 MAX_PROCESSING = 20
-"""Fewer processing functions than this may follow each other; real networks have up to four."""
+"""The most processing functions that may follow each other; real networks have up to four."""
 
 MAX_ROWS = 100_000
 """How many rows an input may have of which some are removed."""
