@@ -17,7 +17,7 @@ from matnet.model.loops import open_loops
 from matnet.network import Network
 from matnet.network.forecast import closed_elements, looks_back, opened_elements
 from matnet.proof.answers import InputData
-from matnet.proof.candidates import Candidates, Matrix, Series, named_matrix, oriented
+from matnet.proof.candidates import Candidates, Matrix, Series, named_matrix, oriented, same_numbers
 
 FROM_ZEROS, FROM_OWN = "from zeros", "from its initial states"
 
@@ -201,8 +201,13 @@ class DataSource:
         size = self.net.input_size - len(opened_elements(self.net.structure))
         targets = [matrix for matrix in self.targets() if len(matrix.values) - start in lengths]
         beside = self._matrices_beside(size) if size else []
+        named = self.named.inputs is not None
         for matrix in targets:
-            fitting = [other for other in beside if len(other.values) == len(matrix.values) and other is not matrix]
+            fitting = [
+                other
+                for other in beside
+                if len(other.values) == len(matrix.values) and (named or not same_numbers(other, matrix.values))
+            ]
             for x in fitting if size else [None]:
                 data = self.net.prepare(None if x is None else x.values, matrix.values)
                 names = matrix.label if x is None else f"{x.label}, {matrix.label}"

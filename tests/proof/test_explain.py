@@ -252,3 +252,18 @@ def test_series_with_one_answer_each_are_only_said_to_be_scaled() -> None:
     assert found is not None
     assert found.certain
     assert explanation(net, data, last, np.tanh(0.5 * x[:, -1:] - 1.0 * x[:, -2:-1])) is None
+
+
+def test_every_output_counts_by_its_range_where_a_weight_is_looked_for() -> None:
+    """One of five outputs is a thousand times as large as the others."""
+    rng = np.random.default_rng(5)
+    hidden = Layer(3, "tansig", {0: Weight(rng.normal(size=(3, 2)))}, bias=rng.normal(size=3))
+    sizes = np.array([1.0, 1.0, 1000.0, 1.0, 1.0])
+    last = Layer(5, "purelin", {}, {0: Weight(sizes[:, None] * rng.normal(size=(5, 3)))}, bias=sizes)
+    net = Network(Structure((Input(2),), (hidden, last), (Output(1, 5),)))
+    value = np.array(hidden.input_weights[0].value)
+    own, value[1, 0] = float(value[1, 0]), 0.125
+    other = Network(replace(net.structure, layers=(replace(hidden, input_weights={0: Weight(value)}), last)))
+    x = RNG.uniform(-1.0, 1.0, (30, 2))
+    expected = f"the stored answers are the network's with IW{{1,1}}(2,1) = 0.125, where it has {own:.10g}"
+    assert said(net, x, np.asarray(other(x))) == expected

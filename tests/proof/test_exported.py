@@ -24,6 +24,7 @@ from matnet.proof import exported
 from matnet.proof.exported import ExportCheck, check_written
 from matnet.tape.symbols import Tape
 from random_networks import network
+from recurrent_networks import load, recurrent, sequences
 
 NET = row_networks()["transfer_tansig"]
 
@@ -300,3 +301,13 @@ def test_a_step_gives_its_states_and_derivatives() -> None:
         assert len(found) == len(expected) == len(function.results)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-16)
+
+
+def test_an_archive_of_a_series_that_starts_elsewhere_is_run_as_a_whole(tmp_path: Path) -> None:
+    """From its own states, where a step would be taken from others; in both directions there are no steps."""
+    ones = np.ones((2, 1))
+    cases: dict[str, dict[str, Any]] = {"LSTM": {"InitialCellState": ones, "CellState": {"Value": ones}}, "BiLSTM": {}}
+    for kind, more in cases.items():
+        net = load(tmp_path, [sequences(2), recurrent(kind, "a", 1, 2, 2, **more)])
+        found, _ = written(net, "net.json")
+        assert (found.differences, found.failure, found.agrees) == ({"y": 0.0}, "", True)
