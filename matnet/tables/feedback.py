@@ -124,7 +124,8 @@ def as_numbers(column: pl.Series, dialect: Dialect) -> FloatArray:
         A cell holds something else, or is too large.
     """
     if column.dtype.is_numeric() or column.dtype == pl.Null:
-        return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+        known = column.cast(pl.Float64)
+        return known.set(known.is_null() | known.is_in(list(dialect.na_numbers)), np.nan).to_numpy()
     numbers = np.empty(len(column))
     for place, cell in enumerate(column.cast(pl.String).to_list()):
         if cell is None or dialect.is_missing(cell):

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from matnet.errors import MissingExtraError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.columns import Columns
+from matnet.tables.csv import cells
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.records import BLOCK_BYTES, blocks
 from matnet.tables.csv.streams import Stream
@@ -510,3 +511,31 @@ def test_blocks_know_their_first_lines_and_what_is_blank() -> None:
 def test_a_record_that_is_too_short_is_refused_though_only_text_is_missing(keep: tuple[str, ...]) -> None:
     message = refusal("x1,t\n1,a\n2\n3,c\n", 1, Columns(keep=keep))
     assert message.startswith("t.csv: line 3: 1 cell, expected 2 as in line 1")
+
+
+FAST: dict[str, tuple[str, Dialect, bool]] = {
+    "numbers": ("x1,t,x2\n1,a,2\n-3.5e3,,.4\n", Dialect(), True),
+    "NaN": ("x1,x2\nNaN,2\n3,4\n", Dialect(), True),
+    "CRLF": ("x1,x2\r\n1,2\r\n", Dialect(), True),
+    "semicolons": ("x1;x2\n1;2\n", Dialect(";"), True),
+    "tabs for blanks": ("x1 x2\n1   2\n", Dialect("blanks"), True),
+    "text in quotes": ('x1,t,x2\n1,"a,""\nb",2\n', Dialect(), True),
+    "spaces": ("x1,x2\n 1 ,2\n3, 4\n", Dialect(), False),
+    "decimal commas": ("x1;x2\n1,5;2\n", Dialect(";", ","), False),
+    "decimal commas and gaps": ("x1;x2\n1,5;\nNA;2\n", Dialect(";", ",", missing="nan"), False),
+    "gaps": ("x1,x2\n1,\n,2\n", Dialect(missing="nan"), False),
+    "words for what is missing": ("x1,x2\n1,N/A\n-99,2\n", Dialect(missing="nan", na=("-99",)), False),
+    "infinities": ("x1,x2\n1,Inf\n-inf,2\n", Dialect(), False),
+}
+
+
+@pytest.mark.parametrize("case", FAST)
+def test_ordinary_tables_are_not_read_cell_by_cell(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which takes a hundred times as long. Those of plain numbers are not read as text first either."""
+    text, dialect, plain = FAST[case]
+    slow, _ = read(text, 2, dialect=dialect, block=1)
+    monkeypatch.delattr(cells, "_walk")
+    if plain:
+        monkeypatch.delattr(cells, "_mixed")
+    fast, _ = read(text, 2, dialect=dialect)
+    np.testing.assert_array_equal(fast, slow)

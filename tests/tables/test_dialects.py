@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -180,6 +181,28 @@ def test_further_words_for_missing_numbers() -> None:
         "t.csv: line 2, column x2: '-999' stands for a missing number; fill it in, or have it read as NaN with "
         "missing='nan'"
     )
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_number_for_a_missing_one_is_none_whatever_stands_beside_it(decimal: Literal[".", ","]) -> None:
+    """Where all cells are numbers, where one has blanks, and where some are text; however that number is written."""
+    rows = ["1.5;-999", "-999.0;2", "-9.99e2;-998.5", "3;-4.25"]
+    expected = [[1.5, np.nan], [np.nan, 2.0], [np.nan, -998.5], [3.0, -4.25]]
+    for more, last in (
+        ((), ()),
+        ((" 1 ;2",), ([1, 2],)),
+        (("NA;-99.9",), ([np.nan, -99.9],)),
+        (("?; -999 ",), ([np.nan] * 2,)),
+    ):
+        data = "\n".join(["x1;x2", *rows, *more, ""]).replace(".", decimal).encode()
+        marks = Dialect(";", decimal, missing="nan", na=("-999", "?"))
+        np.testing.assert_array_equal(read(data, marks)[0], [*expected, *last])
+        assert refusal(data, Dialect(";", decimal, na=("-999", "?"))) == (
+            "t.csv: line 2, column x2: '-999' stands for a missing number; fill it in, or have it read as NaN with "
+            "missing='nan'"
+        )
+        with pytest.raises(TableError):
+            read(data + b"1;four\n", marks)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp1252", "latin-1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -361,6 +362,56 @@ def test_an_abandoned_sink_ends(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_what_is_written_before_an_error_is_no_whole_file(form: Any) -> None:
+    """On standard output it cannot be taken back: nobody may take it for a result of fewer rows."""
+    held = io.BytesIO()
+
+    def stopped() -> None:
+        with FrameSink(Target(held, "o"), ["y"], [pl.Float64()], form, 64) as sink:
+            for _ in range(10):
+                sink.write(sink.formatted([pl.Series(np.zeros(100))]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    with pytest.raises((pl.exceptions.ComputeError, OSError)):
+        (pl.read_parquet if form == "parquet" else pl.read_ipc)(io.BytesIO(held.getvalue()))
+
+
+@pytest.mark.parametrize("kind", [pl.Float64, pl.Int16, pl.UInt8, pl.String, pl.Decimal(6, 1), pl.Float32])
+def test_a_number_that_stands_for_a_missing_one(kind: Any) -> None:
+    """In a column of any type, beside one that is empty; the other columns keep theirs."""
+    frame = pl.DataFrame({"x1": pl.Series([1, 99, None, 3]).cast(kind), "x2": [99.5, 98.0, 99.0, 1.0]})
+    dialect = Dialect(missing="nan", na=("99", "98"))
+    table = FrameTable(HeldFrame(frame), "t", dialect, "t", loose=True)
+    (rows,) = table.rows(table.choose(Columns(keep=("x1",)), 2))
+    np.testing.assert_array_equal(rows.x, [[1.0, 99.5], [np.nan, np.nan], [np.nan, np.nan], [3.0, 1.0]])
+    assert rows.texts["0"].equals(frame["x1"])
+    table = FrameTable(HeldFrame(frame[:2]), "t", Dialect(na=("99",)), "t", loose=True)
+    with pytest.raises(TableError) as raised:
+        list(table.rows(table.choose(Columns(), 2)))
+    told = str(raised.value)
+    assert told.startswith("t: row 2, column x1: ")
+    assert told.endswith("; fill it in, or have it read as NaN with missing='nan'")
+    assert ("the cell is empty" in told) == (kind == pl.String)
+    assert ("99" in told) == (kind != pl.String)
+
+
+def test_text_of_a_workbook_is_a_number_by_the_dialect() -> None:
+    """Decimal commas and words for missing numbers are those that are asked for; a point is not read as one."""
+    cells = ["1,5", " -,25 ", "NA", "?", None, ""]
+    dialect = Dialect(decimal=",", missing="nan", na=("?",))
+    table = FrameTable(HeldFrame(pl.DataFrame({"x1": cells})), "t", dialect, "t", loose=True)
+    (rows,) = table.rows(table.choose(Columns(), 1))
+    np.testing.assert_array_equal(rows.x[:, 0], [1.5, -0.25, *[np.nan] * 4])
+    for text, other in (("1.5", dialect), ("1,5", Dialect())):
+        table = FrameTable(HeldFrame(pl.DataFrame({"x1": [text]})), "t", other, "t", loose=True)
+        with pytest.raises(TableError) as raised:
+            list(table.rows(table.choose(Columns(), 1)))
+        assert str(raised.value) == f"t: row 1, column x1: '{text}' is not a number"
 
 
 # tables in parts

@@ -566,6 +566,8 @@ def test_a_measured_output_that_is_too_large() -> None:
 )
 def test_measured_outputs_of_every_type_are_numbers(column: pl.Series, numbers: list[float]) -> None:
     np.testing.assert_array_equal(as_numbers(column, Dialect(";", ",")), numbers)
+    marked = [np.nan if number == numbers[0] else number for number in numbers]
+    np.testing.assert_array_equal(as_numbers(column, Dialect(";", ",", na=("1,5", "1", "0,1"))), marked)
 
 
 def frame_of(groups: pl.Series) -> FrameTable:

@@ -233,3 +233,28 @@ def test_as_many_steps_as_there_are_rows_leave_no_past() -> None:
                 f"t.csv: the series has 9 rows, but a forecast of {steps} steps needs {steps + 3}: the network looks "
                 "back over 3; see forecast"
             )
+
+
+def test_a_table_without_rows_is_a_series_without_steps() -> None:
+    net = open_network().close_loop()
+    found = read_series(net, table(np.zeros((0, 4))), Columns().named_by(net), States(X[:2]), None)
+    assert (found.x.shape, found.t) == ((0, 2), None)
+    with pytest.raises(TableError) as raised:
+        read_series(net, table(np.zeros((0, 4))), Columns().named_by(net), None, None)
+    assert str(raised.value) == (
+        "t.csv: the series has 0 rows, but the network looks back over 3, which become its states; give more rows, or "
+        "the states with states"
+    )
+
+
+def test_an_array_of_a_network_without_inputs_holds_its_outputs() -> None:
+    """Both of them: the first rows are the states, and all are targets."""
+    layer = Layer(2, "tansig", {}, {0: Weight([[0.9, -0.5], [0.25, 0.5]], delays=(1,))}, [0.3, 0.1])
+    net = Network(Structure((), (layer,), (Output(0, 2, feedback_mode="closed"),)))
+    found = read_series(net, ArrayTable(T, "t", Source("t")), Columns(), None, None)
+    assert found.x.shape == (8, 0)
+    np.testing.assert_array_equal(found.t, T[1:])
+    np.testing.assert_array_equal(found.states["layer_states"], T[:1])
+    made = Forecast(net, ArrayTable(T, "t", Source("t")), Columns(), None, 3, None, False)
+    y = np.column_stack([column.to_numpy() for column in made.columns()])[:, 1:]
+    np.testing.assert_array_equal(y, net.forecast(None, T, steps=3))

@@ -22,6 +22,7 @@ from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.target import Target
 
+NAN = math.nan
 TYPES = (pl.String(), pl.Float64(), pl.Int64(), pl.Boolean())
 CELLS: tuple[str | float, ...] = ("=1+1", 0.1, 1e300, math.nan, math.inf, -math.inf, -0.0, 3, "")
 
@@ -158,6 +159,21 @@ def test_samples_of_an_array_are_columns_unless_told(samples: Any, rows: list[li
     assert found.x.tolist() == rows
 
 
+def test_numbers_of_an_array_that_stand_for_missing_ones(tmp_path: Path) -> None:
+    file = saved(tmp_path / "d.mat", X=np.array([[1.0, -999.0, 3.0], [4.0, 5.0, -1.0]]))
+    for samples, rows in (("columns", [[1, 4], [NAN, 5], [3, NAN]]), ("rows", [[1, NAN, 3], [4, 5, NAN]])):
+        marks = Dialect(missing="nan", na=("-999", "-1", "?"))
+        table = read_variable((file, "X"), samples, marks)  # type: ignore[arg-type]
+        (found,) = table.rows(table.choose(Columns(), len(rows[0])))
+        np.testing.assert_array_equal(found.x, rows)
+    with pytest.raises(TableError) as raised:
+        read_variable((file, "X"), None, Dialect(na=("-1",)))
+    assert str(raised.value) == (
+        f"{file}:X: sample 3, element 2: -1.0 stands for a missing number; fill it in, or have it read as NaN with "
+        "missing='nan'"
+    )
+
+
 def test_a_mat_file_holds_every_column() -> None:
     held = io.BytesIO()
     with MatSink(Target(held, "o.mat"), ["k", "y", "n", "b"], TYPES) as sink:
@@ -174,6 +190,10 @@ def test_a_mat_file_holds_every_column() -> None:
     assert [str(cell[0]) for cell in found["k"][:, 0]] == ["r0", "r1", "r2"]
     assert found["y"][:, 0].tolist() == [0.0, 0.5, 1.0]
     assert (found["n"][:, 0].tolist(), found["b"][:, 0].tolist()) == ([0, 1, 2], [0, 1, 0])
+    zeros = io.BytesIO()
+    with MatSink(Target(zeros, "o.mat"), ["y"], [pl.Float64()]) as sink:
+        sink.write(sink.formatted([pl.Series(np.zeros(10_000))]))
+    assert len(zeros.getvalue()) < 1000  # compressed
     empty = io.BytesIO()
     with MatSink(Target(empty, "o.mat"), ["k", "y", "n", "b"], TYPES):
         pass

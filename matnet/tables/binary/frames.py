@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Full, Queue
@@ -18,6 +17,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from matnet.errors import Advice, Parameter, TableError, counted
+from matnet.functions.namespace import FloatArray
 from matnet.tables.binary.isolated import IsolatedScan
 from matnet.tables.binary.scans import FrameFormat, LazyScan, Scan, exactly
 from matnet.tables.chunks import MOST_ROWS
@@ -166,25 +166,31 @@ class FrameTable(Table):
         names = self.header.names
         texts = pl.DataFrame([batch[names[index]].alias(str(place)) for place, index in enumerate(choice.texts)])
         numbers = batch.select(exactly([names[index] for index in choice.inputs]))
-        if choice.inputs and set(numbers.dtypes) == {pl.Float64} and not any(numbers.null_count().row(0)):
+        floats = set(numbers.dtypes) == {pl.Float64} and not any(numbers.null_count().row(0))
+        if floats and not self.dialect.na_numbers:
             return Rows(numbers.to_numpy(order="fortran"), texts)
         x = np.empty((batch.height, len(choice.inputs)))
         for place, index in enumerate(choice.inputs):
-            values = batch[names[index]]
-            if values.dtype == pl.String:
-                values = self._from_text(values, before, names[index])
-            if values.null_count() and self.dialect.missing == "error":
-                row = before + int(np.flatnonzero(values.is_null().to_numpy())[0]) + 1
-                where = f"{self.place}: row {row}, column {names[index]}"
-                raise TableError(
-                    "the cell is empty; fill it in, or have it read as NaN",
-                    Advice(" with ", Parameter("missing", "nan")),
-                    place=where,
-                )
-            if values.dtype.is_integer():
-                self._check_integers(values, before, names[index])
-            x[:, place] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            x[:, place] = self._numbers(batch[names[index]], before, names[index])
         return Rows(x, texts)
+
+    def _numbers(self, values: pl.Series, before: int, name: str) -> FloatArray:
+        """The numbers of a column; NaN where one is missing."""
+        if values.dtype == pl.String:
+            values = self._from_text(values, before, name)
+        if values.dtype.is_integer():
+            self._check_integers(values, before, name)
+        numbers = values.cast(pl.Float64)
+        missing = numbers.is_null() | numbers.is_in(list(self.dialect.na_numbers))
+        if missing.any() and self.dialect.missing == "error":
+            row = int(np.flatnonzero(missing.to_numpy())[0])
+            what = "the cell is empty" if values[row] is None else f"{values[row]} stands for a missing number"
+            raise TableError(
+                f"{what}; fill it in, or have it read as NaN",
+                Advice(" with ", Parameter("missing", "nan")),
+                place=f"{self.place}: row {before + row + 1}, column {name}",
+            )
+        return numbers.set(missing, float("nan")).to_numpy()
 
     def _from_text(self, texts: pl.Series, before: int, name: str) -> pl.Series:
         """The numbers that are written as text; null where one is missing.
@@ -194,14 +200,13 @@ class FrameTable(Table):
         TableError
             Some text is not a number.
         """
-        dialect = replace(self.dialect, delimiter="\t", decimal=self.dialect.decimal or ".")
         numbers: list[float | None] = []
         for row, text in enumerate(texts, start=before + 1):
             place = f"{self.place}: row {row}, column {name}"
-            if text is None or dialect.is_missing(text):
+            if text is None or self.dialect.is_missing(text):
                 numbers.append(None)
-            elif dialect.is_number(text):
-                numbers.append(dialect.number(text, place))
+            elif self.dialect.is_number(text):
+                numbers.append(self.dialect.number(text, place))
             else:
                 raise TableError(f"{shown(text)} is not a number", place=place)
         return pl.Series(numbers, dtype=pl.Float64)
@@ -220,10 +225,6 @@ class FrameTable(Table):
                 "does not have every integer; store it as float64 if that is meant",
                 place=f"{self.place}: row {before + row + 1}, column {name}",
             )
-
-
-class _AbandonedError(RuntimeError):
-    """Tells the writer to stop."""
 
 
 class FrameSink(Sink):
@@ -256,10 +257,10 @@ class FrameSink(Sink):
         self._schema: Mapping[str, Any] = dict(zip(names, types, strict=True))
         self._place = target.place
         self._queue: Queue[pl.DataFrame | None] = Queue(_WAITING)
-        self._abandoned = False
         self._finished = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="matnet-sink")
-        self._writer = self._pool.submit(self._sink, _Watched(target), form, group_rows)
+        self._watched = _Watched(target)
+        self._writer = self._pool.submit(self._sink, self._watched, form, group_rows)
 
     def _sink(self, watched: _Watched, form: FrameFormat, group_rows: int) -> None:
         frames = register_io_source(self._frames, schema=dict(self._schema))
@@ -279,8 +280,6 @@ class FrameSink(Sink):
     ) -> Iterator[pl.DataFrame]:
         while (frame := self._queue.get()) is not None:
             yield frame
-        if self._abandoned:
-            raise _AbandonedError
 
     def formatted(self, columns: Sequence[pl.Series]) -> pl.DataFrame:
         """Rows as a frame."""
@@ -311,8 +310,8 @@ class FrameSink(Sink):
             self._pool.shutdown()
 
     def abandon(self) -> None:
-        """Stop the writer; what it has written is discarded."""
-        self._abandoned = True
+        """Stop the writer before it writes the end, without which nobody takes what there is for a whole file."""
+        self._watched.open = False
         while not self._writer.done():
             try:
                 self._queue.put(None, timeout=_LOOK)
@@ -322,13 +321,16 @@ class FrameSink(Sink):
 
 
 class _Watched:
-    """A target that remembers its failure: polars would replace the error by one of its own."""
+    """A target that remembers its failure, which polars would replace by one of its own; closed it takes nothing."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self.failure: TableError | BrokenPipeError | None = None
+        self.open = True
 
     def write(self, data: bytes) -> int:
+        if not self.open:
+            raise OSError("abandoned")
         try:
             self._target.write(data)
         except (TableError, BrokenPipeError) as error:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from matnet.errors import MatnetError, TableError, counted
+from matnet.errors import Advice, MatnetError, Parameter, TableError, counted
 from matnet.files import DEFAULT_LIMIT
+from matnet.functions.namespace import FloatArray
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.binary.frames import FrameTable
 from matnet.tables.binary.scans import HeldFrame
@@ -87,7 +88,29 @@ def read_variable(
     except MatnetError as error:
         raise error.at(file) from error.__cause__
     across = samples != "rows" or holds_images(value.shape, image)
-    return ArrayTable(array.T if across else array, name, Source(name, file=file), across=across)
+    x = _with_gaps(array.T if across else array, name, dialect)
+    return ArrayTable(x, name, Source(name, file=file), across=across)
+
+
+def _with_gaps(x: FloatArray, place: str, dialect: Dialect) -> FloatArray:
+    """The samples (N, R) with NaN for numbers that stand for a missing one.
+
+    Raises
+    ------
+    TableError
+        There are some, and they are not allowed.
+    """
+    missing = np.isin(x, list(dialect.na_numbers))
+    if not missing.any():
+        return x
+    if dialect.missing == "error":
+        sample, element = np.argwhere(missing)[0].tolist()
+        raise TableError(
+            f"{x[sample, element]} stands for a missing number; fill it in, or have it read as NaN",
+            Advice(" with ", Parameter("missing", "nan")),
+            place=f"{place}: sample {sample + 1}, element {element + 1}",
+        )
+    return np.where(missing, np.nan, x)
 
 
 def _of_struct(struct: Struct, place: str) -> pl.DataFrame:

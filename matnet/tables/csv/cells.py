@@ -44,7 +44,8 @@ class Layout(NamedTuple):
     @property
     def numbers(self) -> set[int]:
         """The columns that are read as numbers alone, where the dialect's numbers are those of polars."""
-        return set() if self.dialect.decimal == "," else set(self.inputs) - set(self.texts)
+        text_first = self.dialect.decimal == "," or self.dialect.na_numbers
+        return set() if text_first else set(self.inputs) - set(self.texts)
 
     @property
     def ends_in_number(self) -> bool:
@@ -146,6 +147,7 @@ def _numbers(texts: pl.Series, dialect: Dialect) -> FloatArray | None:
     if values.is_infinite().any() and not texts.filter(values.is_infinite()).str.contains("(?i)inf").all():
         return None
     empty = texts.is_null() | (texts == "") | texts.str.to_lowercase().is_in(MISSING_WORDS) | texts.is_in(dialect.na)
+    empty |= values.is_in(list(dialect.na_numbers)).fill_null(False)
     values = values.set(empty.fill_null(True), None) if dialect.na else values
     if values.null_count() != int(empty.fill_null(True).sum()) or (values.null_count() and dialect.missing == "error"):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from math import isinf
 from typing import Literal
 
@@ -56,6 +57,11 @@ class Dialect:
         if self.skip_rows < 0:
             raise TableError(Parameter("skip_rows"), f" is {self.skip_rows}, expected 0 or more")
 
+    @cached_property
+    def na_numbers(self) -> frozenset[float]:
+        """The numbers among ``na``: they stand for a missing one however they are written, -999 as -999.0."""
+        return frozenset(float(self.plain(word)) for word in self.na if self.is_number(word))
+
     @property
     def mark(self) -> str:
         """The delimiter of the text that is parsed, in which blanks have become tabs."""
@@ -94,7 +100,9 @@ class Dialect:
     def is_missing(self, text: str) -> bool:
         """Whether the text of a cell stands for a number that is missing."""
         stripped = text.strip(SPACES)
-        return not stripped or stripped.lower() in MISSING_WORDS or stripped in self.na
+        if not stripped or stripped.lower() in MISSING_WORDS or stripped in self.na:
+            return True
+        return bool(self.na_numbers) and self.is_number(text) and float(self.plain(text)) in self.na_numbers
 
 
 @dataclass(frozen=True)
