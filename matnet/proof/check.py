@@ -178,7 +178,7 @@ def _along(network: Network, x: FloatArray, directions: FloatArray | None) -> Fl
 def _widths(x: FloatArray, box: FloatArray) -> FloatArray:
     """The scale of each input: the width of its range, or its magnitude if that is much larger."""
     with np.errstate(invalid="ignore"):
-        own = 1e-6 * np.nan_to_num(np.abs(x)).max(axis=0, initial=0.0)
+        own = 1e-6 * np.where(np.isfinite(x), np.abs(x), 0.0).max(axis=0, initial=0.0)
         return np.asarray(np.maximum(box[:, 1] - box[:, 0], own))
 
 
@@ -383,7 +383,7 @@ def _summary(
     is_defined = np.isfinite(y)
     defined = is_defined[:, None, :, None]
     # a derivative matters by how much it changes its output over the input's range, relative to that output's size
-    usual = np.nan_to_num(np.abs(y)).max(axis=0, initial=0.0)[:, None] / widths
+    usual = np.where(is_defined, np.abs(y), 0.0).max(axis=0, initial=0.0)[:, None] / widths
     floor = _ROUNDING if method == "complex step" else _COARSE
     finite = np.isfinite(analytic) & np.isfinite(numerical)
     scale = np.where(finite, np.abs(analytic), 0.0).max(axis=0, initial=0.0)

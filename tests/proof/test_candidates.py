@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from matnet.errors import UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.importers.stored import StoredArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
@@ -187,3 +189,85 @@ def test_changes_that_must_show() -> None:
         "b{1}": [[0.01, 0.01], [0.01, -0.01], [-0.01, 0.01]],
         "IW{1,1}": [[0.02, -0.04, 0.04, 0.01], [0.02, 0.04, 0.04, -0.01], [-0.02, -0.04, -0.04, 0.01]],
     }
+
+
+def test_pairs_are_ranked_by_digits_then_by_ranges_then_by_what_is_explained() -> None:
+    """Of both inputs and outputs that lie beyond their ranges, the pair comes last."""
+    x, noise = RNG.uniform(-1.0, 1.0, size=(20, 1)), RNG.normal(size=(20, 1))
+    stored = [
+        Matrix("short", np.round(2.0 * x, 2)),
+        Matrix("beyond", 2.0 * x + 100.0),
+        Matrix("far", 2.0 * x + 0.5 * noise),
+        Matrix("near", 2.0 * x + 0.01 * noise),
+    ]
+    data = [InputData(50.0 * x, "wide"), InputData(x, "x")]
+    found = [pair.label for pair in nearest(plain(), data, stored, 8)]
+    assert found[:2] == ["x -> near", "x -> far"]
+    assert set(found[2:5]) == {"x -> beyond", "wide -> far", "wide -> near"}
+    assert found[5:] == ["wide -> beyond", "x -> short", "wide -> short"]
+    # series with one answer each have no range of their own
+    lengths = np.full(20, 1)
+    both = [InputData(50.0 * x, "series", lengths=lengths), InputData(60.0 * x, "samples")]
+    assert nearest(plain(), both, stored[3:], 2)[0].label == "series -> near"
+
+
+@pytest.mark.parametrize(("count", "found"), [(200, True), (201, False)])
+def test_only_the_first_inputs_are_ranked(count: int, found: bool) -> None:
+    x = RNG.uniform(-1.0, 1.0, size=(5, 1))
+    data = [InputData(x + k, f"x{k}") for k in range(count - 1, -1, -1)]
+    best = nearest(plain(), data, [Matrix("y", 2.0 * x + 1e-9)], 1)
+    assert (best[0].label == "x0 -> y") == found
+
+
+@pytest.mark.parametrize(("apart", "close"), [(7.5e-6, True), (-7.5e-6, True), (9.5e-6, False)])
+def test_in_single_precision_a_millionth_of_the_range_counts_too(apart: float, close: bool) -> None:
+    """2e-6 of the range of 4, and a millionth of the 0.501 that both numbers have in sum with 0.001."""
+    x = np.array([[1.0], [0.125], [-0.25]])
+    stored = 2.0 * x
+    stored[1] += apart
+    net = plain()
+    single = Network(net.structure, replace(net.provenance, precision="single"))
+    for one, expected in ((single, close), (net, False)):
+        assert bool(search(one, [InputData(x, "x")], [Matrix("y", stored)]).pairs) == expected
+
+
+def test_what_is_unknown_or_the_inputs_themselves_is_not_compared() -> None:
+    x = RNG.uniform(-1.0, 1.0, size=(6, 1))
+    unknown = np.full((6, 1), np.nan)
+    layer = Layer(1, "purelin", {0: Weight([[1.0]])})
+    same = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    partly = np.where(np.arange(6)[:, None] < 5, np.nan, x)
+    stored = [Matrix("x", np.array(x)), Matrix("nan", unknown), Matrix("partly", partly), Matrix("turned", x[::-1])]
+    data = [InputData(x, "x"), InputData(unknown, "nan"), InputData(partly, "partly")]
+    found = search(same, data, stored)
+    assert ([pair.label for pair in found.pairs], found.tried) == (["x -> partly", "partly -> x"], 4)
+
+
+def test_images_and_matrices_of_any_kind_are_listed_once() -> None:
+    """Complex numbers and the like are passed over; cubes are no matrices."""
+    reads = []
+
+    def read(*image: object) -> FloatArray:
+        reads.append(image)
+        return np.ones((2, 5))
+
+    def refuse(*_: object) -> FloatArray:
+        raise UnsupportedError("complex")
+
+    arrays = [
+        StoredArray("a", (2, 5), read),
+        StoredArray("z", (2, 5), refuse),
+        StoredArray("cube", (2, 5, 3), read),
+        StoredArray("square", (2, 2), lambda *_: np.eye(2)),
+    ]
+    found = Candidates(lambda: arrays)
+    assert labels(found.with_elements(2)) == [("a", (5, 2)), ("square = square'", (2, 2))]
+    assert labels(found.of_shape(2, 5)) == [("a", (2, 5))]
+    assert labels(found.with_elements(2, least=5)) == [("a", (5, 2))]
+    assert labels(found.with_elements(2, least=6)) == []
+    assert len(reads) == 1
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.19, False), (1.21, True), (-1.19, False), (-1.21, True)])
+def test_a_tenth_of_its_width_belongs_to_a_range(value: float, expected: bool) -> None:
+    assert candidates._beyond(np.full((3, 1), value), np.array([[-1.0, 1.0]])) == expected

@@ -19,7 +19,7 @@ from matnet.functions.weight import WEIGHT
 from matnet.importers.load import load_all
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network.arguments import analytic_throughout
-from matnet.proof.check import check
+from matnet.proof.check import Check, check
 
 
 def network(function: str, weight: str = "dotprod", bias: float = 0.1) -> Network:
@@ -38,7 +38,7 @@ OTHER = [name for name in FINITE if name not in SMOOTH]
 def test_an_analytic_network_is_checked_by_complex_step(name: str) -> None:
     found = check(network(name))
     assert analytic_throughout(network(name).program)
-    assert (found.method, found.samples, len(found.elements)) == ("complex step", 20, 2)
+    assert (found.method, found.samples, len(found.elements), found.at_kinks) == ("complex step", 20, 2, 0)
     assert all(element.verdict == "agrees" and element.difference < 1e-12 for element in found.elements)
 
 
@@ -154,7 +154,7 @@ def test_values_that_overflow_in_the_longer_steps_leave_the_shorter_ones() -> No
 def test_a_network_whose_outputs_are_constants_has_nothing_to_check() -> None:
     net = Network(Structure((), (Layer(2, "tansig", bias=[0.5, -0.25]),), (Output(0, 2),)))
     found = check(net)
-    assert (found.elements, found.agrees) == ((), True)
+    assert (found, found.agrees) == (Check((), "", samples=0, at_kinks=0, undefined=0), True)
     assert found.summary == "there are no derivatives to check: the network has neither inputs nor delays"
 
 

@@ -55,6 +55,19 @@ def test_each_element_takes_its_own_step() -> None:
     assert estimate[1] < 1e-9
 
 
+def test_five_steps_are_tried_on_both_sides() -> None:
+    """Each with half of it, from a hundredth to a millionth of the range."""
+    tried = []
+
+    def along(share: float) -> Real:
+        tried.append(share)
+        return np.array([share])
+
+    checking._best_difference(along, np.ones(1))
+    steps = [0.01, 0.001, 0.0001, 0.00001, 0.000001]
+    assert sorted(tried) == sorted(sign * part * step for step in steps for part in (1.0, 0.5) for sign in (1.0, -1.0))
+
+
 def test_steps_become_lags() -> None:
     """dy(t)/dx(s) = 10 s + t over three steps: lag 0, lag 1, and the lead at the end."""
     by_step = np.array([[[[10.0 * s + t] for t in range(3)]] for s in range(3)])
@@ -67,6 +80,8 @@ def test_the_width_of_an_input_is_its_range_or_a_millionth_of_a_far_sample() -> 
     box = np.array([[-1.0, 3.0], [0.0, 2.0], [5.0, 6.0]])
     x = np.array([[2.0, -4e6, np.nan], [1.0, 1.0, 3.0]])
     assert checking._widths(x, box).tolist() == [4.0, 4.0, 1.0]
+    assert checking._widths(np.array([[1e-9]]), np.array([[0.0, 1e-12]])).tolist() == [1e-12]
+    assert checking._widths(np.array([[np.nan], [np.inf]]), np.array([[0.0, 1e-12]])).tolist() == [1e-12]
 
 
 def summary(
@@ -77,11 +92,13 @@ def summary(
     kinks: Sequence[float] = (),
     method: str = "complex step",
     directions: int = 0,
+    width: float = 1.0,
 ) -> Check:
-    """Of one derivative at several samples."""
+    """Of one derivative at several samples, by an input of this width."""
     one, other, error = (np.array(numbers)[:, None, None, None] for numbers in (analytic, numerical, estimate))
     at_kinks = np.array(kinks) if kinks else np.zeros(len(y))
-    return checking._summary(one, other, error, at_kinks, method, np.ones(1), np.array(y)[:, None], directions)
+    widths = np.array([width])
+    return checking._summary(one, other, error, at_kinks, method, widths, np.array(y)[:, None], directions)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +129,42 @@ def test_a_small_derivative_of_a_large_output_need_not_be_resolved_further() -> 
     (small,) = summary([1e-3], [1e-3], [0.05], [1e4], method="central differences").elements
     (rough,) = summary([1e-3], [1e-3], [0.15], [1e4], method="central differences").elements
     assert (small.verdict, rough.verdict) == ("agrees", "unresolved")
+    # over a width of 4 a derivative of 2500 changes it by its size
+    for error, verdict in ((0.02, "agrees"), (0.03, "unresolved")):
+        found = summary([1e-3], [1e-3], [error], [1e4], method="central differences", width=4.0)
+        assert found.elements[0].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("apart", "error", "verdict"),
+    [(0.9e-13, 0.0, "agrees"), (2e-13, 0.0, "differs"), (0.0, 0.9e-8, "agrees"), (0.0, 2e-8, "unresolved")],
+)
+def test_small_derivatives_of_small_outputs_count_by_their_own_size(apart: float, error: float, verdict: str) -> None:
+    """They are 0.001, and so are the outputs. What is not a number on either side says nothing about the others."""
+    nan = float("nan")
+    for analytic, numerical, y in (
+        ([], [], []),
+        ([nan], [nan], [1e-3]),
+        ([nan], [nan], [nan]),
+        ([nan], [nan], [np.inf]),
+    ):
+        found = summary([1e-3, *analytic], [1e-3 + apart, *numerical], [error, *(nan for _ in y)], [1e-3, *y])
+        assert found.elements[0].verdict == verdict
+        assert found.elements[0].sample == 0
+
+
+def test_steps_of_a_series_at_a_kink_are_counted() -> None:
+    """poslin of x(t) - x(t-1), which is 0 at the third and fifth step; the first comes after a state of 0."""
+    layer = Layer(1, "poslin", {0: Weight([[1.0, -1.0]], delays=(0, 1))})
+    net = Network(Structure((Input(1, range=np.array([[-1.0, 1.0]])),), (layer,), (Output(0, 1),)))
+    x = np.array([[0.5], [0.25], [0.25], [-0.5], [-0.5], [1.0]])
+    found = check(net, x)
+    assert (found.samples, found.at_kinks, found.agrees) == (6, 2, True)
+    assert [one.verdict for one in found.elements] == ["kink", "kink"]
+    assert check(net, x[:2]).at_kinks == 0
+    assert check(net, np.zeros((1, 1))).at_kinks == 1
+    # and after a state of 0.5
+    assert check(net, x, input_states=np.array([[0.5]])).at_kinks == 3
 
 
 def test_a_sample_at_a_kink_or_without_a_finite_output_is_left_out() -> None:

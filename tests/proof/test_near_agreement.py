@@ -57,6 +57,33 @@ def test_outputs_agree_within_the_base_of_their_range(delays: tuple[int, ...], b
         assert verdict(net, named(x, moved)) == expected, share
 
 
+SINGLE = "MATLAB computes this network in single precision, so only 6 digits are compared"
+
+
+@pytest.mark.parametrize(
+    ("stored_as", "precision", "base", "note"),
+    [
+        ("genFunction file", "", 1e-13, ""),
+        ("network object", "single", 2e-6, SINGLE),
+        ("genFunction file", "single", 2e-6, SINGLE),
+    ],
+)
+def test_outputs_of_fewer_digits_agree_within_a_wider_base(
+    stored_as: str, precision: str, base: float, note: str
+) -> None:
+    """Of the range of 8; a function file has 15 digits in its settings, of which there are none here."""
+    net = network()
+    net = Network(net.structure, replace(net.provenance, stored_as=stored_as, precision=precision))
+    x = samples(net)
+    for share, expected in ((0.8, "proved"), (1.5, "contradicted")):
+        moved = np.array(net(x))
+        moved[7, 1] += share * base * 8.0
+        (row,) = verify(net, None, named(x, moved))
+        assert row.verdict == expected
+        if expected == "proved":
+            assert row.reason == note
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.5e-12, "proved"), (-0.5e-12, "proved"), (3e-12, "contradicted")])
 def test_performances_agree_to_twelve_digits(share: float, expected: str) -> None:
     net = network()

@@ -22,6 +22,7 @@ from matnet.importers.stored import StoredValues
 from matnet.importers.training_record import BestPerformance, TrainingRecord
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 from matnet.network import Network
+from matnet.proof.agreement import Verdict
 from matnet.proof.candidates import Matrix
 from matnet.proof.data import NamedData
 from matnet.proof.digits import decimal_digits
@@ -323,6 +324,17 @@ def test_containers_are_what_a_path_lies_in() -> None:
 
 def test_no_row_at_all_is_nothing_to_compare() -> None:
     assert verdict_of(()) == "nothing to compare"
+    nothing = Finding("", 0, None, None, "nothing to compare", NOTHING, ("inputs", "outputs"))
+    assert verify(network(), None) == (nothing,)
+    assert nothing.size == np.inf
+    assert nothing._replace(relative=0.25).size == 0.25
+
+
+def test_a_contradiction_outweighs_a_proof_and_a_proof_what_is_weak() -> None:
+    order: tuple[Verdict, ...] = ("contradicted", "proved", "weak", "unclear", "nothing to compare")
+    for number, verdict in enumerate(order):
+        rows = [Finding("", 0, None, None, other) for other in order[number:]]
+        assert verdict_of(rows) == verdict_of(rows[::-1]) == verdict
 
 
 def pump_data(folder: Path) -> list[str]:
