@@ -175,6 +175,26 @@ def test_an_ensemble_gives_mean_and_spread() -> None:
     np.testing.assert_allclose(numbers(cells), expected, rtol=1e-14)
 
 
+def test_the_tidy_form_of_an_ensemble_has_the_spread_beside_the_mean() -> None:
+    members = [NET, NET.with_parameters(NET.parameters * 1.25), NET.with_parameters(NET.parameters * 0.5)]
+    stdout = io.BytesIO()
+    table = CsvTable(Stream(io.BytesIO(TEXT.encode()), "t.csv"), Dialect())
+    columns = Columns(keep=("id",), of=("y2", "y1"), wrt=("x2", "x1"))
+    gradients(Ensemble(members), table, Target(stdout, "out"), BatchOptions(columns, tidy=True, hessian=True))
+    header, *rows = csv.reader(io.StringIO(stdout.getvalue().decode()))
+    assert header == ["id", "sample", "output", "input", "y", "y_std", "dy_dx", "d2y_dx_dx2", "d2y_dx_dx1"]
+    order = [(q, i, j) for q in range(2) for i in (1, 0) for j in (1, 0)]
+    assert [row[:4] for row in rows] == [
+        [("007", "1.50")[q], str(q + 1), f"y{i + 1}", f"x{j + 1}"] for q, i, j in order
+    ]
+    y = np.stack([net(X) for net in members])
+    J = np.mean([net.jacobian(X) for net in members], axis=0)
+    H = np.mean([net.hessian(X) for net in members], axis=0)
+    mean, spread = y.mean(axis=0), np.sqrt(((y - y.mean(axis=0)) ** 2).sum(axis=0) / 2)
+    expected = [[mean[q, i], spread[q, i], J[q, i, j], H[q, i, j, 1], H[q, i, j, 0]] for q, i, j in order]
+    np.testing.assert_allclose([[float(cell) for cell in row[4:]] for row in rows], expected, rtol=1e-13, atol=1e-16)
+
+
 def uncertain(model: Network | Ensemble, sd: tuple[float, ...], columns: Columns | None = None) -> list[list[str]]:
     stdout = io.BytesIO()
     table = CsvTable(Stream(io.BytesIO(TEXT.encode()), "t.csv"), Dialect())

@@ -23,11 +23,15 @@ from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
+from matnet.tables.feedback import States, start_of_series
 from matnet.tables.interfaces import Rows, Source, Table
 from matnet.tables.jobs import columns_of, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
 from matnet.tables.opening import Reading, open_table
 from matnet.tables.pipeline import workers
+from matnet.tables.run import BatchOptions, predict
+from matnet.tables.series import series_gradient, series_prediction
 from matnet.tables.summary import Counts, Summary, counts
+from matnet.tables.target import Target
 
 NAN, INF = float("nan"), float("inf")
 
@@ -211,11 +215,11 @@ def test_no_more_items_are_taken_ahead_than_there_are_threads_and_one() -> None:
 
 
 def test_elements_of_an_array_are_chosen_by_their_names() -> None:
-    x = np.arange(12.0).reshape(4, 3)
-    for inputs, places in ((("c", "a"), [2, 0]), (("a", "b", "c"), [0, 1, 2]), (("a", "b"), [0, 1])):
-        table = ArrayTable(x, "a", Source("a"), ("a", "b", "c"))
-        (rows,) = table.rows(table.choose(Columns(inputs=inputs), len(inputs)))
-        np.testing.assert_array_equal(rows.x, x[:, places])
+    for x in (np.arange(12.0).reshape(4, 3), np.arange(6.0).reshape(2, 3), np.arange(3.0)[None]):
+        for inputs, places in ((("c", "a"), [2, 0]), (("a", "b", "c"), [0, 1, 2]), (("a", "b"), [0, 1]), (("a",), [0])):
+            table = ArrayTable(x, "a", Source("a"), ("a", "b", "c"))
+            (rows,) = table.rows(table.choose(Columns(inputs=inputs), len(inputs)))
+            np.testing.assert_array_equal(rows.x, x[:, places])
 
 
 def test_the_width_of_a_result_counts_all_that_is_computed() -> None:
@@ -228,6 +232,41 @@ def test_the_width_of_a_result_counts_all_that_is_computed() -> None:
     assert gradient(wide, columns, choice, False).width == 2 * (1 + 3)
     assert gradient(wide, columns, choice, True).width == 2 * (1 + 3 + 9)
     assert tidy_gradient(wide, columns, choice, True).width == 4 * 2 * (1 + 3 + 9)
+
+
+def test_the_width_of_a_series_counts_the_outputs_and_every_lag_and_lead() -> None:
+    layer = Layer(2, "tansig", {0: Weight(np.ones((2, 6)), delays=(0, 1))})
+    net = Network(Structure((Input(3),), (layer,), (Output(0, 2),)))
+    frame = FrameTable(HeldFrame(pl.DataFrame({f"x{k}": [1.0] for k in (1, 2, 3)})), "t", Dialect(), "t")
+    start = start_of_series(net, frame, Columns(), States())
+    assert series_prediction(net, Columns(of=("y1",)), frame, start).width == 2
+    assert series_gradient(net, Columns(of=("y1",)), frame, start, 4, 1).width == 2 * (1 + 6 * 3)
+
+
+def test_rows_before_the_only_output_of_a_series_are_no_missing_answers() -> None:
+    """Of a network with one output at the end of each series, which is there whatever the group."""
+    first = Layer(2, "tansig", {0: Weight(np.ones((2, 1)))}, {0: Weight(0.5 * np.eye(2), delays=(1,))})
+    last = Layer(1, "purelin", {}, {0: Weight(np.ones((1, 2)), last=True)})
+    net = Network(Structure((Input(1),), (first, last), (Output(1, 1),), parameter_order="layers"))
+    x = np.array([0.5, -0.25, 0.75, 1.0, -1.0, 0.125])
+    frame = pl.DataFrame({"x1": x, "g": list("aabacb")})
+    held = io.BytesIO()
+    summary = predict(
+        net,
+        FrameTable(HeldFrame(frame), "t", Dialect(), "t"),
+        Target(held, "out"),
+        BatchOptions(Columns(group="g")),
+    )
+    y = np.array([float(line) for line in held.getvalue().decode().splitlines()[1:]])
+    expected = np.full(6, NAN)
+    for rows in ([0, 1, 3], [2, 5], [4]):
+        state = np.zeros(2)
+        for row in rows:
+            state = np.tanh(x[row] + 0.5 * state)
+        expected[rows[-1]] = state.sum()
+    np.testing.assert_allclose(y, expected, rtol=1e-15)
+    assert (summary.rows, summary.rows_with_nan) == (6, 0)
+    assert summary.states == "t: each series has one output, at its last row; the others are NaN"
 
 
 def test_the_range_that_rows_lie_outside_is_named_if_it_is_one() -> None:

@@ -110,6 +110,11 @@ def test_a_byte_order_mark_is_left_out_only_at_the_start() -> None:
     assert block == Block(mark + b"a\n", 1)
 
 
+@pytest.mark.parametrize("text", [b'"a\n', b'"a', b'"a\nb\n', b'"', b'a"\n'])
+def test_a_first_record_that_never_ends_is_all_there_is(text: bytes) -> None:
+    assert first_record_end(text + b"\n") == len(text) + 1
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_how_long_a_record_may_be(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit holds for what is read of it before its end."""

@@ -161,10 +161,13 @@ def test_samples_of_an_array_are_columns_unless_told(samples: Any, rows: list[li
 
 def test_numbers_of_an_array_that_stand_for_missing_ones(tmp_path: Path) -> None:
     file = saved(tmp_path / "d.mat", X=np.array([[1.0, -999.0, 3.0], [4.0, 5.0, -1.0]]))
-    for samples, rows in (("columns", [[1, 4], [NAN, 5], [3, NAN]]), ("rows", [[1, NAN, 3], [4, 5, NAN]])):
-        marks = Dialect(missing="nan", na=("-999", "-1", "?"))
-        table = read_variable((file, "X"), samples, marks)  # type: ignore[arg-type]
-        (found,) = table.rows(table.choose(Columns(), len(rows[0])))
+    marks = Dialect(missing="nan", na=("-999", "-1", "?"))
+    expected = np.array([[1, 4], [NAN, 5], [3, NAN]])
+    for table, rows in (
+        (read_variable((file, "X"), "columns", marks), expected),
+        (read_variable((file, "X"), "rows", marks), expected.T),
+    ):
+        (found,) = table.rows(table.choose(Columns(), rows.shape[1]))
         np.testing.assert_array_equal(found.x, rows)
     with pytest.raises(TableError) as raised:
         read_variable((file, "X"), None, Dialect(na=("-1",)))
