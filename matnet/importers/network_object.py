@@ -68,7 +68,7 @@ def is_network_object(value: Value) -> bool:
     return isinstance(value, Opaque) and value.class_name == CLASS_NAME
 
 
-def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool = False) -> StoredNetwork:
+def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool) -> StoredNetwork:
     """The network in a value for which ``is_network_object`` holds; `path` is where it was found, for messages.
 
     The network keeps numbers of its own, for which the file's `budget` is asked.
@@ -470,7 +470,7 @@ def _number(part: Fields, name: str) -> float:
     value = part.floats(name)
     if value.size != 1:
         raise part.wrong(name, "one number")
-    return float(value.ravel()[0])
+    return float(value.item())
 
 
 def _msereg(part: Fields, notes: _Notes) -> Performance:
@@ -490,7 +490,7 @@ def _without_effect(parameter: str, value: Value | None) -> bool:
         return isinstance(value, Char) and value.text == "none"
     if parameter == "squaredWeighting":
         # it concerns error weights, which a network does not store
-        return isinstance(value, Numeric) and value.array.size == 1 and bool(value.array.ravel()[0] == 1)
+        return isinstance(value, Numeric) and value.array.size == 1 and value.array.item() == 1
     return False
 
 

@@ -199,7 +199,7 @@ def _text(value: Value | None) -> str:
 
 def _number(value: Value | None) -> float | None:
     if isinstance(value, Numeric) and value.array.size == 1 and np.isrealobj(value.array):
-        return float(value.array.ravel()[0])
+        return float(value.array.item())
     return None
 
 

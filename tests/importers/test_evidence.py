@@ -23,6 +23,7 @@ from fitted_models import (
     regression,
     saved,
 )
+from matnet.errors import ModelError
 from matnet.files import DEFAULT_LIMIT
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.successors.evidence import StoredLoss, StoredScores, in_session, stored_losses, stored_scores
@@ -87,6 +88,16 @@ def test_what_is_not_known_of_a_classifiers_loss_leaves_it_uncertain(tmp_path: P
     store = ObjectStore()
     other = {"PrivY": labels(store, 4, column([1.0, 10.0, 10.0, 2.0, 3.0, 1.0, 2.0]))}
     assert losses(saved(tmp_path / "m.mat", store, net=classified(store, convergence(0.5), 0.0, other))) == []
+
+
+def test_true_classes_that_are_no_labels_are_an_error_at_their_place(tmp_path: Path) -> None:
+    store = ObjectStore()
+    file = saved(tmp_path / "m.mat", store, net=classified(store, convergence(0.5), 0.0, {"PrivY": T}))
+    with pytest.raises(ModelError) as refused:
+        losses(file)
+    assert str(refused.value) == (
+        "net.PrivY: a double 7x1, expected an object of class classreg.learning.internal.ClassLabel"
+    )
 
 
 def history(store: ObjectStore, training: Any, validation: Any) -> Reference:
@@ -200,6 +211,13 @@ def test_scores_of_a_session_come_with_the_predictors_by_name(tmp_path: Path) ->
     # the same model beside the session has none
     assert not in_session("net")
     assert stored_scores(open_mat(tmp_path / "m.mat", DEFAULT_LIMIT), "net") == []
+
+
+def test_scores_may_come_with_the_predictors_alone(tmp_path: Path) -> None:
+    store = ObjectStore()
+    entry = with_scores(store, RIGHT, feed=column(X[:, 0]), speed=column(X[:, 1]))
+    (found,) = scores(tmp_path / "m.mat", entry, classification(store), MODEL)
+    np.testing.assert_array_equal(found.x, X)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_regression_model(tmp_path: Path, class_name: str) -> None:
     assert net.output_names == ("y1",)
     assert [layer.transfer for layer in net.structure.layers] == ["tansig", "tansig", "purelin"]
     assert net.provenance.stored_as == f"{class_name.rpartition('.')[2]} object"
-    assert net.provenance.toolbox_version == "R2024a"
+    assert (net.provenance.toolbox_version, net.provenance.precision) == ("R2024a", "")
     assert net.provenance.oddities == ()
 
 
@@ -116,11 +116,13 @@ def test_a_model_without_standardizing_or_names(tmp_path: Path) -> None:
 
 
 def test_a_single_layer_is_a_linear_model(tmp_path: Path) -> None:
-    store = ObjectStore()
     inner = {"LayerWeights": [WEIGHTS[2]], "LayerBiases": [column(BIASES[2])], "NumLayers": 1.0}
-    changes = {"LayerSizes": np.zeros((1, 0))}
-    net = matnet.load(saved(tmp_path / "m.mat", store, net=regression(store, changes, inner)))
-    np.testing.assert_allclose(net(X), ((X - MU) / SIGMA) @ WEIGHTS[2].T + BIASES[2], rtol=1e-14)
+    for activations in ("tanh", None):
+        store = ObjectStore()
+        changes = {"LayerSizes": np.zeros((1, 0)), "Activations": activations}
+        model = regression(store, changes, {**inner, "Activations": activations})
+        net = matnet.load(saved(tmp_path / "m.mat", store, net=model))
+        np.testing.assert_allclose(net(X), ((X - MU) / SIGMA) @ WEIGHTS[2].T + BIASES[2], rtol=1e-14)
 
 
 def test_what_a_user_should_know_is_said(tmp_path: Path) -> None:
@@ -133,6 +135,7 @@ def test_what_a_user_should_know_is_said(tmp_path: Path) -> None:
         "where a predictor is NaN, MATLAB predicts the median response, 7.25; matnet gives NaN",
         "relu: not confirmed by numbers from MATLAB: the slope at 0, where it jumps, is 0; that of poslin is 1",
     )
+    assert net.provenance.precision == "single"
     assert np.isnan(net(np.array([np.nan, 1.0]))).all()
     store = ObjectStore()
     cost = {"ClassSummary": {"ClassNames": plain(labels(store, 4, column([1, 2, 3, 4]))), "Cost": np.ones((4, 4))}}
@@ -294,6 +297,18 @@ REFUSED: dict[str, tuple[Model, str]] = {
     "no activations": (
         lambda store: regression(store, {"Activations": None}),
         "net.Activations: missing, expected a text, or a cell with one text per hidden layer",
+    ),
+    "an activation of no hidden layer": (
+        lambda store: regression(
+            store,
+            {"LayerSizes": np.zeros((1, 0)), "Activations": ["tanh"]},
+            {"LayerWeights": [WEIGHTS[2]], "LayerBiases": [column(BIASES[2])], "NumLayers": 1.0},
+        ),
+        "net.Activations: 1 name for 0 hidden layers",
+    ),
+    "no biases": (
+        lambda store: regression(store, inner={"LayerBiases": None}),
+        f"{IMPL}.LayerBiases: 0 layers, but LayerWeights has 3",
     ),
     "a single activation in a cell for two layers": (
         lambda store: regression(store, {"Activations": ["tanh"]}, {"Activations": ["tanh"]}),

@@ -126,6 +126,72 @@ HARMLESS = (
 )
 
 
+ADVICE = "genFunction writes no such statement; undo the edit, or load the network's .mat file"
+MEANT_OTHERWISE = {
+    "the inputs in another order": (
+        "two_inputs",
+        (("two_inputs(x1,x2)", "two_inputs(x2,x1)"),),
+        "a generated function has x1, x2, … in this order",
+    ),
+    "no output": (
+        "delay_matrix",
+        (("[y1,xf1]", "[xf1]"),),
+        "a generated function has y1, y2, … in this order",
+    ),
+    "an input read before the loop and used inside": (
+        "delay_matrix",
+        (
+            (
+                "xd1 = mapminmax_apply(xi1,x1_step1);",
+                "p = mapminmax_apply(x1,x1_step1);\nxd1 = mapminmax_apply(xi1,x1_step1);",
+            ),
+            ("xd1(:,xdts) = mapminmax_apply(x1(:,ts),x1_step1);", "xd1(:,xdts) = p;"),
+        ),
+        f"'p' cannot be used here; {ADVICE}",
+    ),
+    "an initial state read inside the loop": (
+        "delay_matrix",
+        (("mapminmax_apply(x1(:,ts),x1_step1)", "mapminmax_apply(xi1(:,ts),x1_step1)"),),
+        f"mapminmax_apply(xi1(:,ts),x1_step1): {ADVICE}",
+    ),
+    "a setting that is no argument of its function": (
+        "static_flat",
+        (
+            (
+                "mapminmax_apply(x,settings_gain,settings_xoffset,settings_ymin)",
+                "mapminmax_apply(x,settings_gain,settings_xoffset)",
+            ),
+            ("x1_step1_gain,x1_step1_xoffset,x1_step1_ymin", "x1_step1_gain,x1_step1_xoffset"),
+        ),
+        "the body of 'mapminmax_apply' matches none of the known formulas (",
+    ),
+}
+
+
+@pytest.mark.parametrize("edit", MEANT_OTHERWISE)
+def test_what_would_be_another_network_is_refused(edit: str) -> None:
+    file, edits, reason = MEANT_OTHERWISE[edit]
+    with pytest.raises((errors.FormatError, errors.UnsupportedError)) as caught:
+        load_genfunction(edited(file, *edits))
+    assert reason in str(caught.value)
+
+
+def test_two_distances_may_be_added_in_one_layer() -> None:
+    text = (
+        "function y1 = f(x1,x2)\nIW1_1 = [1 2];\nIW1_2 = 3;\ny1 = dist_apply(IW1_1,x1) + dist_apply(IW1_2,x2);\nend\n"
+        + (FIXTURES / "competitive_new.m")
+        .read_text("latin-1")[
+            (FIXTURES / "competitive_new.m").read_text("latin-1").index("function z = negdist_apply") :
+        ]
+        .replace("negdist_apply", "dist_apply")
+        .replace("z = -sqrt(z)", "z = sqrt(z)", 1)
+    )
+    text = text[: text.index("% Competitive Transfer")]
+    Path("net.m").write_text(text)
+    x = np.array([4.0, 6.0, -1.0])
+    assert Network(read(Path("net.m")))(x).tolist() == [np.hypot(3.0, 4.0) + 4.0]
+
+
 def read(path: Path) -> Structure:
     return load_genfunction(path)[0]
 

@@ -165,6 +165,35 @@ def test_at_most_20_processing_functions_follow_each_other_at_an_input() -> None
     )
 
 
+def test_rows_may_be_removed_after_the_scaling() -> None:
+    """Then the scaling says how many there are."""
+    text = fixture("removed_rows").replace("[1 3 4]", "[1 3]").replace("b1 = ", "% b1 = ").replace("IW1_1 = ", "% ")
+    text = text.replace("% Layer 1\n%", "b1 = [1;2;3];\nIW1_1 = [1 2;3 4;5 6];\n%", 1)
+    text = text.replace("removeconstantrows_apply(x1,x1_step1)", "mapminmax_apply(x1,x1_step2)")
+    structure, provenance = load_genfunction(
+        written(text.replace("mapminmax_apply(temp,x1_step2)", "removeconstantrows_apply(temp,x1_step1)"))
+    )
+    assert structure.input_size == 3
+    assert [step.function for step in structure.inputs[0].processing] == ["mapminmax", "removeconstantrows"]
+    assert provenance.oddities == (DIGITS,)
+    scaled = Network(structure).structure.inputs[0].processing
+    assert scaled[1].apply.value(scaled[0].apply.value(np.array([5.0, 9.0, 14.0]))).tolist() == pytest.approx(
+        [0.0, 1.0]
+    )
+
+
+def test_the_steps_of_an_output_are_those_of_the_statements_backward() -> None:
+    """A row that was constant in the training gets its constant, which may be unknown."""
+    for constant, value in (("12.5", 12.5), ("NaN", np.nan)):
+        text = fixture("removed_rows").replace("constants = 12.5", f"constants = {constant}")
+        structure = load_genfunction(written(text))[0]
+        assert [step.function for step in structure.outputs[0].processing] == ["removeconstantrows", "mapminmax"]
+        assert structure.output_size == 3
+        y = Network(structure)([1.0, 0.0, -1.0, 8.0, 0.0])
+        np.testing.assert_array_equal(y[1], value)
+        assert np.isfinite(y[[0, 2]]).all()
+
+
 def test_removed_rows_that_the_file_lists() -> None:
     structure, provenance = load_genfunction(FIXTURES / "removed_rows_flat.m")
     assert structure.input_size == 4
@@ -294,7 +323,26 @@ def test_limits_are_reached_before_they_are_passed(text: str, reason: str) -> No
     assert reason in refusal(text, MatnetError)
 
 
+def test_a_block_that_is_not_closed_is_the_innermost() -> None:
+    blocks = ["if nargin < 2", "for k=1:Q", "if isempty(x1)"]
+    for count in (1, 2, 3):
+        text = main(*blocks[:count]) + "function a = g(n)\na = n;\nend\n"
+        text = text.replace("end\nfunction", "function", 1)
+        assert refusal(text, FormatError) == (
+            f"net.m:{2 + count}: {blocks[count - 1]}: the block is not closed by end, got 'function a=g(n)'"
+        )
+
+
+@pytest.mark.parametrize("start", ["", "\n", "\n\n", "  \n"])
+def test_a_block_comment_may_be_the_first_line(start: str) -> None:
+    found = load_genfunction(written(f"{start}%{{\nA network.\n%}}\n{main('y1 = IW1_1*x1;')}"))[0]
+    assert found.layers[0].input_weights[0].value.tolist() == [[1.0]]
+
+
 def test_a_statement_is_shown_up_to_60_characters() -> None:
+    for spaces, shown in ((393, "y1 = a b"), (394, "y1 = a")):
+        text = main(f"y1 = a{' ' * spaces}b;")
+        assert refusal(text, UnsupportedError) == f"net.m:3: {shown}: {ADVICE}"
     for length, shown in ((60, "y1 = " + "a" * 55), (61, "y1 = " + "a" * 52 + "...")):
         assert f"net.m:3: {shown}: " in refusal(main(f"y1 = {'a' * (length - 5)};"), UnsupportedError)
 

@@ -356,8 +356,14 @@ def test_outputs_are_in_the_order_of_their_names(tmp_path: Path) -> None:
         np.testing.assert_allclose(got, np.concatenate([expected[k] for k in order], axis=-1), rtol=1e-13)
 
 
-def test_channels_of_images_side_by_side(tmp_path: Path) -> None:
-    depth = layer("DepthConcatenationLayer", "join", NumInputs=number(2))
+@pytest.mark.parametrize(
+    "depth",
+    [
+        layer("DepthConcatenationLayer", "join", NumInputs=number(2)),
+        layer("ConcatenationLayer", "join", NumInputs=number(2), Dim=number(3)),
+    ],
+)
+def test_channels_of_images_side_by_side(tmp_path: Path, depth: Any) -> None:
     layers = [
         image(2, 2, 1, "a"),
         layer("ReLULayer", "relu"),

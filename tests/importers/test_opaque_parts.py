@@ -38,7 +38,7 @@ def test_settings_that_are_an_object_are_refused(small: MatlabObject, save: Save
     value = open_mat(save(net=small), DEFAULT_LIMIT).variables["net"].value
     changed = replaced(value, ("inputs", 0, "processSettings", 0), Opaque("nnetSetting", "MCOS", (1, 1), (1,)))
     with pytest.raises(matnet.UnsupportedError) as refused:
-        read_network(changed, "net", Budget(DEFAULT_LIMIT))
+        read_network(changed, "net", Budget(DEFAULT_LIMIT), False)
     assert str(refused.value) == (
         "net.inputs{1}.processSettings{1}: the object of class nnetSetting cannot be read: "
         "its properties are not in the file"
@@ -48,7 +48,10 @@ def test_settings_that_are_an_object_are_refused(small: MatlabObject, save: Save
 def test_parameters_that_are_an_object_leave_the_performance_open(small: MatlabObject, save: Save) -> None:
     value = open_mat(save(net=small), DEFAULT_LIMIT).variables["net"].value
     found = read_network(
-        replaced(value, ("performParam",), Opaque("nnetParam", "MCOS", (1, 1), (1,))), "net", Budget(DEFAULT_LIMIT)
+        replaced(value, ("performParam",), Opaque("nnetParam", "MCOS", (1, 1), (1,))),
+        "net",
+        Budget(DEFAULT_LIMIT),
+        False,
     )
     assert found.structure.performance == Performance(
         "mse", 0.0, "performParam: the object of class nnetParam cannot be read: its properties are not in the file"

@@ -138,7 +138,7 @@ def _table(properties: Struct) -> Table:
         raise FormatError(
             f"a table with {counted(len(data.items), 'variable')} and {counted(len(set(columns)), 'name')}"
         )
-    count = float(rows.floats().ravel()[0])
+    count = float(rows.floats().item())
     if not count.is_integer() or count < 0.0:
         raise FormatError(f"a table with {count:g} rows")
     return Table(columns, data.items, int(count))

@@ -87,7 +87,7 @@ class Fields:
         if value is None and default is not None:
             return default
         if isinstance(value, Numeric) and value.array.size == 1 and value.array.dtype.kind != "c":
-            number = float(value.array.ravel()[0])
+            number = float(value.array.item())
             if number.is_integer() and 0 <= number < 2**31:
                 return int(number)
         raise self.wrong(name, "a whole number, not negative")

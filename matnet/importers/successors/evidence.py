@@ -143,7 +143,7 @@ def _column(value: Value | None) -> FloatArray | None:
 
 def _number(fields: Fields, name: str) -> float:
     column = _column(fields.get(name))
-    return float(column[0]) if column is not None and column.size == 1 else float("nan")
+    return float(column.item()) if column is not None and column.size == 1 else float("nan")
 
 
 def in_session(path: str) -> bool:

@@ -83,7 +83,7 @@ class _Weights:
     single: bool
 
 
-def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> StoredNetwork:
+def read_fitted(file: MatFile, value: Value, path: str, allow_nonfinite: bool) -> StoredNetwork:
     """The model in a value for which ``is_fitted`` holds; `path` is where it lies in the file.
 
     Raises
@@ -209,7 +209,7 @@ def _weights(fields: Fields, classifier: bool, budget: Budget, allow_nonfinite: 
 
 def _matrices(part: Fields, name: str) -> Sequence[Numeric]:
     value = part.get(name)
-    if value is None or (isinstance(value, Cell) and not value.items):
+    if value is None:
         return ()
     if not isinstance(value, Cell):
         raise part.wrong(name, "a cell of matrices")
@@ -354,7 +354,7 @@ def _standardizing(fields: Fields, predictors: int) -> tuple[Process, ...]:
 def _range(fields: Fields, predictors: int) -> FloatArray | None:
     """The smallest and largest value of each predictor in the training data that a full model carries."""
     data = fields.get("PrivX")
-    if not isinstance(data, Numeric) or data.shape[1:] != (predictors,) or not data.shape[0]:
+    if not isinstance(data, Numeric) or data.shape[1:] != (predictors,):
         return None
     x = data.floats()
     return np.stack([np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)], axis=1)
@@ -407,7 +407,7 @@ def _remarks(fields: Fields, model: _Weights, classifier: bool) -> Iterator[str]
         response = fields.get("DefaultResponse")
         median = None if response is None else part_of(fields, "DefaultResponse").get("Median")
         if isinstance(median, Numeric) and median.array.size == 1:
-            value = float(median.array.ravel()[0])
+            value = float(median.array.item())
             yield f"where a predictor is NaN, MATLAB predicts the median response, {value:.10g}; matnet gives NaN"
     elif part_of(fields, "ClassSummary").get("Cost") is not None:
         yield "misclassification costs are set: MATLAB's label is the class with the least expected cost"

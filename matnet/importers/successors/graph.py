@@ -163,7 +163,7 @@ def _sources(
         feeding_ports[fed][port] = feeding
     for layer, ports in zip(layers, feeding_ports, strict=True):
         if sorted(ports) != list(range(len(ports))):
-            missing = next(port for port in range(len(ports) + 1) if port not in ports)
+            missing = next(port for port in range(len(ports)) if port not in ports)
             raise ModelError(f"nothing feeds {layer.name}/in{missing + 1}", place=place)
     return tuple(tuple(ports[port] for port in range(len(ports))) for ports in feeding_ports)
 

@@ -44,7 +44,7 @@ def is_layered(value: Value) -> bool:
     return value.class_name in _VERSIONS and isinstance(value, Opaque) and math.prod(value.shape) == 1
 
 
-def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool = False) -> StoredNetwork:
+def read_layered(file: MatFile, value: Value, path: str, allow_nonfinite: bool) -> StoredNetwork:
     """The network in a value for which ``is_layered`` holds; `path` is where it lies in the file.
 
     Raises

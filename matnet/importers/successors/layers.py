@@ -250,7 +250,8 @@ def _scaling(layer: StoredLayer, sources: Sequence[Source], network: Arrangement
 
 
 def _flatten(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-    return arranged(layer, "flatten", [(sources[0], UNWEIGHTED)], size=sources[0].size)
+    (source,) = sources
+    return arranged(layer, "flatten", [(source, UNWEIGHTED)], size=source.size)
 
 
 def _identity(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
