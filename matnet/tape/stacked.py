@@ -52,7 +52,7 @@ class Stack:
         self.members = members
         self._steps, self._outputs = steps, outputs
         numbers = members * sum(prod(size or 1 for size in step.shape) for step in steps)
-        self.block_rows = max(1, _BLOCK // max(numbers, 1))
+        self.block_rows = max(1, _BLOCK // numbers)
 
     def __call__(self, *inputs: FloatArray) -> list[FloatArray]:
         """The outputs, (members, N, …) each."""

@@ -335,6 +335,14 @@ def test_results_are_written_where_they_belong_whatever_else_reads_them(rows: in
         np.testing.assert_allclose(product, 2.0 * np.exp(x), rtol=1e-15)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_a_part_of_what_is_computed_is_a_result_of_its_own(rows: int) -> None:
+    """Of a single row the first columns lie side by side where the whole begins, yet the whole is not the result."""
+    run = Evaluator(record(deep().program, lambda _, x: x.__array_namespace__().tanh(x * 2.0)[:, :2], [3]))
+    x = samples(deep(), rows)
+    np.testing.assert_allclose(run(x)[0], np.tanh(2.0 * x)[:, :2], rtol=1e-15)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 7, 8, 48, 64])
 def test_constants_of_every_shape_are_laid_along_the_right_axis(rows: int) -> None:
     """A row, a column, one number and a whole matrix beside rows and matrices, in the evaluator's longer rows."""

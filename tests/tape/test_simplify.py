@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -244,3 +244,51 @@ def test_a_product_of_constants_near_the_smallest_numbers_is_not_folded() -> Non
     short = simplified(record(fitnet((1, 1)).program, quantity, [1]))
     for found in Evaluator(short)(np.full((3, 1), 3e300)):
         np.testing.assert_allclose(found, np.full((3, 1), 3e-20), rtol=1e-15)
+
+
+W, ONE, HALF, ROW = np.arange(1.0, 10.0).reshape(3, 3), np.array([3.0]), np.array([0.5]), np.array([2.0, 3.0, 5.0])
+SHORTER: list[tuple[str, Callable[[Any, Any], Any], str]] = [
+    ("two offsets", lambda xp, x: (x + ROW) + ONE, "add"),
+    ("an offset taken away", lambda xp, x: (ROW + x) - ONE, "add"),
+    ("one factor for all", lambda xp, x: xp.matmul(x * ONE, W), "matmul"),
+    ("a factor for each", lambda xp, x: xp.matmul(ROW * x, W), "matmul"),
+    ("a factor and an offset", lambda xp, x: xp.matmul((x - ROW) * HALF + ROW, W), "subtract matmul"),
+    ("a factor after", lambda xp, x: xp.matmul(x, W) * ROW, "matmul"),
+    ("a divisor after an offset", lambda xp, x: (xp.matmul(x, W) + ROW) / ROW, "matmul add"),
+    (
+        "a factor after a change of shape",
+        lambda xp, x: xp.reshape(xp.matmul(x, W), (None, 1, 3)) * ROW,
+        "matmul reshape",
+    ),
+    (
+        "the factor of a slope",
+        lambda xp, x: xp.matmul((xp.tanh(x) * 3.0)[:, None, :] * xp.exp(x[:, :, None] * ROW), W),
+        "tanh index index multiply exp multiply matmul",
+    ),
+    (
+        "the factor above a divisor",
+        lambda xp, x: xp.matmul(((xp.tanh(x) * 3.0) / xp.exp(x))[:, None, :] * xp.exp(x[:, :, None] * ROW), W),
+        "tanh exp divide index index multiply exp multiply matmul",
+    ),
+    # nothing to fold
+    (
+        "a slope without a factor",
+        lambda xp, x: xp.matmul(x[:, None, :] * xp.exp(x)[:, :, None], W),
+        "index exp index multiply matmul",
+    ),
+    (
+        "a factor of rows",
+        lambda xp, x: xp.matmul(x[:, :, None] * x[:, None, :], W) * ROW[:, None],
+        "index index multiply matmul multiply",
+    ),
+]
+
+
+@pytest.mark.parametrize(("quantity", "expected"), [case[1:] for case in SHORTER], ids=[case[0] for case in SHORTER])
+def test_what_is_left_of_each_form(quantity: Callable[[Any, Any], Any], expected: str) -> None:
+    tape = record(fitnet((3, 1)).program, lambda _, x: quantity(x.__array_namespace__(), x), [3])
+    short = simplified(tape)
+    found = [node.operation for node in short.nodes if node.operation not in ("input", "constant")]
+    assert sorted(found) == sorted(expected.split())
+    x = np.random.default_rng(5).normal(size=(4, 3))
+    np.testing.assert_allclose(Evaluator(short)(x)[0], interpreted(tape, [x])[0], rtol=1e-13)

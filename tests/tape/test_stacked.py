@@ -72,3 +72,14 @@ def test_an_ensemble_gives_the_mean_of_its_members(lead: tuple[int, ...]) -> Non
     np.testing.assert_allclose(both.hessian(x), sum(net.hessian(x) for net in networks) / 3.0, rtol=1e-11, atol=1e-14)
     np.testing.assert_allclose(both.std(x), np.std([net(x) for net in networks], axis=0, ddof=1), rtol=1e-11)
     compare(networks, Hessian(), x.reshape(-1, x.shape[-1]))
+
+
+@pytest.mark.parametrize(("size", "rows"), [(16, 1024), (1 << 14, 1), (1 << 15, 1)])
+def test_blocks_hold_65536_numbers_or_one_row(size: int, rows: int) -> None:
+    """Of two members with one result beside the input."""
+    program = row_networks()["transfer_tansig"].program
+    together = stacked([record(program, lambda _, x: x.__array_namespace__().exp(x), [size])] * 2)
+    assert together is not None
+    assert together.block_rows == rows
+    x = np.random.default_rng(2).normal(size=(3, size))
+    np.testing.assert_array_equal(together(x)[0], [np.exp(x)] * 2)

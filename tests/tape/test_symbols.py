@@ -185,3 +185,14 @@ def test_kinds_are_those_of_the_results() -> None:
     assert tape.constant(True).dtype == "bool"
     assert tape.constant(np.array([1, 2])).dtype == "int"
     assert tape.constant(np.float32(0.1)).value == np.float64(np.float32(0.1))
+
+
+def test_the_rows_of_a_batch_are_told_from_constants() -> None:
+    """Also of results of one number a row, and of constants with no axis or several."""
+    tape = Tape()
+    x = tape.input(3)
+    xp = x.__array_namespace__()
+    sums = xp.sum(x, axis=-1)
+    symbols = (x, sums, x[:, None, :], tape.constant(2.0), tape.constant(np.ones(3)), tape.constant(np.ones((1, 3))))
+    found = [(tape.nodes[symbol.number].batched, tape.nodes[symbol.number].row) for symbol in symbols]
+    assert found == [(True, (3,)), (True, ()), (True, (1, 3)), (False, ()), (False, (3,)), (False, (1, 3))]
