@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,3 +141,69 @@ def test_other_weights_take_the_place_of_those_that_are_given() -> None:
     kept = with_weights(given, {bias: np.array([1.0, 2.0])})
     y = np.tanh(np.array([1.0, 2.0]) + np.sqrt(((scaled(x) - WEIGHTS) ** 2).sum(axis=1)))
     np.testing.assert_allclose(kept.run(x)[kept.outputs[0]], y[None], rtol=1e-14)
+
+
+CURVED = ("elementwise", "coupled", "distance")
+
+
+def functions(case: Case, of: Callable[[Any], Any]) -> tuple[Callable[..., Any], ...]:
+    """The value, the tangent and the cotangent of a library's step, as functions of p, v, u and the weight."""
+
+    def rules(w: tuple[Any, ...]) -> Any:
+        return of(step_rules.with_weight(case.step, w[0]) if w else case.step)
+
+    def value(p: Any, v: Any, u: Any, *w: Any) -> Any:
+        return rules(w).value([p])
+
+    def tangent(p: Any, v: Any, u: Any, *w: Any) -> Any:
+        return rules(w).tangent([p], value(p, v, u, *w), [v])
+
+    def cotangent(p: Any, v: Any, u: Any, *w: Any) -> Any:
+        return rules(w).cotangent([p], value(p, v, u, *w), u)[0]
+
+    return value, tangent, cotangent
+
+
+def arguments(case: Case, batch: bool) -> list[Real]:
+    """p, two directions v, two u, and the weight if there is one."""
+    rng, p = np.random.default_rng(5), case.p if batch else case.p[0]
+    directions = [rng.normal(size=(*p.shape[:-1], 2, size)) for size in (p.shape[-1], case.a.shape[-1])]
+    return [p, *directions, *([] if case.w is None else [case.w])]
+
+
+@pytest.mark.parametrize("name", CURVED)
+@pytest.mark.parametrize("batch", [True, False])
+def test_torch_agrees_with_differences(name: str, batch: bool) -> None:
+    """PyTorch's own check, of the value twice, and of the tangent and the cotangent by all arguments and by each."""
+    torch = pytest.importorskip("torch")
+    from matnet.derivatives.torch_steps import TorchStep
+
+    value, tangent, cotangent = functions(CASES[name], TorchStep.of)
+    given = [torch.tensor(array, requires_grad=True) for array in arguments(CASES[name], batch)]
+    for function in (value, tangent, cotangent):
+        assert torch.autograd.gradcheck(function, given, atol=1e-7, rtol=1e-6)
+    assert torch.autograd.gradgradcheck(value, given, atol=1e-6, rtol=1e-5)
+    for number, alone in enumerate(given):
+        before, after = ([array.detach() for array in part] for part in (given[:number], given[number + 1 :]))
+
+        def of_one(one: Any, before: Any = before, after: Any = after) -> Any:
+            return tangent(*before, one, *after), cotangent(*before, one, *after)
+
+        assert torch.autograd.gradcheck(of_one, alone, atol=1e-7, rtol=1e-6)
+
+
+def _on_arrays_of(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
+    return function(*map(xp.asarray, arrays))
+
+
+@pytest.mark.parametrize(("name", "batch"), [("elementwise", False), ("coupled", True), ("distance", True)])
+def test_jax_agrees_with_differences(name: str, batch: bool) -> None:
+    """JAX's own check, forward and backward, of the value, the tangent and the cotangent."""
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    check_grads: Any = importlib.import_module("jax.test_util").check_grads
+    from matnet.derivatives.jax_steps import JaxStep
+
+    for function in functions(CASES[name], JaxStep.of):
+        on_arrays = jax.jit(partial(_on_arrays_of, jax.numpy, function))
+        check_grads(on_arrays, arguments(CASES[name], batch), order=1, modes=("fwd", "rev"), atol=1e-6, rtol=1e-6)

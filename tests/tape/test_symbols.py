@@ -166,11 +166,12 @@ def test_products_of_rows_vectors_and_stacks() -> None:
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_reductions_give_what_numpys_give(keepdims: bool) -> None:
     x = np.array([[1.0, 3.0, 3.0], [0.5, -1.0, np.nan], [-2.0, -2.0, -7.0]])
+    kept = {"keepdims": True} if keepdims else {}  # by default the axis is dropped
     for name, kind in (("sum", "float"), ("max", "float"), ("min", "float"), ("argmax", "int")):
-        tape = recorded(lambda xp, x, name=name: getattr(xp, name)(x, axis=-1, keepdims=keepdims))  # type: ignore[misc]
+        tape = recorded(lambda xp, x, name=name: getattr(xp, name)(x, axis=-1, **kept))  # type: ignore[misc]
         node = tape.nodes[tape.outputs[0]]
         assert (node.shape, node.kind) == ((None, 1) if keepdims else (None,), kind)
-        tape = recorded(lambda xp, x, name=name: getattr(xp, name)(x, axis=-1, keepdims=keepdims) + 0.0)  # type: ignore[misc]
+        tape = recorded(lambda xp, x, name=name: getattr(xp, name)(x, axis=-1, **kept) + 0.0)  # type: ignore[misc]
         np.testing.assert_array_equal(Evaluator(tape)(x)[0], getattr(np, name)(x, axis=-1, keepdims=keepdims))
 
 
