@@ -262,15 +262,28 @@ SHORTER: list[tuple[str, Callable[[Any, Any], Any], str]] = [
     ),
     (
         "the factor of a slope",
-        lambda xp, x: xp.matmul((xp.tanh(x) * 3.0)[:, None, :] * xp.exp(x[:, :, None] * ROW), W),
+        lambda xp, x: xp.matmul((xp.tanh(x) * 2.0)[:, None, :] * xp.exp(x[:, :, None] * ROW), W),
         "tanh index index multiply exp multiply matmul",
     ),
     (
         "the factor above a divisor",
-        lambda xp, x: xp.matmul(((xp.tanh(x) * 3.0) / xp.exp(x))[:, None, :] * xp.exp(x[:, :, None] * ROW), W),
+        lambda xp, x: xp.matmul(((xp.tanh(x) * 2.0) / xp.exp(x))[:, None, :] * xp.exp(x[:, :, None] * ROW), W),
         "tanh exp divide index index multiply exp multiply matmul",
     ),
+    ("constants on the left", lambda xp, x: ROW + (ONE + x), "add"),
+    (
+        "a factor after a matrix of one row became a row",
+        lambda xp, x: xp.reshape(xp.matmul(xp.exp(x)[:, None, :], W), (None, 3)) * ROW,
+        "exp index matmul reshape",
+    ),
     # nothing to fold
+    ("a difference from a constant", lambda xp, x: ROW - (x + ONE), "add subtract"),
+    ("a constant divided", lambda xp, x: ONE / xp.matmul(x, W), "matmul divide"),
+    (
+        "a factor after a matrix of one column became a row",
+        lambda xp, x: xp.reshape(xp.matmul(x[:, :, None] * x[:, None, :], W[:, :1]), (None, 3)) * ROW,
+        "index index multiply matmul reshape multiply",
+    ),
     (
         "a slope without a factor",
         lambda xp, x: xp.matmul(x[:, None, :] * xp.exp(x)[:, :, None], W),

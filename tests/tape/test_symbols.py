@@ -82,6 +82,11 @@ def test_a_broadcast_is_dropped_only_where_the_shape_stays(of: Callable[[Any, An
             assert any(shape and shape[0] is None for shape in shapes)
 
 
+def test_zeros_and_ones_beside_what_has_the_shape_are_numbers() -> None:
+    tape = recorded(lambda xp, x: xp.zeros_like(x) + xp.where(x > 0.5, xp.ones_like(x), x) + xp.ones_like(x))
+    assert "broadcast" not in operations(tape)
+
+
 def symbol() -> Any:
     return Tape().input(3)
 
