@@ -276,7 +276,17 @@ SHORTER: list[tuple[str, Callable[[Any, Any], Any], str]] = [
         lambda xp, x: xp.reshape(xp.matmul(xp.exp(x)[:, None, :], W), (None, 3)) * ROW,
         "exp index matmul reshape",
     ),
+    (
+        "offsets of which one is 0",
+        lambda xp, x: xp.matmul((x - ROW) * HALF + np.array([0.0, 1.0, 2.0]), W),
+        "subtract matmul",
+    ),
     # nothing to fold
+    (
+        "an offset for each of several rows",
+        lambda xp, x: xp.matmul((x[:, :, None] * x[:, None, :] - ROW) * HALF + W, W),
+        "index index multiply subtract multiply add matmul",
+    ),
     ("a difference from a constant", lambda xp, x: ROW - (x + ONE), "add subtract"),
     ("a constant divided", lambda xp, x: ONE / xp.matmul(x, W), "matmul divide"),
     (
@@ -305,3 +315,15 @@ def test_what_is_left_of_each_form(quantity: Callable[[Any, Any], Any], expected
     assert sorted(found) == sorted(expected.split())
     x = np.random.default_rng(5).normal(size=(4, 3))
     np.testing.assert_allclose(Evaluator(short)(x)[0], interpreted(tape, [x])[0], rtol=1e-13)
+
+
+def test_an_offset_that_would_vanish_before_the_gain_stays_after_it() -> None:
+    """10⁻³⁰⁰ / 10³⁰⁰ is 0, and 10³⁰⁰ / 10⁻³⁰⁰ infinite."""
+    for base, gain in ((1e-300, 1e300), (1e300, 1e-300)):
+        offset, factor = np.array([base]), np.array([gain])
+        tape = record(
+            fitnet((1, 1)).program,
+            lambda _, x, b=offset, g=factor: x.__array_namespace__().matmul(x * g + b, np.array([[0.5]])),
+            [1],
+        )
+        np.testing.assert_array_equal(Evaluator(simplified(tape))(np.zeros((2, 1)))[0], np.full((2, 1), 0.5 * base))
