@@ -80,6 +80,7 @@ def test_a_chain_of_layers_in_every_class(tmp_path: Path, make: Any) -> None:
     assert net.layer_names == ("input", "fc_1", "relu_1", "fc_2", "softmax", "classes")
     assert net.output_names == ("low", "high")
     assert net.input_names == ("x1", "x2", "x3")
+    assert net.structure.inputs[0].shape == ()
     assert net.provenance.stored_as == f"{make(ObjectStore(), CLASSES).class_name} object"
     assert net.provenance.precision == ""
     layers = net.layer_outputs(X)
@@ -163,6 +164,7 @@ def test_an_image_is_flattened_column_by_column(tmp_path: Path) -> None:
     expected = np.einsum("qhwc,hwcs->qs", picture - average, stored) + bias
     np.testing.assert_allclose(net(x), softmax(expected), rtol=1e-12)
     np.testing.assert_allclose(net.layer_outputs(x)[1], expected, rtol=1e-12, atol=1e-13)
+    assert net.structure.inputs[0].shape == (2, 3, 2)
 
 
 def test_statistics_of_channels_and_dropped_dimensions(tmp_path: Path) -> None:
@@ -345,6 +347,19 @@ def test_the_versions_that_were_seen_in_files() -> None:
     assert known == SEEN
 
 
+@pytest.mark.parametrize(("make", "seen"), [(series, [1]), (directed, [1, 2]), (dlnetwork, [4, 5, 6])])
+def test_the_versions_of_networks_that_were_seen_in_files(tmp_path: Path, make: Any, seen: list[int]) -> None:
+    """Another version may keep something else: it is refused."""
+    for version in range(8):
+        store = ObjectStore()
+        file = saved(tmp_path / "net.mat", store, net=make(store, SIMPLE, Version=number(version)))
+        if version in seen:
+            np.testing.assert_allclose(matnet.load(file)(X), simple(X), rtol=1e-13)
+            continue
+        with pytest.raises(matnet.UnsupportedError, match=rf"of version {version} is not known; known: "):
+            matnet.load(file)
+
+
 def test_outputs_are_in_the_order_of_their_names(tmp_path: Path) -> None:
     wires = [("b", "first"), ("a", "second")]
     layers = branches()[1:]
@@ -489,6 +504,11 @@ def test_a_layer_normalization_of_features_is_over_all_of_them(tmp_path: Path, o
     centred = x - x.mean(axis=1, keepdims=True)
     expected = W1[:, 0] * centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-3) + B1
     np.testing.assert_allclose(net(x), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_size_may_have_five_numbers_of_which_the_last_counts(tmp_path: Path) -> None:
+    layers = [features(3), dense("fc", W1, B1, OutputSize=np.array([[1.0, 1.0, 1.0, 1.0, 4.0]]))]
+    np.testing.assert_allclose(load(tmp_path, lambda store: series(store, layers))(X), X @ W1.T + B1, rtol=1e-14)
 
 
 def test_settings_that_are_not_stored_are_matlabs_defaults(tmp_path: Path) -> None:

@@ -132,9 +132,9 @@ def _activation(transfer: str, **settings: tuple[str, float | None]) -> Callable
     """A layer that applies a transfer function; `settings` are its fields with their values where they are absent."""
 
     def make(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
+        (source,) = sources
         numbers = {key: _setting(layer, name, default) for key, (name, default) in settings.items()}
-        kind = layer.kind
-        return arranged(layer, kind, [(sources[0], UNWEIGHTED)], transfer, settings=numbers)
+        return arranged(layer, layer.kind, [(source, UNWEIGHTED)], transfer, settings=numbers)
 
     return make
 
@@ -155,17 +155,19 @@ def _gelu(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -
         raise UnsupportedError(
             f"'{approximation}', expected 'none' or 'tanh'", place=f"{layer.fields.place}.Approximation"
         )
-    return arranged(layer, "GELU", [(sources[0], UNWEIGHTED)], rows[approximation])
+    (source,) = sources
+    return arranged(layer, "GELU", [(source, UNWEIGHTED)], rows[approximation])
 
 
 def _softmax(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-    if sources[0].places != 1:
+    (source,) = sources
+    if source.places != 1:
         raise UnsupportedError(
-            f"softmax at each of {sources[0].places} positions of an image is not supported; place a fully connected "
+            f"softmax at each of {source.places} positions of an image is not supported; place a fully connected "
             "or global pooling layer before it",
             place=layer.fields.place,
         )
-    return arranged(layer, "softmax", [(sources[0], UNWEIGHTED)], "softmax")
+    return arranged(layer, "softmax", [(source, UNWEIGHTED)], "softmax")
 
 
 def _batch_normalization(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
@@ -255,7 +257,8 @@ def _flatten(layer: StoredLayer, sources: Sequence[Source], network: Arrangement
 
 
 def _identity(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:
-    return arranged(layer, layer.kind, [(sources[0], UNWEIGHTED)])
+    (source,) = sources
+    return arranged(layer, layer.kind, [(source, UNWEIGHTED)])
 
 
 def _class(
