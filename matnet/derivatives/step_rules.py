@@ -53,7 +53,7 @@ class CustomRuleStep(Step):
 
 def with_weight(step: Step, w: Array | None) -> Step:
     """The step with the weight w in place of its own."""
-    return replace(step, w=w) if isinstance(step, WeightStep) and w is not None else step
+    return replace(step, w=w) if isinstance(step, WeightStep) else step
 
 
 def without_weight(step: Step) -> Step:
