@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from threading import Lock
 from types import TracebackType
@@ -188,8 +189,9 @@ def on_all_cores(work: Callable[[int], None], starts: Sequence[int]) -> None:
             claimed.release()
 
     try:
-        for _ in locks:
-            pool().submit(help_out)
+        with suppress(RuntimeError):  # the system gives no more threads, or Python is about to end
+            for _ in locks:
+                pool().submit(help_out)
         take_turns()
     finally:
         waiting.clear()

@@ -150,6 +150,31 @@ def test_a_failure_in_any_thread_is_raised_and_ends_the_work(threads: int, monke
     assert 1 <= len(begun) <= threads
 
 
+def test_where_no_thread_can_be_started_the_calling_one_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with ThreadPoolExecutor(3) as pool:
+        monkeypatch.setattr(evaluate, "cores", lambda: 3)
+        monkeypatch.setattr(evaluate, "pool", lambda: pool)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            done: list[int] = []
+            evaluate.on_all_cores(done.append, range(10))
+            assert sorted(done) == list(range(10))
+
+
+def test_a_large_batch_may_be_computed_as_python_ends() -> None:
+    """In a function that `atexit` calls, when no thread can be started any more."""
+    code = (
+        "import atexit, numpy, matnet\n"
+        "net = matnet.load('fixtures/pump.mat')\n"
+        "atexit.register(lambda: print(net(numpy.full((100_000, 2), 50.0)).shape))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("(100000, 1)\n", "")
+
+
 def test_a_failure_of_a_helper_alone_is_raised_and_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "cores", lambda: 3)
     failed = threading.Event()
