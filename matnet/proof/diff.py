@@ -98,6 +98,8 @@ def compare(first: Network, second: Network) -> Comparison:
         # with feedback any rounding may grow, so the outputs of a series are not compared here
         agrees = outputs is not None and (outputs.series or outputs.relative <= _ROUNDED_AGREES)
         verdict = "equal to 15 digits" if explained and agrees else "different"
+    elif outputs is not None and outputs.relative > _ROUNDED_AGREES:
+        verdict = "different"
     return Comparison(verdict, tuple(facts), numbers, tuple(_facts(a.remarks, b.remarks)), len(shared), outputs)
 
 

@@ -95,6 +95,10 @@ def _layer(parts: Parts, number: int, layer: Layer) -> None:
         parts.numbers[f"{place}.{key}"] = np.array([number_set])
         parts.settings.add(f"{place}.{key}")
     parts.facts[f"{place}.netInputFcn"] = layer.net_input
+    if layer.backward:
+        parts.facts[f"{place}.direction"] = "backward"
+    if layer.initial is not None and layer.initial.any():
+        parts.numbers[f"{place}.initial states"] = layer.initial
     if layer.bias is not None:
         parts.numbers[f"b{{{number}}}"] = np.asarray(layer.bias)
     for source, weight in layer.input_weights.items():
@@ -106,6 +110,8 @@ def _layer(parts: Parts, number: int, layer: Layer) -> None:
 def _weight(parts: Parts, kind: str, matrix: str, index: str, weight: Weight) -> None:
     parts.facts[f"{kind}{index}.weightFcn"] = weight.function
     parts.facts[f"{kind}{index}.delays"] = str(list(weight.delays))
+    if weight.last:
+        parts.facts[f"{kind}{index}.steps"] = "the last one"
     if weight.value.size:
         parts.numbers[f"{matrix}{index}"] = np.asarray(weight.value)
     for key, value in weight.settings.items():

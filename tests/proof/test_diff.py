@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,8 @@ from matnet.model.structure import Input, Layer, Output, Process, Structure, Wei
 from matnet.network import Network
 from matnet.proof import diff
 from matnet.proof.diff import compare, ulps_between
+from matnet.proof.parts import Parts
+from recurrent_networks import load, recurrent, sequences
 
 if TYPE_CHECKING:
     from conftest import ListedNetwork
@@ -320,3 +322,52 @@ def test_15_digits_that_move_the_outputs_too_far_are_no_excuse() -> None:
 
     assert compare(steep(written), steep(source)).verdict == "different"
     assert compare(steep(written, (1,)), steep(source, (1,))).verdict == "equal to 15 digits"
+
+
+def test_recurrent_layers_differ_in_their_states_and_directions(tmp_path: Path) -> None:
+    """And in the steps that are taken of them."""
+    ones, zeros = np.ones((2, 1)), np.zeros((2, 1))
+
+    def net(**more: Any) -> Network:
+        return load(tmp_path, [sequences(2), recurrent("LSTM", "a", 1, 2, 2, **more)])
+
+    def states(cell: FloatArray) -> Network:
+        return net(InitialCellState=cell, CellState={"Value": cell})
+
+    plain, started = net(), states(ones)
+    assert compare(plain, states(zeros)).verdict == "equal"
+    found = compare(plain, started)
+    (fact,) = found.facts
+    assert (fact.place.partition(".")[2], fact.first, fact.second) == ("initial states", "absent", "2 by 1")
+    assert found.verdict == "different"
+    (number,) = compare(started, states(2.0 * ones)).numbers
+    assert (number.place.partition(".")[2], number.first, number.second, number.rounded) == (
+        "initial states", 1.0, 2.0, False,
+    )  # fmt: skip
+    layers = tuple(replace(layer, backward=True) for layer in plain.structure.layers)
+    found = compare(plain, Network(replace(plain.structure, layers=layers)))
+    assert {(fact.place.partition(".")[2], fact.first, fact.second) for fact in found.facts} == {
+        ("direction", "absent", "backward")
+    }
+    assert found.verdict == "different"
+    both = [load(tmp_path, [sequences(2), recurrent("BiLSTM", "a", 1, 2, 2, last=last)]) for last in (True, False)]
+    found = compare(*both)
+    assert {(fact.place.partition(".")[2], fact.first, fact.second) for fact in found.facts} == {
+        ("steps", "the last one", "absent")
+    }
+    assert found.verdict == "different"
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.9e-12, "equal"), (1.1e-12, "different")])
+def test_networks_whose_outputs_differ_are_never_equal(
+    share: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the parts of them are that are compared."""
+    monkeypatch.setattr(diff, "parts_of", lambda structure: Parts())
+    first = np.array([[4.0, 2.0]])
+    found = compare(*pair(first, first * (1.0 + share)))
+    assert found.outputs is not None
+    monkeypatch.setattr(diff, "_outputs", lambda *_: replace(found.outputs, relative=share))
+    assert compare(*pair(first, first)).verdict == verdict
+    monkeypatch.setattr(diff, "_outputs", lambda *_: None)
+    assert compare(*pair(first, first)).verdict == "equal"
