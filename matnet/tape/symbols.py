@@ -78,7 +78,7 @@ class Tape:
     nodes: list[Node] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
-    _known: dict[Any, int] = field(default_factory=dict, repr=False)
+    _known: dict[Any, int] = field(default_factory=dict)
 
     def input(self, size: int) -> Symbol:
         """A new input (batch, size)."""

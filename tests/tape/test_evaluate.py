@@ -360,6 +360,16 @@ def test_results_are_written_where_they_belong_whatever_else_reads_them(rows: in
         np.testing.assert_allclose(product, 2.0 * np.exp(x), rtol=1e-15)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 3, 5000])
+def test_a_constant_is_a_result_in_every_row_even_without_inputs(rows: int) -> None:
+    def constants(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        return xp.broadcast_to(xp.asarray(np.array([7.0, 8.0])), (None, 2))
+
+    run = Evaluator(record(deep().program, constants, [0]))
+    np.testing.assert_array_equal(run(np.zeros((rows, 0)))[0], np.full((rows, 2), [7.0, 8.0]))
+
+
 @pytest.mark.parametrize("rows", [1, 2, 5])
 def test_a_part_of_what_is_computed_is_a_result_of_its_own(rows: int) -> None:
     """Of a single row the first columns lie side by side where the whole begins, yet the whole is not the result."""
