@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,29 @@ def test_text_is_neither_a_formula_nor_a_link(text: str) -> None:
             sheet = file.read("xl/worksheets/sheet1.xml")
             assert b"<f" not in sheet
             assert b"hyperlink" not in sheet
+
+
+def test_integers_that_a_workbook_would_round_are_text() -> None:
+    """Of numbers it keeps 16 digits: a long number of a sample stays what it is."""
+    pytest.importorskip("xlsxwriter")
+    held = io.BytesIO()
+    numbers = [2**53, -(2**53), 2**53 + 1, -(2**53) - 1, 2**63 - 1]
+    with ExcelSink(Target(held, "o.xlsx"), ["k"]) as sink:
+        sink.write(sink.formatted([pl.Series(numbers)]))
+    with zipfile.ZipFile(io.BytesIO(held.getvalue())) as file:
+        sheet = file.read("xl/worksheets/sheet1.xml").decode()
+    found = re.findall(r'<c r="A([2-6])"( t="inlineStr")?>(?:<is><t>|<v>)([^<]*)<', sheet)
+    assert [int(row) for row, _, _ in found] == [2, 3, 4, 5, 6]
+    assert [bool(text) for _, text, _ in found] == [False, False, True, True, True]
+    assert [int(Decimal(cell)) for _, _, cell in found] == numbers
+
+
+def test_truth_that_is_missing_is_nan_in_a_mat_file() -> None:
+    for values, expected in (([True, False], [1, 0]), ([True, None], [1, NAN])):
+        held = io.BytesIO()
+        with MatSink(Target(held, "o.mat"), ["b"], [pl.Boolean()]) as sink:
+            sink.write(sink.formatted([pl.Series(values, dtype=pl.Boolean)]))
+        np.testing.assert_array_equal(loadmat(io.BytesIO(held.getvalue()))["b"][:, 0], expected)
 
 
 def test_what_a_sheet_cannot_hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -209,6 +234,10 @@ def test_a_mat_file_holds_every_column() -> None:
     ("make", "told"),
     [
         (lambda: pl.Series("y", [0.0, 1.0, 2.0]), "column 'y' is too large for a version 7 MAT-file; write Parquet"),
+        (
+            lambda: pl.Series("y", [Decimal("0.1")]),
+            "column 'y' holds Decimal(precision=38, scale=1), which is not written to a MAT-file",
+        ),
         (lambda: pl.Series("y", [[1], [2]]), "column 'y' holds List(Int64), which is not written to a MAT-file"),
     ],
 )

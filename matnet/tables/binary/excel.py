@@ -16,7 +16,7 @@ import polars as pl
 from matnet.errors import TableError
 from matnet.extras import need
 from matnet.files import ExactFloat
-from matnet.tables.binary.frames import FrameTable
+from matnet.tables.binary.frames import EXACT, FrameTable
 from matnet.tables.binary.isolated import IsolatedBook
 from matnet.tables.binary.scans import Book, HeldFrame, OpenBook
 from matnet.tables.columns import check_clash, numbered
@@ -91,14 +91,14 @@ def _workbook(held: io.BytesIO, place: str, **settings: Any) -> Any:
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
-    """Text is written as text, never as a formula or a link."""
+    """Text is written as text, never as a formula or a link, and so are integers that a workbook would round."""
     if value is None:
         return
     if isinstance(value, float) and value - value != 0:
         sheet.write_string(row, column, "NaN" if value != value else "Inf" if value > 0 else "-Inf")
     elif isinstance(value, float):
         sheet.write_number(row, column, ExactFloat(value))
-    elif isinstance(value, bool | int):
+    elif isinstance(value, bool | int) and abs(value) <= EXACT:
         sheet.write(row, column, value)
     else:
         sheet.write_string(row, column, str(value))

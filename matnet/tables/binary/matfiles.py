@@ -218,7 +218,9 @@ def _as_variable(column: pl.Series, place: str) -> object:
     """A column of numbers, or of text as a cell of char vectors."""
     if column.dtype == pl.String:
         return np.array([text or "" for text in column.to_list()], dtype=object).reshape(-1, 1)
-    if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
+    if column.dtype == pl.Boolean and column.null_count():
+        column = column.cast(pl.Float64)
+    if not (column.dtype.is_integer() or column.dtype.is_float() or column.dtype == pl.Boolean):
         raise TableError(
             f"column {shown(column.name)} holds {column.dtype}, which is not written to a MAT-file", place=place
         )
