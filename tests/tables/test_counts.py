@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,12 @@ def test_a_stream_that_grows_is_read_whole_and_no_more() -> None:
 def test_seconds_are_told_to_the_millisecond() -> None:
     summary = Summary(("x1", "x2"), network().input_extent.origin, seconds=1.23456)
     assert summary.record(network())["seconds"] == 1.235
+
+
+def test_a_run_tells_how_long_it_took() -> None:
+    before = time.monotonic()
+    summary = predict(network(), held(), Target(io.BytesIO(), "out"))
+    assert 0.0 < summary.seconds <= time.monotonic() - before
 
 
 def test_how_much_of_an_array_was_read() -> None:

@@ -539,3 +539,17 @@ def test_ordinary_tables_are_not_read_cell_by_cell(case: str, monkeypatch: pytes
         monkeypatch.delattr(cells, "_mixed")
     fast, _ = read(text, 2, dialect=dialect)
     np.testing.assert_array_equal(fast, slow)
+
+
+def test_an_input_that_is_kept_as_text_leaves_the_others_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which are read fast, and exactly: too large a number is refused there too."""
+    columns = Columns(keep=("x1",))
+    assert refusal("x1,x2\n1.50,1e999\n", 2, columns) == (
+        "t.csv: line 2, column x2: '1e999' is too large for a float64; write Inf if that is meant"
+    )
+    x, kept = read("x1,x2\n1.50,Inf\n2,NaN\n", 2, columns)
+    np.testing.assert_array_equal(x, [[1.5, math.inf], [2.0, math.nan]])
+    monkeypatch.delattr(cells, "_walk")
+    x, kept = read("x1,x2\n1.50,2\n-3,NaN\n", 2, columns)
+    np.testing.assert_array_equal(x, [[1.5, 2.0], [-3.0, math.nan]])
+    assert kept == [("1.50",), ("-3",)]

@@ -133,3 +133,12 @@ def test_how_long_a_record_may_be(more: int, monkeypatch: pytest.MonkeyPatch) ->
         found = list(blocks(io.BytesIO(data), "t.csv", size))
         assert b"".join(block.data for block in found) == data
         assert [block.line for block in found] == [1, 2]
+
+
+def test_records_in_quotes_are_cut_though_every_piece_ends_inside_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them is long, so nothing waits for more than its own end."""
+    monkeypatch.setattr(records, "LONGEST_RECORD", 100)
+    data = b'"a\nb"\n' * 200
+    found = list(blocks(io.BytesIO(data), "t.csv", 6))
+    assert b"".join(block.data for block in found) == data
+    assert len(found) > 100
