@@ -192,6 +192,17 @@ def test_torch_agrees_with_differences(name: str, batch: bool) -> None:
         assert torch.autograd.gradcheck(of_one, alone, atol=1e-7, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", CURVED)
+def test_torch_maps_second_derivatives_over_a_batch(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    from matnet.derivatives.torch_steps import TorchStep
+
+    case = CASES[name]
+    step = TorchStep.of(case.step)
+    hessian = torch.func.vmap(torch.func.jacrev(torch.func.jacrev(lambda p: step.value([p]))))
+    close(hessian(torch.tensor(case.p)).numpy(), case.second)
+
+
 def _on_arrays_of(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
     return function(*map(xp.asarray, arrays))
 
