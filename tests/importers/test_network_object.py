@@ -744,6 +744,17 @@ def test_labels_that_are_no_text_do_no_harm(small: MatlabObject, save: Save) -> 
     assert loaded.structure.inputs[0].name == "Input"
 
 
+def test_the_function_that_trained_or_divided_the_data_is_known_alone(small: MatlabObject, save: Save) -> None:
+    for train, divide in (("trainbr", 3.0), (3.0, "dividerand")):
+        put(small, "trainFcn", train)
+        put(small, "divideFcn", divide)
+        training = matnet.load(save(net=small)).provenance.training
+        assert training is not None
+        assert [training.function, training.division] == [
+            name if isinstance(name, str) else "" for name in (train, divide)
+        ]
+
+
 @pytest.mark.parametrize("name", ["weightFcn", "delays"])
 def test_a_weight_without_its_function_or_delays_is_refused(small: MatlabObject, save: Save, name: str) -> None:
     del part(small, "layerWeights", 1, 0)[name]
