@@ -165,6 +165,14 @@ def test_the_effect_of_rounding_grows_with_inputs_and_weights() -> None:
     assert (scaled.x[0, 0], scaled.states()["input_states"][0, 0], scaled.states()["layer_states"][0, 0]) == (3, 3, 6)
 
 
+def test_the_copies_have_weights_of_other_last_digits_by_turns() -> None:
+    layer = Layer(1, "purelin", {0: Weight([[2.0, -8.0]])}, bias=[4.0])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 1),)))
+    unit = 2.0**-50
+    shares = [(copy.parameters / net.parameters - 1.0).tolist() for copy in Rounding(net)._copies]
+    assert shares == [[unit, -unit, unit], [-unit, unit, -unit]]
+
+
 def test_settings_of_a_function_file_are_moved_by_fifteen_digits() -> None:
     scaling = process("mapminmax", xmin=[-1.0], xmax=[3.0], ymin=-1.0, ymax=1.0, xrows=1, yrows=1)
     layer = Layer(1, "purelin", {0: Weight([[1.0]])})

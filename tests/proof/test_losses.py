@@ -33,8 +33,12 @@ from fitted_models import (
 from matnet.cli.entry import run
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.stored import StoredValues
-from matnet.importers.successors import stored_losses, stored_scores
+from matnet.importers.successors import StoredLoss, stored_losses, stored_scores
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Network
+from matnet.proof.answers import Rounding
 from matnet.proof.finding import Finding
+from matnet.proof.losses import LossesCheck
 from matnet.proof.verify import verify
 from object_files import ObjectStore, Reference
 
@@ -269,3 +273,48 @@ def test_a_compact_model_of_single_precision_opens(successors: Path) -> None:
     net = matnet.load(successors / "fitcnet_compact_single.mat")
     assert (net.input_size, net.output_names) == (30, ("false", "true"))
     assert net.provenance.stored_as == f"Compact{CLASSIFICATION} object"
+
+
+STEP = np.array([[-0.75], [0.5], [0.25], [1.0]])
+UNNOTICED = "a change of IW{1,1} by 1 % would not have shown"
+
+
+def compared(x: Real, t: Real, expected: float, certain: bool = True, decay: float = 0.0, **layer: Any) -> Finding:
+    """y = w x with w = 1, or with another layer, and a loss of equal weights."""
+    own = Layer(1, **{"transfer": "purelin", "input_weights": {0: Weight([[1.0]])}, **layer})
+    net = Network(Structure((Input(1),), (own,), (Output(0, 1),)))
+    stored: Any = None
+    loss = StoredLoss("loss", x, t, np.ones(len(x)), decay, False, expected, certain)
+    return LossesCheck(Rounding(net), stored)._loss(loss)
+
+
+def test_a_loss_agrees_to_twelve_digits() -> None:
+    """Of a difference of one half everywhere, and with a penalty of 3/2 times the square of the weight."""
+    for decay, value in ((0.0, 0.25), (3.0, 1.75)):
+        assert compared(STEP, STEP + 0.5, value, decay=decay) == Finding("loss", 4, 0.0, 0.0, "proved")
+        for share in (0.5e-12, -0.5e-12):
+            assert compared(STEP, STEP + 0.5, value * (1.0 + share), decay=decay).verdict == "proved"
+    row = compared(STEP, STEP + 0.5, 0.5)
+    reason = "MATLAB stored 0.5, the network gives 0.25"
+    changed = f"{reason}: the model or its data changed after this training"
+    assert row == Finding("loss", 4, 0.25, 0.5, "contradicted", changed)
+    uncertain = f"{reason}: the loss differs, but it is not known whether MATLAB stored it for these weights"
+    assert compared(STEP, STEP + 0.5, 0.5, certain=False) == Finding("loss", 4, 0.25, 0.5, "unclear", uncertain)
+    assert compared(STEP, STEP + 0.5, 0.25 * (1.0 + 3e-12)).verdict == "contradicted"
+
+
+@pytest.mark.parametrize(("apart", "verdict"), [(2.0**-29, "proved"), (2.0**-30, "weak")])
+def test_a_loss_that_rounding_changes_in_its_sixth_digit_is_weak(apart: float, verdict: str) -> None:
+    """The weight of 1 and with it y move by 2^-50, and (2^-29)² by 2^-78, a millionth of it."""
+    row = compared(np.ones((4, 1)), np.ones((4, 1)) + apart, apart**2)
+    assert (row.largest, row.verdict) == (0.0, verdict)
+    assert row.reason == ("" if verdict == "proved" else "the loss is so small that it consists of rounding")
+
+
+def test_a_loss_of_0_and_one_that_does_not_show_the_weights() -> None:
+    nothing = np.zeros((4, 1))
+    assert compared(nothing, nothing, 0.0) == Finding("loss", 4, 0.0, 0.0, "weak", UNNOTICED)
+    row = compared(STEP, STEP + 0.5, 0.0)
+    assert (row.largest, row.relative, row.verdict) == (0.25, 1.0, "contradicted")
+    saturated: dict[str, Any] = {"transfer": "satlins", "input_weights": {0: Weight([[100.0]])}}
+    assert compared(STEP, np.sign(STEP) + 0.5, 0.25, **saturated).reason == UNNOTICED
