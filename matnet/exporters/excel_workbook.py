@@ -171,7 +171,7 @@ def _render(recording: Recording) -> bytes:
     wanted = Wanted(derivative=recording.options.jacobian)
     sheet = _Sheet(recorded(net.structure, net.program, wanted))
     content = io.BytesIO()
-    book = xlsxwriter.Workbook(content, {"strings_to_formulas": False, "strings_to_urls": False})
+    book = xlsxwriter.Workbook(content)
     _write_network(book, sheet, recording)
     _write_weights(book, sheet.weights)
     book.close()
@@ -287,16 +287,15 @@ def _write_network(book: Any, sheet: _Sheet, recording: Recording) -> None:
     ):
         known = value if np.isfinite(value) else "#N/A"
         page.write_formula(row, column, formula, plain if column <= sheet.inputs + sheet.results else quiet, known)
-    if sheet.inputs:
-        first, low, high = f"B{FIRST_ROW}", f"B${_LOWEST}", f"B${_HIGHEST}"
-        known = f"ISNUMBER({first}),ISNUMBER({low})"
-        page.conditional_format(
-            row,
-            1,
-            (1 << 20) - 1,
-            sheet.inputs,
-            {"type": "formula", "criteria": f"=AND({known},OR({first}<{low},{first}>{high}))", "format": outside},
-        )
+    first, low, high = f"B{FIRST_ROW}", f"B${_LOWEST}", f"B${_HIGHEST}"
+    known = f"ISNUMBER({first}),ISNUMBER({low})"
+    page.conditional_format(
+        row,
+        1,
+        (1 << 20) - 1,
+        sheet.inputs,
+        {"type": "formula", "criteria": f"=AND({known},OR({first}<{low},{first}>{high}))", "format": outside},
+    )
     page.set_column(0, 0, 20)
     page.set_column(1, sheet.inputs + sheet.results, 14)
     if sheet.between:

@@ -380,7 +380,7 @@ class Body:
     def _matmul(self, node: Node, operands: list[View], out: View) -> None:
         left, right = operands
         write, index = self.language, indices(out.shape)
-        lead = list(index[:-1]) if len(left.shape) > 1 else []
+        lead = index[:-1]
         product = f"{self._at(left, [*lead, 'k'])} * {self._at(right, [*lead[:-1], 'k', index[-1]])}"
         body = [
             write.local("float", "s", write.literal(0.0)),
@@ -392,13 +392,13 @@ class Body:
     def _take(self, node: Node, operands: list[View], out: View) -> None:
         source, positions = operands
         index = indices(out.shape)
-        element = self._at(source, [*index[:-1], self._at(positions, index[-1:])])
+        element = self._at(source, [*index[:-1], self._at(positions, index)])
         self.lines += self.language.over(out.shape, [self.language.assign(self._at(out, index), element)])
 
     def _concat(self, node: Node, operands: list[View], out: View) -> None:
         start = 0
         for part in operands:
-            target = View(out.base, out.strides, (*out.shape[:-1], part.shape[-1]), out.offset + start)
+            target = View(out.base, out.strides, part.shape, start)
             self._set(part.shape, self._at(target, indices(part.shape)), part)
             start += part.shape[-1]
 

@@ -118,7 +118,7 @@ def _weight(name: str, weight: Weight, sources: tuple[str, ...]) -> Matrix:
 def _settings(place: str, processing: Sequence[Process], names: tuple[str, ...]) -> Iterator[Matrix]:
     for number, process in enumerate(processing, start=1):
         name = f"{place}_{number}_{process.function}"
-        rows = names if number == 1 else _after(processing[: number - 1], names, f"{place}_{number - 1}_")
+        rows = _after(processing[: number - 1], names, f"{place}_{number - 1}_")
         fitting = {key: value for key, value in process.settings.items() if value.shape == (len(rows),)}
         if fitting:
             values = np.stack(list(fitting.values()), axis=1)

@@ -87,7 +87,8 @@ def common_extent(extents: Sequence[Extent]) -> Extent:
 
 def middle(limits: FloatArray, unknown: float | FloatArray) -> FloatArray:
     """The middle of limits (n, 2), without overflow; `unknown` where they are not finite."""
-    middles = 0.5 * limits[:, 0] + 0.5 * limits[:, 1]
+    with np.errstate(invalid="ignore"):  # from −Inf to Inf
+        middles = 0.5 * limits[:, 0] + 0.5 * limits[:, 1]
     return np.where(np.isfinite(middles), middles, unknown)
 
 

@@ -23,7 +23,7 @@ from matnet.cli.entry import run
 from matnet.errors import FormatError, UnsupportedError
 from matnet.exporters.fmu.description import starts
 from matnet.exporters.fmu.sources import Compiler, compiler
-from matnet.exporters.recording import Options
+from matnet.exporters.recording import Options, Recording
 from matnet.exporters.save import rendered
 from matnet.exporters.target import Job, targets
 from matnet.model.provenance import Provenance
@@ -496,6 +496,18 @@ def test_a_wrong_step_is_not_accepted(wrong: int) -> None:
     assert [name for name, size in spoilt.differences.items() if size > spoilt.tolerance] == [
         ("next_states", "dydx")[wrong]
     ]
+
+
+def test_what_is_checked_of_an_fmu() -> None:
+    """y and its derivatives are one computation of a static network; a step gives the next states as well."""
+    for net, jacobian, names in (
+        (PUMP, True, ["value_and_jacobian"]),
+        (PUMP, False, ["value"]),
+        (dynamic(), True, ["step", "step_and_jacobian"]),
+        (dynamic(), False, ["step"]),
+    ):
+        found = targets()[".fmu"].checked(Recording(net, "unit", Options(jacobian=jacobian)))
+        assert [function.name for function in found] == names
 
 
 @pytest.mark.usefixtures("only_sources")

@@ -196,6 +196,39 @@ def test_the_slope_of_a_saturated_step_is_the_networks_own() -> None:
     assert float(at.grad) == pytest.approx(slope, rel=1e-12)
 
 
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_series_and_states_of_several_runs(library: str) -> None:
+    """A batch of one with a single other, and a series of no steps."""
+    module: Any = pytest.importorskip(library)
+    net = recurrent()
+    rng = np.random.default_rng(5)
+    depths = (net.structure.input_delay, net.input_size), (net.structure.layer_delay, net.structure.layer_elements)
+    before = [rng.normal(size=(2, *depth)) for depth in depths]
+    x, states = rng.normal(size=(2, 4, net.input_size)), flat_states(*before)
+    if library == "torch":
+        made: Any = matnet.to_torch(net)
+        call, scan, make = made, made.scan, module.tensor
+    else:
+        module.config.update("jax_enable_x64", True)
+        step, parameters = matnet.to_jax(net)
+        call, scan, make = (
+            (lambda *a: step(parameters, *a)),
+            (lambda *a: step.scan(parameters, *a)),
+            module.numpy.asarray,
+        )
+    for xs, rows, known in (
+        (x[0], states, [net.run(x[0], *(part[k] for part in before)) for k in range(2)]),
+        (x, states[1], [net.run(row, *(part[1] for part in before)) for row in x]),
+    ):
+        y, last = scan(make(xs), make(rows))
+        assert disagreement(np.asarray(y.tolist()), np.stack([run.outputs for run in known])) < 1e-13
+        assert disagreement(np.asarray(last.tolist()), np.stack([run.states for run in known])) < 1e-13
+        y, _ = call(make(xs[..., 0, :]), make(rows))
+        assert disagreement(np.asarray(y.tolist()), np.stack([run.outputs[0] for run in known])) < 1e-13
+    y, last = scan(make(x[:, :0]), make(states))
+    assert (tuple(y.shape), last.tolist()) == ((2, 0, net.output_size), states.tolist())
+
+
 def test_what_is_refused() -> None:
     net = recurrent()
     torch: Any = pytest.importorskip("torch")
@@ -227,6 +260,10 @@ def test_what_jax_and_casadi_refuse() -> None:
     pytest.importorskip("casadi")
     with pytest.raises(matnet.ShapeError, match=r"^steps is 0, expected at least 1$"):
         matnet.to_casadi(net, steps=0)
+    known = Known(net)
+    y, last = matnet.to_casadi(net, steps=1)(known.x[:1].T, known.states)
+    assert disagreement(np.array(y)[:, 0], known.run.outputs[0]) < 1e-14
+    assert disagreement(np.array(last)[:, 0], known.after.states) < 1e-14
     static = matnet.load("fixtures/pump.mat")
     with pytest.raises(matnet.ShapeError, match=r"^steps is for dynamic networks, and this one is static$"):
         matnet.to_casadi(static, steps=3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,9 +13,10 @@ import pytest
 from exported_networks import disagreement, only_chooses, random_networks, row_networks, samples
 from matnet.exporters.loops import Body, Constants, Language, View, dense, four_a_line
 from matnet.exporters.operators import ARITHMETIC, COMPARISONS, functions
-from matnet.exporters.recording import Function, Options, Recording
+from matnet.exporters.recording import Function, Options, Port, Recording
 from matnet.model.structure import Layer, Weight
 from matnet.network import Network
+from matnet.tape.symbols import Tape
 from random_networks import Real, network
 from tape_operations import LEFT, OPERATIONS, X, function_of
 
@@ -120,6 +121,32 @@ def test_memory_is_taken_once_for_what_is_needed_at_a_time() -> None:
     assert body.work == 8 * 16
 
 
+def buffers_of(compute: Callable[[Any, Any], Any], size: int) -> dict[str, tuple[str, int]]:
+    """The buffers of a computation of six elements."""
+    tape = Tape()
+    x = tape.input(6)
+    tape.finish([compute(x.__array_namespace__(), x)])
+    function = Function("value", (Port("x", (6,)),), (Port("y", (size,)),), tape)
+    return body_of(function, Constants(Python())).buffers
+
+
+def test_a_node_takes_the_smallest_buffer_that_holds_it() -> None:
+    def fits(xp: Any, x: Any) -> Any:
+        both = xp.exp(x)[..., :3] * xp.exp(x[..., :3])  # w0 of 6, w1 of 3, both free after w2 of 3
+        small = xp.exp(both)  # into w1, and w2 is free
+        return xp.concat([small, small], axis=-1)  # into w0
+
+    assert buffers_of(fits, 6) == {"w0": ("float", 6), "w1": ("float", 3), "w2": ("float", 3)}
+
+    def grows(xp: Any, x: Any) -> Any:
+        both = xp.exp(x[..., :3]) * xp.exp(x[..., :5])[..., :3]  # w0 of 3, w1 of 5, both free after w2 of 3
+        return xp.concat([both, both], axis=-1)  # into w1, which grows
+
+    assert buffers_of(grows, 6) == {"w0": ("float", 3), "w1": ("float", 6), "w2": ("float", 3)}
+    # an array of no elements is not written in C
+    assert buffers_of(lambda xp, x: xp.exp(x[..., 2:2]), 0) == {"w0": ("float", 1)}
+
+
 def test_constants_are_written_once_and_a_transpose_is_seen_in_the_other() -> None:
     constants = Constants(Python())
     upright = constants.view(LEFT)
@@ -134,6 +161,11 @@ def test_constants_are_written_once_and_a_transpose_is_seen_in_the_other() -> No
     same = constants.view(np.full((2, 3), -0.5))
     assert same == View("(-0.5)", (0, 0), (2, 3), literal=True)
     assert same.at(["i0", "i1"]) == "(-0.5)"
+    # of several matrices each is seen in its transpose
+    pages = np.arange(12.0).reshape(2, 3, 2)
+    several = Constants(Python())
+    assert several.view(pages) == View("c0", (6, 2, 1), (2, 3, 2))
+    assert several.view(pages.swapaxes(-1, -2)) == View("c0", (6, 1, 2), (2, 2, 3))
     assert constants.lines == [
         "c0 = np.array([0.5, -1.0, 2.0, 4.0, 0.25, -3.0], dtype=float)",
         "c1 = np.array([0.5, -1.0, 2.0, 4.0, 0.25, -3.0], dtype=float)",

@@ -47,6 +47,16 @@ def test_a_language_without_case_and_one_that_takes_any_name() -> None:
     assert NameRule().refusal("a" * 63) == ""
 
 
+def test_names_with_a_number_that_the_written_code_uses_itself() -> None:
+    rule = NameRule(numbered="c")
+    assert rule.refusal("c12") == "is a word that the language or the written code uses itself"
+    assert rule.legal("c12") == "c12_"
+    assert [rule.refusal(name) for name in ("c", "c1x", "d1", "C1")] == [""] * 4
+    assert NameRule(numbered="c", caseless=True).refusal("C1") != ""
+    # without one no name is taken, as no language has words of digits
+    assert NameRule().refusal("c12") == ""
+
+
 def test_the_name_of_a_function() -> None:
     assert function_name(RULE, "pump", None) == ("pump", "")
     assert function_name(RULE, "pump", "head") == ("head", "")
@@ -57,6 +67,9 @@ def test_the_name_of_a_function() -> None:
     )
     with pytest.raises(matnet.UnsupportedError, match=r"name: 'for' is a word that the language"):
         function_name(RULE, "pump", "for")
+    with pytest.raises(matnet.UnsupportedError) as refused:
+        function_name(RULE, "pump", "x" * 100)
+    assert str(refused.value) == f"name: '{'x' * 80}' has 100 characters, at most 8 are allowed"
     by_file = NameRule(file="MATLAB calls a function")
     assert function_name(by_file, "pump", None) == ("pump", "")
     assert function_name(by_file, "pump", "pump") == ("pump", "")

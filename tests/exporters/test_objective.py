@@ -148,6 +148,52 @@ def test_start_and_bounds() -> None:
     np.testing.assert_array_equal(goal.bounds.ub, [np.inf, 2900.0])
 
 
+@pytest.mark.parametrize(
+    ("limits", "start"),
+    [((-np.inf, np.inf), 0.0), ((-np.inf, -3.0), -3.0), ((3.0, np.inf), 3.0), ((-1.0, 5.0), 2.0), ((4.0, 4.0), 4.0)],
+)
+def test_a_start_is_in_the_middle_or_close_to_0(limits: tuple[float, float], start: float) -> None:
+    goal = matnet.objective(PUMP, bounds={"speed": limits})
+    assert goal.start.tolist() == [50.0, start]
+    assert (goal.bounds.lb.tolist(), goal.bounds.ub.tolist()) == ([0.0, limits[0]], [100.0, limits[1]])
+
+
+@pytest.mark.parametrize(
+    ("given", "low", "high"),
+    [
+        ({"low": 3.0}, 3.0, np.inf),
+        ({"high": 5.0}, -np.inf, 5.0),
+        ({"low": 3.0, "high": 5.0}, 3.0, 5.0),
+        ({"low": 4.0, "high": 4.0}, 4.0, 4.0),
+        ({}, *PUMP.output_range[0]),
+    ],
+)
+def test_the_limits_of_a_constraint(given: dict[str, float], low: float, high: float) -> None:
+    limit = matnet.objective(PUMP).constraint("head", **given)  # type: ignore[arg-type]
+    assert (limit.lb.tolist(), limit.ub.tolist()) == ([low], [high])
+    x, v = np.array([60.0, 2000.0]), np.array([3.0])
+    assert limit.fun(x) == PUMP(x)
+    np.testing.assert_array_equal(limit.jac(x), PUMP.jacobian(x))
+    # second derivatives are passed on unless that is turned off
+    np.testing.assert_allclose(limit.hess(x, v), 3.0 * PUMP.hessian(x)[0], rtol=1e-15)
+
+
+def test_a_polynomial_by_hand() -> None:
+    """f = w₁ (y₁ − t₁)² + w₂ (y₂ − t₂)² with y₁ = x₁ + 2 x₂ and y₂ = 3 x₁."""
+    net = network(Layer(2, "purelin", {0: Weight([[1.0, 2.0], [3.0, 0.0]])}), inputs=2)
+    squares = matnet.objective(net, target=[4.0, 1.0], weights=[0.5, 2.0])
+    x = np.array([1.0, 5.0])  # y = (11, 3)
+    assert squares(x) == 0.5 * 49.0 + 2.0 * 4.0
+    assert squares.jac(x).tolist() == [7.0 + 24.0, 14.0]
+    assert squares.hess(x).tolist() == [[1.0 + 36.0, 2.0], [2.0, 4.0]]
+    # one target for both, and one weight
+    assert matnet.objective(net, target=1.0, weights=3.0)(x) == 3.0 * (100.0 + 4.0)  # type: ignore[arg-type]
+    linear = matnet.objective(net, weights=[0.5, 2.0], maximize=True)
+    assert (linear(x), linear.jac(x).tolist(), linear.hess(x).tolist()) == (-11.5, [-6.5, -1.0], [[0.0] * 2] * 2)
+    assert matnet.objective(net, of=["y2", "y1"])(x) == 14.0
+    assert matnet.objective(net, "y2", fixed={"x1": 2.0})([9.0]) == 6.0
+
+
 def test_objectives_are_pickled_copied_and_described() -> None:
     goal = matnet.objective(PUMP, fixed={"flow": 40.0}, target=3.0)
     for other in (pickle.loads(pickle.dumps(goal)), copy.deepcopy(goal)):  # noqa: S301
@@ -191,6 +237,18 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "limits": (
         lambda: matnet.objective(PUMP, bounds={"flow": (2.0, 1.0)}),
         "bounds['flow'] is (2.0, 1.0), expected (low, high) with low not above high",
+    ),
+    "fixed to two numbers": (
+        lambda: matnet.objective(PUMP, fixed={"flow": [1.0, 2.0]}),  # type: ignore[dict-item]
+        "fixed['flow'] is [1.0, 2.0], expected a number",
+    ),
+    "three limits": (
+        lambda: matnet.objective(PUMP, bounds={"flow": (1.0, 2.0, 3.0)}),  # type: ignore[dict-item]
+        "bounds['flow'] is (1.0, 2.0, 3.0), expected (low, high) with low not above high",
+    ),
+    "a limit that is not known": (
+        lambda: matnet.objective(PUMP, bounds={"flow": (np.nan, 2.0)}),
+        "bounds['flow'] is (nan, 2.0), expected (low, high) with low not above high",
     ),
     "everything fixed": (
         lambda: matnet.objective(PUMP, fixed={"flow": 1.0, "speed": 2000.0}),

@@ -12,7 +12,7 @@ import matnet
 from exported_networks import disagreement
 from matnet.exporters.recording import Function, Options, Recording
 from matnet.exporters.target import Job, Target, targets
-from matnet.model.structure import Layer, Weight
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from random_networks import Real, network
 from tape_operations import OPERATIONS, X, function_of
@@ -20,10 +20,10 @@ from tape_operations import OPERATIONS, X, function_of
 TARGETS = [targets()[suffix] for suffix in (".c", ".f90", ".js", ".m", ".py", ".onnx")]
 
 
-MATLAB = [name for name in OPERATIONS if name != "several products"]
+MATLAB = [name for name in OPERATIONS if not name.startswith("several products")]
 """Networks have no product with several matrices, and the code for MATLAB cannot write it."""
 
-PYOMO = [name for name in OPERATIONS if name not in ("numbers that are hard to write", "several products")]
+PYOMO = [name for name in MATLAB if name != "numbers that are hard to write"]
 """What an expression of Pyomo's can hold."""
 
 
@@ -105,8 +105,16 @@ def test_in_pyomo(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     function, expected = function_of(name)
     monkeypatch.setattr(pyomo_block, "recorded", lambda *arguments: (function,))
+    # the inputs begin at the first sample, and the steps at what is computed of it
+    size = expected.shape[1]
+    seen = Input(6, range=np.stack([X[0], X[0]], axis=-1))
+    layer = Layer(size, "purelin", {0: Weight(np.ones((size, 6)))})
     model = pyo.ConcreteModel()
     model.net = pyo.Block()
-    matnet.to_pyomo(carrier(expected.shape[1]), model.net)
+    matnet.to_pyomo(Network(Structure((seen,), (layer,), (Output(0, size),))), model.net)
+    for variable, value in zip(model.net.inputs.values(), X[0].tolist(), strict=True):
+        assert (variable.value, variable.lb, variable.ub) == (value, value, value)
+    for step, equation in zip(model.net.steps.values(), model.net.step_equations.values(), strict=True):
+        assert step.value == pytest.approx(pyo.value(equation.expr.args[1]), rel=1e-15, abs=0.0)
     got = np.array([by_equations(model, row) for row in X[:3]])
     assert disagreement(got, expected[:3]) <= 1e-15

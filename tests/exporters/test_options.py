@@ -13,7 +13,9 @@ import pytest
 import matnet
 from exported_networks import row_networks
 from matnet.errors import FormatError, ModelError, UnsupportedError
+from matnet.exporters.archive import archive_text
 from matnet.exporters.target import targets
+from matnet.model.archive import loads
 from matnet.model.provenance import Provenance
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
@@ -235,6 +237,28 @@ def test_json_round_trip(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.parameters, NET.parameters)
     x = np.random.default_rng(0).normal(size=(5, 3))
     np.testing.assert_array_equal(again.jacobian(x), NET.jacobian(x))
+
+
+def ill_conditioned(hidden: int, first: int) -> Network:
+    """y = x, as a difference of two neighboring hidden neurons times 10^9."""
+    factors = np.zeros((1, hidden))
+    factors[0, first : first + 2] = 1e9, 1.0 - 1e9
+    return network(
+        Layer(hidden, "purelin", {0: Weight(np.ones((hidden, 1)))}), Layer(1, "purelin", {}, {0: Weight(factors)})
+    )
+
+
+def test_points_that_rounding_moves_are_not_stored_in_an_archive() -> None:
+    """Weights are moved up and down in turns, so that what cancels is found, wherever it is."""
+    for net in (ill_conditioned(2, 0), ill_conditioned(4, 1)):
+        np.testing.assert_allclose(net([0.5]), [0.5], rtol=1e-6)
+        assert len(loads(archive_text(net)).checks) == 0
+    well = network(
+        Layer(2, "purelin", {0: Weight(np.ones((2, 1)))}), Layer(1, "purelin", {}, {0: Weight([[2.0, -1.0]])})
+    )
+    checks = loads(archive_text(well)).checks
+    assert len(checks) == 5
+    np.testing.assert_allclose(checks.outputs, checks.inputs, rtol=1e-14)
 
 
 @pytest.mark.parametrize("call", ["save", "to_torch", "to_jax", "to_casadi"])

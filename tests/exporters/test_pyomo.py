@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,25 @@ def test_every_row_as_expressions() -> None:
         found[name] = disagreement(y, net(x))
     assert len(found) > 100
     assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
+
+
+def test_steps_begin_at_the_middle_of_the_ranges() -> None:
+    """Where the solver starts, every equation of a step holds already."""
+    for name in ("transfer_softmax", "radial_radbasn", "several", "connection_maxpool", "weight_boxdist_netsum"):
+        net = NETWORKS[name]
+        rng = np.random.default_rng(6)
+        entries = [
+            Input(entry.size, entry.processing, np.sort(rng.normal(size=(entry.size, 2)), axis=1))
+            for entry in net.structure.inputs
+        ]
+        moved = Network(replace(net.structure, inputs=tuple(entries)))
+        model = model_of(moved)
+        x = np.array([variable.value for variable in model.net.inputs.values()])
+        np.testing.assert_allclose(x, moved.input_range.mean(axis=1), rtol=1e-14)
+        assert len(model.net.steps) > 0
+        for step, equation in zip(model.net.steps.values(), model.net.step_equations.values(), strict=True):
+            assert step.value == pytest.approx(pyo.value(equation.expr.args[1]), rel=1e-12, abs=1e-14), name
+        np.testing.assert_allclose([pyo.value(formula) for formula in formulas(model)], moved(x), rtol=1e-12)
 
 
 def test_the_corpus(corpus: Path) -> None:
@@ -149,8 +169,40 @@ def test_variables_begin_in_the_middle_within_their_ranges(grey: bool) -> None:
         ("speed", 1450.0, 2900.0, 2175.0),
     ]
     assert [(key, v.value) for key, v in block.outputs.items()] == [("head", PUMP([50.0, 2175.0])[0])]
+    single = Network(replace(SATURATED.structure, inputs=(Input(1, range=np.array([[2.0, 2.0]])),)))
+    held = model_of(single, grey).net.inputs["x1"]
+    assert (held.lb, held.ub, held.value) == (2.0, 2.0, 2.0)
     unknown = model_of(SATURATED, grey).net.inputs["x1"]
     assert (unknown.lb, unknown.ub, unknown.value) == (None, None, 0.0)
+
+
+def test_a_grey_box_begins_in_the_middle_with_the_sum_of_its_outputs() -> None:
+    layer = Layer(2, "purelin", {0: Weight([[1.0, 2.0], [3.0, 4.0]])})
+    squared = Layer(2, "netinv", {}, {0: Weight(np.eye(2))})  # 1/n
+    ranges = Input(2, range=np.array([[0.5, 1.5], [-np.inf, np.inf]]))
+    net = Network(Structure((ranges,), (layer, squared), (Output(1, 2),)))
+    box = model_of(net, grey=True).net.get_external_model()
+    # at (1, 0), where the net inputs are 1 and 3
+    np.testing.assert_allclose(box.evaluate_outputs(), [1.0, 1.0 / 3.0], rtol=1e-15)
+    np.testing.assert_allclose(box.evaluate_jacobian_outputs().toarray(), [[-1.0, -2.0], [-1.0 / 3.0, -4.0 / 9.0]])
+    # 2 w w'/n³, the lower triangle of the sum
+    expected = 2.0 * np.array([[1.0, 0.0], [2.0, 4.0]]) + 2.0 / 27.0 * np.array([[9.0, 0.0], [12.0, 16.0]])
+    np.testing.assert_allclose(box.evaluate_hessian_outputs().toarray(), expected, rtol=1e-14)
+
+
+def test_the_terms_of_expressions_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matnet.exporters.frameworks import pyomo_block
+
+    # products 3 · 2 and 1 · 3, biases 3, tansig 3
+    hidden = Layer(3, "tansig", {0: Weight(np.ones((3, 2)))}, bias=[1.0, 2.0, 3.0])
+    net = network(hidden, Layer(1, "purelin", {}, {0: Weight(np.ones((1, 3)))}), inputs=2)
+    monkeypatch.setattr(pyomo_block, "MOST_TERMS", 15)
+    model_of(net)
+    monkeypatch.setattr(pyomo_block, "MOST_TERMS", 14)
+    with pytest.raises(
+        matnet.UnsupportedError, match=r"^to_pyomo: as expressions the network has 15 terms, at most 14 "
+    ):
+        model_of(net)
 
 
 def working_point(grey: bool) -> Any:
@@ -267,6 +319,26 @@ def test_shared_parts_are_written_once() -> None:
     found = [pyo.value(formula) for formula in formulas(model)]
     np.testing.assert_allclose(found, net([0.3, -0.4]), rtol=1e-12, atol=1e-13)
     assert len(model.net.steps) < 1000
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        # each hidden neuron is used once, or by two outputs
+        (("tansig", 1), 0),
+        (("tansig", 2), 3),
+        # a choice uses its argument in the condition too: the net input, and the smaller of it and 1
+        (("satlins", 0), 3 * 2),
+        # the net inputs, two maxima, the exponentials, and their sum
+        (("softmax", 0), 3 + 2 + 3 + 1),
+    ],
+)
+def test_what_is_used_once_is_no_step(layers: tuple[str, int], count: int) -> None:
+    function, outputs = layers
+    found = [Layer(3, function, {0: Weight([[2.0, 3.0], [4.0, 5.0], [6.0, 7.0]])}, bias=[1.0, 2.0, 3.0])]
+    if outputs:
+        found.append(Layer(outputs, "purelin", {}, {0: Weight(np.arange(2.0, 2.0 + 3 * outputs).reshape(outputs, 3))}))
+    assert len(model_of(network(*found, inputs=2)).net.steps) == count
 
 
 def twice(grey: bool = False) -> None:

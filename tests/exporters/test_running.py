@@ -104,6 +104,8 @@ def test_the_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     gcc, ccache = str(tmp_path / "gcc"), str(tmp_path / "ccache")
     assert c_compiler("") == ((gcc,), "")
     assert c_compiler("ccache gcc -m32") == ((ccache, "gcc", "-m32"), "")
+    # the first word alone is the compiler
+    assert c_compiler("icc gcc") == ((), "the variable CC names 'icc gcc', which is not there")
     assert c_compiler("icc -O3") == ((), "the variable CC names 'icc -O3', which is not there")
     with pytest.raises(UnsupportedError) as raised:
         c_compiler("'gcc")

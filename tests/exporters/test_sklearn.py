@@ -186,6 +186,48 @@ def test_outputs_that_are_not_probabilities() -> None:
     assert str(raised.value) == "the outputs are not probabilities: those of row 0 sum to 4"
 
 
+def softmax_with(processing: dict[str, Any] | None, size: int = 2, transfer: str = "softmax") -> Network:
+    processes = () if processing is None else (Process.from_matlab("mapminmax", processing),)
+    layer = Layer(size, transfer, {0: Weight(np.eye(2)[:size])})
+    return Network(Structure((Input(2),), (layer,), (Output(0, size, processes),)))
+
+
+def test_outputs_may_differ_from_probabilities_by_rounding() -> None:
+    x = [[100.0, 0.0], [0.0, 0.0]]
+
+    def scaled(low: float, high: float) -> Any:
+        return matnet.to_sklearn(
+            softmax_with({"xmin": [low] * 2, "xmax": [high] * 2, "ymin": 0.0, "ymax": 1.0, "xrows": 2, "yrows": 2})
+        )
+
+    # the sum is off by 0.8e-9, and one output is −0.5e-9
+    np.testing.assert_allclose(scaled(0.0, 1.0 + 8e-10).predict_proba(x), [[1.0, 0.0], [0.5, 0.5]], atol=1e-9)
+    np.testing.assert_allclose(scaled(-5e-10, 1.0 + 5e-10).predict_proba(x), [[1.0, 0.0], [0.5, 0.5]], atol=1e-9)
+    for low, high in ((0.0, 1.0 + 1.5e-9), (0.0, 1.0 - 1.5e-9), (-1.5e-9, 1.0 + 1.5e-9)):
+        with pytest.raises(
+            matnet.UnsupportedError, match=r"^the outputs are not probabilities: those of row 0 sum to 1$"
+        ):
+            scaled(low, high).predict_proba(x)
+
+
+def test_what_becomes_a_classifier_by_itself() -> None:
+    assert base.is_classifier(matnet.to_sklearn(softmax_with(None)))
+    assert matnet.to_sklearn(softmax_with(None, transfer="compet")).predict_proba([[1.0, 2.0]]).tolist() == [[0.0, 1.0]]
+    # one neuron is always 1, and two outputs are two questions
+    assert base.is_regressor(matnet.to_sklearn(softmax_with(None, size=1)))
+    layers = tuple(Layer(2, "softmax", {0: Weight(np.eye(2))}) for _ in range(2))
+    assert base.is_regressor(matnet.to_sklearn(Network(Structure((Input(2),), layers, (Output(0, 2), Output(1, 2))))))
+    assert base.is_regressor(matnet.to_sklearn(softmax_with(None), kind="regressor"))
+    assert base.is_classifier(matnet.to_sklearn(FOUR, classes=["a", "b", "c", "d"]))
+
+
+def test_what_estimators_tell_of_themselves() -> None:
+    for net, several in ((PUMP, False), (FOUR, True)):
+        tags = matnet.to_sklearn(net).__sklearn_tags__()
+        assert (tags.target_tags.multi_output, tags.requires_fit, tags.input_tags.allow_nan) == (several, False, True)
+    assert matnet.to_sklearn(PUMP).__sklearn_is_fitted__() is True
+
+
 def test_nan() -> None:
     classifier, x = matnet.to_sklearn(CLASSES), POINTS.copy()
     x[7, 0] = np.nan

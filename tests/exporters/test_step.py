@@ -13,12 +13,12 @@ import pytest
 import matnet
 from exported_networks import disagreement, each, write
 from matnet.derivatives.time import flat_states
-from matnet.exporters.recording import Options, Recording
+from matnet.exporters.recording import Options, Recording, remembered
 from matnet.exporters.stepping import state_size
 from matnet.exporters.target import Job, Target, targets
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
-from random_networks import Real
+from random_networks import Real, network
 from series_networks import constant, only_feedback, recurrent
 
 TARGETS = [target for target in targets().values() if not target.static]
@@ -140,3 +140,41 @@ def test_steps_follow_each_other_as_in_a_run(tmp_path: Path) -> None:
         y, states = python.run([job], tmp_path)[0]
         outputs.append(y[0])
     assert disagreement(np.asarray(outputs), net.run(x).outputs) < 1e-14
+
+
+def test_what_a_comment_says_of_the_states() -> None:
+    assert remembered(Recording(network(Layer(1, "purelin", {0: Weight([[2.0]])})), "net", Options())) == []
+    # three inputs of three earlier steps, and five outputs of layers of two
+    assert remembered(Recording(recurrent(), "net", Options())) == [
+        "States, 19 numbers, 0 before the first step: the inputs of earlier steps, raw,",
+        "oldest first, then the outputs of all layers of earlier steps, at layer scale, oldest first",
+    ]
+    started = Layer(
+        4,
+        "purelin",
+        {0: Weight(np.ones((4, 1)))},
+        {0: Weight(np.eye(4), delays=(1,))},
+        initial=np.array([0.5, 0.0, 0.0, -2.0]),
+    )
+    net = Network(Structure((Input(1),), (started,), (Output(0, 4),)))
+    assert remembered(Recording(net, "net", Options())) == [
+        "States, 4 numbers: the inputs of earlier steps, raw,",
+        "oldest first, then the outputs of all layers of earlier steps, at layer scale, oldest first",
+        "States before the first step, counted from 1",
+        "    1: 0.5",
+        "    2 to 3: 0.0",
+        "    4: -2.0",
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".c", ".f90", ".js", ".m", ".onnx", ".py"])
+def test_the_last_computation_of_a_file_is_checked_as_it_gives_all(suffix: str) -> None:
+    static = network(Layer(1, "purelin", {0: Weight([[2.0]])}))
+    for net, jacobian, name in (
+        (static, True, "value_and_jacobian"),
+        (static, False, "value"),
+        (recurrent(), True, "step_and_jacobians"),
+        (recurrent(), False, "step"),
+    ):
+        checked = targets()[suffix].checked(Recording(net, "net", Options(jacobian=jacobian)))
+        assert [function.name for function in checked] == [name]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,9 +17,10 @@ from exported_networks import disagreement, only_chooses, row_networks, samples
 from matnet.exporters import excel_workbook
 from matnet.exporters.recording import Options, Recording
 from matnet.exporters.target import Job, targets
+from matnet.model.provenance import Provenance
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
-from random_networks import Real, minmax
+from random_networks import Real, minmax, network
 from spreadsheet import Workbook, letters
 
 pytest.importorskip("xlsxwriter")
@@ -136,5 +142,170 @@ def test_inputs_that_are_not_adjacent() -> None:
     net = Network(Structure((Input(size, (removed,)),), (Layer(1, "tansig", {0: Weight(weights)}),), (Output(0, 1),)))
     book, x = written(net, jacobian=False), np.random.default_rng(1).normal(size=(2, size)) / 20.0
     np.testing.assert_allclose(results(book, x, 1), net(x), rtol=1e-13)
+    groups = re.findall(r"COUNT\(([^)]*)\)", formulas_of(net)[f"{letters(2 + size)}7"])
+    assert [len(group.split(",")) for group in groups] == [255, 6]
     x[0, 1], x[1, 520] = np.nan, np.nan
     assert np.isnan(results(book, x, 1)).ravel().tolist() == [False, True]
+
+
+THREE = Network(
+    Structure(
+        (Input(3, range=np.array([[-1.0, 3.0], [2.0, 2.0], [0.0, np.inf]])),),
+        (Layer(2, "tansig", {0: Weight([[2.0, 1.0, 3.0], [0.0, 1.5, 0.0]])}, bias=[3.0, -5.0]),),
+        (Output(0, 2),),
+    ),
+    Provenance(file="plant.mat"),
+)
+"""Inputs with a range, with a single value, and with one limit; no weight but one for the second output."""
+
+
+def sheet_of(net: Network, number: int = 1, **options: Any) -> ElementTree.Element:
+    """The XML of a sheet, its names without their namespace."""
+    content = targets()[".xlsx"].render(Recording(net, "net", Options(**options)))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        text = archive.read(f"xl/worksheets/sheet{number}.xml").decode()
+    return ElementTree.fromstring(re.sub(r' xmlns(:r)?="[^"]*"', "", text))
+
+
+def formulas_of(net: Network) -> dict[str, str]:
+    """The formulas of the cells after the number of the sample, without the condition that every input is a number."""
+    found = {}
+    for cell in sheet_of(net, jacobian=False).iter("c"):
+        formula = cell.findtext("f")
+        if formula and cell.get("r") != "A7":
+            found[str(cell.get("r"))] = re.sub(r"^IF\(COUNT\([B-Z7:,]+\)=\d,(.*),NA\(\)\)$", r"\1", formula)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("weights", "bias", "formulas"),
+    [
+        # whole numbers up to 4 stand in a formula with one or two of them, all others on the other sheet
+        ([[4.0, -4.0]], None, {"D7": "4*B7-4*C7"}),
+        ([[5.0, 1.0]], None, {"D7": "SUMPRODUCT(weights!$C$2:$D$2,B7:C7)"}),
+        ([[1.0, -1.0, 2.0]], None, {"E7": "SUMPRODUCT(weights!$C$2:$E$2,B7:D7)"}),
+        ([[0.5, 0.0, 2.0]], None, {"E7": "weights!$C$2*B7+weights!$D$2*D7"}),
+        (
+            [[0.5, 3.0, 0.0, 2.0, 7.0, 0.0, 0.25]],
+            [1.0],
+            {
+                "I7": "weights!$B$2+SUMPRODUCT(weights!$C$2:$D$2,B7:C7)+SUMPRODUCT(weights!$E$2:$F$2,E7:F7)+"
+                "weights!$G$2*H7"
+            },
+        ),
+        # the same inputs have one heading, others a heading of their own
+        (
+            [[0.5, 0.25], [1.5, 2.5], [0.0, 6.0]],
+            [0.0, 3.0, 0.0],
+            {
+                "D7": "SUMPRODUCT(weights!$C$2:$D$2,B7:C7)",
+                "E7": "weights!$B$3+SUMPRODUCT(weights!$C$3:$D$3,B7:C7)",
+                "F7": "weights!$C$5*C7",
+            },
+        ),
+    ],
+)
+def test_formulas(weights: list[list[float]], bias: list[float] | None, formulas: dict[str, str]) -> None:
+    assert (
+        formulas_of(network(Layer(len(weights), "purelin", {0: Weight(weights)}, bias=bias), inputs=len(weights[0])))
+        == formulas
+    )
+
+
+def test_what_is_summed_or_compared_is_in_cells_side_by_side() -> None:
+    found = formulas_of(network(Layer(3, "softmax", {0: Weight(0.5 * np.eye(3))}), inputs=3))
+    assert {cell: found[cell] for cell in ("E7", "H7", "K7", "O7")} == {
+        "E7": "L7/O7",
+        "H7": "weights!$C$2*B7",
+        "K7": "MAX(H7:J7)",
+        "O7": "SUMPRODUCT(weights!$C$14:$E$14,L7:N7)",
+    }
+
+
+def test_functions_take_at_most_255_arguments() -> None:
+    cells = [f"A{number}" for number in range(1, 255 * 255 + 2)]
+    grouped = excel_workbook._grouped
+    assert grouped("MAX", cells[:2]) == "MAX(A1,A2)"
+    assert grouped("MAX", cells[:255]) == f"MAX({','.join(cells[:255])})"
+    assert grouped("MAX", cells[:256]) == f"MAX(MAX({','.join(cells[:255])}),MAX(A256))"
+    text = grouped("OR", cells)
+    # 256 groups of cells, in a group of 255 and one of 1
+    assert text.startswith("OR(OR(OR(A1,A2,")
+    assert text.endswith(",A65025)),OR(OR(A65026)))")
+    assert max(part.count(",") for part in re.findall(r"\(([A-Z0-9,]+)\)", text)) == 254
+    assert re.findall(r"A\d+", text) == cells
+
+
+def test_the_columns_of_the_steps_alone_are_hidden() -> None:
+    sheet = sheet_of(THREE)
+    shown = [
+        (int(str(entry.get("min"))), int(str(entry.get("max"))), entry.get("hidden"), entry.get("outlineLevel"))
+        for entry in sheet.iter("col")
+    ]
+    # the number of the sample; 3 inputs, 2 outputs and 6 derivatives; 5 steps; the place of the sign that opens them
+    assert shown == [(1, 1, None, None), (2, 12, None, None), (13, 17, "1", "1"), (18, 18, None, None)]
+    assert [entry.get("collapsed") for entry in sheet.iter("col")] == [None, None, None, "1"]
+    (pane,) = sheet.iter("pane")
+    assert (pane.get("xSplit"), pane.get("ySplit"), pane.get("state")) == ("1", "6", "frozen")
+    # without steps nothing is hidden
+    plain_sheet = sheet_of(network(Layer(1, "purelin", {0: Weight([[2.0]])})), jacobian=False)
+    assert [(entry.get("min"), entry.get("max"), entry.get("hidden")) for entry in plain_sheet.iter("col")] == [
+        ("1", "1", None),
+        ("2", "3", None),
+    ]
+
+
+def test_an_input_outside_its_range_turns_orange_in_every_row() -> None:
+    sheet = sheet_of(THREE)
+    (colored,) = sheet.iter("conditionalFormatting")
+    assert colored.get("sqref") == "B7:D1048576"
+    assert colored.findtext("cfRule/formula") == "AND(ISNUMBER(B7),ISNUMBER(B$4),OR(B7<B$4,B7>B$5))"
+    # the range of the third input is not known, so that it has no limits to be outside of
+    book = written(THREE)
+    assert [[book.written.get(f"{column}{row}") for column in "BCDEF"] for row in (4, 5)] == [
+        [-1.0, 2.0, None, None, None],
+        [3.0, 2.0, None, None, None],
+    ]
+    # the first sample is in the middle of the ranges
+    assert [book.written[f"{column}7"] for column in "BCD"] == [1.0, 2.0, 0.0]
+    # in three digits, and its results are those of these digits
+    ranges = np.array([[0.0, 2.0 / 3.0], [0.0, 2e5 / 3.0]])
+    product = Layer(1, "purelin", {0: Weight([[3.0, 0.5]])})
+    book = written(Network(Structure((Input(2, range=ranges),), (product,), (Output(0, 1),))), jacobian=False)
+    assert [book.written[f"{column}7"] for column in "BCD"] == [0.333, 33300.0, 16650.999]
+
+
+def test_what_stands_at_the_top() -> None:
+    book = written(THREE.with_names(["=1+1", "http://a.b", "c"]))
+    assert book.written["A1"] == "net: written by matnet; file: plant.mat"
+    assert str(book.written["A2"]).startswith("Enter inputs in row 7; for more samples fill the whole row down.")
+    # names are texts, whatever they look like
+    assert [book.written[f"{column}6"] for column in "BCD"] == ["=1+1", "http://a.b", "c"]
+    assert "B6" not in book.formulas
+
+
+def test_headings_are_bold_and_inputs_colored() -> None:
+    content = targets()[".xlsx"].render(Recording(THREE, "net", Options()))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        styles, sheet, weights = (
+            ElementTree.fromstring(re.sub(r' xmlns(:r)?="[^"]*"', "", archive.read(f"xl/{name}.xml").decode()))
+            for name in ("styles", "worksheets/sheet1", "worksheets/sheet2")
+        )
+    fonts, fills = list(styles.iterfind("fonts/font")), list(styles.iterfind("fills/fill"))
+    looks = [
+        (
+            fonts[int(str(entry.get("fontId")))].find("b") is not None,
+            fonts[int(str(entry.get("fontId")))].find("color[@rgb='FF707070']") is not None,
+            fills[int(str(entry.get("fillId")))].find(".//fgColor[@rgb='FFFFF8DC']") is not None,
+        )
+        for entry in styles.iterfind("cellXfs/xf")
+    ]
+    bold, gray, yellow, plain_look = (True, False, False), (False, True, False), (False, False, True), (False,) * 3
+    found = {str(cell.get("r")): looks[int(cell.get("s", "0"))] for cell in sheet.iter("c")}
+    wanted = dict.fromkeys(found, plain_look)
+    wanted |= {f"{letters(k)}6": bold for k in range(1, 18)}
+    wanted |= dict.fromkeys(["A3", "A4", "A5", "A7", "B4", "B5", "C4", "C5"], gray)
+    wanted |= {f"{column}7": yellow for column in "BCD"} | {f"{column}7": gray for column in "MNOPQ"}
+    assert found == wanted
+    for cell in weights.iter("c"):
+        assert looks[int(cell.get("s", "0"))] == (bold if cell.get("t") == "s" else plain_look)

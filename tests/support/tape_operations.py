@@ -25,6 +25,13 @@ X = np.array(
 """Samples of six elements; the first three are finite."""
 
 LEFT = np.array([[0.5, -1.0, 2.0], [4.0, 0.25, -3.0]])
+
+
+def _matrices(xp: Any, x: Any) -> Any:
+    """Two matrices of two rows and three columns."""
+    return xp.reshape(x, (*x.shape[:-1], 1, 2, 3)) * LEFT[:, :1, None]
+
+
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a slice": lambda xp, x: xp.exp(x)[..., 1:4],
     "a slice of a slice": lambda xp, x: x[..., 2:6][..., 1:3] * 2.0,
@@ -70,6 +77,24 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     ),
     "a product of zeros": lambda xp, x: xp.matmul(xp.asarray(np.zeros((2, 3))), xp.reshape(x, (*x.shape[:-1], 3, 2))),
     "a product with zeros": lambda xp, x: xp.matmul(xp.reshape(x, (*x.shape[:-1], 3, 2)), xp.asarray(np.zeros((2, 2)))),
+    "a product with repeated zeros": lambda xp, x: xp.matmul(
+        xp.reshape(x, (*x.shape[:-1], 3, 2)), xp.broadcast_to(xp.asarray(np.zeros((1, 2))), (*x.shape[:-1], 2, 2))
+    ),
+    "several products from the left": lambda xp, x: xp.matmul(LEFT[:, :2], xp.reshape(x, (*x.shape[:-1], 3, 2, 1))),
+    "several products of zeros": lambda xp, x: xp.matmul(
+        xp.asarray(np.zeros((2, 1))), xp.reshape(x, (*x.shape[:-1], 3, 1, 2))
+    ),
+    "several products with zeros": lambda xp, x: xp.matmul(
+        xp.reshape(x, (*x.shape[:-1], 3, 1, 2)), xp.asarray(np.zeros((2, 3)))
+    ),
+    "exponentials over sums that are not those of softmax": lambda xp, x: (
+        xp.exp(x - 0.5 * x) / xp.sum(xp.exp(x - 0.5 * x), axis=-1, keepdims=True)
+        + xp.exp(-x) / xp.sum(xp.exp(-2.0 * x), axis=-1, keepdims=True)
+        + xp.tanh(x) / xp.sum(xp.exp(x), axis=-1, keepdims=True)
+        + xp.exp(x) / xp.max(xp.exp(x), axis=-1, keepdims=True)
+        + xp.exp(x - xp.max(0.5 * x, axis=-1, keepdims=True))
+        / xp.sum(xp.exp(x - xp.max(x, axis=-1, keepdims=True)), axis=-1, keepdims=True)
+    ),
     "an outer sum": lambda xp, x: xp.reshape(x, (*x.shape[:-1], 3, 1, 2)) + LEFT[:, :1],
     "an outer product": lambda xp, x: x[..., :3, None, None] * xp.reshape(x, (*x.shape[:-1], 1, 3, 2)),
     "transposes": lambda xp, x: 2.0 * xp.matrix_transpose(xp.reshape(x, (*x.shape[:-1], 3, 1, 2))) - LEFT[:, :1],
@@ -92,7 +117,31 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "parts in rows": lambda xp, x: xp.concat(
         [xp.reshape(x, (*x.shape[:-1], 2, 3)), xp.reshape(x[..., 1:5], (*x.shape[:-1], 2, 2))], axis=-1
     ),
+    "a column beside two": lambda xp, x: xp.concat(
+        [x[..., :3, None], xp.reshape(x, (*x.shape[:-1], 3, 2)), x[..., 3:, None]], axis=-1
+    ),
+    "numbers along new axes": lambda xp, x: (
+        xp.broadcast_to(xp.asarray(np.array([2.0, -3.0])), (*x.shape[:-1], 3, 2)) * xp.reshape(x, (*x.shape[:-1], 3, 2))
+    ),
+    "sums of matrices": lambda xp, x: xp.sum(_matrices(xp, x), axis=-1),
+    "the largest of matrices": lambda xp, x: xp.max(_matrices(xp, x), axis=-1, keepdims=True),
+    "the places of the largest of matrices": lambda xp, x: xp.where(
+        xp.argmax(_matrices(xp, x), axis=-1) == np.array([1, 2]), xp.reshape(x[..., :4], (*x.shape[:-1], 2, 2)), 0.0
+    ),
+    "chosen columns of matrices": lambda xp, x: xp.take(_matrices(xp, x), xp.asarray(np.array([2, 0, 2])), axis=-1),
     "conditions": lambda xp, x: xp.where(((x < 0.5) | (x > 2.0)) & ~(x <= -1.0), x, -x) * xp.where(x == 1.0, 2.0, 1.0),
+    "conditions that every number meets, or none": lambda xp, x: (
+        xp.where((x < np.inf) & (x < 0.5), 1.0, 2.0)
+        + xp.where((x > 2.0) & (-np.inf <= x), 10.0, 20.0)
+        + xp.where((x == np.inf) | (x <= -1.0), 100.0, 200.0)
+        + xp.where((x < 2.0) | (x < -np.inf), 1e3, 2e3)
+        + xp.where((x <= np.inf) & (np.inf < x), 1e4, 2e4)
+        + xp.where((x < x) | (x == -np.inf), 1e5, 2e5)
+        + xp.where((x == x) & (x <= x) & (x > 1.0), 1e6, 2e6)
+        + xp.where(~(x > -np.inf), 1e7, 2e7)
+        + xp.where(~(x < -np.inf) | (x > 1.0), 1e8, 2e8)
+        + xp.where((np.inf <= x) & (x > 1.0), 1e9, 2e9)
+    ),
     "functions": lambda xp, x: xp.tanh(xp.abs(x)) + xp.sqrt(xp.abs(x)) * xp.sign(x) - xp.exp(-x) / (1.0 + x * x),
 }
 """Computations of one array with a batch axis, by NumPy and by what records it."""

@@ -21,7 +21,7 @@ from scipy.sparse import coo_matrix
 
 from matnet.errors import UnsupportedError
 from matnet.exporters.frameworks.requirements import recorded
-from matnet.exporters.recording import Function
+from matnet.exporters.recording import Function, elements
 from matnet.functions.namespace import FloatArray
 from matnet.model.ranges import middle
 from matnet.network import Network
@@ -380,7 +380,7 @@ def write_network(net: Network, block: Any) -> None:
 def _terms(function: Function, node: Node) -> int:
     size = math.prod(_shape(node))
     if node.operation == "matmul":
-        return size * int(function.tape.nodes[node.operands[1]].shape[-2] or 1)
+        return size * elements(function.tape.nodes[node.operands[1]].shape)[-2]
     return 0 if node.operation == "input" or node.value is not None else size
 
 
