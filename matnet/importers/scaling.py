@@ -126,16 +126,19 @@ def _from_struct(value: Value, name: str) -> Process:
 
 
 def _from_arrays(file: MatFile, function: str, names: tuple[str, ...]) -> Process:
+    ends: tuple[float, float] | None = None
     try:
         first, second, *processed = names
-        low, high = map(float, processed) if processed else (None, None)
+        if processed:
+            low, high = map(float, processed)
+            ends = (low, high)
     except ValueError:
         raise FormatError(
             f"expected two arrays, and perhaps two numbers that they become, got {','.join(names)}"
         ) from None
     arrays = _column(find(file, first), first), _column(find(file, second), second)
     with at_place(f"{','.join(names)}: "):
-        return from_pair(function, *arrays, None if low is None or high is None else (low, high))
+        return from_pair(function, *arrays, ends)
 
 
 def _function(value: Value) -> str:

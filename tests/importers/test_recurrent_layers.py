@@ -407,6 +407,7 @@ def test_settings_that_are_not_stored_are_matlabs_defaults(tmp_path: Path, kind:
     net = load(tmp_path, [sequences(), (stored[0], stored[1], bare)])
     expected = (plain_lstm if kind == "LSTM" else plain_gru)(stored, X)
     np.testing.assert_allclose(net.run(X).outputs, expected, rtol=1e-12, atol=1e-13)
+    assert net.provenance.oddities == ()
 
 
 @pytest.mark.parametrize(
