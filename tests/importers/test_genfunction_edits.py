@@ -262,6 +262,17 @@ def test_delays_are_those_of_the_statement() -> None:
     assert found.input_delay == 2
 
 
+def test_the_size_of_an_input_without_processing_is_that_of_one_tap() -> None:
+    text = (FIXTURES / "delay_matrix.m").read_text("latin-1")
+    kept = [line for line in text.splitlines() if not line.startswith("x1_step1")]
+    text = "\n".join(kept).replace("mapminmax_apply(xi1,x1_step1)", "xi1").replace("xd1 = xi1;\n", "")
+    text = text.replace("mapminmax_apply(x1(:,ts),x1_step1)", "x1(:,ts)").replace("[xd1 zeros", "[xi1 zeros")
+    start = text.index("function y = mapminmax_apply")
+    Path("net.m").write_text(text[:start] + text[text.index("end\n", start) + 4 :])
+    found = read(Path("net.m"))
+    assert (found.input_size, found.layers[0].input_weights[0].delays) == (2, (0, 1, 2))
+
+
 def test_a_distance_without_its_sign() -> None:
     found = read(edited("competitive_new", ("z = -sqrt(z);", "z = sqrt(z);")))
     assert found.layers[0].input_weights[0].function == "dist"

@@ -244,6 +244,7 @@ def test_other_matlab_files() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (b"\0function", "net.m: byte 0 is NUL, so this is no text file; a MATLAB function file was expected"),
         (b"function\0", "net.m: byte 8 is NUL, so this is no text file; a MATLAB function file was expected"),
         (b"IW1_1 = 1;\n% {", "net.m:1: IW1_1 = 1: the file has a statement outside of any function"),
         (b"%{\nIW1_1 = 1;\n", "net.m:1: %{: the block comment is not closed"),

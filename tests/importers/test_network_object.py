@@ -790,6 +790,9 @@ def test_an_input_that_was_scaled_outside_is_pointed_out(small: MatlabObject, sa
         f"input 1 has no processing and ranges from {low:g} to 1: if its data were scaled outside the network, x is on "
         "that scale; with_scaling (--input-scaling) takes the settings",
     )
+    for off, count in ((5e-7, 1), (2e-6, 0)):
+        part(small, "inputs").update(range=np.array([[low + off, 1.0 - off]] * 2), processedRange=np.zeros((0, 0)))
+        assert len(matnet.load(save("near.mat", net=small)).provenance.oddities) == count
     part(small, "inputs").update(range=np.array([[low, 1.0], [low, 2.0]]))
     part(small, "inputs").update(processedRange=np.array([[low, 1.0], [low, 2.0]]))
     assert matnet.load(save("other.mat", net=small)).provenance.oddities == ()
