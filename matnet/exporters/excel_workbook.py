@@ -392,6 +392,7 @@ TARGET = Target(
     _run,
     about="a workbook that computes y and dy/dx by formulas, one sample per row",
     names=NameRule(free=True),
+    checked=lambda recording: recording.printed[-1:],
     finite=True,
     static=True,
 )

@@ -80,4 +80,5 @@ TARGET = Target(
     family=_family,
     precisions=("float64", "float32"),
     names=NameRule(free=True),
+    checked=lambda recording: recording.printed[-1:],
 )

@@ -86,7 +86,7 @@ class Target:
     header: Callable[[Recording], bytes] | None = None
     family: Callable[[Recording], dict[str, bytes]] | None = None
     remark: Callable[[Recording], str] = lambda recording: ""
-    checked: Callable[[Recording], tuple[Function, ...]] = lambda recording: recording.printed[-1:]
+    checked: Callable[[Recording], tuple[Function, ...]] = lambda recording: recording.printed
     finite: bool = False
     static: bool = False
 

@@ -101,7 +101,14 @@ def test_a_file_that_does_not_run_is_a_failure() -> None:
 
 def test_a_file_that_gives_too_little_is_a_failure() -> None:
     found = spoiled(lambda content: content.replace(b"return y, jacobian", b"return y"))
-    assert found.failure == "the written program gives 3232 bytes, expected 12928"
+    assert found.failure == "the written program gives 6464 bytes, expected 16160"
+
+
+def test_every_function_of_a_file_is_run() -> None:
+    found = spoiled(lambda content: content.replace(b"    return y\n", b"    return y + 1.0\n"))
+    assert not found.agrees
+    assert found.differences["y"] > 0.1
+    assert found.differences["dydx"] < 1e-12
 
 
 def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
