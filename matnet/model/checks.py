@@ -106,14 +106,20 @@ def _relative(stored: FloatArray, found: FloatArray, scale: FloatArray) -> Float
 def checking_bytes(structure: Structure) -> int:
     """Roughly the memory that computing a check point takes, whose sizes an archive states in a few characters.
 
-    That are the values of the layers and their slopes with respect to the inputs or the outputs, whichever are fewer,
-    the states that delays keep, and the tables of windows and indices.
+    That are the values of the layers and their slopes with respect to the inputs or the outputs, whichever are fewer;
+    of layers that are remembered, also the slopes of what is remembered; the states that delays keep; and the tables of
+    windows and indices.
     """
     elements, inputs, outputs = structure.layer_elements, structure.input_size, structure.output_size
+    weights = [pair for layer in structure.layers for pair in layer.layer_weights.items()]
+    remembered = {source for source, weight in weights if weight.delays[-1] > 0}
+    slopes = min(inputs, outputs)
+    if remembered:
+        slopes = outputs + sum(structure.layers[source].size for source in remembered)
     states = structure.input_delay * inputs + structure.layer_delay * elements
     tables = sum(weight.row.table_numbers for layer in structure.layers for weight in layer.weights)
     # each is held a few times while it is made or combined with others
-    return 8 * (6 * elements * (1 + min(inputs, outputs)) + states + 3 * tables)
+    return 8 * (6 * elements * (1 + slopes) + states + 3 * tables)
 
 
 def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Checks:

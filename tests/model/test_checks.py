@@ -107,16 +107,17 @@ def test_only_points_that_rounding_leaves_alone_are_stored() -> None:
 
 
 def test_what_a_check_point_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """3 neurons with 2 slopes each and a value, six times; 2 steps of 2 inputs and 1 of 3 neurons; no tables."""
+    """3 neurons with slopes for 3 outputs and 3 remembered neurons and a value, six times; 2 steps of 2 inputs and 1 of
+    3 neurons; no tables."""
     weights = {0: Weight(np.ones((3, 4)), delays=(0, 2))}
     layer = Layer(3, "tansig", weights, {0: Weight(np.ones((3, 3)), delays=(1,))})
     net = Structure((Input(2),), (layer,), (Output(0, 3),))
-    assert checking_bytes(net) == 8 * (6 * 9 + 7) == 488
+    assert checking_bytes(net) == 8 * (6 * 21 + 7) == 1064
     half = Layer(1, "tansig", {0: Weight(np.ones((1, 2)), delays=(0,))})
     assert checking_bytes(Structure((Input(2),), (half,), (Output(0, 1),))) == 8 * 6 * 2
-    monkeypatch.setattr("matnet.model.checks.DEFAULT_LIMIT", 2 * 488)
+    monkeypatch.setattr("matnet.model.checks.DEFAULT_LIMIT", 2 * 1064)
     assert len(make_checks(Fake(net), lambda _: Fake(net))) == 7
-    monkeypatch.setattr("matnet.model.checks.DEFAULT_LIMIT", 2 * 488 - 1)
+    monkeypatch.setattr("matnet.model.checks.DEFAULT_LIMIT", 2 * 1064 - 1)
     assert len(make_checks(Fake(net), lambda _: Fake(net))) == 0
 
 
