@@ -229,9 +229,12 @@ def _read_process(node: Node) -> Process:
         raw["known"] = np.setdiff1d(np.arange(1.0, rows + 1.0), np.asarray(raw["unknown"]))
     with _at(node):
         process = Process.from_matlab(function, raw)
-    expected = _write_settings(process).keys()
-    if expected != settings.keys():
-        entries["settings"].refuse(f"the settings {', '.join(expected)} and no others")
+    written = _write_settings(process)
+    if written.keys() != settings.keys():
+        entries["settings"].refuse(f"the settings {', '.join(written)} and no others")
+    for name, value in written.items():
+        if isinstance(value, list) and settings[name].length() != len(value):
+            settings[name].refuse(f"a list of {len(value)}")
     return process
 
 

@@ -459,6 +459,12 @@ EDITS: list[Edit] = [
         ".inputs[0].processing[0].settings.xrows: found 3, expected as many rows as xmeans has",
     ),
     Edit(
+        ".inputs[0].processing[1].settings.ymin",
+        [-1.0],
+        FormatError,
+        ".inputs[0].processing[1].settings.ymin: found a list of 1, expected a list of 2",
+    ),
+    Edit(
         ".inputs[0].processing",
         [{"function": "lvqoutputs", "settings": {"xrows": 2, "no_change": 2}}],
         FormatError,
