@@ -72,6 +72,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Folders are tested by a process for each core; the tests of a file that is named, by this process."""
+    return 0 if any(".py" in argument for argument in config.args) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--slow"):
         take_all()

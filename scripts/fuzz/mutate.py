@@ -431,7 +431,7 @@ class _Judge:
         os.dup2(nothing, 1)
 
 
-_OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:terminalreporter")
+_OPTIONS = ("-q", "--numprocesses=0", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:terminalreporter")
 
 
 class _Loop:

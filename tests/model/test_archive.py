@@ -668,7 +668,9 @@ def test_the_limit_counts_what_parsing_takes(kind: str, tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("kind", CROWDED)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind == "strings" else []) for kind in CROWDED]
+)
 def test_a_text_of_tiny_values_alone_is_refused_before_it_is_parsed(kind: str, tmp_path: Path) -> None:
     """Up to 33 times their text, where ten times and 100 MB are promised."""
     text = "[" + ",".join([CROWDED[kind]] * 14) + "]"
