@@ -26,7 +26,7 @@ from matnet.compiled.build import built, cache_folder, compiler
 from matnet.compiled.evaluator import CompiledNetwork, compare
 from matnet.compiled.source import printed
 from matnet.compiled.worth import numpy_seconds
-from matnet.derivatives.quantities import VALUE_AND_JACOBIAN
+from matnet.derivatives.quantities import VALUE, VALUE_AND_JACOBIAN
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Ensemble, Network
 from matnet.tape.simplify import simplified
@@ -524,6 +524,18 @@ def test_the_code_for_windows(bundled: Path, tmp_path: Path) -> None:
     assert content.startswith(b"MZ")
     assert b"kernel\0kernel_alone\0" in content
     assert b".dll\0" not in content.replace(b"kernel.dll\0", b"")
+
+
+@pytest.mark.parametrize(("transfer", "nanoseconds"), [("tansig", 10.0), ("logsig", 5.0 + 3 * 0.6), ("relu", 2 * 0.6)])
+def test_functions_count_for_what_numpy_needs(transfer: str, nanoseconds: float) -> None:
+    """For 100 neurons more than for a linear layer: tanh; exp, and to negate, add and divide; to compare and choose."""
+
+    def seconds(transfer: str) -> float:
+        layer = Layer(100, transfer, {0: Weight(np.ones((100, 1)))}, bias=np.ones(100))
+        net = Network(Structure((Input(1),), (layer,), (Output(0, 100),)))
+        return numpy_seconds(net, VALUE, [1])
+
+    assert seconds(transfer) - seconds("purelin") == pytest.approx(100e-9 * nanoseconds)
 
 
 @pytest.mark.usefixtures("c_compiler")
