@@ -281,7 +281,14 @@ SHORTER: list[tuple[str, Callable[[Any, Any], Any], str]] = [
         lambda xp, x: xp.matmul((x - ROW) * HALF + np.array([0.0, 1.0, 2.0]), W),
         "subtract matmul",
     ),
+    ("a factor after two products", lambda xp, x: xp.matmul(xp.matmul(x, W), W.T) * ROW, "matmul matmul"),
     # nothing to fold
+    ("a factor that is infinite", lambda xp, x: xp.matmul(xp.exp(x), W) * np.array([np.inf]), "exp matmul multiply"),
+    (
+        "an infinite factor after zeros",
+        lambda xp, x: xp.matmul(xp.exp(x), np.eye(3)) * np.array([np.inf]),
+        "exp matmul multiply",
+    ),
     (
         "an offset for each of several rows",
         lambda xp, x: xp.matmul((x[:, :, None] * x[:, None, :] - ROW) * HALF + W, W),

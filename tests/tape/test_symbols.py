@@ -38,6 +38,16 @@ def test_what_is_computed_from_constants_alone_is_computed_at_once() -> None:
     assert value.tolist() == [4.0, 6.0, 8.0]
 
 
+def test_a_constant_stays_what_it_was() -> None:
+    """Whatever becomes of the array that it was made of, and whoever reads it."""
+    given = np.array([1.0, 2.0, 3.0])
+    (value,) = [node.value for node in recorded(lambda xp, x: x * given).nodes if node.value is not None]
+    given[0] = 7.0
+    assert value.tolist() == [1.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match="read-only"):
+        value[0] = 7.0
+
+
 def test_equal_constants_are_recorded_once_and_zeros_of_both_signs_kept_apart() -> None:
     tape = recorded(lambda xp, x: (x + 0.0) * (x * 0.0) + x * -0.0)
     values = [node.value for node in tape.nodes if node.value is not None]
