@@ -208,13 +208,12 @@ class Block:
         """Memory for a result: that of an operand which is no longer needed, else a buffer."""
         shape, bases = self._shape(node), self._plan.bases
         for operand, argument in zip(node.operands, arguments, strict=True):
-            reusable = node.operation in ELEMENTWISE and (node.operation != "where" or operand == node.operands[2])
             whole = argument.shape == shape and argument.flags.c_contiguous and argument.dtype == _DTYPE[node.kind]
             shared = node.operation == "where" and bases[operand] in {bases[other] for other in node.operands[:2]}
             overlaps = any(
                 np.may_share_memory(other, argument) and not _same_place(other, argument) for other in arguments
             )
-            if reusable and whole and self._dies(operand, number) and not shared and not overlaps:
+            if node.operation in ELEMENTWISE and whole and self._dies(operand, number) and not shared and not overlaps:
                 return argument
         return self._new(shape, _DTYPE[node.kind])
 

@@ -54,6 +54,11 @@ def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
         np.testing.assert_array_equal(parts, expected)
 
 
+def test_a_single_network_is_a_stack_of_one() -> None:
+    net = row_networks()["several"]
+    compare([net], VALUE_AND_JACOBIAN, samples(net))
+
+
 def test_other_forms_are_not_stacked() -> None:
     first, second = (row_networks()[name] for name in ("transfer_tansig", "transfer_logsig"))
     assert stack([first, first], VALUE) is not None
