@@ -73,8 +73,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Folders are tested by a process for each core; the tests of a file that is named, by this process."""
-    return 0 if any(".py" in argument for argument in config.args) else None
+    """Folders are tested by a process for each core; a named file, and whatever is debugged, by this process."""
+    named = any(argument.split("::")[0].endswith(".py") for argument in config.args)
+    return 0 if named or config.getoption("trace") else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

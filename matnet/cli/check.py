@@ -40,7 +40,7 @@ LISTED = 20
 AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
 
 
-class Checked(NamedTuple):
+class CheckedNetwork(NamedTuple):
     """A checked network: its file and path, itself, the result, and the names of its outputs and inputs."""
 
     label: str
@@ -105,7 +105,7 @@ def command(files: tuple[str, ...], **options: Any) -> int:
     return BAD_INPUT if failures else AGREES
 
 
-def _one_checked(file: str, options: dict[str, Any]) -> Iterator[Checked]:
+def _one_checked(file: str, options: dict[str, Any]) -> Iterator[CheckedNetwork]:
     """The network of a file, or all those that --network names."""
     from matnet.network import Ensemble
 
@@ -115,7 +115,9 @@ def _one_checked(file: str, options: dict[str, Any]) -> Iterator[Checked]:
         yield _checked(file, net, options)
 
 
-def _all_checked(names: Sequence[str], options: dict[str, Any], failures: list[dict[str, str]]) -> Iterator[Checked]:
+def _all_checked(
+    names: Sequence[str], options: dict[str, Any], failures: list[dict[str, str]]
+) -> Iterator[CheckedNetwork]:
     """All networks of several files, folders and patterns."""
     for file, net in all_networks(names, options, failures):
         try:
@@ -124,7 +126,7 @@ def _all_checked(names: Sequence[str], options: dict[str, Any], failures: list[d
             report_failure(file, error.at(file), failures)
 
 
-def _checked(file: str, net: Network, options: dict[str, Any]) -> Checked:
+def _checked(file: str, net: Network, options: dict[str, Any]) -> CheckedNetwork:
     from matnet.proof.check import check
     from matnet.tables.columns import Columns, output_names
 
@@ -137,10 +139,10 @@ def _checked(file: str, net: Network, options: dict[str, Any]) -> Checked:
     # a network without inputs is checked with respect to its initial layer states, named after their neurons
     states = max((element.input for element in result.elements), default=0)
     inputs = inputs or tuple(f"state{number + 1}" for number in range(1 + states))
-    return Checked(label(file, net), net, result, outputs, inputs)
+    return CheckedNetwork(label(file, net), net, result, outputs, inputs)
 
 
-def _show(checked: Checked, everything: bool) -> None:
+def _show(checked: CheckedNetwork, everything: bool) -> None:
     _, _, result, outputs, inputs = checked
     shown = len(result.elements) if everything else LISTED
     if result.elements:
@@ -149,7 +151,7 @@ def _show(checked: Checked, everything: bool) -> None:
     click.echo(result.summary + (f" ({and_more(left_out)})" if left_out else ""))
 
 
-def _document(checked: Checked) -> dict[str, Any]:
+def _document(checked: CheckedNetwork) -> dict[str, Any]:
     name, net, result, outputs, inputs = checked
     derivatives = [
         {

@@ -43,6 +43,24 @@ class _Convert(click.Command):
         self._help = text or ""
 
 
+class _Option(click.Option):
+    """An option whose help names the targets that take it; they are imported only when the help is shown."""
+
+    @property
+    def help(self) -> str:
+        """The help, with the names of the targets in it."""
+        if "TARGETS" not in self._help:
+            return self._help
+        from matnet.exporters.target import targets
+
+        *names, last = [target.name for target in targets().values() if self.name in target.takes]
+        return self._help.replace("TARGETS", f"{', '.join(names)} and {last}" if names else last)
+
+    @help.setter
+    def help(self, text: str | None) -> None:
+        self._help = text or ""
+
+
 def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     """List the targets and exit."""
     from matnet.exporters.target import targets
@@ -67,13 +85,24 @@ def _list_targets(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
 @outputs_option
 @click.option("--name", metavar="NAME", help="Name of the function in OUT (default: derived from the file name).")
 @click.option("--no-jacobian", "jacobian", flag_value=False, default=True, help="Leave dy/dx out.")
-@click.option("--float32", is_flag=True, help="Compute in single precision (C and ONNX only).")
+@click.option("--float32", cls=_Option, is_flag=True, help="Compute in single precision (TARGETS only).")
 @click.option("--opset", type=int, metavar="NUMBER", help="Version of ONNX's operators (default 17).")
-@click.option("--header", is_flag=True, help="Also write the header OUT.h (C only).")
-@click.option("--family", is_flag=True, help="Also write fwd_, adj_, fwd_adj_ and fwd_fwd_OUT, for CasADi (ONNX only).")
-@click.option("--fmi", type=click.Choice(["3.0", "2.0"]), help="Version of FMI (FMU only; default 3.0).")
+@click.option("--header", cls=_Option, is_flag=True, help="Also write the header OUT.h (TARGETS only).")
 @click.option(
-    "--step", type=float, metavar="TIME", help="Time between two steps of a dynamic network (FMU only; default 1)."
+    "--family",
+    cls=_Option,
+    is_flag=True,
+    help="Also write fwd_, adj_, fwd_adj_ and fwd_fwd_OUT, for CasADi (TARGETS only).",
+)
+@click.option(
+    "--fmi", cls=_Option, type=click.Choice(["3.0", "2.0"]), help="Version of FMI (TARGETS only; default 3.0)."
+)
+@click.option(
+    "--step",
+    cls=_Option,
+    type=float,
+    metavar="TIME",
+    help="Time between two steps of a dynamic network (TARGETS only; default 1).",
 )
 @click.option(
     "--list",

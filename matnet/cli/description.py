@@ -9,7 +9,7 @@ from typing import Any
 
 from matnet.functions.namespace import FloatArray
 from matnet.model.provenance import Training
-from matnet.model.structure import Input, Layer, Output, Process, Received, Weight
+from matnet.model.structure import Input, Layer, LayerSources, Output, Process, Weight
 from matnet.network import Network
 
 LISTED = 12
@@ -76,7 +76,7 @@ def _input(entry: Input) -> dict[str, Any]:
     }
 
 
-def _layer(entry: Layer, received: Received) -> dict[str, Any]:
+def _layer(entry: Layer, received: LayerSources) -> dict[str, Any]:
     sources = [_source("input", number, weight) for number, weight in received.input_weights.items()]
     sources += [_source("layer", number, weight) for number, weight in received.layer_weights.items()]
     return {

@@ -32,7 +32,7 @@ from matnet.errors import MatnetError, TableError, counted, printable
 
 if TYPE_CHECKING:
     from matnet.network import Network
-    from matnet.network.mistakes import Difference, Given
+    from matnet.network.mistakes import Difference, UserNumber
     from matnet.network.trace import Trace
 
 AGREES, DIFFERS = 0, 1
@@ -195,14 +195,14 @@ def _trace_of_step(net: Network, options: dict[str, Any]) -> Trace:
     return net.with_names(inputs=given.inputs).trace(given.x, row - given.first + 1, **given.states)
 
 
-def _read_given(file: str) -> dict[str, Given]:
+def _read_given(file: str) -> dict[str, UserNumber]:
     """The quantities and values of a CSV file."""
     from matnet.proof.given import read_given
 
     return read_given(file)
 
 
-def _compare(shown: _Shown, given: dict[str, Given], options: dict[str, Any]) -> int:
+def _compare(shown: _Shown, given: dict[str, UserNumber], options: dict[str, Any]) -> int:
     try:
         differences = {name: trace.against(given) for name, trace in shown.traces.items()}
     except MatnetError as error:

@@ -23,6 +23,7 @@ from matnet.cli.results import check_place, make_folder, opened_result
 from matnet.cli.speech import note, on_terminal
 from matnet.errors import TableError, counted
 from matnet.files import put
+from matnet.tables.formats import TEXT_SUFFIXES, delimiter_for
 
 if TYPE_CHECKING:
     from matnet.exporters.matrices import Matrix
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     default="-",
     metavar="OUT",
     help="A folder: one CSV file per matrix; it is created if needed. OUT.xlsx: one sheet per matrix. "
-    "OUT.csv, or - for standard output (default): one table with the columns matrix, row, column, value.",
+    f"{', '.join(f'OUT{suffix}' for suffix in TEXT_SUFFIXES)}, or - for standard output (default): one table with the "
+    "columns matrix, row, column, value.",
 )
 @network_option
 @loading_options
@@ -64,10 +66,11 @@ def command(**options: Any) -> None:
         from matnet.tables.binary.excel import workbook
 
         _write(out, workbook([(matrix.name, _rows(matrix)) for matrix in tables], out), options)
-    elif out == "-" or suffix == ".csv":
-        _write(out, csv_text(_long(tables)).encode(), options)
+    elif out == "-" or suffix in TEXT_SUFFIXES:
+        _write(out, csv_text(_long(tables), delimiter_for(out)).encode(), options)
     elif suffix and not Path(out).is_dir():
-        raise TableError(f"{out}: the format is not known; name a folder, or a file that ends in .csv or .xlsx")
+        known = ", ".join(TEXT_SUFFIXES)
+        raise TableError(f"{out}: the format is not known; name a folder, or a file that ends in {known} or .xlsx")
     else:
         _write_folder(Path(out), tables, options)
 

@@ -17,7 +17,11 @@ _PER_FUNCTION_VALUE = {"exp": 5e-9, "tanh": 10e-9}
 """The same for the functions that take longer: NumPy needs 6 and 16 ns, or 1 and 2 ns on processors with AVX-512."""
 
 WORTH = 3.0
-"""Seconds of NumPy from which a build pays: compiled code saves at least half of them, a build takes about one."""
+"""Seconds of NumPy from which a build pays: compiled code saves at least half of them, a build takes about one.
+
+With AVX-512 exp and tanh take a fifth of what is counted, so a build may take some tenths of a second more than it
+saves, the first time; later ones find it in the cache.
+"""
 
 
 def seconds_per_row(tape: Tape) -> float:

@@ -1,7 +1,7 @@
 /*
  * The page's own script. It is given `data`, which matnet/explore/subject.py describes, and `network`, the functions of
  * the module that is printed above it: value(x) -> y and slopes(x) -> { y, dydx }, or those of a step of a dynamic
- * network. It stands behind pictures.js and course.js. All elements are made here; nothing is fetched.
+ * network. It comes after pictures.js and course.js. All elements are made here; nothing is fetched.
  */
 function explore(data, network) {
     const FEW = 12; // inputs that are all shown, in the file's order

@@ -69,4 +69,5 @@ TARGET = Target(
     about="the network itself, to be loaded by matnet again",
     options=frozenset({"inputs", "outputs"}),
     names=NameRule(free=True),
+    keeps_start=True,
 )

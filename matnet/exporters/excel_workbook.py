@@ -35,7 +35,7 @@ from matnet.formulas.documents import (
 from matnet.formulas.expressions import Expression, needed
 from matnet.formulas.layout import Step, Steps, steps_of
 from matnet.formulas.numbers import computed, points, rounding
-from matnet.formulas.recording import Recorded, Wanted, recorded
+from matnet.formulas.recording import FormulaRequest, RecordedExpressions, recorded
 from matnet.formulas.syntax import ATOM, EXCEL, PRODUCT, SUM, Printer, Text, check_excel_number
 from matnet.functions.namespace import FloatArray
 
@@ -168,7 +168,7 @@ def _render(recording: Recording) -> bytes:
         )
     assert recording.functions  # refuses what has no derivative
     net = recording.net.with_names(recording.inputs or None, recording.outputs)
-    wanted = Wanted(derivative=recording.options.jacobian)
+    wanted = FormulaRequest(derivative=recording.options.jacobian)
     sheet = _Sheet(recorded(net.structure, net.program, wanted))
     content = io.BytesIO()
     book = xlsxwriter.Workbook(content)
@@ -181,7 +181,7 @@ def _render(recording: Recording) -> bytes:
 class _Sheet:
     """The cells of the row of a sample: names and formulas, column by column, and the values for a first sample."""
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: RecordedExpressions) -> None:
         self.found = recorded
         steps = steps_of(recorded, "steps", [f"={k}" for k in range(len(recorded.results))], Names("text"), ranges=True)
         self.inputs, self.results = len(recorded.arguments), len(recorded.results)

@@ -71,6 +71,8 @@ class Target:
         Whether its numbers are never NaN or infinite, so that it is compared for finite ones only.
     static
         Whether it takes no dynamic networks.
+    keeps_start
+        Whether it keeps the states that a dynamic network starts from: it is then checked by a series from them.
     """
 
     suffix: str
@@ -89,6 +91,7 @@ class Target:
     checked: Callable[[Recording], tuple[Function, ...]] = lambda recording: recording.printed
     finite: bool = False
     static: bool = False
+    keeps_start: bool = False
 
     @property
     def takes(self) -> frozenset[str]:

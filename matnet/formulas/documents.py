@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from matnet.errors import UnsupportedError
 from matnet.formulas.expressions import needed
 from matnet.formulas.layout import Layout, Step, Steps, steps_of
-from matnet.formulas.recording import Recorded
+from matnet.formulas.recording import RecordedExpressions
 from matnet.formulas.syntax import MOST_CHARACTERS, SYNTAX, Format, Printer, latex_name
 
 FUNCTION = "network"
@@ -94,7 +94,7 @@ def function_name(format: Format, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Written:
+class FormulaText:
     """A formula as lines of names and texts.
 
     ``inputs`` and ``results`` are the names of the arguments and the results in the language; ``lines`` the steps in
@@ -108,12 +108,12 @@ class Written:
 
 
 def written(
-    recorded: Recorded,
+    recorded: RecordedExpressions,
     format: Format,
     layout: Layout,
     rounded: Callable[[float], float],
     function: str = FUNCTION,
-) -> Written:
+) -> FormulaText:
     """The steps of a formula in a language, each with its text.
 
     Raises
@@ -126,7 +126,7 @@ def written(
     results = tuple(legal(result.name) for result in recorded.results)
     steps = steps_of(recorded, layout, results, legal)
     printer = Printer(SYNTAX[format], inputs, steps.named, rounded)
-    return Written(inputs, results, _lines(steps, printer), _operations(steps))
+    return FormulaText(inputs, results, _lines(steps, printer), _operations(steps))
 
 
 def _lines(steps: Steps, printer: Printer) -> tuple[tuple[Step, str], ...]:
@@ -176,7 +176,7 @@ def _breaks(line: str, first: int) -> list[tuple[int, int]]:
     return breaks
 
 
-def text_document(formula: Written, header: Sequence[str], nested: bool) -> str:
+def text_document(formula: FormulaText, header: Sequence[str], nested: bool) -> str:
     """Equations, one per line."""
     lines = [f"# {line}" for line in header]
     for step, text in formula.lines:
@@ -185,7 +185,7 @@ def text_document(formula: Written, header: Sequence[str], nested: bool) -> str:
     return "\n".join(lines)
 
 
-def latex_document(formula: Written, header: Sequence[str], nested: bool, results: Recorded) -> str:
+def latex_document(formula: FormulaText, header: Sequence[str], nested: bool, results: RecordedExpressions) -> str:
     """An aligned block of equations for a display."""
     rows = []
     for step, text in formula.lines:
@@ -200,7 +200,7 @@ def latex_document(formula: Written, header: Sequence[str], nested: bool, result
     return "\n".join([*lines, r"\begin{aligned}", body, r"\end{aligned}"])
 
 
-def python_document(formula: Written, header: Sequence[str], nested: bool, function: str) -> str:
+def python_document(formula: FormulaText, header: Sequence[str], nested: bool, function: str) -> str:
     """A function that takes numbers or NumPy arrays."""
     lines = [f"# {line}" for line in header]
     lines += ["import numpy as np", "", "", f"def {function}({', '.join(formula.inputs)}):"]
@@ -208,7 +208,7 @@ def python_document(formula: Written, header: Sequence[str], nested: bool, funct
     return "\n".join([*lines, f"    return {', '.join(formula.results)}"])
 
 
-def _statements(formula: Written, indent: str, nested: bool) -> list[str]:
+def _statements(formula: FormulaText, indent: str, nested: bool) -> list[str]:
     """Python's assignments."""
     lines = []
     for step, text in formula.lines:
@@ -220,7 +220,7 @@ def _statements(formula: Written, indent: str, nested: bool) -> list[str]:
     return lines
 
 
-def sympy_document(formula: Written, header: Sequence[str], nested: bool, names: Sequence[str]) -> str:
+def sympy_document(formula: FormulaText, header: Sequence[str], nested: bool, names: Sequence[str]) -> str:
     """Statements that make SymPy expressions."""
     used = set(re.findall(r"\w+", " ".join(text for _, text in formula.lines)))
     imports = ", ".join(["Symbol", *sorted(used & set(_SYMPY_WORDS.split()))])
@@ -242,7 +242,7 @@ r(condition) = a(condition);
 end"""
 
 
-def matlab_document(formula: Written, header: Sequence[str], nested: bool, function: str) -> str:
+def matlab_document(formula: FormulaText, header: Sequence[str], nested: bool, function: str) -> str:
     """A function of scalars or arrays."""
     outputs = formula.results[0] if len(formula.results) == 1 else f"[{', '.join(formula.results)}]"
     lines = [f"function {outputs} = {function}({', '.join(formula.inputs)})", *(f"% {line}" for line in header)]
@@ -257,7 +257,7 @@ _SIGN = """static double sign_of(double x) { return (x > 0.0) - (x < 0.0); }
 """
 
 
-def c_document(formula: Written, header: Sequence[str], nested: bool, function: str) -> str:
+def c_document(formula: FormulaText, header: Sequence[str], nested: bool, function: str) -> str:
     """A function in C99 that returns its result; several are written to an array."""
     alone = len(formula.results) == 1
     arguments = [f"double {name}" for name in formula.inputs]
@@ -277,7 +277,7 @@ def c_document(formula: Written, header: Sequence[str], nested: bool, function: 
     return start + "\n".join([opening, *body, "}"])
 
 
-def _occurs(name: str, formula: Written) -> bool:
+def _occurs(name: str, formula: FormulaText) -> bool:
     return any(re.search(rf"\b{re.escape(name)}\b", text) for _, text in formula.lines)
 
 
@@ -300,7 +300,9 @@ def column_letters(number: int) -> str:
     return letters
 
 
-def excel_cells(recorded: Recorded, layout: Layout, rounded: Callable[[float], float], row: int) -> list[Cell]:
+def excel_cells(
+    recorded: RecordedExpressions, layout: Layout, rounded: Callable[[float], float], row: int
+) -> list[Cell]:
     """The cells of a row: inputs, results, then the steps between.
 
     Raises

@@ -12,11 +12,11 @@ import numpy as np
 
 from matnet.errors import Parameter, ShapeError, UnsupportedError, counted
 from matnet.formulas import documents
-from matnet.formulas.documents import Cell, Written, excel_cells, written
+from matnet.formulas.documents import Cell, FormulaText, excel_cells, written
 from matnet.formulas.expressions import needed
 from matnet.formulas.layout import LAYOUTS, Layout
 from matnet.formulas.numbers import POINTS, TOLERANCE, Difference, computed, differences, points, rounding
-from matnet.formulas.recording import Recorded, Wanted, recorded
+from matnet.formulas.recording import FormulaRequest, RecordedExpressions, recorded
 from matnet.formulas.symbolic import sympy_expressions
 from matnet.formulas.syntax import Format
 from matnet.functions.namespace import FloatArray
@@ -54,7 +54,7 @@ class Formula:
         What the function is called, in a programming language.
     """
 
-    recorded: Recorded
+    recorded: RecordedExpressions
     ranges: tuple[str, ...]
     assumed: tuple[str, ...]
     format: Format
@@ -150,7 +150,7 @@ class Formula:
         return sorted(self.differences, key=lambda entry: -entry.share)[:3]
 
     @cached_property
-    def written(self) -> Written:
+    def written(self) -> FormulaText:
         """The steps in the language."""
         return written(self.recorded, self.format, self.layout, rounding(self.written_digits), self.function)
 
@@ -222,7 +222,7 @@ class Formula:
 def formula(
     structure: Structure,
     program: Program,
-    wanted: Wanted,
+    wanted: FormulaRequest,
     format: str,
     layout: str,
     digits: int | None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from matnet.formulas.expressions import Expression, needed
-from matnet.formulas.recording import Recorded
+from matnet.formulas.recording import RecordedExpressions
 
 Layout: TypeAlias = Literal["steps", "nested"]
 LAYOUTS: tuple[Layout, ...] = ("steps", "nested")
@@ -35,7 +35,7 @@ class Steps:
 
 
 def steps_of(
-    recorded: Recorded,
+    recorded: RecordedExpressions,
     layout: Layout,
     result_names: Sequence[str],
     legal: Callable[[str], str],

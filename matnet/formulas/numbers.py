@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from matnet.formulas.expressions import Expression, needed
-from matnet.formulas.recording import Recorded
+from matnet.formulas.recording import RecordedExpressions
 from matnet.functions.namespace import FloatArray
 from matnet.model.points import points_in
 from matnet.tape.symbols import ELEMENTWISE
@@ -103,7 +103,7 @@ def _difference(name: str, expected: FloatArray, got: FloatArray, typical: Float
     return Difference(name, size, size / scale, size <= allowed)
 
 
-def points(recorded: Recorded, count: int = POINTS) -> FloatArray:
+def points(recorded: RecordedExpressions, count: int = POINTS) -> FloatArray:
     """Points (count, arguments) of the range of the arguments."""
     limits = np.array([[argument.low, argument.high] for argument in recorded.arguments]).reshape(-1, 2)
     return points_in(limits, count)

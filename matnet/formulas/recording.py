@@ -24,7 +24,7 @@ MOST_TERMS = 3_000_000
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FormulaRequest:
     """The requested results: rows of the outputs or of layer `layer` (from 0), or derivatives with respect to inputs.
 
     ``rows`` and ``columns`` are positions, None for all; ``derivative`` is whether dy/dx is wanted and ``value``
@@ -58,7 +58,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedExpressions:
     """The results of a network as expressions of arguments.
 
     ``labels`` are the names of expressions that have one in the network: a2_3 is the output of neuron 3 of layer 2,
@@ -73,7 +73,9 @@ class Recorded:
     fed_back: tuple[str, ...] = ()
 
 
-def recorded(structure: Structure, program: Program, wanted: Wanted, short_slopes: bool = False) -> Recorded:
+def recorded(
+    structure: Structure, program: Program, wanted: FormulaRequest, short_slopes: bool = False
+) -> RecordedExpressions:
     """The expressions of the requested results; `short_slopes` as for a Builder.
 
     Raises
@@ -106,7 +108,7 @@ def recorded(structure: Structure, program: Program, wanted: Wanted, short_slope
         Result(name, parts, expression) for (name, parts), expression in zip(plan.names(), flat, strict=True)
     )
     fed_back = tuple(dict.fromkeys(_delayed(leaf) for leaf in program.leaves if leaf.kind == "layer"))
-    return Recorded(arguments, results, _labels(structure, program, layers), plan.reference, fed_back)
+    return RecordedExpressions(arguments, results, _labels(structure, program, layers), plan.reference, fed_back)
 
 
 def _check_terms(terms: int) -> None:
@@ -152,7 +154,9 @@ def _delayed(leaf: Leaf) -> str:
 class _Plan:
     """The computation of the requested results, with the layers' outputs and net inputs."""
 
-    def __init__(self, structure: Structure, program: Program, wanted: Wanted, arguments: Sequence[Argument]) -> None:
+    def __init__(
+        self, structure: Structure, program: Program, wanted: FormulaRequest, arguments: Sequence[Argument]
+    ) -> None:
         self.structure, self.program, self.wanted, self.arguments = structure, program, wanted, arguments
         self.targets = program.outputs if wanted.layer is None else (program.layers[wanted.layer],)
         loops = dict.fromkeys(leaf.index for leaf in program.leaves if leaf.kind == "layer")

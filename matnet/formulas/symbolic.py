@@ -7,10 +7,10 @@ from typing import Any
 
 from matnet.extras import need
 from matnet.formulas.expressions import Expression, needed
-from matnet.formulas.recording import Recorded
+from matnet.formulas.recording import RecordedExpressions
 
 
-def sympy_expressions(recorded: Recorded, rounded: Callable[[float], float]) -> dict[str, Any]:
+def sympy_expressions(recorded: RecordedExpressions, rounded: Callable[[float], float]) -> dict[str, Any]:
     """The results by their names; the symbols have the names of the inputs and are real.
 
     Raises

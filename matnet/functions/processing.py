@@ -401,7 +401,16 @@ def _restore(settings: Settings) -> Map:
 
 
 def _same_size(key: str) -> Callable[[Settings], tuple[int, int]]:
-    return lambda settings: (len(settings[key]), len(settings[key]))
+    """The sizes of a function whose settings all have one number per row, as the setting `key` has."""
+
+    def sizes(settings: Settings) -> tuple[int, int]:
+        rows = settings[key].shape[0] if settings[key].shape else 1
+        for name, value in settings.items():
+            if name != "no_change" and value.shape != (rows,):
+                raise ModelError(f"the setting {name} has the shape {value.shape}, expected ({rows},)")
+        return rows, rows
+
+    return sizes
 
 
 _ROWS: tuple[ProcessingFunction, ...] = (

@@ -19,7 +19,7 @@ from matnet.model.points import input_box, points_in
 from matnet.model.structure import Structure
 
 
-class Answering(Protocol):
+class NetworkLike(Protocol):
     """The methods of a Network that are needed here; this room cannot import that class."""
 
     structure: Structure
@@ -122,7 +122,7 @@ def checking_bytes(structure: Structure) -> int:
     return 8 * (6 * elements * (1 + slopes) + states + 3 * tables)
 
 
-def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Checks:
+def make_checks(net: NetworkLike, perturbed: Callable[[float], NetworkLike]) -> Checks:
     """Check points of a network, where rounding does not change its outputs by more than the tolerance.
 
     Parameters
@@ -159,7 +159,7 @@ def make_checks(net: Answering, perturbed: Callable[[float], Answering]) -> Chec
     return stored.at(np.flatnonzero(steady)[:count].tolist())
 
 
-def answers(net: Answering, inputs: FloatArray) -> Checks:
+def answers(net: NetworkLike, inputs: FloatArray) -> Checks:
     """The network's outputs and Jacobians at the inputs of check points, which may be empty."""
     if not len(inputs):
         outputs, size = net.structure.output_size, net.structure.input_size
@@ -172,7 +172,7 @@ def answers(net: Answering, inputs: FloatArray) -> Checks:
     return Checks(inputs, net.run(inputs).outputs, net.run_jacobian(inputs, lags=0)[:, 0])
 
 
-def differing(net: Answering, stored: Checks) -> tuple[int, str, float] | None:
+def differing(net: NetworkLike, stored: Checks) -> tuple[int, str, float] | None:
     """The first point (from 0) where the network deviates by more than the tolerance, in which field, by how much."""
     if not len(stored):
         return None

@@ -370,7 +370,7 @@ class Performance:
     form: str = ""
 
 
-class Received(NamedTuple):
+class LayerSources(NamedTuple):
     """What a layer receives: its weights by the numbers of their sources, and whether it has a bias."""
 
     input_weights: Mapping[int, Weight]
@@ -574,7 +574,7 @@ class Structure:
 
     @property
     def input_image(self) -> tuple[int, ...]:
-        """(H, W, C) of the only input; empty if that is no image or there are several."""
+        """(H, W, C) of the only input; empty if that is not an image or there are several."""
         return self.inputs[0].shape if len(self.inputs) == 1 else ()
 
     @property
@@ -584,7 +584,7 @@ class Structure:
 
     @cached_property
     def looks_ahead(self) -> bool:
-        """Whether an output depends on later steps, or a layer on the end of a series: a step alone tells nothing."""
+        """Whether an output depends on later steps, or a layer on the end of a series: a single step says nothing."""
         return self.ends or any(layer.backward for layer in self.layers)
 
     @cached_property
@@ -634,7 +634,7 @@ class Structure:
         """The layers that are parts of a MATLAB layer."""
         return tuple(layer for layer in self.layers[len(self.listed) :] if layer.part_of == number)
 
-    def received(self, number: int) -> Received:
+    def received(self, number: int) -> LayerSources:
         """What a MATLAB layer receives: its weights and those of its parts, without those between them."""
         parts = self.parts(number)
         every = (self.layers[number], *parts)
@@ -645,7 +645,7 @@ class Structure:
             for source, weight in part.layer_weights.items()
             if not parts or self.whole(source) != number
         }
-        return Received(from_inputs, from_layers, any(part.bias is not None for part in every))
+        return LayerSources(from_inputs, from_layers, any(part.bias is not None for part in every))
 
     @property
     def input_size(self) -> int:

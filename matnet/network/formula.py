@@ -5,7 +5,7 @@ from __future__ import annotations
 from matnet.errors import Parameter, ShapeError
 from matnet.formulas.documents import FUNCTION
 from matnet.formulas.formula import Formula, formula
-from matnet.formulas.recording import Wanted
+from matnet.formulas.recording import FormulaRequest
 from matnet.model.structure import Structure
 from matnet.network.names import Names, selection
 from matnet.simulate import Program
@@ -32,5 +32,7 @@ def formula_of(
     for parameter, chosen in (("of", selected.rows), ("wrt", selected.columns)):
         if chosen is not None and not chosen:
             raise ShapeError(Parameter(parameter), " names nothing, expected at least one name")
-    wanted = Wanted(selected.layer, selected.rows, selected.columns, value=wrt is None, derivative=wrt is not None)
+    wanted = FormulaRequest(
+        selected.layer, selected.rows, selected.columns, value=wrt is None, derivative=wrt is not None
+    )
     return formula(structure, program, wanted, format, layout, digits, function)

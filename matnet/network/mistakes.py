@@ -42,7 +42,7 @@ _MOST = 20
 
 
 @dataclass(frozen=True)
-class Given:
+class UserNumber:
     """A number of the user's own computation; ``unit`` is that of its last digit if it was rounded."""
 
     value: float
@@ -56,7 +56,7 @@ class Number:
     quantity: str
     stage: int
     element: int
-    given: Given
+    given: UserNumber
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from matnet.errors import counted
-from matnet.model.structure import Process, Received, Structure, Weight
+from matnet.model.structure import LayerSources, Process, Structure, Weight
 from matnet.network.markup import Html, element, joined, table
 
 HEAD = ("", "name", "size", "functions", "from")
@@ -69,7 +69,7 @@ def _steps(steps: Sequence[Process]) -> str:
     return ", ".join(step.function for step in steps) or "no processing"
 
 
-def _sources(received: Received) -> str:
+def _sources(received: LayerSources) -> str:
     parts = ["bias"] if received.bias else []
     parts += _weights("input", received.input_weights)
     parts += _weights("layer", received.layer_weights)

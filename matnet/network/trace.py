@@ -15,7 +15,7 @@ from matnet.errors import ShapeError
 from matnet.functions.namespace import Array, FloatArray
 from matnet.model.structure import Structure
 from matnet.network.arguments import input_elements, real_array, series_arguments, whole
-from matnet.network.mistakes import Difference, Given, Number, differences
+from matnet.network.mistakes import Difference, Number, UserNumber, differences
 from matnet.network.slope_writing import SlopeWriting
 from matnet.network.stages import Route
 from matnet.network.value_writing import ValueWriting
@@ -139,13 +139,13 @@ class Trace:
         for stage in self.stages:
             yield from zip(stage.quantities, stage.values.tolist(), strict=True)
 
-    def against(self, given: Mapping[str, float | Given]) -> tuple[Difference, ...]:
+    def against(self, given: Mapping[str, float | UserNumber]) -> tuple[Difference, ...]:
         """Where your own numbers differ from the network's, and which common mistake explains it.
 
         Parameters
         ----------
         given
-            Some quantities of the trace by their names, in any order; a number with few digits as a ``Given``.
+            Some quantities of the trace by their names, in any order; a number with few digits as a ``UserNumber``.
 
         Returns
         -------
@@ -162,7 +162,7 @@ class Trace:
             quantity = self.quantity(name)
             if quantity in numbers:
                 raise ShapeError(f"'{name}' is given twice: it means {quantity}")
-            own = value if isinstance(value, Given) else Given(float(value))
+            own = value if isinstance(value, UserNumber) else UserNumber(float(value))
             numbers[quantity] = Number(quantity, *self.places[quantity], own)
         return differences(self.route, sorted(numbers.values(), key=lambda number: (number.stage, number.element)))
 

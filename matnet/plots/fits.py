@@ -62,7 +62,7 @@ class Fit:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class FitData:
     """Outputs y (N, S) of a network and targets t (N, S) of the same samples."""
 
     y: FloatArray
@@ -84,7 +84,7 @@ class Compared:
         return [fit for fit in by_set if len(fit.t)], int(np.count_nonzero(~known))
 
 
-def compared(net: Model, x: Any, t: Any, outputs: Sequence[str] | None = None, **states: Any) -> Compared:
+def compared(net: Model, x: Any, t: Any, outputs: Sequence[str] | None = None, **states: Any) -> FitData:
     """The outputs at x beside their targets.
 
     Raises
@@ -99,7 +99,7 @@ def compared(net: Model, x: Any, t: Any, outputs: Sequence[str] | None = None, *
     targets = matrix(t, outputs_of(net), "t", outputs)
     if len(targets) != len(y):
         raise ShapeError(f"t has {counted(len(targets), 'row')}, but x has {len(y):,}")
-    return Compared(y, targets)
+    return FitData(y, targets)
 
 
 def fits(

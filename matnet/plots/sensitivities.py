@@ -51,7 +51,7 @@ _BLOCK_ELEMENTS = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class DerivativeSelection:
     """The derivatives of one output that a plot shows, the strongest input first.
 
     ``derivatives`` (N, k) in the unit of the plot; ``found`` (k,) measures of them, ``real`` at real scale; ``inputs``
@@ -69,7 +69,7 @@ class Shown:
     rows: int
     unit: Unit
 
-    def first(self, count: int) -> Shown:
+    def first(self, count: int) -> DerivativeSelection:
         """The same of the strongest `count` inputs."""
         if count >= len(self.inputs):
             return self
@@ -106,7 +106,7 @@ def gather(
     top: int = TOP,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
-) -> Shown:
+) -> DerivativeSelection:
     """What a sensitivity plot shows; the parameters are those of ``sensitivity``."""
     if unit not in ("range", "real"):
         raise ShapeError(f"unit is '{unit}', expected 'range' or 'real'")
@@ -130,7 +130,7 @@ def gather(
     strength = np.nan_to_num(measures(scaled).rms, nan=-1.0)
     order = np.argsort(-strength, kind="stable")[:top]
     known = names(inputs, inputs_of(net))
-    return Shown(
+    return DerivativeSelection(
         scaled[:, order],
         measures(scaled[:, order]),
         measures(derivatives[:, order]),
@@ -144,7 +144,7 @@ def gather(
     )
 
 
-def _shown(net: Model, x: Any, of: int | str, unit: Unit, top: int, **names: Any) -> Shown:
+def _shown(net: Model, x: Any, of: int | str, unit: Unit, top: int, **names: Any) -> DerivativeSelection:
     """As ``gather``, but refused if all derivatives are 0 because of a step function."""
     shown = gather(net, x, of, unit, top, **names)
     steps = stepwise_layers(net)
@@ -214,7 +214,7 @@ def sensitivity(
     return draw_sensitivity(_shown(net, x, of, unit, top, inputs=inputs, outputs=outputs), ax, numbers)
 
 
-def draw_sensitivity(shown: Shown, ax: Axes | None, numbers: bool) -> Axes:
+def draw_sensitivity(shown: DerivativeSelection, ax: Axes | None, numbers: bool) -> Axes:
     """``sensitivity`` of gathered samples."""
     ax = new_axes(ax, 7.0, 1.4 + 0.45 * len(shown.inputs))
     for row in range(len(shown.labels)):
@@ -243,7 +243,7 @@ def _rows_of_inputs(ax: Axes, labels: Sequence[str]) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _distribution(ax: Axes, shown: Shown, row: int) -> None:
+def _distribution(ax: Axes, shown: DerivativeSelection, row: int) -> None:
     values = shown.derivatives[:, row]
     values = values[np.isfinite(values)]
     found = shown.found
@@ -259,7 +259,7 @@ def _distribution(ax: Axes, shown: Shown, row: int) -> None:
     ax.plot([rms, rms], [row - 0.3, row + 0.3], color=BLACK, linewidth=1.4)
 
 
-def _numbers(ax: Axes, shown: Shown) -> None:
+def _numbers(ax: Axes, shown: DerivativeSelection) -> None:
     """Mean, sd and rms in the axis' unit at the right, as labels of a second axis, so that the layout makes room."""
     columns = (shown.found.mean, shown.found.sd, shown.found.rms)
     lines = ["".join(f"{word:>{_COLUMN}}" for word in ("mean", "sd", "rms"))]
@@ -294,7 +294,7 @@ def sensitivity_map(
     return draw_map(_shown(net, x, of, unit, top, inputs=inputs, outputs=outputs), ax)
 
 
-def draw_map(shown: Shown, ax: Axes | None) -> Axes:
+def draw_map(shown: DerivativeSelection, ax: Axes | None) -> Axes:
     """``sensitivity_map`` of gathered samples."""
     if shown.rows < 2:
         raise ShapeError("x has 1 sample: a standard deviation needs at least two")
@@ -352,7 +352,7 @@ def alpha_curves(
     return draw_alpha_curves(_shown(net, x, of, unit, top, inputs=inputs, outputs=outputs), ax)
 
 
-def draw_alpha_curves(shown: Shown, ax: Axes | None) -> Axes:
+def draw_alpha_curves(shown: DerivativeSelection, ax: Axes | None) -> Axes:
     """``alpha_curves`` of gathered samples, for at most the first MOST_CURVES inputs."""
     ax = panel(ax, 6.2, 4.0)
     curves = alpha_means(shown.derivatives, (*ALPHAS, np.inf))
@@ -377,7 +377,7 @@ def draw_alpha_curves(shown: Shown, ax: Axes | None) -> Axes:
 def interaction_map(
     strength: FloatArray, labels: Sequence[str], output: str, top: int = TOP, ax: Axes | None = None
 ) -> Axes:
-    """Rms of the second derivatives by pairs of inputs, (R, R), as a map of numbers; the strongest `top` inputs."""
+    """Rms of second derivatives with respect to two inputs, (R, R), as a map of numbers; the `top` strongest ones."""
     order = np.argsort(-np.nan_to_num(strength).sum(axis=0), kind="stable")[:top]
     shown = strength[np.ix_(order, order)]
     ax = new_axes(ax, 2.0 + 0.5 * len(order), 1.5 + 0.5 * len(order))

@@ -77,7 +77,7 @@ def _check(target: Target, recording: Recording, path: Path) -> ExportCheck:
         return ExportCheck({}, tolerance, len(x), target.runtime, missing=missing)
     if family:
         jobs, judge = _family(recording, path, x, box)
-    elif recording.net.structure.looks_ahead or (recording.net.structure.starts_elsewhere and target.suffix == ".json"):
+    elif recording.net.structure.looks_ahead or (target.keeps_start and recording.net.structure.starts_elsewhere):
         jobs, judge = _series(recording, path, x)
     else:
         jobs, judge = _file(recording, target.checked(recording), path, x, box)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matnet.errors import TableError
-from matnet.network.mistakes import Given
+from matnet.network.mistakes import UserNumber
 
 _COLUMNS = ("quantity", "value")
 
 
-def read_given(file: str) -> dict[str, Given]:
+def read_given(file: str) -> dict[str, UserNumber]:
     """The numbers of a file with a quantity and a value in each row, by their quantities.
 
     A header may name the columns; without one they are the first and the last. Cells are divided by commas, semicolons
@@ -32,7 +32,7 @@ def read_given(file: str) -> dict[str, Given]:
         raise TableError("is not text in UTF-8", place=file) from None
     lines = text.splitlines()
     delimiter = next((mark for mark in ";\t" if lines and mark in lines[0]), ",")
-    numbers: dict[str, Given] = {}
+    numbers: dict[str, UserNumber] = {}
     columns: tuple[int, int] | None = None
     for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), start=1):
         if not any(cell.strip() for cell in cells):
@@ -64,7 +64,7 @@ def _row(cells: Sequence[str], columns: tuple[int, int] | None, delimiter: str) 
     return name.strip(), value.replace(",", ".") if delimiter == ";" else value
 
 
-def _given(text: str) -> Given | None:
+def _given(text: str) -> UserNumber | None:
     """The number of a text and the unit of its last digit; 0 for one that is written without decimals."""
     try:
         value = float(text)
@@ -72,5 +72,5 @@ def _given(text: str) -> Given | None:
         return None
     written = re.fullmatch(r"[+-]?\d*\.(\d+)(?:[eE]([+-]?\d+))?", text)
     if written is None:
-        return Given(value)
-    return Given(value, 10.0 ** (int(written[2] or 0) - len(written[1])))
+        return UserNumber(value)
+    return UserNumber(value, 10.0 ** (int(written[2] or 0) - len(written[1])))

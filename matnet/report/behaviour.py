@@ -16,7 +16,7 @@ from matnet.plots.classes import MOST_CLASSES
 from matnet.plots.figures import PANELS
 from matnet.plots.sensitivities import (
     MOST_CURVES,
-    Shown,
+    DerivativeSelection,
     draw_alpha_curves,
     draw_map,
     draw_sensitivity,
@@ -143,7 +143,7 @@ class _Output:
             figures += self._pairs()
         yield element("div", *figures, class_="panels")
 
-    def _sensitivities(self, shown: Shown) -> Iterator[Html]:
+    def _sensitivities(self, shown: DerivativeSelection) -> Iterator[Html]:
         yield panel(
             "The distribution of each derivative over the samples.",
             lambda ax: draw_sensitivity(shown, ax, numbers=False),
@@ -174,7 +174,7 @@ class _Output:
             1.6 + 0.3 * top,
         )
 
-    def _responses(self, shown: Shown) -> Iterator[Html]:
+    def _responses(self, shown: DerivativeSelection) -> Iterator[Html]:
         net = self._net
         shared: dict[str, Any] = {"of": self._i + 1, **self._names}
         for place, j in enumerate(shown.inputs[: 1 if self._brief else _ALONG]):
@@ -201,7 +201,7 @@ class _Output:
 _HEAD = ("input", "mean", "sd", "rms", "5 %", "median", "95 %", "positive", "scaled rms")
 
 
-def _measures(shown: Shown) -> Iterator[tuple[str, ...]]:
+def _measures(shown: DerivativeSelection) -> Iterator[tuple[str, ...]]:
     real = shown.real
     for k, name in enumerate(shown.names):
         yield (

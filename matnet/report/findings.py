@@ -15,7 +15,7 @@ from matnet.plots.classes import FEWEST_CLASSIFIED, are_classes
 from matnet.plots.figures import PANELS
 from matnet.plots.fits import Fit, Sets, compared
 from matnet.plots.responses import limits
-from matnet.plots.sensitivities import Shown, gather, stepwise_layers
+from matnet.plots.sensitivities import DerivativeSelection, gather, stepwise_layers
 from matnet.proof.check import Check, check
 from matnet.proof.finding import Finding
 from matnet.proof.verify import verify
@@ -102,9 +102,9 @@ class Findings:
         return stepwise_layers(self.net)
 
     @cached_property
-    def sensitivities(self) -> tuple[Shown | None, ...]:
+    def sensitivities(self) -> tuple[DerivativeSelection | None, ...]:
         """For each output that is shown; None if it is constant, or all its derivatives are 0."""
-        found: list[Shown | None] = []
+        found: list[DerivativeSelection | None] = []
         if self.samples is None or self.net.dynamic or not self.net.input_size:
             return ()
         for i in range(min(self.net.output_size, PANELS)):

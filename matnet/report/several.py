@@ -16,7 +16,7 @@ from matnet.network.markup import Html, element
 from matnet.network.overview import sentence
 from matnet.plots import response
 from matnet.plots.figures import PANELS
-from matnet.plots.fits import Compared, compared
+from matnet.plots.fits import FitData, compared
 from matnet.plots.sensitivities import draw_sensitivity, gather
 from matnet.report.figure import pair, panel
 from matnet.report.findings import TOP, Findings
@@ -134,7 +134,7 @@ class _Compared:
         yield element("p", text)
 
     @cached_property
-    def _both(self) -> Compared:
+    def _both(self) -> FitData:
         return compared(self._mean, self._first.x, self._first.t)
 
     def _error(self, i: int) -> str:

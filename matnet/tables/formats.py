@@ -114,8 +114,10 @@ def _write_mat(target: Target, names: Sequence[str], types: Sequence[Any], group
 
 _ISOLATED = "matnet.tables.binary.isolated"
 
+CSV = Format("csv", (".csv", ".txt"), _write_csv, delimiter=",")
+"""The format of standard output and devices."""
 FORMATS = (
-    Format("csv", (".csv", ".txt"), _write_csv, delimiter=","),
+    CSV,
     Format("tsv", (".tsv",), _write_tsv, delimiter="\t"),
     Format("parquet", (".parquet",), _write_parquet, _read_parquet, b"PAR1", process=_ISOLATED),
     Format("arrow", (".arrow", ".ipc", ".feather"), _write_arrow, _read_arrow, b"ARROW1", process=_ISOLATED),
@@ -170,13 +172,20 @@ def delimiter_for(name: str) -> str:
     return _by_suffix(name, [form for form in FORMATS if form.delimiter]).delimiter
 
 
+def delimiter_said_by(name: str) -> str | None:
+    """The delimiter of a text file as its suffix says it; None of CSV, in which other delimiters are common too."""
+    suffixes = PurePath(name.lower()).suffixes[-2:]
+    others = [form for form in FORMATS if form.delimiter and form is not CSV]
+    return next((form.delimiter for form in others if not set(suffixes).isdisjoint(form.suffixes)), None)
+
+
 def _by_suffix(name: str, forms: Sequence[Format]) -> Format:
     suffix = PurePath(name).suffix.lower()
     if suffix in COMPRESSIONS:
         suffix = PurePath(PurePath(name).stem).suffix.lower()
         forms = [form for form in forms if form.delimiter]
     if name == "-" or (not suffix and PurePath(name).is_absolute() and PurePath(name).parts[1:2] == ("dev",)):
-        return forms[0]
+        return CSV
     match = next((form for form in forms if suffix in form.suffixes), None)
     if match is None:
         known = ", ".join(suffix for form in forms for suffix in form.suffixes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from matnet.tables.csv.cells import number_in
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import open_stream
 from matnet.tables.csv.table import CsvTable
-from matnet.tables.formats import format_of, mat_address, sheet_address
+from matnet.tables.formats import delimiter_said_by, format_of, mat_address, sheet_address
 from matnet.tables.interfaces import Table
 from matnet.tables.parts import PartedTable, parts_of
 
@@ -43,8 +43,8 @@ class Reading:
 
     def dialect_of(self, name: str) -> Dialect:
         """The dialect of a text file: a .tsv is divided by tabs unless the user says otherwise."""
-        tabs = self.dialect.delimiter is None and ".tsv" in PurePath(name.lower()).suffixes[-2:]
-        return replace(self.dialect, delimiter="\t") if tabs else self.dialect
+        said = delimiter_said_by(name) if self.dialect.delimiter is None else None
+        return replace(self.dialect, delimiter=said) if said else self.dialect
 
 
 @contextmanager

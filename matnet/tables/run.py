@@ -239,10 +239,10 @@ def _run(
             parsed, size = (part for part in parsed if part is not None), sys.maxsize
         chunks = _numbered(rechunked(parsed, size))
 
-        def computed(chunk: Chunk) -> Computed:
-            return Computed(chunk.rows.x, job.compute(chunk.rows, chunk.before))
+        def computed(chunk: Chunk) -> ComputedChunk:
+            return ComputedChunk(chunk.rows.x, job.compute(chunk.rows, chunk.before))
 
-        def written(done: Computed) -> tuple[list[bytes] | pl.DataFrame, Counts]:
+        def written(done: ComputedChunk) -> tuple[list[bytes] | pl.DataFrame, Counts]:
             return sink.formatted(done.columns), counts(done.x, extent, done.columns[len(choice.keep) :])
 
         if job.sequential:
@@ -272,7 +272,7 @@ class Chunk(NamedTuple):
     before: int
 
 
-class Computed(NamedTuple):
+class ComputedChunk(NamedTuple):
     """The inputs of a chunk and the columns of its result."""
 
     x: FloatArray

@@ -48,7 +48,7 @@ class Summary:
     """What was done: rows read, how many of them lie outside the range of the inputs, in all and by input.
 
     ``origin`` is the origin of each input's range; see `matnet.model.ranges`. ``rows_with_nan`` are rows
-    of the result. ``note`` tells the user how the inputs were found, ``states`` what a series starts with, and
+    of the result. ``note`` says how the inputs were found, ``states`` what a series starts with, and
     ``doubts`` what may be wrong with that.
     """
 

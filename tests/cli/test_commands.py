@@ -16,6 +16,7 @@ import pytest
 import matnet
 from matnet.cli import entry
 from matnet.cli.entry import COMMANDS, program, run
+from matnet.tables.formats import SUFFIXES
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")
@@ -153,8 +154,8 @@ def test_the_format_of_the_result_is_checked_before_anything_else(said: Said) ->
     assert said("predict", "none.mat", "none.csv", "-o", "out.ods") == (
         2,
         "",
-        "matnet: out.ods: results are not written in this format; known: .csv, .txt, .tsv, .parquet, .arrow, .ipc, "
-        ".feather, .xlsx, .mat, or - for standard output; or choose the format with --to\n",
+        f"matnet: out.ods: results are not written in this format; known: {', '.join(SUFFIXES)}, or - for standard "
+        "output; or choose the format with --to\n",
     )
 
 

@@ -13,6 +13,7 @@ import matnet
 from matnet.cli.entry import run
 from matnet.functions.namespace import FloatArray
 from matnet.tables.binary.excel import workbook
+from matnet.tables.formats import TEXT_SUFFIXES
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 PUMP = str(FIXTURES / "pump.mat")
@@ -55,6 +56,9 @@ def test_every_number_is_exact_in_every_format(tmp_path: Path, capsys: pytest.Ca
     np.testing.assert_array_equal(np.reshape(own, (10, 2)), expected)
     assert run(["weights", str(tmp_path / "net.json"), "-o", str(tmp_path / "w.csv")]) == 0
     assert list(csv.DictReader((tmp_path / "w.csv").read_text(encoding="utf-8").splitlines())) == rows
+    assert run(["weights", str(tmp_path / "net.json"), "-o", str(tmp_path / "w.tsv")]) == 0
+    tabs = (tmp_path / "w.tsv").read_text(encoding="utf-8").splitlines()
+    assert list(csv.DictReader(tabs, delimiter="\t")) == rows
     fastexcel = pytest.importorskip("fastexcel")
     pytest.importorskip("xlsxwriter")
     assert run(["weights", str(tmp_path / "net.json"), "-o", str(tmp_path / "w.xlsx")]) == 0
@@ -114,10 +118,11 @@ def test_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     def said(*arguments: str) -> tuple[int, str]:
         return run(["weights", PUMP, *arguments]), capsys.readouterr().err
 
-    name = str(tmp_path / "w.txt")
+    name = str(tmp_path / "w.ods")
     assert said("-o", name) == (
         2,
-        f"matnet: {name}: the format is not known; name a folder, or a file that ends in .csv or .xlsx\n",
+        f"matnet: {name}: the format is not known; name a folder, or a file that ends in "
+        f"{', '.join(TEXT_SUFFIXES)} or .xlsx\n",
     )
     folder = tmp_path / "w"
     assert said("-o", str(folder)) == (0, "")

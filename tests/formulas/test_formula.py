@@ -18,7 +18,7 @@ from matnet.formulas import documents, numbers, recording
 from matnet.formulas import formula as formulas
 from matnet.formulas.formula import FORMATS, Formula
 from matnet.formulas.numbers import differences, points
-from matnet.formulas.recording import Recorded
+from matnet.formulas.recording import RecordedExpressions
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.network.formula import formula_of
@@ -61,7 +61,7 @@ def test_the_network_is_computed_once(digits: int | None, monkeypatch: pytest.Mo
     calls: list[str] = []
     made, evaluated = recording.recorded, numbers.computed
 
-    def recorded(*arguments: Any) -> Recorded:
+    def recorded(*arguments: Any) -> RecordedExpressions:
         found = made(*arguments)
 
         def reference(x: Real) -> Real:

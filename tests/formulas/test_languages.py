@@ -16,7 +16,7 @@ from exported_networks import corpus_networks, row_networks
 from latex_reader import Reader
 from matnet.formulas.formula import Formula, formula
 from matnet.formulas.numbers import points
-from matnet.formulas.recording import Wanted
+from matnet.formulas.recording import FormulaRequest
 from matnet.network import Network
 from matnet.proof.formulas import run_text
 
@@ -41,7 +41,7 @@ def format(request: pytest.FixtureRequest) -> str:
 def both(net: Network, format: str, layout: str = "steps", digits: int | None = None) -> Formula:
     """The formula of the outputs and of their derivatives with respect to the first inputs, together."""
     derivative = not net.dynamic
-    wanted = Wanted(columns=tuple(range(min(net.input_size, 4))), derivative=derivative)
+    wanted = FormulaRequest(columns=tuple(range(min(net.input_size, 4))), derivative=derivative)
     return formula(net.structure, net.program, wanted, format, layout, digits)
 
 

@@ -1,4 +1,4 @@
-"""The two net input functions: value, derivatives with any of the terms constant, and no division by a factor."""
+"""The net input functions: value, derivatives with any of the terms constant, and no division by a factor."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from matnet.functions.net_input import NET_INPUT, NetInputFunction
+from precise_rows import PRECISE_NET_INPUT, difference, precise
 
 Real = NDArray[np.float64]
-
-PLAIN = {"netsum": lambda z: np.sum(z, axis=0), "netprod": lambda z: np.prod(z, axis=0)}
 
 
 def terms(count: int, seed: int = 0) -> list[Real]:
@@ -21,16 +20,23 @@ def terms(count: int, seed: int = 0) -> list[Real]:
     return [rng.normal(size=4), *(rng.normal(size=(5, 4)) for _ in range(count - 1))]
 
 
-def test_the_table() -> None:
-    assert set(NET_INPUT) == set(PLAIN)
-    assert [NET_INPUT[name].linear for name in ("netsum", "netprod")] == [True, False]
+def test_the_second_copy_covers_the_table() -> None:
+    assert set(PRECISE_NET_INPUT) == set(NET_INPUT), difference(NET_INPUT, PRECISE_NET_INPUT, "PRECISE_NET_INPUT")
 
 
 @pytest.mark.parametrize("name", sorted(NET_INPUT))
+def test_a_row_is_linear_where_its_derivative_is_the_same_everywhere(name: str) -> None:
+    row, v = NET_INPUT[name], [np.ones((5, 1, 4))] * 3
+    here, there = row.tangent(terms(3, seed=0), v), row.tangent(terms(3, seed=1), v)
+    assert row.linear == np.array_equal(here, there)
+
+
+@pytest.mark.parametrize("name", sorted(set(PRECISE_NET_INPUT) & set(NET_INPUT)))
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_value(name: str, count: int) -> None:
     z = terms(count)
-    expected = PLAIN[name]([np.broadcast_to(term, (5, 4)) for term in z])
+    whole = np.stack([np.broadcast_to(term, (5, 4)) for term in z])
+    expected = [[float(PRECISE_NET_INPUT[name](precise(whole[:, q, i]))) for i in range(4)] for q in range(5)]
     np.testing.assert_allclose(np.broadcast_to(NET_INPUT[name].value(z), (5, 4)), expected, rtol=1e-15, atol=1e-15)
 
 
@@ -75,7 +81,7 @@ def test_tangent_cotangent_and_curvature(name: str, varying: tuple[int, ...]) ->
             mixed = moved(row, ahead, l, other[:, m], 0.5) - moved(row, behind, l, other[:, m], 0.5)
             second[:, j, m] += (u[:, 0] * mixed).sum(-1)
     if curve is None:
-        assert name == "netsum" or sum(varying) == 1
+        assert row.linear or sum(varying) == 1
         curve = np.zeros_like(second)
     np.testing.assert_allclose(curve, second, rtol=0.0, atol=1e-13)
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from matnet.errors import ModelError
 from matnet.functions.processing import PROCESSING, Map
-from processing_settings import ROTATION, SETTINGS
+from processing_settings import LATER, ROTATION, SETTINGS
 
 Real = NDArray[np.float64]
 
 NAN = float("nan")
+SUPPORT = "tests/support/processing_settings.py"
 
 CASES = [
     pytest.param(name, raw, id=f"{name}-{number}") for name, many in SETTINGS.items() for number, raw in enumerate(many)
@@ -30,7 +31,16 @@ def maps(name: str, raw: Mapping[str, Any]) -> tuple[Map, Map, int, int]:
 
 
 def test_every_row_has_settings_here() -> None:
-    assert set(SETTINGS) == set(PROCESSING)
+    missing, gone = sorted(set(PROCESSING) - set(SETTINGS)), sorted(set(SETTINGS) - set(PROCESSING))
+    assert not missing, f"add settings for three raw rows of {missing} to SETTINGS in {SUPPORT}"
+    assert not gone, f"remove {gone} from SETTINGS in {SUPPORT}"
+
+
+@pytest.mark.parametrize("name", sorted(PROCESSING))
+def test_a_row_is_of_the_class_network_unless_the_second_copy_says_otherwise(name: str) -> None:
+    assert PROCESSING[name].shallow == (name not in LATER), (
+        f"{name} is either a function of the class network (shallow in its row) or stands in LATER in {SUPPORT}"
+    )
 
 
 def apply(name: str, case: int, x: Any) -> list[Any]:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from matnet.errors import ModelError
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.transfer_rows import ElementwiseTransfer, TransferFunction
-from precise_rows import PRECISE_TRANSFER, PreciseCoupled, PreciseElementwise, precise
+from precise_rows import PRECISE_TRANSFER, PreciseCoupled, PreciseElementwise, difference, precise
 
 Real = NDArray[np.float64]
 
 EPS = 2.0**-52
 SMALLEST_NORMAL = 2.0**-1022
+SUPPORT = "tests/support/precise_rows.py"
 
 ELEMENTWISE = sorted(name for name, row in TRANSFER.items() if not row.coupled)
 COUPLED = sorted(name for name, row in TRANSFER.items() if row.coupled)
@@ -47,6 +48,20 @@ def smooth(name: str) -> ElementwiseTransfer:
     return row
 
 
+def smooth_copy(name: str) -> PreciseElementwise:
+    """Its second copy."""
+    copy = PRECISE_TRANSFER.get(name)
+    assert isinstance(copy, PreciseElementwise), f"{name} needs a PreciseElementwise in PRECISE_TRANSFER of {SUPPORT}"
+    return copy
+
+
+def coupled_copy(name: str) -> PreciseCoupled:
+    """The second copy of a function whose a_i depends on all n."""
+    copy = PRECISE_TRANSFER.get(name)
+    assert isinstance(copy, PreciseCoupled), f"{name} needs a PreciseCoupled in PRECISE_TRANSFER of {SUPPORT}"
+    return copy
+
+
 def elementwise(name: str, n: Real) -> tuple[Real, Real, Real]:
     """a, da/dn and d²a/dn² of single neurons, through the row's own four functions."""
     row = TRANSFER[name]
@@ -70,16 +85,21 @@ def assert_within(got: float, exact: Any, tolerance: Any, where: str) -> None:
 
 
 def test_the_second_copy_covers_the_table() -> None:
-    assert set(PRECISE_TRANSFER) == set(TRANSFER)
-    assert sum(row.shallow for row in TRANSFER.values()) == 16
-    assert ANALYTIC == ["logsig", "netinv", "purelin", "radbas", "tansig"], "whose formulas hold for complex n"
+    assert set(PRECISE_TRANSFER) == set(TRANSFER), difference(TRANSFER, PRECISE_TRANSFER, "PRECISE_TRANSFER")
+
+
+@pytest.mark.parametrize("name", sorted(set(PRECISE_TRANSFER) & set(TRANSFER)))
+def test_a_row_holds_for_complex_n_and_is_of_the_class_network_where_the_second_copy_says_so(name: str) -> None:
+    row, exact = TRANSFER[name], PRECISE_TRANSFER[name]
+    assert (row.analytic, row.shallow) == (exact.analytic, exact.shallow), (
+        f"declare the same analytic and shallow of {name} in its row and in PRECISE_TRANSFER"
+    )
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_the_second_copy_is_itself_right(name: str) -> None:
     """Its derivatives against numerical ones of its own values, in 50 digits."""
-    row = PRECISE_TRANSFER[name]
-    assert isinstance(row, PreciseElementwise)
+    row = smooth_copy(name)
     for n in precise([-2.3, -0.62, 0.17, 0.81, 1.9]):
         assert abs(mp.diff(row.a, n) - row.da(n)) < mpf("1e-20"), (name, n)
         assert abs(mp.diff(row.a, n, 2) - row.d2a(n)) < mpf("1e-12"), (name, n)
@@ -87,8 +107,7 @@ def test_the_second_copy_is_itself_right(name: str) -> None:
 
 @pytest.mark.parametrize("name", COUPLED)
 def test_the_second_copy_of_a_coupled_row_is_itself_right(name: str) -> None:
-    row = PRECISE_TRANSFER[name]
-    assert isinstance(row, PreciseCoupled)
+    row = coupled_copy(name)
     n = precise([0.3, -1.2, 0.8])
     slope, curve = row.da(n), row.d2a(n)
     for i, j, k in itertools.product(range(3), repeat=3):
@@ -106,8 +125,7 @@ def test_the_second_copy_of_a_coupled_row_is_itself_right(name: str) -> None:
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_value_slope_and_curvature(name: str) -> None:
     """Each within 8 eps of its own size plus what a rounding of n would change."""
-    row = PRECISE_TRANSFER[name]
-    assert isinstance(row, PreciseElementwise)
+    row = smooth_copy(name)
     got = elementwise(name, np.array(POINTS))
     for q, n in enumerate(precise(POINTS)):
         smooth = abs(n) < 1e3 and n not in precise(list(TRANSFER[name].kinks)) and abs(n) > 1e-3
@@ -121,8 +139,7 @@ def test_value_slope_and_curvature(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["tansig", "logsig"])
 def test_slopes_of_the_sigmoids_are_right_to_8_ulp(name: str) -> None:
-    row = PRECISE_TRANSFER[name]
-    assert isinstance(row, PreciseElementwise)
+    row = smooth_copy(name)
     points = np.concatenate([np.linspace(-300.0, 300.0, 401), np.linspace(-2.0, 2.0, 41), [1e-9, -1e-160, 17.99]])
     _, slopes, _ = elementwise(name, points)
     for point, slope in zip(points, slopes, strict=True):
@@ -133,8 +150,7 @@ def test_slopes_of_the_sigmoids_are_right_to_8_ulp(name: str) -> None:
 @pytest.mark.parametrize("name", COUPLED)
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_coupled_value_and_derivatives(name: str, layer: list[float]) -> None:
-    row, exact = TRANSFER[name], PRECISE_TRANSFER[name]
-    assert isinstance(exact, PreciseCoupled)
+    row, exact = TRANSFER[name], coupled_copy(name)
     n, N = np.array(layer), precise(layer)
     size = range(len(layer))
     identity = np.eye(len(layer))
@@ -162,8 +178,7 @@ def _curvature_terms(name: str, n: list[Any]) -> Any:
         return lambda i, j, k: mpf(0)
     radial = TRANSFER[name].even is not None
     q = [-entry * entry for entry in n] if radial else n
-    softmax = PRECISE_TRANSFER["softmax"]
-    assert isinstance(softmax, PreciseCoupled)
+    softmax = coupled_copy("softmax")
     a, first = softmax.a(q), softmax.da(q)
 
     def centred(i: int, j: int) -> Any:
@@ -191,8 +206,7 @@ def test_a_coupled_row_of_huge_inputs_keeps_its_slope() -> None:
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_the_kinks_of_a_row_are_those_of_the_second_copy(name: str) -> None:
-    exact = PRECISE_TRANSFER[name]
-    assert isinstance(exact, PreciseElementwise)
+    exact = smooth_copy(name)
     assert dict(smooth(name).kinks) == {n: float(exact.da(mpf(n))) for n in exact.kinks}, (
         f"declare the same kinks of {name} in its row, with their slopes, and in PRECISE_TRANSFER"
     )
@@ -201,8 +215,7 @@ def test_the_kinks_of_a_row_are_those_of_the_second_copy(name: str) -> None:
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_what_a_row_says_of_itself_is_true_of_the_second_copy(name: str) -> None:
     """Where its slope jumps, where only its curvature does, where it is infinite, and whether its slope is constant."""
-    row, exact = smooth(name), PRECISE_TRANSFER[name]
-    assert isinstance(exact, PreciseElementwise)
+    row, exact = smooth(name), smooth_copy(name)
     places, h = [mpf(k) / 4 for k in range(-33, 34)], mpf("1e-30")
 
     def leaps(of: Any) -> set[float]:
@@ -221,8 +234,7 @@ def test_what_a_row_says_of_itself_is_true_of_the_second_copy(name: str) -> None
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 def test_value_and_derivatives_at_kinks_and_at_zero(name: str, zero: float) -> None:
-    exact = PRECISE_TRANSFER[name]
-    assert isinstance(exact, PreciseElementwise)
+    exact = smooth_copy(name)
     for n in {0.0, *smooth(name).kinks} - set(smooth(name).poles):
         a, da, d2a = elementwise(name, np.array([n or zero]))
         at = mpf(n)
@@ -267,8 +279,7 @@ def test_nan_anywhere_makes_the_whole_layer_nan(name: str) -> None:
 
 @pytest.mark.parametrize("name", COUPLED)
 def test_coupled_rows_at_infinity_and_of_equals(name: str) -> None:
-    row, exact = TRANSFER[name], PRECISE_TRANSFER[name]
-    assert isinstance(exact, PreciseCoupled)
+    row, exact = TRANSFER[name], coupled_copy(name)
     assert exact.pinned, f"add to PRECISE_TRANSFER what a layer of {name} gives at infinite n"
     for layer, expected in exact.pinned.items():
         n, identity = np.array(layer), np.eye(len(layer))

@@ -291,7 +291,7 @@ def test_the_last_step_is_the_final_state_of_each_direction(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_the_last_step_behind_a_bidirectional_layer(tmp_path: Path, kind: str) -> None:
+def test_the_last_step_after_a_bidirectional_layer(tmp_path: Path, kind: str) -> None:
     """Its inputs depend on all steps, so that only the last output is one of MATLAB's."""
     plain = {"LSTM": plain_lstm, "GRU": plain_gru}[kind]
     first, second = both(), recurrent(kind, "rnn", 5, size=2 * H, last=True)
@@ -306,15 +306,15 @@ def test_the_last_step_behind_a_bidirectional_layer(tmp_path: Path, kind: str) -
 
 
 def test_layers_around_a_bidirectional_one(tmp_path: Path) -> None:
-    """A normalization, an LSTM before, paths beside and a GRU behind, in another order than that of computation."""
+    """A normalization, an LSTM before, paths beside and a GRU after, in another order than that of computation."""
     mean = np.array([[1.0], [2.0], [-1.0]])
     entry = sequences(normalization={"Version": number(1), "Type": "zerocenter", "AverageImage": mean})
-    before, second = recurrent("LSTM", "before", 1), recurrent("GRU", "behind", 2, size=2 * H, units=2 * H)
+    before, second = recurrent("LSTM", "before", 1), recurrent("GRU", "after", 2, size=2 * H, units=2 * H)
     middle = recurrent("BiLSTM", "middle", 3, size=H)
     add = layer("AdditionLayer", "add", NumInputs=number(2))
     layers = [add, second, middle, entry, dense("fc", W, B), before]
     wires = [
-        *(("input", "before"), ("before", "middle"), ("middle", "behind"), ("behind", "add/in1")),
+        *(("input", "before"), ("before", "middle"), ("middle", "after"), ("after", "add/in1")),
         *(("middle", "add/in2"), ("add", "fc")),
     ]
     net = load(tmp_path, layers, directed, connections=wires)

@@ -244,8 +244,8 @@ def test_other_matlab_files() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"\0function", "net.m: byte 0 is NUL, so this is no text file; a MATLAB function file was expected"),
-        (b"function\0", "net.m: byte 8 is NUL, so this is no text file; a MATLAB function file was expected"),
+        (b"\0function", "net.m: byte 0 is NUL, so this is not a text file; a MATLAB function file was expected"),
+        (b"function\0", "net.m: byte 8 is NUL, so this is not a text file; a MATLAB function file was expected"),
         (b"IW1_1 = 1;\n% {", "net.m:1: IW1_1 = 1: the file has a statement outside of any function"),
         (b"%{\nIW1_1 = 1;\n", "net.m:1: %{: the block comment is not closed"),
         (b"% IW1_1 = 1;\n", "net.m: the file holds no function, so it was not written by genFunction"),
@@ -365,8 +365,8 @@ def test_products_do_not_nest_without_end() -> None:
 
 def test_two_spellings_of_one_weight() -> None:
     assert refusal(main("IW1_01 = 2;", "y1 = IW1_1*x1 + IW1_01*x1;"), UnsupportedError) == (
-        "net.m:4: y1 = IW1_1*x1 + IW1_01*x1: 'IW1_01' is no weight of the file; genFunction writes no such statement; "
-        "undo the edit, or load the network's .mat file"
+        "net.m:4: y1 = IW1_1*x1 + IW1_01*x1: 'IW1_01' is not a weight of the file; genFunction writes no such "
+        "statement; undo the edit, or load the network's .mat file"
     )
 
 
@@ -441,7 +441,7 @@ UNSURE = "a block comment, or a comment after a line that is continued, inside a
         ("[1 ... %{\n2]", UNSURE),
         ("[1 ...\n % two\n2]", UNSURE),
         ("[1...\n2]", "'1' begins a number that runs into what follows it; put a space after the number"),
-        ("[1 - 2]", "'-' in the literal is no number; nothing is calculated here"),
+        ("[1 - 2]", "'-' in the literal is not a number; nothing is calculated here"),
         ("[1 2\x0b3]", "the character '\\x0b' is not MATLAB's"),
         ("[1 2\xa03]", "the character '\\xa0' is not MATLAB's"),
         ("[1 2\x853]", "the character '\\x85' is not MATLAB's"),
@@ -453,7 +453,7 @@ UNSURE = "a block comment, or a comment after a line that is continued, inside a
         ("+1", "a constant is a number or a matrix of numbers, written out"),
         ("--1", "a constant is a number or a matrix of numbers, written out"),
         ("1:3", "a constant is a number or a matrix of numbers, written out"),
-        ("[1:3]", "'1:3' in the literal is no number; nothing is calculated here"),
+        ("[1:3]", "'1:3' in the literal is not a number; nothing is calculated here"),
         ("'1'", "a constant is a number or a matrix of numbers, written out"),
         ("[1 2]''", "a constant is a number or a matrix of numbers, written out"),
     ],

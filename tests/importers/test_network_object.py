@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +15,10 @@ from scipy.io.matlab import MatlabObject
 import matnet
 from fitted_models import handle
 from matnet.errors import NoNetworkError
+from matnet.functions.net_input import NET_INPUT
+from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
+from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Performance
 from network_object import removeconstantrows
 from object_files import ObjectStore, Reference, write_objects
@@ -247,30 +250,32 @@ def test_fields_that_an_older_toolbox_did_not_write_mean_no_feedback(small: Matl
 
 Edit = Callable[[Any], object]
 
+
+def names(table: Mapping[str, Any]) -> str:
+    """The functions of a table that the class `network` has."""
+    return ", ".join(sorted(name for name, row in table.items() if getattr(row, "shallow", True)))
+
+
 REFUSED: dict[str, tuple[Edit, str]] = {
     "an unknown transfer function": (
         lambda net: part(net, "layers", 1).update(transferFcn="mytf"),
-        "net.layers{2}.transferFcn: unknown transfer function 'mytf'; known: compet, elliot2sig, elliotsig, hardlim, "
-        "hardlims, logsig, netinv, poslin, purelin, radbas, radbasn, satlin, satlins, softmax, tansig, tribas",
+        "net.layers{2}.transferFcn: unknown transfer function 'mytf'; known: " + names(TRANSFER),
     ),
     "a user's own relu": (
         lambda net: part(net, "layers", 1).update(transferFcn="relu"),
-        "net.layers{2}.transferFcn: unknown transfer function 'relu'; known: compet, elliot2sig, elliotsig, hardlim, "
-        "hardlims, logsig, netinv, poslin, purelin, radbas, radbasn, satlin, satlins, softmax, tansig, tribas",
+        "net.layers{2}.transferFcn: unknown transfer function 'relu'; known: " + names(TRANSFER),
     ),
     "a user's own standardize": (
         lambda net: part(net, "inputs")["processFcns"].__setitem__((0, 0), "standardize"),
-        "net.inputs{1}.processFcns{1}: unknown processing function 'standardize'; known: fixunknowns, lvqoutputs, "
-        "mapminmax, mapstd, processpca, removeconstantrows, removerows",
+        "net.inputs{1}.processFcns{1}: unknown processing function 'standardize'; known: " + names(PROCESSING),
     ),
     "an unknown net input function": (
         lambda net: part(net, "layers", 0).update(netInputFcn="netmax"),
-        "net.layers{1}.netInputFcn: unknown net input function 'netmax'; known: netprod, netsum",
+        "net.layers{1}.netInputFcn: unknown net input function 'netmax'; known: " + names(NET_INPUT),
     ),
     "an unknown weight function": (
         lambda net: part(net, "layerWeights", 1, 0).update(weightFcn="myweight"),
-        "net.layerWeights{2,1}: unknown weight function 'myweight'; known: boxdist, dist, dotprod, mandist, negdist, "
-        "normprod, scalprod",
+        "net.layerWeights{2,1}: unknown weight function 'myweight'; known: " + names(WEIGHT),
     ),
     "convwf": (
         lambda net: part(net, "inputWeights").update(weightFcn="convwf"),
@@ -284,8 +289,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "an unknown processing function": (
         lambda net: part(net, "inputs")["processFcns"].__setitem__((0, 0), "myscale"),
-        "net.inputs{1}.processFcns{1}: unknown processing function 'myscale'; known: fixunknowns, lvqoutputs, "
-        "mapminmax, mapstd, processpca, removeconstantrows, removerows",
+        "net.inputs{1}.processFcns{1}: unknown processing function 'myscale'; known: " + names(PROCESSING),
     ),
     "a transfer function that is not text": (
         lambda net: part(net, "layers").update(transferFcn=3.0),

@@ -165,7 +165,7 @@ def test_parameters_are_whole_matrices_in_matlabs_order(tmp_path: Path, kind: st
     flat = [array.ravel(order="F") for array in (*numbers_of(stored), W, B)]
     names = net.parameter_names
     if kind == "gru-before":
-        # the rows of the candidate multiply something else, and come behind the others
+        # the rows of the candidate multiply something else, and come after the others
         rows = numbers_of(stored)[1]
         flat[1] = np.concatenate([rows[: 2 * H].ravel(order="F"), rows[2 * H :].ravel(order="F")])
         assert names[flat[0].size + 2 * H * H] == f"rnn.RecurrentWeights({2 * H + 1},1)"
@@ -327,7 +327,7 @@ REFUSED: list[tuple[str, list[Any], str]] = [
         "layer 'input': a network with recurrent layers needs a sequence input; this is a layer of feature input",
     ),
     (
-        "both directions behind a single step",
+        "both directions after a single step",
         [sequences(), recurrent("BiLSTM", "one", 1, last=True), recurrent("BiLSTM", "two", 1, size=2 * H)],
         "layer 'two': the input is the last step of a sequence, expected a whole sequence",
     ),

@@ -17,6 +17,7 @@ from matnet.model.structure import (
     Layer,
     Output,
     Performance,
+    Process,
     Structure,
     Weight,
     element_names,
@@ -389,3 +390,21 @@ def test_the_numbers_are_copies_that_nobody_can_change() -> None:
     assert kept.tolist() == [[1.0] * 3] * 2
     with pytest.raises(ValueError, match="read-only"):
         kept[0, 0] = 2.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"ymin": [-1.0]}, "the setting ymin has the shape (1,), expected (2,)"),
+        ({"ymin": -1.0}, "the setting ymin has the shape (), expected (2,)"),
+        ({"xoffset": [[0.0, 1.0]]}, "the setting xoffset has the shape (1, 2), expected (2,)"),
+        ({"gain": 2.0}, "the setting xoffset has the shape (2,), expected (1,)"),
+    ],
+)
+def test_a_setting_has_a_number_for_each_row(settings: dict[str, Any], text: str) -> None:
+    """An archive with another number of them could be saved and not opened."""
+    whole: dict[str, Any] = {"xoffset": [0.0, 1.0], "gain": [1.0, 2.0], "ymin": [-1.0, -1.0]}
+    assert Input(2, (Process("mapminmax", whole),)).processed_size == 2
+    with pytest.raises(ModelError) as refused:
+        Input(2, (Process("mapminmax", whole | settings),))
+    assert str(refused.value).endswith(text)

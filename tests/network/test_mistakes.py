@@ -15,7 +15,7 @@ import matnet
 from matnet.errors import ShapeError, TableError
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
-from matnet.network.mistakes import Difference, Given
+from matnet.network.mistakes import Difference, UserNumber
 from matnet.proof.given import read_given
 from random_networks import regular, structures
 from trials import random_cases
@@ -124,9 +124,9 @@ def test_a_derivative_that_is_right_is_no_difference_after_a_wrong_output() -> N
 
 
 def test_numbers_may_be_rounded() -> None:
-    rounded = {name: Given(round(value, 3), 1e-3) for name, value in port().items()}
+    rounded = {name: UserNumber(round(value, 3), 1e-3) for name, value in port().items()}
     assert NET.trace(X).against(rounded) == ()
-    found = NET.trace(X).against({name: Given(round(value, 3), 1e-3) for name, value in port(["bias"]).items()})
+    found = NET.trace(X).against({name: UserNumber(round(value, 3), 1e-3) for name, value in port(["bias"]).items()})
     assert [difference.reasons for difference in found] == [(MISTAKES["bias"],)]
 
 
@@ -183,9 +183,9 @@ def test_a_file_of_numbers(tmp_path: Path) -> None:
         'n1(1),0.25\n"zIW1_1(2)",-1.5e-3\n',
     ):
         file.write_text(text, encoding="utf-8")
-        assert read_given(str(file)) == {"n1(1)": Given(0.25, 0.01), "zIW1_1(2)": Given(-0.0015, 1e-4)}
+        assert read_given(str(file)) == {"n1(1)": UserNumber(0.25, 0.01), "zIW1_1(2)": UserNumber(-0.0015, 1e-4)}
     file.write_text("zIW{1,1}(2),3\n")
-    assert read_given(str(file)) == {"zIW{1,1}(2)": Given(3.0)}
+    assert read_given(str(file)) == {"zIW{1,1}(2)": UserNumber(3.0)}
     for text, message in (
         ("", "has no numbers; each row is a quantity and a value"),
         ("y1,high\n", "line 1: 'high' is not a number; each row is a quantity and a value"),

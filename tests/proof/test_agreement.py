@@ -77,7 +77,7 @@ def test_a_difference_is_told_as_it_is_and_as_a_share_of_the_range() -> None:
 
 @pytest.mark.parametrize(("ulps", "verdict"), [(15, "proved"), (-15, "proved"), (16, "contradicted")])
 def test_answers_far_from_0_agree_within_eight_eps_of_their_size(ulps: int, verdict: str) -> None:
-    """An offset of 10⁶ behind the network: 8 eps of it are 15.3 units of its last digit, its range of 2 counts less."""
+    """An offset of 10⁶ after the network: 8 eps of it are 15.3 units of its last digit, its range of 2 counts less."""
     offset = Process.from_matlab("mapminmax", {"gain": [1.0], "xoffset": [1e6 - 1.0], "ymin": -1.0})
     x = np.linspace(-1.0, 1.0, 33)[:, None]
     y = 1e6 + x

@@ -401,7 +401,7 @@ def test_a_series_of_many_inputs_is_checked_input_by_input() -> None:
 def test_inputs_of_any_range_are_changed_by_a_share_of_it(
     share: float, verdict: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From 10⁻⁸ to 10⁸ wide, and from 0 or far from it: what is compared is the derivative by the input itself."""
+    """From 10⁻⁸ to 10⁸ wide, and from 0 or far from it: the derivative with respect to the input itself is compared."""
     right = Network.jacobian
 
     def wrong(self: Network, x: Real) -> Real:

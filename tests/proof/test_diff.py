@@ -312,7 +312,7 @@ def test_two_function_files_do_not_excuse_each_other() -> None:
 
 
 def test_15_digits_that_move_the_outputs_too_far_are_no_excuse() -> None:
-    """Behind a weight of 10⁶ the last digits of a gain are more than 1e-12 of the outputs' range; in a series that may
+    """After a weight of 10⁶ the last digits of a gain are more than 1e-12 of the outputs' range; in a series that may
     be so without an error."""
     written, source = function_file_and_its_source()
 

@@ -15,7 +15,7 @@ import pytest
 
 from matnet.errors import FormatError
 from matnet.formulas.formula import Formula, formula
-from matnet.formulas.recording import Wanted
+from matnet.formulas.recording import FormulaRequest
 from matnet.formulas.syntax import Format
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
@@ -29,7 +29,7 @@ def linear(format: Format, outputs: int = 1, slope: float = 2.0) -> Formula:
     value = slope * np.arange(1.0, outputs + 1)[:, None]
     layer = Layer(outputs, "purelin", {0: Weight(value)}, bias=np.ones(outputs))
     net = Network(Structure((Input(1, range=np.array([[-1.0, 1.0]])),), (layer,), (Output(0, outputs),)))
-    return formula(net.structure, net.program, Wanted(), format, "steps", None)
+    return formula(net.structure, net.program, FormulaRequest(), format, "steps", None)
 
 
 @pytest.mark.parametrize("outputs", [1, 2])

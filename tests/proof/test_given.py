@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from matnet.errors import TableError
-from matnet.network.mistakes import Given
+from matnet.network.mistakes import UserNumber
 from matnet.proof.given import read_given
 
 
-def read(folder: Path, text: str) -> dict[str, Given]:
+def read(folder: Path, text: str) -> dict[str, UserNumber]:
     file = folder / "mine.csv"
     file.write_text(text, encoding="utf-8")
     return read_given(str(file))
@@ -33,7 +33,7 @@ def read(folder: Path, text: str) -> dict[str, Given]:
 )
 def test_cells_of_one_number(text: str, tmp_path: Path) -> None:
     """Under a header in any order, which may follow empty lines; in a row that is too short the first and the last."""
-    assert read(tmp_path, text) == {"y1": Given(0.25, 0.01)}
+    assert read(tmp_path, text) == {"y1": UserNumber(0.25, 0.01)}
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ LAYERS = [
 
 @pytest.mark.parametrize(("net_input", "weights", "bias", "scale"), LAYERS)
 def test_layers_of_distances(net_input: str, weights: tuple[str, ...], bias: list[float] | None, scale: float) -> None:
-    """exp(-n²) and its derivatives by x and by b, also where the square of the bias has no double."""
+    """exp(-n²) and its derivatives with respect to x and b, also where the square of the bias has no double."""
     functions: dict[str, Callable[[Any, int], Any]] = {"dist": distance, "mandist": taxi, "dotprod": product}
     inputs = {number: Weight(scale * CENTRES, function) for number, function in enumerate(weights)}
     layer = Layer(2, "radbas", inputs, bias=bias, net_input=net_input)

@@ -90,7 +90,7 @@ def stored(store: ObjectStore, value: Any) -> Any:
 
 
 def answers(net: matnet.Network, x: Any) -> tuple[Any, Any]:
-    """Outputs (N, S) and derivatives by the same sample or step, (N, S, R)."""
+    """Outputs (N, S) and derivatives with respect to the same sample or step, (N, S, R)."""
     if not net.dynamic:
         return net.value_and_jacobian(x)
     return net.run(x).outputs, net.run_jacobian(x, lags=2, leads=1)[:, 0]

@@ -28,6 +28,8 @@ from matnet.network import Network
 from processing_settings import SETTINGS
 from random_networks import Real, minmax, network, structures
 
+PROCESSING_SETTINGS = "tests/support/processing_settings.py"
+
 
 @cache
 def row_networks() -> dict[str, Network]:
@@ -96,7 +98,9 @@ def _connections() -> Iterator[tuple[str, Network]]:
         "maxpool": (connection_weight("maxpool", none, **image), 6, ()),
         "avgpool": (connection_weight("avgpool", none, **image, padding_counts=[1]), 6, ()),
     }
-    assert set(examples) == set(CONNECTIONS)
+    missing, gone = sorted(set(CONNECTIONS) - set(examples)), sorted(set(examples) - set(CONNECTIONS))
+    assert not missing, f"add an example of {missing} to _connections in tests/support/exported_networks.py"
+    assert not gone, f"remove {gone} from _connections in tests/support/exported_networks.py"
     for name, (weight, size, shape) in examples.items():
         first = Layer(6, "tansig", {0: Weight(rng.normal(size=(6, 3)))}, bias=rng.normal(size=6))
         bias = rng.normal(size=shape[-1]) if shape else None
@@ -107,7 +111,9 @@ def _connections() -> Iterator[tuple[str, Network]]:
 
 
 def _processings() -> Iterator[tuple[str, Network]]:
-    assert set(SETTINGS) == set(PROCESSING)
+    missing, gone = sorted(set(PROCESSING) - set(SETTINGS)), sorted(set(SETTINGS) - set(PROCESSING))
+    assert not missing, f"add settings for three raw rows of {missing} to SETTINGS in {PROCESSING_SETTINGS}"
+    assert not gone, f"remove {gone} from SETTINGS in {PROCESSING_SETTINGS}"
     for name, variants in SETTINGS.items():
         for number, raw in enumerate(variants):
             process, rng = Process.from_matlab(name, raw), np.random.default_rng(3)

@@ -2,13 +2,15 @@
 
 An elementwise transfer function is three functions of one number. A coupled one gives a list, a matrix (list of rows)
 and a list of matrices, element [i][j][k] the second derivative of a_i by n_j and n_k. A weight function of one neuron
-takes its row of w and p and gives z, the gradients by p and by w, and the matrix of second derivatives by p.
+takes its row of w and p and gives z, the gradients by p and by w, and the matrix of second derivatives by p. A net
+input function takes the bias and the weighted inputs of one neuron. A performance function takes t and y of one
+element, and whether its output has no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from mpmath import mp, mpf
@@ -26,7 +28,15 @@ INF, NAN = float("inf"), float("nan")
 
 
 @dataclass(frozen=True)
-class PreciseElementwise:
+class PreciseTransfer:
+    """Whether the row's value holds for complex n, and whether the class `network` has the function."""
+
+    analytic: bool = field(default=False, kw_only=True)
+    shallow: bool = field(default=True, kw_only=True)
+
+
+@dataclass(frozen=True)
+class PreciseElementwise(PreciseTransfer):
     """a(n), da/dn and d²a/dn², and the points where da/dn jumps.
 
     At a kink da/dn is the slope in MathWorks' documentation of the derivative functions; for relu, which it does not
@@ -40,7 +50,7 @@ class PreciseElementwise:
 
 
 @dataclass(frozen=True)
-class PreciseCoupled:
+class PreciseCoupled(PreciseTransfer):
     """a, da_i/dn_j and d²a_i/dn_j dn_k of a whole layer.
 
     ``pinned`` has values of a where no formula gives them: at infinite n, and which of equal n is taken. The
@@ -55,12 +65,24 @@ class PreciseCoupled:
 
 @dataclass(frozen=True)
 class PreciseWeight:
-    """z, dz/dp_j, dz/dw_j and d²z/dp_j dp_k of one neuron with the weights w."""
+    """z, dz/dp_j, dz/dw_j and d²z/dp_j dp_k of one neuron with the weights w.
+
+    ``analytic`` says that the row's value holds for complex w and p.
+    """
 
     z: Callable[[Vector, Vector], Number]
     dz_dp: Callable[[Vector, Vector], Vector]
     dz_dw: Callable[[Vector, Vector], Vector]
     d2z_dp2: Callable[[Vector, Vector], Matrix]
+    analytic: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class PrecisePerformance:
+    """The cost of one element, and whether the whole is a mean of them."""
+
+    cost: Callable[[Number, Number, bool], Number]
+    mean: bool
 
 
 def _zero(n: Number) -> Number:
@@ -168,16 +190,21 @@ def _zero_matrix(n: Vector) -> Matrix:
 
 
 PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
-    "tansig": PreciseElementwise(mp.tanh, lambda n: mp.sech(n) ** 2, lambda n: -2 * mp.tanh(n) * mp.sech(n) ** 2),
-    "logsig": PreciseElementwise(_logsig, _logsig_slope, lambda n: -_logsig_slope(n) * mp.tanh(n / 2)),
-    "purelin": PreciseElementwise(lambda n: n, lambda n: mpf(1), _zero),
+    "tansig": PreciseElementwise(
+        mp.tanh, lambda n: mp.sech(n) ** 2, lambda n: -2 * mp.tanh(n) * mp.sech(n) ** 2, analytic=True
+    ),
+    "logsig": PreciseElementwise(_logsig, _logsig_slope, lambda n: -_logsig_slope(n) * mp.tanh(n / 2), analytic=True),
+    "purelin": PreciseElementwise(lambda n: n, lambda n: mpf(1), _zero, analytic=True),
     "poslin": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n >= 0)), _zero, kinks=(0.0,)),
     "satlin": PreciseElementwise(lambda n: _clip(n, 0, 1), lambda n: _inside(n, 0, 1), _zero, kinks=(0.0, 1.0)),
     "satlins": PreciseElementwise(lambda n: _clip(n, -1, 1), lambda n: _inside(n, -1, 1), _zero, kinks=(-1.0, 1.0)),
     "hardlim": PreciseElementwise(lambda n: mpf(int(n >= 0)), _zero, _zero, kinks=(0.0,)),
     "hardlims": PreciseElementwise(lambda n: mpf(1 if n >= 0 else -1), _zero, _zero, kinks=(0.0,)),
     "radbas": PreciseElementwise(
-        lambda n: mp.exp(-n * n), lambda n: -2 * n * mp.exp(-n * n), lambda n: (4 * n * n - 2) * mp.exp(-n * n)
+        lambda n: mp.exp(-n * n),
+        lambda n: -2 * n * mp.exp(-n * n),
+        lambda n: (4 * n * n - 2) * mp.exp(-n * n),
+        analytic=True,
     ),
     "radbasn": PreciseCoupled(_radbasn, _radbasn_slope, _radbasn_curve, {(0.5, -INF, INF): (1.0, 0.0, 0.0)}),
     "tribas": PreciseElementwise(
@@ -208,29 +235,40 @@ PRECISE_TRANSFER: Mapping[str, PreciseElementwise | PreciseCoupled] = {
         lambda n: 2 * abs(n) / (1 + n * n) ** 2,
         lambda n: 2 * mp.sign(n) * (1 - 3 * n * n) / (1 + n * n) ** 3,
     ),
-    "relu": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n > 0)), _zero, kinks=(0.0,)),
+    "relu": PreciseElementwise(lambda n: max(n, mpf(0)), lambda n: mpf(int(n > 0)), _zero, kinks=(0.0,), shallow=False),
     "leakyrelu": PreciseElementwise(
-        lambda n: n if n >= 0 else mpf(0.01) * n, lambda n: mpf(1) if n > 0 else mpf(0.01), _zero, kinks=(0.0,)
+        lambda n: n if n >= 0 else mpf(0.01) * n,
+        lambda n: mpf(1) if n > 0 else mpf(0.01),
+        _zero,
+        kinks=(0.0,),
+        shallow=False,
     ),
-    "clippedrelu": PreciseElementwise(lambda n: _clip(n, 0, 6), lambda n: mpf(int(0 < n < 6)), _zero, kinks=(0.0, 6.0)),
+    "clippedrelu": PreciseElementwise(
+        lambda n: _clip(n, 0, 6), lambda n: mpf(int(0 < n < 6)), _zero, kinks=(0.0, 6.0), shallow=False
+    ),
     "elu": PreciseElementwise(
         lambda n: n if n > 0 else mp.expm1(n),
         lambda n: mpf(1) if n > 0 else mp.exp(n),
         lambda n: mpf(0) if n > 0 else mp.exp(n),
+        shallow=False,
     ),
     "swish": PreciseElementwise(
         lambda n: n * _logsig(n),
         lambda n: _logsig(n) + n * _logsig_slope(n),
         lambda n: _logsig_slope(n) * (2 - n * mp.tanh(n / 2)),
+        shallow=False,
     ),
     "gelu": PreciseElementwise(
         lambda n: n * _normal(n),
         lambda n: _normal(n) + n * _normal_density(n),
         lambda n: (2 - n * n) * _normal_density(n),
+        shallow=False,
     ),
-    "gelutanh": PreciseElementwise(_gelutanh, _gelutanh_slope, _gelutanh_curve),
-    "softplus": PreciseElementwise(lambda n: max(n, mpf(0)) + mp.log1p(mp.exp(-abs(n))), _logsig, _logsig_slope),
-    "netinv": PreciseElementwise(lambda n: 1 / n, lambda n: -1 / n**2, lambda n: 2 / n**3),
+    "gelutanh": PreciseElementwise(_gelutanh, _gelutanh_slope, _gelutanh_curve, shallow=False),
+    "softplus": PreciseElementwise(
+        lambda n: max(n, mpf(0)) + mp.log1p(mp.exp(-abs(n))), _logsig, _logsig_slope, shallow=False
+    ),
+    "netinv": PreciseElementwise(lambda n: 1 / n, lambda n: -1 / n**2, lambda n: 2 / n**3, analytic=True),
 }
 
 
@@ -277,13 +315,16 @@ def _negative(values: Vector) -> Vector:
 
 
 PRECISE_WEIGHT: Mapping[str, PreciseWeight] = {
-    "dotprod": PreciseWeight(_dot, lambda w, p: list(w), lambda w, p: list(p), _no_curve),
-    "dist": PreciseWeight(_distance, _direction, lambda w, p: _negative(_direction(w, p)), _distance_curve),
+    "dotprod": PreciseWeight(_dot, lambda w, p: list(w), lambda w, p: list(p), _no_curve, analytic=True),
+    "dist": PreciseWeight(
+        _distance, _direction, lambda w, p: _negative(_direction(w, p)), _distance_curve, analytic=True
+    ),
     "negdist": PreciseWeight(
         lambda w, p: -_distance(w, p),
         lambda w, p: _negative(_direction(w, p)),
         _direction,
         lambda w, p: [_negative(row) for row in _distance_curve(w, p)],
+        analytic=True,
     ),
     "mandist": PreciseWeight(
         lambda w, p: mp.fsum(abs(one - other) for one, other in zip(w, p, strict=True)),
@@ -302,9 +343,63 @@ PRECISE_WEIGHT: Mapping[str, PreciseWeight] = {
         lambda w, p: [(entry - _normalized(w, p)) / mp.fsum(p) for entry in w],
         lambda w, p: [entry / mp.fsum(p) for entry in p],
         _normalized_curve,
+        analytic=True,
     ),
 }
 """All but scalprod, whose neurons do not see all of p."""
+
+
+PRECISE_NET_INPUT: Mapping[str, Callable[[Vector], Number]] = {
+    "netsum": mp.fsum,
+    "netprod": mp.fprod,
+}
+
+
+def _squared_error(t: Number, y: Number, single: bool) -> Number:
+    return (t - y) ** 2
+
+
+def _absolute_error(t: Number, y: Number, single: bool) -> Number:
+    return abs(t - y)
+
+
+def _presence(t: Number, y: Number) -> Number:
+    return -t * mp.log(y) if t != 0 else mpf(0)
+
+
+def _absence(t: Number, y: Number) -> Number:
+    return -(1 - t) * mp.log(1 - y) if t != 1 else mpf(0)
+
+
+def _crossentropy_of_targets(t: Number, y: Number, single: bool) -> Number:
+    return _presence(t, y) + (_absence(t, y) if single else 0)
+
+
+def _crossentropy_of_both(t: Number, y: Number, single: bool) -> Number:
+    clipped = min(max(y, mpf(2) ** -52), 1 - mpf(2) ** -52)
+    return _presence(t, clipped) + _absence(t, clipped)
+
+
+PRECISE_PERFORMANCE: Mapping[tuple[str, str], PrecisePerformance] = {
+    ("mse", ""): PrecisePerformance(_squared_error, mean=True),
+    ("sse", ""): PrecisePerformance(_squared_error, mean=False),
+    ("mae", ""): PrecisePerformance(_absolute_error, mean=True),
+    ("sae", ""): PrecisePerformance(_absolute_error, mean=False),
+    ("crossentropy", "targets"): PrecisePerformance(_crossentropy_of_targets, mean=True),
+    ("crossentropy", "both"): PrecisePerformance(_crossentropy_of_both, mean=True),
+}
+"""By name and form."""
+
+
+def difference(rows: Iterable[Any], copies: Iterable[Any], table: str) -> str:
+    """What to do where a table of functions and its second copy here differ; empty where they do not."""
+    rows, copies = set(rows), set(copies)
+    changes = (("add", "to", rows - copies), ("remove", "from", copies - rows))
+    return "; ".join(
+        f"{verb} {', '.join(sorted(map(str, names)))} {side} {table} in tests/support/precise_rows.py"
+        for verb, side, names in changes
+        if names
+    )
 
 
 def precise(values: Iterable[Any]) -> Vector:

@@ -67,3 +67,6 @@ SETTINGS: dict[str, list[Mapping[str, Any]]] = {
         {"Min": 0.1, "Max": [0.7, 0.3, 2.0], "TargetMin": [-1.0, -1.0, -0.5], "TargetMax": [1.0, 1.0, 0.25]},
     ],
 }
+
+LATER = frozenset({"standardize", "zerocenter", "rescale"})
+"""Those that the class `network` does not have."""

@@ -489,7 +489,7 @@ def test_blocks_of_any_size_give_the_same_rows(block: int) -> None:
 
 
 def test_blocks_know_their_first_lines_and_what_is_blank() -> None:
-    """Records with newlines in quotes, and blank lines behind them, in blocks of every size."""
+    """Records with newlines in quotes, and blank lines after them, in blocks of every size."""
     text = b'a,b\n1,"2\n3"\n4,5\r\n6,"""\n7"\n8,9'
     for end in (b"", b"\n", b"\r\n", b"\n\n", b"\r\n\r\n\r\n"):
         for size in (1, 2, 3, 5, 7, 11, 100):

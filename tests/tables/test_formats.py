@@ -20,7 +20,7 @@ from matnet.tables.binary.scans import HeldFrame
 from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.formats import format_for
+from matnet.tables.formats import NAMES, format_for
 from matnet.tables.opening import Reading, open_table
 from matnet.tables.parts import folder_values, parts_of
 from matnet.tables.run import BatchOptions, gradients, predict
@@ -627,4 +627,4 @@ def test_the_format_of_a_target(name: str, to: str | None, form: str) -> None:
 def test_an_unknown_format() -> None:
     with pytest.raises(TableError) as raised:
         format_for("a.csv", "xlsx")
-    assert str(raised.value) == "form xlsx: there is no such format; known: csv, tsv, parquet, arrow, excel, mat"
+    assert str(raised.value) == f"form xlsx: there is no such format; known: {', '.join(NAMES)}"

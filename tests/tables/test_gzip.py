@@ -35,7 +35,7 @@ PIECES = st.lists(
 
 @settings(max_examples=trials(200))
 @given(PIECES, st.lists(st.integers(1, 70_000), min_size=1, max_size=5))
-def test_members_and_zeros_behind_them_read_as_by_pythons_gzip(
+def test_members_and_zeros_after_them_read_as_by_pythons_gzip(
     members: list[tuple[bytes, int, int, int]], sizes: list[int]
 ) -> None:
     packed = b"".join(gzip.compress(text * times, level) + b"\0" * zeros for text, times, level, zeros in members)
@@ -71,6 +71,6 @@ def test_a_checksum_or_length_that_is_wrong(place: int) -> None:
         unpacked(bytes(wrong), [64])
 
 
-def test_something_else_behind_a_member() -> None:
+def test_something_else_after_a_member() -> None:
     with pytest.raises(TableError, match=r"^t\.csv\.gz: the compressed data are damaged: "):
         unpacked(PACKED + b"x1,x2\n", [1 << 20])

@@ -453,7 +453,8 @@ def test_the_last_one_out_gives_blas_its_threads_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "rows"), [(4, 4096), (64, 4096), (65, 2048), (100, 2048), (512, 512), (513, 256), (4096, 64), (1 << 18, 8), (1 << 19, 8)]
+    ("size", "rows"),
+    [(4, 4096), (64, 4096), (65, 2048), (100, 2048), (512, 512), (513, 256), (4096, 64), (1 << 18, 8), (1 << 19, 8)],
 )
 def test_blocks_fit_the_cache(size: int, rows: int) -> None:
     """An input and one result, 16 bytes an element: 4 MiB, but at least 8 and at most 4,096 rows."""

@@ -39,9 +39,8 @@ class Total(NamedTuple):
 
 @dataclass
 class Ring:
-    """A ring of time steps: the initial states in it, how many slots it has (None: not said), what the loop writes.
-
-    A cell array that nothing has been put into yet has no states.
+    """A ring of time steps: the initial states in it, none as long as nothing has been put into it, how many slots it
+    has (None: not said), and what the loop writes.
     """
 
     states: Signal | None

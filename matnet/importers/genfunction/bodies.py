@@ -1,6 +1,5 @@
-"""What a module function computes, recognised by its body and not by its name.
-
-The normalised text of a body is compared with the MATLAB texts that stand in the rows of functions/; names are free.
+"""What a module function computes, recognised by its body and not by its name: the normalised text is compared with the
+MATLAB texts that stand in the rows of functions/.
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ _ON_GPU = re.compile(
 
 
 class Formula(NamedTuple):
-    """A text of a row; ``kind`` is transfer, weight, apply or reverse.
-
-    ``roles`` are those of its names after arguments and result: settings, or empty for variables of its own.
+    """A text of a row; ``kind`` is transfer, weight, apply or reverse, ``roles`` are those of its names after arguments
+    and result: settings, or empty for variables of its own.
     """
 
     kind: str
@@ -48,7 +46,7 @@ class Formula(NamedTuple):
 class RecognisedFunction(NamedTuple):
     """A module function that computes a row.
 
-    ``settings`` tells for each setting where the function takes it from: the number of a parameter (from 0), and the
+    ``settings`` says for each setting where the function takes it from: the number of a parameter (from 0), and the
     name of the field where that parameter is a struct.
     """
 

@@ -1,6 +1,5 @@
-"""The statements of a main function: each is one that genFunction writes, or the file is refused.
-
-What they look like stands at each method as MATLAB with holes; the method checks what they mean.
+"""The statements of a main function: each is one that genFunction writes, or the file is refused. What they look like
+stands at each method as MATLAB with holes; the method checks what they mean.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _OF_CELLS = (
 )
 _AFTER_THE_LOOP = (*_ARGUMENTS, "if ~<flag>, Y = cell2mat(Y); end", "if ~iscell(X), Y = cell2mat(Y); end")
 _ALLOCATIONS = ("y<:number> = zeros(<:size>,<length>)", "Y = cell(<:size>,<length>)")
-"""What is the same in all files. A hole tells what its name stands for, or is to stand for from there on."""
+"""What is the same in all files. A hole says what its name stands for, or will stand for from there on."""
 
 _LEFT_OUT = (
     "if isempty(<states>)",

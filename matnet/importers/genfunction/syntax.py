@@ -20,7 +20,7 @@ _LAST = re.compile(r"[ \t]*+;?[ \t]*+(?:[%\n]|\.\.\.|\Z)")
 
 
 class Function(NamedTuple):
-    """A function; ignored parameters are ``~``, ``closed`` tells that it ends with ``end``.
+    """A function; ignored parameters are ``~``, ``closed`` is whether it ends with ``end``.
 
     ``statements`` are the lines of each statement of its body: a block is one statement of several lines.
     """

@@ -102,7 +102,7 @@ def errors_at(place: Place) -> Iterator[None]:
 class Line(NamedTuple):
     """A statement, or the head or the end of a block.
 
-    ``word`` is its first token, ``names`` are all its names; ``fresh`` tells that nothing stands before it in its line.
+    ``word`` is its first token, ``names`` are all its names; ``fresh`` is whether nothing stands before it in its line.
     """
 
     text: str
@@ -126,13 +126,12 @@ _NOTHING = Token("op", "(")
 
 
 def decoded(raw: bytes) -> str:
-    """The text of a file: latin-1, which reads any byte, without byte order mark, its lines ended by LF.
-
-    Carriage returns alone among lines that end otherwise are refused, and NUL, which is in no text.
+    """The text of a file: latin-1, which reads any byte, without byte order mark, its lines ended by LF. Carriage
+    returns alone among lines that end otherwise are refused, and NUL, which is in no text.
     """
     nul = raw.find(b"\0")
     if nul >= 0:
-        raise FormatError(f"byte {nul} is NUL, so this is no text file; a MATLAB function file was expected")
+        raise FormatError(f"byte {nul} is NUL, so this is not a text file; a MATLAB function file was expected")
     text = raw.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n")
     if "\r" in text and "\n" in text:
         line = text.count("\n", 0, text.index("\r")) + 1
@@ -276,7 +275,7 @@ def literal_array(text: str) -> FloatArray:
     if _LITERAL.fullmatch(body) is None:
         wrong = next(word.group() for word in _WORD.finditer(body) if _NUMBER.fullmatch(word.group()) is None)
         shown = wrong if len(wrong) <= 30 else f"{wrong[:27]}..."
-        raise FormatError(f"'{shown}' in the literal is no number; nothing is calculated here")
+        raise FormatError(f"'{shown}' in the literal is not a number; nothing is calculated here")
     if "," in body:
         if _LONELY_COMMA.search(body) is not None:
             raise FormatError("the literal has a comma without a number")

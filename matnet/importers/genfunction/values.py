@@ -29,8 +29,8 @@ class Variables:
     """What is known at one place of a main function; layers that an expression calculates are entered in the network.
 
     ``known`` maps variables, and elements such as ``Xd1{xdts}``, to what they stand for; ``arguments`` are the signals
-    in the arguments, without a number where ``cells`` tells that they are cell arrays of several signals. ``loop`` is
-    the variable of a loop inside it, over the initial states until ``looped`` tells that the time loop has begun.
+    in the arguments, without a number if ``cells``, where they are cell arrays of several signals. ``loop`` is
+    the variable of a loop inside it, over the initial states until ``looped``, when the time loop has begun.
     ``taken`` are the inputs that were used, ``processes`` the steps that were made, by what makes them the same;
     ``place`` is that of the present statement.
     """
@@ -229,7 +229,7 @@ class Variables:
             raise UnsupportedError(f"more than {MAX_NESTING} products follow each other; {ADVICE}")
         match = _WEIGHT.fullmatch(weight)
         if match is None or weight not in self.network.constants:
-            raise UnsupportedError(f"'{weight}' is no weight of the file; {ADVICE}")
+            raise UnsupportedError(f"'{weight}' is not a weight of the file; {ADVICE}")
         signal, kind, number = self._layer(weighed), {"I": "input", "L": "layer"}[match[1]], int(match[3])
         if signal.kind.removesuffix(" taps") != kind or signal.number != number:
             raise UnsupportedError(f"{weight} weighs something other than {kind} {number}")
