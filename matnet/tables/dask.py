@@ -181,7 +181,11 @@ def _client(cluster: Cluster) -> Iterator[Any]:
         processes = {} if cluster.processes is None else {"n_workers": cluster.processes}
         with _interrupts_held_back(), _start_reported():
             local = distributed.LocalCluster(
-                threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL, **processes
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+                **processes,
             )
         with local, distributed.Client(local) as client:
             yield client
