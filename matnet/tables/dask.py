@@ -183,7 +183,9 @@ def _client(cluster: Cluster) -> Iterator[Any]:
             local = distributed.LocalCluster(
                 threads_per_worker=1,
                 processes=True,
+                # no pages, and any free port for what is served beside them
                 dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
                 **processes,
             )

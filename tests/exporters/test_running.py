@@ -48,7 +48,7 @@ def test_a_program_gets_a_text_and_variables_beside_those_of_the_environment(
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are not files here")
 def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        finished(["sh", "-c", "sleep 100 & echo $! > started; wait"], tmp_path, seconds=10)
+        finished(["sh", "-c", "sleep 100 & echo $! > started; wait"], tmp_path, seconds=5)
     child = int((tmp_path / "started").read_text())
     end = time.monotonic() + 10
     while alive(child) and time.monotonic() < end:
