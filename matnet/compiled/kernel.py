@@ -160,9 +160,9 @@ class Kernel:
             return
         seen = None
         if node.operation in VIEWS:
-            seen = VIEWS[node.operation](node, self._views[node.operands[0]])
+            seen = VIEWS[node.operation](node, self._views[node.operand])
         self._views.append(dense(str(number), elements(node.shape)) if seen is None else seen)
-        self._owners.append(number if seen is None else self._owners[node.operands[0]])
+        self._owners.append(number if seen is None else self._owners[node.operand])
 
     def _value(self, node: Node) -> NDArray[Any] | None:
         """The value, for a batch of one, of a node that depends on no input; else None."""
@@ -354,7 +354,7 @@ class Kernel:
     def _expression(self, number: int, names: Sequence[str]) -> str:
         """A node's formula; division by the square of 1 + exp(.) uses the reciprocal, which others share."""
         node = self.tape.nodes[number]
-        if node.operation == "exp" and self._never_positive(self.tape.nodes[node.operands[0]]):
+        if node.operation == "exp" and self._never_positive(self.tape.nodes[node.operand]):
             return f"decay({names[0]})"
         if node.operation == "divide":
             below = self.tape.nodes[node.operands[1]]
@@ -394,8 +394,8 @@ class Kernel:
         if node.operation == "take":
             return self._take(node, out)
         if node.operation == "reshape":
-            source = self._views[node.operands[0]]
-            return self._copies(View(out.base, strides(source.shape), source.shape), node.operands[0])
+            source = self._views[node.operand]
+            return self._copies(View(out.base, strides(source.shape), source.shape), node.operand)
         raise AssertionError(f"the tape has no operation {node.operation}")
 
     def _copies(self, out: View, source: int) -> list[str]:
@@ -428,12 +428,12 @@ class Kernel:
         return C.scope([_table(_positions(self.tape.nodes[node.operands[1]])), *loop])
 
     def _reduce(self, node: Node, out: View) -> list[str]:
-        source = self._views[node.operands[0]]
+        source = self._views[node.operand]
         self.operations += prod(source.shape)
         index = indices(source.shape[:-1])
         body = [
             f"double *o = {self._line(out, kept(index, out, source))};",
-            self._copy("o", node.operands[0], [*index, "0"]),
+            self._copy("o", node.operand, [*index, "0"]),
             f"for (int k = 1; k < {source.shape[-1]}; k++) {{",
             f"    const double *x = {self._line(source, [*index, 'k'])};",
             "    SIMD",
@@ -443,13 +443,13 @@ class Kernel:
         return C.over(source.shape[:-1], C.scope(body))
 
     def _argmax(self, node: Node, out: View) -> list[str]:
-        source = self._views[node.operands[0]]
+        source = self._views[node.operand]
         self.operations += prod(source.shape)
         index = indices(source.shape[:-1])
         body = [
             f"double *o = {self._line(out, kept(index, out, source))}, best[B];",
             "fill(o, 0.0);",
-            self._copy("best", node.operands[0], [*index, "0"]),
+            self._copy("best", node.operand, [*index, "0"]),
             f"for (int k = 1; k < {source.shape[-1]}; k++) {{",
             f"    const double *x = {self._line(source, [*index, 'k'])};",
             "    SIMD",

@@ -133,7 +133,7 @@ def _softmaxes(tape: Tape) -> dict[int, int]:
         if node.operation == "divide":
             above, below = (tape.nodes[operand] for operand in node.operands)
             if above.operation == "exp" and below.operation == "sum" and below.operands == node.operands[:1]:
-                shifted = tape.nodes[above.operands[0]]
+                shifted = tape.nodes[above.operand]
                 if shifted.operation == "subtract" and below.attributes[1]:
                     argument, most = shifted.operands
                     largest = tape.nodes[most]

@@ -68,7 +68,7 @@ class Plan:
     def is_view(self, node: Node) -> bool:
         """Whether a node is a view of its operand's memory; a reshape is one if that memory is contiguous."""
         if node.operation == "reshape":
-            return self.tape.nodes[node.operands[0]].operation not in _VIEWS
+            return self.tape.nodes[node.operand].operation not in _VIEWS
         return node.operation in _VIEWS
 
     def constant(self, number: int) -> bool:
@@ -86,7 +86,7 @@ class Plan:
             if number in self.slots:
                 bases.append(self.slots[number].concat)
             else:
-                bases.append(bases[node.operands[0]] if self.is_view(node) else number)
+                bases.append(bases[node.operand] if self.is_view(node) else number)
         return bases
 
 
@@ -106,10 +106,10 @@ def _slots(tape: Tape) -> dict[int, ConcatSlot]:
                 continue
             if part.operation in ELEMENTWISE:
                 slots[operand] = slot
-            elif part.operation == "reshape" and uses[part.operands[0]] == 1:
-                source = tape.nodes[part.operands[0]]
+            elif part.operation == "reshape" and uses[part.operand] == 1:
+                source = tape.nodes[part.operand]
                 if source.operation in ELEMENTWISE and source.shape[:-2] == part.shape[:-1]:
-                    slots[part.operands[0]] = slots[operand] = slot
+                    slots[part.operand] = slots[operand] = slot
     return slots
 
 
@@ -270,7 +270,8 @@ class Block:
         elif node.operation == "take":
             function = _take
         elif node.operation == "reshape":
-            function, out = _copy, out.reshape(arguments[0].shape)
+            (source,) = arguments
+            function, out = _copy, out.reshape(source.shape)
         else:
             raise AssertionError(f"the tape has no operation {node.operation}")
         self._instructions.append((function, (*arguments, out)))
@@ -282,7 +283,7 @@ def _same_place(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def _address(array: NDArray[Any]) -> int:
-    return int(array.__array_interface__["data"][0])
+    return array.ctypes.data
 
 
 def _alike(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
@@ -295,7 +296,7 @@ def _in_long_rows(
     arguments: list[NDArray[Any]], constant: Sequence[bool], out: NDArray[Any]
 ) -> tuple[list[NDArray[Any]], NDArray[Any]]:
     """An operation with a constant row, such as a bias, on rows many times as long, as each row costs NumPy time."""
-    size = out.shape[-1] if out.ndim else 0
+    size = out.shape[-1]
     if not out.size or size > _LONG_ROW or not out.flags.c_contiguous:
         return arguments, out
     times = math.gcd(out.size // size, 1 << (_LONG_ROW // size).bit_length() - 1)
@@ -309,8 +310,6 @@ def _in_long_rows(
     for argument, row in zip(arguments, rows, strict=True):
         if row:
             long.append(np.tile(argument.ravel(), times))
-        elif argument.size == 1:
-            long.append(argument.reshape(()))
         elif argument.shape == out.shape and argument.flags.c_contiguous:
             long.append(argument.reshape(-1, times * size))
         else:

@@ -137,7 +137,7 @@ class Evaluator:
 def _block_rows(plan: Plan) -> int:
     """The number of rows of a block: a power of two that keeps the buffers in cache, but not too few."""
     fitting = _BLOCK_BYTES // max(Block(plan, 1).bytes, 1)
-    rows = 1 << max(0, fitting.bit_length() - 1)
+    rows = 1 << fitting.bit_length() >> 1
     return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
 
 

@@ -132,8 +132,8 @@ class _Writer:
             inner = self.scaled(added[0], factor)
             return None if inner is None else self.sum(inner, added[1] * factor)
         node = self.tape.nodes[x.number]
-        if node.operation == "reshape" and self.tape.nodes[node.operands[0]].operation == "matmul":
-            inside = Symbol(self.tape, node.operands[0])
+        if node.operation == "reshape" and self.tape.nodes[node.operand].operation == "matmul":
+            inside = Symbol(self.tape, node.operand)
             flat = np.broadcast_to(factor, node.row).ravel()
             inner = self.scaled(inside, flat) if inside.shape[-1] == len(flat) else None
             return None if inner is None else self.xp.reshape(inner, node.shape)
@@ -219,7 +219,7 @@ class _Writer:
         node = self.tape.nodes[x.number]
         if node.operation != "index" or len(node.shape) != 3 or node.attributes[0][1] is not None:
             return None
-        source = Symbol(self.tape, node.operands[0])
+        source = Symbol(self.tape, node.operand)
         return source if source.ndim == 2 and node.shape[2] == source.shape[1] else None
 
     def unscaled(self, x: Symbol) -> tuple[Symbol, float]:

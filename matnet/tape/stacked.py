@@ -75,14 +75,16 @@ class Stack:
         self, step: _Step, values: Sequence[NDArray[Any]], inputs: Sequence[FloatArray], rows: int
     ) -> NDArray[Any]:
         if step.operation == "input":
-            given = inputs[step.attributes[0]]
+            (number,) = step.attributes
+            given = inputs[number]
             return np.broadcast_to(given, (self.members, *given.shape))
         operands = [values[operand] if isinstance(operand, int) else operand for operand in step.operands]
         attributes = step.attributes
         if step.operation in ELEMENTWISE or step.operation in ("matmul", "broadcast"):
             operands = [_aligned(operand, len(step.shape) + 1) for operand in operands]
         elif step.operation == "index":
-            attributes = (((None, None), *attributes[0]),)
+            (positions,) = attributes
+            attributes = (((None, None), *positions),)
         elif step.operation == "take":
             operands[1] = operands[1][0]
         shape = (self.members, *(rows if size is None else size for size in step.shape))

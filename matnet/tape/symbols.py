@@ -70,6 +70,12 @@ class Node:
         """The shape of one row: without the batch axis."""
         return tuple(size for size in self.shape if size is not None)
 
+    @property
+    def operand(self) -> int:
+        """The operand of an operation that has one: a broadcast, a reshape, a transpose, an index or a reduction."""
+        (number,) = self.operands
+        return number
+
 
 @dataclass
 class Tape:
@@ -326,7 +332,7 @@ class Recorder:
         node = self.tape.nodes[operand.number]
         if node.operation != "broadcast":
             return operand
-        source = Symbol(self.tape, node.operands[0])
+        source = Symbol(self.tape, node.operand)
         return source if broadcast_shape([source.shape, *(other.shape for other in others)]) == shape else operand
 
     def negative(self, x: Symbol) -> Symbol:
@@ -376,7 +382,7 @@ class Recorder:
         shape = (*x.shape[:-2], x.shape[-1], x.shape[-2])
         node = self.tape.nodes[x.number]
         if node.operation == "transpose":
-            return Symbol(self.tape, node.operands[0])
+            return Symbol(self.tape, node.operand)
         return self.tape.record("transpose", [x], shape, x.dtype)
 
     def reshape(self, x: Symbol, shape: Shape) -> Symbol:
@@ -402,7 +408,8 @@ class Recorder:
         """Arrays one after the other on the last axis."""
         symbols = [self.asarray(array) for array in arrays]
         total = sum(self.tape.nodes[symbol.number].row[-1] for symbol in symbols)
-        return self.tape.record("concat", symbols, (*symbols[0].shape[:-1], total), symbols[0].dtype, axis)
+        first = symbols[0]
+        return self.tape.record("concat", symbols, (*first.shape[:-1], total), first.dtype, axis)
 
     def _reduced(self, operation: str, x: Symbol, axis: int, keepdims: bool, kind: str) -> Symbol:
         if axis != -1:

@@ -481,6 +481,16 @@ def test_small_batches_are_those_of_products_that_blas_computes_in_one_thread(si
     assert run.one(np.ones(1))[0].tolist() == [float(inner * outer)]
 
 
+def test_the_products_of_a_row_of_matrices_are_counted_by_their_inner_size() -> None:
+    """(2, 3) by (3, 400): 2,400 multiplications, of which 27 rows have at most 65,536."""
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        return xp.matmul(x[:, :2, None] * x[:, None, :3], xp.asarray(np.ones((3, 400))))
+
+    assert Evaluator(record(deep().program, quantity, [3]))._few_rows == 27
+
+
 def test_cores_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = {0: {0, 1, 2}}
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: allowed[process], raising=False)
@@ -517,3 +527,46 @@ def test_a_part_of_a_concat_may_have_been_split_otherwise() -> None:
         np.testing.assert_array_equal(parts[:, :, :2], (2.0 * x).reshape(5, 2, 2))
         np.testing.assert_allclose(parts[:, :, 2:], np.exp(products).reshape(5, 2, 8), rtol=1e-15)
         np.testing.assert_allclose(flat, np.concatenate([products.reshape(5, 16), 3.0 * x], axis=1), rtol=1e-15)
+
+
+def test_parts_of_a_concat_may_lie_otherwise_in_memory_than_what_they_are_reshaped_from() -> None:
+    """Only a row of matrices whose last two axes are merged lies within the memory of the whole as it stands."""
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        split = xp.reshape(xp.exp(x), (None, 2, 3))
+        exchanged = xp.reshape(xp.exp(x[:, :2, None] * x[:, None, :3]), (None, 3, 2))
+        product = xp.reshape(xp.matmul(x[:, :, None], x[:, None, :2]), (None, 12))
+        return (
+            xp.concat([split, split * 2.0], axis=-1),
+            xp.concat([exchanged, exchanged * 2.0], axis=-1),
+            xp.concat([product, x], axis=-1),
+        )
+
+    run = Evaluator(record(deep().program, quantity, [6]))
+    x = np.random.default_rng(0).normal(size=(5, 6))
+    split = np.exp(x).reshape(5, 2, 3)
+    exchanged = np.exp(x[:, :2, None] * x[:, None, :3]).reshape(5, 3, 2)
+    product = (x[:, :, None] * x[:, None, :2]).reshape(5, 12)
+    for _ in range(2):
+        first, second, third = run(x)
+        np.testing.assert_array_equal(first, np.concatenate([split, 2.0 * split], axis=-1))
+        np.testing.assert_array_equal(second, np.concatenate([exchanged, 2.0 * exchanged], axis=-1))
+        np.testing.assert_array_equal(third, np.concatenate([product, x], axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "length"),
+    [(3, 64, 192), (3, 96, 96), (3, 128, 384), (3, 1024, 384), (5, 1024, 320), (3, 7, 3), (256, 8, 512), (257, 8, 257)],
+)
+def test_a_constant_row_is_added_to_rows_many_times_as_long(size: int, rows: int, length: int) -> None:
+    """A power of two that divides the number of rows, and 512 elements at most."""
+    row = np.random.default_rng(0).normal(size=size)
+    tape = record(deep().program, lambda _, x: x + x.__array_namespace__().asarray(row), [size])
+    block = Block(Plan(tape), rows)
+    x = np.random.default_rng(1).normal(size=(rows, size))
+    block.inputs[0][...] = x
+    block.run()
+    np.testing.assert_array_equal(block.outputs[0], x + row)
+    ((_, operands),) = block._instructions
+    assert {operand.shape[-1] for operand in operands} == {length}

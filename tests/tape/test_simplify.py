@@ -281,6 +281,16 @@ SHORTER: list[tuple[str, Callable[[Any, Any], Any], str]] = [
         lambda xp, x: xp.matmul((x - ROW) * HALF + np.array([0.0, 1.0, 2.0]), W),
         "subtract matmul",
     ),
+    (
+        "a factor of one row",
+        lambda xp, x: xp.matmul(x[:, :, None] * x[:, None, :], W) * ROW[None, :],
+        "index index multiply matmul",
+    ),
+    (
+        "a factor and an offset of a difference that varies",
+        lambda xp, x: xp.matmul((xp.exp(x) - x) * HALF + ROW, W),
+        "exp subtract add matmul",
+    ),
     ("a factor after two products", lambda xp, x: xp.matmul(xp.matmul(x, W), W.T) * ROW, "matmul matmul"),
     # nothing to fold
     ("a factor that is infinite", lambda xp, x: xp.matmul(xp.exp(x), W) * np.array([np.inf]), "exp matmul multiply"),
@@ -311,6 +321,21 @@ SHORTER: list[tuple[str, Callable[[Any, Any], Any], str]] = [
         lambda xp, x: xp.matmul(x[:, :, None] * x[:, None, :], W) * ROW[:, None],
         "index index multiply matmul multiply",
     ),
+    (
+        "a factor that makes a change of shape wider",
+        lambda xp, x: xp.reshape(xp.matmul(x, W), (None, 3, 1)) * ROW,
+        "matmul reshape multiply",
+    ),
+    (
+        "the factor of a slope that is a part of the rows",
+        lambda xp, x: xp.matmul((xp.tanh(x) * 2.0)[:, None, :2] * xp.exp(x[:, :, None] * ROW[:2]), W[:2]),
+        "tanh multiply index index multiply exp multiply matmul",
+    ),
+    (
+        "the factor of a slope of matrices",
+        lambda xp, x: xp.matmul((xp.tanh(m := x[:, :, None] * ROW) * 2.0)[:, None, 0, :] * xp.exp(m), W),
+        "index multiply tanh multiply index exp multiply matmul",
+    ),
 ]
 
 
@@ -334,3 +359,18 @@ def test_an_offset_that_would_vanish_before_the_gain_stays_after_it() -> None:
             [1],
         )
         np.testing.assert_array_equal(Evaluator(simplified(tape))(np.zeros((2, 1)))[0], np.full((2, 1), 0.5 * base))
+
+
+@pytest.mark.parametrize(("halves", "kept"), [(0.75, False), (1.0, False), (1.5, True)])
+def test_a_rest_of_more_than_half_a_unit_is_added_to_the_bias(halves: float, kept: bool) -> None:
+    """Of an offset of 1.5 so little cannot be taken; half a unit in the last place of 1 is 2⁻⁵⁴."""
+    rest = halves * 2.0**-54
+
+    def quantity(_: Any, x: Symbol) -> Any:
+        xp = x.__array_namespace__()
+        return xp.matmul((x - np.array([1.5])) * np.array([2.0]) + np.array([rest]), xp.asarray(np.array([[2.0**60]])))
+
+    short = simplified(record(fitnet((1, 1)).program, quantity, [1]))
+    found = {node.operation for node in short.nodes if node.operation not in ("input", "constant")}
+    assert found == ({"subtract", "matmul", "add"} if kept else {"subtract", "matmul"})
+    np.testing.assert_array_equal(Evaluator(short)(np.array([[1.5]]))[0], [[rest * 2.0**60 if kept else 0.0]])

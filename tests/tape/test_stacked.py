@@ -88,3 +88,21 @@ def test_blocks_hold_65536_numbers_or_one_row(size: int, rows: int) -> None:
     assert together.block_rows == rows
     x = np.random.default_rng(2).normal(size=(3, size))
     np.testing.assert_array_equal(together(x)[0], [np.exp(x)] * 2)
+
+
+def test_all_of_several_tapes_must_have_the_form_of_the_first() -> None:
+    """The one that differs may stand anywhere; so may positions that are taken."""
+    program = row_networks()["transfer_tansig"].program
+    forms = (
+        lambda xp, x: xp.exp(x),
+        lambda xp, x: xp.tanh(x),
+        lambda xp, x: xp.take(x, xp.asarray(np.array([0, 2])), axis=-1),
+        lambda xp, x: xp.take(x, xp.asarray(np.array([0, 1])), axis=-1),
+    )
+    exp, tanh, first, second = (
+        record(program, lambda _, x, form=form: form(x.__array_namespace__(), x), [3]) for form in forms
+    )
+    assert stacked([exp, exp, exp]) is not None
+    assert stacked([first, first]) is not None
+    for tapes in ([exp, tanh, tanh], [exp, tanh, exp], [exp, exp, tanh], [first, second], [exp, first]):
+        assert stacked(tapes) is None

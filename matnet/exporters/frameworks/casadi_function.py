@@ -112,7 +112,7 @@ class _Graph:
         """Whether a node is 0 throughout, perhaps broadcast."""
         node = self.nodes[number]
         if node.operation == "broadcast":
-            return self._zero(node.operands[0])
+            return self._zero(node.operand)
         return node.value is not None and bool((node.value == 0.0).all())
 
     def spread(self, value: Any, own: Shape, shape: Shape) -> Any:
