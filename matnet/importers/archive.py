@@ -17,7 +17,7 @@ from matnet.network import Network
 _ADVICE = "take an unchanged copy, or archive the network again from its source"
 
 
-def load_archive(path: Path, limit: int, allow_nonfinite: bool = False) -> Network:
+def load_archive(path: Path, limit: int, allow_nonfinite: bool) -> Network:
     """The network of an archive; its check points are computed again.
 
     Raises

@@ -126,14 +126,15 @@ def _part(value: Value | None, place: str) -> Fields:
     """The fields of an input, a layer, a bias, an output or a weight, whether it is a struct or an object."""
     if isinstance(value, Opaque) and value.class_name in _PARTS and math.prod(value.shape) == 1:
         with at_place(f"{place}: "):
-            value = value.whole()[0]
+            (value,) = value.whole()
     return fields_of(value, place)
 
 
 def _plain(value: Value | None) -> Value | None:
     """Parameters or settings as a struct, whether they are a struct or an object."""
     if isinstance(value, Opaque) and value.class_name in _SETTINGS and math.prod(value.shape) == 1:
-        return value.whole()[0].get("values")
+        (whole,) = value.whole()
+        return whole.get("values")
     return value
 
 

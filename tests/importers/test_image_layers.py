@@ -426,6 +426,20 @@ def test_a_dense_layer_behind_an_image_joins_features_in_a_dlnetwork(tmp_path: P
     np.testing.assert_allclose(net(x), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 2, 1), (3, 4, 1, 1), (3, 1, 1, 1), (3, 4, 1, 5)])
+def test_matlab_drops_the_last_axes_of_weights_if_they_have_length_one(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    weights, bias, picture = rng.normal(size=shape), rng.normal(size=shape[-1]), rng.normal(size=shape[:-1])
+    stored = weights
+    while stored.ndim > 2 and stored.shape[-1] == 1:
+        stored = stored[..., 0]
+    store = ObjectStore()
+    layers = [image(*shape[:-1], "picture"), dense("dense", stored, bias)]
+    net = matnet.load(saved(tmp_path / "net.mat", store, net=dlnetwork(store, layers, [("picture", "dense")])))
+    expected = np.einsum("hwc,hwcs->s", picture, weights) + bias
+    np.testing.assert_allclose(net(picture.ravel(order="F")), expected, rtol=1e-12)
+
+
 def test_depthwise_convolution_is_one_group_a_channel(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(6)

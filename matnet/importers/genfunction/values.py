@@ -115,7 +115,7 @@ class Variables:
             return self._weighted(arguments[0], arguments[1], function.function)
         if function.kind in ("apply", "reverse"):
             return self._processed(function, arguments)
-        total = self.value(arguments[0]) if len(arguments) == 1 else None
+        total = self.value(*arguments) if len(arguments) == 1 else None
         if not isinstance(total, Total):
             raise UnsupportedError(f"'{name}' is called with something that is not a net input of a layer")
         return self.network.enter_layer(total, function.function, self.place)

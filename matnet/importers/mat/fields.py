@@ -155,7 +155,7 @@ def part_of(fields: Fields, name: str, packed: str = "") -> Fields:
     value, place = fields.get(name), f"{fields.place}.{name}"
     if isinstance(value, Opaque) and math.prod(value.shape) == 1:
         with at_place(f"{place}: "):
-            value = value.whole()[0]
+            (value,) = value.whole()
         if packed:
             value = value.get(packed)
     return fields_of(value, place)

@@ -403,7 +403,7 @@ def _whole_attribute(item: Any, name: str) -> int:
         raise FormatError(f"broken: {name} is not a whole number")
     number = np.zeros(attribute.get_space().get_simple_extent_dims(), np.int64)
     attribute.read(number)
-    return int(number.ravel()[0])
+    return int(number.item())
 
 
 def _logicals(numbers: NDArray[Any]) -> NDArray[np.bool_]:

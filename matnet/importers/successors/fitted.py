@@ -65,7 +65,8 @@ def fitted_fields(value: Value, path: str) -> Fields:
     """The properties of a model, those with their class's default included."""
     assert isinstance(value, Opaque)
     with at_place(f"{path}: "):
-        return Fields(value.whole()[0], path)
+        (whole,) = value.whole()
+        return Fields(whole, path)
 
 
 def is_classifier(value: Value) -> bool:

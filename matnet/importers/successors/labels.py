@@ -29,7 +29,8 @@ def labels(value: Value | None, place: str) -> tuple[str | None, ...]:
     if not isinstance(value, Opaque) or value.class_name != _CLASS or math.prod(value.shape) != 1:
         got = "missing" if value is None else f"a {describe(value)}"
         raise ModelError(f"{got}, expected an object of class {_CLASS}", place=place)
-    fields = Fields(value.whole()[0], place)
+    (whole,) = value.whole()
+    fields = Fields(whole, place)
     kind, stored = fields.count("Type"), fields.get("L")
     entries = None if stored is None else decoded(stored)
     if isinstance(entries, Categorical | Strings):

@@ -142,10 +142,10 @@ def _activation(transfer: str, **settings: tuple[str, float | None]) -> Callable
 def _setting(layer: StoredLayer, name: str, default: float | None) -> float:
     if layer.fields.get(name) is None and default is not None:
         return default
-    numbers = layer.fields.floats(name).ravel()
+    numbers = layer.fields.floats(name)
     if numbers.size != 1:
         raise UnsupportedError(f"{counted(numbers.size, 'number')}, expected 1", place=f"{layer.fields.place}.{name}")
-    return float(numbers[0])
+    return float(numbers.item())
 
 
 def _gelu(layer: StoredLayer, sources: Sequence[Source], network: Arrangement) -> Layer:

@@ -166,6 +166,8 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
         {"data": [1.0], "varnames": ["a"], "nrows": np.inf},
         "a table with inf rows",
     ),
+    "less than no rows": ("table", {"data": [1.0], "varnames": ["a"], "nrows": -1.0}, "a table with -1 rows"),
+    "half a row": ("table", {"data": [1.0], "varnames": ["a"], "nrows": 0.5}, "a table with 0.5 rows"),
     "two variables of one name": (
         "table",
         {"data": [1.0, 2.0], "varnames": ["a", "a"], "nrows": 1.0},

@@ -184,6 +184,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
         file_of(element(MATRIX, head(CELL, (HUGE, HUGE), b"x"))),
         f"x (byte 128): the file is cut off or broken: {HUGE**2:,} values are announced, 0 bytes are left",
     ),
+    "one cell more than there is room for": (
+        file_of(element(MATRIX, head(CELL, (1, 3), b"x") + 2 * element(MATRIX, b""))),
+        "x (byte 128): the file is cut off or broken: 3 values are announced, 16 bytes are left",
+    ),
     "a negative dimension": (file_of(matrix([1.0], (-1, 1))), "byte 128: broken: the dimensions are [-1, 1]"),
     "a single dimension": (file_of(matrix([1.0], (1,))), "byte 128: broken: the dimensions are [1]"),
     "an unknown storage type": (
