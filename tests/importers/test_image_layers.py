@@ -427,14 +427,16 @@ def test_a_dense_layer_behind_an_image_joins_features_in_a_dlnetwork(tmp_path: P
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 2, 1), (3, 4, 1, 1), (3, 1, 1, 1), (3, 4, 1, 5)])
-def test_matlab_drops_the_last_axes_of_weights_if_they_have_length_one(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    rng = np.random.default_rng(5)
-    weights, bias, picture = rng.normal(size=shape), rng.normal(size=shape[-1]), rng.normal(size=shape[:-1])
+def test_matlab_drops_the_last_axes_of_weights_if_they_have_length_one(
+    tmp_path: Path, shape: tuple[int, int, int, int]
+) -> None:
+    rng, (height, width, channels, size) = np.random.default_rng(5), shape
+    weights, bias, picture = rng.normal(size=shape), rng.normal(size=size), rng.normal(size=(height, width, channels))
     stored = weights
     while stored.ndim > 2 and stored.shape[-1] == 1:
         stored = stored[..., 0]
     store = ObjectStore()
-    layers = [image(*shape[:-1], "picture"), dense("dense", stored, bias)]
+    layers = [image(height, width, channels, "picture"), dense("dense", stored, bias)]
     net = matnet.load(saved(tmp_path / "net.mat", store, net=dlnetwork(store, layers, [("picture", "dense")])))
     expected = np.einsum("hwc,hwcs->s", picture, weights) + bias
     np.testing.assert_allclose(net(picture.ravel(order="F")), expected, rtol=1e-12)
