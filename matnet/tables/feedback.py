@@ -230,7 +230,8 @@ def _words(net: Network, place: str, steps: int, grouped: bool) -> str:
     if not inner:
         return told
     which = f"layer {inner[0]}" if len(inner) == 1 else f"layers {', '.join(map(str, inner))}"
-    return f"{told}; the earlier outputs of {which} are not known and taken as 0"
+    start = "the network's own initial states" if net.structure.starts_elsewhere else "0"
+    return f"{told}; the earlier outputs of {which} are not known and taken as {start}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -242,7 +243,7 @@ def _with_targets(net: Network, table: Table, columns: Columns, array: FloatArra
     size, fed = net.output_size, fed_elements(net.structure)
     if columns.targets:
         targets = expanded(columns.targets, table.header.names)
-        if len(targets) not in {size, len(fed)} - {0}:
+        if len(targets) not in (size, len(fed)):
             needed = counted(size, "output")
             raise TableError(
                 TARGETS, f" gives {counted(len(targets), 'name')} ({listed(targets)}), the network has {needed}"

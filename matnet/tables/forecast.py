@@ -58,8 +58,9 @@ class Forecast:
         self.choice = self._start.choice
         self.rows = joined(list(table.rows(self.choice)) or [Rows(np.zeros((0, self.net.input_size)), pl.DataFrame())])
         self._steps, self._derivatives = steps, derivatives
-        start, ahead = looks_back(self.net.structure)
-        self._reach = start + ahead
+        structure = self.net.structure
+        # a forecast puts back the delays of inputs without which outputs come early
+        self._reach = max(structure.input_delay + looks_back(structure)[1], structure.layer_delay)
         self._table = table
         self._lags = steps - 1 + self._reach if lags is None else lags
         if not self.net.input_size and self.choice.keep:
@@ -83,9 +84,11 @@ class Forecast:
         texts, keys = kinds[: len(self.choice.keep)], kinds[len(self.choice.keep) :][: len(group)]
         self.types: list[pl.DataType] = [*keys, pl.Int64(), *texts]
         self.types += [pl.Float64()] * (len(self.names) - len(self.types))
-        past = "all rows" if not self.net.input_size else f"all rows but the last {steps}"
+        past = "all rows" if not self.net.input_size else "all rows but the last"
+        past += f" {steps}" if self.net.input_size and steps > 1 else ""
         which = "the series" if self.choice.group is None else "each series"
-        self.words = f"{table.place}: {past} of {which} are the past, from which {counted(steps, 'step')} are forecast"
+        told = f"{counted(steps, 'step')} {'is' if steps == 1 else 'are'} forecast"
+        self.words = f"{table.place}: {past} of {which} are the past, from which {told}"
 
         if not len(self.rows):
             raise TableError("it has no rows, so there is nothing to forecast from", place=table.place)
@@ -141,7 +144,7 @@ class Forecast:
                 time = T + k - lag
                 if time >= T:
                     slopes[k, lag, :, : net.input_size] = by["x_future"][k, :, time - T]
-                elif time >= 0:
+                else:
                     slopes[k, lag, :, : net.input_size] = by["x_past"][k, :, time]
                     slopes[k, lag, :, net.input_size :] = by["y_past"][k, :, time][:, elements]
         chosen = slopes[:, :, list(self._of)][..., list(self._wrt)]

@@ -128,7 +128,7 @@ class PartedTable(Table):
     def fraction(self) -> float | None:
         """How much has been read, 0 to 1, by the sizes of the files."""
         done = float(sum(self._sizes[: self._read]))
-        if self._current is not None and self._read < len(self._sizes):
+        if self._current is not None:
             done += (self._current.fraction or 0.0) * self._sizes[self._read]
         return done / sum(self._sizes) if sum(self._sizes) else None
 

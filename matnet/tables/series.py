@@ -56,7 +56,7 @@ def _job(net: Network, names: tuple[str, ...], width: int, series: _Groups) -> J
     return Job(names, width, series.compute, sequential=True, whole=whole, finish=series.finish)
 
 
-def series_gradient(net: Network, columns: Columns, table: Table, start: Start, lags: int, leads: int = 0) -> Job:
+def series_gradient(net: Network, columns: Columns, table: Table, start: Start, lags: int, leads: int) -> Job:
     """The outputs of every time step and their total derivatives with respect to the inputs up to `lags` steps before.
 
     dy1_dx1 is with respect to the input of the same step, dy1_dx1_lag1 to that of the step before, and so on: all of

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,7 @@ from matnet.tables.csv.dialect import Dialect, Style
 from matnet.tables.csv.sink import CsvSink
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
-from matnet.tables.formats import delimiter_for, mat_address
+from matnet.tables.formats import delimiter_for, mat_address, sheet_address
 from matnet.tables.interfaces import Rows, Source
 from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
@@ -217,6 +218,7 @@ def test_the_inputs_uncertainty_becomes_the_outputs() -> None:
     [
         (NET, (0.1,), "input_sd gives 1 number, the network has 2 inputs"),
         (NET, (0.1, -1.0), "input_sd: standard deviations are finite and not negative, got [0.1, -1.0]"),
+        (NET, (np.inf, 0.1), "input_sd: standard deviations are finite and not negative, got [inf, 0.1]"),
         (NET, (0.1, np.nan), "input_sd: standard deviations are finite and not negative, got [0.1, nan]"),
         (Ensemble([NET]), (0.1, 0.1), "input_sd is for a single network, not for an ensemble"),
     ],
@@ -397,6 +399,23 @@ def test_names_that_a_spreadsheet_would_run_are_disarmed() -> None:
     assert header == '\'=1+1,\'+a,\'-b,\'@c,"\'\td",a=b,"q""","","e,f"'
 
 
+@pytest.mark.parametrize(("decimal", "delimiter"), [(",", ";"), (".", ",")])
+def test_numbers_have_the_decimal_sign_that_is_asked_for_in_kept_text_too(
+    decimal: Literal[".", ","], delimiter: str
+) -> None:
+    """What is no number stays as it is, and so do integers."""
+    kept = pl.Series(["0.5", "-1.25e-3", "a.b", "1.2.3", "", None])
+    counts, floats = pl.Series([1, 2, 3, 4, 5, 6]), pl.Series([0.5, -2.0, np.nan, np.inf, 1e-5, None])
+    stdout = io.BytesIO()
+    with CsvSink(Target(stdout, "out"), ["k", "n", "y"], delimiter, Style(decimal=decimal)) as sink:
+        sink.write(sink.formatted([kept, counts, floats]))
+    rows = list(csv.reader(io.StringIO(stdout.getvalue().decode()), delimiter=delimiter))[1:]
+    texts = [f"0{decimal}5", f"-1{decimal}25e-3", "a.b", "1.2.3", "", ""]
+    assert [row[0] for row in rows] == texts
+    assert [row[1] for row in rows] == list("123456")
+    assert [row[2] for row in rows] == [f"0{decimal}5", f"-2{decimal}0", "NaN", "inf", f"0{decimal}00001", ""]
+
+
 @pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.TXT", ","), ("a.tsv", "\t"), ("-", ",")])
 def test_the_suffix_says_how_to_write(name: str, delimiter: str) -> None:
     assert delimiter_for(name) == delimiter
@@ -429,6 +448,23 @@ def test_other_suffixes_are_refused(name: str) -> None:
 )
 def test_addresses_in_mat_files(table: str, address: tuple[str, str] | None) -> None:
     assert mat_address(table) == address
+
+
+@pytest.mark.parametrize(
+    ("table", "address"),
+    [
+        ("a.xlsx:Sheet 2", ("a.xlsx", "Sheet 2")),
+        ("C:\\data\\a.XLSX:b.xlsx", ("C:\\data\\a.XLSX", "b.xlsx")),
+        (f"a.xlsx:{'n' * 31}", ("a.xlsx", "n" * 31)),
+        (f"a.xlsx:{'n' * 32}", None),
+        ("a.xlsx:", None),
+        ("a.xlsx:dir/b", None),
+        ("a.xlsx", None),
+        ("a.csv:b", None),
+    ],
+)
+def test_addresses_in_workbooks(table: str, address: tuple[str, str] | None) -> None:
+    assert sheet_address(table) == address
 
 
 def array_table(x: FloatArray, across: bool) -> ArrayTable:

@@ -6,8 +6,20 @@ import numpy as np
 import pytest
 
 from matnet.errors import TableError
+from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.network import Ensemble, Network
 from matnet.tables.arrays import ArrayTable
-from matnet.tables.columns import Choice, Columns, Header, check_clash, choose, expanded, output_names, safe_name
+from matnet.tables.columns import (
+    Choice,
+    Columns,
+    Header,
+    check_clash,
+    choose,
+    expanded,
+    image_of,
+    output_names,
+    safe_name,
+)
 from matnet.tables.interfaces import Source
 from matnet.tables.wording import listed, shown
 
@@ -60,6 +72,7 @@ OWN = ("flow", "speed")
         ("x1 x2", Columns(), False, (0, 1), ("x1", "x2")),
         ("x1 x2", Columns(inputs=("a", "b"), own_inputs=OWN), False, (0, 1), ("a", "b")),
         ("x1 x2 x3", Columns(inputs=("x3", "x1"), own_inputs=OWN), False, (2, 0), ("x3", "x1")),
+        ("x1 x2", Columns(inputs=("x2", "x1"), own_inputs=OWN), False, (1, 0), ("x2", "x1")),
         # what is kept, distinguishes series or was measured is no input by its place
         ("a b c d e f", Columns(keep=("e", "b"), group="a", targets=("d",)), True, (2, 5), ("c", "f")),
         ("x1 x2 x3 x4", Columns(keep=("x2",), group="x4"), False, (0, 2), ("x1", "x2")),
@@ -144,6 +157,17 @@ def test_names_that_begin_like_a_formula_are_marked_and_only_those() -> None:
         assert safe_name(f"a{first}") == f"a{first}"
     assert safe_name("") == ""
     check_clash(("a", "b", "A"))
+
+
+def test_the_image_of_an_ensemble_is_that_of_its_first_network() -> None:
+    def net(shape: tuple[int, ...]) -> Network:
+        layer = Layer(1, "purelin", {0: Weight(np.ones((1, 4)))})
+        return Network(Structure((Input(4, shape=shape),), (layer,), (Output(0, 1),)))
+
+    image, none = net((2, 2, 1)), net(())
+    assert (image_of(image), image_of(none)) == ((2, 2, 1), ())
+    assert image_of(Ensemble([image, none])) == (2, 2, 1)
+    assert image_of(Ensemble([none, image])) == ()
 
 
 def array(shape: tuple[int, int], across: bool = False, names: tuple[str, ...] | None = None) -> ArrayTable:

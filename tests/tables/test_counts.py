@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +14,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from matnet.errors import TableError
+from matnet.model.provenance import Provenance
 from matnet.model.ranges import DESCRIPTION
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
-from matnet.network import Network
+from matnet.network import Ensemble, Network
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.binary.frames import FrameTable
 from matnet.tables.binary.scans import HeldFrame
 from matnet.tables.chunks import MOST_ROWS, chunk_rows, rechunked
 from matnet.tables.columns import Columns
+from matnet.tables.csv import streams
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.streams import Stream
 from matnet.tables.csv.table import CsvTable
@@ -98,6 +102,8 @@ def test_the_flag_is_how_many_inputs_lie_outside() -> None:
     assert job.names[-1] == "inputs_outside_range"
     # of the second input no range is known, so none may be outside, or one
     assert job.compute(rows, 0)[-1].to_list() == [1, None]
+    alone = flagged(prediction(net, Columns(of=("y2",))), net.input_extent)
+    assert [column.to_list() for column in alone.compute(rows, 0)][1:] == [[1, None]]
     choice = held().choose(Columns(), 2)
     tidy = flagged(tidy_gradient(net, Columns(), choice, False), net.input_extent).compute(rows, 0)
     assert tidy[-1].to_list() == [1] * 4 + [None] * 4
@@ -140,6 +146,26 @@ def test_how_much_of_a_frame_was_read() -> None:
     assert FrameTable(HeldFrame(frame[:0]), "t", Dialect(), "t").fraction is None
 
 
+def test_no_more_than_all_of_a_frame_was_read() -> None:
+    """Though more rows come than the file said, which is an error at the end."""
+
+    class Longer(HeldFrame):
+        """Says that it has half of its rows."""
+
+        def __init__(self, frame: pl.DataFrame) -> None:
+            super().__init__(frame)
+            self.rows = frame.height // 2
+
+    table = FrameTable(Longer(pl.DataFrame({"x1": np.zeros(4 * MOST_ROWS)})), "t", Dialect(), "t")
+    pieces = table.pieces(table.choose(Columns(), 1))
+    for fraction in (0.0, 0.5, 1.0, 1.0):
+        next(pieces)
+        assert table.fraction == fraction
+    with pytest.raises(TableError, match="was it being written"):
+        next(pieces)
+    assert table.fraction == 1.0
+
+
 def test_how_much_of_a_folder_was_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x1\n" + "1\n" * 10)
     (tmp_path / "b.csv").write_text("x1\n" + "1\n" * 33)
@@ -147,6 +173,15 @@ def test_how_much_of_a_folder_was_read(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 203
     with open_table(str(tmp_path), Columns(), Reading()) as table:
         assert told(table) == [0.0, 23 / 203, 92 / 203, 1.0, 1.0]
+
+
+def test_how_much_of_a_folder_of_frames_was_read(tmp_path: Path) -> None:
+    for name, pieces in (("a", 2), ("b", 1)):
+        pl.DataFrame({"x1": np.zeros(pieces * MOST_ROWS)}).write_parquet(tmp_path / f"{name}.parquet")
+    first, second = ((tmp_path / f"{name}.parquet").stat().st_size for name in "ab")
+    whole = first + second
+    with open_table(str(tmp_path), Columns(), Reading(isolation=False)) as table:
+        assert told(table) == [0.0, 0.0, 0.5 * first / whole, first / whole, 1.0]
 
 
 @pytest.mark.parametrize("make", [lambda text: text, gzip.compress], ids=["plain", "gzip"])
@@ -158,6 +193,16 @@ def test_a_stream_gives_its_bytes_in_any_portions(make: Callable[[bytes], bytes]
     pieces = list(iter(lambda: stream.read(size), b""))
     assert b"".join(pieces) == text
     assert all(len(piece) == size for piece in pieces[:-1])
+
+
+@pytest.mark.parametrize("size", [-1, -2])
+def test_all_of_a_stream_is_read_after_a_look_at_it(size: int) -> None:
+    """As a reader of compressed bytes may ask for it; all of it is counted."""
+    counted = streams._Counted(io.BytesIO(b"abcdef"), None, unbuffered=False)
+    assert counted.peek(4) == b"abcd"
+    assert counted.read(0) == b""
+    assert counted.read(size) == b"abcdef"
+    assert counted.count == 6
 
 
 class Trickle:
@@ -194,6 +239,35 @@ def test_seconds_are_told_to_the_millisecond() -> None:
     assert summary.record(network())["seconds"] == 1.235
 
 
+def test_what_a_run_tells_other_programs(tmp_path: Path) -> None:
+    """What is not known is null: a network without a file, counts of inputs without a range."""
+    (tmp_path / "t.csv").write_bytes(b"x1,x2\n1,2\n")
+    sources = (Source("stdin", sha256="ab"), Source("t", file=str(tmp_path / "t.csv")))
+    summary = Summary(("a", "b"), ("training", "unknown"), rows=5, rows_with_nan=1, sources=sources)
+    summary.add(Counts(3, 2, (2, 0), 1))
+    net, stored = network(), Network(network().structure, Provenance("net.mat", "cd", "results.net"))
+    expected = {
+        "rows": 8,
+        "seconds": 0.0,
+        "rows_outside_range": 2,
+        "outside_range": {"a": 2, "b": None},
+        "range_known_from": {"a": "training", "b": "unknown"},
+        "rows_with_nan": 2,
+        "networks": [
+            {"file": "net.mat", "path": "results.net", "sha256": "cd"},
+            {"file": None, "path": None, "sha256": None},
+        ],
+        "inputs": [
+            {"name": "stdin", "sha256": "ab"},
+            {"name": "t", "sha256": hashlib.sha256(b"x1,x2\n1,2\n").hexdigest()},
+        ],
+    }
+    assert summary.record(Ensemble([stored, net])) == expected
+    assert summary.record(net)["networks"] == expected["networks"][1:]  # type: ignore[index]
+    unknown = Summary(("a", "b"), ("unknown", "unknown"), rows=5)
+    assert unknown.record(net)["rows_outside_range"] is None
+
+
 def test_a_run_tells_how_long_it_took() -> None:
     before = time.monotonic()
     summary = predict(network(), held(), Target(io.BytesIO(), "out"))
@@ -204,6 +278,26 @@ def test_how_much_of_an_array_was_read() -> None:
     table = ArrayTable(np.arange(2.0 * MOST_ROWS + 1.0)[:, None], "a", Source("a"))
     rows = 2 * MOST_ROWS + 1
     assert told(table) == [0.0, *(end / rows for end in (MOST_ROWS, 2 * MOST_ROWS, rows)), 1.0]
+
+
+@pytest.mark.parametrize(
+    ("delays", "size", "rows"),
+    [
+        ((0,), 4000, [4096, 8192, 12288, 16384, 20_000]),
+        ((0,), None, [16384, 20_000]),
+        ((0, 1), 4000, [16384, 20_000]),
+    ],
+)
+def test_rows_go_through_a_network_as_many_at_a_time_as_are_asked_for(
+    delays: tuple[int, ...], size: int | None, rows: list[int]
+) -> None:
+    """But not the steps of a series, whose last digits may depend on that."""
+    layer = Layer(1, "purelin", {0: Weight(np.ones((1, len(delays))), delays=delays)})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    told: list[int] = []
+    table = ArrayTable(np.zeros((20_000, 1)), "a", Source("a"))
+    predict(net, table, Target(io.BytesIO(), "out"), BatchOptions(chunk_size=size), lambda done, _: told.append(done))
+    assert told == rows
 
 
 def test_no_more_items_are_taken_ahead_than_there_are_threads_and_one() -> None:
@@ -274,6 +368,25 @@ def test_rows_before_the_only_output_of_a_series_are_no_missing_answers() -> Non
     np.testing.assert_allclose(y, expected, rtol=1e-15)
     assert (summary.rows, summary.rows_with_nan) == (6, 0)
     assert summary.states == "t: each series has one output, at its last row; the others are NaN"
+
+
+def test_rows_that_become_states_are_no_missing_answers_where_only_the_last_has_an_output() -> None:
+    """Of four series, of which one has no more than the row that becomes its state, and one only one row more."""
+    first = Layer(1, "tansig", {0: Weight(np.ones((1, 2)), delays=(0, 1))}, {0: Weight([[0.5]], delays=(1,))})
+    last = Layer(1, "purelin", {}, {0: Weight([[1.0]], last=True)})
+    net = Network(Structure((Input(1),), (first, last), (Output(1, 1),), parameter_order="layers"))
+    groups = list("abacbdbb")
+    frame = pl.DataFrame({"x1": 0.125 * np.arange(8), "g": groups})
+    held = io.BytesIO()
+    source = FrameTable(HeldFrame(frame), "t", Dialect(), "t")
+    summary = predict(net, source, Target(held, "out"), BatchOptions(Columns(group="g")))
+    y = np.array([float(line) for line in held.getvalue().decode().splitlines()[1:]])
+    assert np.flatnonzero(~np.isnan(y)).tolist() == [2, 7]
+    assert (summary.rows, summary.rows_with_nan) == (8, 0)
+    assert summary.states == (
+        "t: the first row of each series is its states; their outputs are NaN; the earlier outputs of layer 1 are not "
+        "known and taken as 0"
+    )
 
 
 def test_the_range_that_rows_lie_outside_is_named_if_it_is_one() -> None:

@@ -114,8 +114,18 @@ def test_errors_after_comments_name_the_right_line() -> None:
     assert refusal(b"x1,x2\n1,2\n% a\n\n% b\n3,4\n", Dialect(comment="%")) == "t.csv: line 4 is blank; delete the line"
 
 
-def test_a_mark_inside_quotes_is_no_comment() -> None:
-    data = b'x1,x2,t\n1.5,2,"a\n% b"\n3,-4.25,c\n'
+@pytest.mark.parametrize("left_out", [b"\n", b"m3/h,rpm\n", b'"m3\nh",rpm\n', b"m3/h,rpm\r\n"])
+def test_errors_after_a_row_that_is_left_out_name_the_right_line(left_out: bytes) -> None:
+    line = 3 + left_out[:-1].count(b"\n")
+    assert refusal(b"x1,x2\n" + left_out + b"1,two\n", Dialect(skip_rows=1)) == (
+        f"t.csv: line {line}, column x2: 'two' is not a number"
+    )
+
+
+@pytest.mark.parametrize("cell", [b'"a\n% b"', b'"a""b\n% c"', b'"a\n""\n% b"', b'"a""\n""\n% ""b"""'])
+def test_a_mark_inside_quotes_is_no_comment(cell: bytes) -> None:
+    """Also where a line of the cell has three quotes, or two."""
+    data = b"t,x1,x2\n" + cell + b",1.5,2\n% a comment\nc,3,-4.25\n"
     assert read(data, Dialect(comment="%"))[0].tolist() == EXPECTED
 
 

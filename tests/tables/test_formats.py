@@ -12,15 +12,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from matnet import isolation
 from matnet.errors import TableError
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from matnet.tables.binary import frames
 from matnet.tables.binary.frames import FrameSink, FrameTable
 from matnet.tables.binary.scans import HeldFrame
 from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Dialect
-from matnet.tables.formats import NAMES, format_for
+from matnet.tables.formats import NAMES, format_for, prepare_to_read
 from matnet.tables.opening import Reading, open_table
 from matnet.tables.parts import folder_values, parts_of
 from matnet.tables.run import BatchOptions, gradients, predict
@@ -184,6 +186,14 @@ def test_an_integer_that_float64_does_not_have_is_refused(kind: Any, number: int
         f"{table}: row 2, column x2: {number} lies beyond 2^53, where float64 does not have every integer; store it as "
         "float64 if that is meant"
     )
+
+
+def test_a_missing_integer_is_not_taken_for_one_that_is_too_large() -> None:
+    frame = pl.DataFrame({"x1": pl.Series([1, None, 2**53 + 1, None])})
+    table = FrameTable(HeldFrame(frame), "t", Dialect(missing="nan"), "t")
+    with pytest.raises(TableError) as raised:
+        list(table.rows(table.choose(Columns(), 1)))
+    assert str(raised.value).startswith(f"t: row 3, column x1: {2**53 + 1} lies beyond 2^53")
 
 
 @pytest.mark.parametrize("inputs", [("*", "b"), ("^b$", "c"), ("c", "^.*$"), ("b",), ("^b$",), ("*",)])
@@ -364,6 +374,22 @@ def test_an_abandoned_sink_ends(tmp_path: Path) -> None:
         stopped()
 
 
+def test_what_polars_writes_to_remembers_why_it_failed() -> None:
+    """Polars would tell another reason; once the result is given up, nothing is written any more."""
+    held = io.BytesIO()
+    watched = frames._Watched(Target(held, "o"))
+    assert (watched.write(b"abc"), watched.failure) == (3, None)
+    watched.open = False
+    with pytest.raises(OSError, match="abandoned"):
+        watched.write(b"def")
+    assert held.getvalue() == b"abc"
+    full: Any = Full()
+    watched = frames._Watched(Target(full, "o"))
+    with pytest.raises(TableError):
+        watched.write(b"abc")
+    assert str(watched.failure) == "o: cannot be written: No space left on device"
+
+
 @pytest.mark.parametrize("form", ["parquet", "arrow"])
 def test_what_is_written_before_an_error_is_no_whole_file(form: Any) -> None:
     """On standard output it cannot be taken back: nobody may take it for a result of fewer rows."""
@@ -513,6 +539,15 @@ def test_the_order_of_parts_is_that_of_their_names_and_hidden_ones_are_left_out(
     assert parts_of(str(tmp_path / "x[1].csv")) is None
 
 
+def test_two_stars_are_folders_at_any_depth(tmp_path: Path) -> None:
+    names = ("a.csv", "b/a.csv", "b/c/a.csv", "b/c/d/a.csv")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x1\n1\n")
+    assert parts_of(str(tmp_path / "**" / "a.csv")) == [tmp_path / name for name in names]
+    assert parts_of(str(tmp_path / "*" / "a.csv")) == [tmp_path / "b" / "a.csv"]
+
+
 def test_a_part_without_a_column_of_its_folder_and_one_with_many_columns(tmp_path: Path) -> None:
     (tmp_path / "a" / "day=1").mkdir(parents=True)
     (tmp_path / "b").mkdir()
@@ -556,6 +591,29 @@ def test_rows_that_are_written_as_they_come_are_the_same(form: str, tidy: bool, 
     numbers = [frame.select(pl.selectors.float()).to_numpy() for frame in results]
     np.testing.assert_allclose(numbers[0], numbers[1], rtol=1e-14)
     assert results[0].drop(pl.selectors.float()).equals(results[1].drop(pl.selectors.float()))
+
+
+@pytest.mark.parametrize(
+    ("keep", "names", "kept"),
+    [
+        ((), ("x1", "x2"), ()),
+        (("day",), ("x1", "x2", "day"), ("1",)),
+        (("x2",), ("x1", "x2"), ("2",)),
+        (("x2", "day"), ("x1", "x2", "day"), ("2", "1")),
+    ],
+)
+def test_folders_say_what_is_asked_for_and_no_file_has(
+    keep: tuple[str, ...], names: tuple[str, ...], kept: tuple[str, ...], tmp_path: Path
+) -> None:
+    part = tmp_path / "day=1" / "x2=7" / "t.csv"
+    part.parent.mkdir(parents=True)
+    part.write_text("x1,x2\n1,2\n")
+    columns = Columns(keep=keep)
+    with open_table(str(tmp_path), columns, Reading()) as table:
+        assert table.header.names == names
+        (rows,) = table.rows(table.choose(columns, 2))
+    assert rows.x.tolist() == [[1.0, 2.0]]
+    assert rows.texts.rows() == ([kept] if kept else [])
 
 
 def test_what_folders_say() -> None:
@@ -622,6 +680,17 @@ def test_hashes_of_what_was_read(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_format_of_a_target(name: str, to: str | None, form: str) -> None:
     assert format_for(name, to).name == form
+
+
+def test_only_files_that_another_process_reads_have_it_started_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(isolation, "prepare", started.append)
+    for name in ("a.csv", "a.tsv.gz", "a.mat", "-", "parquet"):
+        prepare_to_read(name)
+    assert started == []
+    for name in ("a.parquet", "b.ARROW", "c.xlsx"):
+        prepare_to_read(name)
+    assert started == ["matnet.tables.binary.isolated"] * 3
 
 
 def test_an_unknown_format() -> None:

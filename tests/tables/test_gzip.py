@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import zlib
 
 import pytest
@@ -71,6 +72,15 @@ def test_a_checksum_or_length_that_is_wrong(place: int) -> None:
         unpacked(bytes(wrong), [64])
 
 
-def test_something_else_after_a_member() -> None:
+def test_repetitions_as_far_apart_as_gzip_finds_them() -> None:
+    """Nearly 32 KiB, of what cannot be compressed otherwise."""
+    text = random.Random(1).randbytes(32_000) * 3
+    packed = gzip.compress(text)
+    assert len(packed) < 40_000
+    assert unpacked(packed, [1 << 20]) == text
+
+
+@pytest.mark.parametrize("more", [b"x1,x2\n", zlib.compress(TEXT)], ids=["text", "zlib"])
+def test_something_else_after_a_member(more: bytes) -> None:
     with pytest.raises(TableError, match=r"^t\.csv\.gz: the compressed data are damaged: "):
-        unpacked(PACKED + b"x1,x2\n", [1 << 20])
+        unpacked(PACKED + more, [1 << 20])

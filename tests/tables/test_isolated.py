@@ -25,13 +25,14 @@ import matnet
 from matnet import isolation
 from matnet.cli.entry import run
 from matnet.errors import TableError
-from matnet.files import DEFAULT_LIMIT
+from matnet.files import DEFAULT_LIMIT, Budget
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
+from matnet.tables.binary import isolated
 from matnet.tables.binary.excel import read_sheet
 from matnet.tables.binary.frames import read_frame
 from matnet.tables.binary.isolated import IsolatedScan
 from matnet.tables.binary.scans import FrameFormat, LazyScan
-from matnet.tables.columns import Columns
+from matnet.tables.columns import Choice, Columns
 from matnet.tables.csv.dialect import Dialect
 
 LINE = Layer(1, "purelin", {0: Weight(np.array([[2.0]]))})
@@ -124,6 +125,18 @@ def test_numbers_of_a_column_with_text_keep_their_digits(isolation: bool, tmp_pa
     assert [x for part in rows for x in part.x[:, 0].tolist()] == [float(str(cell)) for cell in cells]
 
 
+def test_text_among_the_numbers_of_a_column_stays_text(tmp_path: Path) -> None:
+    """And an empty cell stays empty."""
+    pytest.importorskip("fastexcel")
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    table = tmp_path / "t.xlsx"
+    with xlsxwriter.Workbook(table) as book:
+        book.add_worksheet().write_column(0, 0, ["k", 0.123456789012345, "n/a", None, "7"], book.add_format())
+    opened = read_sheet(table, Dialect(), DEFAULT_LIMIT, isolation=False)
+    (rows,) = opened.rows(Choice((), (0,), ()))
+    assert rows.texts["0"].to_list() == ["0.123456789012345", "n/a", None, "7"]
+
+
 def test_blank_rows_above_a_table_are_named(tmp_path: Path) -> None:
     pytest.importorskip("fastexcel")
     xlsxwriter = pytest.importorskip("xlsxwriter")
@@ -195,6 +208,88 @@ def test_every_type_comes_across(form: FrameFormat, tmp_path: Path) -> None:
     for size in (1 << 14, 700):
         ours, theirs = (pl.concat(scan.batches(names, size)) for scan in (there, here))
         assert_frame_equal(ours, theirs, categorical_as_str=True)
+
+
+class Bounded:
+    """Bounds that are only noted: this process goes on after the test."""
+
+    noted: tuple[int, int]
+
+    def __init__(self, memory: int, size: int) -> None:
+        Bounded.noted = memory, size
+
+    def begin(self) -> None:
+        """No time begins."""
+
+    def rest(self) -> None:
+        """No time ends."""
+
+
+def served(table: Path, form: str, *questions: list[object]) -> list[tuple[Any, pl.DataFrame | None]]:
+    """What the other process would answer about a file, asked in this one: contents and frames."""
+    asked, answers = io.BytesIO(), io.BytesIO()
+    for question in questions:
+        isolation.send(asked, question)
+    asked.seek(0)
+    isolated.serve(asked, answers, str(table), form, "1000", "here")
+    end = answers.tell()
+    answers.seek(0)
+    found: list[tuple[Any, pl.DataFrame | None]] = []
+    while answers.tell() < end:
+        content, data = isolation.receive(answers, Budget(1 << 20))
+        found.append((content, pl.read_ipc_stream(data) if data else None))
+    return found
+
+
+LAST = ["", None, False]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_what_is_answered_about_a_file(form: FrameFormat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows and types, then the columns that are asked for, in batches; the end of each answer is told."""
+    monkeypatch.setattr(isolated, "Bounds", Bounded)
+    frame = pl.DataFrame({"x": [1.0, 2.0, 3.0], "k": ["a", "b", "c"], "n": [1, 2, 3]})
+    table = tmp_path / f"t.{form}"
+    (frame.write_parquet if form == "parquet" else frame.write_ipc)(table)
+    ready, heading, ended, *batches, last = served(table, form, ["heading"], ["batches", ["n", "k"], 2])
+    assert [ready, ended, last] == [("ready", None), (LAST, None), (LAST, None)]
+    assert heading[0] == ["", 3, True]
+    assert heading[1] is not None
+    assert (heading[1].schema, heading[1].height) == (frame.schema, 0)
+    assert [content for content, _ in batches] == [["", None, True]] * len(batches)
+    parts = [part for _, part in batches if part is not None]
+    assert_frame_equal(pl.concat(parts), frame.select("n", "k"))
+    assert max(map(len, parts)) == 2
+    size = table.stat().st_size
+    assert Bounded.noted == (1000 + 10 * size, size)
+
+
+def test_what_is_answered_about_a_workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fastexcel")
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    monkeypatch.setattr(isolated, "Bounds", Bounded)
+    table = tmp_path / "t.xlsx"
+    with xlsxwriter.Workbook(table) as book:
+        for name, cells in (("one", ["x", 1.0, 2.0]), ("two", ["y", 3.0, 4.0, 5.0])):
+            book.add_worksheet(name).write_column(0, 0, cells)
+    questions: list[list[object]] = [["sheets"], ["first", None], ["first", "two"], ["below", "two", 2]]
+    ready, *answers = served(table, "excel", *questions)
+    assert ready == ("ready", None)
+    assert [content for content, _ in answers[1::2]] == [LAST] * 4
+    contents, frames = zip(*answers[::2], strict=True)
+    assert list(contents) == [["", ["one", "two"], True], *[["", None, True]] * 3]
+    assert [frame.rows() for frame in frames] == [[], [("x",)], [("y",)], [(4.0,), (5.0,)]]
+
+
+def test_rows_of_many_row_groups_come_in_their_order(tmp_path: Path) -> None:
+    """Which polars reads several at a time, and gives out as they are read unless it is told otherwise."""
+    table = tmp_path / "t.parquet"
+    x = np.arange(600_000.0)
+    pl.DataFrame({"x": x}).write_parquet(table, row_group_size=1000)
+    scan = LazyScan(table, "parquet", "here")
+    for _ in range(5):
+        batches = [batch["x"].to_numpy() for batch in scan.batches(["x"], 1 << 14)]
+        np.testing.assert_array_equal(np.concatenate(batches), x)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")

@@ -92,6 +92,9 @@ def test_a_frame_across(tmp_path: Path, decimal: Literal[","] | None) -> None:
             assert table.header.names == names
             samples = [[5, 6], [7.5, 8.5]] if names else [first, [5, 6], [7.5, 8.5]]
             assert table.x.tolist() == samples
+            if not names:
+                with pytest.raises(TableError, match="the array is 2 by 3, expected 5 by any: samples in columns"):
+                    table.choose(Columns(), 5)
     pl.DataFrame({"c0": [1, 2**53 + 1], "c1": [5, 6]}).write_parquet(file)
     with pytest.raises(TableError) as raised, open_table(str(file), Columns(), reading):
         pass
@@ -102,6 +105,63 @@ def test_samples_in_columns_are_put_together_from_all_blocks(monkeypatch: pytest
     monkeypatch.setattr("matnet.tables.opening.CsvTable", partial(CsvTable, block_bytes=4))
     assert read("1,2\n3,4\n5,6\n7,8\n") == ((), [[1, 3, 5, 7], [2, 4, 6, 8]])
     assert read("a,2\nb,4\nc,6\nd,8\n", ROWS) == (("a", "b", "c", "d"), [[2, 4, 6, 8]])
+
+
+@pytest.mark.parametrize("text", ["1,2,3\n4,5,6\n", "a,1,2,3\nb,4,5,6\n"])
+def test_samples_in_columns_of_another_number_are_told_as_they_lie(text: str) -> None:
+    """By numbers alone, and by names of which an input that is asked for is not one."""
+    reading = Reading(ROWS, samples="columns")
+    with open_table("-", Columns(), reading, io.BytesIO(text.encode())) as table, pytest.raises(TableError) as raised:
+        table.choose(Columns(), 3)
+    told = "the network takes 3 inputs, but the table has 2 columns ('a', 'b')"
+    if text.startswith("1"):
+        told = "the array is 2 by 3, expected 3 by any: samples in columns; samples='rows' if it has them so"
+    assert str(raised.value) == f"standard input: {told}"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "size", "across"),
+    [
+        ("1,2\n3,4\n5,6\n", Columns(), 3, True),
+        ("1,2\n3,4\n5,6", Columns(), 3, True),
+        ("1,2\n3,4\n5,6\n7,8\n", Columns(), 3, False),
+        ("1,2\n3,4\n", Columns(), 3, False),
+        ("a,b\n1,2\n3,4\n5,6\n", Columns(), 3, False),
+        ("1,2\n3,4\n", Columns(keep=("x1",)), 2, False),
+    ],
+)
+def test_a_row_for_each_input_looks_like_samples_in_columns(
+    text: str, columns: Columns, size: int, across: bool
+) -> None:
+    """Unless the columns have names, or are as many as the inputs."""
+    with open_table("-", columns, Reading(), io.BytesIO(text.encode())) as table, pytest.raises(TableError) as raised:
+        table.choose(columns, size)
+    assert str(raised.value).startswith(f"standard input: the network takes {size} inputs, but the table has ")
+    assert ("; the samples seem to be in columns: samples='columns'" in str(raised.value)) == across
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("1\n2\n", ("standard input: line 1 is a row of numbers, so there is no header; the column is x1",)),
+        ("1,2\n", ("standard input: line 1 is a row of numbers, so there is no header; the columns are x1 to x2",)),
+        ("a,b\n1,2\n", ()),
+    ],
+)
+def test_a_table_without_a_header_is_told(text: str, notes: tuple[str, ...]) -> None:
+    with open_table("-", Columns(), Reading(), io.BytesIO(text.encode())) as table:
+        assert table.notes == notes
+
+
+@pytest.mark.parametrize(("names", "mark"), [("# a,b", "#"), ("%a,# b", "%"), ("a,# b", "")])
+def test_a_first_name_that_looks_like_a_comment_is_told(names: str, mark: str) -> None:
+    with (
+        open_table("-", Columns(), Reading(), io.BytesIO(f"{names}\n1,2\n".encode())) as table,
+        pytest.raises(TableError) as raised,
+    ):
+        table.choose(Columns(), 3)
+    told = f"; if lines that begin with {mark} are comments: comment='{mark}'"
+    assert str(raised.value).endswith(told if mark else "('a', '# b')")
 
 
 @pytest.mark.parametrize("samples", [None, "rows"])

@@ -95,3 +95,31 @@ def test_raw_outputs_below_the_scaled_range_are_noticed_too() -> None:
     for values, doubtful in (([-3.01, -10.0], True), ([-3.0, -5.0], False)):
         layers[:, 4] = values
         assert bool(layer_doubt(net, layers, ("a", "b", "c"))) == doubtful
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+def test_three_elements_at_the_wrong_scale_are_named(size: int) -> None:
+    limits = np.array([[2.0 + k, 10.0 + k] for k in range(size)])
+    names = [f"y{k + 1}" for k in range(size)]
+    told = ", ".join(f"y{k + 1}: {2 + k} to {10 + k}" for k in range(min(size, 3)))
+    told += f" and {size - 3} more" if size > 3 else ""
+    assert f"({told})" in raw_doubt("the states", np.full((2, size), 0.5), limits, names)
+    scaling = process("mapminmax", xmin=limits[:, 0], xmax=limits[:, 1], ymin=-1.0, ymax=1.0, xrows=size, yrows=size)
+    layer = Layer(size, "purelin", {0: Weight(np.ones((size, 1)))}, {0: Weight(np.eye(size), delays=(1,))})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, size, (scaling,), limits, feedback_mode="closed"),)))
+    assert f"({told})" in layer_doubt(net, limits[:, 1][None] - 0.5, names)
+
+
+def test_an_output_that_its_processing_makes_smaller_is_left_alone() -> None:
+    """Its elements are not those of the layer; the elements of the others are told apart all the same."""
+    constant = process("removeconstantrows", keep=[1], remove=[2], constants=[30.0], xrows=2, yrows=1)
+    scaling = process("mapminmax", xmin=[2.0], xmax=[10.0], ymin=-1.0, ymax=1.0, xrows=1, yrows=1)
+    own = {1: Weight(np.ones((1, 1)), delays=(1,))}
+    layers = (Layer(1, "purelin", {0: Weight(np.ones((1, 1)))}, own), Layer(1, "purelin", {}, {0: Weight([[1.0]])}))
+    outputs = (
+        Output(0, 2, (constant,), np.array([[20.0, 40.0], [30.0, 30.0]]), feedback_mode="closed"),
+        Output(1, 1, (scaling,), np.array([[2.0, 10.0]]), feedback_mode="closed"),
+    )
+    net = Network(Structure((Input(1),), layers, outputs))
+    assert layer_doubt(net, np.array([[25.0, 0.5]]), ("a", "b", "c")) == ""
+    assert "(c: 2 to 10)" in layer_doubt(net, np.array([[25.0, 9.0]]), ("a", "b", "c"))

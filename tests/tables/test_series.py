@@ -27,6 +27,7 @@ from matnet.tables.feedback import States, as_numbers, start_of_series
 from matnet.tables.run import BatchOptions, gradients, predict
 from matnet.tables.summary import Summary
 from matnet.tables.target import Target
+from random_networks import process
 from series_networks import open_network
 
 Command = Callable[..., Summary]
@@ -48,6 +49,7 @@ def without_inputs() -> Network:
 
 NET = closed_loop()
 X = np.random.default_rng(12).normal(size=(700, 2))
+T = np.random.default_rng(14).normal(size=(700, 1))
 
 
 def text(x: FloatArray, groups: list[str] | None = None) -> str:
@@ -188,9 +190,13 @@ def test_uncertain_inputs_are_for_static_networks() -> None:
     [
         (BatchOptions(Columns(group="g")), "group"),
         (BatchOptions(states=States(layers=np.zeros((1, 1)))), "states"),
-        (BatchOptions(lags=1), "lags"),
+        (BatchOptions(lags=0), "lags"),
+        (BatchOptions(leads=1), "leads"),
+        (BatchOptions(forecast=1), "forecast"),
+        (BatchOptions(Columns(targets=("g",))), "targets"),
+        (BatchOptions(targets=T[:3]), "targets"),
     ],
-    ids=["group", "states", "lags"],
+    ids=["group", "states", "lags", "leads", "forecast", "targets by name", "targets"],
 )
 def test_what_only_dynamic_networks_have(asked: BatchOptions, option: str) -> None:
     layer = Layer(1, "purelin", {0: Weight(np.ones((1, 2)))})
@@ -209,9 +215,6 @@ def from_first_rows(
     command: Command, table: str, asked: BatchOptions | None = None, net: Network = NET
 ) -> tuple[list[str], FloatArray]:
     return run(command, table, replace(asked or BatchOptions(), states=States(first_rows=True)), net)
-
-
-T = np.random.default_rng(14).normal(size=(700, 1))
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -302,6 +305,47 @@ def test_of_two_outputs_only_the_one_that_is_fed_back_is_taken(names: tuple[str,
     np.testing.assert_array_equal(y[1:], expected)
 
 
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        (20, ""),
+        (5, "5 targets for 8 samples"),
+        (13, "13 targets for 16 samples"),
+        (19, "19 targets for 20 samples"),
+        (21, "21 targets for 20 samples"),
+    ],
+)
+def test_measured_outputs_in_an_array_are_as_many_as_the_rows(
+    targets: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are looked up in the first two of three chunks, where the two series begin."""
+    monkeypatch.setattr(rows_module, "MOST_ROWS", 8)
+    asked = BatchOptions(Columns(group="g"), targets=T[:targets])
+    table = text(X[:20], ["a"] * 9 + ["b"] * 11)
+    if told:
+        with pytest.raises(TableError) as raised:
+            from_first_rows(predict, table, asked)
+        assert str(raised.value) == f"t.csv: {told}"
+    else:
+        _, y = from_first_rows(predict, table, asked)
+        for rows in (slice(0, 9), slice(9, 20)):
+            assert np.isnan(y[rows][:3]).all()
+            np.testing.assert_allclose(y[rows][3:], NET.run(*NET.prepare(X[rows], T[rows])[:3]).outputs, rtol=1e-13)
+
+
+def test_outputs_that_come_early_need_a_row_more_only_where_they_are_states() -> None:
+    opened = open_network().remove_delay()
+    rows = np.c_[X[:4], T[:4], T[4:8]]
+    lines = ["flow,speed,head,power", *(",".join(map(repr, row)) for row in rows.tolist())]
+    for net, states, needed in ((opened, 2, 2), (opened.close_loop(), 3, 4)):
+        _, y = from_first_rows(predict, "\n".join([*lines[: needed + 1], ""]), net=net)
+        assert np.isnan(y).all(axis=1).tolist() == [row < states for row in range(needed)]
+        with pytest.raises(TableError) as raised:
+            from_first_rows(predict, "\n".join([*lines[:needed], ""]), net=net)
+        assert f"the series has {needed - 1} row" in str(raised.value)
+        assert f"but the network looks back over {needed}, which" in str(raised.value)
+
+
 def test_outputs_that_come_early() -> None:
     net = open_network().remove_delay()
     rng = np.random.default_rng(3)
@@ -380,6 +424,35 @@ def test_a_forecast_without_inputs_follows_the_last_row() -> None:
     np.testing.assert_array_equal(found[3, 2:], [0, 0, 0, by[3, 5], by[3, 4]])
 
 
+@pytest.mark.parametrize(
+    ("net", "table", "group", "steps", "words"),
+    [
+        (
+            NET,
+            table_of(X[:9], T[:9]),
+            None,
+            1,
+            "all rows but the last of the series are the past, from which 1 step is",
+        ),
+        (
+            NET,
+            table_of(X[:9], T[:9]),
+            "g",
+            2,
+            "all rows but the last 2 of each series are the past, from which 2 steps are",
+        ),
+        (without_inputs(), "y1\n1\n2\n", None, 1, "all rows of the series are the past, from which 1 step is"),
+        (without_inputs(), "y1\n1\n2\n", None, 4, "all rows of the series are the past, from which 4 steps are"),
+    ],
+)
+def test_what_a_forecast_starts_from_is_said(
+    net: Network, table: str, group: str | None, steps: int, words: str
+) -> None:
+    asked = BatchOptions(Columns(group=group), forecast=steps)
+    summary = predict(net, opened(table), Target(io.BytesIO(), "out"), asked)
+    assert summary.states == f"t.csv: {words} forecast"
+
+
 REFUSED = {
     "no measured outputs": (
         NET,
@@ -433,11 +506,29 @@ REFUSED = {
         BatchOptions(forecast=3),
         "t.csv: the series has 5 rows, but a forecast of 3 steps needs 6: the network looks back over 3; see forecast",
     ),
+    "a forecast from fewer rows than the network looks back over": (
+        without_inputs(),
+        "y1\n1\n",
+        BatchOptions(forecast=3),
+        "t.csv: the series has 1 row, but a forecast of 3 steps needs 2: the network looks back over 2; see forecast",
+    ),
     "a forecast from given states": (
         NET,
         table_of(X[:9], T[:9]),
         BatchOptions(forecast=3, states=States()),
         "states does not go with a forecast, which starts from the known past",
+    ),
+    "a forecast with derivatives by what comes later": (
+        NET,
+        table_of(X[:9], T[:9]),
+        BatchOptions(forecast=3, leads=1),
+        "leads does not go with a forecast, which starts from the known past",
+    ),
+    "a forecast with flags": (
+        NET,
+        table_of(X[:9], T[:9]),
+        BatchOptions(forecast=3, flag_range=True),
+        "flag_range does not go with a forecast, which starts from the known past",
     ),
     "a forecast without rows": (
         NET,
@@ -462,6 +553,27 @@ def test_what_a_series_cannot_start_from(case: str) -> None:
     assert str(raised.value) == message
 
 
+def test_a_series_that_is_written_as_it_comes_is_the_same() -> None:
+    """With its notes and what is counted; but not where an output depends on later rows."""
+    found = []
+    for flush in (False, True):
+        held = io.BytesIO()
+        asked = BatchOptions(Columns(keep=("g",)), flush=flush)
+        summary = predict(NET, opened(table_of(X[:9], T[:9])), Target(held, "out"), asked)
+        found.append((held.getvalue(), summary.states, summary.rows, summary.rows_with_nan))
+    assert found[0] == found[1]
+    assert found[1][1:] == (start_of_series(NET, opened(table_of(X, T)), Columns(), None).words, 9, 0)
+    table = "x1,y1\n" + "7,0.5\n" * 3
+    for flush in (False, True):
+        summary = predict(scaled(), opened(table), Target(io.BytesIO(), "out"), BatchOptions(flush=flush))
+        assert summary.doubts == (DOUBTS["measured"],)
+    with pytest.raises(TableError) as raised:
+        predict(own_start(last=True), opened("x1\n1\n"), Target(io.BytesIO(), "out"), BatchOptions(flush=True))
+    assert str(raised.value) == (
+        "flush needs outputs that depend on earlier rows alone; those here depend on later ones too"
+    )
+
+
 def opened(table: str) -> CsvTable:
     return CsvTable(Stream(io.BytesIO(table.encode()), "t.csv"), Dialect())
 
@@ -475,6 +587,31 @@ def recurrent_layers() -> Network:
         Layer(1, "purelin", {}, {1: Weight(np.array([[1.0]]))}),
     )
     return Network(Structure((Input(1),), layers, (Output(2, 1, feedback_mode="closed"),)))
+
+
+def one_recurrent_layer() -> Network:
+    """Three layers: the second also takes the output of the first of the step before, the third is closed."""
+    layers = (
+        Layer(1, "tansig", {0: Weight(np.array([[1.0]]))}, {2: Weight(np.array([[0.5]]), delays=(1,))}),
+        Layer(1, "tansig", {}, {0: Weight(np.array([[1.0, 0.5]]), delays=(0, 1))}),
+        Layer(1, "purelin", {}, {1: Weight(np.array([[1.0]]))}),
+    )
+    return Network(Structure((Input(1),), layers, (Output(2, 1, feedback_mode="closed"),)))
+
+
+def own_start(last: bool, taps: tuple[int, ...] = (0,), start: float | None = None) -> Network:
+    """A recurrent layer with a start of its own, and an output at every step, or at the last one alone."""
+    weights, own = {0: Weight(np.ones((1, len(taps))), delays=taps)}, {0: Weight([[0.5]], delays=(1,))}
+    first = Layer(1, "tansig", weights, own, name="gru", initial=None if start is None else np.array([start]))
+    end = Layer(1, "purelin", {}, {0: Weight([[1.0]], last=last)})
+    return Network(Structure((Input(1),), (first, end), (Output(1, 1),), parameter_order="layers"))
+
+
+def both_states() -> Network:
+    """One input state and one layer state."""
+    own = {0: Weight(np.array([[0.5]]), delays=(1,))}
+    layer = Layer(1, "tansig", {0: Weight(np.array([[2.0, 3.0]]), delays=(0, 1))}, own)
+    return Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
 
 
 def only_taps() -> Network:
@@ -504,6 +641,25 @@ ROWS = {
         None,
         f"{FIRST}; the earlier outputs of layers 1, 2 are not known and taken as 0",
     ),
+    "a layer within": (
+        one_recurrent_layer(),
+        "x1,y1\n1,2\n",
+        None,
+        f"{FIRST}; the earlier outputs of layer 1 are not known and taken as 0",
+    ),
+    "a layer within that starts elsewhere": (
+        own_start(last=False, taps=(0, 1), start=0.5),
+        "x1\n1\n",
+        None,
+        f"{FIRST}; the earlier outputs of layer 1 are not known and taken as the network's own initial states",
+    ),
+    "no row": (own_start(last=False), "x1\n1\n", None, ""),
+    "no row and an output at the end": (
+        own_start(last=True),
+        "x1\n1\n",
+        None,
+        "t.csv: the series has one output, at its last row; the others are NaN",
+    ),
 }
 
 
@@ -530,12 +686,70 @@ ZEROS = "t.csv: what came before is taken as zeros"
         (without_inputs(), States(), ZEROS),
         (without_inputs(), States(layers=np.ones((2, 1))), ""),
         (recurrent_layers(), States(layers=np.ones((1, 3))), ""),
+        (both_states(), States(inputs=np.ones((1, 1))), "t.csv: the layer states are taken as zeros"),
+        (both_states(), States(layers=np.ones((1, 1))), "t.csv: the input states are taken as zeros"),
     ],
 )
 def test_which_states_are_zeros_is_said_where_there_are_any(net: Network, states: States, words: str) -> None:
     names = ["x1", "x2"][: net.input_size] or ["t"]
     start = start_of_series(net, opened(",".join(names) + "\n"), Columns(), states)
     assert (start.words, start.choice.targets, start.rows, start.ahead, start.doubts) == (words, (), 0, 0, [])
+
+
+def scaled() -> Network:
+    """A closed loop with one tap of the input and one of the output, whose ranges lie far from -1 and 1."""
+    scaling = process("mapminmax", xmin=[20.0], xmax=[30.0], ymin=-1.0, ymax=1.0, xrows=1, yrows=1)
+    inputs = (Input(1, range=np.array([[5.0, 10.0]])),)
+    layer = Layer(1, "purelin", {0: Weight([[0.1, 0.1]], delays=(0, 1))}, {0: Weight([[0.5]], delays=(1,))})
+    output = Output(0, 1, (scaling,), np.array([[20.0, 30.0]]), feedback_mode="closed")
+    return Network(Structure(inputs, (layer,), (output,)))
+
+
+RAW = "lie within -1 and 1, outside the range ({}); they should be in original units, not scaled"
+DOUBTS = {
+    "inputs": f"the input states {RAW.format('x1: 5 to 10')}",
+    "layers": "the layer states lie in the range of the outputs (y1: 20 to 30); they should be at the scale of the "
+    "layer, after the outputs' processing",
+    "measured": f"the measured outputs {RAW.format('y1: 20 to 30')}",
+}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "layers", "doubts"),
+    [
+        ([[0.5]], [[25.0]], ["inputs", "layers"]),
+        ([[0.5]], [[0.5]], ["inputs"]),
+        ([[7.0]], [[25.0]], ["layers"]),
+        ([[7.0]], [[0.5]], []),
+        (None, [[25.0]], ["layers"]),
+        ([[0.5]], None, ["inputs"]),
+        # of another shape, which is refused when they are used
+        ([[0.5, 0.5]], [[25.0], [25.0]], []),
+    ],
+)
+def test_states_at_the_wrong_scale_are_doubted(
+    inputs: list[list[float]] | None, layers: list[list[float]] | None, doubts: list[str]
+) -> None:
+    states = States(None if inputs is None else np.array(inputs), None if layers is None else np.array(layers))
+    start = start_of_series(scaled(), opened("x1,y1\n"), Columns(), states)
+    assert start.doubts == [DOUBTS[name] for name in doubts]
+
+
+def test_measured_outputs_at_the_wrong_scale_are_doubted_once() -> None:
+    """Of two series of which both begin so, and of a forecast; the rows after the first do not count."""
+    for first, doubts in ((0.5, (DOUBTS["measured"],)), (25.0, ())):
+        table = "g,x1,y1\n" + "".join(f"{g},7,{y}\n" for g, y in (("a", first), ("a", 0.5), ("b", first), ("b", 25.0)))
+        for asked in (BatchOptions(Columns(group="g")), BatchOptions(Columns(group="g"), forecast=1)):
+            assert predict(scaled(), opened(table), Target(io.BytesIO(), "out"), asked).doubts == doubts
+
+
+@pytest.mark.parametrize(("size", "names"), [(6, "y1, y2, y3, y4, y5, y6"), (7, "y1, y2, y3, y4, y5, y6 and 1 more")])
+def test_six_outputs_that_are_fed_back_are_named(size: int, names: str) -> None:
+    layer = Layer(size, "purelin", {0: Weight(np.ones((size, 1)))}, {0: Weight(np.eye(size), delays=(1,))})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, size, feedback_mode="closed"),)))
+    with pytest.raises(TableError) as raised:
+        start_of_series(net, opened("x1\n"), Columns(), None)
+    assert str(raised.value).startswith(f"t.csv: the network feeds {names} back, and the table has no such columns; ")
 
 
 def test_a_network_without_inputs_takes_its_outputs_from_a_column_without_a_name() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from matnet.errors import TableError
+from matnet.errors import ShapeError, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
@@ -126,6 +127,88 @@ def test_a_forecast_of_outputs_that_come_early() -> None:
     np.testing.assert_array_equal(found[:, 1:], closed.forecast(X[:-2], T[:-2], X[-2:]))
 
 
+@pytest.mark.parametrize(("taps", "reach"), [((0, 1), 3), ((2, 4), 5)])
+def test_a_forecast_of_outputs_that_come_early_takes_no_more_rows_than_the_network(
+    taps: tuple[int, ...], reach: int
+) -> None:
+    """It looks back over 3 steps of the outputs, and as far as the inputs reach when their delays are back."""
+    net = open_network().close_loop().remove_delay()
+    hidden = net.structure.layers[0]
+    weight = replace(hidden.input_weights[0], delays=taps)
+    layers = (replace(hidden, input_weights={0: weight}), *net.structure.layers[1:])
+    net = Network(replace(net.structure, layers=layers))
+    y = T.copy()
+    y[-2:] = np.nan
+    rows = slice(-reach - 2, None)
+    made = Forecast(net, table(np.c_[X, y][rows]), Columns().named_by(net), None, 2, None, True)
+    found = np.column_stack([column.to_numpy() for column in made.columns()])
+    np.testing.assert_array_equal(found[:, 1:3], net.forecast(X[rows][:-2], T[rows][:-2], X[-2:]))
+    assert made.names[-1] == f"dpower_dpower_lag{reach + 1}"
+    with pytest.raises(ShapeError, match=f"the network looks back over {reach}:"):
+        net.forecast(X[rows][1:-2], T[rows][1:-2], X[-2:])
+    with pytest.raises(TableError) as raised:
+        Forecast(net, table(np.c_[X, y][rows][1:]), Columns().named_by(net), None, 2, None, False).columns()
+    assert str(raised.value) == (
+        f"t.csv: the series has {reach + 1} rows, but a forecast of 2 steps needs {reach + 2}: the network looks back "
+        f"over {reach}; see forecast"
+    )
+
+
+@pytest.mark.parametrize("feedback_first", [False, True])
+def test_an_array_of_an_open_loop_is_completed_by_its_outputs(feedback_first: bool) -> None:
+    """Of the inputs that are not fed back; one of all inputs is not changed."""
+    net = open_network(feedback_first=feedback_first)
+    whole = np.c_[T, X] if feedback_first else np.c_[X, T]
+    for numbers in (X, whole):
+        compare(net, read_series(net, ArrayTable(numbers, "x", Source("x")), Columns(), None, T), X, T)
+    found = read_series(net, ArrayTable(whole, "x", Source("x")), Columns(), None, 2.0 * T)
+    np.testing.assert_array_equal(found.x, whole[3:])
+    np.testing.assert_array_equal(found.t, 2.0 * T[3:])
+    with pytest.raises(TableError) as raised:
+        read_series(net, ArrayTable(whole[:, :3], "x", Source("x")), Columns(), None, T)
+    assert str(raised.value) == "x: the array is 9 by 3, expected any by 4: samples in rows"
+
+
+def test_an_array_of_inputs_is_not_taken_for_one_of_outputs() -> None:
+    """Though the network has as many of both."""
+    net = open_network().close_loop()
+    found = read_series(net, ArrayTable(X, "x", Source("x")), Columns(), States(X[:2]), None)
+    np.testing.assert_array_equal(found.x, X)
+    assert found.t is None
+
+
+@pytest.mark.parametrize("more", [(), ("day",)])
+def test_a_table_of_all_inputs_of_an_open_loop_has_no_targets_unless_they_are_named(more: tuple[str, ...]) -> None:
+    net = open_network()
+    numbers = np.c_[X, T, np.arange(9.0)][:, : 4 + len(more)]
+    for targets, t in (((), None), (("head", "power"), T[3:])):
+        columns = Columns(targets=targets).named_by(net)
+        found = read_series(net, table(numbers, (*NAMES, *more)), columns, None, None)
+        np.testing.assert_array_equal(found.x, np.c_[X, T][3:])
+        np.testing.assert_array_equal(found.t, t)
+
+
+def test_inputs_beside_those_that_are_fed_back_are_found_by_their_own_names() -> None:
+    """In whatever order they stand beside outputs of other names."""
+    net = open_network()
+    columns = Columns(targets=("p", "q")).named_by(net)
+    names = ("q", "speed", "p", "flow")
+    compare(net, read_series(net, table(np.c_[T[:, 1], X[:, 1], T[:, 0], X[:, 0]], names), columns, None, None), X, T)
+
+
+def test_measured_outputs_of_a_series_in_memory_are_doubted() -> None:
+    """Where they are at the wrong scale among the states; not after them, and not where other states are given."""
+    layer = Layer(1, "purelin", {0: Weight([[0.1]])}, {0: Weight([[0.5]], delays=(1,))})
+    output = Output(0, 1, range=np.array([[20.0, 30.0]]), feedback_mode="closed")
+    net = Network(Structure((Input(1),), (layer,), (output,)))
+    for y, doubts in (([0.5, 25.0, 25.0], 1), ([25.0, 0.5, 0.5], 0)):
+        numbers = np.c_[[7.0, 8.0, 9.0], y]
+        found = read_series(net, table(numbers, ("x1", "y1")), Columns(), None, None)
+        assert [doubt.partition(" lie ")[0] for doubt in found.start.doubts] == ["the measured outputs"] * doubts
+        given = read_series(net, table(numbers, ("x1", "y1")), Columns(), States(layers=np.zeros((1, 1))), None)
+        assert given.start.doubts == []
+
+
 def test_the_rows_that_are_read_and_their_targets_are_as_many() -> None:
     net = open_network().close_loop()
     with pytest.raises(TableError) as raised:
@@ -215,6 +298,35 @@ def test_a_forecast_with_an_open_loop_from_elements_with_and_without_names(feedb
     with pytest.raises(TableError) as raised:
         Forecast(net, named, Columns().named_by(net), None, 2, None, False)
     assert str(raised.value) == "x: targets needs a table with named columns; this is an array of numbers"
+
+
+def test_a_forecast_of_outputs_that_come_two_steps_early() -> None:
+    """No first rows determine the states of the network, but those of the one with its delays back."""
+    delays = (2, 3)
+    net = open_network(delays=delays)
+    hidden = net.structure.layers[0]
+    weights = {**hidden.input_weights, 0: replace(hidden.input_weights[0], delays=delays)}
+    layers = (replace(hidden, input_weights=weights), *net.structure.layers[1:])
+    early = Network(replace(net.structure, layers=layers)).close_loop().remove_delay(2)
+    made = Forecast(early, table(np.c_[X, T]), Columns().named_by(early), None, 2, None, False)
+    found = np.column_stack([column.to_numpy() for column in made.columns()])
+    np.testing.assert_array_equal(found[:, 1:], early.forecast(X[:-2], T[:-2], X[-2:]))
+
+
+@pytest.mark.parametrize(
+    ("elements", "targets", "message"),
+    [
+        (4, T, "x: the array is 9 by 4, expected any by 2: samples in rows"),
+        (3, T, "x: the array is 9 by 3, expected any by 2: samples in rows"),
+        (3, None, "x: the array is 9 by 3, expected any by 2: samples in rows"),
+    ],
+)
+def test_a_forecast_from_an_array_of_another_size(elements: int, targets: FloatArray | None, message: str) -> None:
+    """Of an open loop with targets beside it: then the array has the other inputs alone."""
+    source = ArrayTable(np.c_[X, T][:, :elements], "x", Source("x"))
+    with pytest.raises(TableError) as raised:
+        Forecast(open_network(), source, Columns(), targets, 2, None, False)
+    assert str(raised.value) == message
 
 
 def test_as_many_steps_as_there_are_rows_leave_no_past() -> None:

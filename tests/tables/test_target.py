@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from matnet.errors import TableError
+from matnet.tables.csv.streams import open_stream
 from matnet.tables.target import open_target
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions, links and devices of POSIX")
@@ -127,6 +129,31 @@ def test_a_full_disk() -> None:
 def test_a_device_is_written_to_and_not_replaced() -> None:
     write(Path("/dev/null"))
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_a_compressed_file_is_the_same_whenever_it_is_written(tmp_path: Path) -> None:
+    """There is neither a name nor a time in it; other names than these are not compressed."""
+    text = b"y1\n" + b"0.5\n" * 100
+    for name in ("a.csv.gz", "b.csv.GZ"):
+        write(tmp_path / name, text)
+        packed = (tmp_path / name).read_bytes()
+        assert gzip.decompress(packed) == text
+        assert len(packed) < 100
+        # no flags, so no name, and the time 0
+        assert packed[2:8] == bytes([8, 0, 0, 0, 0, 0])
+    write(tmp_path / "gz.csv", text)
+    assert (tmp_path / "gz.csv").read_bytes() == text
+
+
+def test_a_file_with_zstd_compression(tmp_path: Path) -> None:
+    text = b"y1\n" + b"0.5\n" * 100
+    path = tmp_path / "a.csv.ZST"
+    write(path, text)
+    packed = path.read_bytes()
+    assert packed[:4] == bytes.fromhex("28b52ffd")
+    assert len(packed) < 100
+    with open_stream(str(path), None) as stream:
+        assert stream.read(1000) == text
 
 
 def test_standard_output() -> None:

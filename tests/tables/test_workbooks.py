@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import math
 import re
+import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,14 @@ import pytest
 from scipy.io import loadmat
 
 from matnet.errors import TableError
+from matnet.files import DEFAULT_LIMIT
 from matnet.tables.binary import excel, matfiles
-from matnet.tables.binary.excel import ExcelSink, workbook
+from matnet.tables.binary.excel import ExcelSink, read_sheet, workbook
 from matnet.tables.binary.matfiles import MatSink, read_variable
 from matnet.tables.columns import Columns
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.target import Target
+from object_files import ObjectStore, write_objects
 
 NAN = math.nan
 TYPES = (pl.String(), pl.Float64(), pl.Int64(), pl.Boolean())
@@ -98,11 +102,52 @@ def test_integers_that_a_workbook_would_round_are_text() -> None:
 
 
 def test_truth_that_is_missing_is_nan_in_a_mat_file() -> None:
-    for values, expected in (([True, False], [1, 0]), ([True, None], [1, NAN])):
+    """Without a missing one it stays logical, which is a byte each."""
+    for values, expected, kind in (([True, False], [1, 0], np.uint8), ([True, None], [1, NAN], np.float64)):
         held = io.BytesIO()
         with MatSink(Target(held, "o.mat"), ["b"], [pl.Boolean()]) as sink:
             sink.write(sink.formatted([pl.Series(values, dtype=pl.Boolean)]))
-        np.testing.assert_array_equal(loadmat(io.BytesIO(held.getvalue()))["b"][:, 0], expected)
+        found = loadmat(io.BytesIO(held.getvalue()))["b"]
+        np.testing.assert_array_equal(found[:, 0], expected)
+        assert found.dtype == kind
+
+
+@pytest.mark.parametrize("isolation", [True, False])
+def test_a_sheet_is_the_first_unless_it_is_named(isolation: bool, tmp_path: Path) -> None:
+    pytest.importorskip("fastexcel")
+    pytest.importorskip("xlsxwriter")
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(workbook([("one", [["x"], [1.0]]), ("two", [["y"], [2.0]])], "t.xlsx"))
+    for sheet, name, number in ((None, "x", 1.0), ("one", "x", 1.0), ("two", "y", 2.0)):
+        table = read_sheet(path, Dialect(), DEFAULT_LIMIT, isolation, sheet)
+        assert table.place == (str(path) if sheet is None else f"{path}:{sheet}")
+        (rows,) = table.rows(table.choose(Columns(), 1))
+        assert (table.header.names, rows.x.tolist()) == ((name,), [[number]])
+    with pytest.raises(TableError) as raised:
+        read_sheet(path, Dialect(), DEFAULT_LIMIT, isolation, "three")
+    assert str(raised.value) == f"{path}: there is no sheet 'three'; there are 'one', 'two'"
+
+
+@pytest.mark.parametrize(
+    ("cells", "skipped", "numbers"),
+    [
+        (["x", "m", 1.0, 2.0], 1, [1.0, 2.0]),
+        (["x", "m", 1.0, 2.0], 2, [2.0]),
+        (["x", 1.0, 2.0], 0, [1.0, 2.0]),
+        ([3.0, 1.0, 2.0], 1, [1.0, 2.0]),
+        ([3.0, 1.0, 2.0], 0, [3.0, 1.0, 2.0]),
+    ],
+)
+def test_rows_of_a_sheet_after_its_header_are_left_out(
+    cells: list[str | float], skipped: int, numbers: list[float], tmp_path: Path
+) -> None:
+    pytest.importorskip("fastexcel")
+    pytest.importorskip("xlsxwriter")
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(workbook([("one", [[cell] for cell in cells])], "t.xlsx"))
+    table = read_sheet(path, Dialect(skip_rows=skipped), DEFAULT_LIMIT, isolation=False)
+    (rows,) = table.rows(table.choose(Columns(), 1))
+    assert rows.x[:, 0].tolist() == numbers
 
 
 def test_what_a_sheet_cannot_hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -155,13 +200,13 @@ def numbers(file: str, name: str, inputs: tuple[str, ...], **more: Any) -> list[
 
 
 def test_fields_of_a_struct_are_columns(tmp_path: Path) -> None:
-    struct = {
+    fields = {
         "a": np.array([[1.0], [2.0], [3.0]]),
         "b": np.array([[4.0, 5.0, 6.0]]),
         "t": np.array(["x", "yy", ""], dtype=object).reshape(3, 1),
         "m": np.ones((3, 2)),
     }
-    file = saved(tmp_path / "d.mat", d=struct, e={**struct, "b": np.ones((4, 1))}, f={"m": np.ones((3, 2))})
+    file = saved(tmp_path / "d.mat", d=fields, e={**fields, "b": np.ones((4, 1))}, f={"m": np.ones((3, 2))})
     assert numbers(file, "d", ("b", "a")) == [[4.0, 1.0], [5.0, 2.0], [6.0, 3.0]]
     table = read_variable((file, "d"), None, Dialect())
     assert table.header.names == ("a", "b", "t")
@@ -171,6 +216,90 @@ def test_fields_of_a_struct_are_columns(tmp_path: Path) -> None:
         with pytest.raises(TableError) as raised:
             read_variable((file, name), None, Dialect())
         assert f"their lengths are {told}; name a field" in str(raised.value)
+
+
+def test_fields_that_are_neither_numbers_nor_text_are_no_columns(tmp_path: Path) -> None:
+    """Though they have as many elements: cells of numbers, of texts with several rows, and structs."""
+
+    def cells(*items: object) -> np.ndarray[Any, Any]:
+        made = np.empty((len(items), 1), dtype=object)
+        made[:, 0] = items
+        return made
+
+    fields = {
+        "a": np.array([[1.0], [2.0]]),
+        "n": cells(np.ones((1, 1)), np.ones((1, 1))),
+        "m": cells("u", np.ones((1, 1))),
+        "r": cells("u", np.array(["ab", "cd"])),
+        "s": {"b": np.ones((2, 1))},
+        "d": np.ones((2, 1, 2)),
+        "t": cells("u", "v"),
+    }
+    table = read_variable((saved(tmp_path / "d.mat", d=fields), "d"), None, Dialect())
+    assert table.header.names == ("a", "t")
+
+
+def matlab_table(path: Path, rows: int, *columns: tuple[str, object]) -> tuple[str, str]:
+    """A file with a table T of MATLAB's; texts are those of a string array, which has several columns if they do."""
+    store = ObjectStore()
+    values: list[object] = []
+    for _, value in columns:
+        if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+            items = value.reshape(-1, order="F").tolist()
+            units = "".join(items).encode("utf-16-le")
+            units += bytes(-len(units) % 8)
+            lengths = [len(item) for item in items]
+            numbers = [1, 2, *value.shape, *lengths, *struct.unpack(f"<{len(units) // 8}Q", units)]
+            content = {"any": np.array([numbers], dtype="u8")}
+            values.append(replace(store.new("string", content, saved=True), plain=True))
+        elif isinstance(value, list):
+            codes = np.array([value], dtype="u1").T
+            kinds = store.new("categorical", {"categoryNames": ["no", "yes"], "codes": codes})
+            values.append(replace(kinds, plain=True))
+        else:
+            values.append(value)
+    names = [name for name, _ in columns]
+    table = store.new("table", {"data": values, "varnames": names, "nrows": np.array([[float(rows)]])})
+    return str(write_objects(path, store, {"T": table})), "T"
+
+
+def test_variables_of_a_matlab_table_are_columns(tmp_path: Path) -> None:
+    """One of several columns becomes as many; what is neither numbers nor text is left out, which is told."""
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    address = matlab_table(
+        tmp_path / "d.mat",
+        3,
+        ("x", x),
+        ("k", np.array([["a"], [""], ["bcd"]])),
+        ("s", {"f": x}),
+        ("c", [2, 0, 1]),
+        ("w", np.array([["a", "b"], ["c", "d"], ["e", "f"]])),
+        ("y", x[:, :1]),
+    )
+    table = read_variable(address, None, Dialect())
+    assert table.header.names == ("x_1", "x_2", "k", "c", "y")
+    assert table.notes == (f"{address[0]}:T: left out, neither numbers nor text: s (struct), w (string)",)
+    (rows,) = table.rows(table.choose(Columns(inputs=("y", "x_2"), keep=("c", "k")), 2))
+    assert rows.x.tolist() == [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    assert rows.texts.rows() == [("yes", "a"), (None, ""), ("no", "bcd")]
+    assert read_variable(matlab_table(tmp_path / "e.mat", 3, ("x", x)), None, Dialect()).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ([("a", np.ones((3, 1))), ("b", np.ones((2, 1)))], "column 'b' has 2 elements in a table of 3 rows"),
+        ([("x", np.ones((3, 2))), ("x_2", np.ones((3, 1)))], "two columns are named 'x_2'; rename one"),
+        ([("s", {"f": np.ones((3, 1))})], "the table has no column of numbers or text"),
+    ],
+)
+def test_a_matlab_table_that_is_no_table_of_columns(
+    columns: list[tuple[str, object]], told: str, tmp_path: Path
+) -> None:
+    address = matlab_table(tmp_path / "d.mat", 3, *columns)
+    with pytest.raises(TableError) as raised:
+        read_variable(address, None, Dialect())
+    assert str(raised.value) == f"{address[0]}:T: {told}"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +313,12 @@ def test_samples_of_an_array_are_columns_unless_told(samples: Any, rows: list[li
     assert found.x.tolist() == rows
 
 
+def test_one_number_is_one_sample(tmp_path: Path) -> None:
+    table = read_variable((saved(tmp_path / "d.mat", X=5.0), "X"), None, Dialect())
+    (rows,) = table.rows(table.choose(Columns(), 1))
+    assert rows.x.tolist() == [[5.0]]
+
+
 def test_numbers_of_an_array_that_stand_for_missing_ones(tmp_path: Path) -> None:
     file = saved(tmp_path / "d.mat", X=np.array([[1.0, -999.0, 3.0], [4.0, 5.0, -1.0]]))
     marks = Dialect(missing="nan", na=("-999", "-1", "?"))
@@ -195,9 +330,9 @@ def test_numbers_of_an_array_that_stand_for_missing_ones(tmp_path: Path) -> None
         (found,) = table.rows(table.choose(Columns(), rows.shape[1]))
         np.testing.assert_array_equal(found.x, rows)
     with pytest.raises(TableError) as raised:
-        read_variable((file, "X"), None, Dialect(na=("-1",)))
+        read_variable((file, "X"), None, Dialect(na=("-1", "3")))
     assert str(raised.value) == (
-        f"{file}:X: sample 3, element 2: -1.0 stands for a missing number; fill it in, or have it read as NaN with "
+        f"{file}:X: sample 3, element 1: 3.0 stands for a missing number; fill it in, or have it read as NaN with "
         "missing='nan'"
     )
 

@@ -257,7 +257,6 @@ class FrameSink(Sink):
         self._schema: Mapping[str, Any] = dict(zip(names, types, strict=True))
         self._place = target.place
         self._queue: Queue[pl.DataFrame | None] = Queue(_WAITING)
-        self._finished = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="matnet-sink")
         self._watched = _Watched(target)
         self._writer = self._pool.submit(self._sink, self._watched, form, group_rows)
@@ -303,7 +302,6 @@ class FrameSink(Sink):
     def finish(self) -> None:
         """Write the last rows and the end of the file."""
         self._put(None)
-        self._finished = True
         try:
             self._writer.result()
         finally:
