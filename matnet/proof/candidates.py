@@ -258,7 +258,7 @@ def _close(net: Network, data: InputData, matrices: Sequence[Matrix]) -> list[Ma
 def _telling_rows(x: FloatArray) -> NDArray[np.intp]:
     """A few samples, those without NaN first."""
     order = np.argsort(np.isnan(x).any(axis=1), kind="stable")
-    return order[: _PREFIX * 10 : max(1, min(10, len(order) // _PREFIX))][:_PREFIX]
+    return order[:: max(1, min(10, len(order) // _PREFIX))][:_PREFIX]
 
 
 def _spread_rows(count: int) -> NDArray[np.intp]:

@@ -137,6 +137,8 @@ def check(
     """
     if network.dynamic and directions:
         raise ShapeError(f"directions={directions}: a dynamic network is checked input by input")
+    if x is not None and x.shape[1:] != (network.input_size,):
+        raise ShapeError(f"x has shape {x.shape}, expected (N, {network.input_size})")
     box = input_box(network.structure)
     if x is None and network.dynamic:
         count = 2 * (network.structure.input_delay + network.structure.layer_delay) + 3
@@ -246,7 +248,7 @@ def _at_kinks(network: Network, x: FloatArray, changes: FloatArray) -> FloatArra
     for change in changes:
         for sign in (1.0, -1.0):
             moved = x + sign * _STEPS[-1] * change
-            kinks |= (_pieces(network.program, moved) != here).any(axis=-1)
+            kinks |= (_pieces(network.program, moved) != here).any(axis=1)
     return kinks.astype(float)
 
 
@@ -264,7 +266,7 @@ def _pieces(program: Program, x: FloatArray) -> FloatArray:
             elif isinstance(step, WeightStep) and not step.row.linear:
                 parts.append(_weight_pieces(step, values[step.sources[0]], values[step.target]))
     return np.concatenate(
-        [part for part in parts if part.ndim == 2], axis=-1
+        [part for part in parts if part.ndim == 2], axis=1
     )  # a layer with only a bias has no batch axis
 
 
@@ -358,7 +360,7 @@ def _check_states(network: Network) -> Check:
 
     by_state = [
         np.moveaxis(array.reshape(delay, neurons, steps, -1), (0, 1), (1, 3))
-        for array in _best_difference(along, np.ones(1))
+        for array in _best_difference(along, np.array(1.0))
     ]
     method, y = (
         "central differences with respect to the initial states",

@@ -233,6 +233,8 @@ class DataSource:
 def _whole(parts: Sequence[FloatArray], label: str) -> Iterator[InputData]:
     """Series (T, R) as they are and, if they differ in length, padded with 0 as MATLAB does."""
     lengths = np.array([len(part) for part in parts])
+    if not lengths.all():
+        raise ShapeError(f"{label} holds a series without steps, which has no last output")
     yield _side_by_side(parts, label)
     if len(set(lengths.tolist())) == 1:
         return

@@ -178,7 +178,7 @@ def _outputs(first: Network, second: Network) -> OutputDifference | None:
     points = points_in(box, _STEPS if series else _SAMPLES)
     a, b = (_answers(net, points) for net in (first, second))
     distance = distances(a, b).max(axis=0)
-    relative = np.where(distance > 0.0, distance / np.fmax(_ranges(first, second, a), 1e-300), 0.0)
+    relative = distance / np.fmax(_ranges(first, second, a), 1e-300)
     worst = int(np.argmax(relative))
     return OutputDifference(len(points), float(distance[worst]), float(relative[worst]), worst + 1, series)
 

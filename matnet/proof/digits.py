@@ -38,10 +38,8 @@ def half_units(values: FloatArray, digits: int) -> FloatArray:
 
 
 def _decimals(values: FloatArray) -> int:
-    """The most digits that any of the numbers has after the decimal point."""
+    """The most digits that any of the numbers, some of them finite, has after the decimal point."""
     numbers = values[np.isfinite(values)]
-    most = 0
-    for number in numbers[:: max(1, len(numbers) // _LOOKED_AT)].tolist():
-        text = np.format_float_positional(number, unique=True, trim="-")
-        most = max(most, len(text.partition(".")[2]))
-    return most
+    some = numbers[:: max(1, len(numbers) // _LOOKED_AT)].tolist()
+    texts = (np.format_float_positional(number, unique=True, trim="-") for number in some)
+    return max(len(text.partition(".")[2]) for text in texts)

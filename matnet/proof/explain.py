@@ -66,12 +66,14 @@ def explanation(net: Network, data: InputData, y: FloatArray, stored: FloatArray
     # another value of a weight may explain linear targets that a linear network has not quite learnt
     if _linear(net) or data.lengths is not None:
         return None
-    rows = np.arange(leading(net, data, _ROWS)) if net.dynamic else different[:_ROWS]
+    rows = np.arange(leading(net, data, _ROWS)) if net.dynamic else _telling(net, y, stored, different)
+    if _agree(net, y[rows], stored[rows]):
+        return None  # a change without an effect on these would seem to explain what differs after them
     some = replace(data, x=data.x[rows])
     reason = _exchanged(net, some, y[rows], stored[rows]) or _other_network(net, some, stored[rows])
     reason = reason or _other_parameters(net, some, stored[rows])
     if not reason and not net.dynamic:
-        reason = _one_weight(net, data.x[different], y[different], stored[different])
+        reason = _one_weight(net, data.x[rows], y[rows], stored[rows])
     return Explanation(f"the stored answers are the network's {reason}", certain=True) if reason else None
 
 
@@ -79,6 +81,12 @@ def _first_of_each(rows: FloatArray, known: NDArray[np.bool_]) -> NDArray[np.int
     """The indices of the rows without NaN, in order, without duplicates."""
     numbers = np.flatnonzero(known)
     return np.asarray(np.sort(numbers[np.unique(rows[known], axis=0, return_index=True)[1]]))
+
+
+def _telling(net: Network, y: FloatArray, stored: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The first of these rows in order, those that differ before the others."""
+    differ = (distances(y[rows], stored[rows]) > _AGREES * ranges(net, stored[rows])).any(axis=1)
+    return np.sort(rows[np.argsort(~differ, kind="stable")[:_ROWS]])
 
 
 def _linear(net: Network) -> bool:
@@ -202,9 +210,8 @@ def _other_layers(layer: Layer, number: int) -> Iterator[tuple[str, Layer]]:
 def _other_weights(weight: Weight, name: str) -> Iterator[tuple[str, Weight]]:
     if weight.function not in WEIGHT:
         return
-    value = np.asarray(weight.value)
-    if value.shape[0] == value.shape[1] > 1:
-        yield f"with {name} transposed", replace(weight, value=value.T)
+    # one that is not square does not fit its layer then
+    yield f"with {name} transposed", replace(weight, value=np.asarray(weight.value).T)
     for function in WEIGHT:
         if function != weight.function:
             yield f"with {function} of {name}, where it has {weight.function}", replace(weight, function=function)
@@ -243,7 +250,6 @@ def _one_weight(net: Network, x: FloatArray, y: FloatArray, stored: FloatArray) 
     A single weight changes the answers in one direction, which targets do not follow by chance; several weights
     together can imitate any smooth difference, so they would not prove anything.
     """
-    x, y, stored = x[:_ROWS], y[:_ROWS], stored[:_ROWS]
     width = ranges(net, stored)
     difference = ((stored - y) / width).reshape(-1)
     slopes = (_parameter_jacobian(net, net.parameters, x) / width[:, None]).reshape(len(difference), -1)
@@ -277,7 +283,7 @@ def _value_that_answers(
         if not np.isfinite(length) or length == 0.0:
             return None
         theta[weight] += float(slope @ difference) / length
-        if apart <= max(_REACHED * first, min(_ROUNDING, 1e-3 * first)):
+        if apart <= max(_REACHED * first, _ROUNDING):
             # this last step has given the digits that are told
             return float(theta[weight])
     return None

@@ -31,10 +31,15 @@ def read_given(file: str) -> dict[str, UserNumber]:
     except UnicodeDecodeError:
         raise TableError("is not text in UTF-8", place=file) from None
     lines = text.splitlines()
-    delimiter = next((mark for mark in ";\t" if lines and mark in lines[0]), ",")
+    first = next((line for line in lines if line.strip()), "")
+    delimiter = next((mark for mark in ";\t" if mark in first), ",")
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error as error:
+        raise TableError(f"cannot be read: {error}", place=file) from None
     numbers: dict[str, UserNumber] = {}
     columns: tuple[int, int] | None = None
-    for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), start=1):
+    for number, cells in enumerate(rows, start=1):
         if not any(cell.strip() for cell in cells):
             continue
         header = [cell.strip().casefold() for cell in cells]

@@ -12,6 +12,7 @@ from matnet.errors import UnsupportedError
 from matnet.functions.namespace import FloatArray
 from matnet.functions.performance import PERFORMANCE
 from matnet.importers.mat.paths import container
+from matnet.importers.stored import StoredValues
 from matnet.importers.training_record import BestPerformance, TrainingRecord
 from matnet.network import Network
 from matnet.proof.agreement import Verdict
@@ -75,15 +76,16 @@ class RecordsCheck:
         named = self._source.named.record
         if named is not None:
             return self._record(named, decided=True)
-        records = [] if self._source.file is None else self._source.file.records
-        has_targets = self._source.named.targets is not None
-        return [entry for record in records for entry in self._record(record, has_targets or self._alone(record))]
-
-    def _alone(self, record: TrainingRecord) -> bool:
-        """Whether a record can only be this network's: the file has no other network and no other record."""
         file = self._source.file
         if file is None:
-            return False
+            return []
+        has_targets = self._source.named.targets is not None
+        return [
+            entry for record in file.records for entry in self._record(record, has_targets or self._alone(record, file))
+        ]
+
+    def _alone(self, record: TrainingRecord, file: StoredValues) -> bool:
+        """Whether a record can only be this network's: the file has no other network and no other record."""
         beside = container(record.path)
         networks = [path for path in file.networks if container(path) == beside]
         records = [entry for entry in file.records if container(entry.path) == beside]
@@ -176,7 +178,7 @@ class RecordsCheck:
         y, t = answers(self._net, trial.data), trial.targets.values
         if all((values[np.isfinite(values)] % 1.0 == 0.0).all() for values in (y, t)):
             return "outputs and targets are whole numbers, so a performance has few values and may agree by chance"
-        if all(entry.value == best[0].value for entry in best) and best[0].value in (0.0, 1.0):
+        if {entry.value for entry in best} in ({0.0}, {1.0}):
             return f"a performance of {best[0].value:g} is not special to this network"
         block = unnoticed_change(self._net, lambda theta: _shows(self._net, theta, record, trial))
         return f"a change of {block} by 1 % would not have shown" if block else ""

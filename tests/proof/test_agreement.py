@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from matnet.model.structure import Input, Layer, Output, Process, Structure, Wei
 from matnet.network import Network
 from matnet.proof import agreement, candidates
 from matnet.proof.agreement import computed, ranges
+from matnet.proof.answers import InputData, Rounding
 from matnet.proof.candidates import Matrix
 from matnet.proof.data import NamedData
 from matnet.proof.finding import Finding
@@ -217,6 +219,15 @@ def test_all_samples_are_asked_whether_a_change_shows() -> None:
     assert (row.verdict, row.reason) == ("weak", "a change of b{1} by 1 % would not have shown")
 
 
+@pytest.mark.parametrize(("count", "chance"), [(9, True), (10, False)])
+def test_one_of_a_thousand_agreements_may_be_chance(count: int, chance: bool) -> None:
+    """Of two kinds of answers to nine samples one in 512 is the network's, to ten one in 1024."""
+    net = step_function()
+    x = np.linspace(-3.0, 3.0, count)[:, None] + [0.0, 0.5]
+    row = named(net, x, np.asarray(net(x)))
+    assert (row.samples, row.reason.startswith("could be chance: ")) == (count, chance)
+
+
 RADIAL = "these may be targets: a radial network with as many weights as there are samples learns them exactly"
 
 
@@ -328,3 +339,25 @@ def test_inputs_of_which_none_has_as_many_samples_as_the_answers() -> None:
     with pytest.raises(ShapeError) as caught:
         verify(series, None, told)
     assert str(caught.value) == "y has 5 samples, but the inputs have another number"
+
+
+@pytest.mark.parametrize(("y", "few"), [(1.234567891, True), (1.23456789, False)])
+def test_answers_have_ten_digits_where_targets_have_fewer(y: float, few: bool) -> None:
+    found: Any = SimpleNamespace(note="", evidence=3)
+    reason = agreement._exactly_learnt(linear(), np.array([[y]]), np.array([[1.23456789]]), found)
+    assert reason.startswith("the stored numbers have few digits") == few
+
+
+def test_a_number_that_was_not_stored_does_not_make_its_sample_unsteady() -> None:
+    """The other output of the sample stands on its step, and is the same."""
+    layer = Layer(2, "hardlim", {0: Weight([[0.1, 0.2], [1.0, 0.0]])}, bias=[-0.3, 0.5])
+    net = Network(Structure((Input(2),), (layer,), (Output(0, 2),)))
+    x = np.array([[1.0, 1.0], [5.0, 2.0], [-3.0, 1.0]])
+    y = np.asarray(net(x))
+    stored = np.array(y)
+    stored[0, 1] = np.nan
+    result = agreement.agreement(Rounding(net), InputData(x), y, stored, named=True)
+    assert (result.samples, result.left_out, result.not_stored, result.agrees) == (3, 0, 1, True)
+    stored[0, 0] = 1.0 - y[0, 0]
+    result = agreement.agreement(Rounding(net), InputData(x), y, stored, named=True)
+    assert (result.samples, result.left_out, result.not_stored, result.agrees) == (2, 1, 1, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from matnet.proof import candidates
 from matnet.proof.answers import InputData, Rounding, answers, leading
 from matnet.proof.candidates import Candidates, Matrix, Series, nearest, oriented, search
 from random_networks import process
+from recurrent_networks import load, recurrent, sequences
+from series_networks import only_feedback
 
 RNG = np.random.default_rng(0)
 
@@ -156,6 +159,15 @@ def test_the_last_answers_of_series_of_several_lengths(most: int, monkeypatch: p
     assert leading(net, data, 30) == 7
 
 
+def test_all_steps_are_needed_where_outputs_depend_on_later_ones(tmp_path: Path) -> None:
+    """Of whole series each has an answer of its own."""
+    both = load(tmp_path, [sequences(2), recurrent("BiLSTM", "a", 1, 2, 2, last=True)])
+    x = np.zeros((7, 2))
+    whole = InputData(x, lengths=np.ones(7, dtype=np.intp))
+    assert (leading(both, InputData(x), 3), leading(both, whole, 3)) == (7, 3)
+    assert (leading(dynamic(), InputData(x[:, :1]), 3), leading(dynamic(), InputData(x[:, :1]), 9)) == (3, 7)
+
+
 def test_the_effect_of_rounding_grows_with_inputs_and_weights() -> None:
     """Both are moved by 2^-50 of their size."""
     x = np.array([[1.0], [0.5], [0.0], [np.nan]])
@@ -163,6 +175,30 @@ def test_the_effect_of_rounding_grows_with_inputs_and_weights() -> None:
     np.testing.assert_allclose(moved[:, 0], [4.0 * 2.0**-50, 2.0 * 2.0**-50, 0.0, 0.0], rtol=1e-9)
     scaled = InputData(x, "x", x[:1], 2.0 * x[:1]).scaled(3.0)
     assert (scaled.x[0, 0], scaled.states()["input_states"][0, 0], scaled.states()["layer_states"][0, 0]) == (3, 3, 6)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_rounding_goes_either_way(sign: float) -> None:
+    """poslin of w x + b = 0: b moves away from w and x, and one of the two ways leads to 0."""
+    layer = Layer(1, "poslin", {0: Weight([[sign]])}, bias=[-sign])
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    moved = Rounding(net).moved(InputData(np.ones((1, 1))), np.zeros((1, 1)))
+    np.testing.assert_allclose(moved, [[2.0**-50]], rtol=0.3)
+
+
+def test_how_much_two_machines_may_differ() -> None:
+    """Least for a static network, most where MATLAB computes in single precision."""
+    net = plain()
+    for one, stored_as, precision, base in (
+        (net, "network object", "", 2e-14),
+        (dynamic(), "network object", "", 1e-11),
+        (dynamic(), "genFunction file", "", 1e-11),
+        (net, "genFunction file", "", 1e-13),
+        (net, "network object", "single", 2e-6),
+        (dynamic(), "genFunction file", "single", 2e-6),
+    ):
+        told = replace(one.provenance, stored_as=stored_as, precision=precision)
+        assert Rounding(Network(one.structure, told)).base == base
 
 
 def test_the_copies_have_weights_of_other_last_digits_by_turns() -> None:
@@ -197,6 +233,9 @@ def test_changes_that_must_show() -> None:
         "b{1}": [[0.01, 0.01], [0.01, -0.01], [-0.01, 0.01]],
         "IW{1,1}": [[0.02, -0.04, 0.04, 0.01], [0.02, 0.04, 0.04, -0.01], [-0.02, -0.04, -0.04, 0.01]],
     }
+    small = net.with_parameters(np.array([0.25, 0.0, 1.0, 1.0, 1.0, 1.0]))
+    theta = next(answering._changes(small, answering.parameter_blocks(small)[0]))
+    assert (theta - small.parameters)[:2].round(12).tolist() == [0.0025, 0.0025]
 
 
 def test_pairs_are_ranked_by_digits_then_by_ranges_then_by_what_is_explained() -> None:
@@ -224,6 +263,14 @@ def test_only_the_first_inputs_are_ranked(count: int, found: bool) -> None:
     x = RNG.uniform(-1.0, 1.0, size=(5, 1))
     data = [InputData(x + k, f"x{k}") for k in range(count - 1, -1, -1)]
     best = nearest(plain(), data, [Matrix("y", 2.0 * x + 1e-9)], 1)
+    assert (best[0].label == "x0 -> y") == found
+
+
+@pytest.mark.parametrize(("count", "found"), [(20, True), (21, False)])
+def test_fewer_series_are_ranked(count: int, found: bool) -> None:
+    x = RNG.uniform(-1.0, 1.0, size=(5, 1))
+    data = [InputData(x + 0.1 * k, f"x{k}") for k in range(count - 1, -1, -1)]
+    best = nearest(dynamic(), data, [Matrix("y", answers(dynamic(), data[-1]) + 1e-9)], 1)
     assert (best[0].label == "x0 -> y") == found
 
 
@@ -279,3 +326,20 @@ def test_images_and_matrices_of_any_kind_are_listed_once() -> None:
 @pytest.mark.parametrize(("value", "expected"), [(1.19, False), (1.21, True), (-1.19, False), (-1.21, True)])
 def test_a_tenth_of_its_width_belongs_to_a_range(value: float, expected: bool) -> None:
     assert candidates._beyond(np.full((3, 1), value), np.array([[-1.0, 1.0]])) == expected
+
+
+def test_images_are_samples_in_rows() -> None:
+    """Those that cannot be read are passed over."""
+
+    def refuse(*_: object) -> FloatArray:
+        raise UnsupportedError("complex")
+
+    pixels = np.arange(12.0).reshape(4, 3)
+    arrays = [StoredArray("z", (2, 2, 1, 3), refuse), StoredArray("a", (2, 2, 1, 3), reading(pixels))]
+    (found,) = Candidates(lambda: arrays).images((2, 2, 1))
+    assert found.label == "a"
+    np.testing.assert_array_equal(found.values, pixels.T)
+
+
+def test_a_network_without_inputs_gives_as_many_answers_as_there_are_steps() -> None:
+    assert answers(only_feedback(), InputData(np.zeros((5, 0)))).shape == (5, 2)

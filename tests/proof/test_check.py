@@ -163,6 +163,13 @@ def test_no_samples_are_refused() -> None:
         check(network("tansig"), np.zeros((0, 2)))
 
 
+@pytest.mark.parametrize("shape", [(3, 5), (3, 1), (2,), (1, 3, 2)])
+def test_samples_of_another_size_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError) as caught:
+        check(network("tansig"), np.zeros(shape))
+    assert str(caught.value) == f"x has shape {shape}, expected (N, 2)"
+
+
 def test_every_network_of_the_corpus(corpus_file: Path) -> None:
     """The Jacobian of every real network, static or dynamic, against its own values."""
     try:

@@ -42,7 +42,7 @@ def test_rounding_is_part_of_the_estimate() -> None:
     """A straight line through 0, per width 4: nothing but rounding, 4 eps of half a step's value."""
     values, estimate = checking._best_difference(lambda share: np.array([8.0 * share]), np.array([4.0]))
     assert values.tolist() == [2.0]
-    assert estimate == pytest.approx(4.0 * EPS * 1.0, rel=1e-12)
+    assert estimate == pytest.approx(4.0 * EPS * 1.0, rel=1e-12, abs=0.0)
 
 
 def test_each_element_takes_its_own_step() -> None:
@@ -163,6 +163,9 @@ def test_steps_of_a_series_at_a_kink_are_counted() -> None:
     assert [one.verdict for one in found.elements] == ["kink", "kink"]
     assert check(net, x[:2]).at_kinks == 0
     assert check(net, np.zeros((1, 1))).at_kinks == 1
+    # within a millionth of the range, of which 2 is the width
+    for apart, kinks in ((1.9e-6, 1), (2.1e-6, 0)):
+        assert check(net, np.array([[0.5], [0.5 - apart]])).at_kinks == kinks
     # and after a state of 0.5
     assert check(net, x, input_states=np.array([[0.5]])).at_kinks == 3
 
@@ -213,6 +216,9 @@ def test_a_change_of_the_winner_is_a_kink() -> None:
     net = static("compet", [[1.0, 0.0], [0.0, 1.0]])
     x = np.array([[0.5, 0.5 + 1e-6], [0.5, 0.6]])
     assert checking._at_kinks(net, x, np.diag([2.0, 2.0])).tolist() == [1.0, 0.0]
+    # softmax has none, although its outputs depend on each other as well
+    smooth = static("softmax", [[1.0, 0.0], [0.0, 1.0]])
+    assert checking._at_kinks(smooth, x, np.diag([2.0, 2.0])).tolist() == [0.0, 0.0]
 
 
 def test_the_middle_of_a_distance_is_a_kink() -> None:
@@ -220,6 +226,13 @@ def test_the_middle_of_a_distance_is_a_kink() -> None:
     net = static("purelin", [[100.0, 0.0]], "dist")
     x = np.array([[100.0, 0.010], [100.0, 0.0102], [100.0, 0.0]])
     assert checking._at_kinks(net, x, np.diag([1e-9, 1e-9])).tolist() == [1.0, 0.0, 1.0]
+    net = static("purelin", [[0.0, 0.0]], "dist")
+    x = np.array([[0.99e-4, 0.0], [1.02e-4, 0.0]])
+    assert checking._at_kinks(net, x, np.diag([1e-9, 1e-9])).tolist() == [1.0, 0.0]
+    # each sample counts by its own numbers
+    net = static("purelin", [[100.0, 0.0], [0.0, 0.0]], "dist")
+    x = np.array([[0.005, 0.0], [100.5, 0.0]])
+    assert checking._at_kinks(net, x, np.diag([1e-9, 1e-9])).tolist() == [0.0, 0.0]
 
 
 def test_the_nearest_axis_of_a_box_distance_changes_at_a_kink() -> None:
@@ -254,6 +267,12 @@ def test_an_overflowing_complex_step_is_replaced_sample_by_sample() -> None:
     assert numerical[0] == pytest.approx(analytic[0], rel=1e-14)
     assert estimate[0] == 0.0
     assert numerical[1] == pytest.approx(0.0, abs=1e-9)
+    # of two outputs of one sample only the first is replaced
+    net = static("logsig", [[1.0], [1e-3]])
+    analytic = np.asarray(net.jacobian(x[1:]))
+    numerical, estimate = checking._complex_step(net, x[1:], analytic, np.array([[2.0]]), np.array([2.0]))
+    assert estimate[0, 1, 0] == 0.0
+    assert numerical[0, 1, 0] == pytest.approx(analytic[0, 1, 0], rel=1e-14)
 
 
 def wrong_at(monkeypatch: pytest.MonkeyPatch, place: tuple[int, int, int, int]) -> None:
@@ -312,6 +331,13 @@ def test_a_wrong_derivative_by_a_state_is_found(monkeypatch: pytest.MonkeyPatch)
     assert {one.verdict for one in others} == {"agrees"}
     assert worst.verdict == "differs"
     assert (worst.sample, worst.output, worst.input) == (4, 1, 1)
+
+
+def test_initial_states_differ_so_that_none_ties_with_another() -> None:
+    """The largest of equal distances has a kink where they are equal."""
+    layer = Layer(2, "tansig", {}, {0: Weight(np.zeros((2, 2)), "boxdist", delays=(1,))})
+    found = check(Network(Structure((), (layer,), (Output(0, 2),))))
+    assert {one.verdict for one in found.elements} == {"agrees"}
 
 
 @pytest.mark.parametrize(("last", "lags"), [(False, range(-1, 2)), (True, range(-1, 6))])

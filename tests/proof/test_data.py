@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from matnet.importers.stored import StoredValues
 from matnet.importers.training_record import TrainingRecord
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
+from matnet.proof import data as given_data
 from matnet.proof.answers import InputData
 from matnet.proof.candidates import Matrix, Series
 from matnet.proof.data import DataSource, NamedData, takes_series
@@ -64,6 +66,9 @@ def test_named_states_take_the_place_of_those_in_the_file(tmp_path: Path) -> Non
     found = list(source(series(), tmp_path, variables, own).inputs({12}))
     assert labels(found) == ["X, mine", "X, Xi, mine"]
     np.testing.assert_array_equal(found[0].layer_states, 2.0 * layers.T)
+    # empty ones are those of a network without inputs
+    own = NamedData(input_states=Matrix("none", np.zeros((0, 0))))
+    assert labels(list(DataSource(only_feedback(), None, own).inputs({3}))) == ["3 steps, none"]
     zeros = list(source(series(), tmp_path, variables, NamedData(states="zeros")).inputs({12, 9}))
     assert labels(zeros) == ["X, from zeros"]
 
@@ -157,7 +162,7 @@ def test_what_is_named(tmp_path: Path) -> None:
 
 
 def test_one_sample_of_outputs_counts_only_beside_series(tmp_path: Path) -> None:
-    variables = {"one": np.ones((3, 1)), "two": np.eye(3)[:, :2]}
+    variables = {"none": np.ones((3, 0)), "one": np.ones((3, 1)), "two": np.eye(3)[:, :2]}
     assert [matrix.label for matrix in source(series(), tmp_path, variables).outputs()] == ["two"]
     net = load(tmp_path, [sequences(2), recurrent("LSTM", "a", 1, 2, 3, last=True)])
     assert (takes_series(net), takes_series(series())) == (True, False)
@@ -199,7 +204,7 @@ def test_cells_of_series_are_read_where_all_of_them_fit(tmp_path: Path) -> None:
     for data in found[1:3]:
         assert data.lengths is not None
         assert data.lengths.tolist() == [5, 5]
-    shapes = [(3, 4), (3, 5), (3, 6), (3, 4), (3, 9)]
+    shapes = [(3, 4), (3, 4), (3, 5), (3, 6), (3, 9)]
     named = NamedData(series=Series("c", tuple(map(np.ones, shapes))))
     reason = "c holds matrices 3 by 4, 3 by 5, 3 by 6, but each series needs 2 rows or columns"
     with pytest.raises(ShapeError, match=rf"^{reason}$"):
@@ -209,3 +214,40 @@ def test_cells_of_series_are_read_where_all_of_them_fit(tmp_path: Path) -> None:
     assert {data.label.partition(",")[0] for data in source(net, tmp_path, variables, named).inputs({1})} == {"x"}
     named = NamedData(series=Series("mine", (columns[0], columns[0])))
     assert {data.label.partition(",")[0] for data in source(net, tmp_path, variables, named).inputs({2})} == {"mine"}
+
+
+def test_outputs_that_are_not_fed_back_say_nothing_of_the_states(tmp_path: Path) -> None:
+    """Nor those of which inputs and outputs do not agree that they are."""
+    found = list(source(series(layer_delays=()), tmp_path, {"X": X.T, "T": T.T}).inputs({11}))
+    assert labels(found) == ["X, from zeros", "X from step 2 on"]
+    net = open_network()
+    (output,) = net.structure.outputs
+    outputs = (replace(output, feedback_mode="none", feedback_input=None),)
+    odd = Network(replace(net.structure, outputs=outputs))
+    x, u, y = RNG.normal(size=(12, 4)), RNG.normal(size=(12, 2)), RNG.normal(size=(12, 2))
+    found = list(source(odd, tmp_path, {"x": x.T, "u": u.T, "y": y.T}).inputs({9}))
+    assert labels(found) == ["x, from zeros", "x from step 4 on"]
+
+
+def test_series_without_steps_have_no_last_output(tmp_path: Path) -> None:
+    """They are passed over, and refused where they are named."""
+    net = load(tmp_path, [sequences(2), recurrent("LSTM", "a", 1, 2, 3, last=True)])
+    empty, some = np.zeros((2, 0)), np.ones((2, 4))
+    variables = {"empty": cell([empty, some]), "some": cell([some, some])}
+    every = list(source(net, tmp_path, variables).inputs({2}))
+    found = [data for data in every if data.lengths is not None and len(data.lengths) > 1]
+    assert labels(found) == ["some, from zeros"]
+    for named in (NamedData(series=Series("mine", (some, empty))), NamedData(inputs=Matrix("mine", empty))):
+        with pytest.raises(ShapeError, match=r"^mine holds a series without steps, which has no last output$"):
+            list(DataSource(net, None, named).inputs({1, 2}))
+
+
+def test_each_128_series_are_padded_to_the_longest_of_them() -> None:
+    parts = [np.ones((1, 2))] * 127 + [np.ones((3, 2)), np.ones((2, 2))]
+    given, *padded = given_data._whole(parts, "c")
+    assert given.lengths is not None
+    assert given.lengths.tolist() == [1] * 127 + [3, 2]
+    assert labels(padded) == [f"c padded with 0 at the {end} to the longest of each 128" for end in ("end", "front")]
+    for data in padded:
+        assert data.lengths is not None
+        assert data.lengths.tolist() == [3] * 128 + [2]

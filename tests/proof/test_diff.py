@@ -90,9 +90,12 @@ def test_a_stated_range_without_a_width_says_nothing() -> None:
         (net(1.0, 1.0), net(1.0, 1.0), 4.0),
         (net(1.0, 1.0), net(0.0, 3.0), 3.0),
         (net(0.0, 5.0), net(np.nan, np.nan), 5.0),
+        (net(0.0, 0.5), net(0.0, 0.25), 0.5),
         (net(np.nan, np.nan), net(np.nan, np.nan), 4.0),
     ):
         assert diff._ranges(first, second, y).tolist() == [width]
+    small = diff._ranges(net(1.0, 1.0), net(1.0, 1.0), np.array([[0.25], [0.375]]))
+    assert small.tolist() == [0.125]
     assert diff._ranges(net(1.0, 1.0), net(1.0, 1.0), y[[0, 0, 1]]).tolist() == [10.0]
 
 
@@ -241,7 +244,10 @@ def test_every_number_of_a_matrix_is_compared() -> None:
     assert found.outputs is not None
     assert (found.outputs.points, found.outputs.series) == (1000, False)
     assert found.outputs.relative == found.outputs.largest / (8.0 if found.outputs.output == 1 else 30.0)
-    assert compare(*pair(first, np.array(first))).verdict == "equal"
+    same = compare(*pair(first, np.array(first)))
+    assert same.verdict == "equal"
+    assert same.outputs is not None
+    assert (same.outputs.largest, same.outputs.relative, same.outputs.output) == (0.0, 0.0, 1)
     # both zeros are the same number
     assert compare(*pair(first, np.where(first == 0.0, 0.0, first))).verdict == "equal"
 
@@ -256,6 +262,24 @@ def test_the_output_that_differs_most_of_its_range_is_named() -> None:
     assert found.largest == pytest.approx(0.01, rel=1e-3)
 
 
+def test_outputs_of_any_size_differ_by_a_share_of_it() -> None:
+    """Of nothing but zeros, or nothing known, any difference is beyond all measure."""
+    found = compare(*pair(np.array([[1e-6]]), np.array([[1.5e-6]]))).outputs
+    assert found is not None
+    assert found.relative == pytest.approx(0.25, rel=1e-2)
+
+    def net(weight: float) -> Network:
+        layer = Layer(1, "purelin", {0: Weight([[weight]])})
+        return Network(Structure((Input(1, range=np.array([[-1.0, 1.0]])),), (layer,), (Output(0, 1),)))
+
+    found = compare(net(0.0), net(2.0)).outputs
+    assert found is not None
+    assert found.relative == pytest.approx(2e300, rel=0.1)
+    found = compare(net(np.nan), net(2.0)).outputs
+    assert found is not None
+    assert (found.largest, found.relative) == (np.inf, np.inf)
+
+
 def test_sizes_that_differ_are_told_in_rows_and_columns() -> None:
     wide, narrow = pair(np.ones((2, 3)), np.ones((2, 2)))
     found = compare(wide, narrow)
@@ -267,6 +291,19 @@ def test_sizes_that_differ_are_told_in_rows_and_columns() -> None:
     assert [(entry.place, entry.first, entry.second) for entry in found.facts] == [("b{1}", "2 by 1", "absent")]
     found = compare(wide, Network(replace(wide.structure, layers=(layer,))))
     assert [(entry.place, entry.first, entry.second) for entry in found.facts] == [("b{1}", "absent", "2 by 1")]
+
+
+def test_a_part_that_changes_no_output_is_a_difference_all_the_same() -> None:
+    """Also where the digits of a function file account for every number."""
+    written, source = function_file_and_its_source()
+    aside = Layer(1, "tansig", {0: Weight(np.ones((1, source.input_size)))})
+    structure = replace(source.structure, layers=(*source.structure.layers, aside))
+    for first, second in ((written, Network(structure)), (source, Network(structure)), (Network(structure), source)):
+        found = compare(first, second)
+        assert found.facts
+        assert found.outputs is not None
+        assert found.outputs.relative <= 1e-12
+        assert found.verdict == "different"
 
 
 def test_outputs_are_compared_over_the_range_that_either_states() -> None:

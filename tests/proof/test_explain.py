@@ -12,7 +12,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.model.structure import Input, Layer, Output, Process, Structure, Weight
 from matnet.network import Network
 from matnet.proof import explain
-from matnet.proof.answers import InputData
+from matnet.proof.answers import InputData, answers_with
 from matnet.proof.explain import explanation
 
 RNG = np.random.default_rng(8)
@@ -110,13 +110,16 @@ def said(net: Network, x: FloatArray, stored: FloatArray) -> str:
 
 @pytest.mark.parametrize("reason", CHANGES)
 def test_one_change_of_a_network_is_named(reason: str) -> None:
-    stored = np.asarray(CHANGES[reason](X))
+    stored = np.array(CHANGES[reason](X))
     found = explanation(NET, InputData(X), np.asarray(NET(X)), stored)
     assert found is not None
     assert (found.reason, found.certain) == (f"the stored answers are the network's {reason}", True)
     # another value of a weight may leave a millionth of the difference, any other change nothing
     noise = 1e-5 if " = " in reason else 1e-9
     assert said(NET, X, stored + noise * RNG.normal(size=stored.shape)) == ""
+    # nor may it be that of the first samples alone
+    stored[10:] += 1e-3 * RNG.normal(size=stored[10:].shape)
+    assert said(NET, X, stored) == ""
 
 
 def test_inputs_in_each_others_place_are_named_by_their_elements() -> None:
@@ -194,7 +197,7 @@ def test_scaled_answers_are_an_error_only_where_the_factor_is_nearly_1(
     factor: float, shift: float, certain: bool
 ) -> None:
     """Otherwise scaling may have been kept outside the network. Also of outputs that are small."""
-    for size in (1.0, 1e-3):
+    for size in (1.0, 1e-3, 1e-6):
         rng = np.random.default_rng(4)
         hidden = Layer(3, "tansig", {0: Weight(rng.normal(size=(3, 2)))}, bias=rng.normal(size=3))
         last = Layer(1, "purelin", {}, {0: Weight(size * rng.normal(size=(1, 3)))}, bias=[0.125 * size])
@@ -267,3 +270,107 @@ def test_every_output_counts_by_its_range_where_a_weight_is_looked_for() -> None
     x = RNG.uniform(-1.0, 1.0, (30, 2))
     expected = f"the stored answers are the network's with IW{{1,1}}(2,1) = 0.125, where it has {own:.10g}"
     assert said(net, x, np.asarray(other(x))) == expected
+
+
+@pytest.mark.parametrize(("sizes", "exchanges"), [([32, 3, 2], 500), ([31, 9], 0)])
+def test_up_to_five_hundred_exchanges_of_rows_or_columns_are_tried(sizes: list[int], exchanges: int) -> None:
+    """Of the columns of the inputs' weights; 31 and 9 have 501."""
+    weights = {number: Weight(np.arange(1.0, size + 1.0)[None]) for number, size in enumerate(sizes)}
+    layer = Layer(1, "tansig", weights, bias=[0.5])
+    net = Network(Structure(tuple(map(Input, sizes)), (layer,), (Output(0, 1),)))
+    assert len(list(explain._with_rows_exchanged(net))) == exchanges
+
+
+def test_each_step_of_the_processing_may_be_missing() -> None:
+    """Only those that keep the number of elements."""
+    steps = (scaling(LIMITS[0]), scaling(LIMITS[1]), scaling(np.array([[-1.0, 2.0], [-3.0, 1.0]])))
+    tried = [[id(step) for step in processing] for _, processing in explain._other_processing(Input(2, steps))]
+    first, second, third = map(id, steps)
+    assert tried == [[second, third], [first, third], [first, second]]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_change_without_an_effect_explains_nothing(dynamic: bool) -> None:
+    """One of a hundred samples differs, and poslin would give all of them like purelin."""
+    hidden = Layer(2, "logsig", {0: Weight([[1.5, -0.5], [0.25, 0.75]], delays=(0, 1) if dynamic else (0,))})
+    last = Layer(1, "purelin", {}, {0: Weight([[0.5, 0.25]])}, bias=[0.125])
+    net = Network(Structure((Input(1 if dynamic else 2),), (hidden, last), (Output(1, 1),)))
+    x = RNG.uniform(-1.0, 1.0, (100, net.input_size))
+    y = np.asarray(net.run(x).outputs if dynamic else net(x))
+    for place in (7, 95):
+        stored = np.array(y)
+        stored[place] += 0.01
+        assert explanation(net, InputData(x), y, stored) is None
+
+
+def test_samples_that_differ_are_looked_at_wherever_they_are() -> None:
+    """poslin is 0 where purelin is below 0, at the last 20 of 200 samples; all are small."""
+    hidden = Layer(2, "logsig", {0: Weight([[1.5, -0.5], [0.25, 0.75]])})
+    last = Layer(1, "purelin", {}, {0: Weight([[0.5e-6, -0.75e-6]])}, bias=[0.125e-6])
+    net = Network(Structure((Input(2),), (hidden, last), (Output(1, 1),)))
+    other = Network(replace(net.structure, layers=(hidden, replace(last, transfer="poslin"))))
+    x = RNG.uniform(-1.0, 1.0, (1000, 2))
+    below = np.asarray(net(x))[:, 0] < 0.0
+    x = np.concatenate([x[~below][:180], x[below][:20]])
+    assert len(x) == 200
+    assert said(net, x, np.asarray(other(x))).endswith("with poslin in layer 2, where it has purelin")
+
+
+@pytest.mark.parametrize(("noise", "change"), [(1e-9, 0.4375), (0.0, 2e-10)])
+def test_another_value_of_a_weight_leaves_a_millionth_of_the_difference_or_rounding(
+    noise: float, change: float
+) -> None:
+    """Which is more than a millionth of a difference of 1e-10."""
+    other = weights(1, 1, changed_number((2, 0), number_of(1, (2, 0)) + change))
+    stored = np.asarray(other(X))
+    stored = stored + noise * RNG.normal(size=stored.shape)
+    assert said(NET, X, stored).startswith("the stored answers are the network's with IW{1,2}(3,1) = ")
+
+
+def test_the_three_likeliest_weights_are_tried_by_eight_steps_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five inputs that are nearly the same; where no weight is likely none is tried."""
+    layer = Layer(1, "tansig", {0: Weight([[0.5, 0.25, 0.125, -0.5, -0.25]])})
+    net = Network(Structure((Input(5),), (layer,), (Output(0, 1),)))
+    x = np.linspace(-1.0, 1.0, 30)[:, None] + 0.01 * np.arange(5.0)
+    y = np.asarray(net(x))
+    tried, calls = [], []
+    stepwise = explain._value_that_answers
+
+    def one(net: Network, x: FloatArray, stored: FloatArray, weight: int, width: FloatArray) -> float | None:
+        tried.append(weight)
+        return stepwise(net, x, stored, weight, width)
+
+    def counted(net: Network, theta: FloatArray, data: InputData) -> FloatArray:
+        calls.append(theta)
+        return answers_with(net, theta, data)
+
+    monkeypatch.setattr(explain, "_value_that_answers", one)
+    monkeypatch.setattr(explain, "answers_with", counted)
+    turns = np.where(np.arange(30) % 2, 0.01, -0.01)[:, None]
+    assert explain._one_weight(net, x, y, y + turns) == ""
+    assert (tried, calls) == ([], [])
+    assert explain._one_weight(net, x, y, y + 0.1 * x[:, :1] + turns) == ""
+    assert (len(set(tried)), len(tried), len(calls)) == (3, 3, 3 * 8)
+
+
+def test_a_saturated_weight_has_no_other_value() -> None:
+    """Nor has one whose answers, or the stored ones, are not finite."""
+    layer = Layer(1, "tansig", {0: Weight([[1e6]])})
+    net = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    x, width = np.array([[1.0], [-0.5], [0.25]]), np.ones(1)
+    assert explain._value_that_answers(net, x, np.array([[0.5], [-0.25], [0.25]]), 0, width) is None
+    net = Network(Structure((Input(1),), (replace(layer, transfer="purelin"),), (Output(0, 1),)))
+    assert explain._value_that_answers(net, x, 2.0 * x, 0, width) == 2.0
+    assert explain._value_that_answers(net, x, np.array([[2.0], [np.inf], [0.5]]), 0, width) is None
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_answers_agree_to_eleven_digits_of_their_range(size: float) -> None:
+    """Which is 2 of this size; what was not stored agrees."""
+    net = Network(Structure((Input(1),), (Layer(1, "purelin", {0: Weight([[size]])}),), (Output(0, 1),)))
+    y = size * np.linspace(-1.0, 1.0, 9)[:, None]
+    for apart, agrees in ((1.9e-11, True), (2.1e-11, False), (-2.1e-11, False)):
+        stored = np.array(y)
+        stored[4] += apart * size
+        stored[2] = np.nan
+        assert explain._agree(net, y, stored) == agrees

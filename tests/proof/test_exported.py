@@ -131,15 +131,15 @@ def test_differences_count_by_what_they_change() -> None:
     nan = np.full((1, 2, 2), np.nan)
     expected = [
         np.array([[1.0, -3.0], [1.0, 3.5], [np.nan, np.nan]]),
-        np.concatenate([[[[5.0, 1.0], [0.5, 2.0]], [[-1.0, 0.0], [0.25, 4.0]]], nan]),
+        np.concatenate([[[[5.0, 1.0], [0.5, 2.0]], [[-6.0, 0.0], [0.25, 4.0]]], nan]),
         np.array([[0.0], [0.0], [7.0]]),
         np.concatenate([[[[5.0, -9.0], [0.0, 0.0]], [[1.0, np.inf], [0.0, 0.0]]], nan]),
     ]
     found = exported._scales(function, expected, box)
-    # dy1/dx1 of 5 over a range of 2 is 10, more than the size of y1; y2 is 6.5 wide
+    # dy1/dx1 of -6 over a range of 2 is -12, more than the size of y1; y2 is 6.5 wide
     assert [scale.tolist() for scale in found] == [
-        [10.0, 6.5],
-        [[5.0, 20.0], [3.25, 13.0]],
+        [12.0, 6.5],
+        [[6.0, 24.0], [3.25, 13.0]],
         [1.0],
         [[9.0], [1.0]],
     ]
@@ -213,7 +213,7 @@ def test_small_results_count_by_their_own_size() -> None:
     expected = [
         np.array([[0.125, -0.25], [-0.0625, inf], [9.0, 9.0]]),
         np.array([[[0.25, 0.125], [0.125, 0.25]], [[-0.125, 0.5], [0.25, 0.125]], [[9.0, 9.0], [9.0, 9.0]]]),
-        np.array([[[0.25], [0.0]], [[-0.5], [inf]], [[9.0], [9.0]]]),
+        np.array([[[0.25], [0.125]], [[-0.5], [inf]], [[9.0], [9.0]]]),
     ]
     function = Function("step_and_jacobians", (), (y, slopes, by_states), Tape())
     found = exported._scales(function, expected, box)
@@ -221,7 +221,7 @@ def test_small_results_count_by_their_own_size() -> None:
     assert [scale.tolist() for scale in found] == [
         [0.1875, 0.25],
         [[0.375, 0.75], [0.5, 1.0]],
-        [[0.5], [1.0]],
+        [[0.5], [0.125]],
     ]
     steep = [expected[0], np.where(np.isfinite(expected[1]), inf, 0.0)]
     found = exported._scales(Function("value_and_jacobian", (), (y, slopes), Tape()), steep, box)
@@ -244,7 +244,7 @@ def test_a_file_of_each_derivative_is_compared_with_it(member: str) -> None:
     """y = tanh(W x), worked out by hand: J = diag(1 - y²) W, and H_i = -2 y_i (1 - y_i²) w_i w_iᵀ."""
     weights = np.array([[0.5, -1.0, 0.25], [1.5, 0.5, -0.75]])
     net = Network(Structure((Input(3),), (Layer(2, "tansig", {0: Weight(weights)}),), (Output(0, 2),)))
-    x, box = np.array([[0.5, -0.25, 1.0], [0.0, 0.75, -0.5], [1.0, 1.0, 0.25]]), np.tile([-1.0, 3.0], (3, 1))
+    x, box = np.array([[0.5, -0.25, 1.0], [0.0, 0.75, -0.5], [1.0, 1.0, 0.25]]), np.tile([-2.0, 2.0], (3, 1))
     jobs, judge = exported._family(Recording(net, "net", Options(family=True)), Path("net.c"), x, box)
     got = []
     for job in jobs:
@@ -318,3 +318,53 @@ def test_an_archive_of_a_series_that_starts_elsewhere_is_run_as_a_whole(tmp_path
         net = load(tmp_path, [sequences(2), recurrent(kind, "a", 1, 2, 2, **more)])
         found, _ = written(net, "net.json")
         assert (found.differences, found.failure, found.agrees) == ({"y": 0.0}, "", True)
+
+
+def test_only_an_archive_is_run_as_a_whole(tmp_path: Path) -> None:
+    """Of a file with a step the step is run, from states of its own, and of an archive that starts from zeros."""
+    ones = np.ones((2, 1))
+    states: dict[str, Any] = {"InitialCellState": ones, "CellState": {"Value": ones}}
+    net = load(tmp_path, [sequences(2), recurrent("LSTM", "a", 1, 2, 2, **states)])
+    found, _ = written(net, "net.py")
+    assert {"y", "next_states", "dy_dstates"} <= set(found.differences)
+    assert found.agrees
+    found, _ = written(network(Layer(1, "tansig", {0: Weight([[0.5, 1.0]], delays=(0, 1))})), "net.json")
+    assert set(found.differences) == {"y", "next_states"}
+    assert found.agrees
+
+
+@pytest.mark.parametrize(("finite", "family", "points"), [(False, False, 101), (True, False, 100), (False, True, 11)])
+def test_one_point_is_unknown_unless_a_format_has_finite_numbers_only(finite: bool, family: bool, points: int) -> None:
+    """A family of files is run at fewer points."""
+    target: Any = SimpleNamespace(finite=finite, missing=lambda: "a program", runtime="something")
+    found = exported._check(target, Recording(NET, "net", Options(family=family)), Path("net.c"))
+    assert found == ExportCheck({}, 1e-12, points, "something", missing="a program")
+
+
+def test_a_whole_series_is_one_job_without_what_is_unknown(tmp_path: Path) -> None:
+    """Its difference counts by the width of each output."""
+    net = load(tmp_path, [sequences(2), recurrent("BiLSTM", "a", 1, 2, 2)])
+    x = np.array([[0.5, 0.25], [np.nan, 1.0], [-1.0, 0.75], [1.0, np.inf]])
+    (job,), judge = exported._series(Recording(net, "net", Options()), Path("net.json"), x)
+    y = net.run(x[[0, 2]]).outputs
+    assert (job.function, job.shapes) == ("series", ((4,),))
+    np.testing.assert_array_equal(job.arguments[0], x[[0, 2]])
+    assert judge([[y]]) == {"y": 0.0}
+    size = max(*np.abs(y[:, 1]), abs(float(y[0, 1] - y[1, 1])))
+    other = np.array(y)
+    other[1, 1] += 0.01
+    assert judge([[other]]) == {"y": pytest.approx(0.01 / size, rel=1e-9)}
+
+
+def test_a_family_of_files_takes_every_direction_with_every_output_seed() -> None:
+    """Of two inputs and three outputs, three directions and two seeds."""
+    net = Network(Structure((Input(2),), (Layer(3, "tansig", {0: Weight(np.ones((3, 2)))}),), (Output(0, 3),)))
+    x, box = np.array([[0.5, -0.25]]), np.array([[-1.0, 1.0]] * 2)
+    jobs, _ = exported._family(Recording(net, "net", Options(family=True)), Path("net.c"), x, box)
+    assert {job.path.name: job.shapes for job in jobs} == {
+        "net.c": ((3, 1),),
+        "fwd_net.c": ((3, 3),),
+        "adj_net.c": ((2, 2),),
+        "fwd_adj_net.c": ((2, 6),),
+        "fwd_fwd_net.c": ((3, 6),),
+    }

@@ -33,7 +33,7 @@ def linear(format: Format, outputs: int = 1, slope: float = 2.0) -> Formula:
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-@pytest.mark.parametrize("format", ["text", "python", "c", "matlab"])
+@pytest.mark.parametrize("format", ["text", "python", "sympy", "c", "matlab"])
 def test_one_result_and_several(format: Format, outputs: int) -> None:
     """A function of one result returns it; one of several fills an array, or returns all of them."""
     found = linear(format, outputs)

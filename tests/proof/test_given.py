@@ -28,6 +28,7 @@ def read(folder: Path, text: str) -> dict[str, UserNumber]:
         "quantity,note,value\ny1,0.25\n",
         "quantity;note;value\ny1;0,25\n",
         "quantity,value\n\ny1,0.25\n",
+        "\n \nquantity;value\ny1;0,25\n",
         "y1\t0.25\n",
     ],
 )
@@ -46,6 +47,8 @@ def test_cells_of_one_number(text: str, tmp_path: Path) -> None:
         ("y1\t0,25\n", "line 1: '0,25' is not a number; each row is a quantity and a value"),
         ("\n , \n", "has no numbers; each row is a quantity and a value"),
         ("quantity,value\n", "has no numbers; each row is a quantity and a value"),
+        ("", "has no numbers; each row is a quantity and a value"),
+        (f"y1,0.25\n{'1' * 200_000}\n", "cannot be read: field larger than field limit (131072)"),
     ],
 )
 def test_what_is_no_list_of_numbers_is_refused(text: str, message: str, tmp_path: Path) -> None:
@@ -84,3 +87,9 @@ def test_a_number_counts_to_its_last_decimal(text: str, value: float, unit: floa
     found = read(tmp_path, f"y1,{text}\n")["y1"]
     assert found.value == value
     assert found.unit == pytest.approx(unit, rel=1e-15)
+
+
+def test_a_name_may_have_commas_of_its_own(tmp_path: Path) -> None:
+    """Or semicolons, where those divide the cells."""
+    assert read(tmp_path, "IW{1,1}(2,3),0.25\n") == {"IW{1,1}(2,3)": UserNumber(0.25, 0.01)}
+    assert read(tmp_path, "a;b;0,25\n") == {"a;b": UserNumber(0.25, 0.01)}

@@ -37,6 +37,8 @@ from matnet.importers.successors import StoredLoss, stored_losses, stored_scores
 from matnet.model.structure import Input, Layer, Output, Structure, Weight
 from matnet.network import Network
 from matnet.proof.answers import Rounding
+from matnet.proof.candidates import Matrix
+from matnet.proof.data import NamedData
 from matnet.proof.finding import Finding
 from matnet.proof.losses import LossesCheck
 from matnet.proof.verify import verify
@@ -184,6 +186,16 @@ def test_scaling_around_a_model_takes_the_losses_away(tmp_path: Path) -> None:
     assert row.verdict == "nothing to compare"
 
 
+def test_losses_are_compared_only_where_nothing_is_named(tmp_path: Path) -> None:
+    """And where there is a file."""
+    store = ObjectStore()
+    file = saved(tmp_path / "m.mat", store, net=full(store, convergence(squared_error(X, T, W))))
+    net, y = matnet.load(file), outputs(X, WEIGHTS, BIASES, classifier=False)
+    named = NamedData(inputs=Matrix("x", X.T), outputs=Matrix("y", y.T))
+    assert [(row.what, row.verdict) for row in verify(net, StoredValues(file), named)] == [("x -> y", "proved")]
+    assert [row.verdict for row in verify(net, None)] == ["nothing to compare"]
+
+
 def test_what_lies_beside_a_model_is_compared_too(tmp_path: Path) -> None:
     store = ObjectStore()
     x = RNG.normal(size=(20, 2)) + X[0]
@@ -318,3 +330,20 @@ def test_a_loss_of_0_and_one_that_does_not_show_the_weights() -> None:
     assert (row.largest, row.relative, row.verdict) == (0.25, 1.0, "contradicted")
     saturated: dict[str, Any] = {"transfer": "satlins", "input_weights": {0: Weight([[100.0]])}}
     assert compared(STEP, np.sign(STEP) + 0.5, 0.25, **saturated).reason == UNNOTICED
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(3.5, "proved"), (-3.5, "proved"), (4.5, "contradicted")])
+def test_a_loss_agrees_within_four_times_the_effect_of_rounding(times: float, verdict: str) -> None:
+    """(2^-29)² moves by 2^-78."""
+    apart = 2.0**-29
+    row = compared(np.ones((4, 1)), np.ones((4, 1)) + apart, apart**2 + times * 2.0**-78)
+    assert (row.verdict, row.samples) == (verdict, 4)
+
+
+@pytest.mark.parametrize(("units", "shows"), [(350, False), (450, True)])
+def test_a_change_shows_in_a_loss_beyond_four_times_the_effect_of_rounding(units: int, shows: bool) -> None:
+    """y = x + b at 1 moves by 2^-50, and one percent of b is that 3.5 or 4.5 times."""
+    bias, t = units * 2.0**-50, np.full((4, 1), 1.0 + 2.0**-20)
+    row = compared(np.ones((4, 1)), t, (1.0 + bias - float(t[0, 0])) ** 2, bias=[bias])
+    assert (row.largest, row.verdict) == (0.0, "proved" if shows else "weak")
+    assert row.reason == ("" if shows else "a change of b{1} by 1 % would not have shown")

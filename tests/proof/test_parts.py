@@ -9,8 +9,9 @@ import pytest
 
 from matnet.model.structure import Input, Layer, Output, Performance, Process, Structure, Weight
 from matnet.network import Network
+from matnet.proof import parts
 from matnet.proof.diff import compare
-from matnet.proof.parts import changes_nothing, parts_of
+from matnet.proof.parts import Parts, changes_nothing, parts_of
 
 
 def scaling(low: float) -> Process:
@@ -126,3 +127,36 @@ def test_names_ranges_and_the_training_are_remarks() -> None:
 )
 def test_steps_that_change_nothing(function: str, settings: dict[str, object], nothing: bool) -> None:
     assert changes_nothing(Process.from_matlab(function, settings)) == nothing
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "inputs_only", "outputs_only"),
+    [
+        ("removeconstantrows", {"xrows": 2.0, "keep": [1.0], "remove": [2.0], "constants": [7.0]}, (), ("constants",)),
+        (
+            "fixunknowns",
+            {"xrows": 2.0, "yrows": 3.0, "known": [2.0], "unknown": [1.0], "shift": [0.0, 1.0], "xmeans": [0.5, 0.25]},
+            ("xmeans",),
+            (),
+        ),
+        (
+            "processpca",
+            {"xrows": 2.0, "yrows": 1.0, "transform": [[0.5, 0.25]], "inverseTransform": [[0.5], [0.25]]},
+            ("transform",),
+            ("inverse_transform",),
+        ),
+    ],
+)
+def test_settings_of_the_other_direction_are_remarks(
+    function: str, settings: dict[str, object], inputs_only: tuple[str, ...], outputs_only: tuple[str, ...]
+) -> None:
+    """An input is processed forwards and an output backwards."""
+    step = Process.from_matlab(function, settings)
+    for entry, unused in (
+        (Input(step.raw_size, (step,)), outputs_only),
+        (Output(0, step.raw_size, (step,)), inputs_only),
+    ):
+        found, place = Parts(), "here.processSettings{1}"
+        parts._signal(found, "here", entry)
+        assert found.numbers.keys() == {f"{place}.{key}" for key in step.settings if key not in unused}
+        assert found.remarks.keys() == {"here.name", *(f"{place}.{key}" for key in unused)}

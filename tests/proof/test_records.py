@@ -170,6 +170,14 @@ def test_a_record_with_nothing_to_compare_says_why(tmp_path: Path, monkeypatch: 
     assert verdicts(verify(NET, stored)[-1:]) == [("tr.best_perf (x -> t)", "contradicted")]
 
 
+@pytest.mark.parametrize(("count", "reason"), [(400, ""), (401, "401 pairs of variables fit")])
+def test_up_to_four_hundred_pairs_are_compared(count: int, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = records.RecordsCheck._pairs
+    monkeypatch.setattr(records.RecordsCheck, "_pairs", lambda self, lengths: right(self, lengths) * count)
+    (row,) = verify(NET, None, named(X, T, record(values=[mse(Y, T)])))
+    assert (row.verdict, row.reason) == ("nothing to compare" if reason else "proved", reason)
+
+
 def linear(weights: Sequence[float] = (1.0,), bias: float | None = None, performance: str = "mse") -> Network:
     """y = w x + b, without rounding for numbers of few binary digits."""
     offset = None if bias is None else [bias]
@@ -339,6 +347,26 @@ def test_a_performance_that_rounding_changes_in_its_sixth_digit_is_weak(apart: f
     x = np.ones((4, 1))
     (row,) = verify(linear(), None, named(x, x + apart, record(values=[apart**2], masks=[np.ones((1, 4))])))
     assert (row.largest, row.verdict) == (0.0, verdict)
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(3.5, "proved"), (-3.5, "proved"), (4.5, "contradicted")])
+def test_performances_agree_within_four_times_the_effect_of_rounding(times: float, verdict: str) -> None:
+    """(2^-29)² moves by 2^-78."""
+    x, apart = np.ones((4, 1)), 2.0**-29
+    found = record(values=[apart**2 + times * 2.0**-78], masks=[np.ones((1, 4))])
+    (row,) = verify(linear(), None, named(x, x + apart, found))
+    assert row.verdict == verdict
+
+
+@pytest.mark.parametrize(("units", "shows"), [(350, False), (450, True)])
+def test_a_change_shows_beyond_four_times_the_effect_of_rounding(units: int, shows: bool) -> None:
+    """y = x + b at 1 moves by 2^-50, and one percent of b is that 3.5 or 4.5 times."""
+    x, bias = np.ones((4, 1)), units * 2.0**-50
+    t = x + 2.0**-20
+    found = record(values=[mse(x + bias, t)], masks=[np.ones((1, 4))])
+    (row,) = verify(linear(bias=bias), None, named(x, t, found))
+    assert (row.largest, row.verdict) == (0.0, "proved" if shows else "weak")
+    assert row.reason == ("" if shows else "a change of b{1} by 1 % would not have shown")
 
 
 def test_each_set_is_compared_by_itself_and_counts_its_samples() -> None:

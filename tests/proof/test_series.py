@@ -145,6 +145,10 @@ def test_one_series_is_weak_evidence_and_no_contradiction(
     status, out, _ = said(capsys, file, *NAMED)
     assert (status, "MiniBatchSize" in out, out.split()[-1]) == (3, True, "unclear")
     assert said(capsys, file)[1].endswith("nothing to compare")
+    # two other answers may be targets
+    parts = drawn((5, 5))
+    file = stored.beside(tmp_path / "net.mat", XTest=cell(parts), YPred=stored.answers(parts) + 0.1)
+    assert said(capsys, file)[1].endswith("unclear")
 
 
 @pytest.mark.parametrize("count", [2, 3])
