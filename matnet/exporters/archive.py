@@ -52,10 +52,9 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
             raise FormatError("the archive differs after it is read back and written again")
         if job.function == "step":
             results.append([np.asarray(part) for part in step_of(net)(net.program, *job.arguments)])
-        elif job.function == "series":
-            results.append([net.run(job.arguments[0]).outputs])
-        else:
-            results.append([net(job.arguments[0])])
+            continue
+        (x,) = job.arguments
+        results.append([net.run(x).outputs if job.function == "series" else net(x)])
     return results
 
 

@@ -194,10 +194,10 @@ class _Sheet:
             *(result.name for result in recorded.results),
             *(step.name for step in self.between),
         ]
-        middle = points(recorded, 3)[:1]
-        self.sample = np.array([rounding(3)(value) for value in middle[0].tolist()])
+        middle = points(recorded)[0]
+        self.sample = np.array([rounding(3)(value) for value in middle.tolist()])
         computed_parts = [result.expression for result in recorded.results] + [step.expression for step in self.between]
-        self.values = computed(computed_parts, self.sample[None, :], rounding(None))[0]
+        (self.values,) = computed(computed_parts, self.sample[None, :], rounding(None))
 
     def _cell(self, column: int) -> str:
         """A cell by its place after the first column, which has the numbers of the samples."""
@@ -355,9 +355,15 @@ def _with_rows(content: bytes, x: FloatArray) -> bytes:
     return ElementTree.tostring(root)
 
 
+def _inputs(job: Job) -> FloatArray:
+    """x (N, R), the one argument of a static network."""
+    (x,) = job.arguments
+    return x
+
+
 def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     """One LibreOffice for all files; the samples of all jobs of a file are filled down in one copy of it."""
-    paths = list(dict.fromkeys(job.path for job in jobs if len(job.arguments[0])))
+    paths = list(dict.fromkeys(job.path for job in jobs if len(_inputs(job))))
     starts: dict[int, int] = {}
     books = []
     for number, path in enumerate(paths):
@@ -365,13 +371,13 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
         for place, job in enumerate(jobs):
             if job.path == path:
                 starts[place] = sum(map(len, samples))
-                samples.append(job.arguments[0])
+                samples.append(_inputs(job))
         books.append(folder / f"filled_{number}.xlsx")
         _filled_down(path, np.concatenate(samples), books[-1])
     sheets = computed_rows(books, folder, FIRST_ROW) if books else []
     results = []
     for place, job in enumerate(jobs):
-        count, size = job.arguments[0].shape
+        count, size = _inputs(job).shape
         total = sum(prod(shape) for shape in job.shapes)
         flat = np.zeros((count, total))
         if count:

@@ -138,7 +138,7 @@ class _Body:
 
     def _constant(self, value: NDArray[np.generic], number: int) -> str:
         if value.size == 1:
-            literal = _literal(value.ravel()[0].item())
+            literal = _literal(value.item())
             return f"({literal})" if literal.startswith("-") else literal
         text = _array(value)
         if text not in self._constants:
@@ -150,7 +150,8 @@ class _Body:
         size = _size(node.shape)
         fields = {"size": size, "all": "; ".join(operands)}
         if node.operation == "index":
-            fields["indexed"] = _indexed(node, operands[0], function.tape.nodes[node.operands[0]], size)
+            (operand,) = operands
+            fields["indexed"] = _indexed(node, operand, function.tape.nodes[node.operand], size)
         text = _TABLE[node.operation].format(*operands, **fields)
         self.helpers |= {needed for helper, all_ in _NEEDS.items() if f"{helper}(" in text for needed in all_}
         return text
@@ -180,14 +181,15 @@ def _size(shape: Sequence[int | None]) -> str:
 
 def _indexed(node: Node, operand: str, source: Node, size: str) -> str:
     """A slice, and new axes as a reshape of it."""
-    parts = [part for part in reversed(node.attributes[0]) if part is not None]
+    (key,) = node.attributes
+    parts = [part for part in reversed(key) if part is not None]
     axes = list(reversed(source.shape))
     keys = []
     for part, length in zip(parts, axes, strict=True):
         if not isinstance(part, tuple):
             keys.append(str(part + 1))
         else:
-            keys.append(":" if part[0] is None or part == (0, length) else f"{part[0] + 1}:{part[1]}")
+            keys.append(":" if part in ((None, None), (0, length)) else f"{part[0] + 1}:{part[1]}")
     sliced = operand if set(keys) == {":"} else f"{operand}({', '.join(keys)})"
     return f"reshape({sliced}, {size})"
 

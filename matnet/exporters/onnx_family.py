@@ -63,13 +63,16 @@ def member(recording: Recording, prefix: str) -> bytes:
         ],
     }
     if prefix == "":
-        graph.name(_transposed(graph, graph.results[0]), "y")
+        (y,) = graph.results
+        graph.name(_transposed(graph, y), "y")
         results: Ports = [("y", [S, 1])]
     elif prefix == "fwd_":
-        graph.name(graph.add("MatMul", _matrix(graph, graph.results[0]), "fwd_x"), "fwd_y")
+        (jacobian,) = graph.results
+        graph.name(graph.add("MatMul", _matrix(graph, jacobian), "fwd_x"), "fwd_y")
         results = [("fwd_y", [S, "nfwd"])]
     elif prefix == "adj_":
-        graph.name(graph.add("MatMul", _transposed(graph, _matrix(graph, graph.results[0])), "adj_y"), "adj_x")
+        (jacobian,) = graph.results
+        graph.name(graph.add("MatMul", _transposed(graph, _matrix(graph, jacobian)), "adj_y"), "adj_x")
         results = [("adj_x", [R, "nadj"])]
     elif prefix == "fwd_fwd_":
         graph.name(_forward_over_forward(graph, S), "fwd2_fwd_y")

@@ -134,10 +134,11 @@ def _softmaxes(tape: Tape) -> dict[int, int]:
             above, below = (tape.nodes[operand] for operand in node.operands)
             if above.operation == "exp" and below.operation == "sum" and below.operands == node.operands[:1]:
                 shifted = tape.nodes[above.operand]
-                if shifted.operation == "subtract" and below.attributes[1]:
+                if shifted.operation == "subtract":
+                    # both reductions keep their axis, as arrays without it would not fit
                     argument, most = shifted.operands
                     largest = tape.nodes[most]
-                    if largest.operation == "max" and largest.operands == (argument,) and largest.attributes[1]:
+                    if largest.operation == "max" and largest.operands == (argument,):
                         arguments[number] = argument
     return arguments
 
@@ -210,7 +211,7 @@ def _index(graph: Graph, node: Node, operands: Sequence[str], sources: Sequence[
     parts = [part for part in key if part is not None]
     single = [axis for axis, part in enumerate(parts) if not isinstance(part, tuple)]
     ranges = {axis: (parts[axis], parts[axis] + 1) for axis in single}
-    ranges |= {axis: part for axis, part in enumerate(parts) if isinstance(part, tuple) and part[0] is not None}
+    ranges |= {axis: part for axis, part in enumerate(parts) if isinstance(part, tuple) and part != (None, None)}
     cut = {axis: ends for axis, ends in ranges.items() if ends != (0, shape[axis])}
     if cut:
         starts, stops = zip(*cut.values(), strict=True)

@@ -88,7 +88,7 @@ def _key(node: Node) -> str:
         if part is None:
             parts.append("None")
         elif isinstance(part, tuple):
-            parts.append(":" if part[0] is None else f"{part[0]}:{part[1]}")
+            parts.append(":" if part == (None, None) else f"{part[0]}:{part[1]}")
         else:
             parts.append(str(part))
     return ", ".join(parts)

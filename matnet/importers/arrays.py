@@ -87,7 +87,7 @@ def as_matrix(value: Value, path: Place | str) -> FloatArray:
 
 def holds_images(shape: Shape, image: Shape) -> bool:
     """Whether an array of that shape in MATLAB is an image (H, W, C), where C may lack if it is 1, or (H, W, C, N)."""
-    whole = (*shape, 1, 1)
+    whole = (*shape, 1)
     return bool(image) and len(shape) <= len(image) + 1 and whole[: len(image)] == image
 
 

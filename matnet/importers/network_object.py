@@ -113,7 +113,7 @@ def _open(value: Value, path: str) -> tuple[Fields, str]:
             )
     if isinstance(value, Struct) and value.class_name == CLASS_NAME and value.fields.keys() == {_NEWER_PROPERTY}:
         # an element of an array of such objects is the struct of its properties
-        value, stored_as = value.fields[_NEWER_PROPERTY][0], "network object of a newer class (MCOS)"
+        (value,), stored_as = value.fields[_NEWER_PROPERTY], "network object of a newer class (MCOS)"
     if not isinstance(value, Struct) or math.prod(value.shape) != 1:
         raise ModelError(f"the network's fields are a {describe(value)}, expected a struct", place=path)
     fields = Fields(value, path)
@@ -267,7 +267,7 @@ def _process(name: Value, settings: Value, place: str, k: int) -> Process:
     if isinstance(settings, Numeric) and not settings.array.size:
         raw: Mapping[str, object] = {}
     elif isinstance(settings, Struct) and math.prod(settings.shape) == 1:
-        raw = {field_name: _setting(values[0], here) for field_name, values in settings.fields.items()}
+        raw = {field_name: _setting(item, here) for field_name, (item,) in settings.fields.items()}
     else:
         raise UnsupportedError(
             f"a {describe(settings)}, expected a struct with the settings of {name.text}", place=here
@@ -362,7 +362,7 @@ def _refuse_parameter(part: Fields, name: str) -> None:
 
 
 def _biases(fields: Fields, notes: _Notes, count: int) -> list[FloatArray | None]:
-    connected = fields.connections("biasConnect", count, 1)[:, 0]
+    connected = fields.connections("biasConnect", count, 1).ravel()
     slots = fields.slots("b", count, 1)
     return [_bias(slots.get(k), bool(connected[k]), f"{fields.place}.b{{{k + 1}}}", notes) for k in range(count)]
 
@@ -374,7 +374,7 @@ def _bias(value: Value | None, connected: bool, place: str, notes: _Notes) -> Fl
     bias = _weight_values(value, place, notes)
     if bias.shape[1:] != (1,):
         raise ModelError(f"{describe_shape(bias.shape)}, expected one column", place=place)
-    return bias[:, 0]
+    return bias.ravel()
 
 
 def _refuse_unconnected(value: Value | None, place: str, connect: str) -> None:

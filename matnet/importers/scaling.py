@@ -39,8 +39,9 @@ def pairs_in(file: MatFile) -> dict[str, str]:
     for names, pair in PAIRS.items():
         found = [file.variables[name] for name in names if name in file.variables]
         numbers = [entry for entry in found if not entry.holds_values]
-        if len(numbers) == len(names) and len({entry.shape for entry in numbers}) == 1:
-            rows = math.prod(numbers[0].shape)
+        shapes = {entry.shape for entry in numbers}
+        if len(numbers) == len(names) and len(shapes) == 1:
+            rows = math.prod(shapes.pop())
             descriptions[",".join(names)] = f"what {pair.maker} returned for the {pair.side}, {counted(rows, 'row')}"
     return descriptions
 
@@ -120,9 +121,10 @@ def _from_struct(value: Value, name: str) -> Process:
             f"{name} is a {describe(value)}, expected the settings struct that mapminmax or mapstd returned, "
             f"or one of {pairs}; arrays of other names are given as mapminmax:lowest,highest or mapstd:mean,deviation"
         )
-    fields = {key: values[0] for key, values in value.fields.items()}
     with at_place(f"{name}: "):
-        return process({key: entry.floats() for key, entry in fields.items() if isinstance(entry, Numeric | Sparse)})
+        return process(
+            {key: entry.floats() for key, (entry,) in value.fields.items() if isinstance(entry, Numeric | Sparse)}
+        )
 
 
 def _from_arrays(file: MatFile, function: str, names: tuple[str, ...]) -> Process:

@@ -628,6 +628,20 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not (tmp_path / "pump.fmu").exists()
 
 
+def test_what_a_compiler_says_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "mycc"
+    failing = "printf 'x%.0s' $(seq 2500) >&2; exit 7\n"
+    script.write_text(f'#!/bin/sh\ncase "$*" in *-dM*) exec {shutil.which("cc")} "$@";; esac\n{failing}')
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    with pytest.raises(FormatError) as raised:
+        matnet.save(PUMP, tmp_path / "pump.fmu")
+    assert str(raised.value) == f"{tmp_path / 'pump.fmu'}: {script} fails (7): {'x' * 2000}"
+    script.write_text(f"#!/bin/sh\ncat > /dev/null\n{failing}")
+    monkeypatch.setenv("CC", f"{script} -m32")
+    assert compiler() == Compiler(reason=f"the C compiler {script} -m32 does not work: {'x' * 300}")
+
+
 @pytest.mark.parametrize(
     ("net", "options", "message"),
     [
@@ -641,6 +655,13 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "an input and an output are both called 'b', and the variables of an FMU need different names; "
             "give others with inputs and outputs",
         ),
+        (
+            row_networks()["several"],
+            {"inputs": ["a", "b", "c"], "outputs": ["c", "d", "b", "e", "f"]},
+            "an input and an output are both called 'b', and the variables of an FMU need different names; "
+            "give others with inputs and outputs",
+        ),
+        (dynamic(), {"step": float("inf")}, "step is inf, expected a positive number"),
     ],
 )
 def test_refused(net: Network, options: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -758,6 +779,8 @@ def test_the_whole_description(fmi: str, tmp_path: Path) -> None:
         assert found["Output"] == found["InitialUnknown"] == [{"valueReference": "4"}]
         build = ElementTree.fromstring(zipfile.ZipFile(path).read("sources/buildDescription.xml"))
         assert [file.get("name") for file in build.iter("SourceFile")] == ["fmi3.c", "network.c"]
+    matnet.save(net, path)
+    assert described(path)["fmiModelDescription"][0]["fmiVersion"] == "3.0"
     # without a file nothing is said of one
     matnet.save(Network(MIXED.structure), path, fmi=fmi)
     assert "description" not in described(path)["fmiModelDescription"][0]

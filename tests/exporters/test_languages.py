@@ -184,6 +184,13 @@ def test_comments_tell_of_the_derivatives_that_are_there() -> None:
     assert "states, next_states" not in text_of(static, ".m")
 
 
+def test_python_says_which_states_are_the_first() -> None:
+    assert "states (..., 19), which are zeros to begin with" in text_of(recurrent(), ".py", jacobian=False)
+    layer = Layer(1, "purelin", {0: Weight([[1.0]])}, {0: Weight([[0.5]], delays=(1,))}, initial=np.array([2.0]))
+    started = Network(Structure((Input(1),), (layer,), (Output(0, 1),)))
+    assert "states (..., 1), those above to begin with" in text_of(started, ".py", jacobian=False)
+
+
 def test_python_counts_samples_where_it_needs_their_number() -> None:
     assert "n = x.shape[0]" not in text_of(layer_of("tansig"), ".py", jacobian=False)
     # an output that no input moves is repeated
@@ -236,10 +243,12 @@ def test_metadata_of_an_onnx_model() -> None:
     layer = Layer(1, "purelin", {0: Weight([[1.0, 2.0, 3.0]])})
     ranges = np.array([[-1.5, 2.0], [np.nan, np.nan], [0.0, np.inf]])  # one limit alone is no range
     outputs = Output(0, 1, range=np.array([[3.0, 4.0]]))
-    net = Network(Structure((Input(3, range=ranges),), (layer,), (outputs,)), name="pump").with_names(units={"y1": "m"})
+    net = Network(Structure((Input(3, range=ranges),), (layer,), (outputs,)), name="pump: new").with_names(
+        units={"y1": "m"}
+    )
     model = onnx.load(io.BytesIO(targets()[".onnx"].render(Recording(net, "net", Options()))))
     assert {entry.key: entry.value for entry in model.metadata_props} == {
-        "network": "pump",
+        "network": "pump: new",
         "inputs": '["x1", "x2", "x3"]',
         "outputs": '["y1"]',
         "output_units": '["m"]',
@@ -249,3 +258,23 @@ def test_metadata_of_an_onnx_model() -> None:
     }
     assert OPSET == 17
     assert model.graph.name == "net"
+    # a step has a description of its states; units stand there as they are
+    started = Layer(
+        2, "purelin", {0: Weight([[1.0], [2.0]])}, {0: Weight(np.eye(2), delays=(1,))}, initial=np.array([0.5, -2.0])
+    )
+    net = Network(Structure((Input(1),), (started,), (Output(0, 2),))).with_names(units={"x1": "m³"})
+    model = onnx.load(io.BytesIO(targets()[".onnx"].render(Recording(net, "net", Options(jacobian=False)))))
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert told["input_units"] == '["m³"]'
+    assert told["states"] == (
+        "States, 2 numbers: the inputs of earlier steps, raw, "
+        "oldest first, then the outputs of all layers of earlier steps, at layer scale, oldest first"
+    )
+    assert told["first_states"] == "[0.5, -2.0]"
+
+
+def test_the_newest_opset_of_onnx_is_written() -> None:
+    onnx: Any = pytest.importorskip("onnx")
+    newest = onnx.defs.onnx_opset_version()
+    content = targets()[".onnx"].render(Recording(layer_of("tansig"), "net", Options(opset=newest)))
+    assert [entry.version for entry in onnx.load(io.BytesIO(content)).opset_import] == [newest]

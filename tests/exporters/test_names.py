@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import matnet
+from matnet.exporters.fmu.sources import Compiler
 from matnet.exporters.names import NameRule, checked_names, documented, function_name, plain
 from matnet.exporters.target import targets
 from matnet.model.ranges import Extent
@@ -108,6 +111,7 @@ def test_what_the_targets_take() -> None:
         assert target.names.free == (target is not code)
         assert target.static == target.finite == (target is workbook)
         assert ("float32" in target.precisions) == (target in (code, graph))
+        assert target.keeps_start == (target is archive)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +120,44 @@ def test_what_the_targets_take() -> None:
 )
 def test_what_is_missing_to_run_a_file(suffix: str, tools: tuple[str, ...]) -> None:
     assert bool(targets()[suffix].missing()) == (not any(map(shutil.which, tools)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tools", "missing"),
+    [
+        (".c", ("cc", "gcc", "clang"), "a C compiler"),
+        (".f90", ("gfortran",), "gfortran"),
+        (".js", ("node", "nodejs"), "Node.js"),
+        (".m", ("octave-cli", "octave"), "GNU Octave"),
+        (".xlsx", ("soffice", "libreoffice"), "LibreOffice"),
+    ],
+)
+def test_one_of_several_programs_is_enough(
+    suffix: str, tools: tuple[str, ...], missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert targets()[suffix].missing() == missing
+    for tool in tools:
+        program = tmp_path / tool
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        assert targets()[suffix].missing() == ""
+        program.unlink()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "written_by", "package", "missing"),
+    [(".onnx", "onnx_model", "onnxruntime", "onnxruntime"), (".fmu", "fmu.archive", "fmpy", "FMPy")],
+)
+def test_a_package_that_is_missing_to_run_a_file(
+    suffix: str, written_by: str, package: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(f"matnet.exporters.{written_by}")
+    if suffix == ".fmu":
+        monkeypatch.setattr(module, "compiler", lambda: Compiler(("cc",)))
+    for found in (None, "there"):
+        monkeypatch.setattr(module, "find_spec", {package: found}.get)
+        assert targets()[suffix].missing() == ("" if found else missing)
 
 
 def test_what_a_comment_says_of_the_elements() -> None:

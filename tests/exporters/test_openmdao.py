@@ -159,6 +159,17 @@ def test_the_slope_is_right_in_saturation(om: Any) -> None:
     assert answers(problem(om, net), net, np.array([[20.0]]))[1].item() == pytest.approx(4.0 * np.exp(-40.0), rel=1e-14)
 
 
+def test_ordinary_inputs_give_ordinary_outputs(om: Any) -> None:
+    # numbers with an imaginary part are those of a complex step alone
+    net, x = row_networks()["transfer_satlins"], np.random.default_rng(2).normal(size=(5, 3))
+    for inputs, kind in ((x, np.float64), (x + 0j, np.complex128)):
+        outputs: dict[str, Any] = {}
+        matnet.to_openmdao(net, 5).compute(dict(zip(net.input_names, inputs.T, strict=True)), outputs)
+        found = np.stack([outputs[name] for name in net.output_names], axis=-1)
+        assert found.dtype == kind
+        np.testing.assert_array_equal(found, net(x))
+
+
 def test_an_optimization(om: Any) -> None:
     # the lowest speed at which the pump lifts 50 m³/h by 20 m
     made = om.Problem(driver=om.ScipyOptimizeDriver(optimizer="SLSQP", tol=1e-10, disp=False))
@@ -229,7 +240,8 @@ def test_what_is_refused(om: Any, act: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["9**9**9**9", "m**0.5", "().__class__", "m**99", "Nm", "m^3", "%", "__import__('os')", "m" * 9999]
+    "unit",
+    ["9**9**9**9", "m**0.5", "().__class__", "m**99", "Nm", "m^3", "%", "__import__('os')", "m" * 9999, "m/None"],
 )
 def test_units_from_a_file_are_not_evaluated(om: Any, unit: str) -> None:
     with pytest.raises(matnet.UnsupportedError, match="is not one that OpenMDAO knows"):

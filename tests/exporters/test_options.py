@@ -211,6 +211,8 @@ def test_a_header(tmp_path: Path) -> None:
     text = (tmp_path / "net-1.h").read_text()
     assert text.startswith("#ifndef NET_1_H\n#define NET_1_H\n")
     assert "void net_1_eval_jac(const double *x, double *y, double *dydx);" in text
+    matnet.save(NET, tmp_path / "net-2.c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net-1.c", "net-1.h", "net-2.c"]
 
 
 def test_names_from_a_file_reach_no_code(tmp_path: Path) -> None:

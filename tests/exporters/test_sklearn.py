@@ -222,7 +222,8 @@ def test_what_becomes_a_classifier_by_itself() -> None:
 
 
 def test_what_estimators_tell_of_themselves() -> None:
-    for net, several in ((PUMP, False), (FOUR, True)):
+    two = network(Layer(2, "purelin", {0: Weight(np.eye(2))}), inputs=2)
+    for net, several in ((PUMP, False), (two, True), (FOUR, True)):
         tags = matnet.to_sklearn(net).__sklearn_tags__()
         assert (tags.target_tags.multi_output, tags.requires_fit, tags.input_tags.allow_nan) == (several, False, True)
     assert matnet.to_sklearn(PUMP).__sklearn_is_fitted__() is True

@@ -167,6 +167,23 @@ def test_what_a_comment_says_of_the_states() -> None:
     ]
 
 
+def test_an_archive_keeps_the_states_before_the_first_step(tmp_path: Path) -> None:
+    """It is checked by a series from there on, and a static network by its outputs."""
+    layer = Layer(
+        2, "tansig", {0: Weight([[1.0], [0.5]])}, {0: Weight(np.eye(2), delays=(1,))}, initial=np.array([0.5, -2.0])
+    )
+    started = Network(Structure((Input(1),), (layer,), (Output(0, 2),)))
+    static = network(Layer(2, "tansig", {0: Weight([[1.0], [0.5]])}))
+    x, jobs = np.random.default_rng(6).normal(size=(5, 1)), []
+    for name, net, function in (("started", started, "series"), ("static", static, "value")):
+        write(net, tmp_path / f"{name}.json", Options())
+        jobs.append(Job(tmp_path / f"{name}.json", name, function, (x,), ((2,),)))
+    ((series,), (values,)) = targets()[".json"].run(jobs, tmp_path)
+    np.testing.assert_array_equal(series, started.run(x).outputs)
+    np.testing.assert_array_equal(values, static(x))
+    assert np.abs(series[0] - started.run(x, layer_states=np.zeros((1, 2))).outputs[0]).min() > 0.1
+
+
 @pytest.mark.parametrize("suffix", [".c", ".f90", ".js", ".m", ".onnx", ".py"])
 def test_every_computation_in_a_file_is_checked(suffix: str) -> None:
     """An ONNX file has one graph, which gives everything."""

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import matnet
 from exported_networks import disagreement, only_chooses, row_networks, samples
 from matnet.exporters import excel_workbook
 from matnet.exporters.recording import Options, Recording
@@ -128,6 +129,27 @@ def test_a_sample_that_is_not_known_is_written_as_an_error(tmp_path: Path) -> No
     np.testing.assert_array_equal(found[:, 1:4], x)
     assert np.isnan(found[:, 4:8]).tolist() == [[True] * 4, [False] * 4]
     np.testing.assert_allclose(found[1, 4:8], CHOSEN["transfer_purelin"](x)[1], rtol=1e-14)
+    with zipfile.ZipFile(tmp_path / "filled.xlsx") as archive:
+        text = archive.read("xl/worksheets/sheet1.xml").decode()
+    kinds = dict(re.findall(r'<c r="([BCD][78])"(?: t="(\w+)")?>', text))
+    assert kinds == dict.fromkeys(["B7", "D7", "B8", "C8", "D8"], "") | {"C7": "e"}
+
+
+def test_what_is_checked_of_a_workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One computation, which gives everything."""
+
+    def computed_rows(books: Sequence[Path], folder: Path, first: int) -> list[Real]:
+        return [np.array(Workbook(book.read_bytes()).rows(first)) for book in books]
+
+    monkeypatch.setattr(excel_workbook, "computed_rows", computed_rows)
+    target, net, path = targets()[".xlsx"], CHOSEN["several"], tmp_path / "net.xlsx"
+    for jacobian, name in ((True, "value_and_jacobian"), (False, "value")):
+        recording = Recording(net, "net", Options(jacobian=jacobian))
+        assert [function.name for function in target.checked(recording)] == [name]
+    path.write_bytes(target.render(recording))
+    x = np.random.default_rng(3).normal(size=(2, net.input_size))
+    ((y,),) = target.run([Job(path, "net", "value", (x,), ((net.output_size,),))], tmp_path)
+    assert disagreement(y, net(x)) <= 1e-13
 
 
 def test_inputs_that_are_not_adjacent() -> None:
@@ -210,6 +232,85 @@ def test_formulas(weights: list[list[float]], bias: list[float] | None, formulas
         formulas_of(network(Layer(len(weights), "purelin", {0: Weight(weights)}, bias=bias), inputs=len(weights[0])))
         == formulas
     )
+
+
+@pytest.mark.parametrize(
+    ("function", "formulas"),
+    [
+        # the numbers of a function itself stand in its formula, as far as Excel keeps all of their digits
+        ("logsig", {"E7": "1/(EXP(MIN(-(SUMPRODUCT(weights!$C$3:$D$3,B7:C7)),709))+1)"}),
+        ("poslin", {"D7": "MAX(SUMPRODUCT(weights!$C$2:$D$2,B7:C7),0)"}),
+        ("softmax", {"D7": "I7/K7", "H7": "MAX(F7,G7)", "I7": "EXP(F7-H7)", "K7": "I7+J7"}),
+        ("elliotsig", {"H7": "IF(weights!$B$7<ABS(F7),weights!$C$5*SIGN(F7),F7)", "E7": "I7/(ABS(I7)+1)"}),
+    ],
+)
+def test_formulas_of_functions(function: str, formulas: dict[str, str]) -> None:
+    found = formulas_of(network(Layer(2, function, {0: Weight([[0.5, 0.25], [1.5, 2.5]])}), inputs=2))
+    assert {cell: found[cell] for cell in formulas} == formulas
+
+
+def test_results_alone_say_when_an_input_is_missing() -> None:
+    """As #N/A, where an input that they use is empty."""
+    for function, formula in (
+        (
+            "purelin",
+            "SUMPRODUCT(weights!$C$2:$E$2,B7:D7)+SUMPRODUCT(weights!$F$2:$G$2,F7:G7)+weights!$H$2*I7",
+        ),
+        ("elliotsig", "L7/(ABS(L7)+1)"),
+    ):
+        net = network(Layer(1, function, {0: Weight([[0.5, 0.25, 1.5, 0.0, 2.0, 3.5, 0.0, 4.5]])}), inputs=8)
+        texts = {str(cell.get("r")): cell.findtext("f") for cell in sheet_of(net, jacobian=False).iter("c")}
+        assert texts["J7"] == f"IF(COUNT(B7:D7,F7:G7,I7)=6,{formula},NA())"
+        assert not any(str(text).startswith("IF(COUNT") for place, text in texts.items() if place != "J7")
+
+
+def test_the_rows_of_the_weights() -> None:
+    """A row for each step, under a heading for the same cells; numbers of other kinds are below one another."""
+    weights = excel_workbook._Weights()
+    assert weights.constant("a", 0.3) == "weights!$B$2"
+    assert weights.constant("b", 0.7) == "weights!$B$3"
+    assert weights.row("c", 1.5, ["x1", "x2"], [2.5, 3.5]) == 5
+    assert weights.row("d", 4.5, ["x1", "x2"], [5.5, 6.5]) == 6
+    assert weights.constant("e", 0.3) == "weights!$B$2"
+    assert weights.constant("e", 0.9) == "weights!$B$8"
+    assert weights.row("f", 7.5, ["x1", "x2"], [8.5, 9.5]) == 10
+    assert weights.rows == [
+        ["", "constant"],
+        ["a", 0.3],
+        ["b", 0.7],
+        ["", "constant", "x1", "x2"],
+        ["c", 1.5, 2.5, 3.5],
+        ["d", 4.5, 5.5, 6.5],
+        ["", "constant"],
+        ["e", 0.9],
+        ["", "constant", "x1", "x2"],
+        ["f", 7.5, 8.5, 9.5],
+    ]
+
+
+def test_the_columns_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Excel has 16,384: the sample, the inputs, the results and the steps; a name, a constant and the weights."""
+    counts: list[int] = []
+    monkeypatch.setattr(excel_workbook, "check_columns", counts.append)
+    net = network(Layer(3, "softmax", {0: Weight(np.arange(12.0).reshape(3, 4) + 0.5)}), inputs=4)
+    book = written(net, jacobian=False)
+    last = max((re.sub(r"\d", "", cell) for cell in book.formulas), key=lambda column: (len(column), column))
+    # 4 inputs, 3 results, 3 net inputs, the largest, 3 exponentials and their sum
+    assert letters(16) == last
+    assert counts[0] == 16
+    assert set(counts[1:]) == {2 + 4, 2 + 3}
+
+
+def test_names_that_are_given_for_the_file() -> None:
+    book = written(THREE, inputs=("a", "b", "c"), outputs=("d", "e"), jacobian=False)
+    assert [book.written[f"{column}6"] for column in "BCDEF"] == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, 1e-310])
+def test_numbers_that_excel_does_not_have(number: float) -> None:
+    with pytest.raises(matnet.UnsupportedError) as raised:
+        written(network(Layer(1, "purelin", {0: Weight([[number, 1.0]])}), inputs=2), jacobian=False)
+    assert str(raised.value) == f"the constant {number!r} is beyond the numbers of Excel, 2.2e-308 to 1e+308"
 
 
 def test_what_is_summed_or_compared_is_in_cells_side_by_side() -> None:

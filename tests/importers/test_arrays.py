@@ -176,7 +176,7 @@ def test_scaling_beside_the_network_is_pointed_out(small: MatlabObject, save: Sa
     file = save(
         net=small,
         ps=MINMAX,
-        s={"output_ps": STD, "other": {"xmin": 1.0}},
+        s={"output_ps": STD, "other": {"xmin": 1.0}, "uneven": {**MINMAX, "xmax": column(1, 2, 3)}},
         minp=column(0, 1, 2), maxp=column(1, 2, 3),
         meant=column(0), stdt=column(1),
         meanp=column(1), stdp=column(1, 2),
@@ -184,6 +184,7 @@ def test_scaling_beside_the_network_is_pointed_out(small: MatlabObject, save: Sa
     assert matnet.load(file).provenance.scaling_candidates == {
         "ps": "settings of mapminmax for 2 rows",
         "s.output_ps": "settings of mapstd for 2 rows",
+        "s.uneven": "settings of mapminmax for 2 rows",
         "minp,maxp": "what premnmx returned for the inputs, 3 rows",
         "meant,stdt": "what prestd returned for the targets, 1 row",
     }
@@ -214,7 +215,15 @@ def test_a_struct_array_is_no_scaling(small: MatlabObject, save: Save) -> None:
 
 def test_scaling_is_read_as_the_processing_it_is(save: Save) -> None:
     file = open_mat(
-        save(ps=MINMAX, ts=STD, minp=column(0, -1), maxp=column(4, 1), meant=column(1, 2), stdt=column(2, 4)),
+        save(
+            ps=MINMAX,
+            ts=STD,
+            mapstd=STD,
+            minp=column(0, -1),
+            maxp=column(4, 1),
+            meant=column(1, 2),
+            stdt=column(2, 4),
+        ),
         DEFAULT_LIMIT,
     )
     x = np.array([[3.0, 0.5], [0.0, -1.0]])
@@ -223,6 +232,7 @@ def test_scaling_is_read_as_the_processing_it_is(save: Save) -> None:
         ("ps", between),
         ("minp,maxp", between),
         ("ts", (x - [1.0, 2.0]) / [2.0, 4.0]),
+        ("mapstd", (x - [1.0, 2.0]) / [2.0, 4.0]),
         ("meant, stdt", (x - [1.0, 2.0]) / [2.0, 4.0]),
     ):
         process = read_scaling(file, name)
@@ -234,6 +244,11 @@ NO_SCALING = {
     "x": (
         "x is a double 1x1, expected the settings struct that mapminmax or mapstd returned, or one of minp,maxp, "
         "mint,maxt, meanp,stdp, meant,stdt; arrays of other names are given as mapminmax:lowest,highest or "
+        "mapstd:mean,deviation"
+    ),
+    "bad.other": (
+        "bad.other is a struct 1x1, expected the settings struct that mapminmax or mapstd returned, or one of "
+        "minp,maxp, mint,maxt, meanp,stdp, meant,stdt; arrays of other names are given as mapminmax:lowest,highest or "
         "mapstd:mean,deviation"
     ),
     "minp,maxp": "minp is 2x2, expected one number per row",
@@ -250,7 +265,7 @@ NO_SCALING = {
 
 
 def test_what_is_no_scaling_is_refused(save: Save) -> None:
-    bad = {key: MINMAX[key] for key in ("xmin", "ymin", "ymax")} | {"xmax": column(1, 2, 3)}
+    bad = {key: MINMAX[key] for key in ("xmin", "ymin", "ymax")} | {"xmax": column(1, 2, 3), "other": {"a": 1.0}}
     file = open_mat(save(x=1.0, minp=np.eye(2), bad=bad, cube=np.ones((1, 1, 2))), DEFAULT_LIMIT)
     for name, message in NO_SCALING.items():
         with pytest.raises(matnet.MatnetError) as refused:
@@ -348,6 +363,7 @@ def test_cells_of_several_matrices_are_listed(save: Save) -> None:
         "sparse": ((2, 2), (2, 2)),
         "columns": ((2, 1), (1, 1)),
     }
+    assert repr(stored.cells[0]) == "StoredCell(path='two', shapes=((2, 2), (2, 3)))"
     read = stored.cell("two")
     assert read is not None
     assert [matrix.tolist() for matrix in read] == [[[1.0, 0.0], [0.0, 1.0]], [[1.0] * 3] * 2]

@@ -229,6 +229,7 @@ def test_what_may_stand_beside_predictors_without_levels(tmp_path: Path) -> None
     data = {
         "VariableRange": [np.zeros((0, 1)), np.zeros((1, 0))],
         "BinnedX": np.zeros((0, 2)),
+        "BinEdges": np.empty((1, 0), dtype=object),
         "OrdinalPredictors": "x",
     }
     changes = {"DefaultResponse": {"Mean": 8.0}, "ModelParams": parameters(store, StandardizeResponses=None)}

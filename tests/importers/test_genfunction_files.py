@@ -250,6 +250,7 @@ def test_other_matlab_files() -> None:
         (b"%{\nIW1_1 = 1;\n", "net.m:1: %{: the block comment is not closed"),
         (b"% IW1_1 = 1;\n", "net.m: the file holds no function, so it was not written by genFunction"),
         (b"function y1 = f(x1)\nIW1_1 = #;\nend\n", "net.m:2: IW1_1 = #;: the character '#' is not MATLAB's"),
+        (b"function y1 = f(x1)\nIW1_1 = #; the end", "net.m:2: IW1_1 = #; the end: the character '#' is not MATLAB's"),
         (b'function y1 = f(x1)\nIW1_1 = "a;\nend\n', 'net.m:2: IW1_1 = "a;: a string is not closed'),
         (
             b"function y1 = f(x1)\nIW1_1 = [1 2;3,;4 5];\nend\n",
@@ -454,6 +455,8 @@ UNSURE = "a block comment, or a comment after a line that is continued, inside a
         ("--1", "a constant is a number or a matrix of numbers, written out"),
         ("1:3", "a constant is a number or a matrix of numbers, written out"),
         ("[1:3]", "'1:3' in the literal is not a number; nothing is calculated here"),
+        (f"[11{'-1' * 14}]", f"'11{'-1' * 14}' in the literal is not a number; nothing is calculated here"),
+        (f"[1{'-1' * 15}]", f"'1{'-1' * 13}...' in the literal is not a number; nothing is calculated here"),
         ("'1'", "a constant is a number or a matrix of numbers, written out"),
         ("[1 2]''", "a constant is a number or a matrix of numbers, written out"),
     ],

@@ -289,6 +289,18 @@ def test_refused_by_name(tmp_path: Path, case: str) -> None:
     assert message in str(refused.value)
 
 
+def test_groups_of_filters_of_groups_are_refused(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {
+        "FilterSize": pair(2, 2),
+        "Stride": pair(1, 1),
+        "PaddingSize": np.zeros((1, 4)),
+        "Weights": learnable(np.ones((2, 2, 1, 2, 2, 2))),
+        "Bias": learnable(np.zeros((1, 1, 4))),
+    }
+    with pytest.raises(matnet.ModelError, match="2x2x1x2x2x2, but the filters are 2x2 and the image has 2 channels"):
+        load(tmp_path, [image(5, 5, 2), layer("GroupedConvolution2DLayer", "conv", 0, **fields)])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

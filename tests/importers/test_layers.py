@@ -425,6 +425,8 @@ def test_responses_have_their_own_names_or_none(tmp_path: Path) -> None:
     for names, expected in (
         (["head", "power"], ("head", "power")),
         (["Response"], ("y1", "y2")),
+        (["head"], ("y1", "y2")),
+        (["Cost", "Response"], ("Cost", "Response")),
         (["Response 1", "Response 2"], ("y1", "y2")),
         (["ResponseTime", "Cost"], ("ResponseTime", "Cost")),
     ):

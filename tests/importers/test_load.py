@@ -253,6 +253,29 @@ def test_a_network_in_a_folder_that_cannot_be_loaded_is_an_error(
     assert str(refused.value).startswith(f"{bad}: net.layers{{1}}.transferFcn: unknown transfer function 'mytf'")
 
 
+def test_of_two_networks_one_has_to_be_named(small: MatlabObject, save: Save) -> None:
+    file = save(a=small, b=small)
+    with pytest.raises(matnet.FormatError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: 2 networks in it: a, b; name one, e.g. network='a'"
+    assert matnet.load(file, network=" b ").provenance.path == "b"
+
+
+def test_if_no_network_is_left_the_first_error_is_raised(small: MatlabObject, save: Save, tmp_path: Path) -> None:
+    broken = [copy.deepcopy(small) for _ in range(3)]
+    for number, net in enumerate(broken):
+        net["layers"][0, 0][0, 0]["transferFcn"] = f"mine{number}"
+    file = save("first.mat", a=broken[0], b=broken[1])
+    save("second.mat", c=broken[2])
+    for path in (file, tmp_path):
+        with pytest.raises(matnet.UnsupportedError) as refused:
+            matnet.load_all(path, on_error="skip")
+        assert str(refused.value).startswith(f"{file}: a.layers{{1}}.transferFcn: unknown transfer function 'mine0'")
+    file.unlink()
+    with pytest.raises(matnet.UnsupportedError, match="unknown transfer function 'mine2'"):
+        matnet.load_all(tmp_path, on_error="skip")
+
+
 def test_networks_that_cannot_be_loaded_can_be_left_out(small: MatlabObject, save: Save, tmp_path: Path) -> None:
     broken = copy.deepcopy(small)
     broken["layers"][0, 0][0, 0]["transferFcn"] = "mytf"

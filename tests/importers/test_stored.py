@@ -21,6 +21,9 @@ def test_matrices_records_and_networks_are_listed() -> None:
     assert {entry.path: entry.shape for entry in stored.arrays} == SHAPES
     assert [record.path for record in stored.records] == ["tr"]
     assert stored.networks == ["net"]
+    # the cells of a network are its own
+    assert stored.cells == []
+    assert repr(stored.arrays[0]) == f"StoredArray(place='{stored.arrays[0].path}', shape={stored.arrays[0].shape})"
 
 
 def test_a_record_has_its_performances_and_masks() -> None:

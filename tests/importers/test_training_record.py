@@ -111,6 +111,17 @@ def test_a_best_epoch_is_a_whole_number(tmp_path: Path) -> None:
         assert (found.best_epoch, found.performance) == (expected, "")
 
 
+def test_a_curve_that_is_no_numbers_is_none_in_a_record_of_one_epoch_too(tmp_path: Path) -> None:
+    savemat(tmp_path / "tr.mat", {"tr": record(epoch=np.zeros((1, 1)), perf="none", gradient="none")})
+    found = read_training_record(tmp_path / "tr.mat")
+    assert (found.curves, found.states) == ({}, {})
+
+
+def test_what_is_within_a_record_is_part_of_it(tmp_path: Path) -> None:
+    savemat(tmp_path / "w.mat", {"tr": record(before=record()), "results": {"tr": record()}})
+    assert training_record_paths(tmp_path / "w.mat") == ("tr", "results.tr")
+
+
 def test_two_records_in_a_struct_array_are_two(tmp_path: Path) -> None:
     fields = {"trainFcn": "trainlm", "best_epoch": 3.0, "best_perf": 0.5, "trainMask": cell(np.ones((1, 3)))}
     both = np.empty((1, 2), dtype=[(name, object) for name in fields])
@@ -126,13 +137,14 @@ def test_two_records_in_a_struct_array_are_two(tmp_path: Path) -> None:
         ({"x": 1.0}, None, "there is no training record in it, the second output of MATLAB's train"),
         ({"a": record(), "b": record()}, None, "2 training records in it: a, b; name one, as in a"),
         ({"x": 1.0}, "x", "x is a double 1x1, expected the training record that train returned"),
+        ({"s": {"a": 1.0}}, "s", "s is a struct 1x1, expected the training record that train returned"),
         (
             {"tr": record(valMask=cell(np.array([[1.0]])))},
             None,
             "tr: the masks of its sets have different lengths",
         ),
     ],
-    ids=["none", "two", "no record", "masks"],
+    ids=["none", "two", "no record", "another struct", "masks"],
 )
 def test_what_is_refused(tmp_path: Path, variables: dict[str, Any], path: str | None, message: str) -> None:
     file = tmp_path / "w.mat"

@@ -150,7 +150,7 @@ def _of_fmi2(
     }
     kinds = [("CoSimulation", common | _VARIABLE_STEP)]
     if not recording.net.dynamic:
-        kinds.insert(0, ("ModelExchange", common | {"completedIntegratorStepNotNeeded": "true"}))
+        kinds = [("ModelExchange", common | {"completedIntegratorStepNotNeeded": "true"}), *kinds]
     for kind, attributes in kinds:
         units = ElementTree.SubElement(ElementTree.SubElement(root, kind, attributes), "SourceFiles")
         for name in files:

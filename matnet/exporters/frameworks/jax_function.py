@@ -67,7 +67,7 @@ class StepFunction:
         x = _array(x, self._net.input_size, "x")
         if x.ndim < 2:
             raise ShapeError(f"x has shape {x.shape}, expected a series (..., T, {self._net.input_size})")
-        _, states = self._checked(parameters, x[..., 0, :] if x.shape[-2] else x[..., :0, :].sum(axis=-2), states)
+        _, states = self._checked(parameters, jax.numpy.zeros((*x.shape[:-2], x.shape[-1]), x.dtype), states)
 
         def step(states: Array, x: Array) -> tuple[Array, Array]:
             y, following = self._step(_program(self._net, parameters, x), x, states)

@@ -131,7 +131,8 @@ class _Writer:
             products = _each(_product, left[..., :, :, None], right[..., None, :, :])
             return _reduced(_sum, [products], -2, False)
         if node.operation in self._reductions:
-            arrays = [operands[0], self.numbers[node.operands[0]]]
+            (operand,) = operands
+            arrays = [operand, self.numbers[node.operand]]
             return _reduced(self._reductions[node.operation], arrays, *node.attributes)
         if node.operation == "take":
             positions: NDArray[Any] | None = self.nodes[node.operands[1]].value
@@ -213,9 +214,9 @@ def _objects(elements: Sequence[Element]) -> NDArray[Any]:
 
 def _each(operation: Callable[..., Element], *arrays: NDArray[Any]) -> NDArray[Any]:
     """An operation element by element, with broadcasting."""
-    spread = np.broadcast_arrays(*arrays)
-    flat = [array.ravel() for array in spread]
-    return _objects([operation(*elements) for elements in zip(*flat, strict=True)]).reshape(spread[0].shape)
+    shape = np.broadcast_shapes(*(array.shape for array in arrays))
+    flat = [np.broadcast_to(array, shape).ravel() for array in arrays]
+    return _objects([operation(*elements) for elements in zip(*flat, strict=True)]).reshape(shape)
 
 
 def _reduced(reduction: Callable[..., Element], arrays: Sequence[NDArray[Any]], axis: int, kept: bool) -> NDArray[Any]:
@@ -265,8 +266,12 @@ def _logic(operation: str, elements: Sequence[Element]) -> Element:
     if len(open_ones) == len(elements):
         return _OPERATIONS[operation](*elements)
     if open_ones:
-        return open_ones[0]
-    return not decided[0] if operation == "logical_not" else operation == "logical_and"
+        (condition,) = open_ones
+        return condition
+    if operation == "logical_not":
+        (known,) = decided
+        return not known
+    return operation == "logical_and"
 
 
 def _product(a: Element, b: Element) -> Element:

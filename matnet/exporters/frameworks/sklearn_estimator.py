@@ -185,8 +185,10 @@ def estimator(net: Network, kind: str | None, classes: Sequence[Any] | None) -> 
 
 
 def _gives_probabilities(net: Network) -> bool:
-    outputs, layers = net.structure.outputs, net.structure.layers
-    return len(outputs) == 1 and outputs[0].size > 1 and layers[outputs[0].layer].transfer in _PROBABILITIES
+    if len(net.structure.outputs) != 1:
+        return False
+    (output,) = net.structure.outputs
+    return output.size > 1 and net.structure.layers[output.layer].transfer in _PROBABILITIES
 
 
 def _check_labels(classes: Any, size: int) -> None:

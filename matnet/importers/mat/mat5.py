@@ -63,7 +63,7 @@ HEADER_SIZE = 128
 _FLUSHED = b"\x00\x00\xff\xff"
 """The end of a deflate stream after a flush: an empty block."""
 
-_PEEK = 4096
+_PEEK = 8192
 """Enough bytes for the header of any variable: flags, dimensions and names."""
 
 
@@ -356,6 +356,7 @@ def _read_parts(elements: _Elements, source: _Source, header: _Header) -> tuple[
     imaginary = _array(elements.next(), source.order)
     if len(imaginary) != len(real):
         raise FormatError(f"byte {element.place}: broken: {len(real)} real and {len(imaginary)} imaginary parts")
+    source.budget.take(16 * len(real))
     return real.astype(np.float64) + 1j * imaginary.astype(np.float64), element.kind
 
 
@@ -411,7 +412,7 @@ def read_header(data: memoryview) -> tuple[str, str]:
         It is not the header of a version 5 to 7 MAT-file.
     """
     order = {b"IM": "<", b"MI": ">"}.get(bytes(data[126:128]))
-    if len(data) < HEADER_SIZE or order is None or struct.unpack_from(order + "H", data, 124)[0] >> 8 != 1:
+    if order is None or struct.unpack_from(order + "H", data, 124)[0] >> 8 != 1:
         raise FormatError("not a version 5 to 7 MAT-file")
     return bytes(data[:116]).decode("latin-1").strip(" \t\n\0"), order
 
@@ -485,7 +486,7 @@ def _decompressed(element: _Element, source: _Source) -> _Element:
         return element
     stream = zlib.decompressobj()
     tag = _inflate(stream, element.data, 8)
-    size = struct.unpack(source.order + "II", tag)[1] if len(tag) == 8 else 0
+    _, size = struct.unpack(source.order + "II", tag)
     # deflate cannot make more than 1032 bytes of one
     if size > 1032 * len(element.data):
         raise FormatError(f"broken: {size} bytes are announced in {len(element.data)} compressed ones")

@@ -37,7 +37,7 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
     start = first_bytes(path)
     if start[_HDF5_USER_BLOCK:].startswith(_HDF5_SIGNATURE):
         return _open_version_73(path, start, Budget(limit), isolation)
-    if start[126:HEADER_SIZE] in (b"IM", b"MI") and len(start) >= HEADER_SIZE:
+    if start[126:HEADER_SIZE] in (b"IM", b"MI"):
         content = read_bytes(path, limit)
         budget = Budget(limit)
         budget.take(len(content))

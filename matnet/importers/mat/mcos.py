@@ -88,7 +88,7 @@ def _is_handle(value: Cell) -> bool:
 
 def _handle(value: Cell) -> Function:
     """A handle's name and MATLAB's release; its file and workspace name people and are left out."""
-    content = value.items[1]
+    _, content = value.items
     inner = content.get("function_handle") if isinstance(content, Struct) else None
     name = inner.get("function") if isinstance(inner, Struct) else None
     root = content.get("matlabroot") if isinstance(content, Struct) else None

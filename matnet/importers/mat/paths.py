@@ -90,14 +90,15 @@ def _field(value: Value, field: str, place: str) -> Value:
     if isinstance(value, Opaque):
         objects = value.objects()
         if len(objects) == 1:
-            value = objects[0]
+            (value,) = objects
     if not isinstance(value, Struct):
         raise FormatError(f"a {describe(value)}: it has no field {field}", place=place)
     if field not in value.fields:
         raise FormatError(f"no field {field}; it has {', '.join(value.fields) or 'none'}", place=place)
     if len(value.fields[field]) != 1:
         raise FormatError(f"a {describe(value)}: say which element, as in {place}(1).{field}", place=place)
-    return value.fields[field][0]
+    (found,) = value.fields[field]
+    return found
 
 
 def _position(text: str, shape: Shape, place: str) -> int:

@@ -72,7 +72,7 @@ class Decoder:
         if kind == "function":
             return Function(*rest)
         class_name, system, shape, numbers = rest
-        return Opaque(class_name, system, tuple(shape), tuple(numbers), self._subsystem if numbers else None)
+        return Opaque(class_name, system, tuple(shape), tuple(numbers), self._subsystem if system == "MCOS" else None)
 
     def _array(self, dtype: str, shape: list[int]) -> NDArray[Any]:
         kind = np.dtype(dtype)

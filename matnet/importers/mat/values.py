@@ -310,9 +310,9 @@ def children(value: Value, leaves: bool = True, traversal: Traversal | None = No
 
 def _elements(value: Struct, leaves: bool) -> Iterator[tuple[Step, Value]]:
     if math.prod(value.shape) == 1:
-        for name, values in value.fields.items():
-            if leaves or isinstance(values[0], _HOLDERS):
-                yield (".", name), values[0]
+        for name, (item,) in value.fields.items():
+            if leaves or isinstance(item, _HOLDERS):
+                yield (".", name), item
     elif value.fields and (leaves or any(isinstance(item, _HOLDERS) for row in value.fields.values() for item in row)):
         for number in range(math.prod(value.shape)):
             yield ("(", subscript(value.shape, number), ")"), value.element(number)

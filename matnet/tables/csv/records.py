@@ -66,7 +66,7 @@ def blocks(stream: Reader, place: str, size: int = BLOCK_BYTES) -> Iterator[Bloc
         data, rest = _cut(rest, chunk)
         block = Block(data, line) if data else None
         line += block.lines if block else 0
-        if len(rest) > MOST_BLANK and not rest.strip(LINE_ENDS):
+        if not rest.strip(LINE_ENDS):
             rest = rest[:MOST_BLANK]  # blank lines may only be the last, or the first of them is an error
         if len(rest) > LONGEST_RECORD:
             raise TableError(
@@ -163,11 +163,11 @@ def _check_quotes(block: Block, place: str, delimiter: int, quotes: NDArray[np.i
     followed = np.zeros(len(closing), dtype=bool)
     followed[: len(opening) - 1] = doubled[1 : len(closing) + 1]
     loose = ~(followed | carriage | _among(after, delimiter, NEWLINE))
-    wrong = sorted([*opening[stray].tolist()[:1], *closing[loose].tolist()[:1]])
-    if wrong:
+    wrong = np.concatenate([opening[stray], closing[loose]])
+    if len(wrong):
         raise TableError(
             "a quote inside a cell; put the whole cell in quotes and double the quotes within",
-            place=f"{place}: line {_line(block, wrong[0])}",
+            place=f"{place}: line {_line(block, int(wrong.min()))}",
         )
     if len(quotes) % 2:
         raise TableError("a quote opens here and never closes", place=f"{place}: line {_line(block, int(quotes[-1]))}")

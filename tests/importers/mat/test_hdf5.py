@@ -16,8 +16,12 @@ from make_hdf5_fixtures import main, number, one_of_each, write_hdf5
 from matnet import isolation
 from matnet.cli.entry import run
 from matnet.files import DEFAULT_LIMIT
+from matnet.importers.arrays import read_array
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.values import Cell, Char, Function, Numeric, Opaque, Sparse, Struct, Value
+from matnet.importers.scaling import load_scaling
+from matnet.importers.stored import StoredValues
+from matnet.importers.training_record import read_training_record, training_record_paths
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
@@ -156,6 +160,54 @@ def shared(file: Any) -> None:
     file["c"][1, 0] = file["c"][0, 0]
 
 
+def sparse_data(shape: tuple[int, ...]) -> Callable[[Any], None]:
+    """A sparse matrix whose numbers do not lie in a row."""
+
+    def edit(file: Any) -> None:
+        columns(data=np.array([0, 1], dtype=np.uint64))(file)
+        file["z"].create_dataset("data", data=np.ones(shape))
+        file["z"].create_dataset("ir", data=np.zeros(1, dtype=np.uint64))
+
+    return edit
+
+
+def empty_of(sizes: Any, class_name: str = "double") -> Callable[[Any], None]:
+    """An empty value of the sizes."""
+
+    def edit(file: Any) -> None:
+        replace(file, "x", np.asarray(sizes), class_name)
+        file["x"].attrs["MATLAB_empty"] = np.uint8(1)
+
+    return edit
+
+
+def several_classes(file: Any) -> None:
+    file["x"].attrs["MATLAB_class"] = np.array([b"double", b"double"])
+
+
+def two_kinds(file: Any) -> None:
+    file["s"].attrs["MATLAB_object_decode"] = np.array([1, 1], dtype=np.int32)
+
+
+def partly_written(rows: int) -> Callable[[Any], None]:
+    """Rows of 64 bytes, each a chunk, of which only the first is in the file."""
+
+    def edit(file: Any) -> None:
+        del file["x"]
+        file.create_dataset("x", (rows, 8), "f8", chunks=(1, 8))[0] = 1.0
+        relabel(file, "x", "double")
+
+    return edit
+
+
+def array_beside_a_value(file: Any) -> None:
+    del file["s/a"]
+    file["s"].create_dataset("a", data=np.array([[file["c"][0, 0]], [file["c"][1, 0]]]), dtype=h5py.ref_dtype)
+    file["s/b"] = np.ones((1, 1))
+    file["s/b"].attrs["MATLAB_class"] = np.bytes_("double")
+    del file["c"]
+
+
 def soft_link(file: Any) -> None:
     file["s/b"] = h5py.SoftLink("/x")
 
@@ -277,6 +329,46 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     "a variable under two names": (second_name, "t: broken: a value is referred to from two places"),
     "a name without end": (long_name, "s: broken: a name of 2049 characters; MATLAB's have at most 2048"),
     "an empty value that is not": (emptied, "x: broken: an empty value of 2x3"),
+    "an empty value of one dimension": (
+        empty_of(np.array([0], dtype=np.uint64)),
+        "x: broken: an empty value without dimensions",
+    ),
+    "an empty value of 33 dimensions": (
+        empty_of(np.zeros(33, dtype=np.uint64)),
+        "x: broken: an empty value without dimensions",
+    ),
+    "dimensions that are fractions": (empty_of(np.zeros(2)), "x: broken: an empty value without dimensions"),
+    "dimensions in a square": (
+        empty_of(np.zeros((2, 2), dtype=np.uint64)),
+        "x: broken: an empty value without dimensions",
+    ),
+    "several classes": (several_classes, "x: broken: MATLAB_class is not a text of fixed length"),
+    "a class without end": (
+        lambda file: relabel(file, "x", "c" * 2049),
+        "x: broken: MATLAB_class is not a text of fixed length",
+    ),
+    "two kinds": (two_kinds, "s: broken: MATLAB_object_decode is not a whole number"),
+    "more data than can be packed in what is stored": (
+        partly_written(1033),
+        "x: broken: 66112 bytes of data are announced, 64 are stored",
+    ),
+    "text in numbers of four bytes": (
+        lambda file: replace(file, "x", np.full((1, 1), 65, dtype=np.uint32), "char"),
+        "x: broken: text of type uint32",
+    ),
+    "text in signed numbers": (
+        lambda file: replace(file, "x", np.full((1, 1), 65, dtype=np.int16), "char"),
+        "x: broken: text of type int16",
+    ),
+    "numbers of a sparse matrix in a square": (sparse_data((1, 1)), "z: broken: a sparse matrix of type float64"),
+    "columns of nothing": (
+        columns(data=h5py.Empty("u8")),
+        "z: broken: jc of a sparse matrix is object of shape ()",
+    ),
+    "an array of structs with a field of one": (
+        array_beside_a_value,
+        "s: broken: field b has 1 value, expected 2",
+    ),
     "numbers that are text": (
         lambda file: replace(file, "x", np.array([[b"abc"]]), "double"),
         "x: broken: numbers of type |S3",
@@ -316,6 +408,118 @@ def test_a_broken_or_hostile_file_is_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises(matnet.FormatError) as refused:
         values(path)
     assert str(refused.value) == message
+
+
+def renamed(file: Any) -> None:
+    file["n" * 2048] = file["x"]
+    del file["x"]
+
+
+ACCEPTED: dict[str, tuple[Callable[[Any], object], Value]] = {
+    "a name of 2048 characters": (renamed, number(1.0)),
+    "packed and shuffled": (
+        lambda file: replace(file, "x", np.arange(8.0).reshape(2, 4), "double", compression="gzip", shuffle=True),
+        Numeric(np.arange(8.0).reshape(2, 4).T),
+    ),
+    "a chunk of 32 MB": (
+        lambda file: replace(
+            file, "x", np.ones((1, 1)), "double", chunks=(2048, 2048), maxshape=(None, None), compression="gzip"
+        ),
+        number(1.0),
+    ),
+    "data of which most was never written": (
+        partly_written(1032),
+        Numeric(np.pad(np.ones((8, 1)), ((0, 0), (0, 1031)))),
+    ),
+    "a missing number in four bytes": (
+        lambda file: replace(file, "x", np.full((1, 1), np.nan, dtype=np.float32), "double"),
+        number(np.nan),
+    ),
+    "text in bytes": (
+        lambda file: replace(file, "x", np.full((2, 1), 65, dtype=np.uint8), "char"),
+        Char((1, 2), ("AA",)),
+    ),
+    "an empty value of 32 dimensions": (empty_of(np.zeros(32, dtype=np.uint64)), Numeric(np.zeros((0,) * 32))),
+    "a row of no text": (empty_of(np.array([1, 0], dtype=np.uint64), "char"), Char((1, 0), ("",))),
+    "two rows of no text": (empty_of(np.array([2, 0], dtype=np.uint64), "char"), Char((2, 0), ())),
+    "no logicals": (
+        empty_of(np.array([0, 3], dtype=np.uint64), "logical"),
+        Numeric(np.zeros((0, 3), dtype=bool), "logical"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_what_is_just_allowed_is_read(tmp_path: Path, case: str) -> None:
+    edit, expected = ACCEPTED[case]
+    found = values(edited(tmp_path / "net.mat", edit))
+    (name,) = set(found) - {"c", "s"}
+    assert list(differences(found[name], expected, name)) == []
+
+
+def test_a_class_of_2048_characters_is_known(tmp_path: Path) -> None:
+    path = edited(tmp_path / "net.mat", lambda file: relabel(file, "x", "c" * 2048))
+    value = values(path)["x"]
+    assert isinstance(value, Opaque)
+    assert (value.class_name, value.system, value.shape) == ("c" * 2048, "", (1, 1))
+
+
+def test_a_chunk_beyond_32_mb_is_refused(tmp_path: Path) -> None:
+    def edit(file: Any) -> None:
+        replace(file, "x", np.ones((1, 1)), "double", chunks=(4096, 1025), maxshape=(None, None), compression="gzip")
+
+    with pytest.raises(matnet.FormatError, match=r"^x: broken: a chunk of 33587200 bytes for 8 bytes of data$"):
+        values(edited(tmp_path / "net.mat", edit))
+
+
+def test_the_text_of_a_header_is_116_bytes(tmp_path: Path) -> None:
+    text = "MATLAB 7.3 MAT-file, " + "0123456789" * 12
+    data = (FIXTURES / "pump_v73.mat").read_bytes()
+    (tmp_path / "net.mat").write_bytes(text[:124].encode() + data[124:])
+    assert open_mat(tmp_path / "net.mat", DEFAULT_LIMIT, isolation=False).header == text[:116]
+
+
+def test_an_object_of_an_old_class_may_have_no_elements(tmp_path: Path) -> None:
+    def edit(file: Any) -> None:
+        empty_of(np.array([2, 3], dtype=np.uint64), "mine")(file)
+        file["x"].attrs["MATLAB_object_decode"] = np.int32(2)
+
+    value = values(edited(tmp_path / "net.mat", edit))["x"]
+    assert isinstance(value, Struct)
+    assert (value.shape, value.class_name, value.fields) == ((2, 3), "mine", {})
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda value: Cell((1, 1), (value,)), lambda value: Struct((1, 1), {"a": (value,)})],
+    ids=["cells", "structs"],
+)
+def test_what_is_nested_too_deep_is_not_read(tmp_path: Path, wrap: Callable[[Value], Value]) -> None:
+    for depth, class_name in ((64, "double"), (65, "value nested more than 64 deep")):
+        value: Value = number(1.0)
+        for _ in range(depth):
+            value = wrap(value)
+        write_hdf5(tmp_path / f"{depth}.mat", {"x": value})
+        innermost = values(tmp_path / f"{depth}.mat")["x"]
+        for _ in range(depth):
+            assert isinstance(innermost, Cell | Struct)
+            (innermost,) = innermost.items if isinstance(innermost, Cell) else innermost.fields["a"]
+        assert innermost.class_name == class_name
+
+
+def test_the_limit_is_asked_for_every_reference(tmp_path: Path) -> None:
+    def edit(file: Any) -> None:
+        del file["c"]
+        file.create_dataset("c", data=np.full((10_000, 1), file["x"].ref), dtype=h5py.ref_dtype)
+        relabel(file, "c", "cell")
+
+    path = edited(tmp_path / "net.mat", edit)
+    for limit, message in (
+        (2_000_000, "a value is referred to from two places"),
+        (1_000_000, "more than 1000000 bytes"),
+    ):
+        with pytest.raises(matnet.FormatError, match=message):
+            open_mat(path, limit, isolation=False).variables["c"].value  # noqa: B018 - read when asked for
 
 
 def test_the_limit_is_asked_before_memory_is_taken(tmp_path: Path) -> None:
@@ -408,9 +612,19 @@ def test_a_crash_of_the_library_is_an_error_like_any_other(
     monkeypatch.setattr(isolation, "_PROGRAM", "\n".join([*start, crash, serve]))
     file = FIXTURES / "pump_v73.mat"
     message = f"{file}: broken: the HDF5 library crashed (signal 11) when it read the file"
-    with pytest.raises(matnet.FormatError) as refused:
-        matnet.load(file)
-    assert str(refused.value) == message
+    readers: tuple[Callable[[Path], object], ...] = (
+        matnet.load,
+        StoredValues,
+        lambda path: read_array(path, "x"),
+        read_training_record,
+        lambda path: load_scaling(f"{path}:ps"),
+    )
+    for read in readers:
+        with pytest.raises(matnet.FormatError) as refused:
+            read(file)
+        assert str(refused.value) == message
+    with pytest.raises(matnet.FormatError, match=r"the HDF5 library crashed \(signal 11\) when it read the file$"):
+        training_record_paths(file)
     assert run(["inspect", str(file)]) == 2
     assert capsys.readouterr().err == f"matnet: {message}\n"
     assert run(["inspect", "--no-isolation", str(file)]) == 0

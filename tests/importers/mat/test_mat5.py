@@ -105,6 +105,19 @@ def test_complex_numbers_keep_both_parts(tmp_path: Path) -> None:
         value.floats()
 
 
+@pytest.mark.parametrize(
+    ("mx_class", "stored", "data"),
+    [
+        (DOUBLE_CLASS, 7, struct.pack("<2f", np.nan, 0.5)),
+        (7, DOUBLE, struct.pack("<2d", np.nan, 0.5)),
+    ],
+)
+def test_a_missing_number_is_one_in_fewer_bytes_too(mx_class: int, stored: int, data: bytes) -> None:
+    value = read(file_of(element(MATRIX, head(mx_class, (1, 2), b"x") + element(stored, data))))["x"].value
+    assert isinstance(value, Numeric)
+    assert np.array_equal(value.array, [[np.nan, 0.5]], equal_nan=True)
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_either_byte_order(order: str) -> None:
     text = element(
@@ -140,6 +153,20 @@ def test_a_text_of_another_length_than_it_says_is_refused(shape: tuple[int, int]
     assert str(refused.value).endswith(f"broken: 5 characters for {counted(rows, 'row')} of {columns}")
 
 
+@pytest.mark.parametrize("rows", [2, 3])
+def test_only_a_single_row_of_text_may_count_bytes(rows: int) -> None:
+    """With several rows it would not be known where each ends."""
+    data = element(MATRIX, head(CHAR, (rows, 2), b"s") + element(UTF8, ("é" * rows).encode()))
+    with pytest.raises(matnet.FormatError, match=rf"broken: {rows} characters for {rows} rows of 2$"):
+        read(file_of(data))["s"].value  # noqa: B018 - values are read when they are asked for
+
+
+def test_rows_of_no_text_are_none() -> None:
+    value = read(file_of(element(MATRIX, head(CHAR, (3, 0), b"s") + element(UTF8, b""))))["s"].value
+    assert isinstance(value, Char)
+    assert (value.shape, value.rows) == ((3, 0), ())
+
+
 def test_a_file_without_variables_is_empty() -> None:
     assert read(file_of()) == {}
 
@@ -169,6 +196,35 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "an announced length beyond the end": (
         file_of(struct.pack("<II", MATRIX, 1000) + bytes(8)),
         "byte 128: the file is cut off or broken: an element of 1000 bytes is announced, 8 are left",
+    ),
+    "a type of two bytes, all ones": (
+        file_of(struct.pack("<II", 0xFFFF, 1000) + bytes(8)),
+        "byte 128: the file is cut off or broken: an element of 1000 bytes is announced, 8 are left",
+    ),
+    "a small element of type 0": (
+        file_of(struct.pack("<II", 0x10000, 1000) + bytes(8)),
+        "byte 128: broken: a data element of type 0, expected 14 or 15",
+    ),
+    "a small element of five bytes": (
+        file_of(struct.pack("<II", 5 << 16 | MATRIX, 0) + bytes(8)),
+        "byte 128: broken: a small data element of 5 bytes",
+    ),
+    "a byte after the contents": (
+        file_of(packed(struct.pack("<II", MATRIX, 65) + GOOD[8:] + b"\0")),
+        "x (byte 128): broken: 1 bytes are left over after a double",
+    ),
+    "another number of imaginary parts than of real ones": (
+        file_of(
+            element(
+                MATRIX,
+                head(DOUBLE_CLASS, (1, 2), b"x", flags=8) + element(DOUBLE, bytes(16)) + element(DOUBLE, bytes(8)),
+            )
+        ),
+        "x (byte 128): byte 48: broken: 2 real and 1 imaginary parts",
+    ),
+    "text in a type that MATLAB does not use": (
+        file_of(element(MATRIX, head(CHAR, (1, 1), b"x") + element(DOUBLE, bytes(8)))),
+        "x (byte 128): byte 48: broken: text of the unknown storage type 9",
     ),
     "a cut within a tag": (file_of(GOOD)[:132], "byte 128: the file is cut off: a data element was expected"),
     "another element than a variable": (
@@ -207,6 +263,14 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "a compressed number": (
         file_of(packed(element(DOUBLE, bytes(8)))),
         "byte 128: broken: the compressed variable is not an array",
+    ),
+    "a compressed tag of seven bytes": (
+        file_of(packed(struct.pack("<II", MATRIX, 8)[:7])),
+        "byte 128: broken: the compressed variable is not an array",
+    ),
+    "a compressed tag alone": (
+        file_of(packed(struct.pack("<II", MATRIX, 8))),
+        "byte 128: byte 0: the file is cut off: a data element was expected",
     ),
     "a compressed variable that announces more than it can be": (
         file_of(OVERSTATED),
@@ -249,6 +313,53 @@ def test_the_limit_is_asked_before_memory_is_taken() -> None:
         variable.value  # noqa: B018 - values are read when they are asked for
     message = "the file needs more than 500000 bytes of memory; raise the limit if you trust it"
     assert str(refused.value) == f"x (byte 128): {message}"
+
+
+def test_a_compressed_variable_may_announce_1032_bytes_for_one() -> None:
+    def announced(size: int) -> bytes:
+        data = zlib.compress(struct.pack("<II", MATRIX, size) + GOOD[8:], 0)
+        assert len(data) == 83
+        return file_of(struct.pack("<II", COMPRESSED, len(data)) + data)
+
+    for size, message in (
+        (1032 * 83, f"the file is cut off or broken: {1032 * 83} bytes are announced, 64 came out"),
+        (1032 * 83 + 1, f"broken: {1032 * 83 + 1} bytes are announced in 83 compressed ones"),
+    ):
+        with pytest.raises(matnet.FormatError) as refused:
+            read(announced(size))["x"].value  # noqa: B018 - values are read when they are asked for
+        assert str(refused.value) == f"x (byte 128): {message}"
+
+
+def test_the_longest_names_are_read_in_a_compressed_object() -> None:
+    """The name of the variable and of its class are read before the rest."""
+    name, class_name = b"n" * 2048, b"c" * 2048
+    inner = head(3, (1, 1), name) + element(INT8, class_name) + element(INT32, struct.pack("<i", 2))
+    variable = element(MATRIX, inner + element(INT8, b"a\0") + matrix([1.5], (1, 1), b""))
+    (found,) = read(file_of(packed(variable))).values()
+    assert (found.name, found.class_name, found.shape) == (name.decode(), class_name.decode(), (1, 1))
+    assert isinstance(found.value, Struct)
+    assert list(found.value.fields) == ["a"]
+
+
+def byte_file(flags: int = 0) -> bytes:
+    """Two hundred doubles, each, or each of its two parts, stored in one byte."""
+    parts = element(2, bytes(range(200))) * (2 if flags == 8 else 1)
+    return file_of(element(MATRIX, head(DOUBLE_CLASS, (1, 200), b"x", flags=flags) + parts))
+
+
+@pytest.mark.parametrize(
+    ("make", "needed"),
+    [
+        (byte_file, 8 * 200),
+        (lambda: byte_file(flags=8), 16 * 200),
+        (lambda: sparse_file([0, 1, 0], [0, 1, 2, 3], [3.0, 4.0, 5.0]).replace(b"s\0", b"x\0"), 8 * (3 + 4)),
+    ],
+    ids=["doubles in bytes", "complex numbers in bytes", "a sparse matrix"],
+)
+def test_the_limit_is_asked_for_numbers_as_they_will_be(make: Callable[[], bytes], needed: int) -> None:
+    assert read(make(), limit=needed)["x"].value.class_name == "double"
+    with pytest.raises(matnet.FormatError, match=f"needs more than {needed - 1} bytes"):
+        read(make(), limit=needed - 1)["x"].value  # noqa: B018 - values are read when they are asked for
 
 
 def test_the_limit_is_asked_for_every_cell() -> None:
@@ -365,6 +476,12 @@ def test_objects_within_objects_without_end_are_not_read() -> None:
         content = opaque_bytes(b"MCOS", b"FileWrapper__", content)
     value = read(file_of(opaque_bytes(b"MCOS", b"FileWrapper__", content, b"v")))["v"].value
     assert value.class_name == "value nested more than 64 deep"
+    for depth, class_name in ((64, "double"), (65, "value nested more than 64 deep")):
+        content = matrix([1.0], (1, 1), b"")
+        for _ in range(depth - 1):
+            content = opaque_bytes(b"MCOS", b"FileWrapper__", content)
+        variable = read(file_of(opaque_bytes(b"MCOS", b"FileWrapper__", content, b"v")))["v"]
+        assert (variable.shape, variable.value.class_name) == ((1, 1), class_name)
 
 
 def test_a_compressed_variable_that_announces_nothing_is_refused() -> None:
@@ -401,6 +518,16 @@ def test_an_object_without_its_subsystem_is_refused(case: str) -> None:
     with pytest.raises(matnet.FormatError) as refused:
         value.objects()
     assert str(refused.value) == message
+
+
+def test_the_last_variable_without_a_name_is_the_subsystem() -> None:
+    first, last = (NO_SUBSYSTEM[case] for case in ("no byte order", "no objects"))
+    reference = value_bytes(np.array([[0xDD000000, 2, 1, 1, 1, 1]], "u4").T)
+    file = file_of(opaque_bytes(b"MCOS", b"mine", reference, b"v"), value_bytes(first[0]), value_bytes(last[0]))
+    value = read(file)["v"].value
+    assert isinstance(value, Opaque)
+    with pytest.raises(matnet.FormatError, match=f"^{last[1]}$"):
+        value.objects()
 
 
 def struct_file(length: tuple[int, ...], names: bytes) -> bytes:
@@ -505,13 +632,14 @@ def test_dimensions_that_are_not_whole_numbers() -> None:
 
 
 def test_the_flags_of_an_array() -> None:
-    """Bit 3 says that it is complex, bit 1 that it is logical; bit 2, global, says nothing of the value."""
-    for flags, kind, class_name in ((0, "f", "double"), (2, "b", "logical"), (4, "f", "double"), (8, "c", "double")):
+    """Bit 3 says that it is complex, bit 1 that it is logical; the others say nothing of the value."""
+    classes = {0: "f", 1: "f", 2: "b", 4: "f", 8: "c"}
+    for flags, kind in classes.items():
         parts = [(UINT32, struct.pack("<II", 6 | flags << 8, 0)), (INT32, struct.pack("<2i", 1, 1)), (INT8, b"x")]
         parts += [(DOUBLE, struct.pack("<d", 1.0))] * (2 if flags == 8 else 1)
         value = read(array_file(parts))["x"].value
         assert isinstance(value, Numeric)
-        assert (value.array.dtype.kind, value.class_name) == (kind, class_name)
+        assert (value.array.dtype.kind, value.class_name) == (kind, "logical" if flags == 2 else "double")
 
 
 def test_the_text_of_a_header_is_116_bytes() -> None:
@@ -563,6 +691,13 @@ def test_a_sparse_matrix_of_too_few_elements_is_refused(
     assert str(refused.value) == (
         f"s (byte 128): broken: {announced} elements of a sparse matrix are announced, {len(values)} are there"
     )
+
+
+def test_a_sparse_matrix_without_columns_starts_is_refused() -> None:
+    with pytest.raises(
+        matnet.FormatError, match=r"^s \(byte 128\): a sparse matrix whose column starts contradict its"
+    ):
+        read(sparse_file([], [], []))["s"].value  # noqa: B018
 
 
 def test_a_stream_that_ends_with_a_flush_is_whole() -> None:

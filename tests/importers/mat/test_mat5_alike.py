@@ -79,6 +79,24 @@ def test_empty_elements_and_what_follows_them() -> None:
     assert numbers(cell_of(items)) == [[]] * 1000 + [[[2.5]]] + [[]] * 3
 
 
+def test_complex_numbers_keep_their_imaginary_parts() -> None:
+    parts = [[struct.pack("<d", float(number)) for number in (k, 10 * k + 1)] for k in range(20)]
+    items = [
+        element(MATRIX, head(DOUBLE_CLASS, (1, 1), b"", flags=8) + element(DOUBLE, real) + element(DOUBLE, imaginary))
+        for real, imaginary in parts
+    ]
+    assert numbers(cell_of(items)) == [[[complex(k, 10 * k + 1)]] for k in range(20)]
+
+
+def test_what_is_written_twice_is_kept_once() -> None:
+    items = [matrix([0.5] * 100, (1, 100), b"")] * 3
+    room = 128 * 3 + 8 * 100
+    assert len(numbers(cell_of(items))) == 3
+    assert isinstance(read(cell_of(items), limit=room)["x"].value, Cell)
+    with pytest.raises(matnet.FormatError, match=f"needs more than {room - 1} bytes"):
+        read(cell_of(items), limit=room - 1)["x"].value  # noqa: B018 - values are read when they are asked for
+
+
 def test_numbers_in_small_elements() -> None:
     items = [element(MATRIX, head(DOUBLE_CLASS, (1, 1), b"") + small(UINT8, bytes([k]))) for k in range(200)]
     assert numbers(cell_of(items)) == [[[float(k)]] for k in range(200)]

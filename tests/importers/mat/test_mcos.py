@@ -278,6 +278,12 @@ def test_lists_of_an_odd_length_are_padded() -> None:
     assert subsystem(with_offset(4, -4, metadata(ordinary=()))).object(2).fields == {}
 
 
+def test_what_lies_behind_the_properties_is_not_read() -> None:
+    """In real files too, the last parts may begin at 0 or behind the end."""
+    for part in (5, 6, 7):
+        assert list(subsystem(with_offset(part, 800)).object(2).fields) == ["kind", "count"]
+
+
 def test_objects_without_properties_have_those_of_their_class() -> None:
     plain = Struct((1, 1), {"value": (Numeric(np.array([[1.0]])),), "slow": (Numeric(np.array([[2.0]])),)})
     cells = (metadata(), EMPTY, Numeric(np.array([[7.0]])), nested(2))
@@ -294,7 +300,7 @@ def test_objects_without_properties_have_those_of_their_class() -> None:
 
 def test_a_file_of_no_objects() -> None:
     first = Numeric(np.frombuffer(struct.pack("<10I", 4, 0, *[40] * 7, 0), dtype=np.uint8)[:, None], "uint8")
-    with pytest.raises(matnet.FormatError):
+    with pytest.raises(matnet.FormatError, match=r"^object 1 is referred to"):
         Subsystem((first,)).object(1)
 
 
