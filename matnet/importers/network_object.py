@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import numpy as np
 
@@ -101,6 +102,10 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool)
     )
 
 
+def _single(value: Value) -> TypeGuard[Struct]:
+    return isinstance(value, Struct) and math.prod(value.shape) == 1
+
+
 def _open(value: Value, path: str) -> tuple[Fields, str]:
     """The struct of a network's fields, extracted from its object."""
     stored_as = "struct" if value.class_name == "struct" else "network object"
@@ -111,10 +116,10 @@ def _open(value: Value, path: str) -> tuple[Fields, str]:
             raise UnsupportedError(
                 f"the network object has no property '{_NEWER_PROPERTY}', where its fields are", place=path
             )
-    if isinstance(value, Struct) and value.class_name == CLASS_NAME and value.fields.keys() == {_NEWER_PROPERTY}:
+    if _single(value) and value.class_name == CLASS_NAME and value.fields.keys() == {_NEWER_PROPERTY}:
         # an element of an array of such objects is the struct of its properties
         (value,), stored_as = value.fields[_NEWER_PROPERTY], "network object of a newer class (MCOS)"
-    if not isinstance(value, Struct) or math.prod(value.shape) != 1:
+    if not _single(value):
         raise ModelError(f"the network's fields are a {describe(value)}, expected a struct", place=path)
     fields = Fields(value, path)
     if fields.count("numLayers") > _MAX_LAYERS or fields.count("numInputs") > _MAX_LAYERS:
@@ -266,7 +271,7 @@ def _process(name: Value, settings: Value, place: str, k: int) -> Process:
         settings = _plain(settings) or EMPTY
     if isinstance(settings, Numeric) and not settings.array.size:
         raw: Mapping[str, object] = {}
-    elif isinstance(settings, Struct) and math.prod(settings.shape) == 1:
+    elif _single(settings):
         raw = {field_name: _setting(item, here) for field_name, (item,) in settings.fields.items()}
     else:
         raise UnsupportedError(
