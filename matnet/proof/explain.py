@@ -85,8 +85,8 @@ def _first_of_each(rows: FloatArray, known: NDArray[np.bool_]) -> NDArray[np.int
 
 def _telling(net: Network, y: FloatArray, stored: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """The first of these rows in order, those that differ before the others."""
-    differ = (distances(y[rows], stored[rows]) > _AGREES * ranges(net, stored[rows])).any(axis=1)
-    return np.sort(rows[np.argsort(~differ, kind="stable")[:_ROWS]])
+    agree = _agreeing(net, y[rows], stored[rows]).all(axis=1)
+    return np.sort(rows[np.argsort(agree, kind="stable")[:_ROWS]])
 
 
 def _linear(net: Network) -> bool:
@@ -94,8 +94,13 @@ def _linear(net: Network) -> bool:
 
 
 def _agree(net: Network, y: FloatArray, stored: FloatArray) -> bool:
+    return bool(_agreeing(net, y, stored).all())
+
+
+def _agreeing(net: Network, y: FloatArray, stored: FloatArray) -> NDArray[np.bool_]:
+    """Which answers (N, S) agree with the stored ones, or have none."""
     apart = np.where(np.isnan(stored), 0.0, distances(y, stored))
-    return bool((apart <= _AGREES * ranges(net, stored)).all())
+    return np.asarray(apart <= _AGREES * ranges(net, stored))
 
 
 def _scaled(net: Network, y: FloatArray, stored: FloatArray) -> Explanation | None:

@@ -11,7 +11,7 @@ import polars as pl
 from matnet.errors import ModelError, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
-from matnet.network.forecast import closed_elements, looks_back, opened_elements
+from matnet.network.forecast import closed_elements, opened_elements
 from matnet.network.names import derivative_name
 from matnet.tables.arrays import ArrayTable
 from matnet.tables.chunks import joined
@@ -58,9 +58,7 @@ class Forecast:
         self.choice = self._start.choice
         self.rows = joined(list(table.rows(self.choice)) or [Rows(np.zeros((0, self.net.input_size)), pl.DataFrame())])
         self._steps, self._derivatives = steps, derivatives
-        structure = self.net.structure
-        # a forecast puts back the delays of inputs without which outputs come early
-        self._reach = max(structure.input_delay + looks_back(structure)[1], structure.layer_delay)
+        self._reach = self.net.forecaster.reach
         self._table = table
         self._lags = steps - 1 + self._reach if lags is None else lags
         if not self.net.input_size and self.choice.keep:
@@ -84,11 +82,10 @@ class Forecast:
         texts, keys = kinds[: len(self.choice.keep)], kinds[len(self.choice.keep) :][: len(group)]
         self.types: list[pl.DataType] = [*keys, pl.Int64(), *texts]
         self.types += [pl.Float64()] * (len(self.names) - len(self.types))
-        past = "all rows" if not self.net.input_size else "all rows but the last"
-        past += f" {steps}" if self.net.input_size and steps > 1 else ""
+        past, told = ("the last", "1 step is") if steps == 1 else (f"the last {steps}", f"{steps:,} steps are")
+        past = f"all rows but {past}" if self.net.input_size else "all rows"
         which = "the series" if self.choice.group is None else "each series"
-        told = f"{counted(steps, 'step')} {'is' if steps == 1 else 'are'} forecast"
-        self.words = f"{table.place}: {past} of {which} are the past, from which {told}"
+        self.words = f"{table.place}: {past} of {which} are the past, from which {told} forecast"
 
         if not len(self.rows):
             raise TableError("it has no rows, so there is nothing to forecast from", place=table.place)
