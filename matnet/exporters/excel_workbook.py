@@ -15,6 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -273,7 +274,7 @@ def _write_network(book: Any, sheet: _Sheet, recording: Recording) -> None:
             page.write_string(_UNITS - 1, column, unit, quiet)
     limits = np.concatenate([recording.input_range, recording.output_range])
     for column, (low, high) in enumerate(limits.tolist(), start=1):
-        if low <= high and np.isfinite([low, high]).all():
+        if np.isfinite(low):  # else the range is not known
             page.write_number(_LOWEST - 1, column, ExactFloat(low), quiet)
             page.write_number(_HIGHEST - 1, column, ExactFloat(high), quiet)
     for column, head in enumerate(sheet.heads, start=1):
@@ -338,21 +339,20 @@ def _with_rows(content: bytes, x: FloatArray) -> bytes:
     assert data is not None
     first = next(row for row in data if row.get("r") == str(FIRST_ROW))
     data.remove(first)
+    formulas = [_OWN_ROW.sub(r"\1\n", escape(cell.findtext(f"{MAIN}f", ""))).split("\n") for cell in first]
+    letters = [column_letters(column) for column in range(len(first))]
+    rows = []
     for place, values in enumerate(x.tolist(), start=FIRST_ROW):
-        row = ElementTree.SubElement(data, f"{MAIN}row", {"r": str(place)})
-        for column, cell in enumerate(first):
-            reference = f"{column_letters(column)}{place}"
-            formula = cell.find(f"{MAIN}f")
-            if formula is not None and formula.text:
-                made = ElementTree.SubElement(row, f"{MAIN}c", {"r": reference})
-                text = _OWN_ROW.sub(rf"\g<1>{place}", formula.text)
-                ElementTree.SubElement(made, f"{MAIN}f").text = text
-                continue
-            value = values[column - 1]
-            known = np.isfinite(value)
-            made = ElementTree.SubElement(row, f"{MAIN}c", {"r": reference} | ({} if known else {"t": "e"}))
-            ElementTree.SubElement(made, f"{MAIN}v").text = repr(value) if known else "#N/A"
-    return ElementTree.tostring(root)
+        cells = []
+        for column, (letter, pieces) in enumerate(zip(letters, formulas, strict=True)):
+            if pieces != [""]:
+                cells.append(f'<c r="{letter}{place}"><f>{str(place).join(pieces)}</f></c>')
+            elif np.isfinite(values[column - 1]):
+                cells.append(f'<c r="{letter}{place}"><v>{values[column - 1]!r}</v></c>')
+            else:
+                cells.append(f'<c r="{letter}{place}" t="e"><v>#N/A</v></c>')
+        rows.append(f'<row r="{place}">{"".join(cells)}</row>')
+    return ElementTree.tostring(root).replace(b"</sheetData>", f"{''.join(rows)}</sheetData>".encode())
 
 
 def _inputs(job: Job) -> FloatArray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from matnet.errors import UnsupportedError
@@ -71,18 +72,22 @@ class Names:
     def __init__(self, format: Format, taken: Iterable[str] = ()) -> None:
         self._format = format
         self._given: set[str] = {*_WORDS[format].split(), *taken}
+        self._numbers: dict[str, Iterator[int]] = {}
 
     def __call__(self, name: str) -> str:
         """A legal name, the given one if possible."""
+        if name == "t":
+            return self._first((), name, 1)
         made = name
         if self._format != "latex":
             made = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
             made = made if re.match("[A-Za-z]", made) else f"v_{made}".rstrip("_")
-        if name == "t":
-            return self._first(f"t{number}" for number in range(1, len(self._given) + 2))
-        return self._first([made, f"{made}_", *(f"{made}_{number}" for number in range(2, len(self._given) + 3))])
+        return self._first((made, f"{made}_"), f"{made}_", 2)
 
-    def _first(self, candidates: Iterable[str]) -> str:
+    def _first(self, unnumbered: Iterable[str], stem: str, start: int) -> str:
+        """The first name that is not given: of those without a number, then of the stem with numbers from `start`."""
+        numbers = self._numbers.setdefault(stem, itertools.count(start))
+        candidates = itertools.chain(unnumbered, (f"{stem}{number}" for number in numbers))
         name = next(name for name in candidates if name not in self._given)
         self._given.add(name)
         return name

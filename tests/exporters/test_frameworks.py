@@ -45,6 +45,11 @@ def gentle(net: Network) -> Real:
     return x[np.isfinite(x).all(axis=1) & (np.abs(x) < 1e3).all(axis=1)]
 
 
+def equally_many(x: Real) -> Real:
+    """24 rows, some of x (N, R) again: JAX compiles each operation anew for every number of them."""
+    return np.resize(x, (24, x.shape[1]))
+
+
 def parameter_gradient(net: Network, x: Real) -> Real:
     """The gradient of Σ y by the weight vector."""
     return np.asarray(net.parameter_jacobian(x).sum(axis=(0, 1)))
@@ -283,10 +288,10 @@ def test_jax_values_and_derivatives(jax: Any) -> None:
         if name.startswith("radial") and TRANSFER[name.removeprefix("radial_")].even is None:
             continue
         function, parameters = matnet.to_jax(net)
-        x, rng = samples(net), np.random.default_rng(10)
+        x, rng = equally_many(samples(net)), np.random.default_rng(10)
         with jax.disable_jit():
             found["value"][name] = disagreement(np.asarray(function(parameters, x)), net(x))
-            x = gentle(net)
+            x = equally_many(gentle(net))
             v, u = rng.normal(size=x.shape), rng.normal(size=(len(x), net.output_size))
             along = jax.jvp(functools.partial(function, parameters), (x,), (v,))[1]
             by_parameters, by_x = jax.vjp(function, parameters, x)[1](u)

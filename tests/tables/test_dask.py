@@ -157,15 +157,13 @@ def test_a_bad_part_ends_the_work(folder: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_part_ends_the_work(folder: Path, tmp_path: Path) -> None:
     """Each part is read in a process of its own, beside the worker that computes it."""
-    good = next(folder.rglob("*.parquet"))
-    data = good.read_bytes()
-    for number, bad in enumerate((data[:-20] + data[-8:], data[: len(data) // 2], data[:4] + data[-12:])):
-        part = folder / "site=1" / "p99.parquet"
-        part.write_bytes(bad)
-        message = refusal(str(folder), str(tmp_path / f"out{number}"), processes=2)
-        assert message.startswith(f"{part}: cannot be read: ")
-        assert "\n" not in message
-        assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
+    data = next(folder.rglob("*.parquet")).read_bytes()
+    part = folder / "site=1" / "p99.parquet"
+    part.write_bytes(data[:4] + data[-12:])
+    message = refusal(str(folder), str(tmp_path / "out"), processes=2)
+    assert message.startswith(f"{part}: cannot be read: ")
+    assert "\n" not in message
+    assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
 
 
 class Here:
