@@ -110,7 +110,7 @@ def read_scaling(file: MatFile, name: str) -> Process:
     names = tuple(_COMMA.split(arrays if colon else name))
     if colon and function in SETTINGS:
         return _from_arrays(file, function, names)
-    pair = PAIRS.get((names[0], names[1])) if len(names) == 2 else None
+    pair = PAIRS.get((names[0], names[1])) if len(names) == 2 and not colon else None
     return _from_struct(find(file, name), name) if pair is None else _from_arrays(file, pair.function, names)
 
 

@@ -160,8 +160,11 @@ def training_record_paths(
     FormatError
         The file is broken.
     """
-    with open_mat(Path(file), limit, isolation) as mat:
-        return tuple(_records(mat))
+    try:
+        with open_mat(Path(file), limit, isolation) as mat:
+            return tuple(_records(mat))
+    except MatnetError as error:
+        raise error.at(os.fspath(file)) from error.__cause__
 
 
 def _records(mat: MatFile) -> dict[str, Value]:

@@ -82,7 +82,11 @@ def worst(target: Target, nets: dict[str, Network], folder: Path, options: Optio
 
 
 def test_every_row(target: Target, tmp_path: Path) -> None:
-    found = worst(target, row_networks(), tmp_path)
+    networks = row_networks()
+    if target.suffix == ".fmu":
+        # each is compiled, and its computation is that of the file in C
+        networks = {name: net for name, net in networks.items() if not name.startswith(("radial_", "weight_"))}
+    found = worst(target, networks, tmp_path)
     assert {name: size for name, size in found.items() if not size <= 1e-13} == {}
 
 
@@ -92,7 +96,12 @@ def test_random_networks(target: Target, tmp_path: Path) -> None:
 
 
 def test_the_corpus(target: Target, tmp_path: Path, corpus: Path) -> None:
-    found = worst(target, corpus_networks(corpus), tmp_path)
+    networks = corpus_networks(corpus)
+    if target.suffix == ".fmu":
+        # one for each number of inputs and outputs, which are what an FMU adds to the file in C
+        sizes = {(net.input_size, net.output_size): name for name, net in networks.items()}
+        networks = {name: networks[name] for name in sizes.values()}
+    found = worst(target, networks, tmp_path)
     assert {name: size for name, size in found.items() if not size <= 1e-12} == {}
 
 

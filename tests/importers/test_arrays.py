@@ -273,6 +273,16 @@ def test_what_is_no_scaling_is_refused(save: Save) -> None:
         assert str(refused.value) == message
 
 
+def test_a_function_of_scaling_that_is_not_known_is_not_passed_over(save: Save) -> None:
+    """The names alone would say which function they belong to."""
+    file = open_mat(save(minp=column(1, 2), maxp=column(3, 4), mapstd=MINMAX), DEFAULT_LIMIT)
+    assert read_scaling(file, "minp,maxp").function == "mapminmax"
+    with pytest.raises(matnet.FormatError, match=r"^there is no variable mapminmx; found: "):
+        read_scaling(file, "mapminmx:minp,maxp")
+    # a variable may have the name of a function
+    assert read_scaling(file, "mapstd").function == "mapminmax"
+
+
 def test_scaling_in_a_file_of_its_own_is_named_with_the_file(save: Save) -> None:
     lowest, highest = column(10, -3), column(20, 5)
     file = save("scaling.mat", ps=MINMAX, s={"mu": lowest, "cells": cell((1, 2), lowest, highest)}, hi=highest.T)

@@ -117,6 +117,14 @@ def test_a_curve_that_is_no_numbers_is_none_in_a_record_of_one_epoch_too(tmp_pat
     assert (found.curves, found.states) == ({}, {})
 
 
+def test_the_file_of_an_error_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "w.mat"
+    file.write_bytes(b"no MAT-file")
+    for read in (training_record_paths, read_training_record):
+        with pytest.raises(FormatError, match=f"^{re.escape(str(file))}: "):
+            read(file)
+
+
 def test_what_is_within_a_record_is_part_of_it(tmp_path: Path) -> None:
     savemat(tmp_path / "w.mat", {"tr": record(before=record()), "results": {"tr": record()}})
     assert training_record_paths(tmp_path / "w.mat") == ("tr", "results.tr")
