@@ -224,6 +224,15 @@ def test_every_row_and_random_networks(wrt: bool) -> None:
     assert len(refused) < 14
 
 
+def test_names_are_numbered_in_the_order_in_which_they_are_given() -> None:
+    legal = documents.Names("text", ["t2", "flow_3"])
+    given = [legal(name) for name in ("t", "t", "flow", "flow", "t", "flow", "flow", "exp", "2 T", "2 T", "flow_2")]
+    expected = "t1 t3 flow flow_ t4 flow_2 flow_4 exp_ v_2_T v_2_T_ flow_2_"
+    assert given == expected.split()
+    # a symbol of LaTeX stays as it is
+    assert [documents.Names("latex")(name) for name in ("x_{1}", "t")] == ["x_{1}", "t1"]
+
+
 def formula_or_reason(net: Network, wrt: Any) -> Formula | str:
     try:
         return formula(net, wrt)

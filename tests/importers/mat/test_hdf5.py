@@ -457,21 +457,18 @@ def test_what_is_just_allowed_is_read(tmp_path: Path, case: str) -> None:
     assert list(differences(found[name], expected, name)) == []
 
 
-def test_doubles_that_are_stored_as_integers_are_doubles_and_say_so(tmp_path: Path) -> None:
-    whole = np.array([[1, 2], [3, -250]], dtype=np.int16)
-    for number_, (data, class_name, narrowed) in enumerate(
-        (
-            (whole, "double", True),
-            (whole.astype(np.uint8), "double", True),
-            (whole.astype(np.float64), "double", False),
-            (whole, "int16", False),
-        )
-    ):
-        path = edited(tmp_path / f"{number_}.mat", lambda file, d=data, c=class_name: replace(file, "x", d, c))
-        value = values(path)["x"]
-        assert isinstance(value, Numeric)
-        assert (value.array.dtype.name, value.narrowed) == ("float64" if class_name == "double" else "int16", narrowed)
-        assert value.array.tolist() == data.T.tolist()
+@pytest.mark.parametrize(
+    ("stored", "class_name", "narrowed"),
+    [("int16", "double", True), ("uint8", "double", True), ("float64", "double", False), ("int16", "int16", False)],
+)
+def test_doubles_that_are_stored_as_integers_say_so(
+    stored: str, class_name: str, narrowed: bool, tmp_path: Path
+) -> None:
+    data = np.array([[1, 2], [3, 250]]).astype(stored)
+    value = values(edited(tmp_path / "net.mat", lambda file: replace(file, "x", data, class_name)))["x"]
+    assert isinstance(value, Numeric)
+    assert (value.array.dtype.name, value.narrowed) == ("int16" if class_name == "int16" else "float64", narrowed)
+    assert value.array.tolist() == data.T.tolist()
 
 
 def test_a_class_of_2048_characters_is_known(tmp_path: Path) -> None:
