@@ -186,8 +186,7 @@ def _own_folder() -> Path:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         state = folder.lstat()
-        on_the_way = {*folder.parents, *folder.resolve().parents}
-        states = {parent: parent.stat() for parent in sorted(on_the_way)}
+        states = {parent: parent.stat() for parent in sorted(_on_the_way(folder))}
     except OSError as error:
         raise _unwritable(folder, error) from error
     if os.name == "nt":
@@ -205,6 +204,15 @@ def _own_folder() -> Path:
                 "or set XDG_CACHE_HOME to another folder"
             )
     return folder
+
+
+def _on_the_way(folder: Path) -> set[Path]:
+    """The folders above a folder, and those above whatever a link among them leads to, from link to link."""
+    found = set(folder.parents)
+    for part in (folder, *folder.parents):
+        if part.is_symlink():
+            found |= _on_the_way(part.parent / part.readlink())
+    return found
 
 
 def _safe(state: os.stat_result) -> bool:

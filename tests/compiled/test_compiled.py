@@ -274,16 +274,20 @@ def test_a_folder_in_the_place_of_an_entry(cache: Path) -> None:
 
 
 @pytest.mark.usefixtures("c_compiler")
-@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("way", ["shared/mine", "link", "first", "relative"])
 def test_a_folder_on_the_way_that_others_may_write(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
+    """Written in the path, behind a link, or holding one of several links."""
     shared = tmp_path / "shared"
     (shared / "mine").mkdir(parents=True)
     shared.chmod(0o775)
-    if link:
-        (tmp_path / "link").symlink_to(shared / "mine")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "link" if link else shared / "mine"))
+    (tmp_path / "own").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(shared / "mine")
+    (shared / "second").symlink_to(tmp_path / "own")
+    (tmp_path / "first").symlink_to(shared / "second")
+    (tmp_path / "relative").symlink_to(Path("own", "..", "first"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / way))
     with pytest.raises(matnet.UnsupportedError) as refused:
         matnet.compile(fitting())
     assert str(refused.value) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -201,6 +202,18 @@ def test_other_files_are_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises((matnet.FormatError, matnet.UnsupportedError)) as refused:
         matnet.load(file)
     assert str(refused.value) == f"{file}: {message}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("suffix", ["mat", "m", "json"])
+def test_a_pipe_is_refused_before_anything_is_read_of_it(suffix: str, tmp_path: Path) -> None:
+    """It would wait for ever: nobody writes to it."""
+    path = tmp_path / f"net.{suffix}"
+    os.mkfifo(path)
+    with pytest.raises(matnet.FormatError) as raised:
+        matnet.load(path)
+    message = "is a pipe or a device, expected a file; save what comes through it to one first"
+    assert str(raised.value) == f"{path}: {message}"
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:

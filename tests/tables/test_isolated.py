@@ -39,8 +39,8 @@ LINE = Layer(1, "purelin", {0: Weight(np.array([[2.0]]))})
 NET = matnet.Network(Structure((Input(1),), (LINE,), (Output(0, 1),)))
 
 TOO_MUCH = (
-    "cannot be read: the library that reads it crashed (signal 6); the file is damaged, or its rows need more than "
-    "2147483648 bytes of memory"
+    "cannot be read: the library that reads it crashed (signal 6); the file is damaged, or its rows need more memory "
+    "than is free, or than 2147483648 bytes"
 )
 
 

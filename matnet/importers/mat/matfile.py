@@ -57,8 +57,6 @@ def open_mat(path: Path, limit: int, isolation: bool = True) -> MatFile:
 def _open_version_73(path: Path, start: bytes, budget: Budget, isolation: bool) -> MatFile:
     if not start.startswith(_VERSION_73):
         raise FormatError("an HDF5 file, but not a MAT-file: its first bytes are not MATLAB's")
-    if not path.is_file():
-        raise FormatError("a version 7.3 MAT-file is read from a file of its own only, not from a pipe")
 
     file: OpenFile | IsolatedFile
     if isolation:
@@ -92,11 +90,13 @@ def first_bytes(path: Path) -> bytes:
     Raises
     ------
     FormatError
-        It cannot be read, or is a folder.
+        It cannot be read, or is a folder, a pipe or a device: what was read of a pipe would be missing afterwards.
     """
     try:
         if path.is_dir():
             raise FormatError("is a folder, expected a file")
+        if path.exists() and not path.is_file():
+            raise FormatError("is a pipe or a device, expected a file; save what comes through it to one first")
         with path.open("rb") as stream:
             return stream.read(_HDF5_USER_BLOCK + len(_HDF5_SIGNATURE))
     except OSError as error:

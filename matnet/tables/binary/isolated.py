@@ -34,8 +34,8 @@ class _Reader:
                     yield content, pl.read_ipc_stream(buffer)
         except EndedError as end:
             raise TableError(
-                f"cannot be read: the library that reads it {end}; the file is damaged, or its rows need more than "
-                f"{self._limit} bytes of memory",
+                f"cannot be read: the library that reads it {end}; the file is damaged, or its rows need more memory "
+                f"than is free, or than {self._limit} bytes",
                 place=self._place,
             ) from None
         except MatnetError:
