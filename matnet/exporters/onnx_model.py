@@ -54,12 +54,12 @@ def _run(jobs: Sequence[Job], folder: Path) -> list[list[FloatArray]]:
     for path, of_path in places.items():
         try:
             session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            names = [argument.name for argument in session.get_inputs()]
+            outputs = [output.name for output in session.get_outputs()]
             for place in of_path:
-                job, kind = jobs[place], np.dtype(jobs[place].precision)
-                names = [argument.name for argument in session.get_inputs()]
-                arguments = {name: array.astype(kind) for name, array in zip(names, job.arguments, strict=True)}
-                wanted = [output.name for output in session.get_outputs()][: len(job.shapes)]
-                answers = session.run(wanted, arguments)
+                job = jobs[place]
+                numbers = [array.astype(np.dtype(job.precision)) for array in job.arguments]
+                answers = session.run(outputs[: len(job.shapes)], dict(zip(names, numbers, strict=True)))
                 results[place] = [np.asarray(answer, dtype=np.float64) for answer in answers]
         except onnxruntime.capi.onnxruntime_pybind11_state.Fail as error:
             raise FormatError(f"the written ONNX does not run: {error}") from error
