@@ -10,8 +10,9 @@ import operator
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,8 @@ DEFAULT_LIMIT = 2 * 1024**3
 
 _CHUNK = 1 << 20
 _EXPANSION, _FREE_EXPANSION = 10, 1 << 25
+
+_DESCRIPTORS = "/proc/self/fd"
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -180,21 +183,35 @@ def replaced(name: str, mode: int | None, kind: type[MatnetError]) -> Iterator[B
     """A new file beside `name`, renamed to it on success; after any failure `name` is unchanged.
 
     It gets the permissions `mode` of the file that it replaces. A symbolic link to a file in the same folder is
-    followed, one that leads elsewhere is refused with an error of `kind`.
+    followed, one that leads elsewhere is refused with an error of `kind`. Where Linux can, the file has no name until
+    it is complete, so that nothing is left of it if the process is killed.
     """
     final = _final(name, kind)
     beside = final.with_name(f".{final.name[:100]}.{os.urandom(6).hex()}.tmp")
     with failures_named(name, kind):
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor, nameless = _new_file(beside)
     try:
         with failures_named(name, kind), os.fdopen(descriptor, "wb") as raw:
             if mode is not None:
-                os.chmod(beside, stat.S_IMODE(mode))
+                os.chmod(descriptor if os.chmod in os.supports_fd else beside, stat.S_IMODE(mode))
             yield raw
+            if nameless:
+                raw.flush()
+                # the folder is not used, but without one link() is called, which does not follow the link in /proc
+                os.link(f"{_DESCRIPTORS}/{descriptor}", beside, src_dir_fd=descriptor)
         with failures_named(name, kind):
             os.replace(beside, final)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _new_file(path: Path) -> tuple[int, bool]:
+    """The descriptor of a new file to write to, and whether it has no name yet."""
+    if sys.platform == "linux" and os.path.isdir(_DESCRIPTORS):
+        with suppress(OSError):
+            # not every file system can
+            return os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, 0o666), True
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), False
 
 
 def _final(name: str, kind: type[MatnetError]) -> Path:

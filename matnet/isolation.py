@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from matnet.addresses import addresses_and_data
 from matnet.errors import (
     Advice,
     FormatError,
@@ -344,7 +345,7 @@ class Bounds:
         self.begin()
         if sys.platform == "win32":
             return
-        addresses, data = _taken()
+        addresses, data = addresses_and_data()
         most = _LIBRARIES + (os.cpu_count() or 1) * _PER_CORE + memory
         _bound(resource.RLIMIT_DATA, data + most)
         # where data are not counted; addresses are reserved far beyond what is used
@@ -400,16 +401,6 @@ def answer_questions(
             last = ["FormatError", [f"the file needs more than {limit} bytes of memory", ""], False]
         bounds.rest()
         send(answers, last)
-
-
-def _taken() -> tuple[int, int]:
-    """Bytes of address space and of data that this process has; 0 where the system does not say."""
-    try:
-        numbers = Path("/proc/self/statm").read_text(encoding="ascii").split()
-    except OSError:
-        return 0, 0
-    page = os.sysconf("SC_PAGE_SIZE")
-    return int(numbers[0]) * page, int(numbers[5]) * page
 
 
 def _bound(what: int, most: int) -> None:

@@ -22,7 +22,7 @@ CODE = MODULES + sorted(path for folder in ("scripts", "tests") for path in (PRO
 
 LEVELS = (
     ("errors",),
-    ("extras", "files", "version"),
+    ("addresses", "extras", "files", "version"),
     ("isolation",),
     ("functions",),
     ("model",),
@@ -126,6 +126,12 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_only_the_commands_know_click() -> None:
     others = [path for path in MODULES if room(module_name(path)) != "cli"]
     assert not [shown(path) for path in others if "click" in {name.split(".")[0] for name in imported(parsed(path))}]
+
+
+def test_polars_is_imported_in_one_place_where_addresses_are_checked_first() -> None:
+    users = [path for path in MODULES if "polars" in {name.split(".")[0] for name in imported(parsed(path))}]
+    # a caller's frame of polars is no table of ours, and has imported it
+    assert list(map(shown, users)) == ["matnet/network/frames.py", "matnet/tables/polars.py"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import click
 
+from matnet.addresses import check_addresses
 from matnet.cli.options import option_writer
 from matnet.cli.speech import complain
 from matnet.errors import MatnetError, Parameter
@@ -47,6 +48,9 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors that occur only when writing."""
 
 _NO_MEMORY = "not enough memory; give the process more, or compute less at once"
+
+_ADDRESSES = 256 << 20
+"""Bytes of address space without which numpy, scipy or their OpenBLAS may end the process."""
 
 _COLLECTOR_THRESHOLD = 100_000
 """Threshold of Python's garbage collector: with the default of 700, importing takes a tenth longer."""
@@ -159,6 +163,7 @@ def _reported(arguments: Sequence[str]) -> int:
     """The exit status, with every error on standard error."""
     with _BugReport():
         try:
+            check_addresses("a command", _ADDRESSES, MatnetError)
             status = _invoke(list(arguments) or ["--help"])
             _flush_stdout()
             return status

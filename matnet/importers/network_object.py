@@ -41,7 +41,20 @@ _PARTS = frozenset({"nnetInput", "nnetLayer", "nnetBias", "nnetOutput", "nnetWei
 _SETTINGS = frozenset({"nnetParam", "nnetSetting"})
 """Classes that keep parameters and settings in a property `values`."""
 
-_FEEDBACK_VERSIONS = frozenset({"7", "8", "9"})
+_FIELDS_FROM_6: Mapping[str, tuple[str, ...]] = {
+    "network": ("performFcn", "performParam", "trainFcn"),
+    "input": ("processFcns", "range"),
+    "output": ("processFcns", "range"),
+}
+_FIELDS_FROM_7: Mapping[str, tuple[str, ...]] = {
+    "network": ("divideFcn",),
+    "input": ("name", "feedbackOutput"),
+    "output": ("name", "feedbackMode", "feedbackInput", "feedbackDelay"),
+    "layer": ("name", "netInputParam", "transferParam"),
+    "weight": ("weightParam",),
+}
+"""What every network of version 6, and of version 7 or later, says, so that it is not taken for unsaid where it was
+lost: the fields that older networks do not have and that are not said elsewhere in the network."""
 
 _MAX_LAYERS = 10_000
 
@@ -85,6 +98,7 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool)
     """
     fields, stored_as = _open(value, path)
     notes = _Notes(budget, allow_nonfinite)
+    _check_complete(fields, "network", fields)
     inputs, outputs = _inputs(fields, notes), _outputs(fields, notes)
     layers = _layers(fields, notes, inputs)
     performance = _performance(fields, notes)
@@ -94,10 +108,10 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool)
     _check_delays(fields, structure)
     return StoredNetwork(
         structure,
-        fields.label("version", ""),
+        _label(fields, "version"),
         stored_as,
-        fields.label("trainFcn", ""),
-        fields.label("divideFcn", ""),
+        _label(fields, "trainFcn"),
+        _label(fields, "divideFcn"),
         tuple(_oddities(notes, structure)),
     )
 
@@ -135,6 +149,36 @@ def _part(value: Value | None, place: str) -> Fields:
     return fields_of(value, place)
 
 
+def _whole_part(value: Value | None, place: str, kind: str, network: Fields) -> Fields:
+    """A part with all that such a part says in a network of this version."""
+    part = _part(value, place)
+    _check_complete(part, kind, network)
+    return part
+
+
+def _check_complete(part: Fields, kind: str, network: Fields) -> None:
+    """Checks that nothing was lost that a network of this version has.
+
+    Raises
+    ------
+    ModelError
+        A field is missing.
+    """
+    version = _label(network, "version")
+    for older, fields in ((("",), _FIELDS_FROM_6), (("", "6"), _FIELDS_FROM_7)):
+        for name in fields.get(kind, ()) if version not in older else ():
+            if not part.has(name):
+                raise ModelError(
+                    f"no field {name}, but a network of version {version} has one: the file is damaged",
+                    place=part.place,
+                )
+
+
+def _label(part: Fields, name: str, default: str = "") -> str:
+    """A field without effect on the outputs, a line of text; the default if it is empty, or an object of a string."""
+    return default if isinstance(part.get(name), Opaque) else part.text(name, default)
+
+
 def _plain(value: Value | None) -> Value | None:
     """Parameters or settings as a struct, whether they are a struct or an object."""
     if isinstance(value, Opaque) and value.class_name in _SETTINGS and math.prod(value.shape) == 1:
@@ -146,23 +190,22 @@ def _plain(value: Value | None) -> Value | None:
 def _inputs(fields: Fields, notes: _Notes) -> list[Input]:
     count = fields.count("numInputs")
     slots = fields.slots("inputs", count, 1)
-    return [_input(_part(slots.get(k), f"{fields.place}.inputs{{{k + 1}}}"), fields, notes) for k in range(count)]
+    parts = [_whole_part(slots.get(k), f"{fields.place}.inputs{{{k + 1}}}", "input", fields) for k in range(count)]
+    return [_input(part, fields, notes) for part in parts]
 
 
 def _input(part: Fields, network: Fields, notes: _Notes) -> Input:
-    _check_feedback(part, network, "feedbackOutput")
     size = part.count("size")
-    processing = _processing(part, network, notes) if size else ()
+    processing = _processing(part, notes) if size else ()
     with at_place(f"{part.place}: "):
-        entry = Input(size, processing, _range(part), part.label("name", "Input"), _feedback_output(part, network))
+        entry = Input(size, processing, _range(part), _label(part, "name", "Input"), _feedback_output(part, network))
     _check_processed_size(part, entry.processed_size)
     return entry
 
 
 def _range(part: Fields) -> FloatArray | None:
     """The range of each element as (smallest, largest); None if it was never set."""
-    value = part.get("range")
-    return value.floats() if isinstance(value, Numeric | Sparse) else None
+    return None if part.get("range") is None else part.floats("range")
 
 
 def _check_processed_size(part: Fields, computed: int) -> None:
@@ -191,9 +234,9 @@ def _output_layers(fields: Fields) -> list[int]:
     return connected
 
 
-def _processing(part: Fields, network: Fields, notes: _Notes) -> tuple[Process, ...]:
+def _processing(part: Fields, notes: _Notes) -> tuple[Process, ...]:
     if not part.has("processFcns"):
-        _check_older(part, network)
+        _check_older(part)
         notes.remarks.append(
             f"{part.place} has no processing fields (saved by a toolbox that had none): none is applied"
         )
@@ -218,23 +261,11 @@ def _processing(part: Fields, network: Fields, notes: _Notes) -> tuple[Process, 
     )
 
 
-def _check_older(part: Fields, network: Fields) -> None:
+def _check_older(part: Fields) -> None:
     """Only the toolbox without a version field had no processing; in any other file its fields were lost."""
-    version = network.label("version", "")
     rest = [name for name in ("processParams", "processSettings", "processedRange", "processedSize") if part.has(name)]
-    if version or rest:
-        reason = f"a network of version {version} has one" if version else f"there is a {rest[0]}"
-        raise ModelError(f"no field processFcns, but {reason}: the file is damaged", place=part.place)
-
-
-def _check_feedback(part: Fields, network: Fields, *names: str) -> None:
-    """From version 7 on every input and output says how it takes part in a feedback loop, if only that it does not."""
-    version = network.label("version", "")
-    for name in names if version in _FEEDBACK_VERSIONS else ():
-        if not part.has(name):
-            raise ModelError(
-                f"no field {name}, but a network of version {version} has one: the file is damaged", place=part.place
-            )
+    if rest:
+        raise ModelError(f"no field processFcns, but there is a {rest[0]}: the file is damaged", place=part.place)
 
 
 def _entries(part: Fields, name: str, single: type[Char | Struct], expected: str) -> tuple[Value, ...]:
@@ -290,13 +321,13 @@ def _setting(value: Value, place: str) -> object:
 def _outputs(fields: Fields, notes: _Notes) -> list[Output]:
     layers = _output_layers(fields)
     slots = fields.slots("outputs", 1, fields.count("numLayers"))
-    return [_output(_part(slots.get(0, k), f"{fields.place}.outputs{{{k + 1}}}"), fields, k, notes) for k in layers]
+    parts = [_whole_part(slots.get(0, k), f"{fields.place}.outputs{{{k + 1}}}", "output", fields) for k in layers]
+    return [_output(part, fields, k, notes) for k, part in zip(layers, parts, strict=True)]
 
 
 def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
     size = part.count("size")
-    processing = _processing(part, network, notes) if size else ()
-    _check_feedback(part, network, "feedbackMode", "feedbackInput", "feedbackDelay")
+    processing = _processing(part, notes) if size else ()
     mode = part.text("feedbackMode", "none")
     feedback_input = part.count("feedbackInput") - 1 if mode == "open" else None
     if feedback_input is not None and not 0 <= feedback_input < network.count("numInputs"):
@@ -310,7 +341,7 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
             size,
             processing,
             _range(part),
-            part.label("name", "Output"),
+            _label(part, "name", "Output"),
             mode,
             feedback_input,
             part.count("feedbackDelay", 0),
@@ -322,7 +353,7 @@ def _output(part: Fields, network: Fields, layer: int, notes: _Notes) -> Output:
 def _layers(fields: Fields, notes: _Notes, inputs: list[Input]) -> list[Layer]:
     count = fields.count("numLayers")
     slots = fields.slots("layers", count, 1)
-    parts = [_part(slots.get(k), f"{fields.place}.layers{{{k + 1}}}") for k in range(count)]
+    parts = [_whole_part(slots.get(k), f"{fields.place}.layers{{{k + 1}}}", "layer", fields) for k in range(count)]
     sizes = [part.count("size") for part in parts]
     rows = [entry.processed_size for entry in inputs]
     input_weights = _weights(fields, notes, ("inputConnect", "inputWeights", "IW"), sizes, rows)
@@ -336,7 +367,7 @@ def _layer(
 ) -> Layer:
     for parameter in ("transferParam", "netInputParam"):
         _refuse_parameter(part, parameter)
-    size, name = part.count("size"), part.label("name", "Layer")
+    size, name = part.count("size"), _label(part, "name", "Layer")
     transfer, net_input = part.text("transferFcn"), part.text("netInputFcn")
     if size and transfer not in _TRANSFER:
         known = ", ".join(sorted(_TRANSFER))
@@ -420,7 +451,7 @@ def _weights(
             _refuse_unconnected(value_slots.get(row, column), place, connect)
     for row, column in np.argwhere(connected).tolist():
         index = f"{{{row + 1},{column + 1}}}"
-        part = _part(part_slots.get(row, column), f"{fields.place}.{parts}{index}")
+        part = _whole_part(part_slots.get(row, column), f"{fields.place}.{parts}{index}", "weight", fields)
         value = value_slots.get(row, column)
         if value is None and not source_sizes[column]:
             # all rows of the input were constant and are removed, so there are no columns
@@ -446,7 +477,7 @@ def _weight(part: Fields, value: Value | None, place: str, notes: _Notes) -> Wei
 
 
 def _performance(fields: Fields, notes: _Notes) -> Performance | None:
-    name = fields.label("performFcn", "")
+    name = _label(fields, "performFcn")
     if not name:
         return None
     try:

@@ -49,4 +49,14 @@ def pdf(page: str) -> bytes:
             subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
             return target.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:
-            raise UnsupportedError(f"{browser} did not print the page: {error}; write .html and print it") from error
+            reason = _reason(error)
+            raise UnsupportedError(f"{browser} did not print the page: {reason}; write .html and print it") from error
+
+
+def _reason(error: OSError | subprocess.SubprocessError) -> str:
+    """Why there is no page, without the command."""
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with {error.returncode}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took more than {SECONDS} s"
+    return str(error)

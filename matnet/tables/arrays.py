@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import polars as pl
-
 from matnet.errors import Advice, Parameter, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import GROUP, INPUTS, KEEP, TARGETS, Choice, Columns, Header, check_names, choose, numbered
 from matnet.tables.interfaces import Piece, Rows, Source, Table
+from matnet.tables.polars import pl
 
 
 class ArrayTable(Table):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import polars as pl
 
 from matnet.tables.interfaces import Rows
+from matnet.tables.polars import pl
 
 CHUNK_BYTES = 8 << 20
 FEWEST_ROWS, MOST_ROWS = 8, 1 << 14

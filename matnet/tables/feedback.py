@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
@@ -28,6 +27,7 @@ from matnet.tables.columns import (
 )
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.interfaces import Rows, Table
+from matnet.tables.polars import pl
 from matnet.tables.scales import layer_doubt, raw_doubt
 from matnet.tables.wording import listed, shown
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import ModelError, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
@@ -19,6 +18,7 @@ from matnet.tables.columns import KEEP, OF, WRT, Columns, expanded, numbered, ou
 from matnet.tables.feedback import columns_beside, start_of_series, with_array
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import columns_of
+from matnet.tables.polars import pl
 from matnet.tables.series import groups
 from matnet.tables.wording import shown
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
-import polars as pl
-
 from matnet.functions.namespace import FloatArray
 from matnet.tables.columns import Choice, Columns, Header
 from matnet.tables.csv.dialect import Dialect
+from matnet.tables.polars import pl
 
 
 @dataclass(frozen=True)

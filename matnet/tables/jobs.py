@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
@@ -16,6 +15,7 @@ from matnet.network import Ensemble, Network
 from matnet.network.names import derivative_name
 from matnet.tables.columns import OF, WRT, Choice, Columns, output_names, safe_name, selected
 from matnet.tables.interfaces import Rows
+from matnet.tables.polars import pl
 
 Model: TypeAlias = Network | Ensemble
 

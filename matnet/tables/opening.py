@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-import polars as pl
 
 from matnet.files import DEFAULT_LIMIT
 from matnet.tables.arrays import ArrayTable
@@ -21,6 +20,7 @@ from matnet.tables.csv.table import CsvTable
 from matnet.tables.formats import delimiter_said_by, format_of, mat_address, sheet_address
 from matnet.tables.interfaces import Table
 from matnet.tables.parts import PartedTable, parts_of
+from matnet.tables.polars import pl
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import TableError
 from matnet.tables.columns import Choice, Columns, Header, choose
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.formats import TABLE_SUFFIXES
 from matnet.tables.interfaces import Piece, Rows, Source, Table
+from matnet.tables.polars import pl
 from matnet.tables.wording import listed, shown
 
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"

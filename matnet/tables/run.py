@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
-import polars as pl
-
 from matnet.errors import Parameter, TableError
 from matnet.functions.namespace import FloatArray
 from matnet.network import Network
@@ -20,6 +18,7 @@ from matnet.tables.formats import format_for
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import INPUT_SD, Job, Model, flagged, gradient, prediction, tidy_gradient, uncertain_prediction
 from matnet.tables.pipeline import workers
+from matnet.tables.polars import pl
 from matnet.tables.summary import Counts, Summary, counts
 from matnet.tables.target import Target
 

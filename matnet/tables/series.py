@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
@@ -18,6 +17,7 @@ from matnet.tables.columns import GROUP, OF, WRT, Columns, output_names, selecte
 from matnet.tables.feedback import Opening, Start, too_short
 from matnet.tables.interfaces import Rows, Table
 from matnet.tables.jobs import Job, columns_of
+from matnet.tables.polars import pl
 from matnet.tables.wording import shown
 
 Step: TypeAlias = Callable[["History", FloatArray], list[FloatArray]]

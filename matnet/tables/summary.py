@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import TableError
 from matnet.functions.namespace import FloatArray
@@ -16,6 +15,7 @@ from matnet.model.ranges import DESCRIPTION, Extent, Origin
 from matnet.network import Network
 from matnet.tables.interfaces import Source
 from matnet.tables.jobs import Model
+from matnet.tables.polars import pl
 
 
 class Counts(NamedTuple):

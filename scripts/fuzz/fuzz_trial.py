@@ -14,7 +14,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,6 @@ from matnet.importers.mat.values import Cell, Char, Numeric, Sparse, Struct, Val
 from matnet.model.archive import Archive, dumps
 from matnet.model.checks import Checks
 from matnet.model.provenance import Provenance
-from matnet.model.structure import Input, Structure
 
 MOST_SECONDS = 1.0
 MEMORY_FACTOR, MEMORY_MORE = 10, 100 << 20
@@ -66,16 +65,8 @@ def known_networks(file: Path) -> dict[str, str]:
 
 
 def text_of(net: Network) -> str:
-    """All that the network computes outputs with, its loops included, as text; without names, ranges, performance."""
-    bare = Structure(
-        tuple(
-            Input(entry.size, entry.processing, feedback_output=entry.feedback_output) for entry in net.structure.inputs
-        ),
-        tuple(replace(layer, name="") for layer in net.structure.layers),
-        tuple(replace(entry, range=None, name="", element_names=(), units=()) for entry in net.structure.outputs),
-        parameter_order=net.structure.parameter_order,
-    )
-    return dumps(Archive(bare, Provenance(), "", _no_checks(net)))
+    """All that a network is, as text, without where it comes from."""
+    return dumps(Archive(net.structure, Provenance(), "", _no_checks(net)))
 
 
 def _no_checks(net: Network) -> Checks:
@@ -101,7 +92,10 @@ def _meant(entry: Any) -> Any:
 
 
 def without_numbers(text: str) -> Any:
-    """The text of a network with the sizes of its weights, biases and processing settings in place of the numbers."""
+    """The text of a network with sizes in place of weights, biases, ranges and settings, and without texts of labels.
+
+    Whether there is a range, a name or a performance function remains.
+    """
     return _without_numbers(json.loads(text))
 
 
@@ -112,11 +106,13 @@ def _without_numbers(entry: Any) -> Any:
         return entry
     found: dict[str, Any] = {}
     for key, value in entry.items():
-        if key in ("value", "bias"):
+        if key in ("value", "bias", "range"):
             found[key] = None if value is None else np.shape(value)
         elif key == "settings":
             # whether a step changes anything is one of its numbers
             found[key] = {name: np.shape(numbers) for name, numbers in value.items() if name != "no_change"}
+        elif key in ("name", "performance"):
+            found[key] = bool(value)
         elif key not in ("digest", "checks"):
             found[key] = _without_numbers(value)
     return found

@@ -49,18 +49,62 @@ def test_a_reader_that_leaves_ends_it_quietly() -> None:
     assert (status, err) == (0, b"")
 
 
+def with_addresses(mebibytes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program where the system gives it so many MiB of address space, and polars two threads."""
+    limited = ["sh", "-c", f'ulimit -v {mebibytes << 10}; exec "$@"', "sh", *MATNET, *arguments]
+    two = {**os.environ, "POLARS_MAX_THREADS": "2"}
+    return subprocess.run(limited, capture_output=True, text=True, env=two, timeout=120, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds addresses")
+@pytest.mark.parametrize("mebibytes", [300, 600, 800, 1000, 1300, 1700])
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.xlsx"])
+def test_too_few_addresses_for_tables_are_one_line_and_no_file(mebibytes: int, name: str, tmp_path: Path) -> None:
+    """With them polars waits for ever when it is imported, or ends the process at any time later."""
+    out = str(tmp_path / name)
+    done = with_addresses(mebibytes, "predict", PUMP, str(FIXTURES / "pump_inputs.csv"), "-o", out)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = re.fullmatch(
+        r"matnet: reading and writing tables takes 1664 MiB of address space, and this process may take only (\d+) MiB "
+        r"more; give it more \(ulimit -v\)\n",
+        done.stderr,
+    )
+    assert said, done.stderr
+    assert mebibytes - 150 < int(said[1]) < mebibytes
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds addresses")
+def test_with_enough_addresses_tables_are_read_and_written(tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    done = with_addresses(1900, "predict", PUMP, str(FIXTURES / "pump_inputs.csv"), "-o", str(out))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert out.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds addresses")
+@pytest.mark.parametrize("mebibytes", [60, 120, 200])
+def test_too_few_addresses_for_any_command_are_one_line(mebibytes: int) -> None:
+    """With 120 MiB OpenBLAS ends the process with the status of a check that failed."""
+    done = with_addresses(mebibytes, "check", PUMP)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"matnet: a command takes 256 MiB of address space, and this process may take only \d+ MiB more; give it more "
+        r"\(ulimit -v\)\n",
+        done.stderr,
+    ), done.stderr
+    assert with_addresses(400, "check", PUMP).returncode == 0
+
+
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_no_file(tmp_path: Path, number: int) -> None:
     target = tmp_path / "out.csv"
     with start("predict", PUMP, "-", "-o", str(target)) as process:
         assert process.stdin is not None
+        # it has read all of this but what a pipe holds, and so has written the results of the first of it
         process.stdin.write(b"x1,x2\n" + b"20,1500\n" * 2_000_000)
         process.stdin.flush()
-        deadline = time.monotonic() + 30
-        while not any(entry.stat().st_size for entry in tmp_path.iterdir()) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert [entry.name[:9] for entry in tmp_path.iterdir()] == [".out.csv."]
         process.send_signal(number)
         _, err = process.communicate()
     assert (process.returncode, err) == (130, b"matnet: interrupted\n")

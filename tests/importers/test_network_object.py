@@ -739,24 +739,93 @@ def test_weights_that_are_not_finite_can_be_allowed(small: MatlabObject, save: S
     assert np.isnan(loaded.structure.layers[0].input_weights[0].value[0, 0])
 
 
-def test_labels_that_are_no_text_do_no_harm(small: MatlabObject, save: Save) -> None:
-    for name in ("version", "trainFcn", "divideFcn"):
-        put(small, name, 3.0)
-    part(small, "inputs").update(name=1.0)
-    loaded = matnet.load(save(net=small))
+def test_labels_that_are_objects_do_no_harm(small: MatlabObject, tmp_path: Path) -> None:
+    """A string in double quotes is an object."""
+    store, net = objects_of_2011(small)
+    for name in ("version", "trainFcn", "divideFcn", "performFcn"):
+        put(net, name, store.new("string", {"any": 3.0}))
+    loaded = matnet.load(write_objects(tmp_path / "objects.mat", store, {"net": net}))
     assert (loaded.provenance.toolbox_version, loaded.provenance.training) == ("", None)
-    assert loaded.structure.inputs[0].name == "Input"
+    assert loaded.structure.performance is None
+
+
+@pytest.mark.parametrize("name", ["version", "trainFcn", "divideFcn", "performFcn"])
+@pytest.mark.parametrize(
+    ("value", "words"), [(3.0, "a double 1x1"), (np.array(["ab", "cd"]), "a char 2x2"), ({"a": 1.0}, "a struct 1x1")]
+)
+def test_labels_that_are_no_text_are_damaged(
+    small: MatlabObject, save: Save, name: str, value: object, words: str
+) -> None:
+    put(small, name, value)
+    file = save(net=small)
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load(file)
+    assert str(refused.value) == f"{file}: net.{name}: {words}, expected one line of text"
+
+
+@pytest.mark.parametrize("place", ["inputs", "layers", "outputs"])
+def test_names_that_are_no_text_are_damaged(small: MatlabObject, save: Save, place: str) -> None:
+    part(small, place, *((0, 1) if place == "outputs" else ()))["name"] = 3.0
+    file = save(net=small)
+    with pytest.raises(matnet.ModelError, match=r"\.name: a double 1x1, expected one line of text$"):
+        matnet.load(file)
 
 
 def test_the_function_that_trained_or_divided_the_data_is_known_alone(small: MatlabObject, save: Save) -> None:
-    for train, divide in (("trainbr", 3.0), (3.0, "dividerand")):
+    for train, divide in (("trainbr", ""), ("", "dividerand")):
         put(small, "trainFcn", train)
         put(small, "divideFcn", divide)
         training = matnet.load(save(net=small)).provenance.training
         assert training is not None
-        assert [training.function, training.division] == [
-            name if isinstance(name, str) else "" for name in (train, divide)
-        ]
+        assert [training.function, training.division] == [train, divide]
+
+
+LOST = [
+    *(("net", name, "678") for name in ("performFcn", "performParam", "trainFcn")),
+    ("net", "divideFcn", "78"),
+    *((place, name, "678") for place in ("inputs", "outputs") for name in ("processFcns", "range")),
+    *((place, "name", "78") for place in ("inputs", "layers", "outputs")),
+    ("inputs", "feedbackOutput", "78"),
+    *(("outputs", name, "78") for name in ("feedbackMode", "feedbackInput", "feedbackDelay")),
+    *(("layers", name, "78") for name in ("netInputParam", "transferParam")),
+    ("inputWeights", "weightParam", "78"),
+    ("layerWeights", "weightParam", "78"),
+]
+"""A place, a field of it, and the versions in which every network has it."""
+
+
+@pytest.mark.parametrize(("place", "name", "versions"), LOST)
+def test_what_every_network_of_a_version_says_is_not_taken_for_unsaid(
+    place: str, name: str, versions: str, small: MatlabObject, save: Save
+) -> None:
+    """One bit in the name of a field is enough to lose it."""
+    slots = {"outputs": (0, 1), "layerWeights": (1, 0)}
+    edited = small
+    if place == "net":
+        edited = without(small, name)
+    else:
+        del part(small, place, *slots.get(place, (0, 0)))[name]
+    index = {"outputs": "{2}", "inputWeights": "{1,1}", "layerWeights": "{2,1}"}.get(place, "{1}")
+    where = "net" if place == "net" else f"net.{place}{index}"
+    for version in "678":
+        put(edited, "version", version)
+        file = save(net=edited)
+        if version in versions:
+            with pytest.raises(matnet.ModelError) as refused:
+                matnet.load(file)
+            assert str(refused.value) == (
+                f"{file}: {where}: no field {name}, but a network of version {version} has one: the file is damaged"
+            )
+        else:
+            matnet.load(file)
+
+
+@pytest.mark.parametrize("place", ["inputs", "outputs"])
+def test_a_range_that_is_no_matrix_of_numbers_is_refused(place: str, small: MatlabObject, save: Save) -> None:
+    part(small, place, *((0, 1) if place == "outputs" else ()))["range"] = "ab"
+    file = save(net=small)
+    with pytest.raises(matnet.ModelError, match=r"\.range: a char 1x2, expected numbers$"):
+        matnet.load(file)
 
 
 @pytest.mark.parametrize("name", ["weightFcn", "delays"])

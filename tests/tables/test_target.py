@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -52,6 +54,56 @@ def test_a_failure_leaves_the_folder_as_it_was(
     with pytest.raises(error):
         write_half(path, error)
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == ([] if before is None else [before])
+
+
+def nameless_files(folder: Path) -> bool:
+    """Whether a file of this folder can be without a name, which not every system or file system has."""
+    if sys.platform != "linux":
+        return False
+    try:
+        os.close(os.open(folder, os.O_WRONLY | os.O_TMPFILE))
+    except OSError:
+        return False
+    return True
+
+
+def test_a_killed_process_leaves_nothing_where_a_file_can_be_nameless(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from matnet.tables.target import open_target\n"
+        "with open_target(sys.argv[1], None) as target:\n    target.write(bytes(1 << 20)); target.flush(); os.abort()"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path / "out.csv")], stderr=subprocess.DEVNULL)
+    assert killed.returncode
+    left = [entry.name for entry in tmp_path.iterdir()]
+    assert left == [] if nameless_files(tmp_path) else all(name.startswith(".out.csv.") for name in left)
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+@pytest.mark.parametrize("without", [errno.EOPNOTSUPP, errno.EISDIR])
+def test_where_no_file_can_be_nameless_it_has_a_name_of_its_own(
+    before: bytes | None, without: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EISDIR is how kernels before 3.11 refuse."""
+    named = os.open
+
+    def opened(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if flags & getattr(os, "O_TMPFILE", 0) == getattr(os, "O_TMPFILE", -1):
+            raise OSError(without, os.strerror(without))
+        return named(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", opened)
+    path = tmp_path / "out.csv"
+    if before is not None:
+        path.write_bytes(before)
+        path.chmod(0o640)
+    with open_target(str(path), None) as target:
+        target.write(b"new")
+        (unfinished,) = (entry.name for entry in tmp_path.iterdir() if entry != path)
+        assert unfinished.startswith(".out.csv.")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
+    assert path.read_bytes() == b"new"
+    if before is not None and sys.platform != "win32":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 @posix

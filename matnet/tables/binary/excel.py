@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from matnet.errors import TableError
 from matnet.extras import need
 from matnet.files import ExactFloat
@@ -23,6 +21,7 @@ from matnet.tables.columns import check_clash, numbered
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.csv.header import check_names, has_header
 from matnet.tables.interfaces import Sink
+from matnet.tables.polars import pl
 from matnet.tables.target import Target
 from matnet.tables.wording import listed, shown
 

@@ -13,8 +13,6 @@ from queue import Full, Queue
 from typing import IO, Any, cast
 
 import numpy as np
-import polars as pl
-from polars.io.plugins import register_io_source
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
@@ -24,6 +22,7 @@ from matnet.tables.chunks import MOST_ROWS
 from matnet.tables.columns import Choice, Columns, Header, check_clash, choose
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.interfaces import Piece, Rows, Sink, Source, Table
+from matnet.tables.polars import pl
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 
@@ -262,7 +261,7 @@ class FrameSink(Sink):
         self._writer = self._pool.submit(self._sink, self._watched, form, group_rows)
 
     def _sink(self, watched: _Watched, form: FrameFormat, group_rows: int) -> None:
-        frames = register_io_source(self._frames, schema=dict(self._schema))
+        frames = pl.io.plugins.register_io_source(self._frames, schema=dict(self._schema))
         target = cast(IO[bytes], watched)  # polars calls write and flush alone
         try:
             if form == "parquet":

@@ -9,12 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-import polars as pl
-
 from matnet.errors import FormatError, MatnetError, TableError
 from matnet.files import Budget
 from matnet.isolation import Answers, Bounds, EndedError, answer_questions, started
 from matnet.tables.binary.scans import Book, FrameFormat, LazyScan, OpenBook, Scan
+from matnet.tables.polars import pl
 
 
 class _Reader:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import Advice, MatnetError, Parameter, TableError, counted
 from matnet.files import DEFAULT_LIMIT
@@ -20,6 +19,7 @@ from matnet.tables.binary.scans import HeldFrame
 from matnet.tables.columns import check_clash
 from matnet.tables.csv.dialect import Dialect
 from matnet.tables.interfaces import Sink, Source, Table
+from matnet.tables.polars import pl
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 

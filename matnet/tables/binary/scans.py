@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import polars as pl
-
 from matnet.errors import TableError
 from matnet.extras import need
+from matnet.tables.polars import pl
 
 FrameFormat = Literal["parquet", "arrow"]
 

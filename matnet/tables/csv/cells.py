@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 
 from matnet.errors import Advice, Parameter, TableError, counted
 from matnet.functions.namespace import FloatArray
 from matnet.tables.csv.dialect import MISSING_WORDS, WITH_COMMA, Dialect
 from matnet.tables.csv.records import BOM, NEWLINE, Block, check_marks, even, marks
 from matnet.tables.interfaces import Rows
+from matnet.tables.polars import pl
 from matnet.tables.wording import shown
 
 COMMENT_MARKS = ("%", "#")

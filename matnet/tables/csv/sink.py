@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, cast
 
-import polars as pl
-
 from matnet.errors import TableError
 from matnet.tables.columns import check_clash, safe_name
 from matnet.tables.csv.dialect import Style
 from matnet.tables.interfaces import Sink
+from matnet.tables.polars import pl
 from matnet.tables.target import Target
 from matnet.tables.wording import shown
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 
-import polars as pl
-
 from matnet.errors import Advice, Parameter, TableError
 from matnet.tables.columns import Choice, Columns, choose
 from matnet.tables.csv.cells import COMMENT_MARKS, Layout, blank_line, read_rows
@@ -18,6 +16,7 @@ from matnet.tables.csv.header import other_delimiter, read_header
 from matnet.tables.csv.records import BLOCK_BYTES, Block, blocks
 from matnet.tables.csv.streams import Stream
 from matnet.tables.interfaces import Piece, Source, Table
+from matnet.tables.polars import pl
 
 
 class CsvTable(Table):
