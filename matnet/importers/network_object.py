@@ -22,6 +22,7 @@ from matnet.functions.namespace import FloatArray
 from matnet.functions.processing import PROCESSING
 from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import REFUSED_WEIGHT, WEIGHT
+from matnet.importers.mat.classes import texts
 from matnet.importers.mat.fields import Fields, at_place, fields_of, numbers_of
 from matnet.importers.mat.paths import describe
 from matnet.importers.mat.values import EMPTY, Cell, Char, Numeric, Opaque, Sparse, Struct, Value, describe_shape
@@ -175,8 +176,15 @@ def _check_complete(part: Fields, kind: str, network: Fields) -> None:
 
 
 def _label(part: Fields, name: str, default: str = "") -> str:
-    """A field without effect on the outputs, a line of text; the default if it is empty, or an object of a string."""
-    return default if isinstance(part.get(name), Opaque) else part.text(name, default)
+    """A field without effect on the outputs: one line of text, or a string; the default if it is empty."""
+    value = part.get(name)
+    if not isinstance(value, Opaque) or value.class_name != "string":
+        return part.text(name, default)
+    with at_place(f"{part.place}.{name}: "):
+        lines = texts(value)
+    if len(lines) != 1:
+        raise part.wrong(name, "one line of text")
+    return lines[0] or default
 
 
 def _plain(value: Value | None) -> Value | None:

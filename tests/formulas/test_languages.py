@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import runpy
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -113,9 +115,11 @@ def test_a_wrong_digit_is_noticed(format: str) -> None:
 def runs(found: Mapping[str, Formula], folder: Path) -> dict[str, FormulaRun]:
     """Every formula, run in its language.
 
-    LibreOffice takes seconds to start and computes the workbooks of all in one go: they are kept in a first pass.
+    LibreOffice takes seconds to start and computes the workbooks of all in one go: they are kept in a first pass. SymPy
+    takes as long to be imported as to do its work, and runs in this process.
     """
     books: list[Path] = []
+    formats = {entry.format for entry in found.values()}
 
     def kept(given: Sequence[Path], _: Path, first: int) -> list[Real]:
         assert first == 1
@@ -123,7 +127,16 @@ def runs(found: Mapping[str, Formula], folder: Path) -> dict[str, FormulaRun]:
         books.append(Path(shutil.copy(book, folder / f"{len(books)}.xlsx")))
         raise FormatError("it is computed with the others")
 
-    if {entry.format for entry in found.values()} == {"excel"}:
+    def run_here(command: Sequence[str], folder: Path, language: str) -> None:
+        assert (command[1:], language) == (["run.py"], "SymPy")
+        with contextlib.chdir(folder):
+            runpy.run_path("run.py")
+
+    if formats == {"sympy"}:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(proof_of_formulas, "execute", run_here)
+            return {name: run_text(entry, entry.text) for name, entry in found.items()}
+    if formats == {"excel"}:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(proof_of_formulas, "computed_rows", kept)
             for entry in found.values():

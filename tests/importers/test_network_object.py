@@ -21,7 +21,7 @@ from matnet.functions.transfer import TRANSFER
 from matnet.functions.weight import WEIGHT
 from matnet.model.structure import Performance
 from network_object import removeconstantrows
-from object_files import ObjectStore, Reference, write_objects
+from object_files import ObjectStore, Reference, string, write_objects
 
 Save: TypeAlias = Callable[..., Path]
 
@@ -739,14 +739,33 @@ def test_weights_that_are_not_finite_can_be_allowed(small: MatlabObject, save: S
     assert np.isnan(loaded.structure.layers[0].input_weights[0].value[0, 0])
 
 
-def test_labels_that_are_objects_do_no_harm(small: MatlabObject, tmp_path: Path) -> None:
-    """A string in double quotes is an object."""
+def test_labels_may_be_strings_in_double_quotes(small: MatlabObject, tmp_path: Path) -> None:
     store, net = objects_of_2011(small)
-    for name in ("version", "trainFcn", "divideFcn", "performFcn"):
-        put(net, name, store.new("string", {"any": 3.0}))
+    for name, text in (("version", "7"), ("trainFcn", "trainbr"), ("divideFcn", ""), ("performFcn", "sse")):
+        put(net, name, string(store, (1, 1), text))
     loaded = matnet.load(write_objects(tmp_path / "objects.mat", store, {"net": net}))
-    assert (loaded.provenance.toolbox_version, loaded.provenance.training) == ("", None)
-    assert loaded.structure.performance is None
+    training = loaded.provenance.training
+    assert training is not None
+    assert (loaded.provenance.toolbox_version, training.function, training.division) == ("7", "trainbr", "")
+    assert loaded.structure.performance is not None
+    assert loaded.structure.performance.function == "sse"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda store: string(store, (1, 2), "a", "b"), r"net\.version: a string 1x1, expected one line of text"),
+        (lambda store: store.new("string", {"any": 3.0}), r"net\.version: a string array without its characters"),
+        (lambda store: store.new("mystery", {"any": 3.0}), r"net\.version: a mystery 1x1, expected one line of text"),
+    ],
+)
+def test_labels_that_are_other_objects_are_refused(
+    make: Callable[[ObjectStore], Reference], words: str, small: MatlabObject, tmp_path: Path
+) -> None:
+    store, net = objects_of_2011(small)
+    put(net, "version", make(store))
+    with pytest.raises(matnet.MatnetError, match=f"{words}$"):
+        matnet.load(write_objects(tmp_path / "objects.mat", store, {"net": net}))
 
 
 @pytest.mark.parametrize("name", ["version", "trainFcn", "divideFcn", "performFcn"])

@@ -149,3 +149,12 @@ def write_objects(path: Path, store: ObjectStore, variables: Mapping[str, object
     hidden = value_bytes(np.frombuffer(subsystem, np.uint8)[None])
     path.write_bytes(file_of(*(packed(value_bytes(value, name)) for name, value in variables.items()), packed(hidden)))
     return path
+
+
+def string(store: ObjectStore, shape: tuple[int, int], *items: str | None) -> Reference:
+    """A string array as MATLAB stores it: four UTF-16 units to a number."""
+    units = "".join(item or "" for item in items).encode("utf-16-le")
+    units += bytes(-len(units) % 8)
+    lengths = [2**64 - 1 if item is None else len(item.encode("utf-16-le")) // 2 for item in items]
+    numbers = [1, 2, *shape, *lengths, *struct.unpack(f"<{len(units) // 8}Q", units)]
+    return store.new("string", {"any": np.array([numbers], dtype="u8")}, saved=True)

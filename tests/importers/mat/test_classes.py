@@ -21,16 +21,7 @@ from matnet.importers.mat.mat5 import read_mat5
 from matnet.importers.mat.matfile import open_mat
 from matnet.importers.mat.paths import find, walk
 from matnet.importers.mat.values import Cell, Char, Function, MatFile, Numeric, Opaque, Struct, Value
-from object_files import ObjectStore, Reference, write_objects
-
-
-def string(store: ObjectStore, shape: tuple[int, int], *items: str | None) -> Reference:
-    """A string array as MATLAB stores it: four UTF-16 units to a number."""
-    units = "".join(item or "" for item in items).encode("utf-16-le")
-    units += bytes(-len(units) % 8)
-    lengths = [2**64 - 1 if item is None else len(item.encode("utf-16-le")) // 2 for item in items]
-    numbers = [1, 2, *shape, *lengths, *struct.unpack(f"<{len(units) // 8}Q", units)]
-    return store.new("string", {"any": np.array([numbers], dtype="u8")}, saved=True)
+from object_files import ObjectStore, Reference, string, write_objects
 
 
 def categorical(store: ObjectStore, codes: list[int], *names: str) -> Reference:
