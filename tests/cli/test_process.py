@@ -57,8 +57,17 @@ def with_addresses(mebibytes: int, *arguments: str) -> subprocess.CompletedProce
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds addresses")
-@pytest.mark.parametrize("mebibytes", [300, 600, 800, 1000, 1300, 1700])
-@pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.xlsx"])
+@pytest.mark.parametrize(
+    ("mebibytes", "name"),
+    [
+        (300, "out.csv"),
+        (600, "out.csv"),
+        (800, "out.csv"),
+        (1000, "out.parquet"),
+        (1300, "out.csv"),
+        (1700, "out.xlsx"),
+    ],
+)
 def test_too_few_addresses_for_tables_are_one_line_and_no_file(mebibytes: int, name: str, tmp_path: Path) -> None:
     """With them polars waits for ever when it is imported, or ends the process at any time later."""
     out = str(tmp_path / name)

@@ -61,7 +61,7 @@ def jobs_of(net: Network, path: Path, x: Real, options: Options) -> list[tuple[J
     both = Job(path, path.stem, "value_and_jacobian", (x,), shapes, options.precision)
     single = Job(path, path.stem, "value_and_jacobian", (x[:1],), shapes, options.precision)
     if path.suffix == ".xlsx":  # a row computes both
-        return [(both, [y, jacobian]), (single, [y[:1], jacobian[:1]])]
+        return [(both, [y, jacobian])]
     return [(both, [y, jacobian]), (value, [y]), (single, [y[:1], jacobian[:1]])]
 
 
@@ -101,6 +101,9 @@ def test_the_corpus(target: Target, tmp_path: Path, corpus: Path) -> None:
         # one for each number of inputs and outputs, which are what an FMU adds to the file in C
         sizes = {(net.input_size, net.output_size): name for name, net in networks.items()}
         networks = {name: networks[name] for name in sizes.values()}
+    if target.suffix == ".xlsx":
+        # a workbook of more weights takes as long as all the others
+        networks = {name: net for name, net in networks.items() if len(net.parameters) < 20_000}
     found = worst(target, networks, tmp_path)
     assert {name: size for name, size in found.items() if not size <= 1e-12} == {}
 
