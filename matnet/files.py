@@ -118,7 +118,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
         It cannot be read, or is larger than the limit.
     """
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise FormatError("is a folder, expected a file")
         budget = Budget(limit)
         with path.open("rb", buffering=0) as stream:
@@ -186,9 +186,9 @@ def replaced(name: str, mode: int | None, kind: type[MatnetError]) -> Iterator[B
     followed, one that leads elsewhere is refused with an error of `kind`. Where Linux can, the file has no name until
     it is complete, so that nothing is left of it if the process is killed.
     """
-    final = _final(name, kind)
-    beside = final.with_name(f".{final.name[:100]}.{os.urandom(6).hex()}.tmp")
     with failures_named(name, kind):
+        final = _final(name, kind).absolute()
+        beside = final.with_name(f".{_shortened(final.name)}.{os.urandom(6).hex()}.tmp")
         descriptor, nameless = _new_file(beside)
     try:
         with failures_named(name, kind), os.fdopen(descriptor, "wb") as raw:
@@ -197,12 +197,31 @@ def replaced(name: str, mode: int | None, kind: type[MatnetError]) -> Iterator[B
             yield raw
             if nameless:
                 raw.flush()
-                # the folder is not used, but without one link() is called, which does not follow the link in /proc
-                os.link(f"{_DESCRIPTORS}/{descriptor}", beside, src_dir_fd=descriptor)
+                _give_name(descriptor, beside)
         with failures_named(name, kind):
             os.replace(beside, final)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            # it has its final name, or is lost with its folder
+            beside.unlink()
+
+
+def _shortened(name: str) -> str:
+    """The beginning of a name, so that more fits behind it: a name has 255 bytes at most."""
+    return os.fsencode(name)[:100].decode("utf-8", errors="ignore")
+
+
+def _give_name(descriptor: int, path: Path) -> None:
+    """Give a nameless file its first name."""
+    source = f"{_DESCRIPTORS}/{descriptor}"
+    try:
+        # the folder is not used, but without one link() is called, which does not follow the link in /proc
+        os.link(source, path, src_dir_fd=descriptor)
+    except OSError:
+        # where files may not be linked
+        import shutil
+
+        shutil.copy(source, path)
 
 
 def _new_file(path: Path) -> tuple[int, bool]:
@@ -216,7 +235,7 @@ def _new_file(path: Path) -> tuple[int, bool]:
 
 def _final(name: str, kind: type[MatnetError]) -> Path:
     path = Path(name)
-    if not path.is_symlink():
+    if not os.path.islink(path):
         return path
     real = path.resolve()
     if real.parent != path.parent.resolve():

@@ -173,7 +173,7 @@ def _bytes(table: str | None) -> int:
         return 0
     address = mat_address(table)
     path = Path(table if address is None else address[0])
-    files = [path] if path.is_file() else parts_of(table) or []
+    files = [path] if os.path.isfile(path) else parts_of(table) or []
     return sum(file.stat().st_size for file in files)
 
 

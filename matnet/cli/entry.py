@@ -182,6 +182,10 @@ def _reported(arguments: Sequence[str]) -> int:
             if "can't start new thread" not in str(error):
                 raise
             complain(_NO_MEMORY)
+        except ImportError as error:
+            if "failed to map segment" not in str(error) and "annot allocate memory" not in str(error):
+                raise
+            complain(_NO_MEMORY)
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -159,7 +160,7 @@ def remark_on_steps(model: Network | Ensemble) -> None:
 
 def is_several(name: str) -> bool:
     """Whether FILE is a folder or a pattern of files, not a single file."""
-    return Path(name).is_dir() or (glob.has_magic(name) and not Path(name).exists())
+    return os.path.isdir(name) or (glob.has_magic(name) and not os.path.exists(name))
 
 
 def holds_networks(name: str) -> bool:

@@ -29,10 +29,10 @@ def check_place(name: str, options: dict[str, Any]) -> None:
         A file is there, and it is one that the command reads, or --no-clobber protects it.
     """
     place = Path(name)
-    if name == "-" or not place.is_file():
+    if name == "-" or not os.path.isfile(place):
         return
     for source in _sources(options):
-        if any(part.is_file() and os.path.samefile(part, place) for part in _files(source)):
+        if any(os.path.isfile(part) and os.path.samefile(part, place) for part in _files(source)):
             raise TableError("this file is an input of the command; write the result to another file", place=name)
     if options.get("no_clobber"):
         raise TableError("the file exists; leave out --no-clobber to replace it", place=name)
@@ -66,7 +66,7 @@ def _files(source: str) -> Iterator[Path]:
     address = mat_address(source) or sheet_address(source)
     path = Path(source if address is None else address[0])
     yield path
-    yield from path.rglob("*") if path.is_dir() else map(Path, glob.glob(source, recursive=True))
+    yield from path.rglob("*") if os.path.isdir(path) else map(Path, glob.glob(source, recursive=True))
 
 
 @contextmanager

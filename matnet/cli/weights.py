@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,7 @@ def command(**options: Any) -> None:
         _write(out, workbook([(matrix.name, _rows(matrix)) for matrix in tables], out), options)
     elif out == "-" or suffix in TEXT_SUFFIXES:
         _write(out, csv_text(_long(tables), delimiter_for(out)).encode(), options)
-    elif suffix and not Path(out).is_dir():
+    elif suffix and not os.path.isdir(out):
         known = ", ".join(TEXT_SUFFIXES)
         raise TableError(f"{out}: the format is not known; name a folder, or a file that ends in {known} or .xlsx")
     else:

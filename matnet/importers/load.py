@@ -141,7 +141,7 @@ def load_all(
         raise FormatError(f"on_error={on_error!r}, expected 'raise', 'skip' or a function of the error")
     leave_out = None if on_error == "raise" else on_error if callable(on_error) else _say_nothing
     text, options = file_name(path), _Options(byte_count(limit), allow_nonfinite, isolation)
-    many = Path(text).is_dir() or (glob.has_magic(text) and not Path(text).exists())
+    many = os.path.isdir(text) or (glob.has_magic(text) and not os.path.exists(text))
     return (_load_many if many else _load_file)(text, options, leave_out)
 
 
@@ -177,9 +177,12 @@ def _load_many(pattern: str, options: _Options, leave_out: _LeaveOut | None) -> 
 
 def files(pattern: str) -> list[tuple[str, Path]]:
     """The files of a folder or glob that may contain a network, sorted, with names relative to a common folder."""
-    folder = Path(pattern)
-    paths = sorted(folder.iterdir()) if folder.is_dir() else sorted(map(Path, glob.glob(pattern, recursive=True)))
-    paths = [entry for entry in paths if entry.is_file() and entry.suffix.lower() in SUFFIXES]
+    try:
+        names = os.scandir(pattern) if os.path.isdir(pattern) else glob.iglob(pattern, recursive=True)
+        paths = sorted(map(Path, names))
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}", place=pattern) from error
+    paths = [entry for entry in paths if os.path.isfile(entry) and entry.suffix.lower() in SUFFIXES]
     if not paths:
         raise FormatError(f"no file with the suffix {', '.join(SUFFIXES)}", place=pattern)
     root = os.path.commonpath([entry.parent for entry in paths])

@@ -7,6 +7,7 @@ it is complete, so a part that is computed twice is one file written twice; all 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shutil
 import signal
@@ -19,6 +20,7 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
+from matnet.addresses import check_addresses
 from matnet.errors import Advice, Parameter, TableError, printable
 from matnet.extras import need
 from matnet.network import Network
@@ -26,6 +28,7 @@ from matnet.tables.formats import TABLE_SUFFIXES, format_for
 from matnet.tables.jobs import Model
 from matnet.tables.opening import Reading, open_part
 from matnet.tables.parts import parts_of
+from matnet.tables.polars import ADDRESSES
 from matnet.tables.run import BatchOptions, Progress
 from matnet.tables.summary import Summary
 from matnet.tables.target import open_target
@@ -33,6 +36,9 @@ from matnet.tables.target import open_target
 SCHEDULER = Parameter("scheduler")
 ANSWER_WITHIN = 10
 """Seconds within which a scheduler must answer."""
+
+_MORE_ADDRESSES = 512 << 20
+"""Bytes of address space that Dask and its connections take in each process, beside polars."""
 
 Command = Callable[..., Summary]
 
@@ -81,13 +87,15 @@ def run_on_dask(
     ------
     TableError
         The table is not in parts, a part cannot be read, the folder is there already, the scheduler does not answer or
-        is lost, or workers die of a part again and again.
+        is lost, workers die of a part again and again, or the address space is too small.
     MissingExtraError
         Dask is not installed.
     """
+    # in a worker that has too few of them Dask waits for ever
+    check_addresses("a Dask cluster", ADDRESSES + _MORE_ADDRESSES, TableError)
     parts = _parts(model, table, options)
     final = Path(folder)
-    if folder == "-" or final.exists():
+    if folder == "-" or os.path.exists(final):
         raise TableError(
             "the result over a Dask cluster is a folder; name one that does not exist yet",
             Advice(" with ", Parameter("out")),
@@ -127,7 +135,7 @@ def _parts(model: Model, table: str, options: BatchOptions) -> list[Path]:
 
 def _results(parts: Sequence[Path], table: str, form: str) -> dict[Path, Path]:
     """For each part the name of its result, below the folder of all results."""
-    root = Path(table) if Path(table).is_dir() else Path(commonpath([part.parent for part in parts]))
+    root = Path(table) if os.path.isdir(table) else Path(commonpath([part.parent for part in parts]))
     results = {
         part: part.relative_to(root).with_name(f"{_stem(part.name)}{format_for('', form).suffixes[0]}")
         for part in parts

@@ -5,6 +5,7 @@ To add a format is to add a row here. Its reader and writer are imported on firs
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -205,7 +206,7 @@ def format_of(path: Path) -> Format | None:
     TableError
         The file cannot be read.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     try:
         with path.open("rb") as file:

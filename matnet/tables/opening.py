@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -95,7 +96,7 @@ def _wanted(columns: Columns) -> tuple[str, ...]:
 
 @contextmanager
 def _open_file(name: str, wanted: Sequence[str], reading: Reading, stdin: BinaryIO | None = None) -> Iterator[Table]:
-    sheet = None if Path(name).exists() else sheet_address(name)
+    sheet = None if os.path.exists(name) else sheet_address(name)
     if sheet is not None:
         from matnet.tables.binary.excel import read_sheet
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -35,16 +36,16 @@ def parts_of(name: str) -> list[Path] | None:
         There is no file, or a folder holds one that is not a table.
     """
     path = Path(name)
-    if path.is_dir():
-        files = [file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path))]
+    if os.path.isdir(path):
+        files = [file for file in path.rglob("*") if os.path.isfile(file) and not _hidden(file.relative_to(path))]
         foreign = sorted(file for file in files if file.suffix.lower() not in TABLE_SUFFIXES)
         if foreign:
             raise TableError(
                 f"{foreign[0].relative_to(path)} is not a table; name the tables with a pattern, e.g. {path / '*.csv'}",
                 place=name,
             )
-    elif glob.has_magic(name) and not path.exists():
-        files = [Path(file) for file in glob.glob(name, recursive=True) if Path(file).is_file()]
+    elif glob.has_magic(name) and not os.path.exists(path):
+        files = [Path(file) for file in glob.glob(name, recursive=True) if os.path.isfile(file)]
     else:
         return None
     if not files:

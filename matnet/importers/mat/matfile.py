@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from contextlib import ExitStack
 from functools import cache, partial
@@ -93,9 +94,9 @@ def first_bytes(path: Path) -> bytes:
         It cannot be read, or is a folder, a pipe or a device: what was read of a pipe would be missing afterwards.
     """
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise FormatError("is a folder, expected a file")
-        if path.exists() and not path.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             raise FormatError("is a pipe or a device, expected a file; save what comes through it to one first")
         with path.open("rb") as stream:
             return stream.read(_HDF5_USER_BLOCK + len(_HDF5_SIGNATURE))

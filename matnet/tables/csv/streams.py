@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -275,6 +276,6 @@ def open_stream(
     except OSError as error:
         raise TableError(f"cannot be read: {error.strerror or error}", place=name) from error
     with raw:
-        size = path.stat().st_size if path.is_file() else None
+        size = path.stat().st_size if os.path.isfile(path) else None
         stream = Stream(raw, name, size, hashed, encoding, unbuffered)
         yield stream
