@@ -33,6 +33,12 @@ CLASS_NAME = "network"
 _TELLING = frozenset({"numInputs", "numLayers", "layers", "IW", "LW", "b"})
 """The fields that identify a plain struct as a network."""
 
+_ALWAYS = _TELLING | {
+    *("biasConnect", "biases", "inputConnect", "inputs", "inputWeights"),
+    *("layerConnect", "layerWeights", "numOutputs", "outputConnect", "outputs"),
+}
+"""The fields of every network: where all but one are, the other was lost."""
+
 _NEWER_PROPERTY = "any"
 """The property of a version 9 object that holds the fields."""
 
@@ -57,6 +63,8 @@ _FIELDS_FROM_7: Mapping[str, tuple[str, ...]] = {
 """What every network of version 6, and of version 7 or later, says, so that it is not taken for unsaid where it was
 lost: the fields that older networks do not have and that are not said elsewhere in the network."""
 
+_PROCESSING_FIELDS = ("processFcns", "processParams", "processSettings", "processedRange", "processedSize")
+
 _MAX_LAYERS = 10_000
 
 _TRANSFER = frozenset(name for name, row in TRANSFER.items() if row.shallow)
@@ -75,11 +83,15 @@ class _Notes:
 
 
 def is_network_object(value: Value) -> bool:
-    """Whether the value is one network: an object of class `network`, or a plain struct with its fields."""
+    """Whether the value is one network: an object of class `network`, or a plain struct with its fields.
+
+    An object of another class with these fields is a damaged one.
+    """
     if math.prod(value.shape) != 1:
         return False
     if isinstance(value, Struct):
-        return value.class_name == CLASS_NAME or (value.class_name == "struct" and value.fields.keys() >= _TELLING)
+        names = value.fields.keys()
+        return value.class_name == CLASS_NAME or names >= _TELLING or len(_ALWAYS - names) <= 1
     return isinstance(value, Opaque) and value.class_name == CLASS_NAME
 
 
@@ -123,6 +135,10 @@ def _single(value: Value) -> TypeGuard[Struct]:
 
 def _open(value: Value, path: str) -> tuple[Fields, str]:
     """The struct of a network's fields, extracted from its object."""
+    within_an_object = path.endswith(f".{_NEWER_PROPERTY}")
+    if value.class_name not in (CLASS_NAME, "struct") or (value.class_name == "struct" and within_an_object):
+        kind = "a class other than" if within_an_object else f"class {value.class_name}, not"
+        raise ModelError(f"an object of {kind} network, with its fields: the file is damaged", place=path)
     stored_as = "struct" if value.class_name == "struct" else "network object"
     if isinstance(value, Opaque):
         with at_place(f"{path}: "):
@@ -166,6 +182,10 @@ def _check_complete(part: Fields, kind: str, network: Fields) -> None:
         A field is missing.
     """
     version = _label(network, "version")
+    if not version and any(map(part.has, _PROCESSING_FIELDS)):
+        raise ModelError(
+            "no field version, but every network with processing has one: the file is damaged", place=network.place
+        )
     for older, fields in ((("",), _FIELDS_FROM_6), (("", "6"), _FIELDS_FROM_7)):
         for name in fields.get(kind, ()) if version not in older else ():
             if not part.has(name):
@@ -244,7 +264,6 @@ def _output_layers(fields: Fields) -> list[int]:
 
 def _processing(part: Fields, notes: _Notes) -> tuple[Process, ...]:
     if not part.has("processFcns"):
-        _check_older(part)
         notes.remarks.append(
             f"{part.place} has no processing fields (saved by a toolbox that had none): none is applied"
         )
@@ -267,13 +286,6 @@ def _processing(part: Fields, notes: _Notes) -> tuple[Process, ...]:
     return tuple(
         _process(name, item, part.place, k) for k, (name, item) in enumerate(zip(names, settings, strict=True), 1)
     )
-
-
-def _check_older(part: Fields) -> None:
-    """Only the toolbox without a version field had no processing; in any other file its fields were lost."""
-    rest = [name for name in ("processParams", "processSettings", "processedRange", "processedSize") if part.has(name)]
-    if rest:
-        raise ModelError(f"no field processFcns, but there is a {rest[0]}: the file is damaged", place=part.place)
 
 
 def _entries(part: Fields, name: str, single: type[Char | Struct], expected: str) -> tuple[Value, ...]:

@@ -170,6 +170,8 @@ def judged(kind: str, file: Path, known: Mapping[str, str], isolation: bool = Tr
             _run(place, net)
             if kind == "bit" and without_numbers(texts[place]) not in map(without_numbers, known.values()):
                 raise FindingError(f"{place}: one bit changed more than the numbers of a network")
+    if kind == "bit" and len(networks) < len(known):
+        raise FindingError("one bit made a network disappear")
     if not changed:
         return "the same networks" if len(networks) == len(known) else "fewer or more of the same networks"
     return "other networks: " + "; ".join(

@@ -88,16 +88,61 @@ def test_a_plain_struct_with_the_fields_is_a_network(small: MatlabObject, save: 
 TELLING = ("numInputs", "numLayers", "layers", "IW", "LW", "b")
 
 
+ALWAYS = (
+    *(*TELLING, "biasConnect", "biases", "inputConnect", "inputs", "inputWeights"),
+    *("layerConnect", "layerWeights", "numOutputs", "outputConnect", "outputs"),
+)
+
+
 def test_a_plain_struct_is_a_network_by_six_fields(small: MatlabObject, save: Save) -> None:
-    """With all of them it is one, if an incomplete one; without one of them it is a struct of the user's own."""
+    """With all of them it is one, if an incomplete one; without two of a network's it is a struct of the user's own."""
     file = save(s={name: field(small, name) for name in TELLING})
     with pytest.raises(matnet.ModelError) as refused:
         matnet.load(file)
     assert str(refused.value) == f"{file}: s.inputs: missing, expected a 1x1 cell"
     for left_out in TELLING:
-        file = save(s={name: field(small, name) for name in small.dtype.names if name != left_out})
+        lost = {left_out, "outputs"}
+        file = save(s={name: field(small, name) for name in small.dtype.names if name not in lost})
         with pytest.raises(NoNetworkError):
             matnet.load(file)
+
+
+@pytest.mark.parametrize("lost", ALWAYS)
+def test_a_struct_without_one_field_of_a_network_is_a_damaged_network(
+    lost: str, small: MatlabObject, save: Save
+) -> None:
+    """It must not disappear from among others."""
+    fields = {name: field(small, name) for name in small.dtype.names if name != lost}
+    file = save(other=small, s=fields)
+    if lost == "biases" or lost == "numOutputs":
+        assert list(matnet.load_all(file)) == ["other", "s"]
+        return
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load_all(file)
+    assert str(refused.value).startswith(f"{file}: s.{lost}: missing")
+
+
+def test_an_object_of_another_class_with_the_fields_of_a_network_is_a_damaged_one(
+    small: MatlabObject, save: Save, tmp_path: Path
+) -> None:
+    """One bit in the name of its class must not take a network out of an ensemble."""
+    nets = np.empty((1, 2), dtype=object)
+    nets[0, 0], nets[0, 1] = small, MatlabObject(small, "netsork")
+    file = save(nets=nets)
+    with pytest.raises(matnet.ModelError) as refused:
+        matnet.load_all(file)
+    assert str(refused.value) == (
+        f"{file}: nets{{2}}: an object of class netsork, not network, with its fields: the file is damaged"
+    )
+    for name, words in (("network", ""), ("netsork", "an object of a class other than network")):
+        store = ObjectStore()
+        fields = {key: field(small, key) for key in small.dtype.names}
+        file = write_objects(tmp_path / "new.mat", store, {"net": store.new(name, {"any": fields})})
+        if not words:
+            assert list(matnet.load_all(file)) == ["net"]
+            continue
+        with pytest.raises(matnet.ModelError, match=f"net\\.any: {words}, with its fields: the file is damaged$"):
+            matnet.load_all(file)
 
 
 def test_a_struct_array_with_the_fields_holds_networks(small: MatlabObject, save: Save) -> None:
@@ -577,7 +622,7 @@ SAID_TWICE: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "the processing functions of an output of an old network": (
         lambda net: (put(net, "version", ""), part(net, "outputs", 0, 1).pop("processFcns")),
-        "net.outputs{2}: no field processFcns, but there is a processParams: the file is damaged",
+        "net: no field version, but every network with processing has one: the file is damaged",
     ),
     "the feedback of an output": (
         lambda net: part(net, "outputs", 0, 1).pop("feedbackMode"),
