@@ -49,6 +49,9 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _NO_MEMORY = "not enough memory; give the process more, or compute less at once"
 
+_LIBRARY_WITHOUT_MEMORY = ("failed to map segment from shared object", "Cannot allocate memory")
+"""How the system says that a library cannot be loaded for want of memory."""
+
 _ADDRESSES = 256 << 20
 """Bytes of address space without which numpy, scipy or their OpenBLAS may end the process."""
 
@@ -183,7 +186,7 @@ def _reported(arguments: Sequence[str]) -> int:
                 raise
             complain(_NO_MEMORY)
         except ImportError as error:
-            if "failed to map segment" not in str(error) and "annot allocate memory" not in str(error):
+            if not any(words in str(error) for words in _LIBRARY_WITHOUT_MEMORY):
                 raise
             complain(_NO_MEMORY)
         except OSError as error:

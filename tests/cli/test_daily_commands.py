@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -573,7 +574,12 @@ def test_integers_that_float64_has_not_are_refused(said: Said, tmp_path: Path) -
 
 
 def test_no_memory_is_one_line(said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for error in (MemoryError(), RuntimeError("can't start new thread")):
+    for error in (
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        ImportError("libopenblas.so: failed to map segment from shared object"),
+        ImportError("libopenblas.so: cannot open shared object file: Cannot allocate memory"),
+    ):
 
         def full(*arguments: object, error: Exception = error) -> None:
             raise error
@@ -585,3 +591,46 @@ def test_no_memory_is_one_line(said: Said, monkeypatch: pytest.MonkeyPatch, tmp_
             "matnet: not enough memory; give the process more, or compute less at once\n",
         )
         assert list(tmp_path.iterdir()) == []
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("inspect", LONG), "cannot be read"),
+        (("inspect", f"{LONG}.mat"), "cannot be read"),
+        (("check", f"{LONG}.m"), "cannot be read"),
+        (("diff", PUMP, f"{LONG}.json"), "cannot be read"),
+        (("predict", PUMP, f"{LONG}.csv"), "cannot be read"),
+        (("predict", PUMP, f"{LONG}.parquet"), "cannot be read"),
+        (("predict", PUMP, f"{LONG}.mat:x"), "cannot be read"),
+        (("predict", PUMP, "in.csv", "-o", f"{LONG}.csv"), "cannot be written"),
+        (("predict", PUMP, "in.csv", "-o", "out.csv", "--summary", LONG), "cannot be written"),
+        (("convert", PUMP, f"{LONG}.json"), "cannot be written"),
+        (("weights", PUMP, "-o", LONG), "cannot be made"),
+        (("weights", PUMP, "-o", f"{LONG}.xlsx"), "cannot be written"),
+        (("formula", PUMP, "-o", f"{LONG}.tex"), "cannot be written"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else f"{value[0]} {value[-1][-8:]}",
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="names that POSIX has not")
+def test_names_that_are_too_long_are_one_line(
+    said: Said, arguments: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text(TEXT)
+    status, _, err = said(*arguments)
+    assert status == 2
+    assert re.fullmatch(rf"matnet: \S*{LONG}\S*: {words}: File name too long\n", err), err
+    assert [entry.name for entry in tmp_path.iterdir() if LONG[:50] in entry.name] == []
+
+
+def test_any_other_library_that_cannot_be_imported_is_a_bug(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise ImportError("libopenblas.so: cannot allocate memory in static TLS block")
+
+    monkeypatch.setattr("matnet.tables.run.predict", broken)
+    with pytest.raises(SystemExit) as ended:
+        said("predict", PUMP, "-", stdin=TEXT)
+    assert ended.value.code == 70

@@ -92,6 +92,33 @@ def test_with_enough_addresses_tables_are_read_and_written(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds addresses")
+def test_too_few_addresses_for_a_cluster_are_one_line_and_no_folder(tmp_path: Path) -> None:
+    """In a worker that has too few Dask waits for ever."""
+    table, out = tmp_path / "parts", tmp_path / "out"
+    table.mkdir()
+    (table / "a.csv").write_bytes((FIXTURES / "pump_inputs.csv").read_bytes())
+    done = with_addresses(2000, "predict", PUMP, str(table), "--engine", "dask", "-o", str(out))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"matnet: a Dask cluster takes 2176 MiB of address space, and this process may take only \d+ MiB more; give it "
+        r"more \(ulimit -v\)\n",
+        done.stderr,
+    ), done.stderr
+    assert list(tmp_path.iterdir()) == [table]
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "4097", "two", "", "1" * 5000])
+def test_a_number_of_threads_that_polars_does_not_take_is_one_line(threads: str) -> None:
+    """With 0 it panics, and calls a sound file broken."""
+    environment = {**os.environ, "POLARS_MAX_THREADS": threads}
+    done = subprocess.run(
+        [*MATNET, "predict", PUMP, "-"], input=b"x1,x2\n20,1500\n", capture_output=True, env=environment
+    )
+    said = f"matnet: POLARS_MAX_THREADS is {threads[:40]!r}, expected a number of threads from 1 to 4096\n"
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds addresses")
 @pytest.mark.parametrize("mebibytes", [60, 120, 200])
 def test_too_few_addresses_for_any_command_are_one_line(mebibytes: int) -> None:
     """With 120 MiB OpenBLAS ends the process with the status of a check that failed."""

@@ -6,6 +6,7 @@ import errno
 import gzip
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -104,6 +105,68 @@ def test_where_no_file_can_be_nameless_it_has_a_name_of_its_own(
     assert path.read_bytes() == b"new"
     if before is not None and sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@posix
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_where_files_may_not_be_linked_the_result_is_copied(
+    before: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "out.csv"
+    if before is not None:
+        path.write_bytes(before)
+        path.chmod(0o600)
+    write(path, b"new" * 100_000)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
+    assert path.read_bytes() == b"new" * 100_000
+    other = tmp_path / "other"
+    other.touch(0o666 if before is None else 0o600)
+    assert path.stat().st_mode == other.stat().st_mode
+
+
+@posix
+@pytest.mark.parametrize("name", ["😀" * 60 + ".csv", "日" * 80 + ".csv", "a" * 251 + ".csv", "é" * 51])
+def test_the_longest_names_are_written(name: str, tmp_path: Path) -> None:
+    """255 bytes, more of them than characters; the unfinished file has a name of its own."""
+    write(tmp_path / name)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+@posix
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 252 + ".csv")
+    assert refusal(path) == f"{path}: cannot be written: File name too long"
+
+
+@posix
+def test_a_folder_that_is_lost_meanwhile_is_the_error(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "out.csv"
+
+    def lose_the_folder() -> None:
+        with open_target(str(path), None) as target:
+            target.write(b"new")
+            shutil.rmtree(folder)
+            folder.write_bytes(b"a file now")
+
+    with pytest.raises(TableError) as raised:
+        lose_the_folder()
+    assert str(raised.value) == f"{path}: cannot be written: Not a directory"
+
+
+@posix
+def test_a_relative_name_means_where_the_process_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    with open_target("out.csv", None) as target:
+        target.write(b"new")
+        os.chdir("other")
+    assert (tmp_path / "out.csv").read_bytes() == b"new"
 
 
 @posix
