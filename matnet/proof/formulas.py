@@ -130,12 +130,14 @@ def _text_in_python(formula: Formula, text: str, x: FloatArray, folder: Path) ->
     return _in_python(formula, "\n".join(lines), x, folder)
 
 
-_SYMPY = f"""import numpy as np
+_SYMPY = f"""from pathlib import Path
+
+import numpy as np
 import sympy
 
 x = np.fromfile("{IN}").reshape(COUNT, SIZE)
 names = {{}}
-exec(open("formula.py", encoding="utf-8").read(), names)
+exec(Path("formula.py").read_text(encoding="utf-8"), names)
 f = sympy.lambdify([names[name] for name in INPUTS], [names[name] for name in NAMES], "numpy", cse=True)
 with np.errstate(all="ignore"):
     y = f(*x.T)
