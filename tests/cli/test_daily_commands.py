@@ -610,7 +610,7 @@ LONG = "a" * 300
         (("predict", PUMP, "in.csv", "-o", "out.csv", "--summary", LONG), "cannot be written"),
         (("convert", PUMP, f"{LONG}.json"), "cannot be written"),
         (("weights", PUMP, "-o", LONG), "cannot be made"),
-        (("weights", PUMP, "-o", f"{LONG}.xlsx"), "cannot be written"),
+        (("weights", PUMP, "-o", f"{LONG}.tsv"), "cannot be written"),
         (("formula", PUMP, "-o", f"{LONG}.tex"), "cannot be written"),
     ],
     ids=lambda value: "" if isinstance(value, str) else f"{value[0]} {value[-1][-8:]}",
