@@ -222,6 +222,7 @@ def test_settings_without_gain_and_offset_are_those_of_version_7(small: MatlabOb
         ("msereg", {"ratio": 1.0}, Performance("mse", 0.0)),
         ("msereg", {"ratio": -0.5}, Performance("msereg", 0.0, "performParam.ratio of -0.5")),
         ("msereg", {"ratio": 7.0}, Performance("msereg", 0.0, "performParam.ratio of 7.0")),
+        ("msereg", {"ratio": 1.5}, Performance("msereg", 0.0, "performParam.ratio of 1.5")),
         ("msereg", {"other": 7.0}, Performance("msereg", 0.0, "performParam.ratio is missing")),
     ],
 )
