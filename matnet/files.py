@@ -5,6 +5,7 @@ A file that is written keeps the permissions of the one it replaces, and is neve
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import operator
 import os
@@ -133,6 +134,11 @@ def read_bytes(path: Path, limit: int) -> bytes:
         return content if len(chunks) == 1 else b"".join(chunks)
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}") from error
+
+
+def is_several(name: str) -> bool:
+    """Whether a name means several files: a folder, or a pattern that is not itself a file."""
+    return os.path.isdir(name) or (glob.has_magic(name) and not os.path.exists(name))
 
 
 def sha256(path: Path) -> str:

@@ -10,7 +10,6 @@ import click
 from matnet.cli.models import (
     all_networks,
     holds_networks,
-    is_several,
     label,
     load_model,
     remark_on_steps,
@@ -31,6 +30,7 @@ from matnet.cli.options import (
 from matnet.cli.speech import aligned, and_more, json_text
 from matnet.cli.targets import samples_and_targets
 from matnet.errors import FormatError, MatnetError, TableError, printable
+from matnet.files import is_several
 
 if TYPE_CHECKING:
     from matnet.network import Network

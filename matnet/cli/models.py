@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import itertools
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -15,6 +13,7 @@ from matnet.cli.options import file_reading, loading, reworded
 from matnet.cli.results import check_place, make_folder
 from matnet.cli.speech import complain, note
 from matnet.errors import FormatError, MatnetError, NoNetworkError, TableError, UnsupportedError
+from matnet.files import is_several
 
 if TYPE_CHECKING:
     from matnet.network import Ensemble, Network
@@ -156,11 +155,6 @@ def remark_on_steps(model: Network | Ensemble) -> None:
     steps = dict.fromkeys(f"layer {number} ({name})" for number, name in layers if TRANSFER[name].stepwise)
     if steps:
         note(f"{', '.join(steps)}: a step function, so every derivative through it is 0")
-
-
-def is_several(name: str) -> bool:
-    """Whether FILE is a folder or a pattern of files, not a single file."""
-    return os.path.isdir(name) or (glob.has_magic(name) and not os.path.exists(name))
 
 
 def holds_networks(name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matnet.cli.models import ensemble, file_names, is_several, load_members, member_places, named_alike
+from matnet.cli.models import ensemble, file_names, load_members, member_places, named_alike
 from matnet.cli.options import (
     file_argument,
     file_reading,
@@ -30,6 +30,7 @@ from matnet.cli.results import check_place, opened_result
 from matnet.cli.speech import note, on_terminal
 from matnet.cli.targets import described, record_option, sets, training_record
 from matnet.errors import TableError
+from matnet.files import is_several
 
 if TYPE_CHECKING:
     from matnet.importers.stored import StoredValues

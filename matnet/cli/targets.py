@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matnet.cli.batches import chosen_columns, opened, samples, states_given, targets_given
-from matnet.cli.models import is_several
 from matnet.cli.options import file_reading
 from matnet.cli.speech import note, warn
 from matnet.errors import FormatError, TableError, counted
+from matnet.files import is_several
 
 if TYPE_CHECKING:
     from matnet.functions.namespace import FloatArray

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from matnet.errors import FormatError, MatnetError, NoNetworkError
-from matnet.files import DEFAULT_LIMIT, byte_count, file_name
+from matnet.files import DEFAULT_LIMIT, byte_count, file_name, is_several
 from matnet.network import Network
 from matnet.network.names import Names
 
@@ -141,8 +141,7 @@ def load_all(
         raise FormatError(f"on_error={on_error!r}, expected 'raise', 'skip' or a function of the error")
     leave_out = None if on_error == "raise" else on_error if callable(on_error) else _say_nothing
     text, options = file_name(path), _Options(byte_count(limit), allow_nonfinite, isolation)
-    many = os.path.isdir(text) or (glob.has_magic(text) and not os.path.exists(text))
-    return (_load_many if many else _load_file)(text, options, leave_out)
+    return (_load_many if is_several(text) else _load_file)(text, options, leave_out)
 
 
 _LeaveOut: TypeAlias = Callable[[MatnetError], None]

@@ -39,7 +39,7 @@ _ALWAYS = _TELLING | {
 }
 """The fields of every network: where all but one are, the other was lost."""
 
-_NEWER_PROPERTY = "any"
+NEWER_PROPERTY = "any"
 """The property of a version 9 object that holds the fields."""
 
 _PARTS = frozenset({"nnetInput", "nnetLayer", "nnetBias", "nnetOutput", "nnetWeight"})
@@ -129,27 +129,30 @@ def read_network(value: Value, path: str, budget: Budget, allow_nonfinite: bool)
     )
 
 
+def another_class(name: str, place: str) -> ModelError:
+    """The error of an object of another class with the fields of a network."""
+    return ModelError(f"an object of class {name}, not network, with its fields: the file is damaged", place=place)
+
+
 def _single(value: Value) -> TypeGuard[Struct]:
     return isinstance(value, Struct) and math.prod(value.shape) == 1
 
 
 def _open(value: Value, path: str) -> tuple[Fields, str]:
     """The struct of a network's fields, extracted from its object."""
-    within_an_object = path.endswith(f".{_NEWER_PROPERTY}")
-    if value.class_name not in (CLASS_NAME, "struct") or (value.class_name == "struct" and within_an_object):
-        kind = "a class other than" if within_an_object else f"class {value.class_name}, not"
-        raise ModelError(f"an object of {kind} network, with its fields: the file is damaged", place=path)
+    if value.class_name not in (CLASS_NAME, "struct"):
+        raise another_class(value.class_name, path)
     stored_as = "struct" if value.class_name == "struct" else "network object"
     if isinstance(value, Opaque):
         with at_place(f"{path}: "):
             value = value.element(0)
-        if value.get(_NEWER_PROPERTY) is None:
+        if value.get(NEWER_PROPERTY) is None:
             raise UnsupportedError(
-                f"the network object has no property '{_NEWER_PROPERTY}', where its fields are", place=path
+                f"the network object has no property '{NEWER_PROPERTY}', where its fields are", place=path
             )
-    if _single(value) and value.class_name == CLASS_NAME and value.fields.keys() == {_NEWER_PROPERTY}:
+    if _single(value) and value.class_name == CLASS_NAME and value.fields.keys() == {NEWER_PROPERTY}:
         # an element of an array of such objects is the struct of its properties
-        (value,), stored_as = value.fields[_NEWER_PROPERTY], "network object of a newer class (MCOS)"
+        (value,), stored_as = value.fields[NEWER_PROPERTY], "network object of a newer class (MCOS)"
     if not _single(value):
         raise ModelError(f"the network's fields are a {describe(value)}, expected a struct", place=path)
     fields = Fields(value, path)

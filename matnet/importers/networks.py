@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from matnet.importers.mat.paths import find
 from matnet.importers.mat.values import MatFile, Opaque, Value
-from matnet.importers.network_object import is_network_object
+from matnet.importers.network_object import CLASS_NAME, NEWER_PROPERTY, another_class, is_network_object
 from matnet.importers.network_object import read_network as read_network_object
 from matnet.importers.stored_network import StoredNetwork
 
@@ -35,9 +36,26 @@ def read_network(file: MatFile, value: Value, path: str, allow_nonfinite: bool) 
         It uses something that is not supported.
     """
     if is_network_object(value):
+        _check_owner(file, path)
         return read_network_object(value, path, file.budget, allow_nonfinite)
     from matnet.importers.successors import is_layered, read_fitted, read_layered
 
     if is_layered(value):
         return read_layered(file, value, path, allow_nonfinite)
     return read_fitted(file, value, path, allow_nonfinite)
+
+
+def _check_owner(file: MatFile, path: str) -> None:
+    """Checks that fields which are a property of an object, as those of a newer network are, belong to a network.
+
+    Raises
+    ------
+    ModelError
+        They belong to an object of another class.
+    """
+    place = path.removesuffix(f".{NEWER_PROPERTY}")
+    if place == path:
+        return
+    owner = find(file, place)
+    if isinstance(owner, Opaque) and owner.class_name != CLASS_NAME:
+        raise another_class(owner.class_name, place)
